@@ -20,12 +20,19 @@ local fields = {
   required = "boolean",
 }
 
+local function converted_default(arg)
+  local ok, value = pcall(M.convert, arg, arg.default, "default")
+  if ok then return value end
+  value.message = value.message:gsub("^%-%-default", ("the default of m.arg.%s"):format(arg.type))
+  error(value, 0)
+end
+
 local function declare(kind)
   return function(options)
     options = record.check(options or {}, fields, "m.arg." .. kind)
     local arg = { type = kind }
     for key, value in pairs(options) do arg[key] = value end
-    if arg.default ~= nil then arg.default = M.convert(arg, arg.default, "default") end
+    if arg.default ~= nil then arg.default = converted_default(arg) end
     return arg
   end
 end

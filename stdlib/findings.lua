@@ -21,8 +21,9 @@ local M = {}
 ---@field fix string             the remedy
 ---@field confidence number      0..1
 ---@field corroborated_by string[]
----@field status "open"|"refuted"|"unverified"
----@field reason string?         why it is refuted or unverified
+---@field status "open"|"refuted"|"unverified"|"unsupported"
+---@field unjudged boolean?      its reviewer's stream does not show what it read
+---@field reason string?         why it is refuted or unverified, or the same as another one
 ---@field merged_from moonlet.Finding[]
 
 ---@class moonlet.findings.Origin
@@ -298,6 +299,12 @@ local STATUS = {
   uncertain = "unverified", unknown = "unverified",
 }
 
+-- A file that a reviewer has not seen is not open, whatever the reviewer says of it.
+local function support_status(support, status)
+  if support == "unsupported" and (status or "open") == "open" then return "unsupported" end
+  return status or "open"
+end
+
 --- A finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
 --- ```lua
 --- m.findings.normalise({ claim = "it leaks", severity = "major" }, { id = "r1" }).severity --> "high"
@@ -327,8 +334,10 @@ function M.normalise(raw, opts)
     evidence = evidence,
     fix = without_secrets(words(get "fix", 4000)),
     confidence = confidence_of(get "confidence", evidence ~= "" and 0.5 or 0.3),
-    status = type(status) == "string" and STATUS[lower(trim(sub(status, 1, 40)))] or "open",
-    reason = one_line(get "reason", 400) ~= "" and one_line(get "reason", 400) or nil,
+    status = support_status(get "support", type(status) == "string" and STATUS[lower(trim(sub(status, 1, 40)))]),
+    unjudged = get "support" == "unknown" or nil,
+    reason = one_line(get "reason", 400) ~= "" and one_line(get "reason", 400)
+      or get "support" == "unsupported" and "its reviewer was never shown the lines that it cites" or nil,
   }
 end
 

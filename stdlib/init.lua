@@ -7,13 +7,26 @@
 ---@field findings moonlet.findings
 ---@field git moonlet.git
 ---@field merge moonlet.merge
+---@field pack moonlet.pack
+---@field patterns moonlet.patterns
 ---@field prompt moonlet.prompt
 ---@field record moonlet.record
 ---@field schema moonlet.schema
 local M = {}
 
 M.null = core.json.null
-M.json = { encode = core.json.encode, decode = core.json.decode }
+M.json = { encode = core.json.encode }
+
+-- A fault in the text has the author's line as its place.
+function M.json.decode(text)
+  local ok, value = pcall(core.json.decode, text)
+  if ok then return value end
+  if type(value) == "table" and value.kind == "invalid" then
+    value.at = core.text.place()
+    value.hint = value.hint or "an agent call with a schema gives its answer decoded, as data"
+  end
+  error(value, 0)
+end
 M.arg = require "moonlet.arg"
 M.preset = require("moonlet.preset").preset
 
@@ -102,7 +115,8 @@ end
 
 --- Modules that load when first used.
 local lazy = {
-  duration = true, facts = true, findings = true, git = true, merge = true, prompt = true, record = true,
+  duration = true, facts = true, findings = true, git = true, merge = true, pack = true,
+  patterns = true, prompt = true, record = true,
   schema = true,
 }
 

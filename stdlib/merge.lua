@@ -357,13 +357,24 @@ local function record_of(item)
   }
 end
 
+-- The grounds on which a finding is the same as the one that represents it.
+local function why_same(item, speaker)
+  local apart = item.line and speaker.line and math.abs(item.line - speaker.line)
+  local place = apart == 0 and "the same line" or apart and format("%d lines apart", apart) or "the same place"
+  return format("the same as %s: %s, %s", speaker.finding.id, place,
+    item.text == speaker.text and "the same claim" or "in like words")
+end
+
 local function speak(cluster)
   local members = cluster.members
   sort(members, better)
   local speaker = members[1]
   local result = record_of(speaker)
   local others = {}
-  for i = 2, #members do others[#others + 1] = record_of(members[i]) end
+  for i = 2, #members do
+    others[i - 1] = record_of(members[i])
+    others[i - 1].reason = others[i - 1].reason or why_same(members[i], speaker)
+  end
   local names = witnesses(speaker, members)
   result.corroborated_by, result.merged_from = core.json.array(names), core.json.array(others)
   result.confidence = joint_confidence(speaker, members)
@@ -434,6 +445,8 @@ end
 ---@field findings moonlet.Finding[]    ranked
 ---@field unverified moonlet.Finding[]
 ---@field refuted moonlet.Finding[]
+---@field unsupported moonlet.Finding[]  their reviewers were never shown the lines that they cite
+---@field unjudged string[]      the reviews of which nobody knows what they read
 ---@field lost moonlet.merge.Lost[]
 ---@field next_action string
 
@@ -483,8 +496,14 @@ local function run_again(lost, found)
   return format("Run the lost review again (%s): the rest found %s.", why, found)
 end
 
--- The next action, and its reason.
-local function next_action(result, succeeded)
+--- The one next action after a review, with its reason.
+--- ```lua
+--- m.merge.next_action(m.merge.findings {}, 2) --> "Go on: 2 reviews found nothing."
+--- ```
+---@param result moonlet.merge.Result
+---@param succeeded integer  how many reviews there are
+---@return string
+function M.next_action(result, succeeded)
   local first, lost = result.findings[1], result.lost[1]
   if succeeded == 0 then
     return lost and run_again(lost) or "Run the review again: nobody reviewed anything."
@@ -520,6 +539,20 @@ function M.paths(review, opts)
   return list
 end
 
+-- The reviews whose findings could not be compared with what they read.
+local function unjudged(items)
+  local names, seen = core.json.array {}, {}
+  for _, item in ipairs(items) do
+    local label = label_of(item)
+    if item.finding.unjudged and not seen[label] then
+      seen[label] = true
+      names[#names + 1] = label
+    end
+  end
+  sort(names)
+  return names
+end
+
 --- Merges reviews into one ranked list.
 ---
 --- Errors: `invalid` no list, or an unknown option.
@@ -542,16 +575,16 @@ function M.findings(reviews, opts)
   end
   local items = read(reviews, opts)
   prepare(items, opts)
-  local by_status = { open = {}, unverified = {}, refuted = {} }
+  local by_status = { open = {}, unverified = {}, refuted = {}, unsupported = {} }
   for _, item in ipairs(items) do push(by_status, item.finding.status, item) end
   local open, index, counts = merge_status(by_status.open)
   dispute(index, counts, by_status.refuted)
   local result = {
     findings = open, unverified = merge_status(by_status.unverified), refuted = merge_status(by_status.refuted),
-    lost = {},
+    unsupported = merge_status(by_status.unsupported), unjudged = unjudged(items), lost = {},
   }
   for i, item in ipairs(opts.lost or {}) do result.lost[i] = M.lost(item) end
-  for _, name in ipairs { "findings", "unverified", "refuted" } do
+  for _, name in ipairs { "findings", "unverified", "refuted", "unsupported" } do
     sort(result[name], ranked)
     core.json.array(result[name])
   end
@@ -560,7 +593,7 @@ function M.findings(reviews, opts)
   for number = 1, #reviews do
     if reviews[number] ~= null then succeeded = succeeded + 1 end
   end
-  result.next_action = next_action(result, succeeded)
+  result.next_action = M.next_action(result, succeeded)
   return result
 end
 

@@ -21,6 +21,7 @@ local M = {}
 ---@field read string[]?       folders for ctx:read and ctx:list
 ---@field write string[]?      folders that its agents may write
 ---@field env string[]?        environment variables that its agents may see
+---@field presets string[]?    presets for ctx:preset; their own needs lie within these
 ---@field repository boolean?  it works in a git repository alone
 
 ---@class moonlet.Look    the view of the repository that `check` gets
@@ -38,7 +39,7 @@ local fields = {
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
-  env = "list",
+  env = "list", presets = "list",
 }
 local budget_fields = {
   tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
@@ -101,7 +102,7 @@ function M.preset(spec)
     args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
   }
   record.check(preset.needs, needs_fields, "needs")
-  for _, list in ipairs { "programs", "read", "write", "env" } do
+  for _, list in ipairs { "programs", "read", "write", "env", "presets" } do
     for _, item in ipairs(preset.needs[list] or {}) do
       if type(item) ~= "string" then
         error(record.invalid(("needs.%s must be a list of texts"):format(list)), 0)

@@ -3,6 +3,8 @@
 --- outside is fenced and named as data, so that nothing it says can pass for an instruction.
 
 local git = require "moonlet.git"
+local record = require "moonlet.record"
+local templates = require "moonlet.prompt.templates"
 
 local byte, find, format, gsub, match, rep, sub = string.byte, string.find, string.format, string.gsub, string.match,
   string.rep, string.sub
@@ -22,18 +24,10 @@ local M = {}
 ---@field privacy string|string[]|nil   more than the standing rule
 ---@field lens string|string[]|nil      what to look at it for
 ---@field steps string|string[]|nil     how to go about it
----@field pack moonlet.prompt.Pack?  facts that cannot be inferred
+---@field pack moonlet.Pack?  facts that cannot be inferred
 ---@field facts string|moonlet.facts.Git|nil
 ---@field data {label: string, text: string, limit: integer?}[]?  material from outside, fenced
 ---@field role string?               the agent's role, where it has one
-
----@class moonlet.prompt.Pack
----@field goal string|string[]|nil
----@field non_goals string|string[]|nil
----@field constraints string|string[]|nil
----@field pointers string|string[]|nil
----@field decisions string|string[]|nil
----@field success string|string[]|nil
 
 ---@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, instead of the role's own
 ---@field goal string?
@@ -43,7 +37,7 @@ local M = {}
 ---@field escalate string|string[]|nil
 ---@field privacy string|string[]|nil
 ---@field steps string|string[]|nil
----@field pack moonlet.prompt.Pack?
+---@field pack moonlet.Pack?
 ---@field facts string|moonlet.facts.Git|nil
 ---@field data {label: string, text: string, limit: integer?}[]?
 ---@field role string?
@@ -63,24 +57,32 @@ local M = {}
 ---@field success string?         when it is done
 ---@field edits string|boolean|nil what it may change
 
+---@class moonlet.prompt.Scout : moonlet.prompt.Common
+---@field question string         what somebody else is about to do, or needs to know
+
+---@class moonlet.prompt.Judge : moonlet.prompt.Common
+---@field criteria string[]       what the choice goes by
+---@field candidates string?      what is judged, in words
+
+---@class moonlet.prompt.Planner : moonlet.prompt.Common
+---@field goal string             what is to be reached
+
+---@class moonlet.prompt.Part
+---@field name string
+---@field text string
+---@field priority number?        the lowest goes first; 0 by default
+---@field required boolean?       it never goes
+
+---@class moonlet.prompt.Compose
+---@field parts moonlet.prompt.Part[]  in the order of the prompt
+---@field budget integer?              tokens, an estimate
+
 local FIELDS = { task = "string!", goal = "string!", non_goals = "string|table!", inspect = "string|table!",
   edits = "string|boolean", output = "string|table!", escalate = "string|table!", privacy = "string|table",
   lens = "string|table", steps = "string|table", pack = "table", facts = "string|table", data = "table",
   role = "string" }
 local OUTPUT = { path = "string", format = "string!" }
-local PACK = { goal = "string", non_goals = "string|table", constraints = "string|table", pointers = "string|table",
-  decisions = "string|table", success = "string|table" }
 local DATA = { label = "string!", text = "string!", limit = "integer" }
-
-local PREAMBLE = [[
-CONTEXT: WORKER
-You are a worker that an orchestrating agent started for one bounded task. It keeps the plan, the judgement and every
-action that cannot be undone; you do the legwork and report.
-- Do this task and nothing beside it. Start no other agents or workers.
-- Nobody can answer a question while you work. Where you would ask, say what is missing and stop there.
-- What you report must be seen, not guessed: name the file, the line or the command behind each claim.
-- Your last message goes back to the orchestrating agent as it is.
-]]
 
 local PRIVACY = "Do not copy private logs, conversations, credentials or personal data into your answer or into any " ..
   "file. Where such a thing matters, say where it is and of what kind, never what it says."
@@ -159,18 +161,7 @@ local function section(parts, title, value)
   if body ~= "" then parts[#parts + 1] = format("# %s\n%s\n", title, (gsub(body, "%s+$", ""))) end
 end
 
-local function pack_text(pack)
-  local lines = {}
-  for _, pair in ipairs { { "goal", "Goal" }, { "non_goals", "Not wanted" }, { "constraints", "Constraints" },
-    { "pointers", "Where to look" }, { "decisions", "Decided already" }, { "success", "Done when" } } do
-    local value = pack[pair[1]]
-    if value then
-      if type(value) == "table" then value = concat(value, "; ") end
-      lines[#lines + 1] = format("%s: %s", pair[2], value)
-    end
-  end
-  return lines
-end
+local function pack_lines(pack) return require("moonlet.pack").lines(pack) end
 
 local function facts_text(facts)
   if type(facts) == "string" then return facts end
@@ -183,56 +174,98 @@ local function output_text(output)
   return format("Write it to %s and nowhere else. %s", git.show_path(output.path), output.format)
 end
 
---- Composes a prompt. Unknown or missing fields are errors: a prompt without its limits is none.
+local function edits_text(edits)
+  if type(edits) == "string" then return "Only: " .. edits .. ". Nothing else may change." end
+  if edits then return "You may change the files of this task. Stage, commit and push nothing." end
+  return "None. Do not create, change, move or delete any file, and leave the index and the history alone."
+end
+
+local function privacy_points(more)
+  local points = { PRIVACY }
+  for _, point in ipairs(type(more) == "table" and more or { more }) do points[#points + 1] = point end
+  return points
+end
+
+local function check_parts(fields, verb)
+  if type(fields.output) == "table" then record.check(fields.output, OUTPUT, verb .. ": output") end
+  for i, item in ipairs(fields.data or {}) do record.check(item, DATA, format("%s: data[%d]", verb, i)) end
+end
+
+-- Facts and material from outside, fenced.
+local function add_material(parts, fields, more)
+  if fields.facts then
+    parts[#parts + 1] = "# Facts\n" .. M.fence("facts, found by programs and not by a model", facts_text(fields.facts),
+      60000)
+  end
+  for _, list in ipairs { fields.data or more or {} } do
+    for _, item in ipairs(list) do parts[#parts + 1] = M.fence(item.label, item.text, item.limit or 60000) end
+  end
+end
+
+--- The prompt of a worker. Without fields it is the preamble that every worker gets; with them the whole: a prompt
+--- without its limits is none.
 ---
---- Errors: `invalid` a task, goal or output is missing.
+--- Errors: `invalid` a task, goal or output is missing, or a field is unknown.
 --- ```lua
---- local prompt = m.prompt.compose {
+--- local prompt = m.prompt.worker {
 ---   task = "List the unused functions of src/.",
 ---   goal = "A list that somebody can delete from without a second look.",
 ---   non_goals = "Style.", inspect = "src/, read-only.",
 ---   output = "One `file:line name` a line.",
 ---   escalate = "A name is built at run time.",
 --- }
---- prompt:find("# Task", 1, true) ~= nil --> true
+--- prompt:find("CONTEXT: WORKER", 1, true) --> 1
 --- ```
----@param fields moonlet.prompt.Fields
+---@param fields moonlet.prompt.Fields?
 ---@return string
-function M.compose(fields)
-  local record = require "moonlet.record"
-  record.check(fields, FIELDS, "prompt")
-  if type(fields.output) == "table" then record.check(fields.output, OUTPUT, "prompt.output") end
-  if fields.pack then record.check(fields.pack, PACK, "prompt.pack") end
-  local parts = { PREAMBLE }
+function M.worker(fields)
+  if fields == nil then return templates.preamble() end
+  record.check(fields, FIELDS, "prompt.worker")
+  check_parts(fields, "prompt.worker")
+  local parts = { templates.preamble() }
   section(parts, "Role", fields.role)
   section(parts, "Task", fields.task)
   section(parts, "Goal", fields.goal)
   section(parts, "Not part of it", fields.non_goals)
-  if fields.pack then section(parts, "Context", pack_text(fields.pack)) end
+  if fields.pack then section(parts, "Context", pack_lines(fields.pack)) end
   section(parts, "Look at it for", fields.lens)
-  section(parts, "How", fields.steps)
+  section(parts, "How to go about it", fields.steps)
   section(parts, "What you may read", fields.inspect)
-  local edits = "None. Do not create, change, move or delete any file, and leave the index and the history alone."
-  if type(fields.edits) == "string" then edits = "Only: " .. fields.edits .. ". Nothing else may change." end
-  if fields.edits == true then edits = "You may change the files of this task. Stage, commit and push nothing." end
-  section(parts, "Changes", edits)
+  section(parts, "Changes", edits_text(fields.edits))
   section(parts, "Answer", output_text(fields.output))
   section(parts, "Hand it back when", fields.escalate)
-  local privacy = { PRIVACY }
-  for _, more in ipairs(type(fields.privacy) == "table" and fields.privacy or { fields.privacy }) do
-    privacy[#privacy + 1] = more
-  end
-  section(parts, "Privacy", privacy)
-  if fields.facts then
-    parts[#parts + 1] = "# Facts\n" .. M.fence("facts, found by programs and not by a model", facts_text(fields.facts),
-      60000)
-  end
-  for _, item in ipairs(fields.data or {}) do
-    record.check(item, DATA, "prompt.data")
-    parts[#parts + 1] = M.fence(item.label, item.text, item.limit or 60000)
-  end
+  section(parts, "Privacy", privacy_points(fields.privacy))
+  add_material(parts, fields)
   return concat(parts, "\n")
 end
+
+--- A prompt of parts, within a budget of tokens: the lowest priority is left out first, whole parts at a time. What was
+--- left out stands in the prompt, in the record of the call and in the report.
+---
+--- Errors: `invalid` the required parts alone are larger than the budget.
+--- ```lua
+--- local prompt, told = m.prompt.compose {
+---   budget = 60,
+---   parts = {
+---     { name = "task", text = "Name the riskiest line of src/a.lua.", required = true },
+---     { name = "history", text = ("an old note\n"):rep(100), priority = 1 },
+---   },
+--- }
+--- told.cut[1].name --> "history"
+--- prompt:find("Left out", 1, true) ~= nil --> true
+--- ```
+---@param options moonlet.prompt.Compose
+---@return string
+---@return moonlet.prompt.Composed
+function M.compose(options) return require("moonlet.prompt.budget").compose(options) end
+
+--- An estimate of the tokens of a text, by its bytes and characters.
+--- ```lua
+--- m.prompt.tokens "a short text" --> 3
+--- ```
+---@param text string
+---@return integer
+function M.tokens(text) return require("moonlet.prompt.budget").tokens(text) end
 
 local LENSES = {
   clarity = "clarity and structure: can the reader it is for follow it, and find what they need",
@@ -257,29 +290,42 @@ local LENSES = {
 ---@return string
 function M.lens(name) return LENSES[name] or name end
 
-local REVIEW_FORM = [[
-A ranked list, what matters most first. For each finding: the place (file and line), what is wrong or could be better,
-the evidence (what you saw, where), and a short fix that can be acted on. Say so when there is nothing worth reporting;
-a short true list beats a long one.]]
+local ROLE_FIELDS = { goal = "string", non_goals = "string|table", inspect = "string|table", output = "string|table",
+  escalate = "string|table", privacy = "string|table", steps = "string|table", pack = "table",
+  facts = "string|table", data = "table", role = "string" }
 
-local ESCALATE = {
-  "the task needs a decision about design, security, privacy or data that is not yours to make",
-  "what you were given is not enough to be sure, or contradicts itself",
-}
-
-local function with(base, opts, keys)
-  for i = 1, #keys do
-    if opts[keys[i]] ~= nil then base[keys[i]] = opts[keys[i]] end
-  end
-  return base
+local function points(value)
+  if value == nil then return nil end
+  return text_of(value)
 end
 
-local COMMON = { "non_goals", "inspect", "output", "escalate", "privacy", "pack", "data", "role", "steps", "goal" }
+-- The prompt of a role: its template, with the caller's fields in the place of its blocks.
+local function of_role(role, opts, own, values, blocks, data)
+  local verb, known = "prompt." .. role, {}
+  for name, kind in pairs(ROLE_FIELDS) do known[name] = kind end
+  for name, kind in pairs(own) do known[name] = kind end
+  record.check(opts, known, verb)
+  check_parts(opts, verb)
+  local all = {
+    { label = "ROLE", text = opts.role }, { label = "GOAL", text = opts.goal }, table.unpack(blocks),
+  }
+  for _, block in ipairs {
+    { label = "MAY READ", text = points(opts.inspect) }, { label = "DO", text = points(opts.steps) },
+    { label = "OUTPUT", text = opts.output and output_text(opts.output) },
+    { label = "DO NOT", text = points(opts.non_goals) },
+    { label = "HAND BACK WHEN", text = points(opts.escalate) },
+    { label = "CONTEXT PACK", text = opts.pack and text_of(pack_lines(opts.pack)) },
+    { label = "PRIVACY", text = text_of(privacy_points(opts.privacy)) },
+  } do all[#all + 1] = block end
+  local parts = { templates.render(role, values, all) }
+  add_material(parts, opts, data)
+  return concat(parts, "\n")
+end
 
 local function lenses_of(lens)
   local list = {}
   for i, name in ipairs(type(lens) == "table" and lens or { lens }) do list[i] = M.lens(name) end
-  return list
+  return list[2] and text_of(list) or list[1] or ""
 end
 
 local function diff_of(facts)
@@ -289,48 +335,29 @@ end
 
 --- A reviewer: reads, ranks, changes nothing.
 ---
---- Errors: as of m.prompt.compose.
+--- Errors: `invalid` an unknown field.
 --- ```lua
 --- local answer = ctx:agent { name = "risks", prompt = m.prompt.reviewer { lens = "risks", facts = m.facts.git(ctx) } }
 --- ```
 ---@param opts moonlet.prompt.Reviewer
 ---@return string
 function M.reviewer(opts)
-  return M.compose(with({
-    task = format("Review %s and report what would make it better.", opts.artefact or "the change described below"),
-    goal = "The few findings that matter most to whoever decides about this, each with evidence and a fix.",
-    non_goals = { "widening the review beyond what was named", "rewriting the work", "praise, and trifles of taste" },
-    lens = lenses_of(opts.lens or "correctness"),
-    inspect = "The material below, and files of this repository as far as they bear on it. Read-only.",
-    edits = false,
-    output = REVIEW_FORM,
-    escalate = ESCALATE,
-    facts = opts.facts,
-    data = diff_of(opts.facts),
-  }, opts, COMMON))
+  local lens = lenses_of(opts.lens or "correctness")
+  return of_role("reviewer", opts, { lens = "string|table", artefact = "string" },
+    { artefact = opts.artefact or "the change described below", lens = lens }, { { label = "LENS", text = lens } },
+    diff_of(opts.facts))
 end
 
 --- A researcher: finds and weighs sources.
 ---
---- Errors: as of m.prompt.compose.
+--- Errors: `invalid` an unknown field.
 --- ```lua
 --- local prompt = m.prompt.research { topic = "lock-free queues" }
 --- ```
 ---@param opts moonlet.prompt.Research
 ---@return string
 function M.research(opts)
-  return M.compose(with({
-    task = format("Find reliable information on %s and sum it up.", opts.topic or "the topic below"),
-    goal = "A synthesis that a decision can rest on, with the sources that carry it.",
-    non_goals = { "speculation beyond the evidence", "a survey of everything there is" },
-    inspect = "The web, where you have search; primary sources, official documents and references of known quality "
-      .. "come first. Files of this repository only as far as the topic needs them.",
-    edits = false,
-    output = "Five to ten points; then the sources that matter, each with a note on why; then what is uncertain, and "
-      .. "where sources disagree.",
-    escalate = ESCALATE,
-    facts = opts.facts,
-  }, opts, COMMON))
+  return of_role("research", opts, { topic = "string" }, { topic = opts.topic or "the topic below" }, {})
 end
 
 --- An implementer: makes one deliverable, within a stated scope.
@@ -343,54 +370,77 @@ end
 ---@return string
 function M.implementer(opts)
   if type(opts.scope) ~= "string" or opts.scope == "" then
-    error({ kind = "invalid", message = "prompt.implementer needs 'scope'",
-      hint = "name the files or sections that may change, or 'a new file at PATH'" }, 0)
+    error(record.invalid("prompt.implementer needs 'scope'",
+      "name the files or sections that may change, or 'a new file at PATH'"), 0)
   end
-  return M.compose(with({
-    task = format("Produce %s.", opts.deliverable or "the deliverable described below"),
-    goal = "The deliverable works as asked, with changes in proportion to the request.",
-    non_goals = { "improvements that nobody asked for", "changes outside of the scope" },
-    inspect = "This repository, as far as the deliverable needs it.",
-    edits = opts.scope,
-    output = "What you changed or made; where it is (paths); how to reproduce it (commands), where that matters; risks "
-      .. "and follow-ups in a line each.",
-    escalate = ESCALATE,
-    facts = opts.facts,
-  }, opts, COMMON))
+  return of_role("implementer", opts, { deliverable = "string", scope = "string" },
+    { deliverable = opts.deliverable or "the deliverable described below", scope = opts.scope }, {})
 end
 
 --- A verifier: checks a deliverable against its goal.
 ---
---- Errors: as of m.prompt.compose.
+--- Errors: `invalid` an unknown field.
 --- ```lua
 --- local prompt = m.prompt.verifier { goal = "src/toml.lua reads every file in tests/toml." }
 --- ```
 ---@param opts moonlet.prompt.Verifier
 ---@return string
 function M.verifier(opts)
-  local pack = opts.pack or (opts.success and { success = opts.success }) or nil
-  return M.compose(with({
-    task = "Verify that the deliverable meets its goal and its check of success.",
-    goal = opts.goal or "A verdict that can be trusted: pass only where it was seen to pass.",
-    non_goals = { "fixing what fails", "judging what the goal does not ask" },
-    steps = { "Run the checks that apply: tests, builds, analyses, references.",
-      "Look for plain omissions and for things that worked before." },
-    inspect = "This repository and what its checks print. Read-only, unless told otherwise here.",
-    edits = opts.edits or false,
-    output = "Pass or fail in one line; then each problem with the steps or the example that show it; then a brief fix "
-      .. "for each.",
-    escalate = ESCALATE,
-    facts = opts.facts,
-    pack = pack,
-  }, opts, COMMON))
+  local success = opts.success
+  return of_role("verifier", opts, { success = "string", edits = "string|boolean" },
+    { goal = opts.goal or "A verdict that can be trusted: pass only where it was seen to pass.",
+      success = success or "the goal is met" },
+    { { label = "SCOPE", text = opts.edits and edits_text(opts.edits) or nil },
+      { label = "SUCCESS CHECK", text = success and "Done when: " .. success } })
 end
 
---- The start of every worker's prompt.
+--- A scout: finds the least context that somebody else needs.
+---
+--- Errors: `invalid` no question.
 --- ```lua
---- local prompt = m.prompt.preamble .. "\nName the riskiest line of src/a.lua."
+--- local prompt = m.prompt.scout { question = "where are durations parsed?" }
 --- ```
----@type string
-M.preamble = PREAMBLE
+---@param opts moonlet.prompt.Scout
+---@return string
+function M.scout(opts)
+  return of_role("scout", opts, { question = "string!" }, { question = opts.question }, {})
+end
+
+--- A judge: chooses by criteria that are stated.
+---
+--- Errors: `invalid` no criteria.
+--- ```lua
+--- local prompt = m.prompt.judge { criteria = { "it is small", "it can be undone" }, candidates = "two designs" }
+--- ```
+---@param opts moonlet.prompt.Judge
+---@return string
+function M.judge(opts)
+  local criteria = opts.criteria
+  if type(criteria) ~= "table" or #criteria == 0 then
+    error(record.invalid("prompt.judge needs 'criteria'", 'a list of texts, such as { "it is small" }'), 0)
+  end
+  return of_role("judge", opts, { criteria = "list", candidates = "string" },
+    { candidates = opts.candidates or "the candidates below", criteria = text_of(criteria) }, {})
+end
+
+--- A planner: cuts a goal into few steps.
+---
+--- Errors: `invalid` no goal.
+--- ```lua
+--- local prompt = m.prompt.planner { goal = "the parser reports every error with its line" }
+--- ```
+---@param opts moonlet.prompt.Planner
+---@return string
+function M.planner(opts)
+  if type(opts.goal) ~= "string" or opts.goal == "" then
+    error(record.invalid("prompt.planner needs 'goal'", "say in a sentence what is to be reached"), 0)
+  end
+  local rest = {}
+  for name, value in pairs(opts) do
+    if name ~= "goal" then rest[name] = value end
+  end
+  return of_role("planner", rest, {}, { goal = opts.goal }, {})
+end
 
 --- The value between two marks of a text, for templates: `{{name}}` is replaced by `values.name`, text by text, once.
 ---

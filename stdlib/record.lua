@@ -162,7 +162,9 @@ function M.fault(value, path, depth)
   depth = depth or 0
   local kind = type(value)
   if kind == "function" or kind == "thread" then return ("%s is a %s"):format(path, kind) end
-  if kind == "number" and (value ~= value or value == -math.huge) then return path .. " is no number" end
+  if kind == "number" and (value ~= value or value == -math.huge) then
+    return ("%s is %s, which JSON cannot hold"):format(path, value ~= value and "NaN" or "-infinity")
+  end
   if kind ~= "table" then return nil end
   if depth > 100 then return path .. " nests deeper than 100 levels, or contains itself" end
   local hole = M.hole(value)
@@ -182,6 +184,30 @@ function M.fault(value, path, depth)
   end
 end
 
+local function with_article(name)
+  return (name == "nil" and "" or name:find "^[aeiou]" and "an " or "a ") .. name
+end
+
+--- The types of a field in words.
+local function expected(wanted)
+  local names = {}
+  for option in wanted:gsub("!", ""):gmatch "[^|]+" do
+    names[#names + 1] = with_article(option == "callable" and "function" or option)
+  end
+  return table.concat(names, " or ")
+end
+
+--- A field for an example: a required one, if there is one.
+local function first_field(fields)
+  local names = {}
+  for name, wanted in pairs(fields) do
+    if wanted:sub(-1) == "!" then return name .. " = …" end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names[1] and names[1] .. " = …" or ""
+end
+
 --- Checks `value` against `fields` (name -> type name, a trailing "!" means required). Types are
 --- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
 ---
@@ -197,7 +223,8 @@ end
 function M.check(value, fields, what)
   if type(value) ~= "table" then
     core.lost.refuse(value)
-    error(M.invalid(("%s must be a table, not a %s"):format(what, type(value))), 0)
+    error(M.invalid(("%s takes one table, not %s"):format(what, with_article(type(value))),
+      ("write %s { %s }"):format(what:find "^[%w_.:]+$" and what or "it as", first_field(fields))), 0)
   end
   for key, given in pairs(value) do
     local wanted = fields[key]
@@ -211,8 +238,8 @@ function M.check(value, fields, what)
     end
     if not fits then
       core.lost.refuse(given)
-      error(M.invalid(("%s.%s must be a %s, not a %s"):format(what, key,
-        (wanted:gsub("!", ""):gsub("|", " or ")), type_name(given))), 0)
+      error(M.invalid(("%s.%s must be %s, not %s"):format(what, key, expected(wanted), with_article(type_name(given))),
+        type(given) == "string" and wanted:find "^list" and ("write %s = { %q }"):format(key, given) or nil), 0)
     end
   end
   for name, wanted in pairs(fields) do

@@ -4,7 +4,7 @@
 ---   schema = s.object { bugs = s.list(s.object { file = s.string(), line = s.optional(s.integer()) }) }
 ---
 --- A field is required unless it is optional, and an object has no further fields unless it is open.
-local checks = require "moonlet.schema.check"
+local check = require "moonlet.schema.check"
 local record = require "moonlet.record"
 
 ---@class moonlet.schema
@@ -14,7 +14,7 @@ local array = core.json.array
 local optionals = setmetatable({}, { __mode = "k" })
 
 local function part_of(name, part, where)
-  checks.check_part(part, ("m.schema.%s: %s"):format(name, where))
+  check.check_part(part, ("m.schema.%s: %s"):format(name, where))
   return part
 end
 
@@ -24,7 +24,7 @@ local function build(name, schema, options, fields, words)
   for key, value in pairs(options) do
     if key ~= "open" then schema[words[key] or key] = value end
   end
-  local ok, err = pcall(checks.check, schema, "m.schema." .. name)
+  local ok, err = pcall(check.check, schema, "m.schema." .. name)
   if not ok then error(record.invalid(err.message, err.hint), 0) end
   return schema
 end
@@ -186,6 +186,6 @@ end
 --- ```
 ---@param options moonlet.SchemaOptions?
 ---@return moonlet.Schema schema
-function M.any(options) return build("any", { [checks.any_mark] = true }, options, { description = "string" }, {}) end
+function M.any(options) return build("any", { [check.any_mark] = true }, options, { description = "string" }, {}) end
 
 return M

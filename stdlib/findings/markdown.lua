@@ -231,7 +231,8 @@ function M.page(result, opts)
   local function say(text) lines[#lines + 1] = text end
   local list, lost = result.findings or {}, result.lost or {}
   local unverified, refuted = result.unverified or {}, result.refuted or {}
-  local several = several_runners { list, unverified, refuted }
+  local unsupported, unjudged = result.unsupported or {}, result.unjudged or {}
+  local several = several_runners { list, unverified, refuted, unsupported }
   local sum = #list == 0 and "no findings" or plural(#list, "finding")
   say(format("# %s: %s", M.inline(opts.title or "Review", 200), sum))
   say ""
@@ -246,7 +247,12 @@ function M.page(result, opts)
   lost_reviews(say, lost)
   main_findings(say, list, several)
   apart(say, "Unverified", unverified, "Nobody, and no rule, could make sure of these.", several)
+  apart(say, "Unsupported", unsupported, "Their reviewers were never shown the lines that they cite.", several)
   apart(say, "Refuted", refuted, "A reviewer looked into these, and they do not hold.", several)
+  if #unjudged > 0 then
+    say("- Nobody knows what these reviewers read, for their streams do not show it: "
+      .. M.inline(concat(unjudged, ", "), 400) .. ".")
+  end
   for _, note in ipairs(opts.notes or {}) do say("- " .. M.inline(note, 400)) end
   while lines[#lines] == "" do lines[#lines] = nil end
   return concat(lines, "\n") .. "\n"

@@ -15,6 +15,7 @@
 ---@class core.clock
 ---@field iso fun(ms: integer): string  "2026-11-21T03:12:00.123Z"
 ---@field monotonic fun(): integer  ms
+---@field parse fun(text: string): integer?  ms since 1970 of such a text
 ---@field random_hex fun(bytes: integer): string  text
 ---@field wall fun(): integer  ms since 1970
 
@@ -28,8 +29,11 @@
 ---@field start fun(words: string[]): string?, moonlet.Error?  the first line that `moonlet word…` prints
 
 ---@class core.event
----@field display fun(mode: "live"|"plain"|"events"|"messages"|"none")  chooses the display of events
+---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"none")  chooses the display of events
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
+---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
+---  the line of an event of a file; "" where it has none
+---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  shows an event of a file
 ---@field types fun(): string[]  the types of events
 ---@field start fun(file: string)  events belong to the run from now on, and are kept in the file beneath .agent
 
@@ -103,6 +107,7 @@
 ---@class core.ledger
 ---@field complete fun(home: userdata): table  takes in what is on the disk and not in the ledger
 ---@field differs fun(home: userdata, id: string, text: string): string[]  places where the rows differ from the record
+---@field forget fun(home: userdata, id: string): boolean  true: a run that is removed
 ---@field get fun(home: userdata, id: string): any  run with its steps
 ---@field list fun(home: userdata, filter: table, limit: integer): any[]  { run, … }, newest first
 ---@field mark_stale fun(home: userdata)  something could not be put; the ledger is rebuilt before its next use
@@ -157,6 +162,7 @@
 ---@field discard fun()  the run never began; nothing of it stays
 ---@field end_children fun()  ends what still runs and the keeper with it
 ---@field finish fun(unchanged: boolean)  the run is over; its lock is released
+---@field make_home fun(home: userdata)  makes .agent where there is none yet
 ---@field home fun(folder: string): table  finds it, writes nothing
 ---@field is_ours fun(): boolean  true while no other host has taken the run over
 ---@field make_dirs fun(path: string, later: boolean)  a folder beneath `.agent`
@@ -207,6 +213,26 @@
 ---@field key fun(): string  that of the run; made with the first call
 ---@field restore fun(text: string, places: integer[]): string?  text, or nil where a secret is not known any more
 
+---@class core.session
+---@field append fun(home: userdata, id: string, name: string, text: string)  to a file of the session
+---@field attach fun(home: userdata, id: string, key: integer): string
+---  the person at this terminal takes it over until the key is pressed: "key", "ended" or "gone"
+---@field hook fun(argv: string[], env: string[])  runs a user's program for an event
+---@field kill fun(home: userdata, id: string, grace: integer)  asks its tree to end, and kills it after so many ms
+---@field list fun(home: userdata): string[]  the ids, oldest first
+---@field look fun(home: userdata, id: string, history: integer?): string  the screen and the facts, as JSON
+---@field make fun(home: userdata): string  the folder of a new session; its id
+---@field processes fun(home: userdata, id: string): table[]  the processes of its program: pid, age_ms, main, deadline_ms
+---@field replay fun(bytes: string, rows: integer, cols: integer, history: integer?): string
+---  the screen of a program that printed them, as JSON
+---@field resize fun(home: userdata, id: string, rows: integer, cols: integer)  gives its terminal a size
+---@field start fun(home: userdata, id: string, call: table): integer?, moonlet.Error?
+---  starts the program on a terminal; its pid
+---@field status fun(home: userdata, id: string): string, table  "none", "running", "exited" or "lost", and its end
+---@field sweep fun(home: userdata, id: string): integer  ends what a dead keeper has left; how many processes
+---@field type fun(home: userdata, id: string, parts: any[][], tag: string?)
+---  types texts (0), keys (1) and bytes (2); under a tag only once
+
 ---@class core.system
 ---@field cwd fun(): string  absolute path
 ---@field env fun(name: string): string?  a variable of the environment
@@ -250,12 +276,17 @@
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  nil at the end of the input
+---@field run fun(argv: string[]): integer  its exit code: runs a program of the person on the terminal, and waits
 ---@field can_ask fun(): boolean  true if a person at a terminal can be asked
+---@field page fun(): {columns: integer, rows: integer, colour: boolean, unicode: boolean}?
+---  the terminal that results are printed on; nil when they go somewhere else
 
 ---@class core.text
 ---@field clean fun(text: string): string  malformed UTF-8 replaced by U+FFFD
 ---@field cut fun(text: string, cap: integer, note: string?): string
 ---  head and tail, with a line that says what was left out
+---@field fit fun(text: string, columns: integer, in_middle: boolean?): string
+---  text that takes at most so many columns of a terminal
 ---@field is_utf8 fun(text: string): boolean  bool
 ---@field json_size fun(text: string): integer  about how many bytes it takes as a JSON string
 ---@field place fun(): string?  "file:line" of the running script, innermost first
@@ -263,6 +294,7 @@
 ---@field question fun(text: string): string?, string[]?  the last [QUESTION] of an agent's text, and its options
 ---@field sha256 fun(text: string): string  64 hex digits
 ---@field strip fun(text: string): string  text without control characters, safe to show on a terminal
+---@field width fun(text: string): integer  the columns that it takes on a terminal
 
 ---@class core
 ---@field audit core.audit
@@ -283,6 +315,7 @@
 ---@field runs core.runs
 ---@field script core.script
 ---@field secret core.secret
+---@field session core.session
 ---@field system core.system
 ---@field task core.task
 ---@field terminal core.terminal

@@ -106,11 +106,11 @@ ctx.inputs = {}
 ---@class moonlet.AgentResult
 ---@field text string              the raw final answer
 ---@field data any                 the answer as a Lua value, where the call has a schema
----@field usage moonlet.Usage?     nil where the runner reports none
----@field attempts moonlet.AttemptRecord[]
+---@field usage moonlet.Usage?     of all attempts; nil where the runner reports none
+---@field attempts moonlet.AttemptRecord[]  empty where rules or mock answer
 ---@field files_changed string[]   merged from its worktree
 ---@field dir string               the folder of its artifacts
----@field session string?            the session of the agent, where its runner keeps sessions
+---@field session string?          the session of the agent, where its runner keeps sessions
 
 ---@class moonlet.AttemptRecord
 ---@field number integer
@@ -119,6 +119,8 @@ ctx.inputs = {}
 ---@field exit_code integer?
 ---@field duration_ms integer
 ---@field usage moonlet.Usage?
+---@field model string?         that answered, as far as it was reported
+---@field warnings string[]?
 ---@field error string?
 
 --- Calls one agent, checks its answer, and records both. The call is one journaled step: a resumed run repeats the
@@ -305,6 +307,39 @@ function ctx:yield() end
 ---@return R
 function ctx:step(name, options, fn) end
 
+--- Runs another preset as a scope of this run; `needs.presets` names it. Its rights and limits are its own ones, within
+--- those of the preset that calls it, and `ctx:write` in it writes to a folder of its own.
+---
+--- Errors: `denied` the preset is not declared; `invalid` an argument; and those of the preset.
+--- ```lua
+--- m.preset {
+---   name = "before-push", summary = "Classifies what is staged.",
+---   needs = { presets = { "precommit-classifier" }, programs = { "git" }, read = { "." }, agents = true,
+---     repository = true },
+---   run = function(c) return c:preset("precommit-classifier").path end,
+--- }
+--- ```
+---@param name string
+---@param args table<string, any>?  as on its command line
+---@return any result  of the preset
+function ctx:preset(name, args) end
+
+---@class moonlet.PlanCall
+---@field steps string[]?   3 to 6 short sentences
+---@field at integer?       the one in progress, 1 by default; one more than there are when all are done
+---@field calls integer?    the most agent calls of what follows, for a dry run
+
+--- Shows the plan of work that is not trivial: exactly one step is in progress. plan.md in the artifacts keeps it.
+---
+--- Errors: `invalid` fewer than 3 steps or more than 6, or a step that is no short sentence.
+--- ```lua
+--- local steps = { "Read the code.", "Make the change.", "Run the tests." }
+--- ctx:plan { steps = steps }
+--- ctx:plan { steps = steps, at = 2 }
+--- ```
+---@param call moonlet.PlanCall
+function ctx:plan(call) end
+
 --- Names the run's phase for people who watch.
 --- ```lua
 --- ctx:phase("review", 3)
@@ -351,6 +386,22 @@ function ctx:log(...) end
 ---@param call moonlet.ExecCall|string[]
 ---@return moonlet.ExecResult
 function ctx:exec(call) end
+
+--- Starts a program on a terminal. It ends with the scope that started it, unless `detach` is set. The start is
+--- recorded before it happens and so is each input before it is typed: a resumed run finds the session again and types
+--- nothing twice.
+---
+--- Errors: `denied` a program that was not granted; `invalid` one that is not there; `timeout` what was expected did not
+--- come; `failed` it had ended; `lost` its keeper was killed.
+--- ```lua
+--- local s = ctx:session { "sh", "-c", "read name; echo hello $name; read rest", timeout = "1m" }
+--- s:send "you"
+--- s:expect("hello (%w+)").text --> "you"
+--- s:close().state --> "ended"
+--- ```
+---@param call moonlet.SessionCall
+---@return moonlet.Session
+function ctx:session(call) end
 
 ---@class moonlet.ValidateCall
 ---@field command string|string[]   words; no shell

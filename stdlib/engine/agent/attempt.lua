@@ -2,18 +2,19 @@
 --- builds the outcome; retry.lua decides on another attempt.
 local exit_record = require "moonlet.engine.base.exit_record"
 local files = require "moonlet.engine.base.files"
-local follow = require "moonlet.engine.agent.progress"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local inherited = require "moonlet.engine.journal.adoption"
+local progress = require "moonlet.engine.agent.progress"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local adoption = require "moonlet.engine.journal.adoption"
 local instructions = require "moonlet.engine.agent.instructions"
 local cassette = require "moonlet.engine.runner.cassette"
-local confinement = require "moonlet.engine.agent.sandbox"
+local sandbox = require "moonlet.engine.agent.sandbox"
 local cuts = require "moonlet.engine.agent.cuts"
 local outcome = require "moonlet.engine.agent.outcome"
 local output = require "moonlet.engine.agent.output"
 local readings = require "moonlet.engine.agent.reading"
-local under_way = require "moonlet.engine.context.in_flight"
+local in_flight = require "moonlet.engine.context.in_flight"
 local usage = require "moonlet.engine.runner.usage"
+local worker = require "moonlet.engine.effects.worker"
 
 local M = {}
 
@@ -31,6 +32,7 @@ local stderr_cap = 64 << 10
 ---@field tries integer?         how many there were with this input, if the number does not say so
 ---@field seen any               the baseline before it, as the journal has it, if there is one to compare with
 ---@field tree string?           the worktree that it had under another host
+---@field resumes integer?       the number of the attempt whose conversation it goes on with, in the same workspace
 ---@field told boolean?          a person was shown the protected paths that it touched
 
 local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
@@ -43,7 +45,7 @@ function M.new(fields)
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
---- The same attempt with the whole prompt in place of a repair.
+--- The same attempt with the whole prompt in place of a repair, or of a conversation that goes on.
 ---@param attempt moonlet.Attempt
 ---@param prompt string
 ---@return moonlet.Attempt
@@ -52,10 +54,10 @@ function M.anew(attempt, prompt)
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
 end
 
-local function rename(...) return host_failure.call(core.run.rename, ...) end
-local function remove(...) return host_failure.call(core.run.remove, ...) end
-local function size_of(...) return host_failure.call(core.run.size, ...) end
-local function run_child(...) return host_failure.call(core.process.run, ...) end
+local function rename(...) return infrastructure_error.call(core.run.rename, ...) end
+local function remove(...) return infrastructure_error.call(core.run.remove, ...) end
+local function size_of(...) return infrastructure_error.call(core.run.size, ...) end
+local function run_child(...) return infrastructure_error.call(core.process.run, ...) end
 
 --- The file that an attempt prints to; the last attempt has the plain name.
 local function keep_earlier(dir, number)
@@ -94,14 +96,15 @@ local function command_of(job, attempt)
     web_search = call.web_search, turns = call.turns, schema = call.schema,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.lease.place.writable,
     timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
-    scratch = job.temporary and job.temporary .. "/state", attempt = attempt.number, config = job.config,
+    scratch = job.temporary and job.temporary .. "/state", attempt = attempt.resumes or attempt.number,
+    config = job.config,
   }
 end
 
 --- Temporary files and private state go where nobody else's are, and are gone afterwards.
 local function with_temporary_folder(job, fn)
   if job.confine == "none" and job.runner.name == "command" then return fn {} end
-  local path, release = confinement.temporary_folder(job)
+  local path, release = sandbox.temporary_folder(job)
   job.temporary = path
   local ok, result = pcall(fn, { TMPDIR = path, TEMP = false, TMP = false })
   release()
@@ -123,13 +126,13 @@ local function start(job, attempt, env)
   instructions.record(job, made)
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
-  local held = confinement.of(job, made)
+  local held = sandbox.of(job, made)
   step.sandbox = held.text
-  for _, more in ipairs { made.env or {}, job.lease.place.env or {} } do
+  for _, more in ipairs { made.env or {}, job.lease.place.env or {}, worker.environment } do
     for name, value in pairs(more) do env[name] = value end
   end
   local exit = run_child {
-    step = job.key, attempt = inherited.id(job.key, attempt.number), argv = made.argv,
+    step = job.key, attempt = adoption.id(job.key, attempt.number), argv = made.argv,
     env = run.child_environment(env, names), cwd = job.lease.place.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
@@ -145,9 +148,10 @@ local function run_process(job, attempt)
   local run = job.run
   if attempt.state == "running" or attempt.state == "exited" then
     run.emit("log", { step = job.key, taken_over = true, text = attempt.state == "running"
-      and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-    local exit = inherited.take(job.key, inherited.id(job.key, attempt.number))
-    confinement.forget(job)
+      and "it is still running since the earlier host: waiting for it"
+      or "it ended under the earlier host: its result is used" })
+    local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
+    sandbox.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
     return exit
@@ -211,7 +215,7 @@ end
 ---@param number integer
 ---@return string? why
 function M.lost(job, number)
-  local err = loss(job, job.runner, inherited.take(job.key, inherited.id(job.key, number)))
+  local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
 end
 
@@ -224,6 +228,7 @@ local function collect(job, runner, exit, reading)
   local all = not reading or exit.why == "not_started" or read_rest(job, reading, exit)
   local answer = output.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
   return { exit = exit, answer = answer, unread = not all, lost = loss(job, runner, exit), normalise = runner.normalise,
+    seen = runner.shows_tools and state and not (state.seen and state.seen.hidden) and (state.seen or {}) or nil,
     so_far = state and function() return usage.so_far(state, size_of(dir .. "/prompt.md") or 0) end }
 end
 
@@ -246,7 +251,7 @@ end
 ---@return string text
 ---@return moonlet.Usage?
 function M.left(job, exit)
-  confinement.forget(job)
+  sandbox.forget(job)
   local read, evidence = pcall(function()
     return collect(job, job.runner, exit, reading_of(job, job.runner, function() end))
   end)
@@ -286,10 +291,10 @@ function M.run(job, attempt)
     job.run.emit(kind, fields)
   end
   if job.cassette then return play(job, attempt, tell) end
-  local id, reading = inherited.id(job.key, attempt.number), reading_of(job, job.runner, tell)
+  local id, reading = adoption.id(job.key, attempt.number), reading_of(job, job.runner, tell)
   job.reading = reading
-  local ran, exit = pcall(under_way.during, job.step, function()
-    return follow.during(job, reading, id, attempt.state ~= nil, function() return run_process(job, attempt) end)
+  local ran, exit = pcall(in_flight.during, job.step, function()
+    return progress.during(job, reading, id, attempt.state ~= nil, function() return run_process(job, attempt) end)
   end)
   if not ran then
     if reading then reading:close() end

@@ -1,31 +1,32 @@
 --- ctx:agent: one bounded piece of work for one agent, with an artifact directory of its own. The
 --- agent sees a prompt, never a conversation; what it answers is checked before anyone uses it.
 local files = require "moonlet.engine.base.files"
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
-local answer = require "moonlet.engine.agent.output"
-local asking = require "moonlet.engine.agent.questions"
-local artifacts = require "moonlet.engine.agent.sidecar"
+local output = require "moonlet.engine.agent.output"
+local questions = require "moonlet.engine.agent.questions"
+local sidecar = require "moonlet.engine.agent.sidecar"
 local attempts = require "moonlet.engine.agent.attempt"
 local budget = require "moonlet.engine.budget.budget"
 local closed = require "moonlet.engine.context.closed"
 local journal = require "moonlet.engine.journal.journal"
 local made_answer = require "moonlet.engine.agent.made_answer"
 local retry = require "moonlet.engine.agent.retry"
-local schema_check = require "moonlet.schema.check"
+local check = require "moonlet.schema.check"
 local routing = require "moonlet.engine.agent.routing"
-local executions = require "moonlet.engine.agent.execution"
+local execution = require "moonlet.engine.agent.execution"
 local fan_out = require "moonlet.engine.context.fan_out"
-local identity = require "moonlet.engine.journal.input_hash"
-local inherited = require "moonlet.engine.journal.adoption"
-local jobs = require "moonlet.engine.agent.resolved_call"
-local leases = require "moonlet.engine.agent.workspace_lease"
+local input_hash = require "moonlet.engine.journal.input_hash"
+local adoption = require "moonlet.engine.journal.adoption"
+local resolved_call = require "moonlet.engine.agent.resolved_call"
+local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local merge_gate = require "moonlet.engine.context.merge_gate"
 local outcomes = require "moonlet.engine.agent.outcome"
+local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local recovery = require "moonlet.engine.agent.recovery"
 local slots = require "moonlet.engine.agent.slots"
-local spending = require "moonlet.engine.agent.metering"
+local metering = require "moonlet.engine.agent.metering"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
@@ -46,17 +47,17 @@ local function record_attempt(job, hash, attempt, need)
   -- The prompt of a repair round is nowhere else.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repairs)
   journal.begin(job.run, job.key, attempt.number, hash, { repair = attempt.repairs or nil, seen = place.stored(),
-    need = need, runner = job.runner.name, model = job.model, tree = place.tree,
+    need = need, runner = job.runner.name, model = job.model, tree = place.tree, resumes = attempt.resumes,
     root = job.dir == job.run.sidecar or nil })
 end
 
 --- Records the usage of an attempt that was ended with its scope or its run, and returns it.
 local function book_unended(job, attempt)
-  local seen = spending.priced(job, attempts.seen_usage(job))
+  local seen = metering.priced(job, attempts.seen_usage(job))
   if not seen then return nil end
-  local used = spending.used(job, attempt.prompt, nil, seen, "")
+  local used = metering.used(job, attempt.prompt, nil, seen, "")
   journal.attempt(job.run, job.key, { number = attempt.number, status = "failed", class = "cancelled",
-    why = "cancelled", usage = seen, used = used, error = "it was ended before it was done" })
+    why = "cancelled", usage = seen, used = used, error = "it was cancelled before it finished" })
   return used
 end
 
@@ -64,10 +65,10 @@ end
 --- a new one.
 ---@return moonlet.AttemptOutcome, moonlet.Attempt
 local function run_attempt(job, hash, attempt, own_budget)
-  local need = spending.reserve(job, attempt.prompt)
+  local need = metering.reserve(job, attempt.prompt)
   -- An attempt that is under way was allowed already.
   if not attempt.state then retry.check(job) end
-  spending.retake(job, attempt.number, hash, own_budget)
+  metering.retake(job, attempt.number, hash, own_budget)
   local outcome = budget.with(own_budget, need, function(note)
     attempt = job.lease:acquire(attempt)
     local evidence = slots.during(job, attempt.state, function(waited)
@@ -118,17 +119,17 @@ end
 local function again(attempt, outcome, repairs, prompt)
   return { tries = 1, keep = repairs,
     attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1, prompt = prompt },
-    text = ("attempt %d had failed before the run was resumed (%s): once more"):format(attempt.number,
+    text = ("attempt %d had failed before the run was resumed (%s): it is repeated"):format(attempt.number,
       outcome.error.message) }
 end
 
 --- Decides after an answer that does not fit its schema: one repair round, then a failure.
 local function after_invalid(job, attempt, outcome)
-  local prompt = core.run.redact(jobs.prompt(job, job.call.prompt))
+  local prompt = core.run.redact(resolved_call.prompt(job, job.call.prompt))
   if not attempt.repairs and not job.lease.touched then
-    return { tries = 1, keep = true, text = "the answer is not valid; asking once more",
+    return { tries = 1, keep = true, text = "the answer is not valid: asking again",
       attempt = attempts.new { kind = "repair", number = attempt.number + 1,
-        prompt = core.run.redact(answer.repair_prompt(jobs.prompt(job, job.call.prompt), outcome.text,
+        prompt = core.run.redact(output.repair_prompt(resolved_call.prompt(job, job.call.prompt), outcome.text,
           outcome.problems)) } }
   end
   return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
@@ -143,14 +144,16 @@ local function after_failure(job, attempt, outcome, tries)
   end
   if job.lease.touched then return {} end
   if not decision.wait_ms then return decision end
-  return { tries = tries + 1, keep = attempt.repairs, wait_ms = decision.wait_ms,
+  -- A runner that keeps the conversation goes on with it: what was answered was paid for.
+  local resumes = job.runner.resumes and not attempt.repairs and (attempt.resumes or attempt.number) or nil
+  return { tries = tries + 1, keep = attempt.repairs or resumes ~= nil, wait_ms = decision.wait_ms,
     text = ("%s; asking again in %s"):format(outcome.error.message, duration.text(decision.wait_ms)),
     attempt = attempts.new { kind = attempt.repairs and "repair" or "retry", number = attempt.number + 1,
-      prompt = attempt.prompt } }
+      prompt = attempt.prompt, resumes = resumes } }
 end
 
 --- Decides on the attempt after one that is over. A repair round finds the workspace of the answer that it repairs;
---- a retry begins anew.
+--- a retry begins anew, unless its runner goes on with the conversation.
 ---@return moonlet.NextStep
 local function after(job, attempt, outcome, tries)
   if outcome.status == "failed" then return after_failure(job, attempt, outcome, tries) end
@@ -170,6 +173,10 @@ end
 --- All attempts of a call: retries where that may help, and one round that repairs an answer.
 ---@return moonlet.CallOutcome
 local function all_attempts(job, last, hash, own_budget)
+  if job.run.reviewing then
+    error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
+      .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
+  end
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
   -- An attempt that ended just before its host did is recorded again below.
@@ -182,7 +189,7 @@ local function all_attempts(job, last, hash, own_budget)
     list[#list + 1] = entry
     local following = after(job, attempt, outcome, tries)
     if outcome.status ~= "ok" and not (following.attempt and following.keep) then
-      entry.changed = job.lease:release(true, following.parks and attempt.repairs)
+      entry.changed = job.lease:release(true, following.parks and (attempt.repairs or job.runner.resumes))
     end
     if following.attempt then announce(job, following, outcome) end
     journal.attempt(job.run, job.key, entry)
@@ -202,10 +209,10 @@ local function is_taken_up(job)
   local key = job.key
   local last = job.run.journal.begins[key]
   if not last then return false end
-  if last.spent then return last.repairs or false end
+  if last.spent then return last.repairs or job.runner.resumes or false end
   if job.ended then return job.ended ~= "cancelled" end
   -- This host did not hear of its end, or did not wait for it.
-  local state = inherited.state(key, inherited.id(key, last.attempt), true)
+  local state = adoption.state(key, adoption.id(key, last.attempt), true)
   return state == "exited" or state == "running"
 end
 
@@ -240,9 +247,9 @@ local function as_begun(resolved, key)
   if not routed then return resolved end
   local ended = run.journal.ends[key]
   if begun.spent and not (ended and ended.status == "ok") then return resolved end
-  local ok, other = pcall(jobs.of, run, resolved.call, routed)
+  local ok, other = pcall(resolved_call.of, run, resolved.call, routed)
   if not ok then return resolved end
-  local hash = identity.of(run.journal, input_of(other), ended, begun)
+  local hash = input_hash.of(run.journal, input_of(other), ended, begun)
   return hash == begun.input_hash and other or resolved
 end
 
@@ -264,6 +271,7 @@ end
 local function do_agent(job, last, hash, own_budget)
   tell_route(job, job.key)
   job.run.open_directory(job.dir)
+  prompt_cuts.write(job.run, job.key, job.dir)
   local outcome, step = run_attempts(job, last, hash, own_budget), job.step
   step.attempts, step.files_changed = outcome.attempts, outcome.files_changed
   step.model = usage.model_of(outcome.attempts) or job.model
@@ -271,13 +279,14 @@ local function do_agent(job, last, hash, own_budget)
   step.duration_ms = core.clock.monotonic() - step.started
   -- Failed attempts were paid for too.
   step.usage = usage.of_attempts(outcome.attempts)
-  artifacts.write_agent(job, outcome)
+  sidecar.write_agent(job, outcome)
   if outcome.status ~= "ok" then error(outcome.error, 0) end
   if not outcome.text:find("%S") and #outcome.files_changed == 0 then
     job.run.emit("warning", { step = job.key, text = "the agent said nothing, and changed nothing" })
   end
   return { text = outcome.text, data = outcome.data, attempts = core.json.array(outcome.attempts),
-    usage = outcome.usage, files_changed = core.json.array(outcome.files_changed), session = outcome.session }
+    usage = outcome.usage, files_changed = core.json.array(outcome.files_changed), session = outcome.session,
+    held = job.lease.held }
 end
 
 --- The journal has the answer; its readable copy may have been lost with a power cut, or be another one by now.
@@ -296,8 +305,8 @@ end
 
 local function run_agent_step(resolved, key, dir, own_budget)
   local run = resolved.run
-  local job = executions.new(resolved, key, dir)
-  job.lease = leases.new(job)
+  local job = execution.new(resolved, key, dir)
+  job.lease = workspace_lease.new(job)
   local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end }
   local value, step = run.step(key, "agent", job.runner.name, input_of(job), options, function(last, hash, step)
     job.step, step.dir, step.model = step, dir, job.model
@@ -306,6 +315,10 @@ local function run_agent_step(resolved, key, dir, own_budget)
   if step.cached then
     restore(job, value)
     if job.sandbox == "workspace-write" then merge_gate.merged(run, key) end
+  end
+  if value.held then
+    workspace_lease.held(run, { key = key, dir = dir, work = value.held })
+    value.held = nil
   end
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   step.attempts, step.model = value.attempts, usage.model_of(value.attempts) or job.model
@@ -323,7 +336,7 @@ local function with_agreed_prompt(resolved, key, dir)
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
     return files.read_left(run, dir .. "/prompt.md", recovery.prompt_cap) or core.json.null
   end)
-  return agreed == core.json.null and resolved or jobs.with_prompt(resolved, agreed)
+  return agreed == core.json.null and resolved or resolved_call.with_prompt(resolved, agreed)
 end
 
 --- The key and the call of the same step in an earlier clean-up of its body; nil if there is none.
@@ -341,8 +354,9 @@ local function prepare(resolved, key, dir)
   local run = resolved.run
   tell_route(resolved, key)
   run.open_directory(dir)
+  prompt_cuts.write(run, key, dir)
   run.write_artifact(dir .. "/prompt.md", resolved.call.prompt)
-  spending.count_worst_case(run.worst, resolved)
+  metering.count_worst_case(run.worst, resolved)
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
@@ -353,27 +367,40 @@ local function closed_answer(value, call)
   return closed.record(value, "an answer", answer_fields)
 end
 
+--- Raises for a prompt of the other mode: the preset orchestrates, and whoever it asks is a worker.
+local function check_mode(prompt)
+  if not prompt:find "^%s*CONTEXT:%s*ORCHESTRATOR%f[%W]" then return end
+  error(record.invalid("ctx:agent: the prompt begins with CONTEXT: ORCHESTRATOR, and an agent is a worker",
+    "the preset orchestrates: give each worker its task, as in m.prompt.worker { task = … }"), 0)
+end
+
 --- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
 --- failed.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
 ---@return table
 function M.agent(ctx, call)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local run = state.run
   record.check(call, fields, "ctx:agent")
-  if call.asks then return asking.agent(ctx, call, M.agent) end
+  check_mode(call.prompt)
+  if call.asks then return questions.agent(ctx, call, M.agent) end
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
   if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
       "write fail or allow"), 0)
   end
-  if call.schema then schema_check.check(call.schema, "ctx:agent: schema") end
-  local resolved = jobs.of(run, call)
+  if call.schema then check.check(call.schema, "ctx:agent: schema") end
+  local resolved = resolved_call.of(run, call)
   local is_made = resolved.runner.made
   if resolved.runner.name == "rules" then made_answer.check_rules(run, resolved.call) end
-  if not is_made then spending.check(resolved, state.budget) end
-  local key = state_of.key(state, call.name or "agent")
+  if not is_made then metering.check(resolved, state.budget) end
+  local key = context.key(state, call.name or "agent")
+  local change = run.options.step
+  if change and change.key == key then
+    resolved = resolved_call.of(run, resolved_call.changed(call, change))
+    is_made = resolved.runner.made
+  end
   local paid_key, paid
   if not is_made and not run.dry then paid_key, paid = paid_before(resolved, key) end
   if resolved.absent and not paid and not (run.journal and run.journal.begins[key]) then error(resolved.absent, 0) end
@@ -382,12 +409,14 @@ function M.agent(ctx, call)
     local paid_dir = run.agent_directory(false, paid_key)
     return closed_answer(run_agent_step(paid, paid_key, paid_dir, state.budget), call)
   end
+  prompt_cuts.note(run, key, call.prompt)
   local dir = run.agent_directory(state.path == "" and key, key)
   if run.dry and not run.checking then prepare(resolved, key, dir) end
   resolved = with_agreed_prompt(resolved, key, dir)
   if is_made then return closed_answer(made_answer.run(state, resolved, key, dir), call) end
   resolved = as_begun(resolved, key)
-  require("moonlet.engine.effects.gate").before_agent(ctx, resolved, jobs.prompt(resolved, resolved.call.prompt))
+  local prompt = resolved_call.prompt(resolved, resolved.call.prompt)
+  require("moonlet.engine.effects.gate").before_agent(ctx, resolved, prompt)
   return closed_answer(run_agent_step(resolved, key, dir, state.budget), call)
 end
 

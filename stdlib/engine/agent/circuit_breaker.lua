@@ -3,7 +3,7 @@
 --- refusal and closes by itself when the provider's time has come. An account that is refused as soon as it is
 --- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that. One that
 --- has had too many requests ("rate") is closed for seconds, for all who ask it together.
-local state_folder = require "moonlet.engine.base.state_dir"
+local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
@@ -29,7 +29,7 @@ local remembered = {}
 
 --- The folder of the files; nil if there is none yet, unless it is to be made.
 local function folder(make)
-  local path = state_folder.path()
+  local path = state_dir.path()
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
 end
 

@@ -1,7 +1,7 @@
 --- Answers that are too long to keep: their head and their tail stay, with a note of how much is missing between them.
 --- Such an answer is no success unless its call allows it.
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
+local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
@@ -53,7 +53,7 @@ function M.check(job, status, cut, warnings)
   if not cut then return { warnings = warnings } end
   local text = ("the answer was cut: of its %d bytes only the head and the tail are kept"):format(cut)
   if status == "ok" and job.call.cut ~= "allow" then
-    return { warnings = warnings, error = truth.error("invalid-output", text,
+    return { warnings = warnings, error = outcome.error("invalid-output", text,
       { hint = "ask for less, or for files; an agent call with cut = \"allow\" takes such an answer" }) }
   end
   job.run.emit("warning", { step = job.key, text = text })

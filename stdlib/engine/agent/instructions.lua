@@ -24,7 +24,8 @@ function M.record(job, made)
   if #found == 0 then return end
   local list = job.dir == run.sidecar and { table.unpack(run.inputs or {}) } or {}
   table.move(found, 1, #found, #list + 1, list)
-  run.write_artifact(job.dir .. "/input-manifest.md", core.run.manifest(list))
+  run.write_artifact(job.dir .. "/input-manifest.md", core.run.manifest(list)
+    .. require("moonlet.engine.agent.prompt_cuts").section(run, job.key))
 end
 
 return M

@@ -1,15 +1,17 @@
---- Answers that no agent gives: those of the call's own rules, and those of the runner `mock`. They cost nothing and
---- are made each time anew.
-local artifacts = require "moonlet.engine.agent.sidecar"
+--- Answers that no agent gives: those of the call's own rules, which are made each time anew, and those of the runner
+--- `mock`, which a resumed run has from the journal. They cost nothing.
+local sidecar = require "moonlet.engine.agent.sidecar"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
-local executions = require "moonlet.engine.agent.execution"
+local execution = require "moonlet.engine.agent.execution"
+local journal = require "moonlet.engine.journal.journal"
 local mock = require "moonlet.engine.runner.mock"
-local outcomes = require "moonlet.engine.agent.outcome"
+local outcome = require "moonlet.engine.agent.outcome"
+local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local record = require "moonlet.record"
 local recovery = require "moonlet.engine.agent.recovery"
 local runners = require "moonlet.engine.load.runners"
-local schemas = require "moonlet.engine.runner.schema"
+local schema = require "moonlet.engine.runner.schema"
 local scope = require "moonlet.engine.context.scope"
 
 local M = {}
@@ -32,7 +34,7 @@ local function by_rules(call)
       place_of(call.rules)), 0)
   end
   if call.schema then
-    data = schemas.shaped(data, call.schema)
+    data = schema.shaped(data, call.schema)
     local problems = core.json.validate(call.schema, data)
     if problems then
       error({ kind = "failed", at = place_of(call.rules), message = "the rules returned something else than the schema "
@@ -43,12 +45,16 @@ local function by_rules(call)
   return { status = "ok", text = text, data = data }
 end
 
-local function by_mock(run, state, key, call)
+local function by_mock(run, state, key, call, step)
   run.mocked = true
   return budget.with(state.budget, { agents = 1 }, function()
-    local made = mock.answer(call.schema, key)
-    made.status = "ok"
-    return made
+    local input = { verb = "mock", prompt = call.prompt, schema = call.schema }
+    step.cached = true
+    local made = journal.fact(run, key .. "/mock", input, function()
+      step.cached = false
+      return mock.answer(call.schema, key)
+    end)
+    return { status = "ok", text = made.text, data = made.data }
   end)
 end
 
@@ -80,14 +86,15 @@ function M.run(state, resolved, key, dir)
   core.event.emit("step.started", key, { kind = "agent", runner = name })
   recovery.give_up(run, key, dir)
   run.open_directory(dir)
+  prompt_cuts.write(run, key, dir)
   run.write_artifact(dir .. "/prompt.md", call.prompt, true)
   local ok, result = pcall(name == "mock" and by_mock or by_rules, table.unpack(
-    name == "mock" and { run, state, key, call } or { call }))
-  local job = executions.new(resolved, key, dir)
+    name == "mock" and { run, state, key, call, step } or { call }))
+  local job = execution.new(resolved, key, dir)
   job.step = step
   if not ok then
     run.end_step(step, "failed", { error = result })
-    artifacts.write_agent(job, outcomes.raised(result, {}, { warnings = {}, files_changed = {} }))
+    sidecar.write_agent(job, outcome.raised(result, {}, { warnings = {}, files_changed = {} }))
     error(result, 0)
   end
   run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
@@ -95,8 +102,9 @@ function M.run(state, resolved, key, dir)
     cassette.keep(job, { number = 1, prompt = call.prompt }, { why = "exited", code = 0 }, result.text)
   end
   run.end_step(step, "ok", {})
-  artifacts.write_agent(job, result)
-  return { text = result.text, data = result.data, files_changed = core.json.array {}, dir = run.absolute(dir) }
+  sidecar.write_agent(job, result)
+  return { text = result.text, data = result.data, attempts = core.json.array {}, files_changed = core.json.array {},
+    dir = run.absolute(dir) }
 end
 
 return M

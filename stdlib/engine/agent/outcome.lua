@@ -1,11 +1,13 @@
 --- The outcomes of an agent call, each built once, here: of one attempt, from the exit of its process, the runner's
 --- reading of its answer, the check of its workspace and the check against its schema; and of the call, from the last
 --- attempt and the end of its lease. No other file writes a field of either.
-local spending = require "moonlet.engine.agent.metering"
+local metering = require "moonlet.engine.agent.metering"
+local citations = require "moonlet.engine.agent.citations"
 local cuts = require "moonlet.engine.agent.cuts"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local output = require "moonlet.engine.agent.output"
-local truth = require "moonlet.engine.runner.outcome"
+local outcome = require "moonlet.engine.runner.outcome"
+local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
@@ -13,6 +15,7 @@ local M = {}
 ---@field exit table                 of its process
 ---@field answer moonlet.RunnerResult  the runner's reading: status, text, error, usage, model, denied, warnings
 ---@field so_far (fun(): moonlet.Usage?)?  its usage as far as an unfinished stream says
+---@field seen string[]?             what its tools showed it; nil where its stream does not say
 ---@field unread boolean?            its events were more than could be read in its time
 ---@field lost table?                the error of an answer that the disk did not take
 ---@field refused table?             the error of a provider's refusal that a cassette plays
@@ -29,6 +32,7 @@ local M = {}
 ---@field usage moonlet.Usage?  priced
 ---@field used table<string, number>  the amounts for the budgets
 ---@field model string?
+---@field session string?   where the runner keeps sessions
 ---@field denied string[]?
 ---@field warnings string[]?
 ---@field exit table
@@ -40,7 +44,8 @@ local M = {}
 ---@field text string
 ---@field cut integer?
 ---@field data any
----@field usage moonlet.Usage?  of its last attempt
+---@field usage moonlet.Usage?  of all its attempts
+---@field session string?       of its last attempt, to go on with
 ---@field model string?
 ---@field denied string[]?
 ---@field warnings string[]
@@ -52,9 +57,9 @@ local M = {}
 local function judge(job, evidence, cut, workspace)
   local answer, exit = evidence.answer, evidence.exit
   if evidence.refused then return "failed", evidence.refused.class, evidence.refused end
-  if evidence.lost then return "failed", "lost", host_failure.mark(evidence.lost) end
+  if evidence.lost then return "failed", "lost", infrastructure_error.mark(evidence.lost) end
   if evidence.unread and (answer.status == "ok" or exit.why == "exited") then
-    return "failed", "timeout", truth.error("timeout",
+    return "failed", "timeout", outcome.error("timeout",
       ("%s printed more events than could be read in its time"):format(job.runner.title or job.runner.name),
       { hint = "give it more time with timeout, or have it print less" })
   end
@@ -69,7 +74,7 @@ end
 local function mark_not_started(job, evidence, err)
   local exit = evidence.exit
   if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" and err then
-    host_failure.mark(err)
+    infrastructure_error.mark(err)
   end
 end
 
@@ -107,15 +112,16 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
       err = { kind = "failed", class = "invalid-output", hint = "read output.md",
         message = "the answer is not what was asked for: " .. problems }
     end
+    if data ~= nil then citations.mark(job, attempt, evidence, data) end
     data = output.redacted(data)
   end
   local refused = evidence.refused ~= nil
   -- A provider that refused an attempt has charged nothing.
-  local usage = not refused and spending.priced(job, reported, answer.model) or nil
+  local spent = not refused and metering.priced(job, reported, answer.model) or nil
   text = refused and "" or text
   return {
     status = status, class = class, error = err, text = text, cut = cut_bytes or nil, data = data, problems = problems,
-    usage = usage, used = spending.used(job, attempt.prompt, class, usage, text), model = answer.model,
+    usage = spent, used = metering.used(job, attempt.prompt, class, spent, text), model = answer.model,
     denied = answer.denied, session = answer.session, warnings = cut.warnings, exit = evidence.exit,
   }
 end
@@ -126,7 +132,7 @@ local function with_hint(err, hint)
   local copy = setmetatable({}, getmetatable(err))
   for key, value in next, err do copy[key] = value end
   copy.hint = (err.hint and err.hint .. "; " or "") .. hint
-  return host_failure.is(err) and host_failure.mark(copy) or copy
+  return infrastructure_error.is(err) and infrastructure_error.mark(copy) or copy
 end
 
 ---@class moonlet.LeaseEnd   how a lease ended
@@ -148,9 +154,9 @@ function M.of_call(last, attempts, lease_end, err)
   if lease_end.error then class = lease_end.error.class end
   return {
     status = failed and "failed" or "ok", class = class, error = with_hint(err, failed and lease_end.put_aside),
-    text = last.text, cut = last.cut, data = last.data, usage = last.usage, model = last.model, denied = last.denied,
-    session = last.session, warnings = lease_end.warnings, files_changed = lease_end.files_changed, attempts = attempts,
-    exit = last.exit,
+    text = last.text, cut = last.cut, data = last.data, usage = usage.of_attempts(attempts), model = last.model,
+    denied = last.denied, session = last.session, warnings = lease_end.warnings,
+    files_changed = lease_end.files_changed, attempts = attempts, exit = last.exit,
   }
 end
 

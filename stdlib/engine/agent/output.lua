@@ -1,5 +1,5 @@
 --- Checks an agent's answer against the schema of its call.
-local artifacts = require "moonlet.engine.agent.sidecar"
+local sidecar = require "moonlet.engine.agent.sidecar"
 
 local schemas = require "moonlet.engine.runner.schema"
 
@@ -62,7 +62,7 @@ end
 function M.repair_prompt(prompt, answer, problems)
   return table.concat({
     prompt, "\n\n---\nYour last answer could not be used:\n\n", problems,
-    "\n\nIt began with:\n\n", artifacts.fence(core.text.cut(answer, 4000)),
+    "\n\nIt began with:\n\n", sidecar.fence(core.text.cut(answer, 4000)),
     "\n\nAnswer again, with nothing but the JSON value that is asked for.\n",
   })
 end

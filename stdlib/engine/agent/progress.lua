@@ -1,7 +1,7 @@
 --- Follows an agent's events while it runs: reports its progress, holds its limit of silence while a tool of it runs,
 --- and ends an agent that has said that it is done, has taken too many turns, or waits in silence for a provider that
 --- refused it. It reads with the attempt's one reading (reading.lua), which the attempt's end goes on with.
-local beside = require "moonlet.engine.base.background"
+local background = require "moonlet.engine.base.background"
 local stream = require "moonlet.engine.runner.stream"
 local task = core.task
 
@@ -17,6 +17,7 @@ local most_broken_off = 3
 ---@class moonlet.Follower
 ---@field reading moonlet.Reading
 ---@field held boolean?           the limit of silence is held; nil where a host before may have held it
+---@field told boolean?
 ---@field told_doing string?
 ---@field told_tokens integer?
 ---@field waiting table?          as the runner's state has it
@@ -25,9 +26,11 @@ local most_broken_off = 3
 
 local function tell(job, seen)
   local reading = seen.reading
-  if reading.doing == seen.told_doing and reading.tokens == seen.told_tokens then return end
-  seen.told_doing, seen.told_tokens = reading.doing, reading.tokens
-  job.run.emit("progress", { step = job.key, doing = reading.doing, tokens = reading.tokens })
+  if seen.told and reading.doing == seen.told_doing and reading.tokens == seen.told_tokens then return end
+  seen.told, seen.told_doing, seen.told_tokens = true, reading.doing, reading.tokens
+  local limit = job.limits.wall
+  job.run.emit("progress", { step = job.key, doing = reading.doing, tokens = reading.tokens,
+    limit_ms = limit and limit > 0 and limit or nil })
 end
 
 --- A tool that is at work may say nothing for as long as the agent may take.
@@ -85,7 +88,7 @@ function M.during(job, reading, id, taken_over, fn)
   -- The host before may have held its limit.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end
-  local ok, result = pcall(beside.during, function() follow(job, seen, id) end, fn)
+  local ok, result = pcall(background.during, function() follow(job, seen, id) end, fn)
   if ok then return result end
   local until_ms = core.clock.monotonic() + last_look_ms
   repeat

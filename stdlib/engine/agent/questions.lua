@@ -1,6 +1,6 @@
 --- Questions of agents. One that may ask ends its answer with [QUESTION], and the run parks there as at a question of
 --- the script; with the answer at the end of its prompt it is asked anew, as a step of its own.
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local gate = require "moonlet.engine.effects.gate"
 
@@ -32,7 +32,7 @@ end
 ---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall): table
 ---@return table
 function M.agent(ctx, call, ask)
-  state_of.of(ctx)
+  context.of(ctx)
   if call.schema then
     error(record.invalid("ctx:agent: an agent that returns data cannot ask",
       "let an agent without `schema` ask first"), 0)

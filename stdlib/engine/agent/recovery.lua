@@ -1,15 +1,15 @@
 --- Finds out what hosts before this one left of an agent call: the attempt that a resumed run begins with, and the end
 --- of one that nobody asks for any more.
-local attempts = require "moonlet.engine.agent.attempt"
+local attempt = require "moonlet.engine.agent.attempt"
 local files = require "moonlet.engine.base.files"
-local guarded = require "moonlet.engine.workspace.protected_paths"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local inherited = require "moonlet.engine.journal.adoption"
-local jobs = require "moonlet.engine.agent.resolved_call"
+local protected_paths = require "moonlet.engine.workspace.protected_paths"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local adoption = require "moonlet.engine.journal.adoption"
+local resolved_call = require "moonlet.engine.agent.resolved_call"
 local journal = require "moonlet.engine.journal.journal"
-local look = require "moonlet.engine.workspace.baseline"
-local spending = require "moonlet.engine.agent.metering"
-local stay = require "moonlet.engine.agent.workspace_lease"
+local baseline = require "moonlet.engine.workspace.baseline"
+local metering = require "moonlet.engine.agent.metering"
+local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
@@ -21,11 +21,11 @@ M.prompt_cap = 64 << 20
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
-    local exit = inherited.take(step.key, inherited.id(step.key, last.attempt))
+    local exit = adoption.take(step.key, adoption.id(step.key, last.attempt))
     state = exit.why == "cancelled" and "lost" or "exited"
   end
   if state ~= "lost" then return state end
-  local found = stay.found(run, step.key, last)
+  local found = workspace_lease.found(run, step.key, last)
   require("moonlet.engine.effects.gate").interrupted_writer(run, step, last.attempt, found.text)
   return state, found
 end
@@ -36,23 +36,23 @@ end
 ---@param earlier table  its begin record
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
-  local id = inherited.id(key, earlier.attempt)
-  local state = inherited.state(key, id)
+  local id = adoption.id(key, earlier.attempt)
+  local state = adoption.state(key, id)
   if state == "none" then return end
   local started = core.clock.monotonic()
-  local seen = look.kept(earlier.seen)
+  local seen = baseline.kept(earlier.seen)
   local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
   -- A person who was shown what it did in place has decided about it.
   local told
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
-  local exit = state == "running" and inherited.stop(key, id) or inherited.take(key, id)
-  local text, usage = attempts.left(job, exit)
+  local exit = state == "running" and adoption.stop(key, id) or adoption.take(key, id)
+  local text, usage = attempt.left(job, exit)
   local prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or ""
-  usage = spending.priced(job, usage)
-  local used = spending.used(job, prompt, nil, usage, text)
+  usage = metering.priced(job, usage)
+  local used = metering.used(job, prompt, nil, usage, text)
   local why = ("its input was changed while attempt %d was under way"):format(earlier.attempt)
-  local touched, changed = stay.left(run, seen, told)
-  local carried = worktree.give_up(run, key, job.dir, earlier.tree, stay.has_worktree(job))
+  local touched, changed = workspace_lease.left(run, seen, told)
+  local carried = worktree.give_up(run, key, job.dir, earlier.tree, workspace_lease.has_worktree(job))
   if carried then changed = core.json.array(carried) end
   journal.attempt(run, key, { number = earlier.attempt, status = "abandoned", why = exit.why, exit_code = exit.code,
     class = "abandoned", duration_ms = core.clock.monotonic() - started, usage = usage, used = used,
@@ -61,7 +61,7 @@ function M.abandon(job, earlier)
     state == "running" and "it is ended" or "it has ended", used.tokens) })
   if touched then
     journal.spent(run, key)
-    error(guarded.error(touched), 0)
+    error(protected_paths.error(touched), 0)
   end
 end
 
@@ -71,10 +71,10 @@ end
 ---@param dir string
 function M.give_up(run, key, dir)
   local last = run.journal and run.journal.begins[key]
-  local id = last and not last.spent and inherited.id(key, last.attempt)
-  local state = id and inherited.state(key, id) or "none"
+  local id = last and not last.spent and adoption.id(key, last.attempt)
+  local state = id and adoption.state(key, id) or "none"
   if state == "none" then return end
-  if state == "running" then inherited.stop(key, id) end
+  if state == "running" then adoption.stop(key, id) end
   local changed = worktree.give_up(run, key, dir, last.tree)
   local text = ("rules are asked now: attempt %d of an agent is given up"):format(last.attempt)
   run.emit("warning", { step = key, text = text })
@@ -86,11 +86,19 @@ end
 --- Raises if keeper.log has a start of an attempt that the journal does not know: a journal without it is not whole.
 local function check_journal(job)
   local run, key = job.run, job.key
-  if not run.journal.resumed or inherited.state(key, inherited.id(key, 1)) == "none" then return end
-  error(host_failure.mark { kind = "failed",
+  if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
+  error(infrastructure_error.mark { kind = "failed",
     message = ("the journal was cut off: keeper.log has a start of '%s', which it does not know"):format(key),
     at = run.absolute("runs/" .. run.id .. "/steps.jsonl"),
     hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
+end
+
+--- The number of the attempt whose conversation a new one goes on with: its answers were paid for. Nil where the runner
+--- keeps none, or the input is another one.
+local function conversation(job, last, hash)
+  if not job.runner.resumes or last.repair or last.repairs then return nil end
+  if last.runner ~= job.runner.name or last.input_hash ~= hash then return nil end
+  return last.resumes or last.attempt
 end
 
 --- The attempt after one that has come to nothing. A repair that a provider would not do yet is asked for again: the
@@ -99,9 +107,12 @@ local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash
     and files.read_left(job.run, job.dir .. "/prompt.md", M.prompt_cap)
-  if not repair_prompt then return attempts.new { kind = "retry", number = number, prompt = prompt, tries = 1 } end
-  return attempts.new { kind = "repair", number = number, prompt = repair_prompt, tries = 1, seen = last.seen,
-    tree = last.tree, told = stay.was_told(job.run, job.key, last.attempt) }
+  if not repair_prompt then
+    return attempt.new { kind = "retry", number = number, prompt = prompt, tries = 1, tree = last.tree,
+      resumes = conversation(job, last, hash) }
+  end
+  return attempt.new { kind = "repair", number = number, prompt = repair_prompt, tries = 1, seen = last.seen,
+    tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
 --- The attempt to begin with: the first one, the one that was under way when a host died, or the one after it.
@@ -111,36 +122,36 @@ end
 ---@return moonlet.Attempt
 function M.first_attempt(job, last, hash)
   local run, key, in_place = job.run, job.key, job.call.in_place
-  local prompt = core.run.redact(jobs.prompt(job, job.call.prompt))
+  local prompt = core.run.redact(resolved_call.prompt(job, job.call.prompt))
   if not last then
     check_journal(job)
-    return attempts.new { kind = "first", number = 1, prompt = prompt }
+    return attempt.new { kind = "first", number = 1, prompt = prompt }
   end
   if last.spent then return next_attempt(job, last, hash, prompt) end
-  local state = inherited.state(key, inherited.id(key, last.attempt))
+  local state = adoption.state(key, adoption.id(key, last.attempt))
   if in_place then state = settle_in_place(run, job.step, last, state) end
-  local lost = state == "exited" and attempts.lost(job, last.attempt)
+  local lost = state == "exited" and attempt.lost(job, last.attempt)
   if lost then state = "lost" end
-  local told = state == "lost" and in_place or stay.was_told(run, key, last.attempt)
+  local told = state == "lost" and in_place or workspace_lease.was_told(run, key, last.attempt)
   -- The prompt of a repair round holds its predecessor's answer.
   if last.repair then prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or prompt end
   local again = { kind = last.repair and "repair" or "retry", number = last.attempt, prompt = prompt, tree = last.tree,
     seen = last.seen, told = told }
   if state == "lost" then
-    run.emit("warning", { step = key, text = lost and ("attempt %d, once more: %s"):format(last.attempt, lost)
-      or ("attempt %d was %s: once more"):format(last.attempt, run.sealed and run.sealed.ended and "ended with the run"
-        or "lost") })
-    again.number = last.attempt + 1
+    local how = run.sealed and run.sealed.ended and "ended with the run" or "lost"
+    again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
+    run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
+      or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "goes on" or "is repeated") })
     -- The look of an attempt in place is on record; later changes there are of others.
     if in_place then again.seen = nil end
-    return attempts.new(again)
+    return attempt.new(again)
   elseif state == "none" then
-    inherited.check_unknown(run)
+    adoption.check_unknown(run)
     if not last.repair then again.kind, again.seen = "first", nil end
-    return attempts.new(again)
+    return attempt.new(again)
   end
-  again.kind, again.state, again.repairs = "adopted", state, last.repair
-  return attempts.new(again)
+  again.kind, again.state, again.repairs, again.resumes = "adopted", state, last.repair, last.resumes
+  return attempt.new(again)
 end
 
 return M

@@ -5,6 +5,7 @@ local readers = require "moonlet.engine.runner.reader"
 local command = require "moonlet.engine.runner.command"
 local grants = require "moonlet.engine.context.grants"
 local words = require "moonlet.engine.effects.words"
+local worker = require "moonlet.engine.effects.worker"
 local shared = require "moonlet.engine.runner.shared"
 local routing = require "moonlet.engine.agent.routing"
 local runners = require "moonlet.engine.load.runners"
@@ -201,6 +202,21 @@ local function check_as_real(run, call)
   for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
 end
 
+--- A call with the changes of `moonlet run replay --step`.
+---@param call moonlet.AgentCall
+---@param change {prompt: string?, runner: string?, model: string?}
+---@return moonlet.AgentCall
+function M.changed(call, change)
+  local copy = {}
+  for name, value in pairs(call) do copy[name] = value end
+  copy.prompt, copy.model = change.prompt or call.prompt, change.model or call.model
+  if change.runner then
+    local program = change.runner:match "^command:(.*)$"
+    copy.runner, copy.argv = program and "command" or change.runner, program and command.split(program) or nil
+  end
+  return copy
+end
+
 --- Resolves a call; raises the mistakes in it.
 ---@param run moonlet.Run
 ---@param call moonlet.AgentCall
@@ -227,6 +243,7 @@ function M.of(run, call, routed)
     job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
   end
   check_rights(run, call)
+  if not run.dry then worker.check(runner.name) end
   job.sandbox = workspace.mode(run, call)
   job.confine = confine_of(run, call, runner)
   job.program, job.absent = find_program(job)

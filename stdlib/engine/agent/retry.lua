@@ -1,7 +1,7 @@
 --- Decides on the attempt after a failed one: another one, after a while, or none. The host owns this, so that
 --- every try is on record and nothing is asked of a provider that has refused.
 local duration = require "moonlet.duration"
-local breaker = require "moonlet.engine.agent.circuit_breaker"
+local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -97,7 +97,7 @@ end
 ---@param job moonlet.Execution
 ---@param holds boolean?  the job has the work tree for itself
 function M.check(job, holds)
-  local function refused() return breaker.refusal(job.credential, job.login and job.login()) end
+  local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
   local refusal = refused()
   while refusal and refusal.class == "rate" do
     local wait_ms = pause_of(refusal.until_ms)
@@ -124,7 +124,7 @@ end
 ---@param job moonlet.Execution
 function M.succeeded(job)
   local probe = probe_of(job)
-  breaker.succeeded(job.credential, probe and probe.since)
+  circuit_breaker.succeeded(job.credential, probe and probe.since)
   M.ended(job)
 end
 
@@ -153,7 +153,7 @@ function M.after(job, outcome, tries)
   -- A login that is missing or misnamed on this machine was refused by nobody.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
-    local until_ms = breaker.trip(job.credential, { class = class, runner = job.runner.name,
+    local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,
       message = err.message, reset_at = class == "quota" and err.reset_at or nil,
       login = class == "auth" and job.login and job.login() or nil, anew = probe_of(job) ~= nil })
     M.ended(job)
@@ -166,7 +166,7 @@ function M.after(job, outcome, tries)
   local asked = err.retry_after_ms
   local until_ms
   if class == "rate" and not job.runner.instant and not (asked and asked > longest_patience_ms) then
-    until_ms = breaker.trip(job.credential, { class = "rate", runner = job.runner.name, message = err.message,
+    until_ms = circuit_breaker.trip(job.credential, { class = "rate", runner = job.runner.name, message = err.message,
       reset_at = asked and core.clock.wall() + asked })
     job.run.emit("quota", { step = job.key, runner = job.runner.name, class = "rate", message = err.message,
       until_ms = until_ms })
@@ -180,7 +180,7 @@ function M.after(job, outcome, tries)
   end
   if until_ms then return { wait_ms = pause_of(until_ms) } end
   if asked and asked > longest_patience_ms then
-    until_ms = breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
+    until_ms = circuit_breaker.trip(job.credential, { class = "quota", runner = job.runner.name, message = err.message,
       reset_at = core.clock.wall() + asked, anew = probe_of(job) ~= nil })
     M.ended(job)
     return { error = quota_error(job, err.message, until_ms), parks = true }

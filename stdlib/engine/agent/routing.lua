@@ -2,8 +2,8 @@
 --- or a refusal. route.lua has the table.
 ---
 --- A call's own words count before those of the command line, and those before the preset's.
-local choose = require "moonlet.engine.load.route"
-local routes = require "moonlet.engine.load.route_table"
+local route = require "moonlet.engine.load.route"
+local route_table = require "moonlet.engine.load.route_table"
 local runners = require "moonlet.engine.load.runners"
 
 local M = {}
@@ -42,13 +42,13 @@ end
 
 --- The rules ask no model: nothing is refused, but a name is checked all the same.
 local function for_rules(work, asked, config)
-  local name = work.task_type and routes.normal(work.task_type)
-  if name then routes.check_name(name, config.routes) end
+  local name = work.task_type and route_table.normal(work.task_type)
+  if name then route_table.check_name(name, config.routes) end
   return { runner = asked, record = recorded(work, name, "the rules ask no model", false, false) }
 end
 
 local function by_rule(work, asked, config)
-  local found = choose { task_type = work.task_type, risk = work.risk, reason = work.reason,
+  local found = route { task_type = work.task_type, risk = work.risk, reason = work.reason,
     force = work.reason ~= nil, config = config }
   local is_chosen, why = asked.name == "route", found.why
   -- A runner that was named leaves no choice.
@@ -71,7 +71,7 @@ end
 ---@param plan table   with runner, options, preset, config
 ---@return moonlet.Routed
 function M.of_run(plan)
-  routes.check_risk(plan.options.risk, "--risk")
+  route_table.check_risk(plan.options.risk, "--risk")
   local ok, routed = pcall(decide, work_of_run(plan), plan.runner, plan.config)
   if ok then return routed end
   if type(routed) == "table" then routed.usage, routed.at = true, nil end
@@ -85,7 +85,7 @@ end
 ---@return moonlet.Routed
 function M.of_call(run, call, asked)
   if asked == run.runner and not (call.task_type or call.risk or call.reason) then return run.routed end
-  routes.check_risk(call.risk, "ctx:agent.risk")
+  route_table.check_risk(call.risk, "ctx:agent.risk")
   local work = work_of_run(run)
   return decide({ task_type = spoken(call.task_type) or work.task_type, risk = call.risk or work.risk,
     reason = spoken(call.reason) or work.reason }, asked, run.config)

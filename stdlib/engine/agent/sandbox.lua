@@ -2,8 +2,8 @@
 --- it brings one, else the host's; if there is neither, the record says so, and a step that writes is refused
 --- unless the user said --unconfined.
 local record = require "moonlet.record"
-local places = require "moonlet.engine.workspace.real_paths"
-local state_folder = require "moonlet.engine.base.state_dir"
+local real_paths = require "moonlet.engine.workspace.real_paths"
+local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
@@ -79,8 +79,8 @@ end
 
 local function in_one_of(folders, path)
   for _, folder in ipairs(folders) do
-    local real = places.real(folder)
-    if real and places.holds(real, path) then return true end
+    local real = real_paths.real(folder)
+    if real and real_paths.holds(real, path) then return true end
   end
   return false
 end
@@ -92,7 +92,7 @@ local function check_writable(job, made)
     for _, path in ipairs(job.lease.place.writable or { job.lease.place.cwd }) do allowed[#allowed + 1] = path end
   end
   for _, path in ipairs(made.writable or {}) do
-    local real = places.real(path)
+    local real = real_paths.real(path)
     if not real or not in_one_of(allowed, real) then
       refuse(job, "writable", path, job.sandbox == "read-only" and "is not for a read-only step to write"
         or "is none of the step's folders")
@@ -104,12 +104,12 @@ end
 local function kept_apart(job)
   local list = {}
   local function add(path)
-    local real = path and places.real(path)
+    local real = path and real_paths.real(path)
     if real then list[#list + 1] = real end
   end
   add(job.run.top)
   add(job.run.home.agent_path:match("^(.+)/[^/]+$"))
-  add(state_folder.path())
+  add(state_dir.path())
   local home = core.system.env "HOME"
   local config = core.system.env "XDG_CONFIG_HOME"
   if not config or config:sub(1, 1) ~= "/" then config = home and home .. "/.config" end
@@ -119,22 +119,22 @@ end
 
 --- A folder of the runner's own state is no way to write what the step may not: also where a link leads to it.
 local function check_state_dir(job, path)
-  local real = places.real(path)
+  local real = real_paths.real(path)
   if not real then refuse(job, "state_dirs", path, "leads nowhere") end
   if in_one_of({ job.temporary, job.run.absolute(job.dir .. "/out") }, real) then return end
   local home = core.system.env "HOME"
-  home = home and home:sub(1, 1) == "/" and places.real(home)
-  if home and places.holds(real, home) then refuse(job, "state_dirs", path, "is, or holds, your home directory") end
+  home = home and home:sub(1, 1) == "/" and real_paths.real(home)
+  if home and real_paths.holds(real, home) then refuse(job, "state_dirs", path, "is, or holds, your home directory") end
   -- A user's own runner may name any path; the paths of the others come from the user's environment and config.
   if job.runner.own and not real:find("^/[^/]+/.") then
     refuse(job, "state_dirs", path, "is no folder of a program's own")
   end
   for _, apart in ipairs(kept_apart(job)) do
-    if places.holds(real, apart) then refuse(job, "state_dirs", path, "is, or holds, " .. apart) end
-    if job.runner.own and places.holds(apart, real) then refuse(job, "state_dirs", path, "lies in " .. apart) end
+    if real_paths.holds(real, apart) then refuse(job, "state_dirs", path, "is, or holds, " .. apart) end
+    if job.runner.own and real_paths.holds(apart, real) then refuse(job, "state_dirs", path, "lies in " .. apart) end
   end
-  local agent = places.real(job.run.home.agent_path)
-  if agent and places.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
+  local agent = real_paths.real(job.run.home.agent_path)
+  if agent and real_paths.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
 end
 
 --- The paths that may be written, and those of them that are the runner's own state, which are made if they are
@@ -148,7 +148,7 @@ local function writable_of(job, made)
     local is_file = path:find("%.json$") ~= nil
     if existing(path) or not is_file and core.file.make_root(path) then
       list[#list + 1] = path
-      if not places.holds(job.temporary, path) then state[#state + 1] = core.text.printable(path, 200) end
+      if not real_paths.holds(job.temporary, path) then state[#state + 1] = core.text.printable(path, 200) end
     end
   end
   return list, state
@@ -158,8 +158,8 @@ end
 local function whole_tree(job, writable)
   local top = core.system.real_path(job.run.top)
   for _, path in ipairs(writable) do
-    local real = places.real(path)
-    if top and real and places.holds(real, top) then return true end
+    local real = real_paths.real(path)
+    if top and real and real_paths.holds(real, top) then return true end
   end
   return false
 end

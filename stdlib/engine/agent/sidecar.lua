@@ -1,6 +1,6 @@
 --- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
 --- decision.md, the manifest of inputs.
-local credentials = require "moonlet.engine.agent.redact_argv"
+local redact_argv = require "moonlet.engine.agent.redact_argv"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
@@ -48,7 +48,7 @@ local function model_record(job, result)
     task_type = or_null(job.routed.task_type), route = or_null(job.routed.record),
     agent_role = or_null(call.role or run.options.agent_role),
     runner = runner.name, model = or_null(result.model or job.model),
-    command = exit and exit.argv and credentials.masked(exit.argv) or null,
+    command = exit and exit.argv and redact_argv.masked(exit.argv) or null,
     sandbox = runner.made and "none: no process is started" or or_null(step.sandbox),
     started_at = core.clock.iso(step.started_wall), duration_ms = step.duration_ms,
     status = result.status, class = or_null(result.class),

@@ -1,8 +1,8 @@
 --- The slots of `limits.parallel` of the user's config, which all runs of the user share. Each is a lock on a small
 --- file in the state folder, which the kernel releases when its host ends.
-local beside = require "moonlet.engine.base.background"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local state_folder = require "moonlet.engine.base.state_dir"
+local background = require "moonlet.engine.base.background"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local state_dir = require "moonlet.engine.base.state_dir"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -25,7 +25,7 @@ local most_shown = 4
 
 local function lock(root, name, who)
   local held, err, busy = core.file.lock(root, name, 0, who)
-  if not held and not busy then error(host_failure.mark(err), 0) end
+  if not held and not busy then error(infrastructure_error.mark(err), 0) end
   return held
 end
 
@@ -41,7 +41,7 @@ end
 local function folder(run)
   local state = state_of(run)
   if state.root == nil then
-    local path = state_folder.path()
+    local path = state_dir.path()
     local root, err = nil, { message = "neither XDG_STATE_HOME nor HOME is set" }
     if path then root, err = core.file.make_root(path .. "/slots") end
     state.root = root or false
@@ -130,7 +130,7 @@ end
 --- An agent that runs from before is counted, and does not wait.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
-  local ok, result = pcall(beside.during, function()
+  local ok, result = pcall(background.during, function()
     while not held do
       core.task.watch_sleep(poll_ms)
       held = take(root, limit, who)

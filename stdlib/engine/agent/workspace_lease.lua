@@ -4,17 +4,17 @@
 local attempts = require "moonlet.engine.agent.attempt"
 local gate = require "moonlet.engine.effects.gate"
 local merge_gate = require "moonlet.engine.context.merge_gate"
-local guarded = require "moonlet.engine.workspace.protected_paths"
+local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local journal = require "moonlet.engine.journal.journal"
-local journal_record = require "moonlet.engine.journal.records"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
-local look = require "moonlet.engine.workspace.baseline"
+local records = require "moonlet.engine.journal.records"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local baseline = require "moonlet.engine.workspace.baseline"
 local scope = require "moonlet.engine.context.scope"
 local startup = require "moonlet.engine.workspace.startup"
 local workspace = require "moonlet.engine.workspace.workspace"
 local worktree = require "moonlet.engine.workspace.worktree"
-local writer = require "moonlet.engine.workspace.write_lock"
-local jobs = require "moonlet.engine.agent.resolved_call"
+local write_lock = require "moonlet.engine.workspace.write_lock"
+local resolved_call = require "moonlet.engine.agent.resolved_call"
 local values = require "moonlet.engine.journal.values"
 local per_run = require "moonlet.engine.base.per_run"
 
@@ -36,6 +36,7 @@ end
 
 ---@class moonlet.Lease     an agent call's hold on a workspace, for all its attempts; released once
 ---@field place moonlet.Workspace?  held: where the present attempt works
+---@field held moonlet.HeldWork?    its changes wait for a review
 ---@field touched table?            the error of an agent that wrote what no agent may write
 ---@field private job moonlet.Execution
 ---@field private changed string[]?     the changes of an attempt that has no end, when it was released
@@ -43,6 +44,18 @@ end
 ---@field private put_aside string?     where work that is not merged is kept
 local Lease = {}
 Lease.__index = Lease
+
+local held_of_run = per_run(function() return {} end)
+
+--- Notes the changes of a step that wait for a review, and returns those of all steps.
+---@param run table
+---@param held table?  moonlet.HeldWork with `key` and `dir`
+---@return table[]
+function M.held(run, held)
+  local list = held_of_run(run)
+  list[#list + 1] = held
+  return list
+end
 
 --- A lease that holds nothing yet.
 ---@param job moonlet.Execution
@@ -52,15 +65,16 @@ function M.new(job)
 end
 
 --- Acquires the workspace of an attempt, unless it is that of the attempt that it repairs. Returns the attempt to do:
---- where the answer to be repaired is gone with its worktree, that is the whole prompt once more.
+--- where the answer to be repaired, or the work of a conversation, is gone with its worktree, that is the whole prompt
+--- once more.
 ---@param attempt moonlet.Attempt
 ---@return moonlet.Attempt
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt)
-  if not (self.place.anew and attempt.repairs) then return attempt end
-  return attempts.anew(attempt, core.run.redact(jobs.prompt(job, job.call.prompt)))
+  if not (self.place.anew and (attempt.repairs or attempt.resumes)) then return attempt end
+  return attempts.anew(attempt, core.run.redact(resolved_call.prompt(job, job.call.prompt)))
 end
 
 --- The error of a workspace whose changes cannot be taken: the attempt ended well under a host before this one, and its
@@ -83,7 +97,7 @@ end
 function Lease:watch()
   local paths = self.place.touched()
   if #paths == 0 then return nil end
-  self.touched = guarded.error(paths)
+  self.touched = protected_paths.error(paths)
   return or_nil(paths)
 end
 
@@ -96,7 +110,7 @@ end
 ---@return string
 function M.ended_text(paths)
   return ("it was ended, and has changed %d %s by then: %s"):format(#paths, #paths == 1 and "file" or "files",
-    leftovers.shown(paths))
+    kept_worktrees.shown(paths))
 end
 
 --- The changes of an attempt that is not over, or whose answer is not taken. Those of an attempt without an end are
@@ -107,7 +121,7 @@ local function look_at(lease, has_end)
   if has_end then return or_nil(place.changed()) end
   local paths = place.touched()
   if #paths > 0 then
-    warn(lease, guarded.error(paths).message)
+    warn(lease, protected_paths.error(paths).message)
     return nil
   end
   lease.changed = place.changed()
@@ -152,8 +166,8 @@ function M.found(run, key, last)
   local at = found_key(key, last.attempt)
   local found_by = found_of_run(run)
   found_by[at] = journal.fact(run, at, { verb = "left" }, function()
-    local release = writer.hold(run, key, run.cancels and cancel_patience_ms or nil)
-    local ok, found = pcall(look.found, run, look.kept(last.seen))
+    local release = write_lock.hold(run, key, run.cancels and cancel_patience_ms or nil)
+    local ok, found = pcall(baseline.found, run, baseline.kept(last.seen))
     release()
     if not ok then error(found, 0) end
     return found
@@ -185,7 +199,7 @@ local function found_of(job)
   for number = (run.journal.ended[key] or 0) + 1, last and last.attempt or 0 do
     local at = found_key(key, number)
     local item = run.journal.facts[at]
-    local found = found_of_run(run)[at] or item and values.get(journal_record.stored(item, "result"))
+    local found = found_of_run(run)[at] or item and values.get(records.stored(item, "result"))
     if found then table.move(found.changed, 1, #found.changed, #paths + 1, paths) end
   end
   return paths
@@ -217,7 +231,7 @@ local function tell_startup(job, tree, paths, warnings)
   local found = not tree and startup.of(paths, job.call.writes) or {}
   if #found == 0 then return false end
   local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")
-    :format(leftovers.shown(found))
+    :format(kept_worktrees.shown(found))
   job.run.emit("warning", { step = job.key, text = text })
   warnings[#warnings + 1] = text
   return true
@@ -226,6 +240,11 @@ end
 --- Merges the changes of the last attempt. Returns its paths, what was held back, and true if a warning says so.
 local function merge(lease, warnings)
   local place, job = lease.place, lease.job
+  if job.run.holds and place.hold then
+    lease.held = place.hold()
+    lease.place = nil
+    return lease.held.files, nil, false
+  end
   if job.sandbox == "workspace-write" then merge_gate.enter(job.run, job.key) end
   lease.place = nil
   local ok, paths, warning, held = pcall(place.finish, gate.mass_deletion)
@@ -287,9 +306,9 @@ end
 function M.left(run, seen, told)
   if told then return nil, or_nil(told.changed) end
   if not seen then return nil end
-  local touched = look.touched(run, seen)
+  local touched = baseline.touched(run, seen)
   if #touched > 0 then return or_nil(touched) end
-  return nil, or_nil((look.changed(run, seen)))
+  return nil, or_nil((baseline.changed(run, seen)))
 end
 
 return M

@@ -29,6 +29,8 @@ M.list = {
     ["error?"] = "the message of its error", ["message?"] = "the same, for the line of people" } },
   { name = "phase", about = "The script names the phase that begins.", fields = {
     name = "its name", ["planned?"] = "the number of steps in it" } },
+  { name = "plan", about = "The script makes its plan, or goes on to the next step of it.", fields = {
+    steps = "the steps in order: { step, status }, where status is done, in_progress or pending" } },
   { name = "step.started", about = "A step is executed, not replayed.", fields = {
     kind = "agent, exec, validation, require, gate, question or function", ["runner?"] = "the runner of an agent" } },
   { name = "step.retried", about = "Another attempt follows one that came to nothing.", fields = {
@@ -48,6 +50,7 @@ M.list = {
   { name = "progress", about = "A count of branches, or the present work of a step.", fields = {
     ["name?"] = "the key of a fan-out", ["planned?"] = "its branches",
     ["ended?"] = "the branches that have ended", ["doing?"] = "the present work of an agent",
+    ["limit_ms?"] = "the time that its attempt may take",
     ["tokens?"] = "its tokens so far" } },
   { name = "usage", about = "An attempt of an agent is over: what it used.", fields = {
     attempt = "its number", used = "the amounts that count for the budgets",
@@ -64,9 +67,20 @@ M.list = {
     state = "waiting, answered or expired", text = "the question", ["value?"] = "the answer",
     ["by?"] = "the one who answered", ["until_ms?"] = "ms since 1970: the end of its time" } },
   { name = "validation", about = "A check of the repository is over, or was replayed.", fields = {
-    kind = "typecheck, lint, test, build, custom or require", command = "the command", status = "passed or failed",
+    kind = "typecheck, lint, test, build, custom or require", command = "the command",
+    status = "passed, failed, timeout or skipped",
     required = "true if its failure blocks the run", ["exit_code?"] = "its exit code",
     ["duration_ms?"] = "its time" } },
+  { name = "review", about = "The run of a packet waits for a review, or has one.", fields = {
+    state = "pending, approved or rejected", sha256 = "the hash of what is reviewed",
+    ["reviewed_by?"] = "the one who has reviewed it", ["note?"] = "the reviewer's words" } },
+  { name = "session.state", about = "A session of the run is in another state.", fields = {
+    session = "its id",
+    state = "working, waiting-for-input, waiting-for-quota, looping, slow, suspect, hung, ended or lost",
+    ["waits?"] = "the kind of input that it waits for", why = "the evidence" } },
+  { name = "intervention", about = "Somebody else than the script acts on a session of the run.", fields = {
+    session = "its id", act = "input, poke, answer, ask, kill, resume, attached, detached or killed",
+    ["by?"] = "user or rule", ["why?"] = "the reason" } },
   { name = "artifact", about = "A file for people is written in the sidecar.", fields = {
     path = "its path below .agent", bytes = "its size" } },
   { name = "log", about = "A line of the script or the host.", fields = {

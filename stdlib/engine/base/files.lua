@@ -1,12 +1,12 @@
 --- The host's own files. A missing file reads as nil. A file that cannot be examined or written raises an
 --- infrastructure error, for it may well exist.
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
 --- Raises an infrastructure error for one of the host's own files.
 ---@param err table
-function M.fail(err) error(host_failure.mark(err), 0) end
+function M.fail(err) error(infrastructure_error.mark(err), 0) end
 
 local function found(value, err, ...)
   -- The kind `invalid` is that of paths that lead nowhere.
@@ -55,7 +55,7 @@ function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 ---@return string? text, boolean? cut
 function M.read_left(run, path, cap)
   local text, err, cut = run.read_artifact(path, cap)
-  if not text and err.kind == "failed" then error(host_failure.mark(err), 0) end
+  if not text and err.kind == "failed" then error(infrastructure_error.mark(err), 0) end
   return text, cut
 end
 

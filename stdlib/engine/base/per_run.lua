@@ -7,6 +7,7 @@
 return function(initial)
   local states = setmetatable({}, { __mode = "k" })
   return function(run)
+    run = run.whole or run
     local state = states[run]
     if not state then
       state = initial()

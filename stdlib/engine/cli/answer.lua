@@ -2,27 +2,19 @@
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local gate = require "moonlet.engine.effects.gate"
-local home_module = require "moonlet.engine.run.repository"
-local record_store = require "moonlet.engine.run.store"
+local repository = require "moonlet.engine.run.repository"
+local store = require "moonlet.engine.run.store"
 local resume = require "moonlet.engine.cli.resume"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   key = { value = "KEY", help = "which gate or question, where there are several" },
   note = { value = "TEXT", help = "why, for the record" },
   by = { value = "NAME", help = "who answers (default: the user of this shell)" },
 }
-for name, option in pairs(resume.options) do known[name] = option end
-
-local usage_text = [[
-usage: moonlet answer RUN [approve | reject | TEXT] [options]
-
-A gate is approved or rejected; a question is answered by a text, an option or its number.
-Without an answer the open points are shown.
-
-options:
-]]
+for name, option in pairs(resume.known) do M.known[name] = option end
 
 --- The answers that a gate or question takes.
 local function expected(item)
@@ -56,16 +48,16 @@ end
 ---@param output table
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("answer", words, M.known)
+  if not found then return nil, 0 end
   if not rest[1] then error(options.usage("answer which run?", "moonlet answer R-007 approve"), 0) end
   output.json, output.events = found.json or false, found.events or false
-  local home = home_module.open(found.repo)
-  local id, rec = record_store.find(home, rest[1])
-  if not rest[2] then return require("moonlet.engine.cli.runs").main({ "run", "show", id }) end
+  local home = repository.open(found.repo)
+  local id, rec = store.find(home, rest[1])
+  if not rest[2] then
+    local asked = { "run", "show", id, found.repo and "--repo=" .. found.repo or nil }
+    return require("moonlet.engine.cli.show").main(asked)
+  end
   local item = pick(id, rec, found.key)
   local text = table.concat(rest, " ", 2)
   if not core.text.is_utf8(text) then
@@ -88,7 +80,7 @@ function M.main(words, output)
     return plan
   end
   local plan = plan_of(rec)
-  core.event.display(output.events and "events" or output.json and "none" or found.plain and "plain" or "live")
+  core.event.display(options.display(found, output))
   return resume.drive(home, id, plan, plan_of)
 end
 

@@ -1,19 +1,20 @@
 --- `moonlet run cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
-local home_module = require "moonlet.engine.run.repository"
-local integrity = require "moonlet.engine.run.seal"
+local repository = require "moonlet.engine.run.repository"
+local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
-local record_store = require "moonlet.engine.run.store"
-local run_record = require "moonlet.engine.run.manifest"
-local half_merges = require "moonlet.engine.workspace.interrupted_merge"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local store = require "moonlet.engine.run.store"
+local manifest = require "moonlet.engine.run.manifest"
+local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local worktree = require "moonlet.engine.workspace.worktree"
 local values = require "moonlet.engine.journal.values"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   timeout = { value = "TIME", help = "how long to wait for its end (default 30s)" },
   json = { help = "print one JSON envelope and nothing else" },
@@ -47,7 +48,7 @@ end
 --- there.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
-  local now = core.file.read(root, "runs/" .. id .. "/run.json", record_store.record_cap)
+  local now = core.file.read(root, "runs/" .. id .. "/run.json", store.record_cap)
   if not err and now and now ~= text then err = ledger.put(home, id, now) end
   if err then ledger.without(err) end
 end
@@ -55,18 +56,18 @@ end
 --- Writes the record of a run that nobody drives, and binds its files to it. False if somebody drives it by now, or
 --- has since it was read.
 local function put_record(home, id, rec, was)
-  local root = record_store.root(home)
-  local tree = integrity.tree(root, rec.sidecar)
+  local root = store.root(home)
+  local tree = seal.tree(root, rec.sidecar)
   if tree then
-    local key = integrity.key(root, id)
-    integrity.name_files(tree.files, function(path) return key and values.keyed(path, key) end)
-    rec.altered = integrity.altered(was, tree)
+    local key = seal.key(root, id)
+    seal.name_files(tree.files, function(path) return key and values.keyed(path, key) end)
+    rec.altered = seal.altered(was, tree)
     rec.files, rec.files_fold = tree.files, tree.fold
   end
-  rec.keeper_log = integrity.keeper_log(root, id)
+  rec.keeper_log = seal.keeper_log(root, id)
   local text = core.json.encode_record(rec, 2) .. "\n"
-  local done, why = integrity.change(home, id, record_store.hash(rec), { type = "over", verdict = rec.verdict,
-    files = integrity.hash_of_files(rec.files), record = core.text.sha256(text) }, "runs/" .. id .. "/run.json", text)
+  local done, why = seal.change(home, id, store.hash(rec), { type = "over", verdict = rec.verdict,
+    files = seal.hash_of_files(rec.files), record = core.text.sha256(text) }, "runs/" .. id .. "/run.json", text)
   if not done then return false end
   if why then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(why.message, 400))) end
   tell_ledger(home, root, id, text)
@@ -78,7 +79,7 @@ local function close_record(home, id, rec)
   local was = bound(rec)
   rec.ended, rec.verdict = true, "cancelled"
   rec.parked, rec.until_ms = core.json.array {}, nil
-  rec.exit_code = run_record.exit_codes.cancelled
+  rec.exit_code = manifest.exit_codes.cancelled
   rec.ended_at = core.clock.iso(core.clock.wall())
   rec.error = { kind = "cancelled", message = "cancelled by the user", hint = core.json.null, at = core.json.null }
   return put_record(home, id, rec, was)
@@ -89,7 +90,7 @@ local function may_owe(home, id, rec)
   if rec.ended then return rec.cleanup == true end
   -- A run that was only prepared, or ended before it began, has set up nothing.
   if rec.options and rec.options.dry_run then return false end
-  local journal = core.file.stat(record_store.root(home), "runs/" .. id .. "/steps.jsonl")
+  local journal = core.file.stat(store.root(home), "runs/" .. id .. "/steps.jsonl")
   return journal ~= nil and journal.size > 0
 end
 
@@ -99,11 +100,11 @@ local function clean_up(home, id, rec)
   local resume = require "moonlet.engine.cli.resume"
   core.event.display("none")
   local ok, err = pcall(function()
-    local plan = resume.plan(home, id, rec, {})
+    local plan = resume.plan(home, id, rec, { cancels = true })
     plan.cancels, plan.may_ask = true, false
     require("moonlet.engine.cli.run").drive(plan)
   end)
-  if not ok and record_store.is_stale(err) then return false end
+  if not ok and store.is_stale(err) then return false end
   if not ok and not core.runs.holder(home.handle, id) then
     core.system.print(2, ("moonlet: what %s leaves is not cleaned up: %s\n"):format(id,
       core.text.printable(type(err) == "table" and tostring(err.message) or tostring(err), 400)))
@@ -113,7 +114,7 @@ end
 
 --- The run with its work tree, for interrupted merges; nil if that is gone, and all with it.
 local function place_of(home, id, rec)
-  local ok, there = pcall(function() return home_module.of_run(home, (record_store.as_given(home, rec))) end)
+  local ok, there = pcall(function() return repository.of_run(home, (store.as_given(home, rec))) end)
   if not ok then return nil end
   return { home = there, id = id, top = there.top, sidecar = rec.sidecar,
     absolute = function(path) return there.agent_path .. "/" .. path end,
@@ -138,9 +139,9 @@ end
 --- Rolls back an interrupted merge of an ended run. False if somebody drives the run by now.
 local function end_half_merge(home, id, rec)
   local place = place_of(home, id, rec)
-  if not place or not half_merges.is_half_merged(place) then return true end
-  half_merges.bring_back(place)
-  if half_merges.is_half_merged(place) then
+  if not place or not interrupted_merge.is_half_merged(place) then return true end
+  interrupted_merge.bring_back(place)
+  if interrupted_merge.is_half_merged(place) then
     error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
       message = ("%s has ended, and what it had begun to merge is still in the work tree in part"):format(id) }, 0)
   end
@@ -152,7 +153,7 @@ local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
     core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
-      .. "%s drops it\n"):format(id, id, leftovers.removal(path)))
+      .. "%s drops it\n"):format(id, id, kept_worktrees.removal(path)))
   end
   return paths
 end
@@ -164,10 +165,10 @@ local function end_open(home, id, rec)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
   if not ended then return nil end
   local place = place_of(home, id, rec)
-  if place then half_merges.bring_back(place) end
+  if place then interrupted_merge.bring_back(place) end
   if may_owe(home, id, rec) then
     if not clean_up(home, id, rec) then return nil end
-    rec = select(2, record_store.find(home, id))
+    rec = select(2, store.find(home, id))
     if not is_open(rec) then return rec end
   end
   return not core.runs.holder(home.handle, id) and close_record(home, id, rec) and rec or nil
@@ -176,27 +177,23 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 3)
-  if found.help then
-    options.print_help("usage: moonlet run cancel RUN [options]\n\noptions:\n"
-      .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("run cancel", words, M.known)
+  if not found then return nil, 0 end
   if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end
-  local home = home_module.open(found.repo)
-  local id = record_store.find(home, rest[1])
+  local home = repository.open(found.repo)
+  local id = store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
   local ended
   repeat
     if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
-    local rec = select(2, record_store.find(home, id))
+    local rec = select(2, store.find(home, id))
     if is_open(rec) then
       ended = end_open(home, id, rec)
     else
       ended = end_left(home, id) and end_half_merge(home, id, rec) and rec or nil
     end
   until ended
-  return { ok = true, command = "run cancel", run = record_store.envelope(home, ended), error = core.json.null,
+  return { ok = true, command = "run cancel", run = store.envelope(home, ended), error = core.json.null,
     result = { verdict = ended.verdict, worktrees = tell_left(home, id) } }, 0, ("%s: %s\n"):format(id, ended.verdict)
 end
 

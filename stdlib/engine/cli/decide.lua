@@ -1,13 +1,14 @@
 --- `moonlet decide R-007 …`: writes decision.md, the main agent's or person's word on a result.
 local options = require "moonlet.engine.cli.options"
-local artifacts = require "moonlet.engine.agent.sidecar"
-local home_module = require "moonlet.engine.run.repository"
-local integrity = require "moonlet.engine.run.seal"
-local record_store = require "moonlet.engine.run.store"
+local sidecar = require "moonlet.engine.agent.sidecar"
+local repository = require "moonlet.engine.run.repository"
+local seal = require "moonlet.engine.run.seal"
+local store = require "moonlet.engine.run.store"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   why = { value = "TEXT", help = "the reason" },
   by = { value = "NAME", help = "who decides (default: the user of this shell)" },
@@ -32,13 +33,13 @@ end
 local function put_decision(home, run, decision, why, by)
   local err
   for _ = 1, tries do
-    local id, rec = record_store.find(home, run)
+    local id, rec = store.find(home, run)
     if not rec.ended then
       error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
     end
-    local text = (core.secret.hide(artifacts.decision(rec, decision, why and shown(why), by)))
+    local text = (core.secret.hide(sidecar.decision(rec, decision, why and shown(why), by)))
     local done
-    done, err = integrity.change(home, id, record_store.hash(rec), { type = "decision", decision = decision, by = by,
+    done, err = seal.change(home, id, store.hash(rec), { type = "decision", decision = decision, by = by,
       at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
     -- The decision counts also if the journal is damaged.
     if done and err then
@@ -53,20 +54,16 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help("usage: moonlet decide RUN take|take-with-changes|leave [options]\n\noptions:\n"
-      .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("decide", words, M.known)
+  if not found then return nil, 0 end
   if #rest ~= 2 or not decisions[rest[2]] then
     error(options.usage("decide what?", "moonlet decide R-007 take, take-with-changes or leave"), 0)
   end
-  local home = home_module.open(found.repo)
+  local home = repository.open(found.repo)
   local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
   local id, rec = put_decision(home, rest[1], rest[2], found.why, by)
   local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"
-  return { ok = true, command = "decide", run = record_store.envelope(home, rec), error = core.json.null,
+  return { ok = true, command = "decide", run = store.envelope(home, rec), error = core.json.null,
     result = { decision = rest[2], by = by, why = found.why or core.json.null, file = path } }, 0,
     ("%s: %s; written to %s\n"):format(id, rest[2], path)
 end

@@ -1,25 +1,17 @@
 --- `moonlet doc [NAME]`: the reference of what presets and scripts may use.
 local options = require "moonlet.engine.cli.options"
-local page = require "moonlet.engine.cli.doc_page"
+local page = require "moonlet.engine.cli.doc.page"
 local record = require "moonlet.record"
-local reference = require "moonlet.engine.cli.reference"
+local reference = require "moonlet.engine.cli.doc.reference"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   json = { help = "print one JSON envelope and nothing else" },
   markdown = { help = "print the whole reference as Markdown, as in stdlib/README.md" },
   help = { help = "this text" },
 }
-
-local usage_text = [[
-usage: moonlet doc [NAME] [options]
-
-Without a name it lists every public name. A name is ctx:agent, m.findings.markdown, agent, a module (findings),
-or a type (AgentCall).
-
-options:
-]]
 
 local function plain(name) return (name:lower():gsub(":", "."):gsub("^moonlet%.", "")) end
 
@@ -64,11 +56,8 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("doc", words, M.known)
+  if not found then return nil, 0 end
   if rest[2] then error(options.usage("moonlet doc takes one name", "moonlet doc ctx:agent"), 0) end
   local entries, group = reference.read().entries, nil
   if rest[1] then entries, group = find(rest[1]) end

@@ -1,16 +1,19 @@
 --- `moonlet doctor`: checks if this machine and repository are fit, and says what to do if not.
-local breaker = require "moonlet.engine.agent.circuit_breaker"
+local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local config_module = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
-local home_module = require "moonlet.engine.run.repository"
+local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local shared = require "moonlet.engine.runner.shared"
 local runners = require "moonlet.engine.load.runners"
-local presets = require "moonlet.engine.load.loader"
+local loader = require "moonlet.engine.load.loader"
+local verbs = require "moonlet.engine.cli.verbs"
+local page = require "moonlet.engine.base.page"
+local consent = require "moonlet.engine.effects.consent"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder to look at (default: here)" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
@@ -99,9 +102,20 @@ local function check_agent(checks, name, path, config)
     not login and ("log in with %s itself, or set its key"):format(name) or nil)
 end
 
+--- The built-in agent: its program, the server that it asks, and its login there.
+local function check_executor(checks, config)
+  local runner, entry = runners.get("executor", config)
+  local found, why = runner.detect(entry)
+  if not found then return checks.add("executor", "none", why, "install moonlet-executor beside moonlet") end
+  local server, login = runner.server()
+  checks.add("executor", login and "ok" or "none", ("%s asks %s, %s"):format(found.path,
+    core.text.printable(server, 200), login or "but OPENAI_API_KEY is not set"), not login
+    and 'export OPENAI_API_KEY="sk-...", or set OPENAI_BASE_URL to a server on this machine' or nil)
+end
+
 --- Accounts with an open circuit breaker, whichever run opened it.
 local function check_accounts(checks)
-  for _, closed in ipairs(breaker.closed()) do
+  for _, closed in ipairs(circuit_breaker.closed()) do
     local left = math.max(1000, closed.until_ms - core.clock.wall())
     checks.add("account", "shut", ("%s is not asked until %s (in %s), %s: %s"):format(
       core.text.printable(closed.runner, 40), core.clock.iso(closed.until_ms), duration.text(left // 1000 * 1000),
@@ -123,6 +137,7 @@ local function check_programs(checks)
       checks.add(name, "none", "not in PATH")
     end
   end
+  check_executor(checks, config)
   check_accounts(checks)
 end
 
@@ -138,12 +153,15 @@ local function check_config(checks)
 end
 
 local function check_presets(checks, home)
-  local found, names = presets.all(home)
+  local found, names = loader.all(home)
   for _, name in ipairs(names) do
-    local ok, err = pcall(presets.preset, found[name])
+    local ok, err = pcall(loader.preset, found[name])
     if not ok then
       checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),
         found[name].origin)
+    elseif not consent.is_given(found[name], err) then
+      checks.add("preset " .. name, "none", "its rights are not accepted for this text of it, so a run asks for them",
+        ("read it, then moonlet run %s --allow needs"):format(name))
     end
   end
   checks.add("presets", "ok", table.concat(names, ", "))
@@ -161,15 +179,12 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help("usage: moonlet doctor [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("doctor", words, M.known)
+  if not found then return nil, 0 end
   if rest[1] then
     error(options.usage(("moonlet doctor takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
   end
-  local folder = home_module.folder(found.repo)
+  local folder = repository.folder(found.repo)
   local checks = collect()
   checks.add("moonlet", "ok", core.system.version)
   local keeper, why = core.system.keeper_program()
@@ -183,10 +198,15 @@ function M.main(words)
     check_presets(checks, home)
     check_leftovers(checks, home)
   end
-  local lines, rows = {}, {}
+  local lines, rows, out = {}, {}, page.out()
   for i, check in ipairs(checks) do
-    lines[#lines + 1] = ("%-5s %-12s %s"):format(check.state, check.name, check.text)
-    if check.hint then lines[#lines + 1] = "      " .. check.hint end
+    if out.terminal then
+      page.row(lines, out, 0, ("%-5s %-12s"):format(check.state, check.name), 20, check.text)
+      if check.hint then page.row(lines, out, 6, "", 8, check.hint) end
+    else
+      lines[#lines + 1] = ("%-5s %-12s %s"):format(check.state, check.name, check.text)
+      if check.hint then lines[#lines + 1] = "      " .. check.hint end
+    end
     rows[i] = check
   end
   return { ok = checks.healthy, command = "doctor", run = core.json.null,

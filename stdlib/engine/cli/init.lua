@@ -1,12 +1,13 @@
 --- `moonlet init`: makes a folder ready for presets. An editor learns the types of ctx and m from `.luarc.json`, which
 --- keeps all that it holds; a folder without presets gets a first one.
-local home_module = require "moonlet.engine.run.repository"
+local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
@@ -97,7 +98,8 @@ local function write_settings(root, types)
   if text and text:find "%S" then
     local ok, value = pcall(core.json.decode, text)
     if cut or not ok or type(value) ~= "table" or core.json.is_array(value) or value == core.json.null then
-      error(record.invalid(("%s is no plain JSON object, and is left as it is"):format(file_name), by_hand(types)), 0)
+      local message = ("%s is not a plain JSON object, and is left unchanged"):format(file_name)
+      error(record.invalid(message, by_hand(types)), 0)
     end
     settings = value
   end
@@ -118,13 +120,10 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help("usage: moonlet init [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("init", words, M.known)
+  if not found then return nil, 0 end
   if rest[1] then error(options.usage("moonlet init takes no argument", "another folder is --repo DIR"), 0) end
-  local home = core.run.home(home_module.folder(found.repo))
+  local home = core.run.home(repository.folder(found.repo))
   local root, err = core.file.root(home.top)
   if not root then error(err, 0) end
   local types = types_folder()
@@ -132,7 +131,7 @@ function M.main(words)
   local result = { settings = settings, types = types, files = core.json.array {} }
   local lines = { ("%s %s: an editor with lua-language-server knows ctx and m now"):format(settings, file_name) }
   if not has_presets(root) then
-    local made = require("moonlet.engine.cli.preset_new").new(home, first_preset)
+    local made = require("moonlet.engine.cli.preset.new").new(home, first_preset)
     result.files = made.files
     lines[#lines + 1] = ("made presets/%s: a first preset, with its test"):format(first_preset)
     lines[#lines + 1] = "\n  moonlet run hello --runner mock --allow needs   without an agent"

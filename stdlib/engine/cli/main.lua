@@ -1,41 +1,12 @@
 --- The command line: finds the verb, prints its result, returns the exit code.
 local options = require "moonlet.engine.cli.options"
-local record = require "moonlet.record"
+local verbs = require "moonlet.engine.cli.verbs"
 local traces = require "moonlet.engine.context.traces"
 
 local M = {}
 
-local verbs = {
-  run = { module = "moonlet.engine.cli.run",
-    commands = { list = true, show = true, resume = true, wait = true, cancel = true, verify = true },
-    help = "run a preset or a Lua file; list, show, resume, wait, cancel, verify" },
-  preset = { module = "moonlet.engine.cli.preset",
-    commands = { list = true, show = true, test = true, new = true, check = true },
-    help = "list, show, test, check and make presets" },
-  answer = { module = "moonlet.engine.cli.answer", help = "answer what a run waits for, and go on with it" },
-  decide = { module = "moonlet.engine.cli.decide", help = "put on record what is to become of a result" },
-  repl = { module = "moonlet.engine.cli.repl", help = "a prompt: try an orchestration line by line" },
-  ps = { module = "moonlet.engine.cli.ps", help = "every live child with run, step, age and deadline" },
-  usage = { module = "moonlet.engine.cli.usage", help = "tokens and cost, by day, run, preset, runner or model" },
-  doc = { module = "moonlet.engine.cli.doc", help = "the reference of ctx and m: every name, or one with an example" },
-  init = { module = "moonlet.engine.cli.init", help = "make a folder ready for presets: editor types, a first preset" },
-  doctor = { module = "moonlet.engine.cli.doctor", help = "check this machine and repository" },
-}
-
 --- The output format as far as it is known: errors need it before options are parsed.
 local output = { json = false, events = false }
-
-local function usage_text()
-  local names, lines = {}, {}
-  for name in pairs(verbs) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do lines[#lines + 1] = ("  %-8s %s"):format(name, verbs[name].help) end
-  return table.concat({
-    "moonlet runs Lua presets that put coding agents to work.", "",
-    "usage: moonlet COMMAND [ARGUMENTS]", "", table.concat(lines, "\n"), "",
-    "moonlet COMMAND --help tells more; moonlet --version prints the version.", "",
-  }, "\n")
-end
 
 --- The message, the remedy and the frames of the script's author, safe for a terminal. An error of a script begins
 --- with its place, as compilers write it: "presets/x.lua:12: message".
@@ -60,16 +31,20 @@ local function error_text(err)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints an envelope in the wanted form. `text` is for a person.
-local function present(envelope, text)
+--- Prints an envelope in the wanted form. `text` is for a person; `about` says whether it is laid out for the terminal,
+--- the error in it too, and which command goes on.
+local function present(envelope, text, about)
   if output.json or output.events then
     core.system.print(1, core.json.encode_record(envelope) .. "\n")
     return
   end
-  if envelope.error ~= core.json.null then core.system.print(2, error_text(envelope.error)) end
-  if text and text ~= "" then
-    core.system.print(1, core.text.strip(text))
+  if type(about) == "table" and about.is_whole then
+    core.system.print(1, text)
+    return
   end
+  if envelope.error ~= core.json.null then core.system.print(2, error_text(envelope.error)) end
+  if text and text ~= "" then core.system.print(1, core.text.strip(text)) end
+  if type(about) == "table" and about.go_on then core.system.print(2, ("Go on: %s\n"):format(about.go_on)) end
 end
 
 local function failure(command, err)
@@ -80,31 +55,34 @@ local function failure(command, err)
     error = require("moonlet.engine.run.manifest").error(err) }, code
 end
 
-local function dispatch(words)
-  local name = words[1]
-  if name == nil or name == "help" or name == "--help" or name == "-h" then
-    if name then
-      options.print_help(usage_text(), output.json)
-    else
-      core.system.print(2, usage_text())
-    end
-    return nil, name and 0 or 2
-  end
-  local verb = verbs[name]
-  if not verb then
-    local names = {}
-    for known in pairs(verbs) do names[#names + 1] = known end
-    error(options.usage(("there is no command '%s'"):format(core.text.printable(name, 60)),
-      record.suggest(name, names)), 0)
-  end
-  return require(verb.module).main(words, output)
+--- The help of moonlet, of a verb, of a group of verbs.
+local function help(words)
+  local kind = words[2]
+  if kind == "man" then return require("moonlet.engine.cli.manual").text() end
+  if words[1] ~= "help" or not kind or kind == "all" then return verbs.overview(kind == "all") end
+  local asked = table.move(words, 2, #words, 1, {})
+  local verb = verbs.find(asked)
+  if verb then return verbs.help(verb, verbs.options(verb)) end
+  if not verbs.group(kind) then error(verbs.unknown(asked), 0) end
+  return verbs.group_text(kind)
 end
 
---- The command as it was given: `run`, `run show`, `answer`.
-local function command_of(words)
-  local name, second = words[1] or "", words[2]
-  local verb = verbs[name]
-  return verb and verb.commands and verb.commands[second or ""] and name .. " " .. second or name
+local function dispatch(words)
+  local name = words[1]
+  if name == nil then
+    core.system.print(2, verbs.overview())
+    return nil, 2
+  elseif name == "help" or name == "--help" or name == "-h" then
+    options.print_help(help(words), output.json)
+    return nil, 0
+  end
+  local verb, whole = verbs.find(words)
+  if verb then return require("moonlet.engine.cli." .. verb.module).main(whole, output) end
+  if verbs.group(name) and (words[2] == "--help" or words[2] == "-h") then
+    options.print_help(verbs.group_text(name), output.json)
+    return nil, 0
+  end
+  error(verbs.unknown(words), 0)
 end
 
 --- Runs one command line. Returns the exit code and the envelope as text.
@@ -116,15 +94,16 @@ function M.main(words)
     output.json = output.json or word == "--json"
     output.events = output.events or word == "--events"
   end
-  output.command = command_of(words)
-  local ok, envelope, code, text = pcall(dispatch, words)
+  local verb = verbs.find(words)
+  output.command = verb and verb.name or words[1] or ""
+  local ok, envelope, code, text, about = pcall(dispatch, words)
   if not ok then
     envelope, code = failure(output.command, envelope)
-    text = nil
+    text, about = nil, nil
   end
   if envelope == nil then return code, "null" end
   envelope.command = output.command
-  present(envelope, text)
+  present(envelope, text, about)
   return code, core.json.encode_record(envelope)
 end
 

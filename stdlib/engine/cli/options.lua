@@ -1,4 +1,5 @@
 --- Command lines: named options, each known beforehand; a wrong name suggests the near one.
+local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
 
 local M = {}
@@ -8,6 +9,8 @@ local M = {}
 ---@field many boolean?   may be given again and again
 ---@field help string
 ---@field hidden boolean?
+---@field common boolean?  in the short help of a verb that has many
+---@field letter string?   "f": it may be written -f
 
 local function usage(message, hint)
   local err = record.invalid(message, hint)
@@ -48,6 +51,8 @@ function M.parse(words, known, start)
   for name, option in pairs(known) do
     if not option.hidden then names[#names + 1] = name end
   end
+  local letters = { ["-h"] = "help" }
+  for name, option in pairs(known) do letters[option.letter and "-" .. option.letter or ""] = name end
   local i = start or 1
   while i <= #words do
     local word = words[i]
@@ -56,7 +61,7 @@ function M.parse(words, known, start)
       break
     end
     local name, value = word:match("^%-%-([^=]+)=(.*)$")
-    name = name or word:match("^%-%-(.+)$") or (word == "-h" and "help") or nil
+    name = name or word:match("^%-%-(.+)$") or letters[word]
     if not name then
       if #word > 1 and word:sub(1, 1) == "-" then
         error(usage(("'%s' is no option"):format(core.text.printable(word, 60)),
@@ -67,7 +72,9 @@ function M.parse(words, known, start)
       local option, canonical, negated = lookup(known, name, names)
       if not option.value then
         if value then error(usage(("--%s takes no value"):format(name)), 0) end
-        set(found, canonical, option, not negated)
+        local is_all = canonical == "help" and words[i + 1] == "all"
+        if is_all then i = i + 1 end
+        set(found, canonical, option, is_all and "all" or not negated)
       else
         if not value then
           i = i + 1
@@ -84,25 +91,56 @@ function M.parse(words, known, start)
   return found, rest
 end
 
---- The help lines of options, sorted by name.
+--- The help lines of options, sorted by name, wrapped to the page.
 ---@param known table<string, moonlet.Option>
 ---@return string
 function M.help(known)
-  local names, width = {}, 0
+  local names, lefts, width = {}, {}, 0
   for name, option in pairs(known) do
     if not option.hidden then
       names[#names + 1] = name
-      width = math.max(width, #name + 2 + (option.value and #option.value + 1 or 0))
+      lefts[name] = (option.letter and "-" .. option.letter .. ", " or "") .. "--" .. name
+        .. (option.value and " " .. option.value or "")
+      if #lefts[name] <= 24 then width = math.max(width, core.text.width(lefts[name])) end
     end
   end
   table.sort(names)
-  local lines = {}
-  for _, name in ipairs(names) do
-    local option = known[name]
-    local left = "--" .. name .. (option.value and " " .. option.value or "")
-    lines[#lines + 1] = ("  %s%s  %s"):format(left, (" "):rep(width - #left), option.help)
-  end
+  local lines, out = {}, page.out()
+  for _, name in ipairs(names) do page.row(lines, out, 2, lefts[name], width + 4, known[name].help) end
   return table.concat(lines, "\n")
+end
+
+local days_of_month = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+
+--- Is it a day of the calendar?
+local function is_day(text)
+  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
+  if not year then return false end
+  year, month, day = tonumber(year), tonumber(month), tonumber(day)
+  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
+  return day >= 1 and day <= (days_of_month[month] or 0) and (month ~= 2 or day < 29 or is_leap)
+end
+
+--- Raises for a value of an option that is no day.
+---@param text string?
+---@param name string
+---@return string?
+function M.day(text, name)
+  if text and not is_day(text) then
+    error(usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
+      "write it as 2026-11-01"), 0)
+  end
+  return text
+end
+
+--- The way in which the events of a run are shown.
+---@param found table   options of the command line
+---@param output {json: boolean, events: boolean}
+---@return string
+function M.display(found, output)
+  if output.events then return "events" end
+  if output.json then return "none" end
+  return (found.plain or found.verbose or found.detached) and "plain" or "live"
 end
 
 --- Prints a help text, or an envelope that holds it.

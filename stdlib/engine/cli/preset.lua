@@ -1,13 +1,14 @@
 --- `moonlet preset list`, `show NAME`, `test NAME`, `new NAME` and `check FILE`.
-local home_module = require "moonlet.engine.run.repository"
+local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
-local record = require "moonlet.record"
-local presets = require "moonlet.engine.load.loader"
+local loader = require "moonlet.engine.load.loader"
 local grants = require "moonlet.engine.context.grants"
+local verbs = require "moonlet.engine.cli.verbs"
+local page = require "moonlet.engine.base.page"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder whose presets count (default: here)" },
   json = { help = "print one JSON envelope and nothing else" },
   record = { help = "with test: make the cassettes anew first" },
@@ -18,18 +19,8 @@ local known = {
   help = { help = "this text" },
 }
 
-local usage_text = [[
-usage: moonlet preset list [options]
-       moonlet preset show NAME [options]
-       moonlet preset test NAME [PART OF A TEST'S NAME] [options]
-       moonlet preset new NAME [--pattern P]
-       moonlet preset check NAME | FILE.lua
-
-options:
-]]
-
 local function describe(source)
-  local ok, preset = pcall(presets.preset, source)
+  local ok, preset = pcall(loader.preset, source)
   if not ok then
     local err = require("moonlet.engine.run.manifest").error(preset)
     return { name = source.name, origin = source.origin, summary = core.json.null, error = err }
@@ -38,12 +29,12 @@ local function describe(source)
 end
 
 local function list(home)
-  local found, names = presets.all(home)
-  local rows, lines = {}, {}
+  local found, names = loader.all(home)
+  local rows, lines, out = {}, {}, page.out()
   for i, name in ipairs(names) do
     local row = describe(found[name])
-    lines[i] = ("%-26s %s  [%s]"):format(name, row.preset and row.summary or "broken: " .. row.error.message,
-      row.origin)
+    local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
+    if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end
     row.preset = nil
     rows[i] = row
   end
@@ -60,8 +51,8 @@ local function arg_records(preset)
 end
 
 local function show(home, name, with_source)
-  local source = presets.find(home, name)
-  local preset = presets.preset(source)
+  local source = loader.find(home, name)
+  local preset = loader.preset(source)
   local result = { name = preset.name, summary = preset.summary, origin = source.origin,
     sha256 = core.text.sha256(source.text), args = arg_records(preset), needs = preset.needs,
     budget = preset.budget, task_type = preset.task_type }
@@ -79,13 +70,11 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help(usage_text .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
-  local verb = rest[1]
-  local folder = home_module.folder(found.repo)
+  local verb = words[2]
+  local found, rest = verbs.read("preset " .. verb, words, M.known)
+  if not found then return nil, 0 end
+  table.insert(rest, 1, verb)
+  local folder = repository.folder(found.repo)
   local home = core.run.home(folder)
   local result, text
   local code = 0
@@ -94,19 +83,19 @@ function M.main(words)
   elseif verb == "show" and rest[2] and not rest[3] then
     result, text = show(home, rest[2], found.source)
   elseif verb == "new" and rest[2] and not rest[3] then
-    result, text = require("moonlet.engine.cli.preset_new").new(home, rest[2], found.pattern)
+    result, text = require("moonlet.engine.cli.preset.new").new(home, rest[2], found.pattern)
   elseif verb == "check" and rest[2] and not rest[3] then
     local passed
-    result, text, passed = require("moonlet.engine.cli.preset_check").check(home_module.open(found.repo), rest[2])
+    result, text, passed = require("moonlet.engine.cli.preset.check").check(repository.open(found.repo), rest[2])
     code = passed and 0 or 2
   elseif verb == "test" and rest[2] and not rest[4] then
     local passed
-    result, text, passed = require("moonlet.engine.cli.preset_test").test(home, rest[2], rest[3], found.record,
+    result, text, passed = require("moonlet.engine.cli.preset.test").test(home, rest[2], rest[3], found.record,
       found.allow, function(line) if not found.json then core.system.print(1, line .. "\n") end end)
     code = passed and 0 or 1
   else
-    error(options.usage(verb and ("moonlet preset %s is not understood"):format(core.text.printable(verb, 40))
-      or "moonlet preset needs a command", record.suggest(verb or "", { "list", "show", "test", "new", "check" })), 0)
+    local count = #rest == 1 and "needs a name" or "got too many arguments"
+    error(options.usage(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb)), 0)
   end
   return { ok = code == 0, command = "preset " .. verb, run = core.json.null, result = result,
     error = core.json.null }, code, text

@@ -1,11 +1,13 @@
---- `moonlet ps`: every live child of the runs of this repository.
-local home_module = require "moonlet.engine.run.repository"
+--- `moonlet ps`: every live child of the runs and sessions of this repository.
+local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
+local states = require "moonlet.engine.session.states"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
@@ -20,18 +22,16 @@ end
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help("usage: moonlet ps [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("ps", words, M.known)
+  if not found then return nil, 0 end
   if rest[1] then
     error(options.usage(("moonlet ps takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
   end
-  local folder = home_module.folder(found.repo)
+  local folder = repository.folder(found.repo)
   local home = core.run.home(folder)
   local swept = core.runs.sweep(home.handle)
   local children = core.runs.live(home.handle)
+  states.add_live(home, children, swept)
   local now = core.clock.wall()
   local lines = { ("%-7s %7s %9s %9s  %s"):format("RUN", "PID", "AGE", "LEFT", "STEP") }
   for _, child in ipairs(children) do lines[#lines + 1] = row_text(child, now) end

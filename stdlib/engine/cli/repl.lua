@@ -1,24 +1,21 @@
 --- `moonlet repl`: a prompt at which orchestrations are tried line by line.
 local loader = require "moonlet.engine.load.loader"
 local options = require "moonlet.engine.cli.options"
-local reference = require "moonlet.engine.cli.reference"
+local reference = require "moonlet.engine.cli.doc.reference"
+local repository = require "moonlet.engine.run.repository"
 local session = require "moonlet.engine.repl.session"
 local state_dir = require "moonlet.engine.base.state_dir"
 local store = require "moonlet.engine.run.store"
-local state_of = require "moonlet.engine.context.context"
+local verbs = require "moonlet.engine.cli.verbs"
+local context = require "moonlet.engine.context.context"
 
 local M = {}
 
-local usage_text = [[
-usage: moonlet repl [options of moonlet run]
-       moonlet repl --resume RUN
-
-A line is Lua with ctx and m; an expression prints its value. :help lists the commands of the prompt.
-
-  --runner R, --model M, --budget …, --allow …, --sandbox …   as for moonlet run (moonlet run --help)
-  --resume RUN   evaluates the lines of that run again on its record, and goes on
-  --json         one envelope a line, for tools
-]]
+M.known = {
+  resume = { value = "RUN", help = "evaluate the lines of that run again on its record, and go on" },
+  json = { help = "print one JSON envelope a line, for tools" },
+  help = { help = "this text" },
+}
 
 local function sorted(set)
   local names = {}
@@ -31,13 +28,8 @@ end
 local words = {}
 local null = core.json.null
 
-function words.known_names(path)
-  if path == "ctx" then
-    local names = {}
-    for name in pairs(state_of.verbs) do names[name] = true end
-    for name in pairs(state_of.getters) do names[name] = true end
-    return sorted(names)
-  end
+function words.known_names(path, sign)
+  if path == "ctx" then return sorted(sign == ":" and context.verbs or context.getters) end
   local value = require "moonlet.engine.load.library"
   if path == "m" then return sorted(value) end
   local field = path:match("^m%.([%a_]+)$")
@@ -81,7 +73,7 @@ function words.doc_text(name) return printed("doc", { "doc", name ~= "" and name
 
 --- The answer of an agent's step, or the lines of another run.
 function words.step_text(run, name)
-  if name:match("^R?%-?%d+$") then return printed("runs", { "run", "show", name }) end
+  if name:match("^R?%-?%d+$") then return printed("show", { "run", "show", name }) end
   local found
   for _, step in ipairs(run.steps) do
     if step.key == name or step.key:match("[^/]+$") == name then found = step end
@@ -127,6 +119,27 @@ end
 
 loader.registered["repl"] = function() return source_of(M.json or false) end
 
+--- Refuses what cannot be resumed at a prompt: a run that is none, and options that only a start takes.
+local function check_resume(given, wanted)
+  local resume = require "moonlet.engine.cli.resume"
+  local repo
+  for i, word in ipairs(given) do
+    local name = word:match("^%-%-([%w-]+)")
+    if name == "repo" then repo = word:match("=(.*)$") or given[i + 1] end
+    if name and not resume.known[name] then
+      error(options.usage(("--%s is for a new prompt: %s goes on with what it was started with"):format(name, wanted),
+        "moonlet repl --resume " .. wanted), 0)
+    end
+  end
+  local id, rec = store.find(repository.open(repo), wanted)
+  if not store.is_prompt(rec) then
+    local preset = core.text.printable(tostring(rec.preset), 80)
+    error(options.usage(("%s is a run of %s, not of the prompt"):format(id, preset),
+      ("moonlet run resume %s goes on with it; moonlet run list --preset repl shows those of the prompt"):format(id)),
+      0)
+  end
+end
+
 --- moonlet repl
 ---@param given string[]
 ---@param output {json: boolean, events: boolean}
@@ -137,7 +150,7 @@ function M.main(given, output)
   while i <= #given do
     local word = given[i]
     if word == "--help" then
-      options.print_help(usage_text, output.json)
+      verbs.read("repl", { "repl", "--help", output.json and "--json" or nil }, M.known)
       return nil, 0
     elseif word == "--resume" or word:match("^%-%-resume=") then
       resumed = word:match("^%-%-resume=(.*)$") or given[i + 1]
@@ -150,6 +163,7 @@ function M.main(given, output)
     i = i + 1
   end
   if resumed then
+    check_resume(rest, resumed)
     rest[2] = "resume"
     table.insert(rest, 3, resumed)
   end

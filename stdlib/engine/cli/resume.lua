@@ -3,24 +3,27 @@
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
-local acceptance = require "moonlet.engine.effects.consent"
+local consent = require "moonlet.engine.effects.consent"
 local grants = require "moonlet.engine.context.grants"
-local home_module = require "moonlet.engine.run.repository"
-local presets = require "moonlet.engine.load.loader"
-local record_store = require "moonlet.engine.run.store"
+local repository = require "moonlet.engine.run.repository"
+local nested = require "moonlet.engine.load.nested"
+local loader = require "moonlet.engine.load.loader"
+local store = require "moonlet.engine.run.store"
 local routing = require "moonlet.engine.agent.routing"
 local runners = require "moonlet.engine.load.runners"
-local spending = require "moonlet.engine.agent.metering"
+local metering = require "moonlet.engine.agent.metering"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.options = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
   budget = { value = "KIND=N,…", many = true, help = "another limit than it was started with; KIND=none lifts it" },
-  plain = { help = "lines instead of the live view, on a terminal too" },
+  plain = { help = "as --verbose", hidden = true },
+  verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
   json = { help = "print one JSON envelope and nothing else" },
   events = { help = "print events as JSON lines while they happen" },
   detached = { help = "this process is left to drive the run", hidden = true },
@@ -32,11 +35,11 @@ M.options = {
 local function rights(source, preset, rec, allow)
   local said, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do accepted = grants.parse(said, text) or accepted end
-  local is_same = not preset or presets.is_text(source, rec.preset_sha256)
+  local is_same = not preset or loader.is_text(source, rec.preset_sha256)
     and grants.covers(rec.grants, grants.from_needs(preset.needs))
   if is_same then return grants.join(rec.grants, said) end
   if said.all then return said end
-  return grants.join(said, acceptance.demand(source, preset, accepted))
+  return grants.join(said, consent.demand(source, preset, accepted))
 end
 
 --- Refuses a dry run: only --prepared drives it on, so that a person who asks for no agent pays for none.
@@ -46,19 +49,14 @@ local function refuse_prepared(home, id, rec)
     error(record.invalid(("%s is a dry run, which came to: %s"):format(id, tostring(rec.verdict)),
       "prepare it anew with --dry-run"), 0)
   end
-  error(record.invalid(id .. " is a dry run", require("moonlet.engine.cli.runs").prepared(home, rec)), 0)
-end
-
---- True for the record of a prompt, which may go on after any verdict.
-local function is_prompt(rec)
-  return rec.target == "repl" and rec.script == true and (rec.path == nil or rec.path == core.json.null)
+  error(record.invalid(id .. " is a dry run", require("moonlet.engine.run.state").prepared(home, rec)), 0)
 end
 
 --- The script or preset that the run was started with.
 local function source_of(home, rec)
-  if is_prompt(rec) then require "moonlet.engine.cli.repl" end
-  if rec.path == core.json.null or not rec.path then return presets.find(home, rec.target) end
-  local source = presets.file(home_module.moved(home, rec, rec.path))
+  if store.is_prompt(rec) then require "moonlet.engine.cli.repl" end
+  if rec.path == core.json.null or not rec.path then return loader.find(home, rec.target) end
+  local source = loader.file(repository.moved(home, rec, rec.path))
   -- Messages of Lua errors begin with their place, and a prompt may have one: its step would be another one
   -- otherwise.
   if type(rec.origin) == "string" then source.origin = rec.origin end
@@ -73,20 +71,21 @@ end
 ---@return table plan
 function M.plan(home, id, rec, found)
   refuse_prepared(home, id, rec)
-  local was = record_store.hash(rec)
+  local was = store.hash(rec)
   local lost
-  rec, lost = record_store.as_given(home, rec)
-  home = home_module.of_run(home, rec)
+  rec, lost = store.as_given(home, rec)
+  home = repository.of_run(home, rec)
   local source = source_of(home, rec)
   local script_args = rec.script and rec.args or {}
-  local preset, resume = presets.open(source, script_args)
+  local preset, resume = loader.open(source, script_args)
+  if preset then nested.resolve(home, source, preset) end
   if (preset == nil) ~= (rec.script == true) then
     error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
   end
   local run_cli = require "moonlet.engine.cli.run"
   run_cli.check_gates(found.gates)
   rec.options.gates = found.gates or rec.options.gates
-  local own_config = record_store.config(rec)
+  local own_config = store.config(rec)
   local plan = {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
@@ -97,11 +96,16 @@ function M.plan(home, id, rec, found)
     before = { id = rec.task_id, run = id, record = rec, was = was, resumed = true },
   }
   plan.routed = routing.of_run(plan)
+  if not found.cancels then require("moonlet.engine.effects.worker").check_plan(plan) end
+  plan.parent = type(rec.parent_run_id) == "string" and rec.parent_run_id or nil
+  if type(rec.packet) == "table" and rec.packet ~= core.json.null then
+    require("moonlet.engine.task.plan").attach(plan, rec.packet)
+  end
   if not plan.budget.usd then
     rec.options.usd_asked = nil
   elseif plan.budget.usd ~= rec.budget.usd or run_cli.names_usd(found.budget) then
     rec.options.usd_asked = true
-    spending.check_plan(plan)
+    metering.check_plan(plan)
   end
   return plan
 end
@@ -109,7 +113,7 @@ end
 --- The result of a run that needs nothing more.
 local function already(home, id, rec)
   return { ok = true, command = "run resume", error = core.json.null,
-    run = record_store.envelope(home, rec), result = record_store.result(home, rec) },
+    run = store.envelope(home, rec), result = store.result(home, rec) },
     0, ("%s has ended already: %s\n"):format(id, rec.verdict)
 end
 
@@ -134,10 +138,10 @@ function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >
 ---@return table envelope, integer exit_code, string text
 function M.drive(home, id, plan, again)
   while true do
-    local drove, envelope, code, text = pcall(require("moonlet.engine.cli.run").drive, plan)
-    if drove then return envelope, code, text end
-    if not record_store.is_stale(envelope) then error(envelope, 0) end
-    plan, envelope, code, text = again(select(2, record_store.find(home, id)))
+    local drove, envelope, code, text, about = pcall(require("moonlet.engine.cli.run").drive, plan)
+    if drove then return envelope, code, text, about end
+    if not store.is_stale(envelope) then error(envelope, 0) end
+    plan, envelope, code, text = again(select(2, store.find(home, id)))
     if not plan then return envelope, code, text end
   end
 end
@@ -147,23 +151,20 @@ end
 ---@param output table
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
-  local found, rest = options.parse(words, M.options, 3)
-  if found.help then
-    options.print_help("usage: moonlet run resume RUN [options]\n\noptions:\n"
-      .. options.help(M.options) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("run resume", words, M.known)
+  if not found then return nil, 0 end
   if #rest ~= 1 then
     error(options.usage("resume which run?", "moonlet run resume R-007; moonlet run list shows them"), 0)
   end
   output.json, output.events = found.json or false, found.events or false
-  local home = home_module.open(found.repo)
-  local id, rec = record_store.find(home, rest[1])
+  local home = repository.open(found.repo)
+  local id, rec = store.find(home, rest[1])
   local run_cli = require "moonlet.engine.cli.run"
   run_cli.check_gates(found.gates)
   run_cli.change_budget({}, found.budget)
   local function plan_of(now)
-    local is_over = now.ended and now.verdict == "ok" and not is_prompt(now)
+    local is_well = now.verdict == "ok" or now.verdict == "prepared" or now.verdict == "findings"
+    local is_over = now.ended and is_well and not store.is_prompt(now)
     if is_over then return nil, already(home, id, now) end
     -- This command resumes once the provider can be asked again, and for no other reason.
     if found.detached and not M.is_due(now) then return nil, nil, 0 end
@@ -174,9 +175,7 @@ function M.main(words, output)
   end
   local plan, envelope, code, text = plan_of(rec)
   if not plan then return envelope, code, text end
-  found.plain = found.plain or found.detached
-  core.event.display(plan.source.display or output.events and "events" or output.json and "none"
-    or found.plain and "plain" or "live")
+  core.event.display(plan.source.display or options.display(found, output))
   return M.drive(home, id, plan, plan_of)
 end
 

@@ -1,69 +1,82 @@
 --- `moonlet run`: whatever can be refused is refused before anything is written.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
-local duration = require "moonlet.duration"
 local arg = require "moonlet.arg"
-local presets = require "moonlet.engine.load.loader"
-local reference = require "moonlet.engine.cli.reference"
+local loader = require "moonlet.engine.load.loader"
+local reference = require "moonlet.engine.cli.doc.reference"
 local routing = require "moonlet.engine.agent.routing"
 local acceptance = require "moonlet.engine.effects.consent"
-local home_module = require "moonlet.engine.run.repository"
-local budget_module = require "moonlet.engine.budget.budget"
+local worker = require "moonlet.engine.effects.worker"
+local repository = require "moonlet.engine.run.repository"
 local grants = require "moonlet.engine.context.grants"
 local runners = require "moonlet.engine.load.runners"
 local cassette = require "moonlet.engine.runner.cassette"
 local config = require "moonlet.engine.load.config"
-local spending = require "moonlet.engine.agent.metering"
+local metering = require "moonlet.engine.agent.metering"
 local inputs = require "moonlet.engine.run.inputs"
-local record_store = require "moonlet.engine.run.store"
+local look = require "moonlet.engine.run.look"
+local nested = require "moonlet.engine.load.nested"
+local store = require "moonlet.engine.run.store"
 local report = require "moonlet.engine.run.report"
 local run_module = require "moonlet.engine.run.run"
-local run_record = require "moonlet.engine.run.manifest"
+local formats = require "moonlet.engine.cli.formats"
+local page = require "moonlet.engine.base.page"
+local verbs = require "moonlet.engine.cli.verbs"
+local detached = require "moonlet.engine.cli.task.detached"
+local limits = require "moonlet.engine.cli.task.limits"
 require "moonlet.engine.run.verbs"
 
-local M = {}
+local M = { names_usd = limits.names_usd, change_budget = limits.change_budget, parse_budget = limits.parse_budget }
 
-local known = {
+--- Loads the module for packets, only for a run that has one.
+local function task_plan() return require "moonlet.engine.task.plan" end
+
+local known = { -- the common ones stand in the short help
   ["repo"] = { value = "DIR", help = "the repository or folder to work in (default: here)" },
   ["title"] = { value = "TEXT", help = "a title for the record" },
   ["phase"] = { value = "NAME", help = "the phase of the work, for the record" },
   ["task-type"] = { value = "NAME",
     help = "the kind of work, as in test-gaps: what --runner route goes by; what no sidecar should do is refused" },
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
-  ["task-id"] = { value = "ID", help = "the name of the artifact directory" },
-  ["runner"] = { value = "R",
+  ["task-id"] = { common = true, value = "ID", help = "the name of the artifact directory" },
+  ["runner"] = { common = true, value = "R[,R…]", many = true,
     help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, executor, "
       .. "one of your config, 'command:PROGRAM ARG…', or route: chosen by task type and risk" },
-  ["model"] = { value = "NAME", help = "the model that the runner is asked for" },
-  ["sandbox"] = { value = "read-only|workspace-write", help = "what agents may write (default read-only)" },
+  ["model"] = { common = true, value = "NAME", help = "the model that the runner is asked for" },
+  ["sandbox"] = { common = true, value = "read-only|workspace-write",
+    help = "what agents may write (default read-only)" },
   ["unconfined"] = { help = "start agents without the host's sandbox, with your own rights" },
   ["agent-role"] = { value = "ROLE", help = "the role that the agent is given" },
-  ["input"] = { value = "SPEC", many = true,
+  ["input"] = { common = true, value = "SPEC", many = true,
     help = "what may be inspected: file:, glob:, cmd:, diff:, or the obvious one" },
-  ["budget"] = { value = "KIND=N,…", many = true,
+  ["budget"] = { common = true, value = "KIND=N,…", many = true,
     help = "wall=20m, agents=10, processes=100, tokens=200000, usd=4, or none" },
   ["limit"] = { value = "N", help = "how many agents or commands at once (default 8)" },
-  ["allow"] = { value = "GRANT", many = true,
+  ["allow"] = { common = true, value = "GRANT", many = true,
     help = "needs, agents, all, run=PROGRAM,…, read=DIR, write=DIR, env=NAME" },
-  ["dry-run"] = { help = "make the prompts and the record; start no agent" },
+  ["compare"] = { help = "several runners: side by side on the same prompt, not in turn" },
+  ["edit-prompt"] = { help = "open the prompt in $VISUAL or $EDITOR before anything is started" },
+  ["parent"] = { value = "RUN", help = "the first run of the comparison", hidden = true },
+  ["if-ready"] = { help = "only as long as the packet is ready, and has no run", hidden = true },
+  ["dry-run"] = { common = true, help = "make the prompts and the record; start no agent" },
   ["prepared"] = { value = "ID", help = "run what --dry-run prepared" },
   ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
-  ["background"] = { help = "print the id of the run and leave it to a process of its own" },
+  ["fail-on"] = { value = "SEVERITY",
+    help = "end with exit code 7 if a finding is critical, high, medium, low or info, or graver than that" },
+  ["format"] = { value = "lines|github|sarif",
+    help = "print the findings in this form in place of the report" },
+  ["background"] = { common = true, help = "print the id of the run and leave it to a process of its own" },
   ["detached"] = { help = "this process is the one that --background left", hidden = true },
   ["record"] = { value = "DIR", help = "keep what agents are given and give, for --runner cassette:DIR" },
   ["reason"] = { value = "TEXT", help = "why this run is made, for the record; forces work that is refused" },
-  ["plain"] = { help = "lines instead of the live view, on a terminal too" },
-  ["json"] = { help = "print one JSON envelope and nothing else" },
+  ["plain"] = { help = "as --verbose", hidden = true },
+  ["verbose"] = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
+  ["json"] = { common = true, help = "print one JSON envelope and nothing else" },
   ["events"] = { help = "print events as JSON lines while they happen" },
-  ["help"] = { help = "this text; with a preset also its arguments" },
+  ["help"] = { common = true, help = "this text; with a preset also its arguments" },
 }
 
---- Subcommands: `moonlet run list` and others. No preset has such a name (preset.lua).
-local subcommands = {
-  list = "moonlet.engine.cli.runs", show = "moonlet.engine.cli.runs",
-  resume = "moonlet.engine.cli.resume", wait = "moonlet.engine.cli.wait",
-  cancel = "moonlet.engine.cli.cancel", verify = "moonlet.engine.cli.verify",
-}
+M.known = known
 
 local default_limit = 8
 local builtin_runners = { rules = true, mock = true, command = true, cassette = true } -- no program of a known name
@@ -103,21 +116,18 @@ local function kinds_text(preset)
   return table.concat(lines, "\n")
 end
 
-local function help_text(preset, all)
+local function help_text(preset, all, is_whole)
+  if not preset then return verbs.help(verbs.find { "run" }, known, is_whole) end
   local own, common = {}, {}
   for name, option in pairs(all) do
     if option.arg then own[name] = option else common[name] = option end
   end
-  local lines
-  if preset then
-    lines = { preset.summary, "", ("usage: moonlet run %s [arguments] [options]"):format(preset.name), "" }
-    if next(own) then
-      lines[#lines + 1] = "arguments:\n" .. options.help(own) .. "\n\n" .. kinds_text(preset) .. "\n"
-    end
-  else
-    lines = { "usage: moonlet run PRESET | FILE.lua [arguments] [options]", "" }
+  local lines = page.wrap(preset.summary, page.out().columns)
+  lines[#lines + 1] = ("\nusage: moonlet run %s [arguments] [options]\n"):format(preset.name)
+  if next(own) then
+    lines[#lines + 1] = "arguments:\n" .. options.help(own) .. "\n\n" .. kinds_text(preset) .. "\n"
   end
-  lines[#lines + 1] = "options:\n" .. options.help(common) .. "\n"
+  lines[#lines + 1] = verbs.options_text("run " .. preset.name, common, is_whole) .. "\n"
   return table.concat(lines, "\n")
 end
 
@@ -129,7 +139,8 @@ local function find_target(words)
     if word == "--" then return words[i + 1], i + 1 end
     if word:sub(1, 1) ~= "-" or word == "-" then return word, i end
     local name = word:match("^%-%-([^=]+)$")
-    if name and known[name] and known[name].value then i = i + 1 end
+    local takes = name and known[name] and known[name].value or word == "--help" and words[i + 1] == "all"
+    if takes then i = i + 1 end
     i = i + 1
   end
 end
@@ -143,8 +154,9 @@ local function without(words, index)
 end
 
 --- The arguments of the command line; of a prepared run those it was prepared with, and no others.
-local function preset_args(preset, found, all, prepared)
+local function preset_args(preset, found, all, prepared, offered)
   local given = {}
+  for name, value in pairs(offered or {}) do given[name] = value end
   for option_name, option in pairs(all) do
     local value = found[option_name]
     if option.arg and value ~= nil then
@@ -154,7 +166,7 @@ local function preset_args(preset, found, all, prepared)
     end
   end
   if prepared then
-    local name = next(given)
+    local name = not offered and next(given)
     if name then
       error(options.usage(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
         "leave it out, or prepare another run with --dry-run"), 0)
@@ -166,52 +178,6 @@ local function preset_args(preset, found, all, prepared)
   return arg.complete(preset.args, given)
 end
 
---- A limit of --budget; `none` is no limit.
-local function budget_value(key, value, item)
-  if value == "none" and budget_module.fields[key or ""] then return nil end
-  if key == "wall" then
-    duration.ms(value, "--budget wall")
-    return value
-  end
-  local number = tonumber(value)
-  if key ~= "usd" then number = math.tointeger(number) end
-  if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number or number == math.huge then
-    error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
-      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none lifts a limit"), 0)
-  end
-  return number
-end
-
---- True if --budget names USD.
----@param list string[]?
----@return boolean
-function M.names_usd(list)
-  for _, text in ipairs(list or {}) do
-    if text:find "%f[%a]usd%s*=" then return true end
-  end
-  return false
-end
-
---- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
----@param budget table
----@param list string[]?
----@return table
-function M.change_budget(budget, list)
-  local changed = {}
-  for key, value in pairs(budget) do changed[key] = value end
-  local named = {}
-  for _, text in ipairs(list or {}) do
-    -- An empty value may be a variable that was not set: that is no wish for no limit.
-    for item in (text .. ","):gmatch("([^,]*),") do
-      local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
-      changed[key or ""] = budget_value(key, value, item)
-      if named[key] then error(options.usage(("--budget names %s twice"):format(key), "keep one of them"), 0) end
-      named[key] = true
-    end
-  end
-  return changed
-end
-
 --- Raises for a word of --gates that is not understood.
 ---@param word string?
 function M.check_gates(word)
@@ -219,27 +185,6 @@ function M.check_gates(word)
     error(options.usage(("--gates '%s' is not understood"):format(core.text.printable(word, 40)),
       "write --gates park or --gates deny"), 0)
   end
-end
-
-local function tighter(kind, one, other)
-  if one == nil or other == nil then return one or other end
-  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
-  return math.min(one, other)
-end
-
---- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
---- The number of agents is always limited.
----@param list string[]?
----@param preset moonlet.Preset?
----@param own_config moonlet.Config?
----@return table
-function M.parse_budget(list, preset, own_config)
-  local budget = {}
-  for key in pairs(budget_module.fields) do
-    budget[key] = tighter(key, own_config and own_config.limits[key], preset and preset.budget[key])
-  end
-  budget.agents = budget.agents or budget_module.default_agents
-  return M.change_budget(budget, list)
 end
 
 local function check_needs(preset, home)
@@ -277,8 +222,8 @@ end
 
 --- The rights that a prepared run was given, as long as its text is the same.
 local function given_before(plan, allow)
-  local rec = plan.before and plan.before.record
-  if not rec or not presets.is_text(plan.source, rec.preset_sha256) then return nil end
+  local rec = (plan.before or plan.base or {}).record
+  if not rec or not loader.is_text(plan.source, rec.preset_sha256) then return nil end
   for _, text in ipairs(allow or {}) do grants.parse(rec.grants, text) end
   return rec.grants
 end
@@ -286,13 +231,7 @@ end
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
-  plan.preset.check({
-    repo = plan.home.top, git = plan.home.git and true or false, inputs = plan.inputs, reason = plan.options.reason,
-    read = function(_, path, look)
-      grants.check_read(plan.grants, path)
-      return core.file.read(plan.home.root, path, look and look.cap or 1 << 20)
-    end,
-  }, plan.args)
+  plan.preset.check(look(plan.home, plan.grants, plan.inputs, plan.options.reason), plan.args)
 end
 
 --- Refuses a sandbox that is none, or that the run has no right to.
@@ -332,7 +271,7 @@ end
 --- The run that --dry-run has prepared under a task id; none if it was driven since.
 local function find_prepared(home, id)
   core.run.check_id(id, "task id")
-  local run, rec = record_store.of_task(home, id)
+  local run, rec = store.of_task(home, id)
   if not run or not rec.options.dry_run then
     error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
       run and (": %s has been started with it"):format(run) or ""),
@@ -343,21 +282,23 @@ local function find_prepared(home, id)
       and "was cancelled" or "came to: " .. tostring(rec.verdict)), "prepare it anew with --dry-run"), 0)
   end
   local lost
-  rec, lost = record_store.as_given(home, rec)
+  rec, lost = store.as_given(home, rec)
   return { id = id, run = run, record = rec, lost = lost }
 end
 
 --- Known facts of a script before it is opened, which begins its execution: its `args`, and the prepared run. Options
 --- that only a preset would understand are refused later, if it is none.
-local function before_script(home, words)
+local function before_script(home, words, base)
   local ok, found, positional = pcall(options.parse, words, known)
   if not ok then return {} end
+  if base and base.record.script and #positional == 0 then return base.record.args end
   local before = found.prepared and not found.help and find_prepared(home, found.prepared) or nil
   return before and before.record.script and before.record.args or positional, before
 end
 
 --- The arguments of a script; of a prepared run those it was prepared with, and no others.
-local function script_args(positional, before)
+local function script_args(positional, before, base)
+  if base and #positional == 0 then return base.record.args end
   if not before then return core.json.array(positional) end
   local prepared = before.record.args
   if #positional > 0 and table.concat(positional, "\0") ~= table.concat(prepared, "\0") then
@@ -377,7 +318,7 @@ local function options_of(found, told)
     inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
     record = found.record and absolute(found.record) or told.record, sandbox = found.sandbox or told.sandbox,
     unconfined = found.unconfined or told.unconfined,
-    gates = found.gates or told.gates,
+    gates = found.gates or told.gates, fail_on = found["fail-on"] or told.fail_on,
   }
 end
 
@@ -392,7 +333,7 @@ end
 --- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a USD limit of the user that could
 --- not be kept.
 local function set_limits(plan, found)
-  local before = plan.before and plan.before.record
+  local before = (plan.before or plan.base or {}).record
   plan.budget = before and M.change_budget(before.budget, found.budget)
     or M.parse_budget(found.budget, plan.preset, plan.config)
   plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
@@ -400,29 +341,73 @@ local function set_limits(plan, found)
   local asked = M.names_usd(found.budget)
   if before then asked = asked or before.options.usd_asked else asked = asked or plan.config.limits.usd ~= nil end
   plan.options.usd_asked = plan.budget.usd ~= nil and asked or nil
-  if plan.options.usd_asked then spending.check_plan(plan) end
+  if plan.options.usd_asked then metering.check_plan(plan) end
 end
 
-local function plan_of(words, output, consent)
+--- The runners that the command line names, in order: a list with commas, or the option several times. The words of
+--- a command or a cassette may hold commas.
+local function runners_of(values)
+  local list = {}
+  for _, value in ipairs(values or {}) do
+    local is_whole = value:find "^command:" or value:find "^cassette:"
+    for item in ((is_whole and value:gsub(",", "\0") or value) .. ","):gmatch "([^,]*)," do
+      if item == "" then error(options.usage("--runner names no runner", "write --runner codex,claude"), 0) end
+      list[#list + 1] = (item:gsub("%z", ","))
+    end
+  end
+  return list
+end
+
+--- The inputs of a run from others: the one that it replays, or its place in a pipeline.
+---@class moonlet.RunOrigin
+---@field base {id: string, record: table, source: table?}?  the run that it replays
+---@field index integer?    which of the runners
+---@field linked string?    what the run before it came to
+---@field parent string?    the first run of the pipeline
+
+--- The packet that an argument `packet` of a preset names, whose task is then the packet's; nil for none.
+local function packet_of_argument(home, preset, found, prepared)
+  local word = found.packet or prepared and prepared.args.packet
+  if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
+  for _, name in ipairs { "task", "prompt" } do
+    if preset.args[name] and found[name] then
+      error(options.usage(("--%s and --packet exclude each other"):format(name)), 0)
+    end
+  end
+  return task_plan().get(home, word)
+end
+
+--- The plan of a command line; raises for whatever can be refused before anything is written.
+---@param words string[]
+---@param output table
+---@param consent string?
+---@param origin moonlet.RunOrigin?
+---@return table? plan, string? help
+local function plan_of(words, output, consent, origin)
+  origin = origin or {}
+  local base = origin.base
   local target, index = find_target(words)
   if not target then
     local found = options.parse(words, known, 2)
-    if found.help then return nil, help_text(nil, known) end
-    error(options.usage("run what?", "name a preset (moonlet preset list) or a Lua file"), 0)
+    if found.help then return nil, help_text(nil, known, found.help == "all") end
+    error(options.usage("run what?",
+      "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)"), 0)
   end
   local rest = without(words, index)
   local repo
   for i, word in ipairs(rest) do
     repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and rest[i + 1]) or repo
   end
-  local home = home_module.open(repo)
+  local home = repository.open(repo)
 
-  local source = presets.find(home, target)
-  local args, early = before_script(home, rest)
-  local preset, resume = presets.open(source, args)
+  local packet = target:find "^[Tt]%-%d+$" and task_plan().of_target(home, target) or nil
+  local source = base and base.source or loader.find(home, packet and (packet.preset or task_plan().preset) or target)
+  local args, early = before_script(home, rest, base)
+  local preset, resume = loader.open(source, args)
+  if preset then nested.resolve(home, source, preset) end
   local all = preset and preset_options(preset) or known
   local found, positional = options.parse(rest, all)
-  if found.help then return nil, help_text(preset, all) end
+  if found.help then return nil, help_text(preset, all, found.help == "all") end
   if preset and #positional > 0 then
     error(options.usage(("preset %s takes no argument '%s'"):format(preset.name,
       core.text.printable(positional[1], 60)), "its arguments are named: moonlet run "
@@ -436,15 +421,32 @@ local function plan_of(words, output, consent)
     plan.lost = plan.before.lost
     check_same(plan)
   end
-  local before = plan.before and plan.before.record or {}
+  plan.base = base
+  local before = (plan.before or base or {}).record or {}
   local told = before.options or {}
-  plan.args = preset and preset_args(preset, found, all, plan.before and before) or script_args(positional, plan.before)
+  packet = packet or packet_of_argument(home, preset, found, plan.before and before)
+  plan.runners = runners_of(found.runner)
+  found.runner = plan.runners[origin.index or 1]
+  local offered = packet and preset and task_plan().args(preset, packet, found["agent-role"] or told.agent_role,
+    origin.linked) or base and preset and require("moonlet.engine.task.replay").args(preset, before)
+  plan.args = preset and preset_args(preset, found, all, plan.before and before, offered)
+    or script_args(positional, plan.before, base)
   plan.target = target
   plan.config = config.current()
-  plan.runner_spec = found.runner or before.runner or plan.config.runner or "rules"
+  if packet then
+    found.title = found.title or packet.title
+    found["agent-role"] = found["agent-role"] or told.agent_role or packet.agent_role
+    if not plan.before then found.input = task_plan().inputs(packet, found.input) end
+  end
+  plan.runner_spec = found.runner or before.runner or packet and packet.runner or plan.config.runner or "rules"
+  if base and found.runner and found.runner ~= before.runner then told.model = nil end
+  for _, other in ipairs(plan.runners) do
+    local name = runners.parse(other, plan.config).name
+    if not builtin_runners[name] and name ~= "route" then runners.locate(name, plan.config) end
+  end
   plan.runner = runners.parse(plan.runner_spec, plan.config)
   plan.runner_spec = plan.runner.text or plan.runner_spec
-  if plan.before and not found.input then found.input = told.inputs end
+  if (plan.before or base and not packet) and not found.input then found.input = told.inputs end
   plan.options = options_of(found, told)
   plan.routed = routing.of_run(plan)
   routing.check_some(plan, function(routed)
@@ -453,6 +455,12 @@ local function plan_of(words, output, consent)
   end)
   plan.grants = given_before(plan, found.allow) or resolve_grants(source, preset, found.allow, consent,
     plan.runner.name == "mock")
+  if packet then
+    task_plan().attach(plan, task_plan().about(packet))
+    task_plan().check_runner(plan)
+    local is_first = not (origin.parent or found.parent or base or plan.before or found["dry-run"])
+    if is_first and not found["if-ready"] then task_plan().check_free(home, packet) end
+  end
   if found["task-id"] then check_task_id(found["task-id"]) end
   if found["task-id"] and found.prepared then
     error(options.usage("--task-id and --prepared exclude each other"), 0)
@@ -460,15 +468,25 @@ local function plan_of(words, output, consent)
   plan.task_id = found["task-id"]
   if preset then check_needs(preset, home) end
   plan.inputs = inputs.prepare(home, found.input or {})
+  if origin.linked and not (offered and offered.linked) then
+    plan.inputs[#plan.inputs + 1] = inputs.of_text("the run before this one", origin.linked)
+  end
+  local parent = origin.parent or found.parent or base and base.id or before.parent_run_id
+  plan.parent = type(parent) == "string" and parent or nil
+  plan.options.pipeline = (origin.parent or found.parent) and true or told.pipeline
+  plan.compare, plan.edits, plan.if_ready = found.compare, found["edit-prompt"], found["if-ready"] and packet
   let_preset_check(plan)
   if plan.options.record then cassette.prepare(plan.options.record) end
   check_sandbox(plan)
+  worker.check_plan(plan)
   M.check_gates(found.gates)
+  plan.format = not all.format.arg and found.format or nil
+  formats.check(found, plan.format)
   set_limits(plan, found)
   plan.background, plan.detached = found.background, found.detached
-  plan.plain = found.plain or found.detached
   plan.may_ask = not (found.json or found.events)
   output.json, output.events = found.json or false, found.events or false
+  plan.display = source.display or options.display(found, output)
   return plan
 end
 
@@ -481,53 +499,12 @@ local function tell_of_swept(home)
   end
 end
 
---- --background: everything that can be refused was refused; another process makes and drives the
---- run.
-local function leave(home, words, json)
-  local rest, is_over = { words[1], "--detached" }, false
-  for i = 2, #words do
-    is_over = is_over or words[i] == "--"
-    if is_over or words[i] ~= "--background" then rest[#rest + 1] = words[i] end
-  end
-  local id, failure = core.detach.start(rest)
-  if not id then error(failure, 0) end
-  if not id:find "^R%-%d+$" then
-    local ok, told = pcall(core.json.decode_record, id)
-    local err = ok and type(told) == "table" and rawget(told, "error")
-    if type(err) ~= "table" then
-      err = { kind = "failed", message = "the process that was to drive the run ended before it began",
-        hint = "its message is above" }
-    end
-    error(err, 0)
-  end
-  if json then
-    return { ok = true, command = "run", error = core.json.null, result = core.json.null,
-      run = record_store.envelope(home, select(2, record_store.find(home, id))) }, 0
-  end
-  core.system.print(1, id .. "\n")
-  return nil, 0
-end
-
---- The other side of leave(): drives the run and prints its id first. An error before that is printed in place of the
---- id.
-local function drive_detached(plan)
-  local drove, envelope, code, text = pcall(M.drive, plan)
-  if drove then return envelope, code, text end
-  if plan.told then error(envelope, 0) end
-  local err = run_record.error(envelope)
-  err.usage = type(envelope) == "table" and rawget(envelope, "usage") or nil
-  core.system.print(1, core.json.encode_record { error = err } .. "\n")
-  return nil, 1
-end
-
 --- moonlet run …
 ---@param words string[]
 ---@param output {json: boolean, events: boolean}
 ---@param consent string?  of the tests of a preset: consent.mark() of the preset that may have its needs, "" for none
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output, consent)
-  local sub = words[2] and subcommands[words[2]]
-  if sub then return require(sub).main(words, output) end
   local planned, plan, help = pcall(plan_of, words, output, consent)
   if not planned then
     -- No process was started: the error is in the command line, the preset or its place.
@@ -538,12 +515,33 @@ function M.main(words, output, consent)
     options.print_help(help, output.json)
     return nil, 0
   end
-  if plan.background then return leave(plan.home, words, output.json) end
-  core.event.display(plan.source.display or output.events and "events" or output.json and "none"
-    or plan.plain and "plain" or "live")
+  return M.start(plan, words, output, consent)
+end
+M.plan = plan_of
+
+--- Drives a plan in the way that its command line asks for.
+---@param plan table
+---@param words string[]
+---@param output table
+---@param consent string?
+---@param origin moonlet.RunOrigin?
+---@return table? envelope, integer exit_code, string? text
+function M.start(plan, words, output, consent, origin)
+  if plan.background then return detached.leave(plan.home, words, output.json) end
+  core.event.display(plan.display)
   tell_of_swept(plan.home)
-  if plan.detached then return drive_detached(plan) end
-  return M.drive(plan)
+  local function plan_again(more, other)
+    local place = { base = origin and origin.base }
+    for name, value in pairs(more) do place[name] = value end
+    return (plan_of(other or words, output, consent, place))
+  end
+  local drive = M.drive
+  if #plan.runners > 1 or plan.edits or plan.if_ready then
+    local ways = require "moonlet.engine.cli.task.ways"
+    function drive(first) return ways.drive(first, words, plan_again, M.drive) end
+  end
+  if plan.detached then return detached.drive(plan, drive) end
+  return drive(plan)
 end
 
 --- Makes the run of a plan and drives it to its end.
@@ -552,12 +550,13 @@ end
 function M.drive(plan)
   -- The id of a background run goes out as one line before all events, for its reader waits for that line.
   function plan.begun(run)
+    if plan.on_record then plan.on_record() end
     if not plan.detached then return end
     plan.told = true
     core.system.print(1, run.id .. "\n")
     core.detach.done(run.home.agent_path .. "/runs/" .. run.id .. "/host.log")
   end
-  local warning = presets.name_warning(plan.source, plan.preset)
+  local warning = loader.name_warning(plan.source, plan.preset)
   if warning then core.event.emit("warning", nil, { text = warning }) end
   local run = run_module.create(plan)
   local envelope, code
@@ -566,7 +565,9 @@ function M.drive(plan)
   else
     envelope, code = run_module.execute(run)
   end
-  return envelope, code, report.text(run, envelope)
+  if plan.format then return envelope, code, formats.text(plan.format, envelope) end
+  local text, about = report.text(run, envelope)
+  return envelope, code, text, about
 end
 
 return M

@@ -2,15 +2,17 @@
 --- zero.
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
-local home_module = require "moonlet.engine.run.repository"
+local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
-local record_store = require "moonlet.engine.run.store"
+local store = require "moonlet.engine.run.store"
+local verbs = require "moonlet.engine.cli.verbs"
+local page = require "moonlet.engine.base.page"
 
 local M = {}
 
 local null = core.json.null
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
   run = { value = "RUN", help = "of this run only" },
@@ -25,24 +27,6 @@ local known = {
 local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
   "total_tokens", "cost_usd", "unreported", "unpriced", "estimated" }
-local days_of_month = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
-
---- Is it a day of the calendar?
-local function is_day(text)
-  local year, month, day = text:match("^(%d%d%d%d)%-(%d%d)%-(%d%d)$")
-  if not year then return false end
-  year, month, day = tonumber(year), tonumber(month), tonumber(day)
-  local is_leap = year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0)
-  return day >= 1 and day <= (days_of_month[month] or 0) and (month ~= 2 or day < 29 or is_leap)
-end
-
-local function check_day(text, name)
-  if text and not is_day(text) then
-    error(options.usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
-      "write it as 2026-11-01"), 0)
-  end
-  return text
-end
 
 local function csv_field(value)
   local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
@@ -95,34 +79,48 @@ local function text(rows, by, pending, is_filtered)
     local nothing = is_filtered and "no agent's call is what was asked for" or "no agent has used anything yet"
     return (unfinished_text(pending) or nothing) .. "\n"
   end
-  local lines = { ("%-28s %8s %12s %12s %12s %12s %10s"):format(by == "all" and "" or by:upper(), "ATTEMPTS", "INPUT",
-    "CACHED", "OUTPUT", "TOTAL", "USD") }
+  local form, out = "%s %8s %12s %12s %12s %12s %10s", page.out()
+  local first = 28
+  local is_narrow = out.terminal and out.columns < 64
+  if is_narrow then
+    form, first = "%s %8s %7s %8s", math.max(out.columns - 27, 10)
+  elseif out.terminal and out.columns < 100 then
+    -- Shown short where the terminal is narrow.
+    form, first = "%s %8s %7s %7s %7s %7s %8s", math.max(out.columns - 50, 10)
+  end
+  local function line_of(name, attempts, input, cached, output, total, usd)
+    if is_narrow then return form:format(name, attempts, total, usd) end
+    return form:format(name, attempts, input, cached, output, total, usd)
+  end
+  local function group(name) return page.pad(out.terminal and core.text.fit(name, first) or name, first) end
+  local lines, notes = { line_of(group(by == "all" and "" or by:upper()), "ATTEMPTS", "INPUT", "CACHED", "OUTPUT",
+    "TOTAL", "USD") }, {}
   local unreported, unpriced, estimated = 0, 0, 0
   for _, row in ipairs(rows) do
-    lines[#lines + 1] = ("%-28s %8d %12s %12s %12s %12s %10s"):format(core.text.printable(row.group, 60), row.attempts,
+    lines[#lines + 1] = line_of(group(core.text.printable(row.group, 60)), row.attempts,
       count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
       count_text(row.total_tokens), cost_text(row))
     unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
   if unreported > 0 then
-    lines[#lines + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
+    notes[#notes + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
   end
-  if unpriced > 0 then lines[#lines + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
+  if unpriced > 0 then notes[#notes + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
   if estimated > 0 then
-    lines[#lines + 1] = ("~ the cost of %d attempts is an estimate by the prices of the config"):format(estimated)
+    notes[#notes + 1] = ("~ the cost of %d attempts is an estimate by the prices of the config"):format(estimated)
   end
-  lines[#lines + 1] = unfinished_text(pending)
+  notes[#notes + 1] = unfinished_text(pending)
+  for _, note in ipairs(notes) do
+    for _, row in ipairs(out.terminal and page.wrap(note, out.columns) or { note }) do lines[#lines + 1] = row end
+  end
   return table.concat(lines, "\n") .. "\n"
 end
 
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 2)
-  if found.help then
-    options.print_help("usage: moonlet usage [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("usage", words, M.known)
+  if not found then return nil, 0 end
   if rest[1] then
     error(options.usage(("moonlet usage takes no argument '%s'"):format(core.text.printable(rest[1], 60)),
       "moonlet usage --help"), 0)
@@ -132,16 +130,16 @@ function M.main(words)
     error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
       record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
   end
-  check_day(found.since, "since")
-  check_day(found["until"], "until")
+  options.day(found.since, "since")
+  options.day(found["until"], "until")
   if found.since and found["until"] and found.since > found["until"] then
     error(options.usage(("--since %s is after --until %s"):format(found.since, found["until"])), 0)
   end
   local is_filtered = found.run or found.runner or found.model or found.since or found["until"]
-  local home = home_module.open(found.repo)
+  local home = repository.open(found.repo)
   local ready, err = ledger.ready(home)
   if not ready then error(err, 0) end
-  if found.run then found.run = record_store.find(home, found.run) end
+  if found.run then found.run = store.find(home, found.run) end
   local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
     since = found.since, ["until"] = found["until"] }, by)
   if not rows then error(why, 0) end

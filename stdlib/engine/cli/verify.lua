@@ -1,22 +1,20 @@
 --- `moonlet run verify`: compares the ledger, the journals, the records and the artifacts, byte for byte. With
 --- --rebuild the ledger is made anew from the files first.
-local options = require "moonlet.engine.cli.options"
-local audit = require "moonlet.engine.run.verify"
-local home_module = require "moonlet.engine.run.repository"
+local verify = require "moonlet.engine.run.verify"
+local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
-local record_store = require "moonlet.engine.run.store"
-local run_record = require "moonlet.engine.run.manifest"
+local store = require "moonlet.engine.run.store"
+local manifest = require "moonlet.engine.run.manifest"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   rebuild = { help = "make the ledger anew from the files, also in place of a damaged one" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
-}
-local usage_text = "usage: moonlet run verify [RUN… | all] [options]\n\noptions:\n%s\n"
-local shown_notes = 20
+}local shown_notes = 20
 
 local function printable(text) return core.text.printable(text, 600) end
 
@@ -24,13 +22,13 @@ local function printable(text) return core.text.printable(text, 600) end
 local function wanted_ids(home, root, words)
   local ids = {}
   for _, word in ipairs(words) do
-    if word == "all" then return record_store.ids(root), true end
+    if word == "all" then return store.ids(root), true end
     -- A run whose run.json is gone can still be named.
-    local id = record_store.number(word) and word
-    if not (id and root and core.file.stat(root, "runs/" .. id)) then id = record_store.find(home, word) end
+    local id = store.number(word) and word
+    if not (id and root and core.file.stat(root, "runs/" .. id)) then id = store.find(home, word) end
     ids[#ids + 1] = id
   end
-  if #words == 0 then return record_store.ids(root), true end
+  if #words == 0 then return store.ids(root), true end
   return ids, false
 end
 
@@ -76,10 +74,10 @@ end
 
 --- The report of one run. An error becomes a part of it, so as not to hide the damage to other runs.
 local function report_of(home, root, id, with_ledger)
-  local ok, report = pcall(audit.run, home, root, id, with_ledger)
+  local ok, report = pcall(verify.run, home, root, id, with_ledger)
   if ok then return report end
   if core.task.pending_error() then error(report, 0) end
-  local err = run_record.error(report)
+  local err = manifest.error(report)
   return { id = id, state = core.json.null, records = core.json.null, torn_bytes = 0, fenced = 0,
     notes = core.json.array {}, problems = core.json.array { { at = "runs/" .. id,
       what = "it could not be verified: " .. err.message,
@@ -91,13 +89,10 @@ local function count(number, one, many) return ("%d %s"):format(number, number =
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
-  local found, rest = options.parse(words, known, 3)
-  if found.help then
-    options.print_help(usage_text:format(options.help(known)), found.json)
-    return nil, 0
-  end
-  local home = home_module.open(found.repo)
-  local root = record_store.root(home)
+  local found, rest = verbs.read("run verify", words, M.known)
+  if not found then return nil, 0 end
+  local home = repository.open(found.repo)
+  local root = store.root(home)
   local ids, all = wanted_ids(home, root, rest)
   local lines, notes, runs, bad, problems = {}, {}, {}, 0, 0
   local index = { id = "ledger", problems = core.json.array {}, notes = core.json.array {} }

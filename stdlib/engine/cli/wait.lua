@@ -1,17 +1,19 @@
 --- `moonlet run wait R-007`: waits until the run has ended; its exit code is the run's.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
-local home_module = require "moonlet.engine.run.repository"
-local record_store = require "moonlet.engine.run.store"
+local repository = require "moonlet.engine.run.repository"
+local store = require "moonlet.engine.run.store"
 local resume = require "moonlet.engine.cli.resume"
-local run_record = require "moonlet.engine.run.manifest"
+local manifest = require "moonlet.engine.run.manifest"
+local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local known = {
+M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run goes on" },
-  plain = { help = "lines instead of the live view, on a terminal too" },
+  plain = { help = "as --verbose", hidden = true },
+  verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
@@ -21,15 +23,15 @@ local timed_out = 124
 
 --- `err`: of the waiting itself; else what the run came to tells why it is not well.
 local function envelope(home, rec, ok, err)
-  if not ok and not err and type(rec.error) == "table" then err = run_record.error(rec.error) end
-  return { ok = ok, command = "run wait", run = record_store.envelope(home, rec),
-    result = record_store.result(home, rec), error = err or core.json.null }
+  if not ok and not err and type(rec.error) == "table" then err = manifest.error(rec.error) end
+  return { ok = ok, command = "run wait", run = store.envelope(home, rec),
+    result = store.result(home, rec), error = err or core.json.null }
 end
 
 --- Resumes a run that waited for its provider.
 local function go_on(home, id, rec, output)
   local plan = resume.plan(home, id, rec, { json = output.json })
-  core.event.display(output.json and "none" or output.plain and "plain" or "live")
+  core.event.display(options.display({ plain = output.plain }, output))
   return require("moonlet.engine.cli.run").drive(plan)
 end
 
@@ -39,8 +41,8 @@ local function leave(home, id)
   if not answer then error(failure, 0) end
   if answer ~= "" then return end
   -- Somebody else may have gone on with it, or ended it.
-  if core.runs.holder(home.handle, id) or not resume.is_due(select(2, record_store.find(home, id))) then return end
-  error({ kind = "failed", message = ("%s could not be gone on with"):format(id),
+  if core.runs.holder(home.handle, id) or not resume.is_due(select(2, store.find(home, id))) then return end
+  error({ kind = "failed", message = ("%s could not be resumed"):format(id),
     hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)
 end
 
@@ -48,40 +50,37 @@ end
 ---@param output table
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
-  local found, rest = options.parse(words, known, 3)
-  if found.help then
-    options.print_help("usage: moonlet run wait RUN [options]\n\noptions:\n" .. options.help(known) .. "\n", found.json)
-    return nil, 0
-  end
+  local found, rest = verbs.read("run wait", words, M.known)
+  if not found then return nil, 0 end
   if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
-  output.json, output.plain = found.json or false, found.plain
-  local home = home_module.open(found.repo)
+  output.json, output.plain = found.json or false, found.plain or found.verbose
+  local home = repository.open(found.repo)
   local limit = found.timeout and duration.ms(found.timeout, "--timeout")
   local started = core.clock.monotonic()
-  local id, rec = record_store.find(home, rest[1])
+  local id, rec = store.find(home, rest[1])
   while true do
     local is_due = resume.is_due(rec) and not core.runs.holder(home.handle, id)
     if is_due and limit then
       leave(home, id)
-      id, rec = record_store.find(home, id)
+      id, rec = store.find(home, id)
     elseif is_due then
-      local drove, envelope_now, code, text = pcall(go_on, home, id, rec, output)
+      local drove, envelope_now, code, text, about = pcall(go_on, home, id, rec, output)
       -- Only a single waiting command drives; the others go on waiting.
-      if not drove and not record_store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
+      if not drove and not store.is_stale(envelope_now) and not core.runs.holder(home.handle, id) then
         error(envelope_now, 0)
       end
-      if drove and code ~= run_record.exit_codes.quota then return envelope_now, code, text end
-      id, rec = record_store.find(home, id)
+      if drove and code ~= manifest.exit_codes.quota then return envelope_now, code, text, about end
+      id, rec = store.find(home, id)
     elseif rec.ended and not resume.is_parked_for_quota(rec) then
-      local code = run_record.exit_codes[rec.verdict] or 1
+      local code = manifest.exit_codes[rec.verdict] or 1
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
       -- It may have ended between the two readings.
-      id, rec = record_store.find(home, id)
+      id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),
-          hint = require("moonlet.engine.cli.runs").prepared(home, rec) }, 0)
+          hint = require("moonlet.engine.run.state").prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)
@@ -92,7 +91,7 @@ function M.main(words, output)
       return envelope(home, rec, false, err), timed_out
     else
       core.task.sleep(rec.ended and parked_poll_ms or poll_ms)
-      id, rec = record_store.find(home, id)
+      id, rec = store.find(home, id)
     end
   end
 end

@@ -2,7 +2,7 @@
 --- reachable from here.
 local budget = require "moonlet.engine.budget.budget"
 local budget_view = require "moonlet.engine.context.budget_view"
-local identity = require "moonlet.engine.journal.input_hash"
+local input_hash = require "moonlet.engine.journal.input_hash"
 local journal = require "moonlet.engine.journal.journal"
 local per_run = require "moonlet.engine.base.per_run"
 
@@ -106,7 +106,7 @@ function M.of(ctx)
   local state = states[ctx]
   if not state then
     error({ kind = "invalid", message = "a ctx was expected", at = core.text.place(),
-      hint = "call verbs with a colon: ctx:exec{…}, not ctx.exec{…}" }, 0)
+      hint = "call verbs with a colon: ctx:agent { … }, not ctx.agent { … }" }, 0)
   end
   if not state.open then
     refuse_ended()
@@ -134,7 +134,7 @@ end
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
-  local own = identity.name(run.journal, name)
+  local own = input_hash.name(run.journal, name)
   local part = escaped(run, own)
   if own ~= name then run.journal.stand_ins.clear[part] = escaped(run, name) end
   return part
@@ -196,7 +196,7 @@ function M.key(state, name, at_once)
   local key = place.path == "" and own or place.path .. "/" .. own
   local recorded = state.run.journal
   if not recorded or not next(recorded.stand_ins.clear) then return key end
-  return identity.key(recorded, key)
+  return input_hash.key(recorded, key)
 end
 
 return M

@@ -1,12 +1,13 @@
 --- Fan-outs: a function runs side by side for each item of a list. Results keep the places of their items; a lost value
 --- stands in the place of a branch that failed.
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local journal = require "moonlet.engine.journal.journal"
 local merge_gate = require "moonlet.engine.context.merge_gate"
 local record = require "moonlet.record"
+local silent = require "moonlet.engine.context.silent"
 local duration = require "moonlet.duration"
 local task = core.task
 local array = core.json.array
@@ -25,12 +26,14 @@ local fan_out_fields = { limit = "integer", key = "callable", name = "string", t
 local function branch_keys(items, options)
   local keys, seen = {}, {}
   for i, item in ipairs(items) do
-    local key = options.key and options.key(item) or i
+    local key = i
+    if options.key then key = options.key(item) end
     if type(key) ~= "string" and math.type(key) ~= "integer" then
-      error(record.invalid("opts.key must give a text or a whole number"), 0)
+      error(record.invalid(("opts.key returned a %s for item %d"):format(type(key), i),
+        "it returns a text or a whole number"), 0)
     end
     key = tostring(key)
-    state_of.check_name(key)
+    context.check_name(key)
     if seen[key] then
       error(record.invalid(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ"), 0)
     end
@@ -40,16 +43,26 @@ local function branch_keys(items, options)
   return keys
 end
 
-local function message_of(err) return type(err) == "table" and tostring(err.message) or tostring(err) end
+--- True for a mistake of the script's author.
+local function is_slip(err) return kind_of(err) == "invalid" or kind_of(err) == "denied" end
 
 local function hint_of(err)
   local hint = type(err) == "table" and rawget(err, "hint")
   return type(hint) == "string" and hint or nil
 end
 
+--- The text of an error. A mistake of the author's names its place, and the right spelling.
+local function message_of(err)
+  if type(err) ~= "table" then return tostring(err) end
+  local message, at, hint = tostring(rawget(err, "message")), rawget(err, "at"), hint_of(err)
+  if not is_slip(err) then return message end
+  if type(at) == "string" and not message:find(at, 1, true) then message = at .. ": " .. message end
+  return hint and not message:find(hint, 1, true) and ("%s (%s)"):format(message, hint) or message
+end
+
 local function quorum_error(failed, need, total, first)
   return {
-    kind = "quorum", hint = hint_of(first),
+    kind = "quorum", hint = not is_slip(first) and hint_of(first) or nil,
     message = ("%d of %d failed, and %d must succeed; the first failure: %s"):format(failed, total,
       need, message_of(first)),
     cause = first,
@@ -66,11 +79,12 @@ local function lost_cause(failures, total)
   local blocked = true
   for _, item in ipairs(failures) do
     local err = item.error
-    if kind_of(err) == "budget" or host_failure.is(err) then return err end
+    if kind_of(err) == "budget" or infrastructure_error.is(err) then return err end
     blocked = blocked and type(err) == "table" and rawget(err, "blocked") == true
   end
   local first = failures[1].error
-  return { kind = "quorum", cause = first, blocked = blocked or nil, hint = hint_of(first),
+  return { kind = "quorum", cause = first, blocked = blocked or nil,
+    hint = not is_slip(first) and hint_of(first) or nil,
     message = ("0 of %d succeeded; the first failure: %s"):format(total, message_of(first)) }
 end
 
@@ -100,11 +114,11 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   if need and (need < 0 or need > total) then
     error(record.invalid(("need is %d, but there are %d items"):format(need, total)), 0)
   end
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local keys = branch_keys(items, options)
   return {
     run = state.run, items = items, fn = fn, total = total, keys = keys, need = need, settle = options.settle,
-    limit = options.limit or state.run.limit, path = state_of.key(state, options.name or verb),
+    limit = options.limit or state.run.limit, path = context.key(state, options.name or verb),
     budget = state.budget, timeout = options.timeout and duration.ms(options.timeout, "timeout"),
   }
 end
@@ -116,7 +130,7 @@ local function run_branches(plan, state, on_end)
     while next_index <= plan.total and not state.failure do
       local i = next_index
       next_index = i + 1
-      local path = state.path .. "/" .. state_of.part(state.run, plan.keys[i])
+      local path = state.path .. "/" .. context.part(state.run, plan.keys[i])
       local ok, value = pcall(scope.body, state.run, path, { budget = state.budget }, plan.fn, plan.items[i], i)
       outcomes[i] = { ok = ok, value = value }
       on_end(i, ok, value)
@@ -135,7 +149,7 @@ end
 local function run_plan(plan, on_end)
   local options = { budget = plan.budget, timeout = plan.timeout, what = plan.path }
   return scope.body(plan.run, plan.path, options, function(inner)
-    local state = state_of.of(inner)
+    local state = context.of(inner)
     local prepared
     local outcomes = run_branches(plan, state, function(i, ok, value)
       if not ok and is_prepared(value) then
@@ -191,13 +205,11 @@ end
 
 --- A function without a return is a slip, mostly: its answers are lost.
 local function tell_silent(plan, results)
-  if plan.settle or plan.total == 0 or plan.run.silent_told then return end
+  if plan.settle or plan.total == 0 then return end
   for _, value in ipairs(results) do
     if value ~= core.json.null then return end
   end
-  plan.run.silent_told = true
-  plan.run.emit("warning", { text = ("%s: no branch returned anything (%s): write return, if its results matter")
-    :format(plan.path, core.text.place(plan.fn) or "its function") })
+  silent.tell(plan.run, plan.path .. ": no branch returned anything", plan.fn)
 end
 
 local function run_all(plan)
@@ -207,7 +219,7 @@ local function run_all(plan)
     if ok then return end
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
-    if kind_of(err) == "budget" or kind_of(err) == "quota" or host_failure.is(err) then
+    if kind_of(err) == "budget" or kind_of(err) == "quota" or infrastructure_error.is(err) then
       -- Branches that are under way are paid for: they run to their end.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
@@ -255,7 +267,10 @@ end
 function M.pipeline(ctx, items, ...)
   local stages = { ... }
   local options = type(stages[#stages]) == "table" and table.remove(stages) or nil
-  if #stages == 0 then error(record.invalid("ctx:pipeline needs at least one stage"), 0) end
+  if #stages == 0 then
+    error(record.invalid("ctx:pipeline needs at least one stage, a function",
+      "stages are arguments, not a list: ctx:pipeline(items, first, second)"), 0)
+  end
   for i, stage in ipairs(stages) do
     if type(stage) ~= "function" then
       error(record.invalid(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage))), 0)
@@ -263,9 +278,14 @@ function M.pipeline(ctx, items, ...)
   end
   return run_all(plan_of("pipeline", fan_out_fields, ctx, items, function(branch, item)
     local value = item
-    local state = state_of.of(branch)
+    local state = context.of(branch)
     for i, stage in ipairs(stages) do
-      value = scope.body(state.run, state_of.key(state, "stage" .. i), { budget = state.budget }, stage, value, item)
+      local made = table.pack(scope.body(state.run, context.key(state, "stage" .. i), { budget = state.budget }, stage,
+        value, item))
+      value = made[1]
+      if made.n == 0 and i < #stages then
+        silent.tell(state.run, ("stage %d of the pipeline returns nothing to the next one"):format(i), stage)
+      end
     end
     return value
   end, options))
@@ -306,7 +326,7 @@ local function run_any(plan)
       end_all(state, { kind = "cancelled", message = reason })
       return
     end
-    plan.gate:leave(state_of.part(plan.run, plan.keys[i]))
+    plan.gate:leave(context.part(plan.run, plan.keys[i]))
     failures[#failures + 1] = { key = plan.keys[i], error = value }
     if fatal[kind_of(value)] then end_all(state, value) end
   end

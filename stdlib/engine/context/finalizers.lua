@@ -1,10 +1,10 @@
 --- Runs the finalizers of a body when it has ended: ctx:finally. A run that parks has not ended: it goes on where
 --- it was, and finds there what it had set up. That holds within a clean-up too: what comes after the point where
 --- it waits is done when it goes on.
-local endings = require "moonlet.engine.journal.finalizer_journal"
+local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
-local state_of = require "moonlet.engine.context.context"
-local under_way = require "moonlet.engine.context.in_flight"
+local context = require "moonlet.engine.context.context"
+local in_flight = require "moonlet.engine.context.in_flight"
 local task = core.task
 
 local M = {}
@@ -47,7 +47,7 @@ end
 --- The part of the record that the clean-up of this ending has for its own.
 local function place_of(state, how)
   local run = state.run
-  local key = endings.key(run.journal and run.journal.endings or {}, state.path, how)
+  local key = finalizer_journal.key(run.journal and run.journal.endings or {}, state.path, how)
   journal.fact(run, key, { verb = "finally", how = how }, function() return how end)
   return { path = key, counts = {}, of = state.path == "" and "the run" or state.path }
 end
@@ -58,7 +58,7 @@ local function run_finalizer(state, place, fn)
   state.scope, state.failure, place.scope, place.failure = inner, nil, inner, nil
   local ok, err = pcall(fn)
   if not ok then
-    under_way.let_end(state.run, place.path, err)
+    in_flight.let_end(state.run, place.path, err)
     task.cancel_scope(inner, err)
   end
   task.wait_scope(inner)
@@ -99,7 +99,7 @@ local put_off
 
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
-  local cleanup = state_of.cleanup(run)
+  local cleanup = context.cleanup(run)
   -- A clean-up that was put off half done goes on where it was.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
@@ -127,7 +127,7 @@ end
 ---@param path string
 function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
-  local list, i = state_of.cleanup(run).put_off, 1
+  local list, i = context.cleanup(run).put_off, 1
   while list[i] and not run.is_parking do
     local item = list[i]
     if item.state.path:sub(1, #below) == below then
@@ -142,7 +142,7 @@ function M.clean_up_below(run, path)
 end
 
 function put_off(state, how)
-  table.insert(state_of.cleanup(state.run).put_off, { state = state, how = how })
+  table.insert(context.cleanup(state.run).put_off, { state = state, how = how })
 end
 
 --- A body has ended: puts in order what it leaves, unless the run parks. Where it may park for a quota that is put
@@ -153,7 +153,7 @@ end
 ---@return any error  the first one that was raised
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
-  local cleanup = state_of.cleanup(run)
+  local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end

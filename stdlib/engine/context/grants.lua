@@ -85,29 +85,45 @@ function M.describe(grants)
   return lines
 end
 
+local function normal(path)
+  path = path:gsub("/+", "/"):gsub("^%./", ""):gsub("/%.$", ""):gsub("/$", "")
+  return path == "." and "" or path
+end
+
+local function covered(list, path)
+  path = normal(path)
+  for _, allowed in ipairs(list) do
+    local prefix = normal(allowed)
+    if prefix == "" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
+  end
+  return false
+end
+
+--- The part of `wanted` that `have` does not grant.
+---@param have moonlet.Grants
+---@param wanted moonlet.Grants
+---@return moonlet.Grants
+function M.beyond(have, wanted)
+  local rest = empty()
+  if have.all then return rest end
+  rest.all, rest.agents = wanted.all, wanted.agents and not have.agents
+  for _, kind in ipairs { "run", "env" } do
+    for name in pairs(wanted[kind]) do rest[kind][name] = not have[kind][name] or nil end
+  end
+  for _, kind in ipairs { "read", "write" } do
+    for _, path in ipairs(wanted[kind]) do
+      if not covered(have[kind], path) then table.insert(rest[kind], path) end
+    end
+  end
+  return rest
+end
+
 --- True if `have` grants all that `wanted` names.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
 ---@return boolean
 function M.covers(have, wanted)
-  if have.all then return true end
-  if wanted.all or (wanted.agents and not have.agents) then return false end
-  local function all_in(kind, test)
-    for key, value in pairs(wanted[kind]) do
-      if not test(key, value) then return false end
-    end
-    return true
-  end
-  local function same_path(kind)
-    return all_in(kind, function(_, path)
-      for _, given in ipairs(have[kind]) do
-        if given == path then return true end
-      end
-      return false
-    end)
-  end
-  return all_in("run", function(name) return have.run[name] end)
-    and all_in("env", function(name) return have.env[name] end) and same_path("read") and same_path("write")
+  return #M.describe(M.beyond(have, wanted)) == 0
 end
 
 --- All that either of the two has.
@@ -136,10 +152,13 @@ function M.without_agents(grants)
   return rest
 end
 
---- Notes a right that is used, for `preset check`.
+--- By grants: the list of the rights that were used, where somebody wants it.
+---@type table<moonlet.Grants, {kind: string, name: string, at: string?}[]>
+M.used = setmetatable({}, { __mode = "k" })
+
 local function note(grants, kind, name)
-  if not grants.seen then return end
-  table.insert(grants.seen, { kind = kind, name = name or "", at = core.text.place() })
+  local used = M.used[grants]
+  if used then used[#used + 1] = { kind = kind, name = name or "", at = core.text.place() } end
 end
 
 --- By grants: asks a person for one more, as --allow takes it. True when it was given.
@@ -178,20 +197,6 @@ function M.check_env(grants, name)
   if grants.all or grants.env[name] then return end
   denied(grants, "env=" .. name, ("not granted: the variable %s"):format(name),
     ("declare it in needs.env, or give --allow env=%s"):format(name))
-end
-
-local function normal(path)
-  path = path:gsub("/+", "/"):gsub("^%./", ""):gsub("/%.$", ""):gsub("/$", "")
-  return path == "." and "" or path
-end
-
-local function covered(list, path)
-  path = normal(path)
-  for _, allowed in ipairs(list) do
-    local prefix = normal(allowed)
-    if prefix == "" or path == prefix or path:sub(1, #prefix + 1) == prefix .. "/" then return true end
-  end
-  return false
 end
 
 --- Raises unless the path (relative to the repository) may be read.

@@ -1,5 +1,5 @@
 --- Tracks the paid processes that are in flight in the steps of a run.
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
@@ -25,7 +25,7 @@ end
 ---@param path string  of the scope that ends
 ---@param err any
 function M.let_end(run, path, err)
-  if not host_failure.is(err) then return end
+  if not infrastructure_error.is(err) then return end
   local within, waiting = path == "" and "" or path .. "/", {}
   for _, step in ipairs(run.steps) do
     if step.under_way and step.key:sub(1, #within) == within then waiting[#waiting + 1] = step end

@@ -1,11 +1,11 @@
 --- Structured concurrency: a scope is a function body; it returns only when every child ended. The
 --- first failure nobody observed cancels the siblings.
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local budget = require "moonlet.engine.budget.budget"
-local cleanup = require "moonlet.engine.context.finalizers"
+local finalizers = require "moonlet.engine.context.finalizers"
 local heartbeat = require "moonlet.engine.journal.heartbeat"
 local journal = require "moonlet.engine.journal.journal"
-local under_way = require "moonlet.engine.context.in_flight"
+local in_flight = require "moonlet.engine.context.in_flight"
 local traces = require "moonlet.engine.context.traces"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -21,7 +21,7 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
-M.shielded = cleanup.shielded
+M.shielded = finalizers.shielded
 
 --- A dry run stops each branch at its agent; the others are to get there too.
 function M.is_prepared(err) return kind_of(err) == "prepared" end
@@ -63,24 +63,24 @@ function M.body(run, path, options, fn, ...)
   }
   if late then task.expire_at_turn(scope, late.order, late.error) end
   local state = { run = run, scope = scope, path = path, budget = options.budget, task = task.current(),
-    within = state_of.cleanup(run).places[task.current()] }
-  local ctx = state_of.new(state)
+    within = context.cleanup(run).places[task.current()] }
+  local ctx = context.new(state)
   local results = table.pack(xpcall(fn, traces.handler, ctx, ...))
   if not results[1] then add_place(results[2], fn) end
   if not results[1] and not is_prepared(results[2]) then
-    under_way.let_end(run, path, results[2])
+    in_flight.let_end(run, path, results[2])
     task.cancel_scope(scope, results[2])
   end
   task.wait_scope(scope)
   -- The body ended in time: its clean-up has a time of its own.
   if options.timeout then task.stop_clock(scope) end
-  local cleanup_error = cleanup.after(state, outcome_of(results, state, task.scope_error(scope)))
+  local cleanup_error = finalizers.after(state, outcome_of(results, state, task.scope_error(scope)))
   state.open = false
   local own = task.scope_error(scope)
   task.close_scope(scope)
   if own and kind_of(own) == "budget" then budget.note_refusal(options.budget, own) end
   local ok, err = outcome_of(results, state, own)
-  if not ok and cleanup_error ~= nil then cleanup.tell(state, cleanup_error) end
+  if not ok and cleanup_error ~= nil then finalizers.tell(state, cleanup_error) end
   if not ok then error(err, 0) end
   if cleanup_error ~= nil then error(cleanup_error, 0) end
   return table.unpack(results, 2, results.n)
@@ -99,6 +99,22 @@ local function within_wall(run, key, own_budget, wall, fn)
   return table.unpack(results, 2, results.n)
 end
 
+--- Runs fn(ctx) as a scope with limits of its own, within those of the budget around it.
+---@param run table
+---@param key string
+---@param options {around: moonlet.Budget?, limits: table?, timeout: integer?}
+---@param fn fun(ctx: moonlet.Ctx): any
+---@return any
+function M.limited(run, key, options, fn)
+  local own, limits, timeout = options.around, options.limits, options.timeout
+  if limits and next(limits) then
+    own = budget.open(own, limits, { what = "the budget of " .. key, path = key })
+    local wall = limits.wall and duration.ms(limits.wall, "budget.wall")
+    if wall and (not timeout or wall < timeout) then return within_wall(run, key, own, wall, fn) end
+  end
+  return M.body(run, key, { budget = own, timeout = timeout, what = key }, fn)
+end
+
 --- Runs fn(ctx) as a scope: ctx:scope({ name = "tests", timeout = "5m" }, function(s) … end). It returns when every
 --- task in it has ended.
 ---@param ctx moonlet.Ctx
@@ -111,20 +127,12 @@ function M.scope(ctx, options, fn)
   if type(fn) ~= "function" then
     error(record.invalid("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)"), 0)
   end
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local name = options.name or "scope"
-  local key = state_of.key(state, name)
+  local key = context.key(state, name)
   local timeout = options.timeout and duration.ms(options.timeout, "timeout")
-  local own, limits = state.budget, options.budget
-  if limits then
-    record.check(limits, budget.fields, "ctx:scope: budget")
-    own = budget.open(state.budget, limits, { what = "the budget of " .. key, path = key })
-    local wall = limits.wall and duration.ms(limits.wall, "budget.wall")
-    if wall and (not timeout or wall < timeout) then
-      return within_wall(state.run, key, own, wall, fn)
-    end
-  end
-  return M.body(state.run, key, { budget = own, timeout = timeout, what = key }, fn)
+  if options.budget then record.check(options.budget, budget.fields, "ctx:scope: budget") end
+  return M.limited(state.run, key, { around = state.budget, limits = options.budget, timeout = timeout }, fn)
 end
 
 local Handle = {}
@@ -167,16 +175,16 @@ function M.spawn(ctx, name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
     error(record.invalid("ctx:spawn needs a name and a function", 'ctx:spawn("tests", function(c) … end)'), 0)
   end
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   task.check()
-  local key = state_of.key(state, name, true)
-  local place = state_of.place(state)
+  local key = context.key(state, name, true)
+  local place = context.place(state)
   local around, ref = place.scope, nil
   ref = task.spawn(around, function()
     local results = table.pack(pcall(M.body, state.run, key, { budget = state.budget }, fn))
     if results[1] then return table.unpack(results, 2, results.n) end
     if task.watch(ref, 0) == 0 then
-      under_way.let_end(state.run, state.path, results[2])
+      in_flight.let_end(state.run, state.path, results[2])
       if not place.failure or is_prepared(place.failure) then place.failure = results[2] end
       if not is_prepared(results[2]) then task.cancel_scope(around, results[2]) end
     end
@@ -191,7 +199,7 @@ end
 --- ctx:yield(). A body that is cancelled, or whose time is over, ends here.
 ---@param ctx moonlet.Ctx
 function M.yield(ctx)
-  state_of.of(ctx)
+  context.of(ctx)
   -- A timer that is due fires when no task is ready any more.
   task.sleep(0)
   task.check()
@@ -204,7 +212,7 @@ end
 ---@param fn fun(ctx: moonlet.Ctx)
 function M.finally(ctx, fn)
   if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   state.finalizers[#state.finalizers + 1] = fn
 end
 

@@ -2,28 +2,29 @@
 --- recorded first, the command outlives its host, and a resumed host takes up its exit. If the exit is not known, a
 --- person decides about another start.
 local gate = require "moonlet.engine.effects.gate"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local inherited = require "moonlet.engine.journal.adoption"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local adoption = require "moonlet.engine.journal.adoption"
 local journal = require "moonlet.engine.journal.journal"
-local under_way = require "moonlet.engine.context.in_flight"
+local in_flight = require "moonlet.engine.context.in_flight"
 
 local M = {}
 
-local function run_child(...) return host_failure.call(core.process.run, ...) end
+local function run_child(...) return infrastructure_error.call(core.process.run, ...) end
 
 local doubt = "it may or may not have happened"
 
 local function taken(run, key, number, state)
   run.emit("log", { step = key, taken_over = true, text = state == "running"
-    and "it still runs from before: waiting for it" or "it had ended before: its result is taken" })
-  return inherited.take(key, inherited.id(key, number))
+    and "it is still running since the earlier host: waiting for it"
+      or "it ended under the earlier host: its result is used" })
+  return adoption.take(key, adoption.id(key, number))
 end
 
 local function take_or_start(run, key, last, hash, call)
   local number = 1
   if last then
     number = last.attempt
-    local state = inherited.state(key, inherited.id(key, number))
+    local state = adoption.state(key, adoption.id(key, number))
     local told = last.spent or run.journal.ended[key]
     if (state == "running" or state == "exited") and not told then
       local exit = taken(run, key, number, state)
@@ -34,11 +35,11 @@ local function take_or_start(run, key, last, hash, call)
       gate.done_before(run, key, number, call.argv, state == "lost" and "was ended with its host: " .. doubt
         or "came to its end")
     end
-    if state == "none" and not last.spent then inherited.check_unknown(run) end
+    if state == "none" and not last.spent then adoption.check_unknown(run) end
     if state ~= "none" or last.spent then number = number + 1 end
   end
   journal.begin(run, key, number, hash, { once = true })
-  call.attempt, call.outlives = inherited.id(key, number), true
+  call.attempt, call.outlives = adoption.id(key, number), true
   return run_child(call)
 end
 
@@ -51,7 +52,7 @@ end
 ---@return table exit
 function M.run(run, key, last, hash, call)
   if not run.journal then return run_child(call) end
-  return under_way.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
+  return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
 end
 
 --- Deals with a command that was started before its step was edited.
@@ -61,10 +62,10 @@ end
 ---@param argv string[]   the command of the step now
 ---@param asks boolean    this command is irreversible, too
 function M.settle(run, key, earlier, argv, asks)
-  local id = inherited.id(key, earlier.attempt)
-  local state = inherited.state(key, id)
+  local id = adoption.id(key, earlier.attempt)
+  local state = adoption.state(key, id)
   if state == "none" then return end
-  if state == "running" then inherited.take(key, id) end
+  if state == "running" then adoption.take(key, id) end
   local how = "its input has changed since: " .. doubt
   run.emit("warning", { step = key, text = ("attempt %d was started, and %s"):format(earlier.attempt, how) })
   if asks then gate.done_before(run, key, earlier.attempt, argv, how) end

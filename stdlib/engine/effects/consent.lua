@@ -1,19 +1,20 @@
 --- Consent to presets: a preset's needs are shown to the user once for each content hash. The record is one small
 --- file a preset under the user's state directory.
 local grants = require "moonlet.engine.context.grants"
-local state_folder = require "moonlet.engine.base.state_dir"
+local nested = require "moonlet.engine.load.nested"
+local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
 local function accepted_folder()
-  local base = state_folder.path()
+  local base = state_dir.path()
   return base and base .. "/accepted"
 end
 
 --- The rights are part of the hash: a preset may compute its needs.
 local function key(source, wanted)
   local hash = source.hash and source.hash() -- a built-in preset has none
-  return hash and core.text.sha256(hash .. "\n" .. table.concat(grants.describe(wanted), "\n"))
+  return hash and core.text.sha256(hash .. nested.hash(source) .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 
 local function is_recorded(name)
@@ -38,10 +39,22 @@ local function ask(source, wanted, question)
   local lines = { ("preset %s (%s) asks to:"):format(source.name, source.origin) }
   for _, line in ipairs(grants.describe(wanted)) do lines[#lines + 1] = "  " .. line end
   lines[#lines + 1] = question
+  for name in pairs(source.nested or {}) do table.insert(lines, #lines, "  run the preset " .. name) end
   for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 2000) end
   local answer = core.terminal.ask(table.concat(lines, "\n"))
   answer = answer and answer:lower():match("^%s*(%l*)%s*$")
   return answer == "y" or answer == "yes"
+end
+
+--- True if nobody has to be asked for the needs of a preset.
+---@param source moonlet.Source
+---@param preset moonlet.Preset
+---@return boolean
+function M.is_given(source, preset)
+  local wanted = grants.from_needs(preset.needs)
+  if source.builtin or #grants.describe(wanted) == 0 then return true end
+  local name = key(source, wanted)
+  return name ~= nil and is_recorded(name)
 end
 
 --- True if the preset may have its needs: it is built in, was accepted before with this very text, or the person at

@@ -1,16 +1,16 @@
 --- ctx:exec: runs a program and returns its exit. A program that ran and failed is data; one that cannot run raises.
 local files = require "moonlet.engine.base.files"
 local closed = require "moonlet.engine.context.closed"
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local words = require "moonlet.engine.effects.words"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local gate = require "moonlet.engine.effects.gate"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local inherited = require "moonlet.engine.journal.adoption"
-local once = require "moonlet.engine.effects.at_most_once"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local adoption = require "moonlet.engine.journal.adoption"
+local at_most_once = require "moonlet.engine.effects.at_most_once"
 
 local M = {}
 
@@ -62,7 +62,7 @@ local function prepare(call)
   return arguments(call), options, math.min(cap, largest_cap)
 end
 
-local function run_child(...) return host_failure.call(core.process.run, ...) end
+local function run_child(...) return infrastructure_error.call(core.process.run, ...) end
 
 --- The options for core.process.run.
 local function child_of(run, key, argv, options, cap, wall, durable)
@@ -77,7 +77,7 @@ local function result_of(exit, argv, wall)
   -- A step that is cancelled never returns: an exit "cancelled" here is its keeper's end.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }
-    if exit.why == "not_started" and err.kind == "failed" then host_failure.mark(err) end
+    if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end
     error(err, 0)
   end
   if exit.why == "wall" then
@@ -100,9 +100,9 @@ end
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
-  local state = inherited.state(key, hash)
+  local state = adoption.state(key, hash)
   if state ~= "running" and state ~= "exited" then return nil end
-  local exit = inherited.take(key, hash)
+  local exit = adoption.take(key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
@@ -112,7 +112,7 @@ local function run_once(run, key, last, hash, call, clean)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
   if not clean then call.stdout_file, call.stderr_file, call.redact = out, err, true end
-  local exit = once.run(run, key, last, hash, call)
+  local exit = at_most_once.run(run, key, last, hash, call)
   if not clean then
     exit.stdout = files.read_left(run, out, call.cap + 4096) or ""
     exit.stderr = files.read_left(run, err, call.cap + 4096) or ""
@@ -155,7 +155,7 @@ end
 
 --- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
 function M.exec(ctx, call)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local run = state.run
   local argv, options, cap = prepare(call)
   grants.check_program(run.grants, argv[1])
@@ -175,13 +175,13 @@ function M.exec(ctx, call)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
     stdin = options.stdin }
-  local key = state_of.key(state, options.name or "exec")
+  local key = context.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end
     return result_of(core.process.run(child_of(run, key, argv, options, cap, wall, false)), argv, wall)
   end)
   local how = { private = kept, tells = not approved, once = approved and true or nil, paid = approved and true or nil,
-    settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
+    settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
   local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
     return counted(function()
       local child = child_of(run, key, argv, options, cap, wall, true)

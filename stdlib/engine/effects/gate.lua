@@ -1,11 +1,11 @@
 --- Gates and questions: points at which a person decides. Without a person the run parks: parallel work finishes
 --- first, then the run ends as `needs-human` until `moonlet answer` resumes it. An answer is bound to the hash of the
 --- shown text.
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
-local identity = require "moonlet.engine.journal.input_hash"
+local input_hash = require "moonlet.engine.journal.input_hash"
 local irreversible = require "moonlet.engine.effects.irreversible"
 local values = require "moonlet.engine.journal.values"
 local commands = require "moonlet.engine.runner.command"
@@ -27,7 +27,7 @@ local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 --- keyed hash of all of it stands beside, for a script that names the secret itself.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
-  local told = identity.hidden_json(run.journal, all)
+  local told = input_hash.hidden_json(run.journal, all)
   local function keyed() return values.keyed(all):match(":(.*)"):sub(1, 16) end
   return {
     shown = told == all and hash_of(all) or hash_of(told) .. "." .. keyed(),
@@ -93,11 +93,15 @@ end
 local function ask_here(run, item)
   if not run.may_ask or not core.terminal.can_ask() then return nil end
   local prompt = item.kind == "gate" and "approve? [y/n] " or "answer: "
+  local wanted = item.kind == "gate" and "type y or n"
+    or item.options and #item.options > 0 and "type one of the options, or its number" or "type some text"
+  local before = print_shown(item)
   for _ = 1, 5 do
-    local line = (run.ask or core.terminal.ask)(print_shown(item) .. prompt)
+    local line = (run.ask or core.terminal.ask)(before .. prompt)
     if not line then return nil end
     local value, option = M.read_answer(item, line)
     if value then return { value = value, option = option, by = "terminal" } end
+    before = ("'%s' is no answer here: %s\n"):format(core.text.printable(line, 60), wanted)
   end
 end
 
@@ -225,7 +229,7 @@ function M.check_open(id, rec, given, before)
       return
     end
   end
-  error(record.invalid(("%s does not wait at '%s' any more"):format(id, where), "moonlet run show " .. id), 0)
+  error(record.invalid(("%s no longer waits at '%s'"):format(id, where), "moonlet run show " .. id), 0)
 end
 
 local function check_show(show)
@@ -238,13 +242,13 @@ end
 --- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises `rejected` if one said
 --- no. `bound` is the hash for the answer, if that is not the shown text's.
 function M.gate(ctx, call, bound)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local run = state.run
   record.check(call, gate_fields, "ctx:gate")
   check_show(call.show)
   task.check()
   bound = bound or bind_shown(run, { "gate", call.action, call.why or "", call.show or "" })
-  local item = { kind = "gate", key = state_of.key(state, call.name or "gate"), text = call.action,
+  local item = { kind = "gate", key = context.key(state, call.name or "gate"), text = call.action,
     why = call.why, show = call.show, shown = bound.shown }
   local step = run.begin_step(item.key, "gate")
   local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
@@ -334,7 +338,7 @@ end
 ---@return string? what  the action that a person has approved
 function M.before(ctx, argv, beside)
   local what = irreversible.action(argv, beside)
-  dry_run.check_command(state_of.of(ctx).run, argv, what)
+  dry_run.check_command(context.of(ctx).run, argv, what)
   if what then ask_before(ctx, what, argv, beside) end
   return what
 end
@@ -354,7 +358,7 @@ end
 
 --- ctx:question{ text, options, show, timeout }: returns a person's answer.
 function M.question(ctx, call)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local run = state.run
   record.check(call, question_fields, "ctx:question")
   check_show(call.show)
@@ -362,7 +366,7 @@ function M.question(ctx, call)
     if type(option) ~= "string" then error(record.invalid("ctx:question: options are texts"), 0) end
   end
   task.check()
-  local item = { kind = "question", key = state_of.key(state, call.name or "question"), text = call.text,
+  local item = { kind = "question", key = context.key(state, call.name or "question"), text = call.text,
     options = call.options, show = call.show }
   local bound = bind_shown(run, { "question", call.text, call.options or {}, call.show or "" })
   item.shown = bound.shown

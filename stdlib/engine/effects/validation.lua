@@ -1,12 +1,12 @@
 --- ctx:validate and ctx:require: the host runs a command itself and records its outcome. An agent's claim about its
 --- own work satisfies neither.
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local gate = require "moonlet.engine.effects.gate"
-local once = require "moonlet.engine.effects.at_most_once"
+local at_most_once = require "moonlet.engine.effects.at_most_once"
 local command = require "moonlet.engine.runner.command"
 local closed = require "moonlet.engine.context.closed"
 local words = require "moonlet.engine.effects.words"
@@ -18,6 +18,7 @@ local minute = 60 * 1000
 local default_timeouts = {
   typecheck = 3 * minute, lint = 3 * minute, test = 10 * minute, build = 10 * minute, custom = 5 * minute,
 }
+M.timeouts = default_timeouts
 local kinds = { "typecheck", "lint", "test", "build", "custom" }
 local log_cap = 8 << 20
 local tail_cap = 4000
@@ -38,13 +39,18 @@ local function shell_operator(text)
   return bare:match("[|&;<>`\n]+") or expanded:match("%$[%w_({]")
 end
 
---- The words of a command, given as text or as a list.
-local function words_of(given, verb)
+--- The words of a command, given as text or as a list; raises for one that cannot be started.
+---@param given string|string[]
+---@param verb string  for the message
+---@return string[]
+function M.words_of(given, verb)
   if type(given) == "string" then
     local operator = shell_operator(given)
     if operator then
       error(record.invalid(("%s: '%s' needs a shell, and none is involved"):format(verb,
-        core.text.printable(given, 200)), "say so: { \"sh\", \"-c\", " .. core.json.encode(given) .. " }"), 0)
+        core.text.printable(given, 200)),
+        verb:find "^ctx:" and "say so: { \"sh\", \"-c\", " .. core.json.encode(given) .. " }"
+        or ("say so: sh -c '%s'"):format(core.text.printable(given, 200))), 0)
     end
     given = command.split(given)
   end
@@ -64,13 +70,15 @@ end
 
 --- "test:npm test" -> test, "npm test". Other prefixes belong to the command: "make:all" is custom.
 ---@param text string
+---@param verb string?  for the message
 ---@return string kind, string command
-function M.split_kind(text)
+function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
   local near = kind and #kind > 3 and kind ~= "make" and record.nearest(kind, kinds)
   if near and not core.system.find_program(kind .. ":" .. (rest:match "^%S*" or "")) then
-    error(record.invalid(("ctx:validate knows no kind '%s'"):format(kind), ("did you mean '%s:%s'?"):format(near,
+    error(record.invalid(("%s knows no kind '%s'"):format(verb or "ctx:validate", kind),
+      ("did you mean '%s:%s'?"):format(near,
       core.text.printable(rest, 60))), 0)
   end
   return "custom", text
@@ -153,11 +161,11 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     artifacts = paths }
   local what = kind == "require" and "require" or "validate"
   local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
-    settle = function(earlier) once.settle(run, key, earlier, argv, approved ~= nil) end }
+    settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
   local result, step = run.step(key, what, nil, input, how, function(last, hash)
     local result = budget.with(state.budget, { processes = 1 }, function()
       return run_once(run, call, argv, text, key, kind, limit, function(child)
-        if approved then return once.run(run, key, last, hash, child) end
+        if approved then return at_most_once.run(run, key, last, hash, child) end
         return core.process.run(child)
       end)
     end)
@@ -183,7 +191,7 @@ local result_fields = { "kind", "command", "status", "why", "exit_code", "durati
 --- command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr, dir }. A required one that failed
 --- last makes the verdict `blocked`.
 function M.validate(ctx, call)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local run = state.run
   if type(call) == "string" then call = { command = call } end
   record.check(call, validate_fields, "ctx:validate")
@@ -194,10 +202,10 @@ function M.validate(ctx, call)
     error(record.invalid(("ctx:validate knows no kind '%s'"):format(core.text.printable(kind, 60)),
       record.suggest(kind, kinds)), 0)
   end
-  local argv = words_of(text, "ctx:validate")
+  local argv = M.words_of(text, "ctx:validate")
   grants.check_program(run.grants, argv[1])
   local approved = not run.checking and gate.before(ctx, argv, call) or nil
-  local key = state_of.key(state, call.name or "validate-" .. kind)
+  local key = context.key(state, call.name or "validate-" .. kind)
   local result = check(state, call, argv, text, key, kind, limit_of(call, kind), 0, approved)
   run.note_validation(key, result, call.required ~= false)
   return closed.record(result, "the result of ctx:validate", result_fields)
@@ -214,18 +222,18 @@ end
 --- `repetitions` (1) times, and leave the artifacts, none of them empty. Returns { runs, artifacts }; raises if it
 --- did not, and then the verdict is `blocked`, even if the error is caught.
 function M.require(ctx, call)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   local run = state.run
   record.check(call, require_fields, "ctx:require")
   local repetitions, expected = call.repetitions or 1, call.exit_code or 0
   if repetitions < 1 or repetitions > 1000 then
     error(record.invalid("ctx:require: repetitions are 1 to 1000"), 0)
   end
-  local argv = words_of(call.command, "ctx:require")
+  local argv = M.words_of(call.command, "ctx:require")
   grants.check_program(run.grants, argv[1])
   local approved = not run.checking and gate.before(ctx, argv, call) or nil
   local limit = limit_of(call, "custom")
-  local key = state_of.key(state, call.name or "require")
+  local key = context.key(state, call.name or "require")
   local paths = checked_paths(call.artifacts)
   local runs, why = {}, nil
   for i = 1, repetitions do

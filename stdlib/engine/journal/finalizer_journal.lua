@@ -1,7 +1,7 @@
 --- Journals `ctx:finally`. Every time a body exits, its finalizers run under a fresh key, `#finally@N`. On resume
 --- they are replayed only if the body exits with the same status and ran no step since. Completed agent calls of an
 --- earlier exit are reused in any case, and calls still in flight are taken up.
-local history = require "moonlet.engine.journal.past_spend"
+local past_spend = require "moonlet.engine.journal.past_spend"
 
 local M = {}
 
@@ -25,7 +25,7 @@ function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 --- Calls fn(path, …) for each body around the step `key`, the outermost first.
 local function each_around(key, fn, ...)
   fn("", ...)
-  history.each_around(key, fn, ...)
+  past_spend.each_around(key, fn, ...)
 end
 
 local function touch_path(path, endings, key)

@@ -1,6 +1,6 @@
 --- The clock of a run: how long it has been driven, taken from its journal, so that hosts that were killed count too.
 --- If that time is limited, a long step records a heartbeat now and then.
-local beside = require "moonlet.engine.base.background"
+local background = require "moonlet.engine.base.background"
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
 
@@ -48,7 +48,7 @@ function M.during(run, key, verb, fn, ...)
   local least_wall = state_of(run).least_wall
   if not least_wall or verb == "step" then return fn(...) end
   local every = math.max(shortest_ms, math.min(longest_ms, least_wall // share))
-  return beside.during(function() beat(run, key, every) end, fn, ...)
+  return background.during(function() beat(run, key, every) end, fn, ...)
 end
 
 return M

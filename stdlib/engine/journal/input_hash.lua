@@ -10,9 +10,9 @@
 ---   secrets are others    the same names stand in their place
 --- Redacted parts of an observed text (redactions.lua) count like secrets of the environment: their replacement on
 --- record is their name.
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local journal_record = require "moonlet.engine.journal.records"
-local unkept = require "moonlet.engine.journal.redactions"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local records = require "moonlet.engine.journal.records"
+local redactions = require "moonlet.engine.journal.redactions"
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -48,13 +48,13 @@ end
 ---@param text string
 ---@return string
 function M.hidden(journal, text)
-  if journal.unkept[1] then text = unkept.hide(journal.unkept, text) end
+  if journal.unkept[1] then text = redactions.hide(journal.unkept, text) end
   return (core.secret.hide(text))
 end
 
 --- The same of the JSON of something.
 function M.hidden_json(journal, text)
-  if journal.unkept[1] then text = unkept.hide(journal.unkept, text, true) end
+  if journal.unkept[1] then text = redactions.hide(journal.unkept, text, true) end
   return (core.secret.hide(text))
 end
 
@@ -119,7 +119,7 @@ function M.name(journal, name)
   if not own and told ~= name then
     own = stand_in(journal, told)
     names.on_record[keyed], names.taken[own] = own, true
-    host_failure.call(core.journal.note, core.json.encode_record { type = "name", stand_in = own, raw = keyed })
+    infrastructure_error.call(core.journal.note, core.json.encode_record { type = "name", stand_in = own, raw = keyed })
   end
   names.told[name] = own or name
   return names.told[name]
@@ -195,7 +195,7 @@ end
 ---@param durable boolean
 function M.put(journal, item, value, kept, durable)
   local places
-  if kept ~= value then unkept.learn(journal.unkept, value, kept) end
+  if kept ~= value then redactions.learn(journal.unkept, value, kept) end
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
@@ -207,14 +207,14 @@ end
 ---@param journal moonlet.Journal
 ---@param value any
 ---@param kept any   the recorded form
-function M.seen(journal, value, kept) unkept.learn(journal.unkept, value, kept) end
+function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 
 --- The value of a record whose secrets are known: nil if they are unknown, or are others by now.
 ---@param item table
 ---@return any
 function M.restored(item)
   if not item.places then return nil end
-  local text = values.stored_text(journal_record.stored(item, "result"))
+  local text = values.stored_text(records.stored(item, "result"))
   local all = text and core.secret.restore(text, item.places)
   if not all or values.keyed(all) ~= item.whole then return nil end
   return values.read(all)

@@ -19,21 +19,23 @@
 ---   name     `stand_in` in keys for a name with secrets, and `raw`, the keyed hash of the name
 ---   alive    heartbeat: a step is in flight
 ---   over     the run has a verdict
+---   review   the word on the result of a packet's run: `state`, bound to the hash of the changes
 ---   decision a person's or a main agent's decision about the result so far; no step sees it
 --- `driven_ms`: for how long the run had been driven by then, in milliseconds. records.lua has the fields of each.
-local beat = require "moonlet.engine.journal.heartbeat"
-local endings = require "moonlet.engine.journal.finalizer_journal"
-local history = require "moonlet.engine.journal.past_spend"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local identity = require "moonlet.engine.journal.input_hash"
+local heartbeat = require "moonlet.engine.journal.heartbeat"
+local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
+local past_spend = require "moonlet.engine.journal.past_spend"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local input_hash = require "moonlet.engine.journal.input_hash"
 local journal_record = require "moonlet.engine.journal.records"
-local unkept = require "moonlet.engine.journal.redactions"
+local raised = require "moonlet.engine.journal.raised"
+local redactions = require "moonlet.engine.journal.redactions"
 local values = require "moonlet.engine.journal.values"
 local task = core.task
 
 local M = {}
 
-local function put_on_record(...) return host_failure.call(core.journal.append, ...) end
+local function put_on_record(...) return infrastructure_error.call(core.journal.append, ...) end
 
 --- Verdicts after which a resumed run retries failed steps.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
@@ -66,6 +68,7 @@ M.names = "escaped"
 ---@field history moonlet.History        the spend of earlier hosts
 ---@field verdict string?                of its last end, if nobody has driven it since
 ---@field decided string?                a person's or a main agent's decision about an earlier result
+---@field review table?                  the last review
 ---@field retry boolean?                 this host repeats failed steps
 ---@field records table<string, boolean> hashes of earlier versions of run.json
 ---@field endings table<string, moonlet.Ending>  path -> exit of the body there that had finalizers
@@ -84,20 +87,20 @@ local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
   -- A run that waits for a quota has not ended: a clean-up that parks for it resumes there.
-  if last ~= "quota" then endings.forget(journal.endings) end
+  if last ~= "quota" then finalizer_journal.forget(journal.endings) end
 end
 
 --- Forgets facts, to observe them anew; agents' answers, and commands with at-most-once execution, stay.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
-  endings.forget(journal.endings, true)
+  finalizer_journal.forget(journal.endings, true)
   for key, item in pairs(journal.ends) do
     if item.verb ~= "agent" and not item.once then journal.ends[key] = nil end
   end
 end
 
 local function note_begin(journal, item)
-  if not journal.begins[item.key] then endings.begin(journal.cleanups, item.key) end
+  if not journal.begins[item.key] then finalizer_journal.begin(journal.cleanups, item.key) end
   journal.begins[item.key] = item
 end
 
@@ -116,7 +119,7 @@ local apply = {
   end,
   fact = function(journal, item) journal.facts[item.key] = item end,
   timeout = function(journal, item) journal.timeouts[item.key] = item end,
-  answer = function(journal, item) journal.answers[item.key] = identity.with_secrets(item) end,
+  answer = function(journal, item) journal.answers[item.key] = input_hash.with_secrets(item) end,
   over = function(journal, item)
     journal.verdict = item.verdict
     if type(item.record) == "string" then journal.records[item.record] = true end
@@ -127,7 +130,8 @@ local apply = {
     time.since = not item.status and (time.since or item.driven_ms) or nil
     journal.scopes[item.key] = item.status ~= "ok" and time or nil
   end,
-  name = identity.read_name,
+  name = input_hash.read_name,
+  review = function(journal, item) journal.review = item end,
   decision = function(journal, item) journal.decided = item.decision end,
   alive = function() end,
 }
@@ -181,8 +185,8 @@ local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:
 ---@return moonlet.Journal
 function M.open(fresh, ended, keep)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
-    scopes = {}, records = {}, raws = {}, unkept = unkept.new(), stand_ins = identity.stand_ins(), ended = {},
-    failures = {}, frontier = 0, fresh = fresh or false, history = history.new(), endings = {}, cleanups = {} }
+    scopes = {}, records = {}, raws = {}, unkept = redactions.new(), stand_ins = input_hash.stand_ins(), ended = {},
+    failures = {}, frontier = 0, fresh = fresh or false, history = past_spend.new(), endings = {}, cleanups = {} }
   local records = journal_record.open()
   core.journal.collect(false)
   local ok, err = pcall(function()
@@ -191,7 +195,7 @@ function M.open(fresh, ended, keep)
       apply[item.type](journal, item)
       if item.raw or item.whole then journal.is_keyed = journal.is_keyed or is_keyed(item) end
       if done_by_steps[item.type] then journal.frontier = order end
-      endings.read(journal.endings, item)
+      finalizer_journal.read(journal.endings, item)
       journal.history:read(item)
     end
   end)
@@ -221,61 +225,6 @@ function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
-local longest_told = 4096
-
---- The reported form of an error; the raised value is recorded beside it, and may be long.
-local function error_of(err)
-  if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_told) } end
-  local kept = {}
-  for _, key in ipairs { "kind", "message", "hint", "at", "blocked" } do
-    local value = rawget(err, key)
-    if type(value) == "string" then value = core.text.cut(value, longest_told) end
-    if type(value) == "string" or type(value) == "boolean" then kept[key] = value end
-  end
-  return kept
-end
-
-local deepest_error = 16
-
---- The part of a raised value that JSON can hold; a script could not be given the rest again.
-local function plain_of(value, depth)
-  local kind = type(value)
-  if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
-  if value == core.json.null or core.lost.record(value) then return value end
-  if kind == "number" then return value == value and math.abs(value) < math.huge and value or nil end
-  if kind ~= "table" or depth > deepest_error then return nil end
-  local is_list = core.json.is_array(value) or rawlen(value) > 0
-  local copy = is_list and core.json.array {} or {}
-  for key, item in next, value do
-    if math.type(key) == "integer" == is_list and (is_list or type(key) == "string") then
-      copy[is_list and #copy + 1 or key] = plain_of(item, depth + 1)
-    end
-  end
-  return copy
-end
-
---- An error that prints as its message, both when it is raised first and when it is replayed.
-local function printing(value)
-  local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
-  return is_error and task.as_error(value) or value
-end
-
---- Puts the raised value into the record of an end, and returns it as a replay raises it.
-local function put_error(item, err, durable)
-  local plain = plain_of(err, 1)
-  if plain == nil then plain = tostring(err) end
-  item.error, item.raised = error_of(plain), values.put(plain, durable)
-  return printing(plain)
-end
-
---- The value that a step raised. Older records have only its reported form.
-local function raised(item)
-  local stored = journal_record.stored(item, "raised")
-  local plain = stored ~= nil and values.get(stored)
-  if plain == nil or plain == false and stored ~= false then plain = item.error end
-  return printing(plain)
-end
-
 --- Waits for the turn of a step that ended because it was cancelled: by then it is cancelled again.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
@@ -291,7 +240,7 @@ end
 
 --- Puts a value into a record.
 local function put(journal, item, value, private, durable)
-  identity.put(journal, item, value, private and private.clean(value) or value, durable)
+  input_hash.put(journal, item, value, private and private.clean(value) or value, durable)
   return item
 end
 
@@ -312,17 +261,16 @@ end
 
 --- The full value of a fact: restored if its secrets are known, observed again if that is still possible; else nil.
 local function whole(journal, item, private)
-  local value = identity.restored(item)
+  local value = input_hash.restored(item)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    -- Other tasks must not see later records meanwhile.
-    task.hold_turn(item.order)
+    task.hold_turn(item.order) -- other tasks must not see later records meanwhile
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
   if not ok or not values.is(again, item.whole) then return nil end
-  identity.seen(journal, again, private.clean(again))
+  input_hash.seen(journal, again, private.clean(again))
   return again
 end
 
@@ -335,19 +283,19 @@ local function replayed(run, key, hash, private)
   if item.input_hash ~= hash then return nil end
   if item.status == "cancelled" then
     wait_cancelled(item.order)
-    if task.pending_error() ~= nil then error(raised(item), 0) end
+    if task.pending_error() ~= nil then error(raised.get(item), 0) end
     return nil
   end
   local all = item.whole and whole(journal, item, private)
   task.wait_turn(item.order)
   if type(item.notes) == "table" then run.note_recorded(key, item.notes) end
-  if item.status == "failed" then error(raised(item), 0) end
+  if item.status == "failed" then error(raised.get(item), 0) end
   local value = all
   local stored = journal_record.stored(item, "result")
   if value == nil then value = values.get(stored) end
   if value == nil and paid[item.verb] then
     local file = ("runs/%s/values/%s"):format(run.id, item.result["$value"])
-    error(host_failure.mark { kind = "failed", at = run.absolute(file),
+    error(infrastructure_error.mark { kind = "failed", at = run.absolute(file),
       message = ("the answer of step %s is missing or damaged"):format(key),
       hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
   end
@@ -401,7 +349,7 @@ end
 function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
-  local hash = identity.of(journal, input, journal.ends[key], journal.begins[key])
+  local hash = input_hash.of(journal, input, journal.ends[key], journal.begins[key])
   settle_earlier(run, key, hash, options.settle)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
@@ -410,16 +358,16 @@ function M.step(run, key, input, options, live)
   if journal.resumed then task.wait_turn() end
   if run.cancels and not options.tells then run.end_cancelled() end
   -- A body that is replayed for its clean-up alone does not resume.
-  if not run.cancels then endings.touch(journal.endings, key) end
-  local gone = journal.resumed and endings.gone_by(journal.endings, key) or {}
+  if not run.cancels then finalizer_journal.touch(journal.endings, key) end
+  local gone = journal.resumed and finalizer_journal.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
   if options.notes then run.note_begin(key) end
   -- Numbers of attempts rise whatever the input was: they name files and processes.
-  local ok, result = pcall(beat.during, run, key, input.verb, live, journal.begins[key], hash)
+  local ok, result = pcall(heartbeat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
   if options.notes then notes, again = options.notes() end
   if ok then
-    local item = put(journal, { type = "end", driven_ms = beat.now(run), key = key, input_hash = hash,
+    local item = put(journal, { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash,
       raw = journal.raws[hash], verb = input.verb, status = "ok", once = options.once, notes = notes,
       again = again or options.again and options.again(result) or input.verb == "step" and refused(run) or nil },
       result, options.private, options.paid)
@@ -427,11 +375,11 @@ function M.step(run, key, input, options, live)
     return result, false
   end
   local kind = type(result) == "table" and rawget(result, "kind") or "failed"
-  if not of_the_run[kind] and not host_failure.is(result) then
+  if not of_the_run[kind] and not infrastructure_error.is(result) then
     local cancelled = task.pending_error() ~= nil
-    local item = { type = "end", driven_ms = beat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
+    local item = { type = "end", driven_ms = heartbeat.now(run), key = key, input_hash = hash, raw = journal.raws[hash],
       verb = input.verb, status = cancelled and "cancelled" or "failed", notes = notes }
-    result = put_error(item, result, options.paid)
+    result = raised.put(item, result, options.paid)
     put_on_record(core.json.encode_record(item), options.paid or false)
   end
   error(result, 0)
@@ -455,11 +403,11 @@ end
 function M.paid_before(run, key, input_at)
   local journal = run.journal
   if not journal or journal.begins[key] then return key end
-  for _, twin in ipairs(endings.twins(journal, key)) do
+  for _, twin in ipairs(finalizer_journal.twins(journal, key)) do
     local begun, ended = journal.begins[twin], journal.ends[twin]
     local is_open = not begun.spent and journal.ended[twin] ~= begun.attempt or is_kept(journal, twin)
     if not run.step_keys[twin] and (is_open or ended and ended.status == "ok") then
-      local hash = identity.of(journal, input_at(twin), ended, begun)
+      local hash = input_hash.of(journal, input_at(twin), ended, begun)
       if hash == (ended and ended.status == "ok" and ended or begun).input_hash then return twin end
     end
   end
@@ -473,7 +421,7 @@ end
 ---@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
-  local item = { type = "begin", driven_ms = beat.now(run), key = key, attempt = attempt, input_hash = hash }
+  local item = { type = "begin", driven_ms = heartbeat.now(run), key = key, attempt = attempt, input_hash = hash }
   item.raw = run.journal.raws[hash]
   for name, value in pairs(more or {}) do item[name] = value end
   note_begin(run.journal, item)
@@ -493,7 +441,7 @@ end
 ---@param key string
 ---@param entry table
 function M.attempt(run, key, entry)
-  local item = { type = "attempt", driven_ms = beat.now(run), key = key, outcome = entry }
+  local item = { type = "attempt", driven_ms = heartbeat.now(run), key = key, outcome = entry }
   apply.attempt(run.journal, item)
   M.note(item)
 end
@@ -512,7 +460,7 @@ end
 ---@param item table
 function M.answer(run, item)
   run.journal.answers[item.key] = item
-  local kept = { places = identity.places(item, { "value", "note", "by" }) }
+  local kept = { places = input_hash.places(item, { "value", "note", "by" }) }
   for name, value in pairs(item) do kept[name] = value end
   M.append(kept)
 end
@@ -528,15 +476,15 @@ function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
   local journal = run.journal
   local item = journal.facts[key]
-  local hash = identity.of(journal, input, item)
+  local hash = input_hash.of(journal, input, item)
   local value
   if item and item.input_hash == hash then
     if item.whole then
-      value = identity.restored(item)
+      value = input_hash.restored(item)
       if value ~= nil then return value end
       value = observe()
       if values.is(value, item.whole) then
-        if clean then identity.seen(journal, value, clean(value)) end
+        if clean then input_hash.seen(journal, value, clean(value)) end
         return value
       end
       tell_changed(run, item)
@@ -547,7 +495,7 @@ function M.fact(run, key, input, observe, clean)
     tell_lost(run, key, stored)
   end
   value = observe()
-  if not run.cancels then endings.touch(run.journal.endings, key) end
+  if not run.cancels then finalizer_journal.touch(run.journal.endings, key) end
   local made = { type = "fact", key = key, input_hash = hash, raw = journal.raws[hash] }
   M.note(put(journal, made, value, clean and { clean = clean }, false))
   return value
@@ -576,7 +524,7 @@ function M.scope_begins(run, path)
   if not journal then return 0 end
   local time = journal.scopes[path] or { used = 0 }
   local used = time.used + (time.since and math.max(0, run.driven_before - time.since) or 0)
-  M.note { type = "scope", key = path, driven_ms = beat.now(run) }
+  M.note { type = "scope", key = path, driven_ms = heartbeat.now(run) }
   return used
 end
 
@@ -586,7 +534,7 @@ end
 ---@param ok boolean
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
-  M.note { type = "scope", key = path, driven_ms = beat.now(run), status = ok and "ok" or "failed" }
+  M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }
 end
 
 --- The recorded end of a scope that took too long: { order, e }.

@@ -120,7 +120,7 @@ local readers = {
   end,
   ["end"] = function(history, item)
     history.ends[item.key] = item
-    if is_program[item.verb] then note_program(history, item.key) end
+    if is_program[item.verb] and not item.from then note_program(history, item.key) end
   end,
 }
 

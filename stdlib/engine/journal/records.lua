@@ -1,12 +1,12 @@
 --- Shapes of the journal's records: the fields that each kind must have. engine/journal/journal.lua says what they
 --- mean.
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
 -- Fields of each record; `?` may be missing. A `result` and a `raised` may be anything that JSON can hold.
 local shapes = {
-  drive = {}, over = { verdict = "string" }, decision = {},
+  drive = {}, over = { verdict = "string" }, decision = {}, review = { state = "string" },
   begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
     ["root?"] = "boolean", ["need?"] = "table", ["runner?"] = "string", ["model?"] = "string", ["raw?"] = "string",
     ["tree?"] = "string" },
@@ -98,8 +98,8 @@ end
 ---@return any
 function M.stored(item, name)
   if not item.lazy or item[name] ~= nil then return item[name] end
-  local value, unread = host_failure.call(core.journal.value, item.order, name)
-  if unread then error(host_failure.mark(refusal(item.order, unread)), 0) end
+  local value, unread = infrastructure_error.call(core.journal.value, item.order, name)
+  if unread then error(infrastructure_error.mark(refusal(item.order, unread)), 0) end
   return value
 end
 

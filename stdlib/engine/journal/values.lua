@@ -1,11 +1,11 @@
 --- Values in the journal: JSON, with an encoding of bytes, which JSON cannot hold, and a file of its own for each
 --- large value, named by its hash.
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
 local null = core.json.null
-local function write_value(...) return host_failure.call(core.run.write_value, ...) end
+local function write_value(...) return infrastructure_error.call(core.run.write_value, ...) end
 local inline_cap = 64 * 1024
 local value_cap = 256 << 20
 
@@ -128,7 +128,7 @@ end
 ---@param key string?  that of another run than the one that is being driven
 ---@return string
 function M.keyed(text, key)
-  key = key or host_failure.call(core.secret.key)
+  key = key or infrastructure_error.call(core.secret.key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
 end
 

@@ -12,11 +12,13 @@
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
 ---                retries = 3 },         -- how often a prompt is asked at most
----     hooks = { finished = { "notify-send", "moonlet" } },   -- started, finished, parked: argument lists
+---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
+---     hooks = { finished = { "notify-send", "moonlet" } },   -- of runs: started, finished, parked, review; of
+---                                                     both: done, question, blocked; of sessions: stuck, milestone
 ---   }
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
-local routes = require "moonlet.engine.load.route_table"
+local route_table = require "moonlet.engine.load.route_table"
 
 local M = {}
 
@@ -31,14 +33,16 @@ local deepest, most_values = 8, 10000
 ---@field prices table<string, table>
 ---@field limits table
 ---@field hooks table<string, string[]>
+---@field prompts table<string, string>  templates by role: their texts
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table" }
+  hooks = "table", prompts = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
   processes = "integer", parallel = "integer", retries = "integer" }
-local hook_fields = { started = "list", finished = "list", parked = "list" }
+local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
+  stuck = "list", milestone = "list", blocked = "list", review = "list" }
 local runner_names = { "codex", "claude", "gemini", "opencode", "executor" }
 
 --- Arguments that would make a clean one-shot something else, or a run's record wrong.
@@ -163,6 +167,18 @@ local function names_of(fields)
   return names
 end
 
+--- The text of a template that the config names; raises.
+local function template_text(path)
+  path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
+  local real = core.system.real_path(path) or path
+  local folder, name = real:match("^(.*)/([^/]+)$")
+  local root, err = core.file.root(folder == "" and "/" or folder)
+  local text
+  if root then text, err = core.file.read(root, name, source_cap) end
+  if not text then error(err, 0) end
+  return require("moonlet.engine.load.prompts").check(text, path)
+end
+
 --- Checks a config; calls `report(path, message, hint)` for each error.
 local function check(config, report, folder)
   local function fields_of(value, fields, path)
@@ -278,7 +294,7 @@ local function check(config, report, folder)
   local spelt = {}
   for type_name, route in pairs(config.routes or {}) do
     local path = { "routes", type_name }
-    local normal = type(type_name) == "string" and routes.normal(type_name)
+    local normal = type(type_name) == "string" and route_table.normal(type_name)
     if not normal then
       report({ "routes" }, "routes must give a table to names of task types")
     elseif normal == "" then
@@ -286,11 +302,11 @@ local function check(config, report, folder)
     elseif spelt[normal] then
       report(path, ("%s and %s are the same task type, '%s'"):format(shown { "routes", spelt[normal] }, shown(path),
         normal), "keep one of them")
-    elseif fields_of(route, routes.fields, path) then
+    elseif fields_of(route, route_table.fields, path) then
       spelt[normal] = type_name
       for _, risk in ipairs { "low", "medium", "high" } do
         local below = route[risk]
-        if below and fields_of(below, routes.risk_fields, { "routes", type_name, risk }) and below.runner then
+        if below and fields_of(below, route_table.risk_fields, { "routes", type_name, risk }) and below.runner then
           check_runner(below.runner, { "routes", type_name, risk, "runner" })
         end
       end
@@ -319,6 +335,20 @@ local function check(config, report, folder)
       end
     end
   end
+  if config.prompts then
+    local roles, known = require("moonlet.prompt.templates").roles, {}
+    for _, role in ipairs(roles) do known[role] = "string" end
+    if fields_of(config.prompts, known, { "prompts" }) then
+      for role, file in pairs(config.prompts) do
+        local ok, text = pcall(template_text, file:find "^[/~]" and file or folder .. "/" .. file)
+        if ok then
+          config.prompts[role] = text
+        else
+          report({ "prompts", role }, ("prompts.%s: %s"):format(role, text.message), text.hint)
+        end
+      end
+    end
+  end
   if config.hooks and fields_of(config.hooks, hook_fields, { "hooks" }) then
     for name, argv in pairs(config.hooks) do
       if texts(argv, { "hooks", name }, "", "texts: a program and its arguments") and #argv == 0 then
@@ -329,7 +359,7 @@ local function check(config, report, folder)
 end
 
 local function empty(path)
-  return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {} }
+  return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {} }
 end
 
 --- The config whose code runs at the moment, for the error if Lua is killed meanwhile.
@@ -437,7 +467,7 @@ function M.use(config) current = config end
 ---@param fn fun()
 function M.with_runners_alone(fn)
   local own = M.current()
-  M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {} }
+  M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {} }
   local ok, err = pcall(fn)
   M.use(own)
   if not ok then error(err, 0) end

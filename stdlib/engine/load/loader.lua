@@ -1,10 +1,11 @@
 --- Finds and loads presets: ./presets, then the user's, then the built-in ones. A preset is NAME.lua, or a folder
 --- NAME with init.lua and the preset's other files.
 local record = require "moonlet.record"
-local freeze = require "moonlet.engine.load.readonly"
+local readonly = require "moonlet.engine.load.readonly"
 local globals_of = require "moonlet.engine.load.globals"
 local preset_module = require "moonlet.preset"
 local traces = require "moonlet.engine.context.traces"
+local prompts = require "moonlet.engine.load.prompts"
 
 local M = {}
 
@@ -25,6 +26,7 @@ local source_cap = 1 << 20
 ---@field display string?      how its run is shown
 ---@field forget (fun(name: string): boolean)?  lets require read a module again; false if it was not read
 ---@field body (fun(ctx: moonlet.Ctx): any)?   takes the place of the text
+---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?   the presets that it may run
 ---@field opened string?       sha256 over the files that M.open() ran; nil for a folder that is too much
 
 --- Sources that are no files, by the name that run.json keeps: functions that make them.
@@ -51,10 +53,15 @@ end
 local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
 --- The folders on disk that presets are looked for in, nearest first.
-function M.folders(home)
+---@param home table
+---@param asking moonlet.Source?  one that runs the preset: those beside its own file are found too
+function M.folders(home, asking)
   local folders = { { path = home.top .. "/presets", label = "presets" } }
+  local file = asking and asking.path
+  local beside = file and (asking.folder or file):match "^(.*)/[^/]*$"
+  if beside then folders[#folders + 1] = { path = beside, label = beside } end
   local user = user_folder()
-  if user then folders[2] = { path = user, label = user } end
+  if user then folders[#folders + 1] = { path = user, label = user } end
   return folders
 end
 
@@ -157,6 +164,13 @@ local function builtin_source(name)
   }
 end
 
+--- A preset that is built in, whatever the folders hold under its name.
+---@param name string
+---@return moonlet.Source?
+function M.built_in(name)
+  return embedded[name] and builtin_source(name)
+end
+
 --- All presets by name; the nearest of a name wins.
 ---@return table<string, moonlet.Source>, string[] names
 function M.all(home)
@@ -182,11 +196,12 @@ end
 --- The source that `target` names: a preset, or a path of a Lua file.
 ---@param home table
 ---@param target string
+---@param asking moonlet.Source?  one that runs it
 ---@return moonlet.Source
-function M.find(home, target)
+function M.find(home, target, asking)
   if M.registered[target] then return M.registered[target]() end
   if target:sub(-4) == ".lua" or target:find("/", 1, true) then return M.file(target) end
-  for _, folder in ipairs(M.folders(home)) do
+  for _, folder in ipairs(M.folders(home, asking)) do
     if target:match("^%l[%l%d-]*$") then
       local source = disk_source(folder, target)
       if source then return source end
@@ -234,9 +249,19 @@ local function read_own(source, file)
   return text, err
 end
 
+--- Makes the prompt templates those of a source and a config.
+---@param source moonlet.Source
+---@param config fun(): moonlet.Config
+function M.use_prompts(source, config)
+  prompts.use(source, config, function(file)
+    local text = read_own(source, file)
+    return text
+  end)
+end
+
 --- `m` as one script sees it: the standard library, and the files of its own folder.
 local function script_m(source)
-  local base = freeze.view(require "moonlet.engine.load.library", "m")
+  local base = readonly.view(require "moonlet.engine.load.library", "m")
   local function asset(file)
     local text, err = read_own(source, tostring(file))
     if not text then
@@ -263,7 +288,8 @@ local function own_module(source, name, globals)
   if code then return code end
   local text, err = read_own(source, file)
   if not text then
-    error(record.invalid(("there is no module '%s'"):format(name), err and err.message), 0)
+    error(record.invalid(("there is no module '%s'"):format(name),
+      record.nearest(name, { "moonlet" }) and "did you mean 'moonlet'?" or err and err.message), 0)
   end
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
 end
@@ -286,15 +312,18 @@ local function script_require(source, globals)
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
-      cache[name] = type(module) == "table" and freeze.view(module, name) or module
+      cache[name] = type(module) == "table" and readonly.view(module, name) or module
       return cache[name]
     end
     if loading[name] then error(record.invalid(("the modules require each other: %s"):format(name)), 0) end
     loading[name] = true
     local result = own_module(source, name, globals)(name)
     loading[name] = nil
-    cache[name] = result == nil and true or result
-    return cache[name]
+    if result == nil then
+      error(record.invalid(("the module %s returns nothing"):format(name), "end it with return and what others use"), 0)
+    end
+    cache[name] = result
+    return result
   end
 end
 
@@ -372,6 +401,11 @@ end
 --- Raises for a file that makes a preset and returns something else.
 local function refuse_unreturned(source, value)
   local made, at = preset_module.last()
+  local is_spec = type(value) == "table" and type(rawget(value, "run")) == "function"
+  if not made and is_spec then
+    error(record.invalid("the file returns a table with a function run, and not a preset",
+      "write return m.preset { … } around it", core.text.place(value.run) or source.origin), 0)
+  end
   if not made then return end
   error(record.invalid(("the file makes the preset '%s' and returns %s"):format(made.name,
     value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin), 0)
@@ -384,13 +418,17 @@ end
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
   source.used = {}
+  M.use_prompts(source, function() return require("moonlet.engine.load.config").current() end)
   if source.body then
     source.opened = source.hash()
     return nil, source.body
   end
   local globals = M.globals(source, args)
   local current, is_preset, outside
+  local words = globals.args
+  globals.args = nil -- a preset's function is given them
   local function on_missing(key, environment)
+    if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end
     outside = outside or core.text.place()
     if not current then core.coroutine.wait_outside() end
@@ -430,7 +468,7 @@ function M.open(source, args)
     end
     if ended == "yielded" then refuse_yield() end
     if preset_module.is(result) then
-      error(record.invalid("ctx is used outside of run: a preset acts in its function alone",
+      error(record.invalid("ctx is used outside of run: a preset may use it only in its function",
         "move that into run = function(ctx, args) … end", outside), 0)
     end
     return result

@@ -1,6 +1,6 @@
 --- m.route: the runner and model for a kind of work.
 local record = require "moonlet.record"
-local routes = require "moonlet.engine.load.route_table"
+local route_table = require "moonlet.engine.load.route_table"
 
 local fields = { task_type = "string", risk = "string", force = "boolean", reason = "string", config = "table" }
 
@@ -15,7 +15,7 @@ end
 local function own_entry(own, name)
   if own[name] then return own[name] end
   for key, entry in pairs(own) do
-    if routes.normal(key) == name then return entry end
+    if route_table.normal(key) == name then return entry end
   end
   return nil
 end
@@ -27,19 +27,20 @@ end
 return function(spec)
   record.check(spec, fields, "m.route")
   local risk = spec.risk or "low"
-  routes.check_risk(risk, "m.route.risk")
+  route_table.check_risk(risk, "m.route.risk")
   local config = spec.config or require("moonlet.engine.load.config").current()
   local own = config.routes
   if own == nil then own = {} end
-  if spec.config then routes.check(own, "m.route.config.routes") end
-  local name = spec.task_type and spec.task_type:find("%S") and routes.normal(spec.task_type) or nil
-  if name then routes.check_name(name, own) end
+  if spec.config then route_table.check(own, "m.route.config.routes") end
+  local name = spec.task_type and spec.task_type:find("%S") and route_table.normal(spec.task_type) or nil
+  if name then route_table.check_name(name, own) end
   local entry = name and own_entry(own, name)
   local at_risk = entry and entry[risk]
-  local chosen = merged(merged(routes.sidecar, entry), at_risk)
+  local chosen = merged(merged(route_table.sidecar, entry), at_risk)
   -- A runner of the user's own does not know the model of the built-in one.
   local named = (at_risk and at_risk.runner) or (entry and entry.runner)
-  if named and named ~= routes.sidecar.runner and not (at_risk and at_risk.model) and not (entry and entry.model) then
+  local model = at_risk and at_risk.model or entry and entry.model
+  if named and named ~= route_table.sidecar.runner and not model then
     chosen.model = nil
   end
 
@@ -48,8 +49,8 @@ return function(spec)
     escalate = at_risk.escalate and (at_risk.why or "your config says so") or nil
   elseif entry and entry.escalate ~= nil then
     escalate = entry.escalate and (entry.why or "your config says so") or nil
-  elseif name and routes.escalate[name] and not (entry and named) then
-    escalate = routes.escalate[name]
+  elseif name and route_table.escalate[name] and not (entry and named) then
+    escalate = route_table.escalate[name]
   elseif risk == "high" and not (at_risk and (at_risk.runner or at_risk.model)) then
     escalate = "work of high risk needs the main agent, or a strong and fresh reviewer"
   end
@@ -65,8 +66,8 @@ return function(spec)
     why = ("forced although %s: %s"):format(escalate, reason)
   elseif entry then
     why = ("your config routes %s to %s"):format(name, chosen.runner)
-  elseif name and routes.good[name] then
-    why = ("%s (%s) suits a fast sidecar model"):format(name, routes.good[name])
+  elseif name and route_table.good[name] then
+    why = ("%s (%s) suits a fast sidecar model"):format(name, route_table.good[name])
   elseif name then
     why = ("no rule for '%s': the fast sidecar model"):format(core.text.printable(name, 60))
   else

@@ -169,7 +169,7 @@ end
 ---@param own table     the routes of the user's config
 function M.check_name(name, own)
   if name == "" then
-    error(record.invalid("a task type of punctuation alone is none", "name it in words, as in test-gaps"), 0)
+    error(record.invalid("the task type contains only punctuation", "name it in words, as in test-gaps"), 0)
   end
   if M.good[name] or M.escalate[name] then return end
   local known = {}

@@ -8,6 +8,7 @@
 ---   detect(config)     -> { path, wrapper_of? } or nil, why: by path alone, nothing is started
 ---   command(call)      -> moonlet.RunnerCommand (engine/runner/shared.lua); raises `invalid` for a
 ---                      prompt that would not arrive as it is
+---   resumes            true: an attempt with the number of an earlier one goes on with its conversation
 ---   begin()            -> a state, one for each attempt
 ---   parse(state, line) -> moonlet.RunnerEvent[]; never raises, whatever the bytes
 ---   finish(state, exit, answers) -> moonlet.RunnerResult (engine/runner/outcome.lua)
@@ -78,7 +79,7 @@ function M.parse(text, config)
   if name ~= "route" then M.get(name, config) end
   if rest then
     error(record.invalid(("the runner '%s' takes nothing after a colon"):format(name),
-      name == "route" and "what goes where is said in the config: routes"
+      name == "route" and "the config sets what it chooses: routes"
         or "its arguments belong into the config: runners." .. name .. ".args"), 0)
   end
   return { name = name }

@@ -3,8 +3,8 @@
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
-local own_format = require "moonlet.engine.runner.moonlet"
+local outcome = require "moonlet.engine.runner.outcome"
+local moonlet = require "moonlet.engine.runner.moonlet"
 
 local M = {}
 
@@ -134,7 +134,7 @@ local function own_parser(parse)
     if type(given.type) == "string" then given = { given } end
     for i, event in ipairs(given) do
       if i > 100 then break end
-      if type(event) == "table" then own_format.apply(state, events, event) end
+      if type(event) == "table" then moonlet.apply(state, events, event) end
     end
   end)
 end
@@ -153,7 +153,7 @@ local function wrap_finish(finish, own)
     if not ok then
       if result.status == "ok" then
         result.status, result.class = "failed", "failed"
-        result.error = truth.error("failed",
+        result.error = outcome.error("failed",
           "finish() of the runner failed: " .. stream.printable(reason(changed), 300))
       end
       return result
@@ -165,7 +165,7 @@ local function wrap_finish(finish, own)
     if changed.status == "failed" and result.status == "ok" then
       local class = type(changed.class) == "string" and changed.class or "failed"
       result.status, result.class = "failed", class
-      result.error = truth.error(class,
+      result.error = outcome.error(class,
         type(changed.message) == "string" and changed.message or "the runner found a failure")
     end
     return result
@@ -214,7 +214,7 @@ function M.make(name, spec, builtin)
   runner.parse = base and base.parse or given.events == "text" and text_parser or own_parser(given.parse)
   local function finish(state, exit, answers)
     if given.events == "text" and exit.why == "exited" and exit.code == 0 then state.done = true end
-    local result = truth.conclude(runner.title, state, exit, answers, state.usage)
+    local result = outcome.conclude(runner.title, state, exit, answers, state.usage)
     if result.status ~= "ok" and not state.failure and state.own_error then
       result.error.message = ("%s; parse() of the runner %s failed: %s"):format(result.error.message, name,
         state.own_error)

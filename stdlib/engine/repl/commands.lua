@@ -1,11 +1,13 @@
 --- The commands of the prompt, which begin with a colon. They are no lines of the run.
+local duration = require "moonlet.duration"
+local input = require "moonlet.engine.repl.input"
 local save = require "moonlet.engine.repl.save"
 
 local M = {}
 
 local help_text = [[
   EXPRESSION        prints its value; ctx and m are there, and variables stay
-  :bg EXPRESSION    goes on while you type; its end is reported
+  :bg LINE          goes on while you type; its end and its value are reported
   :doc NAME         what a name of the library is and takes
   :runs             the runs of this repository
   :show [STEP]      the run, or one of its steps
@@ -15,7 +17,7 @@ local help_text = [[
   :time EXPRESSION  the time that it takes
   :edit             the last line in $VISUAL or $EDITOR
   :reload NAME      forgets a module of your own, so that require reads it again
-  :save NAME        the lines that worked, as presets/NAME.lua
+  :save NAME        the lines that worked, as presets/NAME.lua (--force replaces it)
   :quit             leaves, as ^D does]]
 
 local function steps_text(run, wanted)
@@ -24,18 +26,24 @@ local function steps_text(run, wanted)
     if not wanted or step.key == wanted or step.key:find("/" .. wanted, 1, true) then
       lines[#lines + 1] = ("  %-10s %-9s %s%s"):format(step.status, step.kind, step.key,
         step.cached and " (from the journal)" or "")
+      if step.status == "failed" and step.dir then lines[#lines + 1] = "             " .. run.absolute(step.dir) end
     end
   end
   return #lines > 0 and table.concat(lines, "\n") or "no step yet"
 end
 
+local unit_texts = {
+  usd = function(value) return ("$%.2f"):format(value) end,
+  wall = function(seconds) return duration.text(math.floor(seconds * 1000)) end,
+}
+
 local function budget_text(session)
   local view = session.root.budget
   local lines = {}
   for _, kind in ipairs { "agents", "processes", "tokens", "usd", "wall" } do
-    local limit = view:limit(kind)
-    lines[#lines + 1] = ("  %-10s used %s%s"):format(kind, view:used(kind),
-      limit < math.huge and (", left %s of %s"):format(view:left(kind), limit) or "")
+    local limit, text = view:limit(kind), unit_texts[kind] or tostring
+    lines[#lines + 1] = ("  %-10s used %s%s"):format(kind, text(view:used(kind)),
+      limit < math.huge and (", left %s of %s"):format(text(view:left(kind)), text(limit)) or "")
   end
   return table.concat(lines, "\n")
 end
@@ -86,7 +94,10 @@ M.all = {
     if rest == "" then return say(":bg needs an expression, such as :bg ctx:agent { prompt = \"…\" }") end
     local number = 1
     while rawget(session.environment, "job" .. number) ~= nil do number = number + 1 end
-    return ("job%d = ctx:spawn(\"job%d\", function(ctx) return %s end)"):format(number, number, rest)
+    local name = input.without_local(rest):match("^%s*([%a_][%w_]*)%s*=[^=]")
+    local body = name and ("%s return %s"):format(input.without_local(rest), name)
+      or (input.is_expression(session.environment, rest) and "return " or "") .. rest
+    return ("job%d = ctx:spawn(\"job%d\", function(ctx) %s end)"):format(number, number, body)
   end,
   time = function(_, rest, say)
     if rest == "" then return say(":time needs an expression") end
@@ -117,6 +128,7 @@ function M.run(session, word, rest, say)
   local ok, line, leave = pcall(command, session, rest, tell)
   if not ok then
     tell("error: " .. core.text.printable(type(line) == "table" and line.message or tostring(line), 2000))
+    if type(line) == "table" and line.hint then tell("  " .. core.text.printable(line.hint, 2000)) end
     return nil
   end
   return line, leave

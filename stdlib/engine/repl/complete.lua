@@ -17,19 +17,21 @@ local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for"
   "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
 
 --- The names that a value can be indexed with.
-local function names_in(session, value, path)
+local function names_in(session, value, path, sign)
   local names = {}
-  local known = session.known_names(path)
+  local known = session.known_names(path, sign)
   if known then
     for _, name in ipairs(known) do names[#names + 1] = name end
     return names
   end
+  if type(value) == "string" and sign == ":" then value = string end
   if type(value) ~= "table" then return names end
-  local meta = getmetatable(value)
-  if meta ~= nil and type(meta) ~= "table" then return names end
-  for key in pairs(value) do
+  -- The fields of its own: an answer is a closed record.
+  for key, field in next, value do
+    if sign == ":" and type(field) ~= "function" then goto continue end
     if type(key) == "string" and key:match("^[%a_][%w_]*$") then names[#names + 1] = key end
     if #names >= most then break end
+    ::continue::
   end
   return names
 end
@@ -40,7 +42,7 @@ local function value_at(session, path)
   for name in path:gmatch("[%a_][%w_]*") do
     if value == nil then
       value = rawget(session.environment, name)
-    elseif type(value) == "table" and (getmetatable(value) == nil or type(getmetatable(value)) == "table") then
+    elseif type(value) == "table" then
       value = rawget(value, name)
     else
       return nil
@@ -97,8 +99,8 @@ function M.words(session, before)
   end
   local from, found = in_text(session, before)
   if from then return from, found end
-  local path, word = before:match("([%a_][%w_.]*)[.:]([%a_]?[%w_]*)$")
-  if path then return #before - #word, matching(names_in(session, value_at(session, path), path), word) end
+  local path, sign, word = before:match("([%a_][%w_.]*)([.:])([%a_]?[%w_]*)$")
+  if path then return #before - #word, matching(names_in(session, value_at(session, path), path, sign), word) end
   word = before:match("([%a_][%w_]*)$") or ""
   local options = options_at(session, before)
   if options and before:match("[{,]%s*[%w_]*$") then

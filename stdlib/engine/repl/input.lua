@@ -1,7 +1,7 @@
 --- The text that is typed at the prompt, as Lua: an expression, a statement, or a part of either.
 local M = {}
 
-local longest = 64 << 10
+local longest, longest_shown = 64 << 10, 200
 
 --- Variables of one line stay for the next ones: `local` at the start of a line is left out.
 local function without_local(text)
@@ -10,8 +10,54 @@ local function without_local(text)
   return names and names .. rest or text
 end
 
---- True if Lua wants more of a text that does not parse.
-local function wants_more(message) return message:find("near <eof>$") ~= nil end
+--- True if Lua wants more of a text that does not parse. A string in quotes ends on its line, or behind a backslash.
+local function wants_more(message, text)
+  if message:find("unfinished string", 1, true) then return text:sub(-1) == "\\" end
+  return message:find("near <eof>$") ~= nil
+end
+
+--- The ends of the tokens of a text, roughly: no word and no number is cut.
+local function token_ends(text)
+  local ends = {}
+  for at in text:gmatch("()") do
+    local here, next_one = text:sub(at - 1, at - 1), text:sub(at, at)
+    if at > 1 and here:match("%S") and not (here:match("[%w_.]") and next_one:match("[%w_.]")) then
+      ends[#ends + 1] = at - 1
+    end
+  end
+  return ends
+end
+
+--- The byte at which a text stops being Lua: the begin of the token that no text behind it can mend.
+local function bad_byte(load, text, whole)
+  local string_text = whole:match("unfinished string near '(.*)'$")
+  if string_text then return text:find(string_text, 1, true) or 1 end
+  local ends = token_ends(text)
+  local low, high = 1, #ends
+  while low < high do
+    local middle = (low + high) // 2
+    local chunk, message = load(text:sub(1, ends[middle]))
+    if chunk or message:find("near <eof>$") or message:find("unfinished", 1, true) then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  if not ends[low] then return 1 end
+  return text:match("^%s*()", (ends[low - 1] or 0) + 1)
+end
+
+--- The message with the row of the text that it is about; and that row, with a mark below the place.
+local function with_place(message, text, byte)
+  local before = text:sub(1, byte - 1)
+  local row = select(2, before:gsub("\n", "\n"))
+  local start = before:match("^.*\n()") or 1
+  local shown = text:sub(start):match("^[^\n]*")
+  message = message:gsub("^(line %d+):%d+: ", row > 0 and "%1, row " .. row + 1 .. ": " or "%1: ")
+  if #shown > longest_shown then return message, "" end
+  local width = core.text.width(text:sub(start, byte - 1))
+  return message, ("  %s\n  %s^"):format(core.text.printable(shown), (" "):rep(width))
+end
 
 --- Loads a text as an expression, or as statements.
 ---@param environment table
@@ -20,14 +66,27 @@ local function wants_more(message) return message:find("near <eof>$") ~= nil end
 ---@return function? chunk
 ---@return string? message   why it does not parse
 ---@return boolean? more     more text may complete it
+---@return string? excerpt   its row that is wrong, with a mark below the place
 function M.load(environment, text, name)
   if #text > longest then return nil, "a line has at most 64 KB", false end
-  local chunk, as_value = core.script.load_in(environment, "return " .. text, "=" .. name)
+  local function as_value(part) return core.script.load_in(environment, "return " .. part, "@" .. name) end
+  local function as_statements(part) return core.script.load_in(environment, part, "@" .. name) end
+  local chunk, no_value = as_value(text)
   if chunk then return chunk end
+  local statements = without_local(text)
   local message
-  chunk, message = core.script.load_in(environment, without_local(text), "=" .. name)
+  chunk, message = as_statements(statements)
   if chunk then return chunk end
-  return nil, message, wants_more(message) or wants_more(as_value)
+  if wants_more(message, text) or wants_more(no_value, text) then return nil, message, true end
+  -- The text was meant as what it is the longest.
+  local in_value, in_statements = bad_byte(as_value, text, no_value), bad_byte(as_statements, statements, message)
+  local excerpt
+  if in_value > in_statements + #text - #statements then
+    message, excerpt = with_place(no_value, text, in_value)
+  else
+    message, excerpt = with_place(message, statements, in_statements)
+  end
+  return nil, message, false, excerpt
 end
 
 M.without_local = without_local

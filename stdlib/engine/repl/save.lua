@@ -30,25 +30,43 @@ local function list_text(names)
   return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
 end
 
---- The needs that the preset has to declare: the rights of this run, as far as a preset can have them.
-local function needs_text(session, text)
-  local grants, parts = session.run.grants, {}
-  local programs, seen = {}, {}
-  local function add(name)
-    if not seen[name] and not name:find("/", 1, true) then
-      seen[name] = true
-      programs[#programs + 1] = name
-    end
+--- The needs that the preset has to declare: the rights that the lines which worked have used.
+local function needs_text(session)
+  local used = { run = {}, read = {}, write = {}, env = {}, agents = {} }
+  for _, line in ipairs(session.lines) do
+    for _, right in ipairs(line.ok and line.rights or {}) do used[right.kind][right.name] = true end
   end
-  for name in pairs(grants.run) do add(name) end
-  for name in text:gmatch("ctx:exec%s*%(?%s*{%s*[\"']([^\"']+)[\"']") do add(name) end
-  table.sort(programs)
-  if #programs > 0 then parts[#parts + 1] = "programs = " .. list_text(programs) end
-  if text:find("ctx:agent", 1, true) then parts[#parts + 1] = "agents = true" end
-  local read = grants.all and text:find("ctx:read", 1, true) and { "." } or grants.read
-  if #read > 0 then parts[#parts + 1] = "read = " .. list_text(read) end
-  if #grants.write > 0 then parts[#parts + 1] = "write = " .. list_text(grants.write) end
+  local parts = {}
+  local function add(field, kind, name_of)
+    local names, seen = {}, {}
+    for name in pairs(used[kind]) do
+      name = name_of and name_of(name) or name
+      if not seen[name] then names[#names + 1] = name end
+      seen[name] = true
+    end
+    table.sort(names)
+    if #names > 0 then parts[#parts + 1] = ("%s = %s"):format(field, list_text(names)) end
+  end
+  add("programs", "run", function(name) return name:match("[^/]+$") end)
+  if next(used.agents) then parts[#parts + 1] = "agents = true" end
+  add("read", "read")
+  add("write", "write")
+  add("env", "env")
   return #parts > 0 and ("  needs = { %s },\n"):format(table.concat(parts, ", ")) or ""
+end
+
+--- The variables that the preset gives back where the last line is no expression: what was found, without functions
+--- and tasks.
+local function result_text(session, names)
+  local fields = {}
+  for _, name in ipairs(names) do
+    local value = rawget(session.environment, name)
+    local is_handle = type(value) == "table" and getmetatable(value) == false and next(value) == nil
+    if type(value) ~= "function" and not is_handle then fields[#fields + 1] = name end
+  end
+  if #fields <= 1 then return fields[1] and "return " .. fields[1] end
+  for i, name in ipairs(fields) do fields[i] = ("%s = %s"):format(name, name) end
+  return ("return { %s }"):format(table.concat(fields, ", "))
 end
 
 local function body_text(session)
@@ -67,31 +85,33 @@ local function body_text(session)
       lines[#lines + 1] = text:match("^[%a_][%w_.:]*[%s]*[%({]") and text or nil
     end
   end
-  local last = good[#good]
+  local names, last = assigned_names(session), good[#good]
   if last and not input.is_expression(session.environment, last.text) then
-    local name = input.without_local(last.text):match("^%s*([%a_][%w_]*)%s*=[^=]")
-    if name then lines[#lines + 1] = "return " .. name end
+    lines[#lines + 1] = result_text(session, names)
   end
-  local names = assigned_names(session)
   if #names > 0 then table.insert(lines, 1, "local " .. table.concat(names, ", ")) end
   return table.concat(lines, "\n")
 end
 
 --- Writes presets/NAME.lua in the repository.
 ---@param session moonlet.Repl
----@param name string
+---@param words string   the name, and --force to replace a file
 ---@return string  a text for the person
-function M.write(session, name)
+function M.write(session, words)
+  local name, force = words:match("^(%S*)%s+(%-%-force)$")
+  name = name or words
   if not name:match("^%l[%l%d-]*$") then
     error(record.invalid(":save needs a name of small letters, digits and -", ":save panel"), 0)
   end
   local body = body_text(session)
   local text = ('local m = require "moonlet"\n\nreturn m.preset {\n  name = "%s",\n  summary = "Tried in %s.",\n%s\n'
-    .. "  run = function(ctx)\n    %s\n  end,\n}\n"):format(name, session.run.id, needs_text(session, body),
+    .. "  run = function(ctx)\n    %s\n  end,\n}\n"):format(name, session.run.id, needs_text(session),
     body:gsub("\n", "\n    "))
   local path = "presets/" .. name .. ".lua"
   local root = session.run.home.root
-  if core.file.stat(root, path) then error(record.invalid(path .. " exists already", "choose another name"), 0) end
+  if core.file.stat(root, path) and not force then
+    error(record.invalid(path .. " exists already", (":save %s --force replaces it"):format(name)), 0)
+  end
   local folder, err = core.file.make_root(session.run.home.top .. "/presets")
   if not folder then error(err, 0) end
   local written

@@ -1,6 +1,6 @@
 --- A prompt is a script that reads its lines from a person. Each line is an observation of the run: a resumed run reads
 --- the recorded lines again, evaluates them on the journal, and goes on at the prompt.
-local budget_scope = require "moonlet.engine.context.scope"
+local scope = require "moonlet.engine.context.scope"
 local commands = require "moonlet.engine.repl.commands"
 local complete = require "moonlet.engine.repl.complete"
 local grants = require "moonlet.engine.context.grants"
@@ -10,7 +10,7 @@ local loader = require "moonlet.engine.load.loader"
 local manifest = require "moonlet.engine.run.manifest"
 local record = require "moonlet.record"
 local show = require "moonlet.engine.repl.show"
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local task = core.task
 
 local M = {}
@@ -32,6 +32,8 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field ok boolean
 ---@field results table   what it returned, or what it raised
 ---@field interrupted boolean?
+---@field job string?     the variable that holds its task, for :bg
+---@field rights table[]    that it has used: { kind, name }
 
 ---@class moonlet.Repl
 ---@field run table
@@ -50,14 +52,22 @@ local function say(session, text)
   core.system.print(1, core.text.strip(text) .. "\n")
 end
 
-local function error_of(err)
+local function error_of(session, err)
   local told = manifest.error(err)
   local lines = { "error: " .. core.text.printable(told.message, 2000) }
-  if told.at ~= core.json.null and told.at and not told.message:find(told.at, 1, true) then
+  local excerpt = type(err) == "table" and rawget(err, "excerpt")
+  if excerpt then
+    lines[#lines + 1] = excerpt
+  elseif told.at ~= core.json.null and told.at and not told.message:find(told.at, 1, true) then
     lines[#lines + 1] = "  at: " .. core.text.printable(told.at)
   end
   if told.hint ~= core.json.null and told.hint and told.hint ~= "" then
     lines[#lines + 1] = "  " .. core.text.printable(told.hint, 2000)
+  end
+  for i = #session.run.steps, 1, -1 do
+    local step = session.run.steps[i]
+    local is_it = step.status == "failed" and step.dir and step.error and step.error.message == told.message
+    if is_it then return table.concat(lines, "\n") .. "\n  " .. session.run.absolute(step.dir) end
   end
   return table.concat(lines, "\n")
 end
@@ -77,10 +87,15 @@ local function present(session, line)
       error = line.ok and core.json.null or manifest.error(line.results[1]) } .. "\n")
     return
   end
-  if not line.ok then return core.system.print(2, error_of(line.results[1]) .. "\n") end
+  if not line.ok then return core.system.print(2, error_of(session, line.results[1]) .. "\n") end
   for i = 1, line.results.n do
     if i > 1 or line.results[1] ~= nil then say(session, show.text(line.results[i])) end
   end
+end
+
+--- Shows the agents of a line while it runs, on a terminal; not while a person answers.
+local function watch_line(session, on)
+  if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
 
 -- --- reading -------------------------------------------------------------------------------------------------------
@@ -113,7 +128,9 @@ local function ask(session, text)
   while session.question or session.asking do core.task.sleep(look_ms) end
   if session.running then
     session.asking = true
+    watch_line(session, false)
     local ok, answer = pcall(read_answer, session, text)
+    watch_line(session, true)
     session.asking = nil
     if not ok then error(answer, 0) end
     return answer
@@ -152,7 +169,8 @@ end
 local function read_input(session)
   local text, interrupts = nil, 0
   while true do
-    local line, typed = read_line(session, text and ">> " or "> ", session.next_text)
+    local prompt = ("%d%s "):format(#session.lines + 1, text and ">>" or ">")
+    local line, typed = read_line(session, prompt, session.next_text)
     session.next_text = nil
     if line == nil then return text end
     if line == false then
@@ -175,23 +193,42 @@ end
 
 -- --- evaluation ----------------------------------------------------------------------------------------------------
 
+--- A line that was ended while it computed is not evaluated again when the run is resumed: it would compute as long.
+local function note_stopped(session, line, err)
+  if type(err) ~= "table" or err.stopped ~= true or line.stopped then return end
+  line.stopped = true
+  journal.fact(session.run, ("stopped %d"):format(line.number), sources, function() return err.message end)
+end
+
+--- The end of a line that went on beside others.
+local function announce(session, line, ok, err)
+  session.background = session.background - 1
+  local handle = ok and line.job and rawget(session.environment, line.job)
+  local text = "has ended"
+  if handle then
+    local results = table.pack(pcall(handle.join, handle))
+    text = results[1] and ("%s = %s"):format(line.job, show.text(results[2])) or text
+  end
+  say(session, ("[%d] %s"):format(line.number, ok and text or error_of(session, err)))
+end
+
 --- The body of a line: it lasts until all that the line started has ended.
 local function start(session, line)
   local state = session.state
-  local key = state_of.key(state, tostring(line.number))
+  local key = context.key(state, tostring(line.number))
   local what = ("line %d"):format(line.number)
   line.what = what
   line.body = task.spawn(state.scope, function()
-    local ok, err = pcall(budget_scope.body, session.run, key,
+    local ok, err = pcall(scope.body, session.run, key,
       { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
-        line.scope, session.ctx = state_of.of(ctx).scope, ctx
+        line.scope, session.ctx = context.of(ctx).scope, ctx
         -- The interrupt came as the line was entered.
         if session.interrupted or line.interrupted then
           session.interrupted, line.interrupted = nil, nil
           session.interrupt()
         end
         line.task = task.spawn(line.scope, function()
-          state_of.of(ctx).task = task.current()
+          context.of(ctx).task = task.current()
           line.results = table.pack(pcall(line.chunk))
           line.ok = table.remove(line.results, 1)
           line.results.n = line.results.n - 1
@@ -200,22 +237,20 @@ local function start(session, line)
         if not line.ok then error(line.results[1], 0) end
       end)
     if not line.results then line.ok, line.results = false, table.pack(err) end
-    if line.announced then
-      session.background = session.background - 1
-      say(session, ("[%d] %s"):format(line.number, ok and "has ended" or error_of(err)))
-    end
+    note_stopped(session, line, not ok and err or nil)
+    if line.announced then announce(session, line, ok, err) end
     line.ended = true
   end)
 end
 
 --- Waits until the line itself has ended; its tasks may go on. A run can park meanwhile: it waits for a task alone.
 local function wait_for(session, line)
-  while not line.task and not line.ended do budget_scope.yield(session.root) end
+  while not line.task and not line.ended do scope.yield(session.root) end
   if line.task then task.join(line.task) end
   -- Its tasks may end in the same moment.
   for _ = 1, 3 do
     if line.ended then break end
-    budget_scope.yield(session.root)
+    scope.yield(session.root)
   end
   if not line.results then task.join(line.body) end
   if not line.ended then
@@ -232,23 +267,51 @@ local function forget_earlier(run)
   run.degraded, run.validation = {}, {}
 end
 
+--- The reason not to evaluate a recorded line again: it was stopped while it computed, or the prompt ended in it, and
+--- nobody wants it again.
+local function why_skipped(session, number)
+  local run = session.run
+  if not run.journal or number > session.recorded then return nil end
+  local stopped = run.journal.facts[("stopped %d"):format(number)]
+  if stopped then return journal.fact(run, ("stopped %d"):format(number), sources, function() return "stopped" end) end
+  local key = ("again %d"):format(number)
+  local ended = number == session.recorded and run.sealed and run.sealed.error
+  local ended_prompt = type(ended) == "table" and ended.kind == "limit"
+  if not ended_prompt and not run.journal.facts[key] then return nil end
+  local again = journal.fact(run, key, sources, function()
+    if not session.prompts then return false end
+    say(session, ("line %d ended the prompt: %s\n  %s"):format(number, core.text.printable(ended.message, 400),
+      core.text.printable(session.lines[number].text, 200)))
+    local answer = read_answer(session, "evaluate it again? [y/N] ")
+    return answer ~= nil and answer:lower():match("^%s*y") ~= nil
+  end)
+  return not again and "it had ended the prompt, and was not evaluated again" or nil
+end
+
 local function evaluate(session, text, replayed)
   local number = #session.lines + 1
-  local line = { number = number, text = text }
+  local line = { number = number, text = text, job = text:match("^(job%d+) = ctx:spawn"), rights = {} }
+  grants.used[session.run.grants] = line.rights
   session.lines[number] = line
   forget_earlier(session.run)
-  local chunk, message = input.load(session.environment, text, "line " .. number)
-  if chunk then
+  local skipped = why_skipped(session, number)
+  local chunk, message, _, excerpt = input.load(session.environment, text, "line " .. number)
+  if skipped then
+    line.ok, line.ended, line.skipped = false, true, true
+    line.results = table.pack { kind = "cancelled", message = skipped, at = "line " .. number }
+  elseif chunk then
     line.chunk = chunk
     session.running = line
+    watch_line(session, true)
     start(session, line)
     wait_for(session, line)
+    watch_line(session, false)
     session.running = nil
   else
     line.ok, line.ended = false, true
-    line.results = table.pack { kind = "invalid", message = message, at = "line " .. number }
+    line.results = table.pack { kind = "invalid", message = message, at = "line " .. number, excerpt = excerpt }
   end
-  if not replayed then present(session, line) end
+  if not replayed and not skipped then present(session, line) end
   return line
 end
 
@@ -275,7 +338,7 @@ end
 --- The text of the next line: the recorded one, else the one that is typed. nil at the end.
 local function next_text(session)
   local run = session.run
-  local key = state_of.key(session.state, "line", true)
+  local key = context.key(session.state, "line", true)
   local recorded = run.journal and run.journal.facts[key]
   if recorded then
     task.wait_turn(recorded.order)
@@ -328,14 +391,17 @@ end
 
 --- Reports a resumed run: how many lines were evaluated again, and which of them failed, as they had before.
 local function tell_replayed(session, recorded)
-  local failed = {}
+  local failed, skipped = {}, 0
   for _, line in ipairs(session.lines) do
+    if line.skipped then skipped = skipped + 1 end
     if line.number <= recorded and not line.ok then
       failed[#failed + 1] = ("  line %d: %s"):format(line.number,
         core.text.printable(manifest.error(line.results[1]).message, 200))
     end
   end
-  say(session, ("%s: %d lines evaluated again; recorded steps cost nothing"):format(session.run.id, recorded))
+  local count = recorded - skipped
+  say(session, ("%s: %d %s evaluated again; recorded steps cost nothing"):format(session.run.id, count,
+    count == 1 and "line" or "lines"))
   if #failed > 0 then say(session, "these had failed and were not done again:\n" .. table.concat(failed, "\n")) end
 end
 
@@ -357,15 +423,17 @@ end
 ---@return fun(ctx: moonlet.Ctx): any
 function M.body(source)
   return function(ctx)
-    local state = state_of.of(ctx)
+    local state = context.of(ctx)
     local session = setmetatable({ run = state.run, root = ctx, ctx = ctx, state = state, lines = {}, background = 0,
       json = source.json }, { __index = source.words })
     source.words.home = state.run.home
+    state.run.prompt = state
     session.environment = environment_of(session, source)
     session.forget_module = source.forget
     session.own_names = {}
     for name in pairs(session.environment) do session.own_names[name] = true end
     local recorded = count_recorded(state.run)
+    session.recorded = recorded
     session.prompt, session.edits, session.prompts = core.line.open(source.history or "")
     if not session.prompt then
       error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)

@@ -1,4 +1,6 @@
 --- Values as a prompt prints them: records by field, lists with their length, long text folded, all of it capped.
+local duration = require "moonlet.duration"
+
 local M = {}
 
 local most_items, most_depth, longest_text, most_bytes = 20, 4, 400, 8000
@@ -32,15 +34,19 @@ local function keys_of(value)
   return keys
 end
 
---- The usage of an agent, and the folder with its artifacts.
+--- The time and tokens of an agent's answer, and the folder with its artifacts; nil for another value.
 local function agent_line(value)
-  local usage = rawget(value, "usage")
-  local dir = rawget(value, "dir")
-  if type(usage) ~= "table" or type(dir) ~= "string" then return nil end
-  local tokens = usage.total_tokens and usage.total_tokens ~= core.json.null
-    and ("%s tokens"):format(usage.total_tokens) or "tokens unknown"
-  local cost = usage.cost_usd and usage.cost_usd ~= core.json.null and (", $%s"):format(usage.cost_usd) or ""
-  return ("-- an agent's answer: %s%s, %s"):format(tokens, cost, dir)
+  local attempts, dir = rawget(value, "attempts"), rawget(value, "dir")
+  if type(attempts) ~= "table" or type(dir) ~= "string" then return nil end
+  local usage, ms = rawget(value, "usage"), 0
+  usage = type(usage) == "table" and usage or {}
+  for _, attempt in ipairs(attempts) do ms = ms + (math.tointeger(attempt.duration_ms) or 0) end
+  local parts = { "-- an agent's answer", duration.text(ms) }
+  if #attempts > 1 then parts[#parts + 1] = ("%d attempts"):format(#attempts) end
+  local total, cost = usage.total_tokens, usage.cost_usd
+  parts[#parts + 1] = total and total ~= core.json.null and ("%s tokens"):format(total) or "tokens unknown"
+  if cost and cost ~= core.json.null then parts[#parts + 1] = ("$%s"):format(cost) end
+  return table.concat(parts, ", ") .. "\n-- " .. dir
 end
 
 local function shown(value, indent, depth, seen)
@@ -49,7 +55,10 @@ local function shown(value, indent, depth, seen)
   if seen[value] then return "(above)" end
   local meta = getmetatable(value)
   -- A handle such as ctx has no fields of its own; a closed record has.
-  if meta ~= nil and type(meta) ~= "table" and next(value) == nil then return tostring(value) end
+  if meta ~= nil and type(meta) ~= "table" and next(value) == nil then
+    local name = tostring(value):gsub(": %w+$", "")
+    return name == "moonlet.array" and "list of 0 {}" or ("(%s)"):format(name)
+  end
   if depth > most_depth then return "{…}" end
   seen[value] = true
   local inner = indent .. "  "
@@ -78,9 +87,11 @@ function M.text(value)
     local cut = core.text.cut(value, most_bytes)
     return #cut < #value and ("%s\n… (%d bytes)"):format(cut, #value) or cut
   end
-  local text = core.text.cut(shown(value, "", 1, {}), most_bytes)
   local note = type(value) == "table" and not core.lost.record(value) and agent_line(value)
-  return note and text .. "\n" .. note or text
+  if not note then return core.text.cut(shown(value, "", 1, {}), most_bytes) end
+  -- Its other fields, such as its attempts, are there to be named.
+  local data = rawget(value, "data")
+  return ("%s\n%s"):format(M.text(data ~= nil and data ~= core.json.null and data or rawget(value, "text")), note)
 end
 
 return M

@@ -47,6 +47,7 @@ local M = {}
 ---@field steps moonlet.Step[]  in the order of their begin
 ---@field step_keys table<string, moonlet.Step>
 ---@field parked table[]       the gates and questions that wait
+---@field prompt moonlet.State?  of a run that is a prompt: its body
 ---@field is_parking boolean?  only gates and questions are left
 ---@field silent_told boolean?   a fan-out without agents was reported
 ---@field ask (fun(text: string): string?)?  asks a person at the prompt of the run
@@ -57,6 +58,12 @@ local M = {}
 ---@field dry boolean?         a dry run
 ---@field worst table?         the worst cost of a dry run
 ---@field unlisted boolean?    it is not in the ledger yet
+---@field packet table?        the packet that it runs: { id, title, sha256, validation, auto_approve }
+---@field holds boolean?       changes in worktrees wait for a review
+---@field after (fun(ctx: moonlet.Ctx))?  what follows the body of a packet's run: its checks and its review
+---@field review table?        { state, reviewed_by, note, at, sha256, passed, total }
+---@field reviewing boolean?   this host only carries out a review
+---@field parent string?       the run that it replays, or the first of its pipeline
 ---@field degraded table[]     lost branches and agents
 ---@field validation table[]   checks
 ---@field inside table<string, table>  key of a step's function that runs -> its notes
@@ -71,6 +78,8 @@ local M = {}
 ---@field files_fold integer?
 ---@field altered string[]?    artifacts that were changed while no host drove it
 ---@field keeper_log table?    the hash of keeper.log
+---@field whole moonlet.Run?   of a part of a run: the run
+---@field artifacts string?    of a part of a run: its folder below .agent, for ctx:write
 local fields = {
   id = true, task_id = true, sidecar = true, home = true, top = true, source = true, preset = true, preset_name = true,
   args = true, options = true, config = true, grants = true, budget = true, limit = true, runner = true,
@@ -78,9 +87,11 @@ local fields = {
   resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
   started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
   root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
+  prompt = true,
   step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
+  packet = true, holds = true, after = true, review = true, reviewing = true, parent = true,
   keeper_log = true, silent_told = true, ask = true, checking = true, mocked = true, unasked = true,
 }
 
@@ -101,6 +112,7 @@ local fields = {
 ---@field attempts table[]?
 ---@field usage moonlet.Usage?
 ---@field files_changed string[]?
+---@field from string?         the run whose journal it was taken from
 ---@field gone boolean?        no step of the script any more
 
 -- Methods of a run, each with its module.
@@ -153,6 +165,15 @@ function M.new(given)
   local run = setmetatable({}, metatable)
   for name, value in pairs(given) do run[name] = value end
   return run
+end
+
+--- A nested preset's part of a run: the run itself, with the given fields in place of the run's own.
+---@param run moonlet.Run
+---@param given {source: table, preset: table, grants: table, artifacts: string}
+---@return moonlet.Run
+function M.part(run, given)
+  given.whole = run.whole or run
+  return setmetatable(given, { __index = given.whole, __newindex = given.whole })
 end
 
 return M

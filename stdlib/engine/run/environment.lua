@@ -7,6 +7,7 @@ local M = {}
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+  "MOONLET_WORKER", -- a command that a worker runs is a worker's too
   "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
 }
 

@@ -10,10 +10,10 @@ local function complaint(exit)
   return exit.error and exit.error.message or "was ended: " .. exit.why
 end
 
---- Runs the hook `name`, if there is one: started, finished or parked. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT
+--- Runs the hook `name`, if there is one. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT
 --- and MOONLET_DIR name the run.
 ---@param run table
----@param name "started"|"finished"|"parked"
+---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]
   if not argv or #argv == 0 or run.dry then return end
@@ -27,6 +27,22 @@ function M.fire(run, name)
   local why
   if ok then why = complaint(exit) else why = type(exit) == "table" and exit.message or tostring(exit) end
   if why then run.emit("warning", { text = ("the hook %s (%s) %s"):format(name, argv[1], why) }) end
+end
+
+--- Runs the hooks of a run that has ended, or parks.
+---@param run moonlet.Run
+function M.ended(run)
+  local parks = run.verdict == "needs-human" or run.verdict == "quota"
+  M.fire(run, parks and "parked" or "finished")
+  if not parks then M.fire(run, "done") end
+  for _, item in ipairs(run.parked) do
+    if item.kind == "question" then
+      M.fire(run, "question")
+      break
+    end
+  end
+  if run.verdict == "blocked" then M.fire(run, "blocked") end
+  if run.review and run.review.state == "pending" then M.fire(run, "review") end
 end
 
 return M

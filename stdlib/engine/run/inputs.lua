@@ -122,6 +122,16 @@ function M.prepare(home, specs)
   return inputs
 end
 
+--- An input that is a text of the host.
+---@param name string
+---@param text string
+---@return table
+function M.of_text(name, text)
+  local input = core.file.take(text, text_cap)
+  input.spec, input.kind, input.path = name, "text", name
+  return input
+end
+
 --- Runs the inputs of kind cmd and diff, inside the run.
 ---@param run table
 ---@param inputs table[]

@@ -53,8 +53,9 @@ end
 --- Makes the ledger fit for use: a lost one is rebuilt, and missing runs are added. Nil and an error if it cannot be
 --- used.
 ---@param home table
+---@param quiet boolean?  nothing is said of runs that it lacked
 ---@return boolean? ready, table? err
-function M.ready(home)
+function M.ready(home, quiet)
   local present, stale = core.ledger.present(home.handle)
   if present and stale then
     -- A ledger that is damaged, or of a newer moonlet, is put aside on the user's word alone.
@@ -64,12 +65,12 @@ function M.ready(home)
   if stale or not present then
     local filled, err = core.ledger.rebuild(home.handle)
     if not filled then return nil, err end
-    tell(filled, stale and "had missed something" or "was not there")
+    tell(filled, stale and "was out of date" or "was not there")
     return true
   end
   local filled, err = core.ledger.complete(home.handle)
   if not filled then return nil, err end
-  tell(filled, "lacked runs")
+  if not quiet then tell(filled, "lacked runs") end
   return true
 end
 

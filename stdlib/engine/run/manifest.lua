@@ -1,11 +1,11 @@
 --- The manifest of a run: run.json, and the `run` object of the envelope.
-local credentials = require "moonlet.engine.agent.redact_argv"
+local redact_argv = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
-local home = require "moonlet.engine.run.repository"
-local identity = require "moonlet.engine.journal.input_hash"
+local repository = require "moonlet.engine.run.repository"
+local input_hash = require "moonlet.engine.journal.input_hash"
 local traces = require "moonlet.engine.context.traces"
-local past = require "moonlet.engine.run.unreplayed_steps"
-local state_of = require "moonlet.engine.context.context"
+local unreplayed_steps = require "moonlet.engine.run.unreplayed_steps"
+local context = require "moonlet.engine.context.context"
 local usage = require "moonlet.engine.runner.usage"
 local values = require "moonlet.engine.journal.values"
 
@@ -14,7 +14,8 @@ local M = {}
 local null = core.json.null
 
 M.exit_codes = {
-  ok = 0, failed = 1, ["needs-human"] = 3, degraded = 4, budget = 5, blocked = 6, quota = 75,
+  ok = 0, prepared = 0,
+  failed = 1, ["needs-human"] = 3, degraded = 4, budget = 5, blocked = 6, findings = 7, quota = 75,
   cancelled = 130,
 }
 
@@ -59,7 +60,7 @@ end
 
 --- The usage of a step: counts that its agent did not report are unknown; steps without an agent have no usage.
 local function step_usage(step, with_model)
-  if step.kind ~= "agent" or unpaid[step.runner or ""] or step.status == "parked" then return null end
+  if step.kind ~= "agent" or step.from or unpaid[step.runner or ""] or step.status == "parked" then return null end
   local told = usage.record(step.usage)
   if with_model then told.model = or_null(step.model) end
   return told
@@ -92,7 +93,9 @@ end
 local function total_usage(run)
   local list = {}
   for _, step in ipairs(run.steps) do
-    if step.kind == "agent" and not unpaid[step.runner or ""] then list[#list + 1] = step.usage or false end
+    if step.kind == "agent" and not step.from and not unpaid[step.runner or ""] then
+      list[#list + 1] = step.usage or false
+    end
   end
   return usage.record(usage.sum(list))
 end
@@ -119,6 +122,14 @@ function M.model(model, runner, runners)
   return or_null(type(entry) == "table" and entry.model or nil)
 end
 
+--- The review as the envelope has it.
+---@param review table?  of a run or of its record
+---@return table
+function M.review(review)
+  if type(review) ~= "table" or review == null then review = { state = "none" } end
+  return { state = review.state, reviewed_by = or_null(review.reviewed_by), note = or_null(review.note) }
+end
+
 --- The `run` object of the envelope.
 function M.envelope(run)
   return {
@@ -126,18 +137,19 @@ function M.envelope(run)
     model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
     exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
-    dir = run.absolute(run.sidecar), parent_run_id = null, replay_reason = or_null(run.options.reason),
+    dir = run.absolute(run.sidecar), parent_run_id = or_null(run.parent), replay_reason = or_null(run.options.reason),
+    replayed_as = core.json.array {},
     steps = step_records(run),
     usage = total_usage(run),
-    validation = validation_records(run), review = { state = "none", reviewed_by = null, note = null },
+    validation = validation_records(run), review = M.review(run.review),
     files_changed = changed_files(run),
   }
 end
 
 --- The part of the user's config that a resumed run is to find as it was.
 local function config_record(run)
-  return { runners = credentials.of_runners(run.config.runners), prices = run.config.prices or nil,
-    limits = run.config.limits or nil }
+  return { runners = redact_argv.of_runners(run.config.runners), prices = run.config.prices or nil,
+    limits = run.config.limits or nil, prompts = run.config.prompts or nil }
 end
 
 --- Fields that a resumed run must find unchanged, with their secrets (engine/journal/input_hash.lua).
@@ -149,15 +161,16 @@ function M.text(run)
   local rec = {
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
-    path = or_null(run.source.path), top = run.top, linked = home.is_linked(run.home) or nil,
+    path = or_null(run.source.path), top = run.top, linked = repository.is_linked(run.home) or nil,
     preset_sha256 = or_null(run.source.opened),
     args = run.args, runner = run.runner_spec, model = or_null(run.model),
     options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
-    prepared = run.prepared or nil, cleanup = state_of.cleanup(run).is_owed, sidecar = run.sidecar,
+    prepared = run.prepared or nil, cleanup = context.cleanup(run).is_owed, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
-    moonlet = core.system.version, pid = core.system.pid, parent_run_id = null,
+    moonlet = core.system.version, pid = core.system.pid, parent_run_id = or_null(run.parent),
+    packet = or_null(run.packet), review = or_null(run.review),
     parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
     spent = run.own_budget and run.own_budget.spent or null,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
@@ -168,10 +181,10 @@ function M.text(run)
     files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
     result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null,
-    attempts = run.verdict and core.json.array(past.attempts(run)) or null,
+    attempts = run.verdict and core.json.array(unreplayed_steps.attempts(run)) or null,
     files = or_null(run.files), files_fold = run.files_fold, altered = run.altered, keeper_log = run.keeper_log,
   }
-  rec.places = identity.places(rec, given)
+  rec.places = input_hash.places(rec, given)
   for _, name in ipairs(given) do
     local packed = values.packed(rec[name])
     if packed ~= nil then

@@ -1,12 +1,12 @@
 --- Orphaned steps: their attempts are in flight, but the script has not reached them, or has left them behind.
-local guarded = require "moonlet.engine.workspace.protected_paths"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local inherited = require "moonlet.engine.journal.adoption"
+local protected_paths = require "moonlet.engine.workspace.protected_paths"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local adoption = require "moonlet.engine.journal.adoption"
 local journal = require "moonlet.engine.journal.journal"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
-local look = require "moonlet.engine.workspace.baseline"
-local past = require "moonlet.engine.run.unreplayed_steps"
-local stay = require "moonlet.engine.agent.workspace_lease"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local baseline = require "moonlet.engine.workspace.baseline"
+local unreplayed_steps = require "moonlet.engine.run.unreplayed_steps"
+local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
@@ -29,10 +29,10 @@ end
 
 --- Changes in the work tree of an attempt that wrote there.
 local function find_left(run, key, last, state)
-  local seen = look.kept(last.seen)
-  local found = state == "lost" and (not seen or seen.in_place) and stay.found(run, key, last)
+  local seen = baseline.kept(last.seen)
+  local found = state == "lost" and (not seen or seen.in_place) and workspace_lease.found(run, key, last)
   if found and #found.touched > 0 then return found.touched end
-  local touched, changed = stay.left(run, seen, found or nil)
+  local touched, changed = workspace_lease.left(run, seen, found or nil)
   return touched, changed
 end
 
@@ -45,8 +45,9 @@ local function tell_left(run, key, last, state)
     touched, changed = find_left(run, key, last, state)
   end
   if not touched and not (changed and changed[1]) then return end
-  text = touched and guarded.error(touched).message or text and ("%s: %s"):format(text, leftovers.shown(changed))
-    or stay.ended_text(changed)
+  text = touched and protected_paths.error(touched).message
+    or text and ("%s: %s"):format(text, kept_worktrees.shown(changed))
+    or workspace_lease.ended_text(changed)
   tell(run, key, text)
   changed = changed and core.json.array(changed)
   journal.attempt(run, key, { number = last.attempt, status = "failed", class = "cancelled", why = "cancelled",
@@ -59,7 +60,7 @@ end
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
     local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.attempt
-    local state = is_open and inherited.state(key, inherited.id(key, last.attempt)) or "none"
+    local state = is_open and adoption.state(key, adoption.id(key, last.attempt)) or "none"
     if state ~= "none" then
       local ok, err = pcall(tell_left, run, key, last, state)
       if not ok then
@@ -71,7 +72,7 @@ end
 
 local function has_host_failed(run)
   for _, step in ipairs(run.steps) do
-    if host_failure.is(step.error) then return true end
+    if infrastructure_error.is(step.error) then return true end
   end
   return false
 end
@@ -89,15 +90,15 @@ local function settle(run, ok, err)
   local kind = not ok and type(err) == "table" and rawget(err, "kind")
   local cut_off = has_host_failed(run)
   for key, last in pairs(run.journal.begins) do
-    local id, step = inherited.id(key, last.attempt), run.step_keys[key]
-    local state = not last.spent and (not step or host_failure.is(step.error)) and inherited.state(key, id)
+    local id, step = adoption.id(key, last.attempt), run.step_keys[key]
+    local state = not last.spent and (not step or infrastructure_error.is(step.error)) and adoption.state(key, id)
     if state == "running" and (cut_off or last.once or kind == "parked" or kind == "quota") then
-      run.emit("log", { step = key, text = "it still runs from before: waiting for it" })
-      inherited.take(key, id)
+      run.emit("log", { step = key, text = "it is still running since the earlier host: waiting for it" })
+      adoption.take(key, id)
     elseif ok and state == "running" then
-      inherited.stop(key, id)
+      adoption.stop(key, id)
     end
-    if ok and not cut_off and state and state ~= "none" and not past.is_told(run, key) then
+    if ok and not cut_off and state and state ~= "none" and not unreplayed_steps.is_told(run, key) then
       local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.attempt)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
@@ -110,7 +111,7 @@ end
 
 --- True if the host itself has failed while adopted processes still run. A cancelled run wants them to end.
 local function is_cut_off(run, ok, err)
-  return not ok and host_failure.is(err) and not run.cancels and core.run.still_runs()
+  return not ok and infrastructure_error.is(err) and not run.cancels and core.run.still_runs()
 end
 
 --- Settles orphaned steps, and returns the outcome of the run. If the run is cut off, it is left as a killed host
@@ -122,7 +123,7 @@ end
 function M.settled(run, ok, err)
   if is_cut_off(run, ok, err) then return ok, err, true end
   local settled, why = pcall(settle, run, ok, err)
-  if not settled and (ok or host_failure.is(why)) then ok, err = false, why end
+  if not settled and (ok or infrastructure_error.is(why)) then ok, err = false, why end
   return ok, err, is_cut_off(run, ok, err)
 end
 
@@ -134,10 +135,10 @@ function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do
     for _, key in ipairs(run.journal.cleanups[around] or {}) do
       local last = run.journal.begins[key]
-      local id = not last.spent and inherited.id(key, last.attempt)
-      if id and inherited.state(key, id) == "running" then
+      local id = not last.spent and adoption.id(key, last.attempt)
+      if id and adoption.state(key, id) == "running" then
         run.emit("log", { step = key, text = "it still runs from a clean-up before: waiting for it" })
-        inherited.take(key, id)
+        adoption.take(key, id)
       end
     end
   end

@@ -1,11 +1,19 @@
 --- The report for a person when a run has ended.
-local artifacts = require "moonlet.engine.agent.sidecar"
+local sidecar = require "moonlet.engine.agent.sidecar"
+local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local duration = require "moonlet.duration"
 local runners = require "moonlet.engine.load.runners"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local worktree = require "moonlet.engine.workspace.worktree"
 
+local page = require "moonlet.engine.base.page"
+local screen = require "moonlet.engine.run.screen"
+local state = require "moonlet.engine.run.state"
+local step_files = require "moonlet.engine.run.step_files"
+
 local M = {}
+
+local null = core.json.null
 
 --- The runners of the agent steps, or the run's own if there was none.
 local function by_whom(run)
@@ -29,10 +37,10 @@ end
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
-    local held = artifacts.last_of(step.attempts).held_back
+    local held = sidecar.last_of(step.attempts).held_back
     if held and held[1] then
       local dir = run.absolute(run.directory_of(step.key))
-      lines[#lines + 1] = ("%s: %s"):format(step.key, leftovers.held_back(held, dir))
+      lines[#lines + 1] = ("%s: %s"):format(step.key, kept_worktrees.held_back(held, dir))
     end
   end
   return lines
@@ -41,7 +49,7 @@ end
 --- Lists answers that were taken although they were cut.
 local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
-    local bytes = artifacts.last_of(step.attempts).cut
+    local bytes = sidecar.last_of(step.attempts).cut
     if bytes and step.status == "ok" then
       lines[#lines + 1] = ("  cut: of the %d bytes that %s answered the head and the tail are kept"):format(bytes,
         step.key)
@@ -49,11 +57,84 @@ local function add_cut(run, lines)
   end
 end
 
+--- The agents that answered, or that no model was asked.
+local function summary(run, used)
+  local total, answered = 0, 0
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" then
+      total = total + 1
+      answered = answered + (step.status == "ok" and 1 or 0)
+    end
+  end
+  local whom = by_whom(run):gsub(", $", "")
+  if whom:find "nothing spent" then return whom end
+  local text = total < 2 and whom or ("%s, %d of %d answered"):format(whom, answered, total)
+  local tokens, cost = used.total_tokens, used.cost_usd
+  if tokens ~= null then
+    text = text .. (tokens < 10000 and (", %d tokens"):format(tokens) or (", %.1fk tokens"):format(tokens / 1000))
+  end
+  if cost ~= null then text = text .. (", %s$%.2f"):format(used.cost_is == "estimate" and "~" or "", cost) end
+  return text
+end
+
+--- True if a call of the run named an agent by itself.
+local function asked_agent(run)
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and step.runner and step.runner ~= "rules" then return true end
+  end
+  return false
+end
+
+--- The lines below the result of a run: grounds of its verdict, and the steps left to do by hand.
+local function notes(run, lines)
+  if run.route then lines[#lines + 1] = "  " .. run.route end
+  add_cut(run, lines)
+  for _, line in ipairs(prompt_cuts.lines(run)) do lines[#lines + 1] = line end
+  if run.verdict == "degraded" then
+    if run.mocked then lines[#lines + 1] = "  degraded: the runner mock made up the answers, no agent was asked" end
+    for _, item in ipairs(run.degraded) do
+      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
+    end
+  end
+  if run.runner_name == "rules" and run.preset and run.preset.needs.agents and not asked_agent(run) then
+    for name in pairs(runners.installed()) do
+      lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
+    end
+  end
+  local pending = run.review and run.review.state == "pending"
+  if run.review then
+    lines[#lines + 1] = pending and ("  waits for a review: moonlet review show %s"):format(run.id)
+      or ("  review: %s by %s"):format(run.review.state,
+        core.text.printable(tostring(run.review.reviewed_by), 80))
+  end
+  for _, path in ipairs(pending and {} or worktree.left(run.home, run.id)) do
+    lines[#lines + 1] = kept_worktrees.text(path)
+  end
+  return lines
+end
+
+--- The report for a terminal.
+local function on_screen(run, envelope, out)
+  local function folder(step) return run.absolute(run.directory_of(step.key)) end
+  local said, root = held_back(run), core.file.root(run.home.agent_path)
+  notes(run, said)
+  return screen.text({ id = run.id, name = run.preset_name, title = run.options.title,
+    state = run.verdict or "prepared", summary = summary(run, envelope.run.usage), took_ms = run.duration_ms,
+    result = envelope.result, findings = run.findings, error = envelope.error, steps = run.steps,
+    degraded = run.degraded, parked = run.parked, notes = said, files = run.absolute(run.sidecar), folder = folder,
+    tail = function(step)
+      return root and step_files.tail(root, run.directory_of(step.key) .. "/stderr.log", 3)
+    end }, out)
+end
+
 --- The distilled answer, the verdict, its grounds, and the places of the rest.
 ---@param run table
 ---@param envelope table
----@return string
+---@return string text
+---@return {is_whole: boolean?, go_on: string?} about  whether the text has the error too; the command that goes on
 function M.text(run, envelope)
+  local out = page.out()
+  if out.terminal then return on_screen(run, envelope, out), { is_whole = true } end
   local lines = held_back(run)
   local findings = run.findings
   if findings and findings ~= "" then
@@ -64,22 +145,10 @@ function M.text(run, envelope)
   end
   lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
-  if run.route then lines[#lines + 1] = "  " .. run.route end
-  add_cut(run, lines)
-  if run.verdict == "degraded" then
-    if run.mocked then lines[#lines + 1] = "  degraded: the runner mock made up the answers, no agent was asked" end
-    for _, item in ipairs(run.degraded) do
-      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
-    end
-  end
-  if run.runner_name == "rules" and run.preset and run.preset.needs.agents then
-    for name in pairs(runners.installed()) do
-      lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
-    end
-  end
-  for _, path in ipairs(worktree.left(run.home, run.id)) do lines[#lines + 1] = leftovers.text(path) end
+  notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
-  return table.concat(lines, "\n") .. "\n"
+  local go_on = run.verdict and state.go_on(run.id, run.verdict, run.error, run.parked)
+  return table.concat(lines, "\n") .. "\n", { go_on = go_on }
 end
 
 return M

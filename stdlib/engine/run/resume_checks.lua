@@ -1,15 +1,15 @@
 --- Preconditions of a resume, checked under the run's lock.
 local gate = require "moonlet.engine.effects.gate"
-local integrity = require "moonlet.engine.run.seal"
+local seal = require "moonlet.engine.run.seal"
 local record = require "moonlet.record"
-local record_store = require "moonlet.engine.run.store"
+local store = require "moonlet.engine.run.store"
 
 local M = {}
 
 --- Raises if run.json does not match its hash in the journal: a resume would replace it.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
-  local text = core.run.read(path, record_store.record_cap)
+  local text = core.run.read(path, store.record_cap)
   if not text or not next(run.journal.records) or run.journal.records[core.text.sha256(text)] then return end
   error({ kind = "failed", message = ("run.json of %s was changed after it was written"):format(run.id),
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
@@ -17,7 +17,7 @@ end
 
 --- Raises if somebody else has driven the prepared run since it was read.
 local function check_prepared(run, root)
-  local now = record_store.read(root, run.id)
+  local now = store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
   error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
     run.id), "moonlet run show " .. run.id), 0)
@@ -33,7 +33,7 @@ local function check_journal(run)
 end
 
 local function check_key(run, root)
-  if not run.journal.is_keyed or integrity.key(root, run.id) then return end
+  if not run.journal.is_keyed or seal.key(root, run.id) then return end
   error({ kind = "failed", at = run.absolute("runs/" .. run.id .. "/key"),
     message = ("the key of %s is missing or damaged: what was paid for with a secret cannot be known again"):format(
       run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
@@ -41,7 +41,7 @@ end
 
 --- The plan was made before the lock was had: somebody else may have answered since.
 local function check_answer(run, plan, root)
-  local now = record_store.read(root, run.id) or plan.before.record
+  local now = store.read(root, run.id) or plan.before.record
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])
 end
 
@@ -56,7 +56,7 @@ function M.check(run, plan)
   if before.resumed then check_journal(run) end
   check_key(run, root)
   if plan.answer then check_answer(run, plan, root) end
-  record_store.check_unchanged(root, run.id, before.was or record_store.hash(before.record))
+  store.check_unchanged(root, run.id, before.was or store.hash(before.record))
   if before.resumed then check_record(run) end
 end
 

@@ -2,29 +2,31 @@
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"
-local artifacts = require "moonlet.engine.agent.sidecar"
-local inputs_module = require "moonlet.engine.run.inputs"
+local sidecar = require "moonlet.engine.agent.sidecar"
+local inputs = require "moonlet.engine.run.inputs"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
 local duration = require "moonlet.duration"
 local values = require "moonlet.engine.journal.values"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local heartbeat = require "moonlet.engine.journal.heartbeat"
 local hooks = require "moonlet.engine.run.hooks"
-local past = require "moonlet.engine.run.unreplayed_steps"
+local loader = require "moonlet.engine.load.loader"
+local unreplayed_steps = require "moonlet.engine.run.unreplayed_steps"
 local routing = require "moonlet.engine.agent.routing"
-local spending = require "moonlet.engine.agent.metering"
+local silent = require "moonlet.engine.context.silent"
+local metering = require "moonlet.engine.agent.metering"
 local usage = require "moonlet.engine.runner.usage"
-local state_of = require "moonlet.engine.context.context"
-local unreached = require "moonlet.engine.run.orphans"
-local run_record = require "moonlet.engine.run.manifest"
-local integrity = require "moonlet.engine.run.seal"
+local context = require "moonlet.engine.context.context"
+local orphans = require "moonlet.engine.run.orphans"
+local manifest = require "moonlet.engine.run.manifest"
+local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
 local class = require "moonlet.engine.run.class"
 local verdict = require "moonlet.engine.run.verdict"
 local environment = require "moonlet.engine.run.environment"
-local going_on = require "moonlet.engine.run.resume_checks"
-local half_merges = require "moonlet.engine.workspace.interrupted_merge"
+local resume_checks = require "moonlet.engine.run.resume_checks"
+local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
 
 local M = {}
 
@@ -34,8 +36,8 @@ local model_cap = 4 << 20
 --- The run that is being driven, for the engine to end when Lua itself was killed.
 M.current = nil
 
-local function write_file(...) return host_failure.call(core.run.write, ...) end
-local function make_dirs(...) return host_failure.call(core.run.make_dirs, ...) end
+local function write_file(...) return infrastructure_error.call(core.run.write, ...) end
+local function make_dirs(...) return infrastructure_error.call(core.run.make_dirs, ...) end
 
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
@@ -95,7 +97,7 @@ end
 --- True if a limit is worth a report: not one that is not watched (metering.lua), and not the default of every run.
 local function is_telling(run, kind)
   if kind == "agents" then return run.budget.agents ~= budget.default_agents end
-  return kind ~= "usd" or not spending.is_unwatched(run)
+  return kind ~= "usd" or not metering.is_unwatched(run)
 end
 
 --- Reports the rest of the budget when it has changed.
@@ -134,18 +136,23 @@ local function add_steps(run)
   --- Executes a step, or replays it. `live(last, hash)` executes it, and returns a JSON value. Returns the value, and
   --- the step, which the caller ends.
   function run.step(key, kind, runner, input, options, live)
-    local step = run.begin_step(key, kind, runner)
+    local step, is_live = run.begin_step(key, kind, runner), false
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
+      is_live = true
       core.event.emit("step.started", key, { kind = kind, runner = runner })
       return live(last, hash, step)
     end)
     run.journal.history:tell(key)
     if not ok then
+      local ended = not is_live and run.journal and run.journal.ends[key]
+      step.cached = ended and ended.status == "failed" or nil
       if kind == "agent" then step.usage = usage.of_attempts(journal.attempts(run, key)) end
       run.end_step(step, status_of(value), { error = value })
       error(value, 0)
     end
     step.cached = cached
+    -- A step of the parent's journal was paid for there.
+    step.from = cached and run.journal and run.journal.ends[key] and run.journal.ends[key].from or nil
     return value, step
   end
 
@@ -184,7 +191,7 @@ local function add_steps(run)
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
     -- A clean-up is shielded, but the points it waits for must be on record when the run is resumed.
-    for _, shield in ipairs(state_of.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
+    for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
   --- True if the user has cancelled the run, which a clean-up does not see.
@@ -193,7 +200,7 @@ local function add_steps(run)
     return err ~= nil and err.kind == "cancelled"
   end
 
-  --- Ends a cancelled run after the replay: only the clean-up is left.
+  --- Ends a run that the user cancels, or has cancelled before its replay: only the clean-up is left.
   function run.end_cancelled()
     core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
     core.task.check()
@@ -210,16 +217,22 @@ end
 
 --- The files that a run begins with.
 local function begin_record(run, plan)
-  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended, plan.source.body ~= nil)
+  if plan.seed then plan.seed(run, plan.options.step) end
+  run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended,
+    plan.source.body ~= nil or plan.review ~= nil)
   run.root_key = run.journal.root_key or written_key(run)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
-  going_on.check(run, plan)
+  resume_checks.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
-  run.record = run_record.text(run)
+  if plan.review then
+    run.journal.review = plan.review
+    journal.append(plan.review)
+  end
+  run.record = manifest.text(run)
   journal.append { type = "drive", pid = core.system.pid, at = core.clock.iso(run.started_wall),
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
-    record = integrity.hash_of_record(run.record) }
+    record = seal.hash_of_record(run.record) }
   -- The ledger lists the run as running before run.json does: rows of running runs are checked again.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
@@ -228,7 +241,7 @@ local function begin_record(run, plan)
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
-  run.write_artifact(run.sidecar .. "/decision.md", artifacts.decision_form(run))
+  run.write_artifact(run.sidecar .. "/decision.md", sidecar.decision_form(run))
 end
 
 --- Leaves the run as a killed host would, for a failure of this host is no reason to end the processes of an earlier
@@ -255,6 +268,8 @@ function M.create(plan)
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
+    packet = plan.packet, holds = plan.holds, after = plan.after, parent = plan.parent,
+    reviewing = plan.review ~= nil or nil,
     may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
@@ -263,12 +278,12 @@ function M.create(plan)
   environment.add(run)
   add_steps(run)
   verdict.add(run)
-  run.settle_cleanups = function(keys) unreached.settle_cleanups(run, keys) end
+  run.settle_cleanups = function(keys) orphans.settle_cleanups(run, keys) end
   local before = plan.before
   local created = core.run.create {
     home = plan.home.handle, task_id = before and before.id or plan.task_id,
     -- The name of a folder comes from it.
-    preset = (core.secret.hide(run.preset_name)),
+    preset = (core.secret.hide(run.preset_name)), packet = plan.packet and plan.packet.id,
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
@@ -288,6 +303,7 @@ function M.create(plan)
     error(err, 0)
   end
   M.current = run
+  loader.use_prompts(plan.source, function() return plan.config end)
   if plan.begun then plan.begun(run) end
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
@@ -300,7 +316,7 @@ function M.create(plan)
     core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
       .. "more: its name stands in place of it"):format(name) })
   end
-  local model = run_record.model(run.model, run.runner_name, run.config.runners)
+  local model = manifest.model(run.model, run.runner_name, run.config.runners)
   run.route = routing.told(run.routed, model ~= null and model or nil)
   if run.route then core.event.emit("log", nil, { text = run.route }) end
   run.unlisted = not before
@@ -347,7 +363,7 @@ end
 --- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
 local function finish(run, ok, result)
   run.error = nil
-  if run.own_budget then past.add_steps(run) end
+  if run.own_budget then unreplayed_steps.add_steps(run) end
   if not ok then run.error = verdict.error_of(run, result) end
   run.verdict = verdict.of(run, ok, result)
   if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
@@ -378,8 +394,9 @@ local function finish(run, ok, result)
   -- A run that has ended asks nobody any more.
   if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
-    run.error = { kind = "parked", message = run.parked[1] and run.parked[1].text or "it waits for a person",
-      hint = ("moonlet answer %s, or moonlet run show %s"):format(run.id, run.id) }
+    local point = run.parked[1]
+    run.error = { kind = "parked", message = "waits for a person" .. (point and ": " .. point.text or ""),
+      hint = ("moonlet run show %s shows all that it asks"):format(run.id) }
   end
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
@@ -389,29 +406,28 @@ local function finish(run, ok, result)
   end
   end_prepared(run)
   core.run.begin_sync()
-  local seal = integrity.seal(run)
-  run.files, run.files_fold, run.altered, run.keeper_log = seal.files, seal.files_fold, seal.altered, seal.keeper_log
+  local sealed = seal.seal(run)
+  for _, name in ipairs { "files", "files_fold", "altered", "keeper_log" } do run[name] = sealed[name] end
   core.run.sync()
-  run.record = run_record.text(run)
+  run.record = manifest.text(run)
   journal.append { type = "over", driven_ms = run.duration_ms, verdict = run.verdict,
-    files = integrity.hash_of_files(run.files), record = integrity.hash_of_record(run.record) }
+    files = seal.hash_of_files(run.files), record = seal.hash_of_record(run.record) }
   core.run.write_run(run.record)
   ledger.put_run(run)
   if run.verdict == "needs-human" or run.verdict == "quota" then
     core.event.emit("run.parked", nil, { reason = run.verdict == "quota" and "quota" or "person",
       points = points_of(run.parked), until_ms = run.until_ms })
   end
-  local code = run_record.exit_code(run.verdict, run.error)
-  local message = run.error and run_record.error(run.error).message or nil
+  local code, message = manifest.exit_code(run.verdict, run.error), run.error and manifest.error(run.error).message
   core.event.emit("run.finished", nil, { verdict = run.verdict, exit_code = code, duration_ms = run.duration_ms,
     error = message, message = message })
-  hooks.fire(run, (run.verdict == "needs-human" or run.verdict == "quota") and "parked" or "finished")
+  hooks.ended(run)
   core.run.end_children()
   core.run.finish()
   M.current = nil
   return {
-    ok = run.verdict == "ok", command = "run", run = run_record.envelope(run),
-    result = run.result == nil and null or run.result, error = run_record.error(run.error),
+    ok = run.verdict == "ok" or run.verdict == "prepared", command = "run", run = manifest.envelope(run),
+    result = run.result == nil and null or run.result, error = manifest.error(run.error),
   }, code
 end
 
@@ -420,17 +436,17 @@ end
 local function observed_inputs(run)
   local private = run.preset ~= nil and run.preset.private_inputs
   local function read()
-    local given = run.inputs or inputs_module.prepare(run.home, run.input_specs)
-    return core.json.array(inputs_module.complete(run, given))
+    local given = run.inputs or inputs.prepare(run.home, run.input_specs)
+    return core.json.array(inputs.complete(run, given))
   end
   local live
   local recorded = journal.fact(run, "inputs", { specs = run.input_specs }, function()
     live = read()
-    return private and core.json.array(inputs_module.without_text(live)) or live
-  end, inputs_module.without_secrets)
+    return private and core.json.array(inputs.without_text(live)) or live
+  end, inputs.without_secrets)
   if not private then return recorded end
   live = live or read()
-  for _, name in ipairs(inputs_module.changed(recorded, live)) do
+  for _, name in ipairs(inputs.changed(recorded, live)) do
     core.event.emit("warning", nil, { text = ("the input %s has changed since the run was started"):format(
       core.text.printable(name, 200)) })
   end
@@ -455,14 +471,16 @@ local function run_body(run)
     budget = run.own_budget, timeout = wall, timeout_kind = "budget",
     what = "the run's wall-clock budget of " .. tostring(run.budget.wall),
   }, function(ctx)
-    run.scope = state_of.of(ctx).scope
+    run.scope = context.of(ctx).scope
     run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs))
     local args = run.preset and closed.args(run.args, run.preset.args)
     local result = args and table.pack(scope.with_place(run.preset.run, ctx, args)) or table.pack(run.resume(ctx))
+    if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", run.preset.run, result) end
     -- The run parks: it has not ended, and its clean-up runs when it has.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
+    if run.after and not run.dry then run.after(ctx) end
     return table.unpack(result, 1, result.n)
   end)
 end
@@ -498,7 +516,7 @@ end
 ---@return table envelope, integer exit_code
 function M.execute(run)
   local ok, result = true, nil
-  if run.journal.resumed then ok, result = pcall(half_merges.bring_back, run) end
+  if run.journal.resumed then ok, result = pcall(interrupted_merge.bring_back, run) end
   if ok then ok, result = listed_beside(run, run_body) end
   -- A signal after the last verb counts too: a run that was asked to end is never `ok`.
   if ok then
@@ -506,7 +524,7 @@ function M.execute(run)
     if not asked then ok, result = false, err end
   end
   local cut_off
-  ok, result, cut_off = unreached.settled(run, ok, result)
+  ok, result, cut_off = orphans.settled(run, ok, result)
   if cut_off then leave(run, result) end
   return finish_or_abandon(run, ok, result)
 end
@@ -514,11 +532,17 @@ end
 --- The worst-case cost of the prepared agents, as a line for people.
 local function worst_case_text(run)
   local worst = run.worst
-  local text = ("%d agent calls are prepared"):format(worst.calls)
+  local text = worst.calls == 1 and "1 agent call is prepared" or ("%d agent calls are prepared"):format(worst.calls)
   if worst.calls > 0 then
     local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
     text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
       :format(text, worst.agents, worst.tokens, cost)
+  end
+  if worst.planned and worst.planned > worst.calls and worst.calls > 0 then
+    local share = worst.planned / worst.calls
+    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd * share))
+    text = ("%s; it plans at most %d agent calls in all: at worst about %d tokens%s"):format(text, worst.planned,
+      math.ceil(worst.tokens * share), cost)
   end
   if #worst.uncounted == 0 then return text end
   return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
@@ -526,7 +550,7 @@ end
 
 --- Reports limits that may not hold all prepared agents, and returns them.
 local function tell_beyond(run)
-  local beyond = spending.beyond(run.budget, run.worst)
+  local beyond = metering.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
     core.event.emit("warning", nil, { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
       :format(item.kind, budget.shown(item.kind, item.limit), budget.shown(item.kind, item.worst)) })
@@ -555,10 +579,11 @@ function M.dry_run(run)
     model = run.model or null, status = "prepared" }, 2) .. "\n")
   core.event.emit("log", nil, { text = worst_case_text(run) })
   local worst = run.worst
-  local envelope = { ok = true, command = "run", run = run_record.envelope(run), error = null,
-    result = { prepared = run.task_id, agents = worst.calls, limits = run.budget, beyond = tell_beyond(run),
-      uncounted = worst.uncounted, worst_case = { agents = worst.agents, processes = worst.processes,
-        tokens = worst.tokens, usd = worst.unpriced and null or worst.usd } } }
+  local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
+    result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
+      beyond = tell_beyond(run), uncounted = worst.uncounted,
+      worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
+        usd = worst.unpriced and null or worst.usd } } }
   core.run.finish()
   M.current = nil
   return envelope, 0

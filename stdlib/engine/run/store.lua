@@ -2,11 +2,11 @@
 local record = require "moonlet.record"
 local values = require "moonlet.engine.journal.values"
 local config = require "moonlet.engine.load.config"
-local credentials = require "moonlet.engine.agent.redact_argv"
-local identity = require "moonlet.engine.journal.input_hash"
-local integrity = require "moonlet.engine.run.seal"
-local record_shape = require "moonlet.engine.run.manifest_schema"
-local run_record = require "moonlet.engine.run.manifest"
+local redact_argv = require "moonlet.engine.agent.redact_argv"
+local input_hash = require "moonlet.engine.journal.input_hash"
+local seal = require "moonlet.engine.run.seal"
+local manifest_schema = require "moonlet.engine.run.manifest_schema"
+local manifest = require "moonlet.engine.run.manifest"
 
 local M = {}
 
@@ -22,7 +22,7 @@ local hashes = setmetatable({}, { __mode = "k" })
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
-  return value.id == id and record_shape.is_record(value) and value or nil
+  return value.id == id and manifest_schema.is_record(value) and value or nil
 end
 
 --- The run.json of a run; nil when it is missing or damaged, or cannot be read at the moment, with that error.
@@ -51,7 +51,7 @@ function M.check_unchanged(root, id, was)
   local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text and err.kind ~= "invalid" then error(err, 0) end
   if not was or text and core.text.sha256(text) == was then return end
-  error({ kind = "failed", stale = true, message = ("somebody else has gone on with %s meanwhile"):format(id),
+  error({ kind = "failed", stale = true, message = ("another process has changed %s in the meantime"):format(id),
     hint = "moonlet run show " .. id }, 0)
 end
 
@@ -112,14 +112,15 @@ function M.envelope(home, rec)
   end
   return {
     id = rec.id, task_id = rec.task_id, preset = rec.preset, runner = rec.runner_name or rec.runner,
-    model = run_record.model(rec.model, rec.runner_name, type(rec.config) == "table" and rec.config.runners or nil),
+    model = manifest.model(rec.model, rec.runner_name, type(rec.config) == "table" and rec.config.runners or nil),
     verdict = value "verdict",
-    exit_code = rec.exit_code or run_record.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
+    exit_code = rec.exit_code or manifest.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,
     duration_ms = value "duration_ms", dir = home.agent_path .. "/" .. rec.sidecar,
     parent_run_id = value "parent_run_id", replay_reason = rec.options.reason or core.json.null,
+    replayed_as = core.json.array {},
     steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = value "usage",
     validation = rec.validation or core.json.array {},
-    review = { state = "none", reviewed_by = core.json.null, note = core.json.null },
+    review = manifest.review(rec.review),
     files_changed = rec.files_changed or core.json.array {},
   }
 end
@@ -157,7 +158,7 @@ end
 ---@return table rec
 ---@return string[] lost  fields whose secrets the environment does not have any more
 function M.as_given(home, rec)
-  local told, lost = identity.with_secrets(rec, integrity.key(M.root(home), rec.id) or "")
+  local told, lost = input_hash.with_secrets(rec, seal.key(M.root(home), rec.id) or "")
   local whole = {}
   for name, value in pairs(told) do whole[name] = value end
   for _, name in ipairs(lost) do
@@ -188,7 +189,7 @@ function M.config(rec)
     if value ~= core.json.null then own[key] = value end
   end
   if own.runners ~= now.runners then
-    own.runners = credentials.restored(own.runners, now.runners)
+    own.runners = redact_argv.restored(own.runners, now.runners)
     -- Routes come from the config as it is now, also for runners that the run has not known.
     for name, entry in pairs(now.runners) do
       if entry.file and not own.runners[name] then own.runners[name] = entry end
@@ -200,6 +201,10 @@ end
 --- The newest run of a task; nil when there is none.
 local function find_task(home, root, task)
   if not root then return nil end
+  -- The folder of a packet's run has the run in its name.
+  local named = task:match "^T%-%d+%-(R%-%d+)$"
+  local own = named and M.number(named) and M.look(root, named)
+  if own and own.task_id == task then return named, own end
   local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
   local newest = indexed and indexed[1]
   local value = newest and M.look(root, newest.id)
@@ -216,10 +221,20 @@ end
 ---@return string? id, table? record
 function M.of_task(home, task) return find_task(home, M.root(home), task) end
 
---- The run that `text` names: an id (R-007, r-7, 7) or a task id; raises for anything else.
+--- The newest run.
+local function newest(home, root)
+  for _, id in ipairs(M.ids(root)) do
+    local value = M.look(root, id)
+    if value then return id, value end
+  end
+  error(record.invalid("there is no run yet", "moonlet preset list shows what can be run", home.top), 0)
+end
+
+--- The run that `text` names: an id (R-007, r-7, 7), `last` or a task id; raises for anything else.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
+  if text == "last" then return newest(home, root) end
   local number = text:match("^[Rr]?%-?0*(%d+)$")
   -- Longer ones are names of tasks, made of the time.
   local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
@@ -241,6 +256,13 @@ function M.find(home, text)
   if by_task then return by_task, of_task end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
     "moonlet run list shows them"), 0)
+end
+
+--- True for the record of a prompt, which may go on after any verdict.
+---@param rec table
+---@return boolean
+function M.is_prompt(rec)
+  return rec.target == "repl" and rec.script == true and (rec.path == nil or rec.path == core.json.null)
 end
 
 return M

@@ -1,8 +1,8 @@
 --- Agent attempts in the journal that the script did not see. Some steps were not replayed, because their function
 --- has ended, or the script was edited: they were paid, and are steps of the run as before. The ledger counts every
 --- attempt that was begun.
-local endings = require "moonlet.engine.journal.finalizer_journal"
-local journal_record = require "moonlet.engine.journal.records"
+local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
+local records = require "moonlet.engine.journal.records"
 local usage = require "moonlet.engine.runner.usage"
 local values = require "moonlet.engine.journal.values"
 
@@ -26,7 +26,7 @@ end
 ---@param run table
 ---@param key string
 ---@return boolean
-function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or endings.holds(key) end
+function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
 
 local function usages_of(charges)
   local list = {}
@@ -56,7 +56,7 @@ local function changed_of(run, key, ended)
       seen[path] = true
     end
   end
-  local value = ended and ended.status == "ok" and values.get(journal_record.stored(ended, "result"))
+  local value = ended and ended.status == "ok" and values.get(records.stored(ended, "result"))
   add(type(value) == "table" and value.files_changed or nil)
   for _, entry in ipairs(run.journal.attempts[key] or {}) do add(entry.changed) end
   return paths

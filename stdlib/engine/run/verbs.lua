@@ -1,8 +1,9 @@
 --- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
 local closed = require "moonlet.engine.context.closed"
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"
 local scope = require "moonlet.engine.context.scope"
+local silent = require "moonlet.engine.context.silent"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local journal = require "moonlet.engine.journal.journal"
@@ -11,7 +12,7 @@ local grants = require "moonlet.engine.context.grants"
 local values = require "moonlet.engine.journal.values"
 local verdict = require "moonlet.engine.run.verdict"
 
-local verbs = state_of.verbs
+local verbs = context.verbs
 
 verbs.scope = scope.scope
 verbs.spawn = scope.spawn
@@ -22,7 +23,7 @@ verbs.pipeline = fan_out.pipeline
 verbs.any = fan_out.any
 
 local function no_more(verb, usage, ...)
-  if select("#", ...) > 0 then error(record.invalid(verb .. " is given too much", usage), 0) end
+  if select("#", ...) > 0 then error(record.invalid(verb .. " got too many arguments", usage), 0) end
 end
 
 --- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean =, check = }.
@@ -44,7 +45,7 @@ end
 ---@param call table|string
 ---@return moonlet.Validation
 function verbs:validate(call, ...)
-  no_more("ctx:validate", 'all stands in one table: ctx:validate { command = "npm test", timeout = "5m" }', ...)
+  no_more("ctx:validate", 'put everything into one table: ctx:validate { command = "npm test", timeout = "5m" }', ...)
   return require("moonlet.engine.effects.validation").validate(self, call)
 end
 
@@ -53,7 +54,7 @@ end
 ---@param call table
 ---@return {runs: table[], artifacts: table[]}
 function verbs:require(call, ...)
-  no_more("ctx:require", 'all stands in one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
+  no_more("ctx:require", 'put everything into one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
   return require("moonlet.engine.effects.validation").require(self, call)
 end
 
@@ -62,7 +63,7 @@ end
 ---@param call table
 ---@return {by: string, note: string?}
 function verbs:gate(call, ...)
-  no_more("ctx:gate", 'all stands in one table: ctx:gate { action = "release", why = "…" }', ...)
+  no_more("ctx:gate", 'put everything into one table: ctx:gate { action = "release", why = "…" }', ...)
   local given = require("moonlet.engine.effects.gate").gate(self, call)
   return closed.record(given, "the answer of a gate", { "by", "note" })
 end
@@ -71,16 +72,42 @@ end
 ---@param call table
 ---@return string answer
 function verbs:question(call, ...)
-  no_more("ctx:question", 'all stands in one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
+  no_more("ctx:question", 'put everything into one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
 --- Calls an agent: ctx:agent{ name =, prompt =, schema =, rules =, … }.
 ---@param call table
----@return {text: string, data: any, attempts: table[]?, dir: string}
+---@return moonlet.AgentResult
 function verbs:agent(call, ...)
-  no_more("ctx:agent", "all stands in one table: ctx:agent { prompt = text, name = \"review\" }", ...)
+  no_more("ctx:agent", "put everything into one table: ctx:agent { prompt = text, name = \"review\" }", ...)
   return require("moonlet.engine.agent.call").agent(self, call)
+end
+
+--- Starts a program on a terminal: ctx:session{ "python3", "-i" }. It ends with the scope unless `detach` is set.
+---@param call table
+---@return moonlet.Session
+function verbs:session(call, ...)
+  no_more("ctx:session", 'put everything into one table: ctx:session { "python3", "-i", timeout = "5m" }', ...)
+  return require("moonlet.engine.session.in_run").session(self, call)
+end
+
+--- Executes a step whose work is a script's function, or replays it. Its own steps are reported one by one.
+local function once(state, key, kind, input, fn, body)
+  local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
+  local value, step = state.run.step(key, kind, nil, input, how, function()
+    -- The value as a replay returns it: it shares nothing with the function.
+    local results = table.pack(body(key))
+    local value = results[1]
+    silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)
+    local fault = record.fault(value, ("the value of ctx:%s"):format(input.verb))
+    if fault then
+      error(record.invalid(fault, ("a %s returns one JSON value"):format(input.verb), (core.text.place(fn))), 0)
+    end
+    return values.copy(value)
+  end)
+  state.run.end_step(step, "ok", {})
+  return value
 end
 
 --- Runs a named function once: a resumed run replays its result, as long as opts.input is the same. ctx:step("plan",
@@ -90,32 +117,37 @@ end
 ---@param fn fun(ctx: moonlet.Ctx): any
 ---@return any
 function verbs:step(name, options, fn)
-  local state = state_of.of(self)
+  local state = context.of(self)
   if type(options) == "function" then options, fn = {}, options end
   if type(options) == "table" then record.check(options, { input = "any" }, "ctx:step") end
   if type(options) ~= "table" or type(name) ~= "string" or type(fn) ~= "function" then
     error(record.invalid("ctx:step needs a name and a function",
       'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
   end
-  local key = state_of.key(state, name)
-  -- The steps in it are reported one by one.
-  local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
-  local value, step = state.run.step(key, "function", nil, { verb = "step", input = options.input }, how, function()
-    -- The value as a replay returns it: it shares nothing with the function.
-    local value = scope.body(state.run, key, { budget = state.budget }, fn)
-    local fault = record.fault(value, "the value of ctx:step")
-    if fault then error(record.invalid(fault, "a step returns one JSON value", (core.text.place(fn))), 0) end
-    return values.copy(value)
+  return once(state, context.key(state, name), "function", { verb = "step", input = options.input }, fn,
+    function(key) return scope.body(state.run, key, { budget = state.budget }, fn) end)
+end
+
+--- Runs another preset, which needs.presets names, as a scope of this run: ctx:preset("triangulated-review", { target
+--- = "HEAD~1" }). Its rights and limits are its own ones, within those of this preset, and ctx:write writes to a folder
+--- of its own. Returns its result.
+---@param name string
+---@param args table<string, any>?
+---@return any
+function verbs:preset(name, args, ...)
+  no_more("ctx:preset", 'ctx:preset("triangulated-review", { target = "HEAD~1" })', ...)
+  local state = context.of(self)
+  local call = require("moonlet.engine.run.nested").of(state.run, name, args)
+  return once(state, context.key(state, name), "preset", call.input, call.preset.run, function(key)
+    return scope.limited(call.part(key), key, { around = state.budget, limits = call.preset.budget }, call.body)
   end)
-  state.run.end_step(step, "ok", {})
-  return value
 end
 
 --- Names the run's phase; `planned` is the number of steps in it.
 ---@param name string
 ---@param planned integer?
 function verbs:phase(name, planned, ...)
-  local state = state_of.of(self)
+  local state = context.of(self)
   no_more("ctx:phase", "ctx:phase(name, planned)", ...)
   if type(name) ~= "string" or planned ~= nil and math.type(planned) ~= "integer" then
     error(record.invalid("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)'), 0)
@@ -123,18 +155,62 @@ function verbs:phase(name, planned, ...)
   state.run.emit("phase", { name = name, planned = planned })
 end
 
+local plan_fields = { steps = "list", at = "integer", calls = "integer" }
+
+local function check_steps(steps, at)
+  if #steps < 3 or #steps > 6 then
+    error(record.invalid(("ctx:plan: a plan has 3 to 6 steps, not %d"):format(#steps),
+      #steps < 3 and "work that small needs no plan" or "join steps, or plan a part"), 0)
+  end
+  for i, step in ipairs(steps) do
+    if type(step) ~= "string" or not step:find "%S" or step:find "\n" or #step > 120 then
+      error(record.invalid(("ctx:plan: step %d is no short sentence"):format(i), "a line of at most 120 bytes"), 0)
+    end
+  end
+  if at < 1 or at > #steps + 1 then
+    error(record.invalid(("ctx:plan: at is %d, and there are %d steps"):format(at, #steps),
+      "one step is in progress; at = #steps + 1 when all are done"), 0)
+  end
+end
+
+--- The plan of the body: 3 to 6 short steps, of which exactly one is in progress until all are done. The live view
+--- shows that as a phase, and plan.md keeps the whole. `calls` is the most agent calls of what follows, for a dry run.
+---@param call {steps: string[]?, at: integer?, calls: integer?}
+function verbs:plan(call, ...)
+  local run = context.of(self).run
+  no_more("ctx:plan", 'all stands in one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
+  record.check(call, plan_fields, "ctx:plan")
+  if call.calls and run.dry then run.worst.planned = (run.worst.planned or 0) + math.max(0, call.calls) end
+  if not call.steps then
+    if call.at or not call.calls then
+      error(record.invalid("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }'), 0)
+    end
+    return
+  end
+  local at, steps, lines = call.at or 1, core.json.array {}, {}
+  check_steps(call.steps, at)
+  for i, text in ipairs(call.steps) do
+    local status = i < at and "done" or i == at and "in_progress" or "pending"
+    steps[i] = { step = text, status = status }
+    lines[i] = ("- [%s] %s\n"):format(status == "done" and "x" or status == "in_progress" and ">" or " ", text)
+  end
+  run.write_artifact(run.sidecar .. "/plan.md", "# Plan\n\n" .. table.concat(lines), true)
+  run.emit("plan", { steps = steps })
+  if call.steps[at] then run.emit("phase", { name = call.steps[at] }) end
+end
+
 --- A line for a person who watches: ctx:log("files", n, { "a", "b" }). print does the same.
 ---@param ... any  texts as they are, tables as JSON
 function verbs:log(...)
-  local run = state_of.of(self).run
+  local run = context.of(self).run
   run.emit("log", { text = log_line.of(...) })
 end
 
 --- Records a fact: a resumed run gets the value of the first one.
 local function observe(ctx, verb, input, fn, clean)
-  local state = state_of.of(ctx)
+  local state = context.of(ctx)
   input.verb = verb
-  return journal.fact(state.run, state_of.key(state, verb, true), input, fn, clean)
+  return journal.fact(state.run, context.key(state, verb, true), input, fn, clean)
 end
 
 local function plain_error(err)
@@ -144,9 +220,9 @@ end
 --- Waits: ctx:sleep("2s").
 ---@param time string|number
 function verbs:sleep(time)
-  local state = state_of.of(self)
+  local state = context.of(self)
   local ms = duration.ms(time, "ctx:sleep")
-  journal.step(state.run, state_of.key(state, "sleep"), { verb = "sleep", ms = ms }, {}, function()
+  journal.step(state.run, context.key(state, "sleep"), { verb = "sleep", ms = ms }, {}, function()
     core.task.sleep(ms)
     return true
   end)
@@ -201,12 +277,13 @@ end
 ---@param options {cap: integer?, missing: "nil"?}?
 ---@return string? text, table? err, boolean? cut, boolean? redacted
 function verbs:read(path, options, ...)
-  local run = state_of.of(self).run
+  local run = context.of(self).run
   options = check_look("ctx:read", path, options, { cap = "integer", missing = "string" }, ...)
   grants.check_read(run.grants, path)
   local cap = options.cap or 1 << 20
   local seen = observe(self, "read", { path = path, cap = cap }, function()
     local text, err, cut = core.file.read(run.home.root, path, cap)
+    if not text and run.checking and run.checking.made_up[path] then return { text = "an example\n" } end
     return { text = text, err = err and plain_error(err), cut = cut }
   end, function(value)
     local kept = value.text and require("moonlet.facts.clean").file(path, value.text)
@@ -222,7 +299,7 @@ end
 ---@param options {missing: "nil"?}?
 ---@return table[]? entries, table? err
 function verbs:list(path, options, ...)
-  local run = state_of.of(self).run
+  local run = context.of(self).run
   options = check_look("ctx:list", path, options, { missing = "string" }, ...)
   grants.check_read(run.grants, path)
   local seen = observe(self, "list", { path = path }, function()
@@ -237,27 +314,32 @@ end
 local host_files = {
   ["prompt.md"] = true, ["input-manifest.md"] = true, ["output.md"] = true, ["decision.md"] = true,
   ["model.md"] = true, ["model.json"] = true, ["events.jsonl"] = true, ["stdout.log"] = true,
-  ["stderr.log"] = true, ["exit.json"] = true, out = true, steps = true,
+  ["stderr.log"] = true, ["exit.json"] = true, ["changes.patch"] = true, ["held-back.patch"] = true,
+  ["schema.json"] = true, ["before-merge"] = true, out = true, steps = true,
 }
 
 --- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
 ---@param name string
 ---@param text string
 function verbs:write(name, text, ...)
-  local state = state_of.of(self)
+  local state = context.of(self)
   local run = state.run
   no_more("ctx:write", 'ctx:write("report.md", text)', ...)
+  core.lost.refuse(text)
   if type(name) ~= "string" or type(text) ~= "string" then
-    error(record.invalid("ctx:write needs a name and a text"), 0)
+    local wrong = type(name) ~= "string" and "the name" or "the text"
+    error(record.invalid(("ctx:write needs a name and a text, and %s is a %s"):format(wrong,
+      type(type(name) ~= "string" and name or text)), "for a table: ctx:write(\"x.json\", m.json.encode(value))"), 0)
   end
-  if not name:match("^[%w_][%w_.-]*$") or host_files[name] then
+  if not name:match("^[%w_][%w_.-]*$") or host_files[name] or name:find "^attempt%-%d" then
     error(record.invalid(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
       "give a plain file name that the host does not use itself, such as findings.md"), 0)
   end
   core.task.check()
-  run.write_artifact(run.sidecar .. "/" .. name, text)
-  run.emit("artifact", { path = run.sidecar .. "/" .. name, bytes = #text })
-  if name == "findings.md" then run.note_findings(state.path, text) end
+  local path = (run.artifacts or run.sidecar) .. "/" .. name
+  run.write_artifact(path, text)
+  run.emit("artifact", { path = path, bytes = #text })
+  if name == "findings.md" and not run.artifacts then run.note_findings(state.path, text) end
 end
 
 return verbs

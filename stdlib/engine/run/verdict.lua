@@ -2,9 +2,10 @@
 --- branches that were lost. A script may make do without them; the verdict reports them all the same. The notes from
 --- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
 --- again.
+local severities = require "moonlet.findings"
 local record = require "moonlet.record"
 local traces = require "moonlet.engine.context.traces"
-local run_record = require "moonlet.engine.run.manifest"
+local manifest = require "moonlet.engine.run.manifest"
 
 local M = {}
 
@@ -58,7 +59,24 @@ function M.empty_fan_out(run)
   end
 end
 
---- The verdict of a run whose script has ended.
+--- True if a finding of the result is as grave as --fail-on says, or graver.
+local function reaches(result, severity)
+  local list = severity and type(result) == "table" and rawget(result, "findings")
+  if type(list) ~= "table" then return false end
+  for _, item in ipairs(list) do
+    local is_open = type(item) == "table" and rawget(item, "status") ~= "refuted"
+    if is_open and severities.rank(rawget(item, "severity")) >= severities.rank(severity) then return true end
+  end
+  return false
+end
+
+--- True for the result of a preset that has made a prompt, and asked nobody: { status = "prepared", answered = false }.
+local function is_prepared(run, result)
+  if run.runner_name ~= "rules" or type(result) ~= "table" then return false end
+  return rawget(result, "status") == "prepared" and rawget(result, "answered") == false
+end
+
+--- The verdict of a run whose script has ended with a result or an error.
 ---@param run table
 ---@param ok boolean
 ---@param err any
@@ -71,7 +89,9 @@ function M.of(run, ok, err)
     local failure = M.empty_fan_out(run)
     if failure and not failure.blocked then return "failed" end
     if M.first_blocked(run.validation) then return "blocked" end
-    return (#run.degraded > 0 or run.mocked or run.runner_name == "mock") and "degraded" or "ok"
+    if #run.degraded > 0 or run.mocked or run.runner_name == "mock" then return "degraded" end
+    if is_prepared(run, err) then return "prepared" end
+    return reaches(err, run.options.fail_on) and "findings" or "ok"
   end
   local kind = type(err) == "table" and rawget(err, "kind")
   if kind == "parked" then return "needs-human" end
@@ -189,7 +209,7 @@ function M.add(run)
   function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
-      names[i] = { key = item.key, error = run_record.error(item.error) }
+      names[i] = { key = item.key, error = manifest.error(item.error) }
     end
     note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names),
       failure = failure and { kind = failure.kind, message = failure.message, blocked = failure.blocked } or nil,

@@ -1,8 +1,8 @@
 --- Compares the record of one run with its files, byte for byte: the journal, run.json, the values beside the
 --- journal, the artifacts, keeper.log, decision.md and the ledger.
-local artifacts = require "moonlet.engine.agent.sidecar"
-local integrity = require "moonlet.engine.run.seal"
-local record_store = require "moonlet.engine.run.store"
+local sidecar = require "moonlet.engine.agent.sidecar"
+local seal = require "moonlet.engine.run.seal"
+local store = require "moonlet.engine.run.store"
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -175,7 +175,7 @@ end
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
-    if type(was.named) == "string" then names[was.named], key = path, key or integrity.key(root, rec.id) end
+    if type(was.named) == "string" then names[was.named], key = path, key or seal.key(root, rec.id) end
   end
   if not key then return end
   local found = {}
@@ -189,8 +189,8 @@ end
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
-  local events = rec.files[integrity.grows]
-  local tree, err = integrity.tree(root, rec.sidecar, rec.files_fold, events and events.bytes or 0)
+  local events = rec.files[seal.grows]
+  local tree, err = seal.tree(root, rec.sidecar, rec.files_fold, events and events.bytes or 0)
   if not tree then
     if core.file.stat(root, rec.sidecar) then problem("the artifacts cannot be read: " .. err.message, rec.sidecar) end
     return
@@ -206,13 +206,13 @@ local function check_files(root, rec, problem, note)
       problem("an artifact is missing", at)
     elseif is.error then
       problem("an artifact cannot be read: " .. is.error, at, "make it readable")
-    elseif not integrity.is_same(is, was) then
+    elseif not seal.is_same(is, was) then
       problem(was.files and "artifacts in a folder were changed after the run" or
         "an artifact was changed after the run", at)
     end
   end
   for path in pairs(tree.files) do
-    if not rec.files[path] and path ~= integrity.grows then
+    if not rec.files[path] and path ~= seal.grows then
       extra = extra + 1
       first = first or path
     end
@@ -284,7 +284,7 @@ local function check_decision(root, rec, story, problem, note)
       is_old = true
     end
   end
-  local form = artifacts.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
+  local form = sidecar.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
   if not last then
     if text and text ~= form and not story.why then
       note("decision.md was written by hand: moonlet decide puts it on record", at)
@@ -314,8 +314,8 @@ end
 local function check(home, root, id, with_ledger)
   local report, problem, note = new_report(id)
   local path = "runs/" .. id
-  local text, why, cut = core.file.read(root, path .. "/run.json", record_store.record_cap)
-  local rec = not cut and record_store.parse(text, id)
+  local text, why, cut = core.file.read(root, path .. "/run.json", store.record_cap)
+  local rec = not cut and store.parse(text, id)
   local result = name_of_result(rec)
   local story, err = core.audit.story(home.handle, id, result)
   if not story then
@@ -346,7 +346,7 @@ local function check(home, root, id, with_ledger)
   check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
   check_answers(story, rec, root, path, problem)
-  if story.keyed and not integrity.key(root, id) then
+  if story.keyed and not seal.key(root, id) then
     problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
       path .. "/key", "bring the file back from a copy")
   end

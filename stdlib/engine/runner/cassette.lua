@@ -9,12 +9,12 @@
 ---
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
 --- stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the files that it changed.
-local changes = require "moonlet.engine.runner.cassette_changes"
+local cassette_changes = require "moonlet.engine.runner.cassette_changes"
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
-local runs = require "moonlet.engine.runner.cassette_run"
-local state_of = require "moonlet.engine.context.context"
-local truth = require "moonlet.engine.runner.outcome"
+local cassette_run = require "moonlet.engine.runner.cassette_run"
+local context = require "moonlet.engine.context.context"
+local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
@@ -23,7 +23,7 @@ local slow_ms = 300
 
 local faults = {
   ["429"] = true, quota = true, auth = true, network = true, hang = true, truncated = true, crash = true,
-  slow = true, invalid = true,
+  slow = true, invalid = true, cancel = true,
 }
 
 local function parse_fault(text)
@@ -111,7 +111,7 @@ end
 ---@param home table  of the run that is to play it
 function M.check(spec, home)
   if spec.run then
-    runs.open(home, spec.run)
+    cassette_run.open(home, spec.run)
     return
   end
   local root, err = core.file.root(spec.dir)
@@ -225,8 +225,8 @@ function M.keep(job, attempt, exit, text)
   end
   local answer = text or run.read_artifact(job.dir .. "/out/output.md", file_cap)
   if answer then put("output.md", answer) end
-  local kept, changed, left_out = pcall(changes.text_of, job.lease and job.lease.place)
-  if kept and changed then put(changes.file, changed) end
+  local kept, changed, left_out = pcall(cassette_changes.text_of, job.lease and job.lease.place)
+  if kept and changed then put(cassette_changes.file, changed) end
   if not kept or left_out[1] then
     run.emit("warning", { step = job.key, text = "the cassette does not hold all that the agent changed: "
       .. core.text.printable(kept and table.concat(left_out, ", ") or tostring(changed.message or changed), 300) })
@@ -237,9 +237,12 @@ function M.keep(job, attempt, exit, text)
   replace(base, beside, attempt.number, kept_before(job))
 end
 
+--- The remedy for a cassette that does not fit; the tests of a preset have a command of their own for it.
+M.again = "record it again with --record DIR"
+
 local function miss(dir, message, hint)
   error({ kind = "failed", class = "refused", message = ("the cassette %s %s"):format(dir, message),
-    hint = hint or "record it again with --record DIR" }, 0)
+    hint = hint or M.again }, 0)
 end
 
 local function read_json(root, path)
@@ -344,7 +347,7 @@ end
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   -- Recordings from before names were escaped in keys.
-  if not core.file.stat(root, name) then name = core.run.step_name(state_of.plain(key)) end
+  if not core.file.stat(root, name) then name = core.run.step_name(context.plain(key)) end
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
   local numbers = recorded_numbers(root, name)
   if #numbers > 0 then
@@ -356,9 +359,11 @@ local function find(root, dir, key, number)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local first = recorded_numbers(root, entry.name)[1]
     local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    if call and type(call.key) == "string" and #keys < 20 then keys[#keys + 1] = core.text.printable(call.key, 100) end
+    if call and type(call.key) == "string" and #keys < 20 then
+      keys[#keys + 1] = core.text.printable(context.plain(call.key), 100)
+    end
   end
-  miss(dir, ("has no recording of the step '%s'"):format(key), "it has: " .. table.concat(keys, ", "))
+  miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
 end
 
 --- Makes lines of two runs comparable: replaces the names of both runs, wherever they stand.
@@ -404,8 +409,9 @@ local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
   local function shown(line) return line and "'" .. core.text.printable(line, 200) .. "'" or "nothing" end
-  miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s (%d lines were, %d are)")
-    :format(key, i, shown(old[i]), shown(new[i]), #old, #new))
+  local lengths = #old ~= #new and (" (%d lines were, %d are)"):format(#old, #new) or ""
+  miss(dir, ("was recorded with another prompt for the step '%s': line %d was %s and is %s%s")
+    :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
 end
 
 --- The recorded clean-up step with this prompt: its body may have exited more than once while it was recorded, but a
@@ -427,7 +433,7 @@ local function find_ending(root, key, prompt, run)
 end
 
 local function fault_of(spec, key, number)
-  local plain = state_of.plain(key)
+  local plain = context.plain(key)
   for _, fault in ipairs(spec.faults) do
     if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
   end
@@ -443,7 +449,7 @@ function M.idle_faults(spec, steps)
     local befell = false
     for _, step in ipairs(steps) do
       befell = befell or step.kind == "agent"
-        and (fault.step == "" or state_of.plain(step.key):find(fault.step, 1, true) ~= nil)
+        and (fault.step == "" or context.plain(step.key):find(fault.step, 1, true) ~= nil)
     end
     if not befell then
       idle[#idle + 1] = ("the fault '%s' befell no step%s"):format(core.text.printable(fault.text, 100),
@@ -455,18 +461,20 @@ end
 
 --- Errors as a provider would report them.
 local told = {
-  ["429"] = function() return truth.error("rate", "a fault that was asked for: 429 Too Many Requests",
+  ["429"] = function() return outcome.error("rate", "a fault that was asked for: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
-  quota = function() return truth.error("quota", "a fault that was asked for: the quota is used up",
+  quota = function() return outcome.error("quota", "a fault that was asked for: the quota is used up",
     { reset_at = core.clock.wall() + 2000 }) end,
-  auth = function() return truth.error("auth", "a fault that was asked for: 401 Unauthorized") end,
-  network = function() return truth.error("network", "a fault that was asked for: connection refused",
+  auth = function() return outcome.error("auth", "a fault that was asked for: 401 Unauthorized") end,
+  network = function() return outcome.error("network", "a fault that was asked for: connection refused",
     { retry_after_ms = 0 }) end,
 }
 
 --- Applies a fault to a recording: changes `tape` in place.
-local function spoil(kind, tape)
-  if kind == "hang" then
+local function spoil(kind, tape, run)
+  if kind == "cancel" then
+    run.end_cancelled()
+  elseif kind == "hang" then
     tape.exit.why, tape.exit.code, tape.stdout, tape.answer = "idle", -1, "", nil
   elseif kind == "truncated" then
     tape.stdout, tape.answer = tape.stdout:sub(1, #tape.stdout // 2), nil
@@ -488,7 +496,7 @@ local function change(job, tape)
     local ok, err = pcall(place.apply, tape.patch)
     problem = not ok and (type(err) == "table" and err.message or tostring(err)) or nil
   elseif tape.changes and place.recorded then
-    problem = changes.apply(place, tape.changes)
+    problem = cassette_changes.apply(place, tape.changes)
   elseif tape.of_run and not place.apply then
     problem = "a run keeps only what was changed in a worktree"
   end
@@ -506,14 +514,16 @@ local function recording_of(spec, job, attempt, prompt)
   if not (attempt.repairs and first) then check_prompt(dir, key, call, prompt, run) end
   return call, { exit = read_exit(root, dir, path), stdout = read_part(root, dir, path .. "/stdout.log", true),
     stderr = read_part(root, dir, path .. "/stderr.log") or "", answer = read_part(root, dir, path .. "/output.md"),
-    changes = read_part(root, dir, path .. "/" .. changes.file) }
+    changes = read_part(root, dir, path .. "/" .. cassette_changes.file) }
 end
 
 --- The recording of a step in a finished run.
 local function recording_of_run(spec, job, prompt)
   local run, key = job.run, job.key
-  local found, keys = runs.recording(runs.open(run.home, spec.run), key, neutral_prompt)
-  if not found then miss(spec.run, ("has no recording of the step '%s'"):format(key), "it has: " .. keys) end
+  local found, keys = cassette_run.recording(cassette_run.open(run.home, spec.run), key, neutral_prompt)
+  if not found then
+    miss(spec.run, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. keys)
+  end
   found.call.events = job.call.events
   check_prompt(spec.run, key, found.call, prompt, run)
   found.tape.patch, found.tape.of_run = found.patch, true
@@ -534,7 +544,7 @@ function M.play(spec, job, attempt)
   else call, tape = recording_of(spec, job, attempt, prompt)
   end
   local kind = fault_of(spec, key, attempt.number)
-  if kind then spoil(kind, tape) end
+  if kind then spoil(kind, tape, run) end
   run.write_artifact(job.dir .. "/stdout.log", tape.stdout)
   run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end

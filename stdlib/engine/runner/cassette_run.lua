@@ -1,7 +1,7 @@
 --- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the run has of it,
 --- from the files of its sidecar.
 local record = require "moonlet.record"
-local state_of = require "moonlet.engine.context.context"
+local context = require "moonlet.engine.context.context"
 
 local M = {}
 
@@ -44,7 +44,7 @@ end
 
 local function folder_of(tape, key)
   if key == tape.root_key then return "" end
-  for _, name in ipairs { key, state_of.plain(key) } do
+  for _, name in ipairs { key, context.plain(key) } do
     local folder = "steps/" .. core.run.step_name(name) .. "/"
     if core.file.stat(tape.root, folder .. "model.json") then return folder end
   end

@@ -2,9 +2,9 @@
 --- sandbox (an allowed `git diff --output=FILE` writes), so the host's holds it as well.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
+local outcome = require "moonlet.engine.runner.outcome"
 local schema = require "moonlet.engine.runner.schema"
-local reset = require "moonlet.engine.runner.quota_reset"
+local quota_reset = require "moonlet.engine.runner.quota_reset"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "claude", program = "claude", title = "Claude", role = "flag", begin = stream.begin }
@@ -92,11 +92,11 @@ function M.command(call)
     local object, why = schema.object(call.schema)
     local text = object and core.json.encode(object)
     if not text then
-      warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
+      warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
     elseif shared.fits("--json-schema=" .. text) then
       argv[#argv + 1] = "--json-schema=" .. text
     else
-      warnings[#warnings + 1] = "the schema is told in the prompt alone: it is too long for the command line"
+      warnings[#warnings + 1] = "the schema stands in the prompt alone: it is too long for the command line"
     end
   end
   for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
@@ -185,10 +185,19 @@ local function assistant(state, events, event)
     elseif kind == "tool_use" and stream.str(block.name) then
       if is_main then stream.begin_again(state) end
       stream.open_tool(state, block.id, { name = block.name, path = writers[block.name]
-        and stream.str(stream.at(block.input, "file_path") or stream.at(block.input, "notebook_path")) })
+        and stream.str(stream.at(block.input, "file_path") or stream.at(block.input, "notebook_path")),
+        about = core.json.encode(block.input) })
       stream.tool(state, events, { name = block.name, detail = detail_of(block.input), status = "running" })
     end
   end
+end
+
+-- The text of a tool's result, of one part or several.
+local function shown_by(content)
+  if type(content) == "string" then return content end
+  local texts = {}
+  for i, part in ipairs(stream.tbl(content) or {}) do texts[i] = stream.str(stream.at(part, "text")) or "" end
+  return table.concat(texts, "\n")
 end
 
 local function tool_results(state, events, event)
@@ -199,6 +208,7 @@ local function tool_results(state, events, event)
       local failed = block.is_error == true
       if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
       local content = stream.str(block.content) or stream.str(stream.at(block.content, 1, "text"))
+      stream.saw(state, tool and tool.about, shown_by(block.content))
       stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and content or nil,
         status = failed and "failed" or "ok" })
     end
@@ -293,7 +303,7 @@ local function result(state, events, event)
     end
   else
     class, message = failure_class(event, subtype)
-    message = message or text or stream.str(stream.at(event, "errors", 1)) or subtype or "it told no reason"
+    message = message or text or stream.str(stream.at(event, "errors", 1)) or subtype or "no reason given"
   end
   state.done = false
   state.failure = { message = core.text.cut(message, 8000), status = stream.count(event.api_error_status),
@@ -340,20 +350,20 @@ local function parse(state, line, events)
   elseif kind == "rate_limit_event" then
     local info = stream.tbl(event.rate_limit_info) or {}
     if stream.str(info.status) == "rejected" then
-      state.limit = reset.moment(info.resetsAt, core.clock.wall()) or {}
+      state.limit = quota_reset.moment(info.resetsAt, core.clock.wall()) or {}
       stream.warn(state, events, "the provider's limit is reached: " .. (stream.str(info.rateLimitType) or "unnamed"))
     end
   end
 end
 
-M.lines = "object"
+M.lines, M.shows_tools = "object", true
 M.parse = stream.guarded(parse)
 
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult
-function M.finish(state, exit, answers) return truth.conclude(M.title, state, exit, answers, state.usage) end
+function M.finish(state, exit, answers) return outcome.conclude(M.title, state, exit, answers, state.usage) end
 
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end
 

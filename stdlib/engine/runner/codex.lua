@@ -3,7 +3,7 @@
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local schema = require "moonlet.engine.runner.schema"
-local truth = require "moonlet.engine.runner.outcome"
+local outcome = require "moonlet.engine.runner.outcome"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
@@ -139,7 +139,7 @@ function M.command(call)
       argv[#argv + 1] = "--output-schema"
       argv[#argv + 1] = call.schema_file
     elseif why then
-      warnings[#warnings + 1] = "the schema is told in the prompt alone: " .. why
+      warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
     end
   end
   for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
@@ -216,6 +216,11 @@ local function item_event(state, events, kind, item)
   elseif type_of == "web_search" then
     detail = stream.str(item.query)
   end
+  if kind == "item.completed" and type_of == "command_execution" then
+    stream.saw(state, detail, stream.str(item.aggregated_output))
+  elseif kind == "item.completed" and type_of == "mcp_tool_call" then
+    stream.saw(state, detail, item.result ~= nil and core.json.encode(item.result) or nil)
+  end
   if kind == "item.started" then
     stream.begin_again(state)
     stream.open_tool(state, id, name)
@@ -253,7 +258,8 @@ local function parse(state, line, events)
     state.done, state.retry = false, nil
     -- Codex reports the body of a bad request (400) as it came; other statuses it names.
     local body = message:find('^%s*{.*"error"') ~= nil
-    state.failure = { message = core.text.cut(message, 8000), status = truth.status_in(message) or body and 400 or nil }
+    state.failure = { message = core.text.cut(message, 8000),
+      status = outcome.status_in(message) or body and 400 or nil }
     events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
     events[#events + 1] = { type = "done", status = "failed" }
   elseif kind == "error" then
@@ -270,7 +276,7 @@ local function parse(state, line, events)
 end
 
 --- The events of a line of stdout. Never raises.
-M.lines = "object"
+M.lines, M.shows_tools = "object", true
 M.parse = stream.guarded(parse)
 
 --- A fresh state. `before`: the usage that the thread had counted before, if there is one.
@@ -298,7 +304,7 @@ function M.finish(state, exit, answers)
     state.done = true
     stream.keep_text(state, (answers.stdout:gsub("\n$", "")))
   end
-  return truth.conclude(M.title, state, exit, answers, state.usage)
+  return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
 
 --- Raises for a prompt that it cannot take; for callers that want to know early.

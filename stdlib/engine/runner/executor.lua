@@ -1,13 +1,14 @@
 --- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any OpenAI-compatible
 --- server. Its conversation is kept in .codex-sessions/tasks at the top of the repository, outside of the worktree that
---- it works in, one for each attempt; an answered question goes on in a branch of it.
+--- it works in, one for each attempt. An answered question goes on in a branch of it; an attempt after a lost one goes
+--- on with it.
 local moonlet = require "moonlet.engine.runner.moonlet"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
+local outcome = require "moonlet.engine.runner.outcome"
 
 local M = { name = "executor", program = "moonlet-executor", title = "moonlet-executor", role = "prompt",
-  begin = stream.begin }
+  resumes = true, begin = stream.begin }
 
 M.secrets = { "OPENAI_API_KEY" }
 M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_EFFORT", "MAX_ITERS" }
@@ -26,6 +27,24 @@ function M.detect(config)
   return found and { path = found } or nil, why
 end
 
+--- True if a URL names this machine, where a server needs no key.
+---@param url string
+---@return boolean
+local function is_loopback(url)
+  local host = url:match "^https?://([^/?#]*)"
+  host = host and (host:match "^%[.*%]" or host:match "^[^:]*")
+  return host == "localhost" or host == "[::1]" or host ~= nil and host:find "^127%.[%d.]+$" ~= nil
+end
+
+--- The server that it asks, and what lets it in; nil without a key that the server needs.
+---@return string server, string? login
+function M.server()
+  local url, key = core.system.env "OPENAI_BASE_URL", core.system.env "OPENAI_API_KEY"
+  if not url or url == "" then url = "https://api.openai.com/v1" end
+  if key and key ~= "" then return url, "logs in with OPENAI_API_KEY" end
+  return url, is_loopback(url) and "needs no key there" or nil
+end
+
 --- The id of an attempt's conversation: the folder of its prompt and its number say which one it is.
 ---@param call moonlet.RunnerCall
 ---@return string
@@ -39,6 +58,12 @@ local function session_id(call)
   return id .. ending
 end
 
+--- True if the conversation of this name has begun.
+local function has_begun(folder, id)
+  local root = core.file.root(folder)
+  return root ~= nil and core.file.stat(root, id .. ".json") ~= nil
+end
+
 local function state_dir(call) return (call.top or call.cwd) .. "/.codex-sessions/tasks" end
 
 ---@param call moonlet.RunnerCall
@@ -47,9 +72,10 @@ function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
   local id = session_id(call)
-  local argv = { call.program or M.program, call.continues or id, "-", "--no-plan", "--json" }
+  local branches = call.continues and not has_begun(state_dir(call), id)
+  local argv = { call.program or M.program, branches and call.continues or id, "-", "--no-plan", "--json" }
   local function add(...) for _, word in ipairs { ... } do argv[#argv + 1] = word end end
-  if call.continues then add("--fork", id) end
+  if branches then add("--fork", id) end
   if call.sandbox ~= "workspace-write" then add "--read-only" end
   if call.network then add "--network" end
   if call.confine == "none" then add "--unconfined" elseif not core.process.confinement() then add "--no-bash" end
@@ -103,7 +129,7 @@ function M.finish(state, exit, answers)
     stream.keep_text(state, state.question)
     answers = setmetatable({ file = "" }, { __index = answers })
   end
-  local result = truth.conclude(M.title, state, own, answers, state.usage)
+  local result = outcome.conclude(M.title, state, own, answers, state.usage)
   result.session = state.session
   -- The agent found that it cannot go on: that blocks the run, and is no failure of the agent.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then

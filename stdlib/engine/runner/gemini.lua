@@ -6,7 +6,7 @@
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
+local outcome = require "moonlet.engine.runner.outcome"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", begin = stream.begin }
@@ -129,7 +129,7 @@ function M.command(call)
   end
   for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema is told in the prompt alone: Gemini CLI takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: Gemini CLI takes none" end
   if not call.network and writes then
     warnings[#warnings + 1] = "Gemini's shell commands have the network of the user"
   end
@@ -205,8 +205,9 @@ local function fail(state, events, err)
   local message = stream.str(stream.at(err, "message"))
   local kind = stream.str(stream.at(err, "type"))
   state.done = false
-  state.failure = not message and state.stop or { message = core.text.cut(message or "it told no reason", 8000),
-    code = kind ~= "unknown" and kind or nil, class = class_of(message or ""), status = truth.status_in(message or "") }
+  state.failure = not message and state.stop or { message = core.text.cut(message or "no reason given", 8000),
+    code = kind ~= "unknown" and kind or nil, class = class_of(message or ""),
+    status = outcome.status_in(message or "") }
   message = state.failure.message
   events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
   events[#events + 1] = { type = "done", status = "failed" }
@@ -362,12 +363,12 @@ function M.finish(state, exit, answers)
     local ok, object = pcall(core.json.decode, told or "")
     local message = ok and stream.str(stream.at(object, "error", "message")) or said
     if class then
-      state.failure = { message = message or "it told no reason", class = class }
+      state.failure = { message = message or "no reason given", class = class }
     elseif ok and stream.str(stream.at(object, "error", "message")) then
-      state.failure = { message = message, status = truth.status_in(message) }
+      state.failure = { message = message, status = outcome.status_in(message) }
     end
   end
-  return truth.conclude(M.title, state, exit, answers, state.usage)
+  return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
 
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end

@@ -1,6 +1,6 @@
 --- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without an agent, and costs
 --- nothing. The same step gives the same answer each time; its texts say that they are made up.
-local patterns = require "moonlet.engine.runner.mock_pattern"
+local mock_pattern = require "moonlet.engine.runner.mock_pattern"
 local record = require "moonlet.record"
 local schemas = require "moonlet.engine.runner.schema"
 
@@ -83,7 +83,7 @@ end
 
 local function make_text(schema, at, name)
   if schema.format and samples[schema.format] then return samples[schema.format] end
-  if schema.pattern then return patterns.text(schema.pattern, at.pick) end
+  if schema.pattern then return mock_pattern.text(schema.pattern, at.pick) end
   local text = "mock " .. name
   local least, most = schema.minLength or 0, schema.maxLength or 1 << 20
   if #text < least then text = text .. ("."):rep(least - #text) end
@@ -135,6 +135,9 @@ function make(schema, at, name)
   schema = schemas.resolve(schema, at.root)
   if schema.const ~= nil then return schema.const end
   if schema.enum then return schema.enum[at.pick(#schema.enum)] end
+  -- Parts that belong together are beyond a schema: its author shows them.
+  local shown = type(schema.examples) == "table" and schema.examples or {}
+  if #shown > 0 then return shown[at.pick(#shown)] end
   if at.depth > too_deep then return null end
   at.depth = at.depth + 1
   local branches = schema.anyOf or schema.oneOf

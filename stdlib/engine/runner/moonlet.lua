@@ -14,24 +14,24 @@
 --- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit code 0, and
 --- no session, text or running tool after it.
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
-local reset = require "moonlet.engine.runner.quota_reset"
+local outcome = require "moonlet.engine.runner.outcome"
+local quota_reset = require "moonlet.engine.runner.quota_reset"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "moonlet", title = "the agent", begin = stream.begin }
 
 local classes = {}
-for _, class in ipairs(truth.classes) do classes[class] = true end
+for _, class in ipairs(outcome.classes) do classes[class] = true end
 
 local function failure_of(event)
   local wait = {}
   if stream.count(event.retry_after_ms) then
     wait = { retry_after_ms = event.retry_after_ms, reset_at = core.clock.wall() + event.retry_after_ms }
   elseif event.reset_at ~= nil then
-    wait = reset.moment(event.reset_at, core.clock.wall()) or {}
+    wait = quota_reset.moment(event.reset_at, core.clock.wall()) or {}
   end
   local class = stream.str(event.class)
-  return { message = core.text.cut(stream.str(event.message) or "it told no reason", 8000),
+  return { message = core.text.cut(stream.str(event.message) or "no reason given", 8000),
     status = stream.count(event.status), class = classes[class] and class or nil,
     retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at }
 end
@@ -104,7 +104,7 @@ end)
 ---@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
-  return truth.conclude(M.title, state, exit, answers, state.usage)
+  return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
 
 return M

@@ -2,11 +2,11 @@
 --- holds the rest. It has no way not to keep a session, so a private state directory is the hermetic way to run it.
 --- Its events do not show a provider that refuses: it waits and asks again, and only its log on standard error says
 --- so.
-local failure = require "moonlet.engine.runner.classify"
+local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
-local truth = require "moonlet.engine.runner.outcome"
-local reset = require "moonlet.engine.runner.quota_reset"
+local outcome = require "moonlet.engine.runner.outcome"
+local quota_reset = require "moonlet.engine.runner.quota_reset"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt", begin = stream.begin }
@@ -71,7 +71,7 @@ function M.command(call)
   end
   for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema is told in the prompt alone: opencode takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: opencode takes none" end
   if not call.network and call.sandbox == "workspace-write" then
     warnings[#warnings + 1] = "opencode's shell commands have the network of the user"
   end
@@ -135,6 +135,7 @@ local function tool(state, events, part)
   if status == "completed" and (name == "edit" or name == "write" or name == "patch" or name == "multiedit") then
     stream.changed_file(state, input.filePath)
   end
+  if status == "completed" or status == "error" then stream.saw(state, detail, said) end
   stream.tool(state, events, { name = name, detail = detail, exit_code = stream.int(stream.at(now, "metadata", "exit")),
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
@@ -200,7 +201,7 @@ local function parse(state, line, events)
     local ms = stream.str(headers["retry-after-ms"])
     local wait = ms and ms:match("^%d+$") and #ms < 13
       and { retry_after_ms = math.tointeger(tonumber(ms)), reset_at = now + math.tointeger(tonumber(ms)) }
-      or reset.header(headers["retry-after"], now) or {}
+      or quota_reset.header(headers["retry-after"], now) or {}
     state.done = false
     state.failure = { message = core.text.cut(message, 8000), status = stream.count(data.statusCode), code = name,
       retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at,
@@ -213,7 +214,7 @@ local function parse(state, line, events)
   end
 end
 
-M.lines = "object"
+M.lines, M.shows_tools = "object", true
 M.parse = stream.guarded(parse)
 
 --- The text of a field in a line of the log: written as JSON if it holds a space.
@@ -243,9 +244,9 @@ function M.log(state, line)
   if message == "stream" then
     state.waiting = nil
   elseif level == "ERROR" and message == "stream error" then
-    local said = (logged(line, "error.error") or "it told no reason"):gsub("^AI_%a+Error: ", "")
+    local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
     -- An error that fits no class is the provider's own: others it reports at once.
-    state.waiting = { message = core.text.cut(said, 8000), class = failure.classify(said) or "network" }
+    state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end
 
@@ -272,10 +273,10 @@ function M.finish(state, exit, answers)
   local rest = without_log(state, exit.stderr_tail)
   local own = setmetatable({ stderr_tail = rest }, { __index = exit })
   if state.done and state.overflow and exit.code ~= 0 then state.failure = state.overflow end
-  local result = truth.conclude(M.title, state, own, answers, state.usage)
+  local result = outcome.conclude(M.title, state, own, answers, state.usage)
   if result.status ~= "ok" and state.events == 0 and exit.why == "exited" and is_late_migration(rest) then
     result.class = "crashed"
-    result.error = truth.error("crashed", "opencode failed to make its database beside another one that did",
+    result.error = outcome.error("crashed", "opencode failed to make its database beside another one that did",
       { retryable = true })
   end
   return result

@@ -16,10 +16,10 @@
 ---   lost            its keeper died
 ---   failed          it reported a failure that no other class fits
 local duration = require "moonlet.duration"
-local failure = require "moonlet.engine.runner.classify"
-local reset = require "moonlet.engine.runner.quota_reset"
+local classify = require "moonlet.engine.runner.classify"
+local quota_reset = require "moonlet.engine.runner.quota_reset"
 local stream = require "moonlet.engine.runner.stream"
-local zone = require "moonlet.engine.runner.timezones"
+local timezones = require "moonlet.engine.runner.timezones"
 
 local M = {}
 
@@ -41,11 +41,19 @@ local hints = {
   killed = "look for what ended it: memory, a person, the system going down",
   crashed = "read stderr.log and stdout.log",
 }
+local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
 local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
+
+--- The hint for a failure of this machine, by the words of the program; nil when it is none.
+local function hint_of(said)
+  if not said then return nil end
+  return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
+end
+
 --- Hints for an attempt that the host ended while it was stuck: it is not retried.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
-  rate = "its provider asks for patience: moonlet run resume asks again; --limit lowers how many run at once",
+  rate = "its provider is limiting the rate: moonlet run resume asks again; --limit lowers how many run at once",
   network = hints.network .. "; moonlet run resume asks again",
 }
 
@@ -56,8 +64,8 @@ local usage_words = { "unexpected argument", "unknown option", "unknown argument
 local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap out of memory", "fatal error:",
   "bun has crashed", "unhandled", "uncaught", "stack overflow", "assertion", "aborted" }
 
-M.status_in, M.classify = failure.status_in, failure.classify
-local any = failure.any
+M.status_in, M.classify = classify.status_in, classify.classify
+local any = classify.any
 
 --- Lines of standard error that are not about a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
@@ -90,7 +98,7 @@ end
 
 --- The moment from which a text allows another request. If it is given without seconds, only its end is late enough.
 local function moment_of(text, now)
-  local found = reset.parse(text, now, zone.here(), zone.named)
+  local found = quota_reset.parse(text, now, timezones.here(), timezones.named)
   if found and found.coarse then
     found.reset_at = found.reset_at + 60 * 1000
     found.retry_after_ms = math.max(0, found.reset_at - now)
@@ -115,7 +123,7 @@ end
 function M.error(class, message, extra)
   local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
     retryable = retryable[class] or false,
-    stops_others = stops_others[class] and not (class == "auth" and failure.is_setup(message)) or false }
+    stops_others = stops_others[class] and not (class == "auth" and classify.is_setup(message)) or false }
   for key, value in pairs(extra or {}) do err[key] = value end
   return err
 end
@@ -123,17 +131,17 @@ end
 --- The error that a failure event stands for.
 local function told(name, told_failure, now)
   local said = told_failure.message or ""
-  local message = stream.message(told_failure.message or "it told no reason")
+  local message = stream.message(told_failure.message or "no reason given")
   local wait = told_failure.retry_after_ms
     and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at } or moment_of(said, now) or {}
   local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code, wait.retry_after_ms)
   -- The body of an HTTP answer without its status: the provider did not take the request.
   class = class or said:find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
-  local text = message:find("%S") and message or "it told no reason"
+  local text = message:find("%S") and message or "no reason given"
   return M.error(class, ("%s failed: %s"):format(name, text), {
     retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at, status = told_failure.status,
-    hint = class == "failed" and failure.is_local(text) and local_hint or nil })
+    hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
 local function wording(limits, key)
@@ -249,7 +257,7 @@ local function exit_error(name, state, exit, now)
   if class == "interrupted" then message = message .. " before it was done" end
   local waits = wait and (retryable[class] or class == "quota")
   return M.error(class, message .. shown, { retry_after_ms = waits and wait.retry_after_ms or nil,
-    reset_at = waits and wait.reset_at or nil, hint = said and failure.is_local(said) and local_hint or nil })
+    reset_at = waits and wait.reset_at or nil, hint = hint_of(said) })
 end
 
 --- Ends by the host that do not spoil the result of an agent which has reported its end.
@@ -288,7 +296,7 @@ function M.conclude(name, state, exit, answers, usage)
   elseif state.done and ended_well then
     result.status = "ok"
     if state.open_count > 0 then
-      stream.warn(state, {}, ("%d of its tools never told their end"):format(state.open_count))
+      stream.warn(state, {}, ("%d of its tool calls reported no end"):format(state.open_count))
     end
     if result.text == "" then stream.warn(state, {}, "the answer is empty") end
     return result

@@ -121,7 +121,7 @@ end
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
-      error(record.invalid(("argument %d for %s is no text without NUL bytes"):format(i, title)), 0)
+      error(record.invalid(("argument %d for %s must be text without NUL bytes"):format(i, title)), 0)
     end
     if #word > longest_argument then
       error(record.invalid(("argument %d for %s is %d bytes long; the system allows %d"):format(i, title, #word,

@@ -431,6 +431,24 @@ end
 ---@return boolean
 function M.is_beyond(state, most) return most ~= nil and state.turns > most end
 
+local most_seen = 8 << 20
+
+--- Keeps what a tool showed the agent: the findings of a reviewer are compared with it. Without a text the stream hides
+--- what its agent has seen.
+---@param state table
+---@param about string?  the command or the path
+---@param text string?
+function M.saw(state, about, text)
+  local seen = state.seen or { bytes = 0 }
+  state.seen = seen
+  if not text or seen.bytes + #text > most_seen then
+    seen.hidden = true
+    return
+  end
+  seen.bytes = seen.bytes + #text
+  seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
+end
+
 --- An event of a tool; counts it.
 function M.tool(state, events, tool)
   state.retry = nil

@@ -1,8 +1,8 @@
 --- The baseline snapshot of a work tree in which an agent writes, and the differences after it: changed files, and,
 --- if the agent may write the whole work tree, touched protected paths. The journal records the baseline before the
 --- agent starts: a resumed host compares with it, and so does the next attempt in the same place.
-local changes = require "moonlet.engine.workspace.tree_diff"
-local guarded = require "moonlet.engine.workspace.protected_paths"
+local tree_diff = require "moonlet.engine.workspace.tree_diff"
+local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -21,9 +21,9 @@ local M = {}
 ---@param declared string[]?  folders that it may write
 ---@return moonlet.Baseline
 function M.take(run, in_place, whole, declared)
-  local tree = changes.snapshot(run, run.top, whole, nil, not whole and declared or nil)
+  local tree = tree_diff.snapshot(run, run.top, whole, nil, not whole and declared or nil)
   return { in_place = in_place, whole = whole, tree = tree,
-    guard = whole and guarded.look(run, nil, tree.nested) or nil }
+    guard = whole and protected_paths.look(run, nil, tree.nested) or nil }
 end
 
 --- The journal's form of a baseline.
@@ -32,7 +32,8 @@ end
 function M.stored(look)
   if look.stored == nil then
     look.stored = values.put({ in_place = look.in_place, whole = look.whole,
-      tree = look.tree and changes.record(look.tree), guard = look.guard and guarded.record(look.guard) }, true)
+      tree = look.tree and tree_diff.record(look.tree),
+      guard = look.guard and protected_paths.record(look.guard) }, true)
   end
   return look.stored
 end
@@ -43,9 +44,9 @@ end
 function M.kept(stored)
   local kept = stored ~= nil and values.get(stored)
   if type(kept) ~= "table" or kept.in_place == nil then return nil end
-  if kept.guard and not guarded.is_record(kept.guard) then return nil end
-  return { in_place = kept.in_place, whole = kept.whole, tree = kept.tree and changes.of_record(kept.tree),
-    guard = kept.guard and guarded.of_record(kept.guard), stored = stored }
+  if kept.guard and not protected_paths.is_record(kept.guard) then return nil end
+  return { in_place = kept.in_place, whole = kept.whole, tree = kept.tree and tree_diff.of_record(kept.tree),
+    guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
 --- Protected paths that differ now; none if the baseline does not cover the whole work tree.
@@ -54,7 +55,7 @@ end
 ---@return string[] paths
 function M.touched(run, look)
   if not look.guard then return {} end
-  return guarded.between(look.guard, guarded.look(run, look.guard))
+  return protected_paths.between(look.guard, protected_paths.look(run, look.guard))
 end
 
 --- Files that differ now. It asks git, so no protected path may differ: such a path can make git start a program.
@@ -66,7 +67,7 @@ function M.changed(run, look)
     error({ kind = "failed",
       message = "what changed in the work tree cannot be told: nobody could look at it before" }, 0)
   end
-  return changes.between(look.tree, changes.snapshot(run, run.top, look.whole, look.tree))
+  return tree_diff.between(look.tree, tree_diff.snapshot(run, run.top, look.whole, look.tree))
 end
 
 ---@class moonlet.Found   the differences, as the journal keeps them
@@ -87,11 +88,11 @@ function M.found(run, look)
   local touched = M.touched(run, look)
   if #touched == 0 then
     local looked, paths, cut = pcall(M.changed, run, look)
-    if looked then return of(changes.text(paths, cut), nil, paths) end
+    if looked then return of(tree_diff.text(paths, cut), nil, paths) end
     if core.task.pending_error() then error(paths, 0) end
     return of(("nobody knows what: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
   end
-  return of(changes.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. "
+  return of(tree_diff.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. "
     .. "Git was not asked for the rest, for they can make it start programs)\n", touched)
 end
 

@@ -1,6 +1,6 @@
 --- The host's own calls of git. A user's config or environment does not change their output, or how a patch is
 --- applied, and they start no program that a repository names.
-local state_folder = require "moonlet.engine.base.state_dir"
+local state_dir = require "moonlet.engine.base.state_dir"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -57,7 +57,7 @@ local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
   local own = { run.top, (run.home.agent_path:gsub("/%.agent$", "")) }
-  local base = state_folder.path()
+  local base = state_dir.path()
   own[#own + 1] = base and base .. "/worktrees"
   for i, folder in ipairs(own) do own[i] = core.system.real_path(folder) or folder end
   local list = {}

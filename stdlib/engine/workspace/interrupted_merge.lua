@@ -1,11 +1,11 @@
 --- Interrupted merges: an earlier host was killed while it merged an agent's work, so that the work tree holds part
 --- of it.
-local carried = require "moonlet.engine.workspace.merge_receipt"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local host_file = require "moonlet.engine.base.files"
-local landing = require "moonlet.engine.workspace.merge_apply"
-local overlay = require "moonlet.engine.workspace.merge_plan"
-local writer = require "moonlet.engine.workspace.write_lock"
+local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local files = require "moonlet.engine.base.files"
+local merge_apply = require "moonlet.engine.workspace.merge_apply"
+local merge_plan = require "moonlet.engine.workspace.merge_plan"
+local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
@@ -13,36 +13,36 @@ local merge_ms = 10 * 1000 -- for others that write the work tree
 
 local function bring_back(run, dir, folder)
   local ok, undone = pcall(function()
-    local release = writer.hold(run, "the merge", merge_ms)
+    local release = write_lock.hold(run, "the merge", merge_ms)
     local done, result
-    if carried.is_there(folder) then
+    if merge_receipt.is_there(folder) then
       -- The merge was complete, and only not reported.
-      done, result = pcall(landing.forget, run, dir)
+      done, result = pcall(merge_apply.forget, run, dir)
     else
-      done, result = pcall(landing.undo, run, dir)
+      done, result = pcall(merge_apply.undo, run, dir)
     end
     release()
     if not done then error(result, 0) end
     return result
   end)
   if ok and not undone then return end
-  if not ok and host_failure.is(undone) then error(undone, 0) end
+  if not ok and infrastructure_error.is(undone) then error(undone, 0) end
   run.emit("warning", { text = ok
     and "a merge that was interrupted is brought back: what the agent made is in its worktree"
     or ("a merge that was interrupted is not brought back: %s; see %s"):format(
-      type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(overlay.folder(dir))) })
+      type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(merge_plan.folder(dir))) })
 end
 
 --- The folders of a run's steps in which a merge was begun.
 local function begun_merges(run)
-  local root = host_file.root(run.absolute(run.sidecar))
+  local root = files.root(run.absolute(run.sidecar))
   local list, dirs = {}, { run.sidecar }
-  for _, entry in ipairs(root and host_file.list(root, "steps") or {}) do
+  for _, entry in ipairs(root and files.list(root, "steps") or {}) do
     if entry.type == "directory" then dirs[#dirs + 1] = run.sidecar .. "/steps/" .. entry.name end
   end
   for _, dir in ipairs(dirs) do
-    local folder = host_file.root(run.absolute(dir))
-    if folder and host_file.is_there(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
+    local folder = files.root(run.absolute(dir))
+    if folder and files.is_there(folder, "landing") then list[#list + 1] = { dir = dir, folder = folder } end
   end
   return list
 end
@@ -52,7 +52,7 @@ end
 ---@return boolean
 function M.is_half_merged(run)
   for _, place in ipairs(begun_merges(run)) do
-    if host_file.is_there(place.folder, "landing/record") and not carried.is_there(place.folder) then
+    if files.is_there(place.folder, "landing/record") and not merge_receipt.is_there(place.folder) then
       return true
     end
   end

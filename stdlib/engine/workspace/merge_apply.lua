@@ -1,10 +1,10 @@
 --- Applies a merge plan to the work tree, one file after the other, so that it can be resumed at any moment. The plan
 --- is recorded first, each file is exchanged with the present one in one step, and the file that came out is checked
 --- before it is deleted. A file that the user changed meanwhile is put back.
-local host_file = require "moonlet.engine.base.files"
-local overlay = require "moonlet.engine.workspace.merge_plan"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
-local turn = require "moonlet.engine.base.cooperative"
+local files = require "moonlet.engine.base.files"
+local merge_plan = require "moonlet.engine.workspace.merge_plan"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -27,9 +27,9 @@ end
 local function content(root, path) return must(core.file.content(root, path)) end
 
 local function open(run, dir, top)
-  local folder = run.absolute(overlay.folder(dir))
+  local folder = run.absolute(merge_plan.folder(dir))
   return { entries = {}, folders = {}, left = {}, before = {}, top = top, work = must(core.file.root(top)),
-    stage = host_file.make_root(folder) }
+    stage = files.make_root(folder) }
 end
 
 local function write_record(landing)
@@ -41,7 +41,7 @@ local function write_record(landing)
   for _, path in ipairs(landing.left) do add("left", path) end
   for _, entry in ipairs(landing.before) do add("before", entry.path, entry.base, entry.result, entry.name) end
   for _, entry in ipairs(landing.entries) do add("file", entry.path, entry.base, entry.result, entry.name) end
-  host_file.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
+  files.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
 end
 
 --- The folders that are not there yet.
@@ -157,7 +157,7 @@ end
 --- Rolls back. True if every file is as it was, but for those that others have changed since.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
-  local whole, changed, breathe = true, {}, turn.new()
+  local whole, changed, breathe = true, {}, cooperative.new()
   local function note(entry, ok, back)
     whole = whole and ok
     if ok and not back then changed[#changed + 1] = entry end
@@ -177,16 +177,16 @@ local function take_back(landing)
 end
 
 local function drop(run, dir)
-  local root = host_file.must(core.file.root(run.absolute(dir)))
+  local root = files.must(core.file.root(run.absolute(dir)))
   -- Without the record the rest cannot be resumed.
-  if host_file.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
+  if files.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
 
 --- A folder of the step's that is not there yet.
 local function free_folder(root)
   local name, count = "before-merge", 1
-  while host_file.is_there(root, name) do
+  while files.is_there(root, name) do
     count = count + 1
     name = "before-merge-" .. count
   end
@@ -203,7 +203,7 @@ local function let_go(run, dir, changed)
     put_aside = put_aside or entry.base ~= ""
     shown[i] = entry.path
   end
-  local text = leftovers.shown(shown)
+  local text = kept_worktrees.shown(shown)
     .. ": changed since what the agent made was merged there, so it is left as it is"
   if put_aside then text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder) end
   run.emit("warning", { text = text })
@@ -212,7 +212,7 @@ local function let_go(run, dir, changed)
       local path = folder .. "/" .. entry.path
       must(core.file.make_dirs(root, parent_of(path)))
       -- A file that was changed twice has two.
-      while host_file.is_there(root, path) do path = path .. "~" end
+      while files.is_there(root, path) do path = path .. "~" end
       must(core.file.rename(root, "landing/" .. entry.name, path))
     end
   end
@@ -224,7 +224,7 @@ local function give_up(run, dir, landing, err)
   local whole, changed = take_back(landing)
   local ok = whole and pcall(let_go, run, dir, changed)
   if not ok and type(err) == "table" then
-    err.hint = "some files could not be brought back: they are in " .. run.absolute(overlay.folder(dir))
+    err.hint = "some files could not be brought back: they are in " .. run.absolute(merge_plan.folder(dir))
   end
   error(err, 0)
 end
@@ -249,7 +249,7 @@ end
 --- Applies the open entries, and records the merge as done. If that cannot be recorded, it rolls back, so that no
 --- merge that failed is in the work tree.
 local function carry_out(run, dir, landing, done, standings)
-  local breathe = turn.new()
+  local breathe = cooperative.new()
   local ok, err = pcall(function()
     for _, entry in ipairs(landing.entries) do
       if (not standings or standings[entry] == "open") and not put(landing, entry) then
@@ -287,8 +287,8 @@ end
 --- The recorded plan of an earlier host that did not complete it; nil if there is none.
 ---@return moonlet.Landing?
 function M.pending(run, dir)
-  local root = host_file.root(run.absolute(overlay.folder(dir)))
-  local text = root and host_file.read(root, "record", record_cap)
+  local root = files.root(run.absolute(merge_plan.folder(dir)))
+  local text = root and files.read(root, "record", record_cap)
   if not text or text:sub(1, #head + 1) ~= head .. "\0" then return nil end
   local top = text:match("^top%z([^%z]+)%z", #head + 2)
   if not top then return nil end
@@ -317,7 +317,7 @@ end
 function M.go_on(run, dir, landing, again, done)
   local standings, list, before, changed = {}, {}, { table.unpack(landing.before) }, false
   local ok, err = pcall(function()
-    local breathe = turn.new()
+    local breathe = cooperative.new()
     for _, entry in ipairs(landing.entries) do
       local stands = standing(landing, entry)
       if stands == "changed" then
@@ -355,7 +355,7 @@ function M.undo(run, dir)
   if landing then
     local whole, changed
     local ok = M.shielded(function()
-      local breathe = turn.new()
+      local breathe = cooperative.new()
       for _, entry in ipairs(landing.entries) do
         standing(landing, entry)
         breathe()
@@ -365,7 +365,7 @@ function M.undo(run, dir)
     end)
     if not (ok and whole) then
       error({ kind = "failed", message = "what an earlier attempt had begun to merge could not be brought back",
-        hint = "what was there before is in " .. run.absolute(overlay.folder(dir)) }, 0)
+        hint = "what was there before is in " .. run.absolute(merge_plan.folder(dir)) }, 0)
     end
   end
   M.forget(run, dir)
@@ -374,7 +374,7 @@ end
 
 --- Deletes the replaced files.
 function M.forget(run, dir)
-  if host_file.root(run.absolute(dir)) then drop(run, dir) end
+  if files.root(run.absolute(dir)) then drop(run, dir) end
 end
 
 return M

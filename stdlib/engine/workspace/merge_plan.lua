@@ -1,13 +1,13 @@
 --- Plans a merge away from the work tree, file by file: the agent's base, the user's version and the agent's version
 --- are merged as git merges three versions. The results lie in a folder of ours. The work tree is only read, and each
 --- file is identified by its content at that time.
-local own_index = require "moonlet.engine.workspace.scratch_index"
-local raw_git = require "moonlet.engine.workspace.plumbing"
-local turn = require "moonlet.engine.base.cooperative"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+local plumbing = require "moonlet.engine.workspace.plumbing"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
-local git = own_index.git
+local git = scratch_index.git
 local list_cap = 64 << 20
 local synced_alone = 32 -- files, above which one wait for the whole disk takes less
 
@@ -126,10 +126,10 @@ end
 local function write_files(run, key, dir, tree, entries)
   if #entries == 0 then return end
   local folder = run.absolute(M.folder(dir))
-  own_index.with(tree.raw.path, "results", function(own)
-    local env = raw_git.env(tree.raw, folder, own.GIT_INDEX_FILE)
-    own_index.feed(run, key, M.folder(dir), folder, { "update-index", "-z", "--index-info" },
-      own_index.info_of(entries), { env = env })
+  scratch_index.with(tree.raw.path, "results", function(own)
+    local env = plumbing.env(tree.raw, folder, own.GIT_INDEX_FILE)
+    scratch_index.feed(run, key, M.folder(dir), folder, { "update-index", "-z", "--index-info" },
+      scratch_index.info_of(entries), { env = env })
     git(run, key, folder, { "checkout-index", "--all", "--force", "--quiet" }, { env = env })
   end)
 end
@@ -140,7 +140,7 @@ local function merge_lines(run, key, dir, stage, tree, change, name, union)
   local command = { "merge-file", "--quiet", mine, was, is }
   if union then table.insert(command, 3, "--union") end
   local exit = git(run, key, folder, command,
-    { env = raw_git.env(tree.raw, folder, folder .. "/none"), may_fail = true })
+    { env = plumbing.env(tree.raw, folder, folder .. "/none"), may_fail = true })
   must(core.file.remove(stage, was))
   must(core.file.remove(stage, is))
   if exit.code > 127 then conflict(change.path, "was changed here too, and its lines cannot be merged") end
@@ -150,10 +150,10 @@ end
 --- The user's versions of the files at these paths.
 local function versions_here(run, key, dir, tree, paths)
   local found = {}
-  own_index.with(tree.raw.path, "here", function(own)
-    local env = raw_git.env(tree.raw, run.top, own.GIT_INDEX_FILE)
-    own_index.take(run, key, M.folder(dir), run.top, paths, {}, env)
-    for _, entry in ipairs(#paths > 0 and own_index.entries(run, key, env) or {}) do found[entry.path] = entry end
+  scratch_index.with(tree.raw.path, "here", function(own)
+    local env = plumbing.env(tree.raw, run.top, own.GIT_INDEX_FILE)
+    scratch_index.take(run, key, M.folder(dir), run.top, paths, {}, env)
+    for _, entry in ipairs(#paths > 0 and scratch_index.entries(run, key, env) or {}) do found[entry.path] = entry end
   end)
   return found
 end
@@ -163,7 +163,7 @@ end
 ---@return table<string, "never"|"union">
 local function rules_for(run, key, dir, paths)
   local rules = {}
-  local exit = own_index.feed(run, key, M.folder(dir), run.top, { "check-attr", "-z", "--stdin", "merge" }, paths,
+  local exit = scratch_index.feed(run, key, M.folder(dir), run.top, { "check-attr", "-z", "--stdin", "merge" }, paths,
     { cap = list_cap })
   for path, value in (exit and exit.stdout or ""):gmatch("([^%z]+)%zmerge%z([^%z]*)%z") do
     local is_plain = value == "unspecified" or value == "set" or value == "text"
@@ -179,7 +179,7 @@ local function sort_out(run, key, dir, clashes)
     if clash.change.state == "A" then made[#made + 1] = clash.change.path end
   end
   if #made > 0 then
-    local found, exit = pcall(own_index.feed, run, key, M.folder(dir), run.top,
+    local found, exit = pcall(scratch_index.feed, run, key, M.folder(dir), run.top,
       { "check-ignore", "-z", "--no-index", "--stdin" }, made, { may_fail = true })
     for path in (found and exit.code <= 1 and exit.stdout or ""):gmatch("([^%z]+)%z") do ignored[path] = true end
   end
@@ -192,7 +192,7 @@ end
 
 --- Calls fn(change) for each; collects those that clash with a file in their way.
 local function without_clashes(changes, clashes, fn)
-  local breathe = turn.new()
+  local breathe = cooperative.new()
   for _, change in ipairs(changes) do
     if not clashes[change.path] then
       local ok, why = pcall(fn, change)
@@ -254,7 +254,7 @@ function M.of(run, key, dir, tree, changes, prefix)
   end
   write_files(run, key, dir, tree, written)
   local entries, files, alone = {}, {}, #written <= synced_alone
-  local breathe = turn.new()
+  local breathe = cooperative.new()
   for i, change in ipairs(changes) do
     local path, name, decision = change.path, prefix .. i, decided[change.path]
     local result, base = "", states[path]

@@ -1,6 +1,6 @@
 --- The receipt of a completed merge, in the folder of its step: a resumed host reports the merge, and does not repeat
 --- it.
-local host_file = require "moonlet.engine.base.files"
+local files = require "moonlet.engine.base.files"
 
 local M = {}
 
@@ -17,8 +17,8 @@ local cap = 64 << 20
 ---@param dir string    the step's folder beneath `.agent`
 ---@return moonlet.Carried?
 function M.read(run, dir)
-  local root = host_file.root(run.absolute(dir))
-  local text = root and host_file.read(root, name, cap)
+  local root = files.root(run.absolute(dir))
+  local text = root and files.read(root, name, cap)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
@@ -32,7 +32,7 @@ end
 --- True if there is a receipt.
 ---@param root any   the opened folder of a step
 ---@return boolean
-function M.is_there(root) return host_file.is_there(root, name) end
+function M.is_there(root) return files.is_there(root, name) end
 
 ---@param root any
 function M.forget(root) core.file.remove(root, name) end
@@ -51,7 +51,7 @@ function M.note(run, dir, carried)
   if root then written, err = core.file.write(root, name, table.concat(parts, "\0") .. "\0") end
   -- It may be there all the same.
   if written or root and not core.file.remove(root, name) and M.is_there(root) then return end
-  host_file.fail(err)
+  files.fail(err)
 end
 
 return M

@@ -1,7 +1,7 @@
 --- Repositories within a worktree: submodules, and those that an agent made with `git init`. They are examined as
 --- files alone. Git is never run in one: its config is the agent's, and may name programs to start.
-local host_git = require "moonlet.engine.workspace.git"
-local turn = require "moonlet.engine.base.cooperative"
+local git = require "moonlet.engine.workspace.git"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -11,7 +11,7 @@ local function join(folder, name) return folder == "." and name or folder .. "/"
 
 --- Calls fn(folder, entry) for each entry beneath `folder`; enters a folder if it returns true.
 local function walk(root, folder, fn)
-  local pending, seen, breathe = { folder }, 0, turn.new()
+  local pending, seen, breathe = { folder }, 0, cooperative.new()
   while #pending > 0 do
     local at = table.remove(pending)
     local list, err = core.file.list(root, at)
@@ -33,7 +33,7 @@ end
 ---@param path string  absolute
 function M.open_folders(run, key, path)
   core.process.run { step = key .. "/worktree", cwd = path, wall = 10 * 60 * 1000, cap = 1 << 16,
-    env = host_git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
+    env = git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
       "u+rwx", "{}", ";" } }
 end
 

@@ -2,8 +2,8 @@
 --- and no setting of the repository or the user count there. No program that they name is started, and a file taken
 --- into an index and written from it is the same byte for byte.
 local host_file = require "moonlet.engine.base.files"
-local own_index = require "moonlet.engine.workspace.scratch_index"
-local turn = require "moonlet.engine.base.cooperative"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -30,7 +30,7 @@ local function ignores_case(root) return host_file.is_there(root, "head") end
 local function config_of(run, key, format, root)
   local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
     ("\tignorecase = %s\n"):format(ignores_case(root)) }
-  local settings = own_index.git(run, key, run.top, { "config", "--null", "--get-regexp", kept_settings },
+  local settings = scratch_index.git(run, key, run.top, { "config", "--null", "--get-regexp", kept_settings },
     { may_fail = true })
   for name, value in settings.stdout:gmatch("core%.(%l+)\n(%w+)%z") do
     lines[#lines + 1] = ("\t%s = %s\n"):format(name, value)
@@ -55,7 +55,7 @@ end
 ---@return moonlet.RawGit
 function M.open(run, key, path)
   local root = host_file.make_root(path)
-  local exit = own_index.git(run, key, run.top,
+  local exit = scratch_index.git(run, key, run.top,
     { "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects" })
   local format, objects = exit.stdout:match("^(%w+)\n(.*)\n$")
   local is_new = put(root, "HEAD", head, false)
@@ -79,7 +79,7 @@ function M.env(raw, work_tree, index, shared)
 end
 
 local function add_by_attribute(run, key, dir, paths, set)
-  local exit = own_index.feed(run, key, dir, run.top,
+  local exit = scratch_index.feed(run, key, dir, run.top,
     { "check-attr", "-z", "--stdin", "filter", "ident", "working-tree-encoding" }, paths, { cap = list_cap })
   for path, value in (exit and exit.stdout or ""):gmatch("([^%z]+)%z[^%z]+%z([^%z]*)%z") do
     if value ~= "unspecified" and value ~= "unset" then set[path] = true end
@@ -91,9 +91,9 @@ local function add_by_size(run, key, dir, files, env, set)
   local root = host_file.must(core.file.root(run.top))
   local ids = {}
   for i, entry in ipairs(files) do ids[i] = entry.id end
-  local exit = own_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,
+  local exit = scratch_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,
     { cap = list_cap, env = env, between = "\n" })
-  local i, breathe = 0, turn.new()
+  local i, breathe = 0, cooperative.new()
   for line in (exit and exit.stdout or ""):gmatch("([^\n]*)\n") do
     i = i + 1
     local path, size = files[i].path, math.tointeger(tonumber(line))

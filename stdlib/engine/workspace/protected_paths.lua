@@ -2,9 +2,9 @@
 --- records of other runs, and the files by which git starts programs. The kernel's rules can only allow, and a
 --- process that may make a file at the top may write beneath all of it. A snapshot is taken before and after instead,
 --- and a change is reported by name.
-local journal_record = require "moonlet.engine.journal.records"
-local host_git = require "moonlet.engine.workspace.git"
-local turn = require "moonlet.engine.base.cooperative"
+local records = require "moonlet.engine.journal.records"
+local git = require "moonlet.engine.workspace.git"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -85,11 +85,11 @@ local function note_git_dir(look, root, folder, prefix, depth)
 end
 
 local function git_dirs(run)
-  local _, _, path = host_git.dirs(run.top)
+  local _, _, path = git.dirs(run.top)
   if path then return path end
   local exit = core.process.run { step = "guarded", cwd = run.top, wall = 60000, cap = 1 << 16,
-    env = host_git.environment(run),
-    argv = host_git.command({ "rev-parse", "--path-format=absolute", "--git-common-dir" }) }
+    env = git.environment(run),
+    argv = git.command({ "rev-parse", "--path-format=absolute", "--git-common-dir" }) }
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end
   return (exit.stdout:gsub("\n$", ""))
 end
@@ -145,7 +145,7 @@ local function was_driven(look, run, root, id)
   local report = core.journal.verify(run.home.handle, id)
   if not report or report.line or report.torn_bytes > 0 then return false end
   local text = core.file.part(root, path, known.size, math.min(info.size - known.size, journal_cap)) or ""
-  return journal_record.has_driver(text)
+  return records.has_driver(text)
 end
 
 local function task_of(root, id)
@@ -203,7 +203,7 @@ end
 ---@return table look
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
-    git = before and before.git, nested = before and before.nested or nested, pause = turn.new() }
+    git = before and before.git, nested = before and before.nested or nested, pause = cooperative.new() }
   if run.home.git then note_git(look, run) end
   note_agent(look, run)
   look.before, look.pause = nil, nil

@@ -1,10 +1,10 @@
 --- Scratch indexes: git indexes of the host's own, into which the content of a work tree is taken. The index of the
 --- user, or of an agent, is only read. No command of git that would look into a nested repository is used: the config
 --- that lies there is an agent's.
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local host_file = require "moonlet.engine.base.files"
-local host_git = require "moonlet.engine.workspace.git"
-local turn = require "moonlet.engine.base.cooperative"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local files = require "moonlet.engine.base.files"
+local git = require "moonlet.engine.workspace.git"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -38,13 +38,13 @@ local function fail(verb, exit)
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
   local err = { kind = "failed", message = ("git %s failed: %s"):format(verb, core.text.printable(said, 600)) }
   for _, text in ipairs(of_the_machine) do
-    if said:find(text) then host_failure.mark(err) end
+    if said:find(text) then infrastructure_error.mark(err) end
   end
   error(err, 0)
 end
 
 local function refuse_unread(cwd, verb, exit)
-  local paths = host_git.unread(exit.stderr)
+  local paths = git.unread(exit.stderr)
   if #paths == 0 then return end
   error({ kind = "failed", message = ("git %s cannot look at %s in %s: %s"):format(verb,
     core.text.printable(paths[1], 200), cwd, core.text.printable(exit.stderr:match("([^:\n]*)\n*$"), 100)),
@@ -61,13 +61,13 @@ end
 function M.git(run, key, cwd, words, options)
   options = options or {}
   local exit = core.process.run {
-    step = key .. "/worktree", argv = host_git.command(words), cwd = cwd,
-    env = host_git.environment(run, options.env), wall = 10 * 60 * 1000,
+    step = key .. "/worktree", argv = git.command(words), cwd = cwd,
+    env = git.environment(run, options.env), wall = 10 * 60 * 1000,
     cap = options.cap or options.stdout_file and whole_file or 8 << 20, stdin_file = options.stdin_file,
     stdout_file = options.stdout_file,
   }
   if exit.stdout_write_error then
-    error(host_failure.mark { kind = "failed", message = ("cannot write %s: %s"):format(
+    error(infrastructure_error.mark { kind = "failed", message = ("cannot write %s: %s"):format(
       run.absolute(options.stdout_file), exit.stdout_write_error) }, 0)
   end
   if exit.why == "exited" and (exit.code == 0 or options.may_fail) then
@@ -89,8 +89,8 @@ end
 ---@return table? exit  nil if the list is empty
 function M.feed(run, key, dir, cwd, command, list, options)
   if #list == 0 then return nil end
-  local root, between = host_file.make_root(run.absolute(dir)), options.between or "\0"
-  host_file.write(root, "changes.list", table.concat(list, between) .. between)
+  local root, between = files.make_root(run.absolute(dir)), options.between or "\0"
+  files.write(root, "changes.list", table.concat(list, between) .. between)
   options.stdin_file = dir .. "/changes.list"
   local ok, exit = pcall(M.git, run, key, cwd, command, options)
   core.file.remove(root, "changes.list")
@@ -102,10 +102,10 @@ end
 ---@return boolean  false when there is none
 function M.copy(run, key, from, to)
   local folder, name = from:match("^(.*)/([^/]+)$")
-  local root = host_file.root(folder)
-  if not (root and host_file.is_there(root, name)) then return false end
+  local root = files.root(folder)
+  if not (root and files.is_there(root, name)) then return false end
   local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
-    cwd = run.top, env = host_git.environment(run), wall = 60000, cap = 1 << 16 }
+    cwd = run.top, env = git.environment(run), wall = 60000, cap = 1 << 16 }
   if copied.why == "exited" and copied.code == 0 then return true end
   local said = core.text.printable(copied.stderr, 300)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
@@ -154,7 +154,7 @@ end
 ---@param parent string  a folder, absolute
 ---@param name string
 function M.with(parent, name, fn)
-  local root = host_file.make_root(parent)
+  local root = files.make_root(parent)
   local function clear()
     for _, suffix in ipairs { ".index", ".index.lock" } do core.file.remove(root, name .. suffix) end
   end
@@ -199,7 +199,7 @@ end
 ---@param entries moonlet.IndexEntry[]
 ---@param env table<string, string>
 function M.see(run, key, dir, cwd, root, entries, env)
-  local there, assumed, breathe = {}, {}, turn.new()
+  local there, assumed, breathe = {}, {}, cooperative.new()
   for _, entry in ipairs(entries) do
     if entry.assumed then assumed[#assumed + 1] = entry.path end
     -- A submodule that is not checked out is a folder all the same.

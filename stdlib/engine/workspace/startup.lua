@@ -1,5 +1,5 @@
 --- Selects, from the files that an agent has changed, those that make programs start on the user's machine.
-local lists = require "moonlet.engine.workspace.startup_files"
+local startup_files = require "moonlet.engine.workspace.startup_files"
 
 local M = {}
 
@@ -9,8 +9,8 @@ local function set_of(list)
   return set
 end
 
-local folders, files, above = set_of(lists.folders), set_of(lists.files), {}
-for _, list in ipairs { lists.folders, lists.files } do
+local folders, files, above = set_of(startup_files.folders), set_of(startup_files.files), {}
+for _, list in ipairs { startup_files.folders, startup_files.files } do
   for _, path in ipairs(list) do
     local folder = path:match("^(.*)/[^/]+$")
     while folder do
@@ -29,7 +29,7 @@ end
 --- The number of the name at which the part of a path begins that makes it a startup file; nil if none does.
 local function place_of(names)
   local last = names[#names] or ""
-  for _, ending in ipairs(lists.endings) do
+  for _, ending in ipairs(startup_files.endings) do
     if last:sub(-#ending) == ending then return #names end
   end
   for i = 1, #names do

@@ -1,8 +1,8 @@
 --- Files that changed between two snapshots of a folder: by git if there is a repository (ignored files do not
 --- count), else by walking the folder.
 local host_git = require "moonlet.engine.workspace.git"
-local state_folder = require "moonlet.engine.base.state_dir"
-local turn = require "moonlet.engine.base.cooperative"
+local state_dir = require "moonlet.engine.base.state_dir"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -76,7 +76,7 @@ end
 --- Calls fn(rules, folder) with git's confinement, and a folder that it may write.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
-  local base = state_folder.path()
+  local base = state_dir.path()
   local parent = base and core.file.make_root(base .. "/looks")
   local name = parent and ("%s-%s"):format(run.id, core.clock.random_hex(8))
   local folder = name and core.file.make_root(base .. "/looks/" .. name) and base .. "/looks/" .. name
@@ -110,7 +110,7 @@ end
 
 --- Notes the files beneath `folder`, without git's own and moonlet's.
 local function walk(snapshot, folder, left)
-  local pending, pause = { folder }, turn.new()
+  local pending, pause = { folder }, cooperative.new()
   while #pending > 0 do
     local at = table.remove(pending)
     pause()

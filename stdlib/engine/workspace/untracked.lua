@@ -1,10 +1,10 @@
 --- Untracked files of a work tree that git does not ignore: they are as much the user's work as all others. Files in
 --- nested repositories belong to those. If a copy would cost more than it is worth, they are left out, with a
 --- warning.
-local host_git = require "moonlet.engine.workspace.git"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
-local own_index = require "moonlet.engine.workspace.scratch_index"
-local turn = require "moonlet.engine.base.cooperative"
+local git = require "moonlet.engine.workspace.git"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
@@ -14,8 +14,8 @@ local most_bytes = 256 << 20
 local largest = 32 << 20
 
 local function list_of(run, key, index)
-  local case = "core.ignorecase=" .. tostring(not host_git.tells_case(run.top))
-  local exit = own_index.git(run, key, run.top,
+  local case = "core.ignorecase=" .. tostring(not git.tells_case(run.top))
+  local exit = scratch_index.git(run, key, run.top,
     { "-c", case, "ls-files", "--others", "--exclude-standard", "-z" },
     { env = { GIT_INDEX_FILE = index }, cap = list_cap, may_cut = true })
   local paths = {}
@@ -36,7 +36,7 @@ end
 local function tell(run, key, paths, why)
   if #paths == 0 then return end
   run.emit("warning", { step = key, text = ("the worktree begins without %s, which git does not track: %s"):format(
-    leftovers.shown(paths), why) })
+    kept_worktrees.shown(paths), why) })
 end
 
 --- The untracked files of a seed.
@@ -47,7 +47,7 @@ end
 ---@return string[] paths
 function M.files(run, key, root, index)
   local paths, cut = list_of(run, key, index)
-  local taken, left, bytes, breathe = {}, {}, 0, turn.new()
+  local taken, left, bytes, breathe = {}, {}, 0, cooperative.new()
   for _, path in ipairs(#paths <= most_files and not cut and paths or {}) do
     local fits, size = look_at(root, path)
     bytes = bytes + (fits and size or 0)

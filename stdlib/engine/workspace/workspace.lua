@@ -1,13 +1,13 @@
 --- The workspace of an agent, and the paths that it may write: the shared work tree to read, folders that it
 --- declared, a worktree of its own, or the work tree itself under an exclusive lock.
-local gathering = require "moonlet.engine.workspace.worktree_changes"
+local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
 local grants = require "moonlet.engine.context.grants"
-local guarded = require "moonlet.engine.workspace.protected_paths"
-local look = require "moonlet.engine.workspace.baseline"
-local places = require "moonlet.engine.workspace.real_paths"
+local protected_paths = require "moonlet.engine.workspace.protected_paths"
+local baseline = require "moonlet.engine.workspace.baseline"
+local real_paths = require "moonlet.engine.workspace.real_paths"
 local record = require "moonlet.record"
 local worktree = require "moonlet.engine.workspace.worktree"
-local writer = require "moonlet.engine.workspace.write_lock"
+local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
@@ -52,11 +52,11 @@ local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
     if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
-      or ("/" .. path .. "/"):find("/../", 1, true) or places.is_reserved(path) then
+      or ("/" .. path .. "/"):find("/../", 1, true) or real_paths.is_reserved(path) then
       refuse_folder(path, "is no folder of the repository", "write it relative to the top, without ..")
     end
     grants.check_write(run.grants, path)
-    local own, why, real = places.of_repository(run, path)
+    local own, why, real = real_paths.of_repository(run, path)
     if not own then refuse_folder(path, why, "name a folder of the repository itself, and no link") end
     local root, err = core.file.make_root(real)
     if not root then error(err, 0) end
@@ -86,6 +86,7 @@ end
 ---@field changed fun(): string[]  changed files that stay although the answer is not taken
 ---@field finish fun(key: string): string[], string?, string[]?  files that changed, a note for a person, and files
 ---   that are held back; raises when they cannot be merged
+---@field hold (fun(): moonlet.HeldWork)?  holds its changes for a review
 ---@field ruin fun(): string?   why the work cannot be used: the agent has destroyed it
 ---@field root string?          where the paths of its changes begin
 ---@field recorded (fun(): string[])?  all files that differ from what the attempt began with, for a cassette
@@ -133,21 +134,23 @@ local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.c
 --- The baseline before the first of the attempts that are reported as one. Touched protected paths that a person was
 --- shown are not reported again.
 local function look_of(run, key, attempt, in_place, whole, declared)
-  local known = look.kept(attempt.seen)
+  local known = baseline.kept(attempt.seen)
   if not known then
     if attempt.seen ~= nil then
       run.emit("warning", { step = key,
         text = "what an earlier attempt found is lost: what is told of changes begins with what is there now" })
     end
-    return look.take(run, in_place, whole, declared)
+    return baseline.take(run, in_place, whole, declared)
   end
-  if attempt.told and known.guard then known.guard, known.stored = guarded.look(run, nil, known.guard.nested), nil end
+  if attempt.told and known.guard then
+    known.guard, known.stored = protected_paths.look(run, nil, known.guard.nested), nil
+  end
   return known
 end
 
 --- Files changed since the baseline; a warning says so if there are too many to report.
 local function changed_since(run, key, seen)
-  local paths, cut = look.changed(run, seen)
+  local paths, cut = baseline.changed(run, seen)
   if cut then
     run.emit("warning", { step = key,
       text = ("more is there, or has changed, than is looked at: of what changed %d files are told"):format(#paths) })
@@ -156,8 +159,8 @@ local function changed_since(run, key, seen)
 end
 
 local function watched(run, seen, fields)
-  fields.stored = function() return look.stored(seen) end
-  fields.touched = function() return look.touched(run, seen) end
+  fields.stored = function() return baseline.stored(seen) end
+  fields.touched = function() return baseline.touched(run, seen) end
   fields.finish = fields.changed
   return place_of(fields)
 end
@@ -170,7 +173,7 @@ local function shared_tree(run, key, call, attempt)
     allows = function(path) return inside(path, relative) end,
     recorded = function()
       local own = {}
-      for _, path in ipairs((look.changed(run, seen))) do own[#own + 1] = inside(path, relative) and path or nil end
+      for _, path in ipairs((baseline.changed(run, seen))) do own[#own + 1] = inside(path, relative) and path or nil end
       return own
     end,
     changed = function()
@@ -190,12 +193,12 @@ end
 
 local function in_place(run, key, call, attempt)
   local cwd = run.resolve_cwd(call.cwd)
-  local own, why, real = places.of_repository(run, cwd)
+  local own, why, real = real_paths.of_repository(run, cwd)
   if not own then
     error(record.invalid(("ctx:agent: in_place: cwd '%s' %s"):format(core.text.printable(cwd, 200), why),
       "name a folder of the repository"), 0)
   end
-  local release, env = writer.hold_for_agent(run, key)
+  local release, env = write_lock.hold_for_agent(run, key)
   local ok, seen = pcall(look_of, run, key, attempt, true, true)
   if not ok then
     release()
@@ -203,7 +206,7 @@ local function in_place(run, key, call, attempt)
   end
   local function changed() return changed_since(run, key, seen) end
   local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env, root = run.top,
-    recorded = function() return #look.touched(run, seen) > 0 and {} or (look.changed(run, seen)) end })
+    recorded = function() return #baseline.touched(run, seen) > 0 and {} or (baseline.changed(run, seen)) end })
   function place.finish()
     local looked, paths = pcall(changed)
     release()
@@ -222,15 +225,16 @@ local function own_worktree(run, key, dir, call, attempt)
   end
   -- The first attempt has none before it that could have left anything.
   local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
-  local tree, anew = worktree.open(run, key, dir, attempt.state ~= nil or attempt.repairs or false,
-    attempt.tree, patch)
+  local keeps = attempt.state ~= nil or attempt.repairs or attempt.resumes ~= nil
+  local tree, anew = worktree.open(run, key, dir, keeps, attempt.tree, patch)
   return place_of {
     cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
-    root = tree.path, recorded = function() return gathering.paths(run, key, dir, tree) end,
-    apply = function(file) gathering.apply(run, key, tree, file) end,
-    ruin = function() return gathering.ruin(tree) end,
+    root = tree.path, recorded = function() return worktree_changes.paths(run, key, dir, tree) end,
+    apply = function(file) worktree_changes.apply(run, key, tree, file) end,
+    ruin = function() return worktree_changes.ruin(tree) end,
+    hold = function() return worktree.hold(run, key, dir, tree) end,
     finish = function(confirm) return worktree.merge(run, key, dir, tree, confirm) end,
   }
 end

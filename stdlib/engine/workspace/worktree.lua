@@ -1,23 +1,24 @@
 --- A git worktree for a step that writes: all of its changes are merged, or none. The worktree lies outside of the
 --- repository, and git gets every path as an option: the agent can rewrite the `.git` file in it. Work that cannot be
 --- merged is never thrown away: the worktree is kept and reported.
-local beginning = require "moonlet.engine.workspace.worktree_seed"
-local carried_record = require "moonlet.engine.workspace.merge_receipt"
-local gathering = require "moonlet.engine.workspace.worktree_changes"
-local host_file = require "moonlet.engine.base.files"
+local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
+local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
+local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
+local files = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
-local landing = require "moonlet.engine.workspace.merge_apply"
-local leftovers = require "moonlet.engine.workspace.kept_worktrees"
-local overlay = require "moonlet.engine.workspace.merge_plan"
-local own_index = require "moonlet.engine.workspace.scratch_index"
-local raw_git = require "moonlet.engine.workspace.plumbing"
-local state_folder = require "moonlet.engine.base.state_dir"
-local writer = require "moonlet.engine.workspace.write_lock"
+local merge_apply = require "moonlet.engine.workspace.merge_apply"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local merge_plan = require "moonlet.engine.workspace.merge_plan"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+local plumbing = require "moonlet.engine.workspace.plumbing"
+local state_dir = require "moonlet.engine.base.state_dir"
+local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
-local git = own_index.git
+local git = scratch_index.git
 local listed_cap = 2000
+local patch_cap = 256 << 20
 local apply_tries = 3
 local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
@@ -27,26 +28,26 @@ local unused_ms = 24 * 3600 * 1000
 local id_file = ".worktrees"
 
 local function id_of(home)
-  local root = host_file.root(home.agent_path)
-  return root and host_file.read(root, id_file, 64), root
+  local root = files.root(home.agent_path)
+  return root and files.read(root, id_file, 64), root
 end
 
 local function give_id(home)
   local id, root = id_of(home)
-  if not id then host_file.write(root, id_file, core.clock.random_hex(16)) end
+  if not id then files.write(root, id_file, core.clock.random_hex(16)) end
 end
 
 --- The folder of a repository's worktrees; nil if it has no place, or there were none yet.
 local function parent_of(home)
-  local base, id = state_folder.path(), id_of(home)
+  local base, id = state_dir.path(), id_of(home)
   return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
 end
 
 local function folder_of(run, key)
-  if not state_folder.path() then
+  if not state_dir.path() then
     error({ kind = "failed", message = "there is no place for a worktree: neither XDG_STATE_HOME nor HOME is set" }, 0)
   end
-  if not id_of(run.home) then writer.with_worktrees(run, key, give_id, run.home) end
+  if not id_of(run.home) then write_lock.with_worktrees(run, key, give_id, run.home) end
   return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
@@ -59,6 +60,7 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 ---@field base string      the tree it began with
 ---@field branch string?   the user's branch at that time
 ---@field raw moonlet.RawGit
+---@field result string?  the tree that it came to, where its changes were held for a review
 ---@field carried moonlet.Carried?  receipt of a merge that an earlier host could not report
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
@@ -66,14 +68,14 @@ local function split(path) return path:match("^(.*)/([^/]+)$") end
 --- The name of the last worktree of a step: one that was kept is not used again by another attempt.
 local function last_name(root, name)
   local count = 1
-  while host_file.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
+  while files.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
 --- The place of a worktree on git's record; nil if it is another user's and not readable.
 local function read_gitdir(root, name)
   local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
-  if not text and err.kind == "failed" then host_file.fail(err) end
+  if not text and err.kind == "failed" then files.fail(err) end
   return text
 end
 
@@ -82,8 +84,8 @@ end
 local function find_admin(common, tree)
   -- The user's own worktrees never match: no other path ends like this one.
   local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
-  local root = host_file.root(common .. "/worktrees")
-  for _, entry in ipairs(root and host_file.list(root, ".") or {}) do
+  local root = files.root(common .. "/worktrees")
+  for _, entry in ipairs(root and files.list(root, ".") or {}) do
     local text = entry.type == "directory" and read_gitdir(root, entry.name)
     if text and text:gsub("\n$", ""):sub(-#wanted) == wanted then return entry.name, root end
   end
@@ -97,7 +99,7 @@ end
 
 --- The recorded seed of a worktree: its tree, and the branch.
 local function read_base(root, name)
-  local text = host_file.read(root, name .. ".base", 8192)
+  local text = files.read(root, name .. ".base", 8192)
   if not text then return nil end
   local base, branch = text:match("^(%x+)\n([^\n]*)")
   return base, branch
@@ -112,16 +114,16 @@ end
 
 --- Rolls back the merge that an earlier attempt has left.
 local function forget_merge(run, key, dir)
-  local root = host_file.root(run.absolute(dir))
+  local root = files.root(run.absolute(dir))
   if not root then return end
   -- A completed merge stays.
-  if carried_record.is_there(root) then
-    landing.forget(run, dir)
-    carried_record.forget(root)
+  if merge_receipt.is_there(root) then
+    merge_apply.forget(run, dir)
+    merge_receipt.forget(root)
   end
-  if not host_file.is_there(root, "landing") then return end
-  local release = writer.hold(run, key)
-  local ok, err = pcall(landing.undo, run, dir)
+  if not files.is_there(root, "landing") then return end
+  local release = write_lock.hold(run, key)
+  local ok, err = pcall(merge_apply.undo, run, dir)
   release()
   if not ok then error(err, 0) end
 end
@@ -133,23 +135,23 @@ local function sweep_raw(parent)
   for _, entry in ipairs(root and trees and core.file.list(root, ".") or {}) do
     local info = core.file.stat(root, entry.name)
     local old = info and core.clock.wall() - info.mtime_ns // 1000000 > unused_ms
-    if old and not host_file.is_there(trees, entry.name) then core.file.remove(root, entry.name) end
+    if old and not files.is_there(trees, entry.name) then core.file.remove(root, entry.name) end
   end
 end
 
 --- Makes the worktree with the user's files.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
-  tree.raw = raw_git.open(run, key, raw_path(parent, name))
+  tree.raw = plumbing.open(run, key, raw_path(parent, name))
   tree.branch = branch_of(run, key)
-  local begun = beginning.state(run, key, dir, tree.raw)
+  local begun = worktree_seed.state(run, key, dir, tree.raw)
   tree.base = begun.tree
-  writer.with_worktrees(run, key, git, run, key, run.top,
+  write_lock.with_worktrees(run, key, git, run, key, run.top,
     { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
   tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
   -- Its HEAD and its index prove nothing: an agent that is not confined may have changed them.
-  beginning.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
-  host_file.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
+  worktree_seed.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
+  files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
 --- The place that an earlier attempt recorded. It may not be where this host would search: the repository was moved
@@ -157,9 +159,9 @@ end
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
-  local root = host_file.root(folder)
+  local root = files.root(folder)
   local ours = root and (folder:match("[^/]+$") == parent:match("[^/]+$")
-    or host_file.is_there(root, name .. ".base") and find_admin(tree.common, { path = path }))
+    or files.is_there(root, name .. ".base") and find_admin(tree.common, { path = path }))
   if ours then return folder, name, root end
 end
 
@@ -168,7 +170,7 @@ end
 local function refuse_lost(tree)
   if not find_admin(tree.common, tree) then return end
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
-    leftovers.removal(tree.path))
+    kept_worktrees.removal(tree.path))
   error({ kind = "failed", hint = way,
     message = ("what the agent changed is gone: %s was kept for it, and is not there"):format(tree.path) }, 0)
 end
@@ -176,15 +178,15 @@ end
 --- Clears the place of a new worktree. False if the old one is kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
-  local base = patch and host_file.is_there(root, name) and read_base(root, name)
+  local base = patch and files.is_there(root, name) and read_base(root, name)
   if not base then
     M.remove(run, key, tree)
     return true
   end
   local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, base = base,
-    raw = raw_git.open(run, key, raw_path(folder, name)) }, patch)
+    raw = plumbing.open(run, key, raw_path(folder, name)) }, patch)
   if text then run.emit("warning", { step = key, text = text }) end
-  return not host_file.is_there(root, name)
+  return not files.is_there(root, name)
 end
 
 --- Makes the worktree of a step; with `keep` opens the one in which an earlier attempt still works.
@@ -197,7 +199,7 @@ end
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch)
   local parent, first = folder_of(run, key)
-  local root = host_file.make_root(parent)
+  local root = files.make_root(parent)
   local name, another = last_name(root, first)
   local tree = { common = common_dir(run, key) }
   if keep then
@@ -205,9 +207,9 @@ function M.open(run, key, dir, keep, path, patch)
     if folder then parent, name, root = folder, other, opened end
   end
   tree.path = parent .. "/" .. name
-  tree.carried = keep and carried_record.read(run, dir) or nil
+  tree.carried = keep and merge_receipt.read(run, dir) or nil
   if tree.carried then return tree end
-  local there, kept = host_file.is_there(root, name), host_file.is_there(root, name .. ".kept")
+  local there, kept = files.is_there(root, name), files.is_there(root, name .. ".kept")
   if kept and keep and not there then
     refuse_lost(tree)
     tree.carried = { paths = {}, warning = ("the worktree that was kept is removed: what the agent changed is taken as "
@@ -219,7 +221,7 @@ function M.open(run, key, dir, keep, path, patch)
   if keep and there then tree.base, tree.branch = read_base(root, name) end
   if tree.base then
     tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
-    tree.raw = raw_git.open(run, key, raw_path(parent, name))
+    tree.raw = plumbing.open(run, key, raw_path(parent, name))
     return tree
   end
   forget_merge(run, key, dir)
@@ -230,7 +232,7 @@ function M.open(run, key, dir, keep, path, patch)
   local ok, why = pcall(make, run, key, dir, root, parent, name, tree)
   if ok then return tree, true end
   -- Somebody may have cancelled it while git was at work.
-  landing.shielded(M.remove, run, key, tree)
+  merge_apply.shielded(M.remove, run, key, tree)
   error(why, 0)
 end
 
@@ -246,9 +248,9 @@ end
 ---@param tree moonlet.Worktree
 function M.remove(run, key, tree)
   local folder, name = split(tree.path)
-  local root = host_file.root(folder)
-  if root and host_file.is_there(root, name) then
-    writer.with_worktrees(run, key, git, run, key, run.top,
+  local root = files.root(folder)
+  if root and files.is_there(root, name) then
+    write_lock.with_worktrees(run, key, git, run, key, run.top,
       { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
   end
   local problem
@@ -258,8 +260,8 @@ function M.remove(run, key, tree)
   end
   forget_raw(tree)
   local own, admin = find_admin(tree.common, tree)
-  if own then writer.with_worktrees(run, key, core.file.remove, admin, own) end
-  if problem then host_file.fail(problem) end
+  if own then write_lock.with_worktrees(run, key, core.file.remove, admin, own) end
+  if problem then files.fail(problem) end
 end
 
 --- From now on it is the user's.
@@ -273,7 +275,7 @@ end
 local function again(run, key, dir, tree, changes, entry)
   for _, change in ipairs(changes) do
     if change.path == entry.path then
-      return (overlay.of(run, key, dir, tree, { change }, entry.name .. "x"))
+      return (merge_plan.of(run, key, dir, tree, { change }, entry.name .. "x"))
     end
   end
 end
@@ -281,9 +283,9 @@ end
 --- Plans the merge and applies it; somebody may save a file between the two.
 local function apply(run, key, dir, tree, changes, done)
   local function once()
-    local entries, left = overlay.of(run, key, dir, tree, changes, "")
+    local entries, left = merge_plan.of(run, key, dir, tree, changes, "")
     if #entries > 0 then
-      landing.land(run, dir, entries, left, function() done(left) end)
+      merge_apply.land(run, dir, entries, left, function() done(left) end)
     else
       done(left)
     end
@@ -293,8 +295,8 @@ local function apply(run, key, dir, tree, changes, done)
     ok, err = pcall(once)
     if ok then return end
     -- A rollback that failed stays, for a later host.
-    if landing.pending(run, dir) then break end
-    landing.forget(run, dir)
+    if merge_apply.pending(run, dir) then break end
+    merge_apply.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
   end
   error(err, 0)
@@ -307,8 +309,8 @@ local function carried_of(run, key, dir, tree, changes, left, behind, patch)
   for _, change in ipairs(changes) do
     if #paths < listed_cap and not gone[change.path] then paths[#paths + 1] = change.path end
   end
-  parts[1] = #left.held > 0 and leftovers.held_back(left.held, run.absolute(dir)) or nil
-  local kept = leftovers.left_behind(tree.path, left)
+  parts[1] = #left.held > 0 and kept_worktrees.held_back(left.held, run.absolute(dir)) or nil
+  local kept = kept_worktrees.left_behind(tree.path, left)
   parts[#parts + 1] = kept
   if #changes - #behind > #paths then
     parts[#parts + 1] = ("%d files were merged, of which %d are listed as changed; %s has them all"):format(
@@ -316,7 +318,7 @@ local function carried_of(run, key, dir, tree, changes, left, behind, patch)
   end
   if #behind > 0 then
     parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
-      leftovers.shown(behind), run.absolute(patch))
+      kept_worktrees.shown(behind), run.absolute(patch))
   end
   local branch = branch_of(run, key)
   if #changes > 0 and tree.branch and tree.branch ~= branch then
@@ -328,17 +330,17 @@ local function carried_of(run, key, dir, tree, changes, left, behind, patch)
 end
 
 local function bring(run, key, dir, tree, changes, patch, left)
-  local release = writer.hold(run, key)
+  local release = write_lock.hold(run, key)
   local carried
   local function done(behind)
     carried = carried_of(run, key, dir, tree, changes, left, behind, patch)
     if carried.kept then keep(tree) end
-    carried_record.note(run, dir, carried)
+    merge_receipt.note(run, dir, carried)
   end
   local ok, err = pcall(function()
-    local begun = landing.pending(run, dir)
+    local begun = merge_apply.pending(run, dir)
     if begun then
-      landing.go_on(run, dir, begun, function(entry) return again(run, key, dir, tree, changes, entry) end,
+      merge_apply.go_on(run, dir, begun, function(entry) return again(run, key, dir, tree, changes, entry) end,
         function() done(begun.left) end)
     elseif #changes > 0 then
       apply(run, key, dir, tree, changes, done)
@@ -359,12 +361,12 @@ end
 
 local function carry(run, key, dir, tree, confirm)
   local patch = dir .. "/changes.patch"
-  return gathering.with(run, key, dir, tree, patch, function(changes, left)
-    local taken, held = gathering.split(changes)
-    local deleted = not landing.pending(run, dir) and gathering.mass_deletion(taken, left.tracked)
+  return worktree_changes.with(run, key, dir, tree, patch, function(changes, left)
+    local taken, held = worktree_changes.split(changes)
+    local deleted = not merge_apply.pending(run, dir) and worktree_changes.mass_deletion(taken, left.tracked)
     if deleted then confirm(run, key, deleted, left.tracked) end
     for i, change in ipairs(held) do left.held[i] = change.path end
-    if held[1] then gathering.write_patch(run, key, dir, tree, held, dir .. "/held-back.patch") end
+    if held[1] then worktree_changes.write_patch(run, key, dir, tree, held, dir .. "/held-back.patch") end
     return bring(run, key, dir, tree, taken, patch, left)
   end)
 end
@@ -379,22 +381,23 @@ end
 ---@return string? text  a note for a person
 function M.drop(run, key, dir, tree, name)
   local folder, last = split(tree.path)
-  local root, text = host_file.root(folder), nil
-  local ruin = root and tree.base and host_file.is_there(root, last) and gathering.ruin(tree)
+  local root, text = files.root(folder), nil
+  local ruin = root and tree.base and files.is_there(root, last) and worktree_changes.ruin(tree)
   if ruin then
     keep(tree)
-    return ("the worktree %s, and is kept: %s drops it"):format(ruin, leftovers.removal(tree.path))
+    return ("the worktree %s, and is kept: %s drops it"):format(ruin, kept_worktrees.removal(tree.path))
   end
-  if tree.base and root and host_file.is_there(root, last) then
+  if tree.base and root and files.is_there(root, last) then
     local patch = dir .. "/" .. name
-    local ok, count = pcall(gathering.with, run, key, dir, tree, patch, function(changes) return #changes end)
+    local ok, count = pcall(worktree_changes.with, run, key, dir, tree, patch, function(changes) return #changes end)
     if not ok then
       keep(tree)
       return ("what the agent had changed is left in %s, for no patch could be made of it (%s): %s drops it"):format(
-        tree.path, type(count) == "table" and tostring(count.message) or tostring(count), leftovers.removal(tree.path))
+        tree.path, type(count) == "table" and tostring(count.message) or tostring(count),
+        kept_worktrees.removal(tree.path))
     end
     if count == 0 then
-      core.file.remove(host_file.must(core.file.root(run.absolute(dir))), name)
+      core.file.remove(files.must(core.file.root(run.absolute(dir))), name)
     else
       text = ("what the agent had changed (%d %s) is not merged, and is in %s/%s"):format(count,
         count == 1 and "file" or "files", run.absolute(dir), name)
@@ -408,7 +411,7 @@ end
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
-    .. "what you have merged by hand"):format(run.id, leftovers.removal(tree.path))
+    .. "what you have merged by hand"):format(run.id, kept_worktrees.removal(tree.path))
   local text = ("what the agent made is not merged, and is kept in %s: %s"):format(tree.path, ways)
   run.emit("warning", { step = key, text = text })
   if type(err) ~= "table" then return end
@@ -436,18 +439,83 @@ function M.merge(run, key, dir, tree, confirm)
     error(carried, 0)
   end
   -- If that cannot be deleted now, a resumed host does it: the merge is recorded.
-  pcall(landing.forget, run, dir)
+  pcall(merge_apply.forget, run, dir)
   if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
   if carried.kept then
     forget_raw(tree)
   else
-    local removed, why = landing.shielded(M.remove, run, key, tree)
+    local removed, why = merge_apply.shielded(M.remove, run, key, tree)
     if not removed then
       run.emit("warning", { step = key, text = ("the worktree is merged, and could not be removed: %s; %s drops it")
-        :format(type(why) == "table" and tostring(why.message) or tostring(why), leftovers.removal(tree.path)) })
+        :format(type(why) == "table" and tostring(why.message) or tostring(why), kept_worktrees.removal(tree.path)) })
     end
   end
   return carried.paths, carried.warning, carried.held
+end
+
+---@class moonlet.HeldWork     changes that wait for a review, in their worktree
+---@field path string      of the worktree
+---@field result string    the tree that the agent has come to
+---@field patch string     the file with the changes, from `.agent`
+---@field sha256 string    of that file
+---@field files string[]
+
+--- Holds a worktree's changes for a review: nothing is merged, the patch is written, and the worktree stays.
+---@param run table
+---@param key string
+---@param dir string   the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@return moonlet.HeldWork
+function M.hold(run, key, dir, tree)
+  local patch = dir .. "/changes.patch"
+  return worktree_changes.with(run, key, dir, tree, patch, function(changes, _, env)
+    local paths = core.json.array {}
+    for i = 1, math.min(#changes, listed_cap) do paths[i] = changes[i].path end
+    local result = git(run, key, tree.path, { "write-tree" }, { env = env }).stdout:match "%x+"
+    local folder = files.must(core.file.root(run.absolute(dir)))
+    local text = files.read(folder, "changes.patch", patch_cap)
+    return { path = tree.path, result = result, patch = patch, sha256 = core.text.sha256(text or ""), files = paths }
+  end)
+end
+
+--- Opens the worktree of held changes again; nil where it is gone.
+local function reopened(run, key, dir, held)
+  local folder, name = split(held.path)
+  local root = files.root(folder)
+  local carried = merge_receipt.read(run, dir)
+  if not carried and not (root and files.is_there(root, name)) then return nil end
+  local tree = { path = held.path, common = common_dir(run, key), result = held.result, carried = carried }
+  if carried then return tree end
+  tree.base, tree.branch = read_base(root, name)
+  if not tree.base then return nil end
+  tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+  tree.raw = plumbing.open(run, key, raw_path(folder, name))
+  return tree
+end
+
+--- Merges held changes; raises where they cannot be, and then the work tree is as it was.
+---@param run table
+---@param key string
+---@param dir string
+---@param held moonlet.HeldWork
+---@return string[] paths
+function M.take(run, key, dir, held)
+  local tree = reopened(run, key, dir, held)
+  if not tree then
+    error({ kind = "lost", message = ("the worktree of the changes is gone: %s"):format(held.path),
+      hint = ("they are in %s: GIT_DIR=/none git apply takes them by hand"):format(run.absolute(held.patch)) }, 0)
+  end
+  return (M.merge(run, key, dir, tree))
+end
+
+--- Removes the worktree of held changes; their patch stays.
+---@param run table
+---@param key string
+---@param dir string
+---@param held moonlet.HeldWork
+function M.put_away(run, key, dir, held)
+  local tree = reopened(run, key, dir, held)
+  if tree then M.remove(run, key, tree) end
 end
 
 --- Ends a merge that an earlier host completed but could not report, for an attempt that nobody resumes.
@@ -457,7 +525,7 @@ end
 ---@param path string   of the worktree
 ---@return string[]? paths  that were merged; nil if none
 function M.end_merged(run, key, dir, path)
-  local carried = carried_record.read(run, dir)
+  local carried = merge_receipt.read(run, dir)
   if not carried then return nil end
   return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
 end
@@ -474,11 +542,11 @@ function M.give_up(run, key, dir, path, replaced)
   local paths = path and M.end_merged(run, key, dir, path)
   if paths or not path then return paths end
   local folder, name = split(path)
-  local root = not replaced and host_file.root(folder)
-  if root and host_file.is_there(root, name) then
+  local root = not replaced and files.root(folder)
+  if root and files.is_there(root, name) then
     keep { path = path }
     run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
-      leftovers.removal(path)) })
+      kept_worktrees.removal(path)) })
   end
 end
 
@@ -501,7 +569,7 @@ function M.left(home, id)
     if entry.type == "directory" then add(parent, entry.name) end
   end
   -- Worktrees from before the repository was moved are on git's list alone.
-  local base, common = state_folder.path(), select(3, host_git.dirs(home.top))
+  local base, common = state_dir.path(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do
     local text = entry.type == "directory" and core.file.read(admins, entry.name .. "/gitdir", 1 << 16) or ""

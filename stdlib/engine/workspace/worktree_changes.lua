@@ -1,16 +1,16 @@
 --- The changes in an agent's worktree, as a patch, and the files that git does not take. Decides which changes are
 --- merged without asking.
-local beginning = require "moonlet.engine.workspace.worktree_seed"
+local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
-local nested = require "moonlet.engine.workspace.nested_repos"
-local own_index = require "moonlet.engine.workspace.scratch_index"
-local raw_git = require "moonlet.engine.workspace.plumbing"
+local nested_repos = require "moonlet.engine.workspace.nested_repos"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+local plumbing = require "moonlet.engine.workspace.plumbing"
 local startup = require "moonlet.engine.workspace.startup"
 
 local M = {}
 
-local git = own_index.git
+local git = scratch_index.git
 local list_cap = 64 << 20
 local many_deleted = 10 -- files; more than that, and more than half of all, is for a person to decide
 
@@ -52,15 +52,15 @@ end
 ---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
 local function gather(run, key, dir, tree, env)
   local root = host_file.must(core.file.root(tree.path))
-  local begun = own_index.copy(run, key, beginning.index(tree.raw), env.GIT_INDEX_FILE)
+  local begun = scratch_index.copy(run, key, worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
   if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
   local left, known, ours = { ours = {}, held = {} }, {}, {}
-  local entries, unseen = own_index.entries(run, key, env), {}
+  local entries, unseen = scratch_index.entries(run, key, env), {}
   left.tracked = #entries
-  left.submodules = nested.refuse_submodules(root, tree.path, entries)
+  left.submodules = nested_repos.refuse_submodules(root, tree.path, entries)
   for _, entry in ipairs(entries) do unseen[entry.path] = entry.tag == "S" or nil end
-  own_index.see(run, key, dir, tree.path, root, entries, env)
-  local changed, gone = own_index.tracked_changes(run, key, tree.path,
+  scratch_index.see(run, key, dir, tree.path, root, entries, env)
+  local changed, gone = scratch_index.tracked_changes(run, key, tree.path,
     { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=all" }, env)
   local function mine(paths)
     local list = {}
@@ -74,15 +74,15 @@ local function gather(run, key, dir, tree, env)
   local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
   for path in others.stdout:gmatch("([^%z]+)%z") do
     if path:sub(-1) == "/" and not is_ours(path) then
-      nested.files(root, path:sub(1, -2), changed)
+      nested_repos.files(root, path:sub(1, -2), changed)
     elseif not is_ours(path) then
       changed[#changed + 1] = path
     end
   end
-  own_index.take(run, key, dir, tree.path, changed, gone, env)
-  for _, entry in ipairs(own_index.entries(run, key, env)) do known[entry.path] = true end
+  scratch_index.take(run, key, dir, tree.path, changed, gone, env)
+  for _, entry in ipairs(scratch_index.entries(run, key, env)) do known[entry.path] = true end
   for _, path in ipairs(ours) do known[path] = false end
-  left.histories, left.files = nested.left_behind(root, known)
+  left.histories, left.files = nested_repos.left_behind(root, known)
   local files = left.files
   left.files = {}
   for _, path in ipairs(files) do
@@ -103,25 +103,39 @@ local function write_diff(run, key, dir, tree, patch, env)
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Calls fn(changes, left) with the agent's changes; the file `patch` holds them.
+--- The changes as they were held, whatever the worktree has by now: checks that ran in it may have left files.
+local function gather_held(run, key, tree, env)
+  git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
+  local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {},
+    tracked = #scratch_index.entries(run, key, env) }
+  git(run, key, tree.path, { "read-tree", tree.result }, { env = env })
+  return left, {}
+end
+
+--- Calls fn(changes, left, env) with the agent's changes and their index; the file `patch` holds them.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param tree moonlet.Worktree
 ---@param patch string
----@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind): any
+---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
-  return own_index.with(tree.raw.path, "gathered", function(own)
-    local env = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
-    local ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+  return scratch_index.with(tree.raw.path, "gathered", function(own)
+    local env = plumbing.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
+    local ok, left, unseen
+    if tree.result then
+      ok, left, unseen = true, gather_held(run, key, tree, env)
+    else
+      ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+    end
     if not ok then
       -- Folders that the agent has shut are opened: they are the host's own here, and git does not track their modes.
-      nested.open_folders(run, key, tree.path)
+      nested_repos.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
     local changes = changes_of(run, key, tree, env, unseen)
     write_diff(run, key, dir, tree, patch, env)
-    return fn(changes, left)
+    return fn(changes, left, env)
   end)
 end
 
@@ -192,14 +206,14 @@ end
 ---@param changes moonlet.Change[]
 ---@param patch string
 function M.write_patch(run, key, dir, tree, changes, patch)
-  own_index.with(tree.raw.path, "held", function(own)
-    local env, lines = raw_git.env(tree.raw, tree.path, own.GIT_INDEX_FILE), {}
+  scratch_index.with(tree.raw.path, "held", function(own)
+    local env, lines = plumbing.env(tree.raw, tree.path, own.GIT_INDEX_FILE), {}
     git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
     for i, change in ipairs(changes) do
       local is = change.is or { mode = "0", id = ("0"):rep(#change.was.id) }
       lines[i] = ("%s %s\t%s"):format(is.mode, is.id, change.path)
     end
-    own_index.feed(run, key, dir, tree.path, { "update-index", "-z", "--index-info" }, lines, { env = env })
+    scratch_index.feed(run, key, dir, tree.path, { "update-index", "-z", "--index-info" }, lines, { env = env })
     write_diff(run, key, dir, tree, patch, env)
   end)
 end

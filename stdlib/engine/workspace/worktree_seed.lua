@@ -1,14 +1,14 @@
 --- The seed of a worktree: exactly the user's files, byte for byte, but for ignored ones, and a commit that git
 --- itself takes for the same. The user's index is only read.
-local host_file = require "moonlet.engine.base.files"
-local own_index = require "moonlet.engine.workspace.scratch_index"
-local raw_git = require "moonlet.engine.workspace.plumbing"
+local files = require "moonlet.engine.base.files"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+local plumbing = require "moonlet.engine.workspace.plumbing"
 local untracked = require "moonlet.engine.workspace.untracked"
-local writer = require "moonlet.engine.workspace.write_lock"
+local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
-local git = own_index.git
+local git = scratch_index.git
 
 local function refuse_unmerged(run, key, env)
   local exit = git(run, key, run.top,
@@ -56,19 +56,19 @@ end
 
 local function look(run, key, dir, raw)
   local head = head_of(run, key)
-  return own_index.with(raw.path, "begin", function(own)
+  return scratch_index.with(raw.path, "begin", function(own)
     local index = own.GIT_INDEX_FILE
-    local shared = raw_git.env(raw, run.top, index, true)
-    own_index.copy_users(run, key, index)
+    local shared = plumbing.env(raw, run.top, index, true)
+    scratch_index.copy_users(run, key, index)
     refuse_unmerged(run, key, shared)
-    local root = host_file.must(core.file.root(run.top))
-    local entries, others, unseen, again = own_index.entries(run, key, shared), {}, {}, {}
-    own_index.see(run, key, dir, run.top, root, entries, shared)
-    local changed, gone = own_index.tracked_changes(run, key, run.top,
+    local root = files.must(core.file.root(run.top))
+    local entries, others, unseen, again = scratch_index.entries(run, key, shared), {}, {}, {}
+    scratch_index.see(run, key, dir, run.top, root, entries, shared)
+    local changed, gone = scratch_index.tracked_changes(run, key, run.top,
       { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=dirty" }, shared)
     local missing = {}
     for _, path in ipairs(gone) do missing[path] = true end
-    local converted = raw_git.converted(run, key, dir, entries, changed, shared)
+    local converted = plumbing.converted(run, key, dir, entries, changed, shared)
     for _, entry in ipairs(entries) do
       if entry.tag == "S" then unseen[#unseen + 1] = entry.path end
       if converted[entry.path] and not missing[entry.path] then
@@ -76,16 +76,16 @@ local function look(run, key, dir, raw)
         again[#again + 1] = entry.path
       end
     end
-    own_index.take(run, key, dir, run.top, without(changed, converted), gone, shared)
-    own_index.take(run, key, dir, run.top, untracked.files(run, key, root, index), {}, shared)
+    scratch_index.take(run, key, dir, run.top, without(changed, converted), gone, shared)
+    scratch_index.take(run, key, dir, run.top, untracked.files(run, key, root, index), {}, shared)
     local tree = write_tree(run, key, shared)
     local commit = commit_of(run, key, head, tree)
     if #others > 0 then
-      local env = raw_git.env(raw, run.top, index)
+      local env = plumbing.env(raw, run.top, index)
       -- An entry that comes without times and flags is compared with the file.
-      own_index.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" }, own_index.info_of(others),
-        { env = env })
-      own_index.take(run, key, dir, run.top, again, {}, env)
+      scratch_index.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" },
+        scratch_index.info_of(others), { env = env })
+      scratch_index.take(run, key, dir, run.top, again, {}, env)
       tree = write_tree(run, key, env)
     end
     return { commit = commit, tree = tree, others = others, unseen = unseen }
@@ -100,7 +100,7 @@ end
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
   -- Half of a merge is a state that never existed.
-  local release = writer.hold_merges(run, key)
+  local release = write_lock.hold_merges(run, key)
   local ok, begun = pcall(look, run, key, dir, raw)
   release()
   if not ok then error(begun, 0) end
@@ -121,14 +121,14 @@ function M.index(raw) return raw.path .. "/begun.index" end
 ---@param beginning moonlet.Beginning
 function M.fill(run, key, dir, path, own, raw, beginning)
   local index = M.index(raw)
-  local env = raw_git.env(raw, path, index)
+  local env = plumbing.env(raw, path, index)
   git(run, key, path, { "read-tree", beginning.tree }, { env = env })
-  own_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" }, beginning.unseen,
+  scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" }, beginning.unseen,
     { env = env })
   git(run, key, path, { "checkout-index", "--all", "--force", "--index", "--quiet" }, { env = env })
-  own_index.copy(run, key, index, own)
-  own_index.feed(run, key, dir, path, { "update-index", "-z", "--index-info" }, own_index.info_of(beginning.others),
-    { env = raw_git.env(raw, path, own) })
+  scratch_index.copy(run, key, index, own)
+  scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--index-info" },
+    scratch_index.info_of(beginning.others), { env = plumbing.env(raw, path, own) })
 end
 
 return M

@@ -2,8 +2,8 @@
 --- as it works, and by a merge; the merge lock by a merge alone, against readers of half of it; and the worktree lock
 --- while a worktree is made or removed, for then git examines all the others.
 local duration = require "moonlet.duration"
-local host_failure = require "moonlet.engine.base.infrastructure_error"
-local host_file = require "moonlet.engine.base.files"
+local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
+local files = require "moonlet.engine.base.files"
 
 local M = {}
 
@@ -27,7 +27,7 @@ local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find("
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
-  if not busy then error(host_failure.mark(err), 0) end
+  if not busy then error(infrastructure_error.mark(err), 0) end
   -- An agent that has the work tree may let the agents that it starts write there: one at a time again.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
   -- The host that started the agent of this step holds it for that, though it drives the run no more.
@@ -54,14 +54,14 @@ local function predecessor(run, holder)
 end
 
 local function predecessor_error(run, lock, pid)
-  return host_failure.mark { kind = "failed", at = run.absolute(lock),
-    message = ("process %s, which drove %s before, still has %s: it may be stopped"):format(pid, run.id,
+  return infrastructure_error.mark { kind = "failed", at = run.absolute(lock),
+    message = ("process %s, an earlier host of %s, still holds %s: it may be stopped"):format(pid, run.id,
       lock == "worktrees.lock" and "git's worktrees" or "the work tree"),
     hint = ("let it go on (kill -CONT %s) or end it (kill -KILL %s), then resume the run"):format(pid, pid) }
 end
 
 local function hold(run, key, name, id, patience, clock)
-  local root = host_file.must(core.file.root(run.home.agent_path))
+  local root = files.must(core.file.root(run.home.agent_path))
   local who = who_holds(run, key)
   local tries, since = 0, core.clock.monotonic()
   while true do

@@ -1,5 +1,5 @@
 --- The pages of the reference: one entry for a terminal, the list of all, and the whole as Markdown.
-local reference = require "moonlet.engine.cli.reference"
+local reference = require "moonlet.engine.cli.doc.reference"
 
 local M = {}
 

@@ -9,7 +9,8 @@
 ---     runner = "cassette:reviews,fault=crash@tests",   -- the folder is one of tests/
 ---     record = "command:reviewer",   -- makes that cassette anew with --record; a program of tests/, or of PATH
 ---     expect = { verdict = "degraded", exit_code = 4, result = { lost = { { key = "tests" } } },
----       findings = "eval", error = "part of the message" },
+---       findings = "eval", error = "part of the message", files = { ["report.md"] = "part of it" } },
+---     answers = { "approve" },       -- of the gates and questions at which the run waits, in their order
 ---   }
 ---
 --- An expected object of the result may name only the fields that matter; an expected list has the full length, and
@@ -20,34 +21,19 @@
 --- so that it comes to the same everywhere and no hook runs.
 local record = require "moonlet.record"
 local acceptance = require "moonlet.engine.effects.consent"
+local cases = require "moonlet.engine.cli.preset.case"
 local cassette = require "moonlet.engine.runner.cassette"
 local config = require "moonlet.engine.load.config"
 local grants = require "moonlet.engine.context.grants"
-local presets = require "moonlet.engine.load.loader"
+local nested = require "moonlet.engine.load.nested"
+local loader = require "moonlet.engine.load.loader"
+local context = require "moonlet.engine.context.context"
+local manifest = require "moonlet.engine.run.manifest"
 local temporary = require "moonlet.engine.cli.temporary"
 
 local M = {}
 
 local source_cap = 1 << 20
-local fields = { summary = "string", files = "table", change = "table", args = "list", runner = "string",
-  expect = "table!", git = "boolean", record = "string" }
-local expect_fields = {
-  verdict = "string", exit_code = "integer", result = "any", findings = "string", error = "string",
-}
-
---- A test file's case, checked.
-local function load_case(origin, text)
-  local chunk = presets.load(origin, text, { m = require "moonlet" })
-  local ok, case = pcall(chunk)
-  if not ok then error(case, 0) end
-  record.check(case, fields, origin)
-  record.check(case.expect, expect_fields, origin .. ": expect")
-  if next(case.expect) == nil then
-    error(record.invalid(origin .. ": expect is empty, and whatever happens would be right",
-      'say what is to come, as in expect = { verdict = "ok" }'), 0)
-  end
-  return case
-end
 
 --- Refuses paths into git's folder: a repository with a test's settings would start the programs that they name.
 local function check_path(path)
@@ -89,23 +75,53 @@ git("commit", "--quiet", "--allow-empty", "-m", "begin")
 --- Runs one command line in this process and returns its envelope.
 local function run(words, consent)
   local output = {}
-  local ok, envelope, code = pcall(require("moonlet.engine.cli.run").main, words, output, consent)
+  local ok, envelope, code = pcall(require("moonlet.engine.cli." .. words[1]).main, words, output, consent)
   if ok then return envelope, code end
-  local err = require("moonlet.engine.run.manifest").error(envelope)
+  local err = manifest.error(envelope)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
+--- Gives the answers at which a run waits, one after the other.
+local function answer_all(case, place, envelope, code)
+  local given = 0
+  for _, text in ipairs(case.answers or {}) do
+    local told = envelope.run
+    if told == core.json.null or told.verdict ~= "needs-human" then break end
+    envelope, code = run { "answer", told.id, tostring(text), "--repo", place, "--json" }
+    given = given + 1
+  end
+  return envelope, code, #(case.answers or {}) - given
+end
+
+--- An error, its place and what to do, in words.
+local function words_of_error(err)
+  local hint = err.hint ~= core.json.null and err.hint
+  local at = err.at ~= core.json.null and err.at
+  local text = hint and ("%s (%s)"):format(err.message, hint) or err.message
+  return at and not text:find(at, 1, true) and ("%s: %s"):format(at, text) or text
+end
+
 --- The errors of failed steps: why the whole is not as it should be, and the change in a prompt that a cassette was
---- recorded with.
-local function step_errors(told)
-  local list, seen = {}, {}
+--- recorded with. One stands for all with the same beginning as far as the name of their step; those with that of the
+--- run's own error are left out.
+local function step_errors(told, of_run)
+  local list, count = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
     local message = step.error ~= core.json.null and step.error.message
-    if message and not seen[message] and #list < 5 then
-      seen[message] = true
-      list[#list + 1] = ("the step '%s' told: %s"):format(core.text.printable(step.key, 100),
-        core.text.printable(message, 600))
+    local key = context.plain(step.key)
+    local at = (message or ""):find(key, 1, true)
+    local same = at and message:sub(1, at - 1) or message
+    local is_known = message and (of_run:find(same, 1, true) or count[same])
+    if is_known then count[same] = (count[same] or 0) + 1 end
+    if message and not is_known and #list < 5 then
+      count[same] = 0
+      list[#list + 1] = { same = same, text = ("the step '%s' failed: %s"):format(core.text.printable(key, 100),
+        core.text.printable(message, 600)) }
     end
+  end
+  for i, item in ipairs(list) do
+    local more = count[item.same]
+    list[i] = item.text .. (more > 0 and (" (and so did %d more)"):format(more) or "")
   end
   return list
 end
@@ -129,14 +145,21 @@ local function differs(wanted, seen, place)
   end
 end
 
-local function problems_of(case, envelope, code)
+local function problems_of(case, envelope, code, unasked)
   local expect, list = case.expect, {}
   local function add(why) if why then list[#list + 1] = why end end
+  if unasked > 0 then
+    add(("the run did not wait for %d of the %d answers"):format(unasked, #case.answers))
+  end
   local told = envelope.run ~= core.json.null and envelope.run or {}
   local spec = (case.runner or ""):match("^cassette:(.*)$")
   for _, why in ipairs(spec and type(told.steps) == "table" and cassette.idle_faults(cassette.parse(spec), told.steps)
     or {}) do add(why) end
-  if expect.verdict then add(differs(expect.verdict, told.verdict, "the verdict")) end
+  if envelope.run == core.json.null and expect.verdict then
+    add "the run was not started"
+  elseif expect.verdict then
+    add(differs(expect.verdict, told.verdict, "the verdict"))
+  end
   if expect.exit_code then add(differs(expect.exit_code, code, "the exit code")) end
   if expect.result ~= nil then add(differs(expect.result, envelope.result, "result")) end
   local message = envelope.error ~= core.json.null and envelope.error.message or ""
@@ -144,13 +167,25 @@ local function problems_of(case, envelope, code)
     add(("the error is '%s', without '%s'"):format(core.text.printable(message, 300), expect.error))
   end
   if #list > 0 then
-    if message ~= "" then add("the error told: " .. core.text.printable(message, 600)) end
-    for _, why in ipairs(step_errors(told)) do add(why) end
+    if message ~= "" then
+      if envelope.error.hint == cassette.again then envelope.error.hint = case.again end
+      add("the error of the run: " .. core.text.printable(words_of_error(envelope.error), 900))
+    end
+    for _, why in ipairs(step_errors(told, message)) do add(why) end
   end
   if expect.findings then
     local root = told.dir and core.file.root(told.dir)
     local text = root and core.file.read(root, "findings.md", 1 << 20) or ""
     if not text:find(expect.findings, 1, true) then add(("findings.md has no '%s'"):format(expect.findings)) end
+  end
+  for name, part in pairs(expect.files or {}) do
+    local root = told.dir and core.file.root(told.dir)
+    local text = root and core.file.read(root, tostring(name), 1 << 20)
+    if not text then
+      add(("the run wrote no file %s"):format(core.text.printable(tostring(name), 200)))
+    elseif not text:find(tostring(part), 1, true) then
+      add(("%s has no '%s'"):format(core.text.printable(tostring(name), 200), tostring(part)))
+    end
   end
   return list
 end
@@ -168,6 +203,7 @@ local refused_options = { "allow", "background", "detached", "events", "prepared
 local function check_case(case, allowed, again)
   local asked = again and case.record or case.runner or "rules"
   local word = asked:match("^[^:]*")
+  require("moonlet.engine.load.runners").parse(asked, config.current())
   if word ~= "rules" and word ~= "mock" and word ~= "cassette" and not allowed.agents and not allowed.all then
     not_allowed(("starts '%s'"):format(core.text.printable(asked, 200)), "agents")
   end
@@ -224,6 +260,8 @@ end
 ---@class moonlet.PresetTests
 ---@field target string     the preset to run
 ---@field path string       the folder of the tests
+---@field shown string      that folder in messages
+---@field source moonlet.Source
 ---@field consent string    consent.mark() of the preset that may have its needs; "" for none
 ---@field allowed moonlet.Grants
 
@@ -243,12 +281,38 @@ local function run_case(tests, name, case, again)
     end
     write_all(root, place, case.change)
     local envelope, code = run(words_of(target, case, tests_path, place, again), tests.consent)
-    if not again then return problems_of(case, envelope, code) end
-    return envelope.run == core.json.null and { "the cassette could not be made: " .. envelope.error.message } or {}
+    local unasked
+    envelope, code, unasked = answer_all(case, place, envelope, code)
+    if not again then return problems_of(case, envelope, code, unasked) end
+    if envelope.run ~= core.json.null then return {} end
+    return { "the cassette could not be made: " .. words_of_error(envelope.error) }
   end)
   remove()
-  if not ok then list = { require("moonlet.engine.run.manifest").error(list).message } end
+  if not ok then list = { words_of_error(manifest.error(list)) } end
   return list
+end
+
+--- Makes the cassette of a test anew and runs the test with it. The cassette that was there comes back if that fails.
+local function record_case(tests, name, case)
+  local spec = (case.runner or "rules"):match("^cassette:(.*)$")
+  local dir = spec and cassette.parse(spec, tests.path).dir
+  local parent, own = (dir or ""):match "^(.*)/([^/]+)/?$"
+  local root = parent and core.file.root(parent)
+  local kept = root and core.file.stat(root, own) and own .. ".before"
+  if kept then
+    core.file.remove(root, kept)
+    core.file.rename(root, own, kept)
+  end
+  local problems = run_case(tests, name, case, true)
+  if #problems == 0 then problems = run_case(tests, name, case) end
+  if kept and #problems > 0 then
+    core.file.remove(root, own)
+    core.file.rename(root, kept, own)
+    problems[#problems + 1] = "the cassette stays as it was"
+  elseif kept then
+    core.file.remove(root, kept)
+  end
+  return problems
 end
 
 --- The tests of a built-in preset, in a folder of their own; nil if it has none.
@@ -282,21 +346,28 @@ local function problems_of_file(tests, root, entry, case_name, again)
   local ok, problems = pcall(function()
     local text, err = core.file.read(root, entry.name, source_cap)
     if not text then error(err, 0) end
-    local case = load_case(tests.path .. "/" .. entry.name, text)
-    local hindered = again and case.record and run_case(tests, case_name, case, true) or {}
-    return #hindered > 0 and hindered or run_case(tests, case_name, case)
+    local case = cases.load(tests.shown .. "/" .. entry.name, text, tests.source)
+    case.again = ("say moonlet preset test %s %s --record --allow agents"):format(tests.source.name, case_name)
+    if again and not case.record and (case.runner or ""):find "^cassette:" then
+      return { 'the test does not say how its cassette is made: give it record = "command:agent"' }
+    end
+    return again and case.record and record_case(tests, case_name, case) or run_case(tests, case_name, case)
   end)
-  return ok and problems or { require("moonlet.engine.run.manifest").error(problems).message }
+  return ok and problems or { words_of_error(manifest.error(problems)) }
 end
 
 --- The rights of --allow, and the preset's consent mark; raises if the preset may not have its needs.
-local function consent_of(source, allow)
+local function consent_of(home, source, allow)
   local allowed, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(allowed, text) then accepted = true end
   end
   -- Each test reports a broken preset.
-  local ok, preset = pcall(presets.preset, source)
+  local ok, preset = pcall(function()
+    local opened = loader.preset(source)
+    nested.resolve(home, source, opened)
+    return opened
+  end)
   if not ok then return allowed, "" end
   local wanted = grants.from_needs(preset.needs)
   -- Agents are allowed apart, by each test that starts some.
@@ -320,8 +391,8 @@ end
 ---@param tell fun(line: string)  called after each test, for a test that never ends would hide all results
 ---@return table result, string text, boolean passed
 function M.test(home, name, filter, again, allow, tell)
-  local source = presets.find(home, name)
-  local allowed, consent = consent_of(source, allow)
+  local source = loader.find(home, name)
+  local allowed, consent = consent_of(home, source, allow)
   local root, path, remove = tests_of(home, source)
   if not root then
     error(record.invalid(("preset %s has no tests"):format(source.name),
@@ -332,8 +403,9 @@ function M.test(home, name, filter, again, allow, tell)
     error(record.invalid(("the cassettes of %s are built in: they cannot be made anew"):format(source.name),
       "copy the preset's folder into presets/, and record there"), 0)
   end
+  local within = path:sub(1, #home.top + 1) == home.top .. "/"
   local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
-    allowed = allowed, consent = consent }
+    shown = within and path:sub(#home.top + 2) or path, source = source, allowed = allowed, consent = consent }
   local rows, failed = {}, 0
   local ok, err = pcall(config.with_runners_alone, function()
     for _, entry in ipairs(core.file.list(root, ".") or {}) do

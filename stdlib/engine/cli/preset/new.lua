@@ -59,9 +59,11 @@ return {
   -- "cassette:FOLDER,fault=429@a.py" with a fault. A cassette also holds the files that agents changed.
   runner = "mock",
   -- record = "codex", -- `moonlet preset test NAME --record --allow agents` makes that cassette anew with this runner
+  -- answers = { "approve" }, -- of the gates and questions, in their order; without them the run waits
   expect = {
     verdict = "degraded", -- made-up answers are never `ok`
     -- exit_code = 4, error = "a part of the message", findings = "a part of findings.md",
+    -- files = { ["notes.md"] = "a part of an artifact" },
     result = { lost = {} }, -- the fields that matter; a list has its full length
   },
 }

@@ -1,5 +1,5 @@
 --- The public names of the library with their annotations, as `moonlet doc`, --help and the reference show them.
-local annotations = require "moonlet.engine.cli.annotations"
+local annotations = require "moonlet.engine.cli.doc.annotations"
 
 local M = {}
 
@@ -63,9 +63,11 @@ function M.read()
   for _, file in ipairs(files) do
     -- Parts of a module that a script does not reach by themselves; git hands its own on.
     local public = file:find "^[%l_]+%.lua$" or file:find "^meta/" or file:find "^git/"
+      or file:find "^patterns/"
     annotations.read(file, notes[file], prefix_of, function(entry)
       if entry.kind == "module" then
-        if public and not file:find "^git/" then modules[prefix_of(file, "M", "") or file] = entry.text end
+        local whole = public and not file:find "^git/" and not file:find "^patterns/"
+        if whole then modules[prefix_of(file, "M", "") or file] = entry.text end
       elseif entry.kind == "type" and named[entry.name] then
         table.move(entry.fields, 1, #entry.fields, #named[entry.name].fields + 1, named[entry.name].fields)
       elseif entry.kind == "type" and entry.name:find "^moonlet%.%l+$" then

@@ -4,9 +4,10 @@ local arg = require "moonlet.arg"
 local budget = require "moonlet.engine.budget.budget"
 local config = require "moonlet.engine.load.config"
 local grants = require "moonlet.engine.context.grants"
-local presets = require "moonlet.engine.load.loader"
+local nested = require "moonlet.engine.load.nested"
+local loader = require "moonlet.engine.load.loader"
 local run_module = require "moonlet.engine.run.run"
-local run_record = require "moonlet.engine.run.manifest"
+local manifest = require "moonlet.engine.run.manifest"
 local temporary = require "moonlet.engine.cli.temporary"
 require "moonlet.engine.run.verbs"
 
@@ -20,8 +21,22 @@ local limit = 8
 ---@field hint string|nil
 
 local function problem(err)
-  local rec = run_record.error(err)
+  local rec = manifest.error(err)
   return { at = rec.at, message = rec.message, hint = rec.hint }
+end
+
+local function example_word(i) return i == 1 and "example" or "example-" .. i end
+
+--- A made-up word may name a file or a program: the file reads as an example, and whoever gives the program allows it.
+local made_up = { [example_word(1)] = true }
+
+local function example_list(one)
+  local list = {}
+  for i = 1, math.max(1, one.min or 1) do
+    list[i] = one.choices and one.choices[i] or example_word(i)
+    made_up[list[i]] = not one.choices or nil
+  end
+  return list
 end
 
 --- A value for each argument that must be given, and for the one that is named: the dry run needs something to go
@@ -30,10 +45,9 @@ local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do
     if one.default == nil and (one.required or name == also) then
-      local by_type = { string = "example", integer = one.min or 1, number = one.min or 1, boolean = false,
-        list = { "example" }, duration = "1m" }
-      local value = one.choices and one.choices[1] or by_type[one.type]
-      given[name] = one.type == "list" and type(value) ~= "table" and { value } or value
+      local by_type = { string = example_word(1), integer = one.min or 1, number = one.min or 1, boolean = false,
+        list = example_list(one), duration = "1m" }
+      given[name] = one.type ~= "list" and one.choices and one.choices[1] or by_type[one.type]
     end
   end
   return arg.complete(declared, given)
@@ -43,7 +57,7 @@ end
 local function plan_of(home, source, preset, resume, place, also)
   local own = core.run.home(place)
   local all = grants.empty()
-  all.all, all.seen = true, {}
+  all.all, grants.used[all] = true, {}
   local at = { top = home.top, root = home.root, git = home.git, agent_path = own.agent_path, handle = own.handle }
   return { home = at,
     source = source, preset = preset, resume = resume, name = preset and preset.name or source.name,
@@ -56,7 +70,8 @@ end
 --- Goes through the preset. Returns the error that it came to, if any.
 local function go_through(plan)
   local run = run_module.create(plan)
-  local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {} }
+  local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
+    made_up = made_up }
   run.checking, run.dry = seen, true
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
   local emit = run.emit
@@ -81,7 +96,9 @@ local function compare_needs(preset, used, problems, notes)
   for _, one in ipairs(used) do
     kinds[one.kind] = true
     local ok, err = pcall(tests[one.kind], declared, one.name)
-    if not ok then
+    if not ok and one.kind == "run" and made_up[one.name] then
+      notes[#notes + 1] = "an argument names a program: who gives it says --allow run=PROGRAM too"
+    elseif not ok then
       problems[#problems + 1] = { at = one.at or core.json.null, hint = err.hint,
         message = err.message:gsub("^not granted", "not declared in needs") }
     end
@@ -115,7 +132,7 @@ local function once(home, source, preset, resume, also)
   local ok, err, seen, used = pcall(function()
     local plan = plan_of(home, source, preset, resume, place, also)
     local failed, seen = go_through(plan)
-    return failed, seen, plan.grants.seen
+    return failed, seen, grants.used[plan.grants]
   end)
   remove()
   if not ok then error(err, 0) end
@@ -135,12 +152,15 @@ local function any_way(home, source, preset, resume)
 end
 
 local function check_whole(home, source, problems, notes)
-  local opened, preset, resume = pcall(presets.open, source)
+  local opened, preset, resume = pcall(loader.open, source)
   if not opened then
     problems[1] = problem(preset)
     return nil
   end
-  if preset then check_name(source, preset, problems) end
+  if preset then
+    check_name(source, preset, problems)
+    nested.resolve(home, source, preset)
+  end
   local err, seen, used = any_way(home, source, preset, resume)
   if preset then compare_needs(preset, used, problems, err and {} or notes) end
   for _, text in ipairs(seen.warnings) do notes[#notes + 1] = text end
@@ -165,8 +185,8 @@ local function text_of(name, problems, notes, seen)
   for _, note in ipairs(notes) do lines[#lines + 1] = "note: " .. core.text.printable(note, 2000) end
   local plural = #problems == 1 and "problem" or "problems"
   lines[#lines + 1] = #problems > 0 and ("%s: %d %s"):format(name, #problems, plural)
-    or ("%s: ok (a dry run on mock: %d agent calls, %d commands; none was started)"):format(name, seen.agents,
-      #seen.commands)
+    or ("%s: ok (a dry run on mock: %d agent %s, %d %s; none was started)"):format(name, seen.agents,
+      seen.agents == 1 and "call" or "calls", #seen.commands, #seen.commands == 1 and "command" or "commands")
   return table.concat(lines, "\n") .. "\n"
 end
 
@@ -174,7 +194,7 @@ end
 ---@param target string  a preset's name, or a Lua file
 ---@return table result, string text, boolean passed
 function M.check(home, target)
-  local source = presets.find(home, target)
+  local source = loader.find(home, target)
   local problems, notes, seen = core.json.array {}, core.json.array {}, nil
   core.event.display "none"
   config.with_runners_alone(function() seen = check_whole(home, source, problems, notes) end)

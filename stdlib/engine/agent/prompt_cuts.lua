@@ -1,0 +1,67 @@
+--- The parts that were left out of prompts to keep them within their budget (m.prompt.compose): they stand in the
+--- manifest beside each prompt, and in the report.
+local budget = require "moonlet.prompt.budget"
+local per_run = require "moonlet.engine.base.per_run"
+
+local M = {}
+
+---@type fun(run: table): {key: string, told: moonlet.prompt.Composed}[]
+local noted = per_run(function() return {} end)
+
+local function of_step(run, key)
+  for _, item in ipairs(noted(run)) do
+    if item.key == key then return item.told end
+  end
+end
+
+local function names_of(told)
+  local names = {}
+  for i, part in ipairs(told.cut) do
+    names[i] = ("%s (about %d tokens)"):format(core.text.printable(part.name, 80), part.tokens)
+  end
+  return names
+end
+
+--- Notes what was left out of the prompt of a call.
+---@param run table
+---@param key string
+---@param prompt string
+function M.note(run, key, prompt)
+  local told = budget.of(prompt)
+  if told then table.insert(noted(run), { key = key, told = told }) end
+end
+
+--- The section of a step's manifest; "" where its prompt is whole.
+---@param run table
+---@param key string
+---@return string
+function M.section(run, key)
+  local told = of_step(run, key)
+  if not told then return "" end
+  return ("\n## Left out of the prompt\n\nIts budget is %d tokens, an estimate.\n\n- %s\n"):format(told.budget,
+    table.concat(names_of(told), "\n- "))
+end
+
+--- Writes the manifest of a step whose prompt is not whole.
+---@param run table
+---@param key string
+---@param dir string
+function M.write(run, key, dir)
+  local section = M.section(run, key)
+  if section == "" then return end
+  local inputs = dir == run.sidecar and run.inputs or {}
+  run.write_artifact(dir .. "/input-manifest.md", core.run.manifest(inputs) .. section)
+end
+
+--- The lines of the report.
+---@param run table
+---@return string[]
+function M.lines(run)
+  local lines = {}
+  for i, item in ipairs(noted(run)) do
+    lines[i] = ("  left out of the prompt of %s: %s"):format(item.key, table.concat(names_of(item.told), ", "))
+  end
+  return lines
+end
+
+return M

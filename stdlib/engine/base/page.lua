@@ -1,0 +1,99 @@
+--- The page that text for a person is laid out on: a terminal, or a pipe. Colour marks, it never carries meaning alone.
+local M = {}
+
+---@class moonlet.Page
+---@field columns integer   the width for text
+---@field colour boolean
+---@field unicode boolean
+---@field terminal boolean  false for a pipe or a file
+
+local tones = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", cyan = "36" }
+--- Lines longer than this are hard to read, however wide the terminal is.
+local widest = 100
+
+--- The page of standard output. A pipe gets 80 columns for help, and neither colour nor layout for reports.
+---@return moonlet.Page
+function M.out()
+  local found = core.terminal.page()
+  if not found then return { columns = 80, colour = false, unicode = true, terminal = false } end
+  return { columns = math.max(20, math.min(found.columns, widest)), colour = found.colour, unicode = found.unicode,
+    terminal = true }
+end
+
+--- The text in a tone, where the page has colours.
+---@param page moonlet.Page
+---@param tone string
+---@param text string
+---@return string
+function M.paint(page, tone, text)
+  if not page.colour or text == "" then return text end
+  return ("\27[%sm%s\27[0m"):format(tones[tone], text)
+end
+
+--- The text filled up with spaces to so many columns.
+---@param text string
+---@param columns integer
+---@return string
+function M.pad(text, columns) return text .. (" "):rep(columns - core.text.width(text)) end
+
+--- A word that is wider than a line goes over several: none of it is lost.
+local function split_word(word, columns, lines)
+  while core.text.width(word) > columns do
+    local part, stop = 0, 0
+    for from, code in utf8.codes(word, true) do
+      local piece = utf8.char(code)
+      part = part + core.text.width(piece)
+      if part > columns and stop > 0 then break end
+      stop = from + #piece - 1
+    end
+    if stop >= #word then break end
+    lines[#lines + 1] = word:sub(1, stop)
+    word = word:sub(stop + 1)
+  end
+  return word
+end
+
+--- The text in lines of at most so many columns, broken between words. Line ends in it stay; it must be valid UTF-8
+--- without control characters.
+---@param text string
+---@param columns integer
+---@return string[]
+function M.wrap(text, columns)
+  columns = math.max(columns, 8)
+  local lines = {}
+  for paragraph in (text .. "\n"):gmatch "(.-)\n" do
+    local line, taken = "", 0
+    for word in paragraph:gmatch "%S+" do
+      local needs = core.text.width(word)
+      if taken > 0 and taken + 1 + needs <= columns then
+        line, taken = line .. " " .. word, taken + 1 + needs
+      else
+        if taken > 0 then lines[#lines + 1] = line end
+        line = split_word(word, columns, lines)
+        taken = core.text.width(line)
+      end
+    end
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
+--- Adds a row of two columns, the second one wrapped beneath itself; a left part that is too wide gets its own line.
+---@param lines string[]
+---@param page moonlet.Page
+---@param indent integer   the columns before `left`
+---@param left string
+---@param column integer   where `right` begins
+---@param right string
+function M.row(lines, page, indent, left, column, right)
+  local start = (" "):rep(indent) .. left
+  local wrapped = M.wrap(right, page.columns - column)
+  if core.text.width(start) + 2 > column then
+    lines[#lines + 1] = start
+  else
+    lines[#lines + 1] = M.pad(start, column) .. table.remove(wrapped, 1)
+  end
+  for _, text in ipairs(wrapped) do lines[#lines + 1] = (" "):rep(column) .. text end
+end
+
+return M

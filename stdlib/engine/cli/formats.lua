@@ -1,0 +1,215 @@
+--- Findings for machines: lines for editors, annotations for GitHub Actions, SARIF 2.1.0 for code scanning. Findings
+--- that were refuted or suppressed are carried as such, so that a reader sees that they were looked at.
+local findings = require "moonlet.findings"
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+
+local M = {}
+
+local null = core.json.null
+local forms = { lines = true, github = true, sarif = true }
+
+--- Raises for options about findings that are not understood.
+---@param found table
+---@param form string?  of --format
+function M.check(found, form)
+  local severity = found["fail-on"]
+  if severity then
+    local known = false
+    for _, name in ipairs(findings.severities) do known = known or name == severity end
+    if not known then
+      error(options.usage(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
+        record.suggest(severity, { table.unpack(findings.severities) })), 0)
+    end
+  end
+  if form and not forms[form] then
+    error(options.usage(("--format '%s' is not understood"):format(core.text.printable(form, 40)),
+      record.suggest(form, { "lines", "github", "sarif" })), 0)
+  end
+  if form and (found.json or found.events or found.background) then
+    error(options.usage("--format prints findings, and --json, --events and --background print something else",
+      "leave one of them out; moonlet show last --format " .. form .. " prints them later"), 0)
+  end
+end
+
+--- A field of a finding as text; nil for none. Results are data of a script: any field may be anything.
+local function text_of(item, key)
+  local value = rawget(item, key)
+  return type(value) == "string" and value ~= "" and core.text.clean(value) or nil
+end
+
+local function line_of(item)
+  local line = math.tointeger(rawget(item, "line"))
+  return line and line > 0 and line or nil
+end
+
+--- Every finding of a result, each with how it was settled: nil, "refuted" or "suppressed".
+local function collect(result)
+  local list = {}
+  local function add(name, settled)
+    local items = type(result) == "table" and result ~= null and rawget(result, name)
+    for _, item in ipairs(type(items) == "table" and items ~= null and items or {}) do
+      if type(item) == "table" and item ~= null and text_of(item, "claim") then
+        local is_refuted = rawget(item, "status") == "refuted"
+        list[#list + 1] = { item = item, settled = settled or is_refuted and "refuted" or nil }
+      end
+    end
+  end
+  add("findings")
+  add("unverified")
+  add("refuted", "refuted")
+  add("suppressed", "suppressed")
+  return list
+end
+
+local function lines_text(list)
+  local lines = {}
+  for _, one in ipairs(list) do
+    local item = one.item
+    local file, line, fix = text_of(item, "file"), line_of(item), text_of(item, "fix")
+    if not one.settled then
+      lines[#lines + 1] = core.text.printable(("%s:%d: %s: %s%s"):format(file or ".", line or 1,
+        findings.severity(text_of(item, "severity")), text_of(item, "claim"), fix and " " .. fix or ""), 4000)
+    end
+  end
+  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
+end
+
+local commands = { critical = "error", high = "error", medium = "warning", low = "notice", info = "notice" }
+
+local function escaped(text, is_property)
+  local codes = { ["%"] = "%25", ["\r"] = "%0D", ["\n"] = "%0A" }
+  if is_property then codes[":"], codes[","] = "%3A", "%2C" end
+  return (text:gsub("[%%\r\n:,]", codes))
+end
+
+--- Workflow commands, which show up beside the line in a pull request.
+local function github_text(list)
+  local lines = {}
+  for _, one in ipairs(list) do
+    local item = one.item
+    local severity, where = findings.severity(text_of(item, "severity")), {}
+    local file, line = text_of(item, "file"), line_of(item)
+    if file then where[#where + 1] = "file=" .. escaped(file, true) end
+    if file and line then where[#where + 1] = "line=" .. line end
+    where[#where + 1] = "title=" .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
+    local fix = text_of(item, "fix")
+    local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
+    if not one.settled then
+      lines[#lines + 1] = ("::%s %s::%s"):format(commands[severity], table.concat(where, ","), escaped(said))
+    end
+  end
+  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
+end
+
+--- A text that stays the same when lines move: without numbers, and with each gap as one blank.
+local function settled_text(text) return ((text or ""):gsub("%d+", ""):gsub("%s+", " ")) end
+
+--- Gives each finding a fingerprint of its file, rule and quoted line; equal ones are counted in their order.
+local function fingerprints(list)
+  local seen = {}
+  for _, one in ipairs(list) do
+    local item = one.item
+    local what = text_of(item, "rule") or settled_text(text_of(item, "claim"))
+    local key = table.concat({ text_of(item, "file") or "", what, settled_text(text_of(item, "evidence")) }, "\0")
+    seen[key] = (seen[key] or 0) + 1
+    one.fingerprint = core.text.sha256(key):sub(1, 32) .. ":" .. seen[key]
+  end
+end
+
+local levels = { critical = "error", high = "error", medium = "warning", low = "note", info = "note" }
+--- GitHub sorts alerts by this number.
+local weights = { critical = "9.5", high = "8.0", medium = "5.5", low = "3.0", info = "1.0" }
+
+--- A path as the reference of a URI.
+local function uri(path)
+  return (path:gsub("[^%w/._~-]", function(char) return ("%%%02X"):format(char:byte()) end))
+end
+
+local function sentence(text)
+  text = core.text.strip(text)
+  return text:find "[.!?…]$" and text or text .. "."
+end
+
+--- The rule of a finding: that of its deterministic rule, or the lens that it was seen through.
+local function rule_of(item)
+  local name = text_of(item, "rule") or text_of(item, "lens") or "review"
+  return (name:gsub("[^%w._-]", "-"))
+end
+
+--- The name of a rule in the form that the format asks for: "CommandFromText".
+local function pascal(id)
+  return id:gsub("%f[%w]%l", string.upper):gsub("[^%w]", "") .. "Finding"
+end
+
+local function result_of(one, index)
+  local item, location = one.item, nil
+  local severity, file, line = findings.severity(text_of(item, "severity")), text_of(item, "file"), line_of(item)
+  if file then
+    local evidence = text_of(item, "evidence")
+    local region = line and { startLine = line, snippet = evidence and { text = evidence } or nil }
+    location = { physicalLocation = { region = region or nil,
+      artifactLocation = { uri = uri(file), uriBaseId = "SRCROOT" } } }
+  end
+  local fix, settled = text_of(item, "fix"), one.settled
+  return {
+    ruleId = rule_of(item), ruleIndex = index, level = levels[severity],
+    message = { text = sentence(text_of(item, "claim")) .. (fix and " " .. sentence(fix) or "") },
+    locations = location and core.json.array { location } or nil,
+    partialFingerprints = { ["moonletFinding/v1"] = one.fingerprint },
+    suppressions = core.json.array { settled and { kind = settled == "suppressed" and "inSource" or "external",
+      status = "accepted", justification = ("%s: %s"):format(settled,
+        sentence(text_of(item, "reason") or "no reason is given")) } },
+    properties = { severity = severity, lens = text_of(item, "lens"), confidence = tonumber(rawget(item, "confidence")),
+      status = settled or text_of(item, "status") or "open" },
+  }
+end
+
+local function sarif_text(list, envelope)
+  fingerprints(list)
+  local rules, places, results = core.json.array {}, {}, core.json.array {}
+  for _, one in ipairs(list) do
+    local id = rule_of(one.item)
+    if not places[id] then
+      local severity = findings.severity(text_of(one.item, "severity"))
+      local about = sentence(text_of(one.item, "rule") and text_of(one.item, "claim")
+        or "A reviewer reads the change for " .. id)
+      rules[#rules + 1] = { id = id, name = pascal(id), shortDescription = { text = about },
+        fullDescription = { text = about },
+        help = { text = sentence(text_of(one.item, "fix") or "Read the finding, and decide") },
+        defaultConfiguration = { level = levels[severity] },
+        properties = { ["security-severity"] = weights[severity] } }
+      places[id] = #rules - 1
+    end
+    results[#results + 1] = result_of(one, places[id])
+  end
+  local run, err = envelope.run, envelope.error
+  local is_ok = run.verdict == "ok" or run.verdict == "findings" or run.verdict == "degraded"
+  local told = err ~= null and type(err) == "table" and core.json.array { { level = "error",
+    message = { text = sentence(tostring(err.message)) } } } or nil
+  return core.json.encode_record({
+    ["$schema"] = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
+    version = "2.1.0",
+    runs = core.json.array { {
+      tool = { driver = { name = "moonlet", version = core.system.version, semanticVersion = core.system.version,
+        informationUri = "man:moonlet(1)", rules = rules } },
+      automationDetails = { id = ("moonlet/%s/"):format(run.preset) },
+      invocations = core.json.array { { executionSuccessful = is_ok, exitCode = run.exit_code,
+        toolExecutionNotifications = told } },
+      originalUriBaseIds = { SRCROOT = { description = { text = "The top of the repository." } } },
+      columnKind = "utf16CodeUnits", results = results,
+    } },
+  }, 2) .. "\n"
+end
+
+--- The findings of a run in one of the forms.
+---@param form string
+---@param envelope {run: table, result: any, error: any}
+---@return string
+function M.text(form, envelope)
+  local list = collect(envelope.result)
+  if form == "sarif" then return sarif_text(list, envelope) end
+  return form == "github" and github_text(list) or lines_text(list)
+end
+
+return M

@@ -1,0 +1,153 @@
+--- `moonlet run log`: the events of a run as lines, or what one of its steps printed; `run attach` shows a run that
+--- another process drives, as its own terminal would.
+local repository = require "moonlet.engine.run.repository"
+local options = require "moonlet.engine.cli.options"
+local page = require "moonlet.engine.base.page"
+local store = require "moonlet.engine.run.store"
+local state = require "moonlet.engine.run.state"
+local step_files = require "moonlet.engine.run.step_files"
+local verbs = require "moonlet.engine.cli.verbs"
+
+local M = {}
+
+M.known = {
+  follow = { letter = "f", help = "go on until the run ends" },
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local null = core.json.null
+local poll_ms, part_size, json_cap = 200, 1 << 20, 16 << 20
+
+--- Reads what is new in a file each time it is called; `whole_lines` keeps a part of a line for the next time.
+local function reader(root, path, whole_lines)
+  local from, rest = 0, ""
+  return function(at_end)
+    local text = core.file.part(root, path, from, part_size) or ""
+    from = from + #text
+    if not whole_lines then return text end
+    text = rest .. text
+    local last = at_end and #text or (text:find "\n[^\n]*$" or 0)
+    rest = text:sub(last + 1)
+    return text:sub(1, last)
+  end
+end
+
+--- True once nobody drives the run any more.
+local function is_over(home, id)
+  if core.runs.holder(home.handle, id) then return false end
+  local rec = select(2, store.find(home, id))
+  return rec.ended or not core.runs.holder(home.handle, id)
+end
+
+--- Calls `take` with what is new until there is nothing more, and with `follow` until the run is over.
+local function drain(home, id, readers, follow, take)
+  while true do
+    local over, some = not follow or is_over(home, id), false
+    for i, read in ipairs(readers) do
+      local text = read(over)
+      while text ~= "" do
+        some = true
+        take(i, text)
+        text = read(over)
+      end
+    end
+    if over and not some then return end
+    if not some then core.task.sleep(poll_ms) end
+  end
+end
+
+--- Hands on each event of a text of lines.
+local function each_event(text, fn)
+  for line in text:gmatch "[^\n]+" do
+    local ok, event = pcall(core.json.decode_record, line)
+    local is_known = ok and type(event) == "table" and type(event.type) == "string" and type(event.data) == "table"
+    if is_known then
+      local step = type(event.step) == "string" and event.step or nil
+      fn(event.type, core.clock.parse(tostring(event.ts)) or 0, tostring(event.run or ""), step, event.data)
+    end
+  end
+end
+
+local function print_text(stream, text) core.system.print(stream, core.text.strip(text)) end
+
+--- The envelope of --json: the events, or what the step printed.
+local function as_json(home, root, rec, step)
+  local result
+  if step then
+    local folder = step_files.folder(root, rec, step)
+    local function text(name) return (core.file.read(root, folder .. "/" .. name, json_cap)) or "" end
+    result = { step = step.key, stdout = text "stdout.log", stderr = text "stderr.log" }
+  else
+    result = { events = core.json.array(step_files.events(root, rec)) }
+  end
+  return { ok = true, command = "run log", run = store.envelope(home, rec), result = result, error = null }, 0
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+local function log(words)
+  local found, rest = verbs.read("run log", words, M.known)
+  if not found then return nil, 0 end
+  if #rest < 1 or #rest > 2 then
+    error(options.usage("the log of which run?", "moonlet log last, or moonlet log 7 STEP"), 0)
+  end
+  if found.follow and found.json then error(options.usage("--follow and --json exclude each other"), 0) end
+  local home = repository.open(found.repo)
+  local id, rec = store.find(home, rest[1])
+  local root = store.root(home)
+  local step = rest[2] and step_files.find(step_files.of(root, rec), rest[2])
+  if found.json then return as_json(home, root, rec, step) end
+  if step then
+    local folder = step_files.folder(root, rec, step)
+    if step.kind ~= "agent" and not core.file.stat(root, folder) then
+      error(options.usage(("what the %s '%s' printed is no file"):format(step.kind, step_files.name(step.key)),
+        "agents and validations have logs; what ctx:exec gives is the script's to keep"), 0)
+    end
+    local files = { reader(root, folder .. "/stdout.log", true), reader(root, folder .. "/stderr.log", true) }
+    drain(home, id, files, found.follow, print_text)
+  else
+    drain(home, id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, found.follow, function(_, text)
+      each_event(text, function(...)
+        local line = core.event.line(...)
+        if line ~= "" then core.system.print(1, line .. "\n") end
+      end)
+    end)
+  end
+  return nil, 0
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+local function attach(words)
+  local found, rest = verbs.read("run attach", words, M.known)
+  if not found then return nil, 0 end
+  if #rest ~= 1 then error(options.usage("attach to which run?", "moonlet run attach last"), 0) end
+  local repo = found.repo and "--repo=" .. found.repo or nil
+  if not page.out().terminal then return log { "run", "log", rest[1], "--follow", repo } end
+  local home = repository.open(found.repo)
+  local id, rec = store.find(home, rest[1])
+  local root = store.root(home)
+  core.event.display "live"
+  local ok, err = pcall(drain, home, id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, true, function(_, text)
+    each_event(text, core.event.replay)
+  end)
+  core.event.display "none"
+  if not ok and core.task.pending_error() then
+    core.system.print(1, ("%s goes on.  moonlet run attach %s shows it again, moonlet cancel %s ends it\n"):format(id,
+      state.short(id), state.short(id)))
+    return nil, 0
+  end
+  if not ok then error(err, 0) end
+  return require("moonlet.engine.cli.show").main { "run", "show", id, repo }
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text, table? about
+function M.main(words)
+  if words[2] == "attach" then return attach(words) end
+  return log(words)
+end
+
+return M

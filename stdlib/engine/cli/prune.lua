@@ -1,0 +1,164 @@
+--- `moonlet run prune`: removes old runs with their artifacts. A run that lives or can go on stays, and so does the
+--- parent of one that stays, and the newest run: its number is not given a second time.
+---
+--- A kill in the middle leaves nothing half: the record of a run moves to `.agent/pruned` in one rename, after which
+--- the run does not exist, and the next prune removes what lies there.
+local duration = require "moonlet.duration"
+local repository = require "moonlet.engine.run.repository"
+local options = require "moonlet.engine.cli.options"
+local store = require "moonlet.engine.run.store"
+local state_of = require "moonlet.engine.run.state"
+local verbs = require "moonlet.engine.cli.verbs"
+local worktree = require "moonlet.engine.workspace.worktree"
+
+local M = {}
+
+M.known = {
+  older = { value = "TIME", help = "runs that ended longer ago than this: 30d, 12h" },
+  keep = { value = "N", help = "all but the newest N runs" },
+  ["dry-run"] = { help = "say what would be removed, and remove nothing" },
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local null = core.json.null
+
+--- Why a run has to stay; nil where it may go.
+local function reason_to_stay(home, id, rec)
+  if not rec then return "its record cannot be read: moonlet run verify " .. id end
+  if core.runs.holder(home.handle, id) then return "it runs" end
+  if core.runs.left(home.handle, id) > 0 then return "processes of it live" end
+  local state = state_of.of(home, id, rec)
+  if state == "needs-human" or state == "quota" then return "it is parked" end
+  if state == "interrupted" then return "it was interrupted: moonlet run resume or cancel it" end
+  if type(rec.review) == "table" and rec.review.state == "pending" then return "it waits for a review" end
+  if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
+end
+
+--- The runs of which none is wanted by its age or number.
+local function is_asked(rec, place, wanted, now)
+  if wanted.keep and place <= wanted.keep then return false end
+  if not wanted.older then return true end
+  local ended = rec and core.clock.parse(tostring(rec.ended_at ~= null and rec.ended_at or rec.started_at))
+  return ended ~= nil and now - ended > wanted.older
+end
+
+--- The ids to remove, oldest first, and those that were asked for and stay: { id, why }.
+local function choose(home, root, wanted)
+  local ids, records, go, stay = store.ids(root), {}, {}, core.json.array {}
+  local now = core.clock.wall()
+  for place, id in ipairs(ids) do
+    local rec = store.look(root, id)
+    records[id] = rec or nil
+    if is_asked(rec, place, wanted, now) then
+      local why = place == 1 and "it is the newest run" or reason_to_stay(home, id, rec)
+      if why then stay[#stay + 1] = { id = id, why = why } else go[id] = true end
+    end
+    core.task.sleep(0)
+  end
+  -- Children are newer than their parents: one pass reaches the first of a chain.
+  for _, id in ipairs(ids) do
+    local parent = not go[id] and records[id] and records[id].parent_run_id
+    if type(parent) == "string" and go[parent] then
+      go[parent] = nil
+      stay[#stay + 1] = { id = parent, why = id .. " was made from it" }
+    end
+  end
+  local list = {}
+  for i = #ids, 1, -1 do
+    if go[ids[i]] then list[#list + 1] = ids[i] end
+  end
+  return list, stay, records
+end
+
+local function checked(done, err) if not done then error(err, 0) end end
+
+--- Removes what lies in `.agent/pruned`: sidecars first, for the record says which they are.
+local function empty(root)
+  local used
+  for _, entry in ipairs(core.file.list(root, "pruned") or {}) do
+    local at = "pruned/" .. entry.name
+    local text = core.file.read(root, at .. "/run.json", store.record_cap)
+    local ok, rec = pcall(core.json.decode_record, text or "")
+    local sidecar = ok and type(rec) == "table" and rec.sidecar
+    if type(sidecar) == "string" and sidecar:find "^sidecars/[%w][%w._-]*$" then
+      if not used then
+        used = {}
+        for _, id in ipairs(store.ids(root)) do
+          local other = store.look(root, id)
+          if other then used[other.sidecar] = true end
+        end
+      end
+      -- A run that was prepared shares its sidecar with the one that went on with it.
+      if not used[sidecar] then checked(core.file.remove(root, sidecar)) end
+    end
+    checked(core.file.remove(root, at))
+  end
+end
+
+--- Takes one run away, unless somebody has begun to drive it. The ledger forgets it first: a row without a run would
+--- read as a loss.
+local function remove(home, root, id)
+  local lock = core.file.lock(root, ("runs/%s/lock.next"):format(id), 0)
+  if not lock or core.runs.holder(home.handle, id) then return false end
+  local forgot, err = core.ledger.forget(home.handle, id)
+  if not forgot and core.ledger.present(home.handle) then error(err, 0) end
+  checked(core.file.rename(root, "runs/" .. id, "pruned/" .. id))
+  core.ledger.forget(home.handle, id)
+  core.file.unlock(lock)
+  return true
+end
+
+local function wanted_of(found)
+  if not found.older and not found.keep then
+    error(options.usage("prune which runs?", "moonlet run prune --older 30d, or --keep 100; --dry-run shows them"), 0)
+  end
+  local keep = found.keep and math.tointeger(tonumber(found.keep))
+  if found.keep and (not keep or keep < 0) then
+    error(options.usage("--keep must be a whole number from 0", "moonlet run prune --keep 100"), 0)
+  end
+  return { keep = keep, older = found.older and duration.ms(found.older, "--older") }
+end
+
+local function report_text(list, stay, is_dry)
+  local lines = {}
+  for _, item in ipairs(stay) do lines[#lines + 1] = ("%s stays: %s"):format(item.id, item.why) end
+  local count = #list == 1 and "1 run" or ("%d runs"):format(#list)
+  local named = #list > 0 and #list <= 20 and ": " .. table.concat(list, ", ") or ""
+  lines[#lines + 1] = is_dry and ("%s would be removed%s"):format(count, named) or ("%s removed%s"):format(count, named)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local found, rest = verbs.read("run prune", words, M.known)
+  if not found then return nil, 0 end
+  if rest[1] then
+    error(options.usage(("moonlet run prune takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
+  end
+  local wanted = wanted_of(found)
+  local home = repository.open(found.repo)
+  local root = store.root(home)
+  local list, stay, removed = {}, core.json.array {}, core.json.array {}
+  if root then
+    core.runs.sweep(home.handle)
+    list, stay = choose(home, root, wanted)
+    if not found["dry-run"] then
+      checked(core.file.make_root(home.agent_path .. "/pruned"))
+      for _, id in ipairs(list) do
+        if remove(home, root, id) then removed[#removed + 1] = id end
+        core.task.check()
+      end
+      empty(root)
+      checked(core.file.remove(root, "pruned"))
+    end
+  end
+  local is_dry = found["dry-run"] or false
+  return { ok = true, command = "run prune", run = null, error = null,
+    result = { removed = removed, would_remove = is_dry and core.json.array(list) or nil, stay = stay } }, 0,
+    report_text(is_dry and list or removed, stay, is_dry)
+end
+
+return M

@@ -1,0 +1,449 @@
+--- `moonlet session …`: programs on a terminal of their own, which outlive the command that started them.
+local options = require "moonlet.engine.cli.options"
+local confinement = require "moonlet.engine.session.confinement"
+local duration = require "moonlet.duration"
+local repository = require "moonlet.engine.run.repository"
+local log = require "moonlet.engine.session.log"
+local record = require "moonlet.record"
+local markers = require "moonlet.engine.session.markers"
+local report = require "moonlet.engine.session.report"
+local start = require "moonlet.engine.session.start"
+local states = require "moonlet.engine.session.states"
+local store = require "moonlet.engine.session.store"
+local stuck = require "moonlet.engine.session.stuck"
+local table_of = require "moonlet.engine.cli.verbs"
+local typing = require "moonlet.engine.session.typing"
+
+local M = {}
+
+local null = core.json.null
+local poll_ms = 50
+local timed_out = 124
+
+local common = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local function with(more)
+  for name, option in pairs(common) do more[name] = option end
+  return more
+end
+
+local function envelope(verb, result, code, text, err)
+  return { ok = code == 0, command = "session " .. verb, run = null, result = result or null, error = err or null },
+    code, text
+end
+
+local function number_of(text, name, least)
+  local value = math.tointeger(tonumber(text))
+  if not value or value < least then
+    error(options.usage(("--%s must be a whole number from %d"):format(name, least)), 0)
+  end
+  return value
+end
+
+local function size_of(text, name)
+  if not text then return nil end
+  local cols, rows = text:match "^(%d+)x(%d+)$"
+  cols, rows = math.tointeger(tonumber(cols)), math.tointeger(tonumber(rows))
+  if not cols or cols < 2 or rows < 1 or cols > 500 or rows > 500 then
+    error(options.usage(("--%s must be COLSxROWS, at most 500 each"):format(name), ("--%s 120x40"):format(name)), 0)
+  end
+  return cols, rows
+end
+
+--- The verbs by their names: options, and what they do.
+M.verbs = {}
+local verbs = M.verbs
+
+local watch_options = {
+  answer = { value = "KIND=RULE", many = true,
+    help = "how a prompt is answered: deny, approve, ask (a person), or a text (default: approval and y/n deny)" },
+  poke = { value = "TIME", help = "press Enter after so long without anything new (default 10m)" },
+  ["give-up"] = { value = "TIME", help = "then, after so long (default 10m), do what --then says" },
+  ["then"] = { value = "WHAT", help = "kill, resume or leave (default leave)" },
+}
+
+local then_do = { kill = true, resume = true, leave = true }
+
+local function policy_of(found)
+  local policy = { answers = {} }
+  for _, rule in ipairs(found.answer or {}) do
+    local kind, answer = rule:match "^([%l/%-]+)=(.*)$"
+    if not kind or not stuck.defaults.answers[kind] then
+      local kinds = {}
+      for name in pairs(stuck.defaults.answers) do kinds[#kinds + 1] = name end
+      table.sort(kinds)
+      error(options.usage(("--answer '%s' is no rule"):format(core.text.printable(rule, 60)),
+        "write KIND=deny, KIND=approve, KIND=ask or KIND=TEXT; kinds: " .. table.concat(kinds, ", ")), 0)
+    end
+    policy.answers[kind] = answer
+  end
+  if found.poke then policy.poke = duration.ms(found.poke, "--poke") end
+  if found["give-up"] then policy.give_up = duration.ms(found["give-up"], "--give-up") end
+  if found["then"] and not then_do[found["then"]] then
+    error(options.usage("--then must be kill, resume or leave"), 0)
+  end
+  policy.then_do = found["then"]
+  return policy
+end
+
+--- Leaves a process of its own to watch over a session.
+local function leave_watch(home, id, found)
+  local argv = { "session", "watch", id, "--detached", "--repo", home.top }
+  for name in pairs(watch_options) do
+    for _, value in ipairs(type(found[name]) == "table" and found[name] or { found[name] }) do
+      argv[#argv + 1], argv[#argv + 2] = "--" .. name, value
+    end
+  end
+  local line, err = core.detach.start(argv)
+  if line == id then return end
+  store.note(home, id, { type = "not-watched", why = err and err.message or line })
+  core.system.print(2, ("moonlet: %s runs, but nothing watches over it: moonlet session watch %s\n"):format(id, id))
+end
+
+local sandboxes = { ["read-only"] = true, ["workspace-write"] = true }
+
+--- The rules that --sandbox asks for; without it the program has the user's own rights.
+local function rules_of(found, argv, home)
+  if not found.sandbox then return nil end
+  if not sandboxes[found.sandbox] then
+    error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
+      "write --sandbox read-only or --sandbox workspace-write"), 0)
+  end
+  local folder = found.sandbox == "workspace-write" and core.system.real_path(found.cwd or home.top) or nil
+  local rules, why = confinement.rules(argv, found.agent, folder)
+  if rules then return rules end
+  error(options.usage(why and "the program cannot be confined here: " .. why
+    or ("%s has a sandbox of its own, and two do not nest"):format(core.text.printable(argv[1], 60)),
+    why and "leave --sandbox out to run it with your own rights" or "give its own option behind --"), 0)
+end
+
+verbs.start = {
+  known = with {
+    name = { value = "NAME", help = "a name for it, beside its id" },
+    cwd = { value = "DIR", help = "the program's working directory (default: here)" },
+    limit = { value = "TIME", help = "end it after this (default: never)" },
+    idle = { value = "TIME", help = "end it after this long without output (default: never)" },
+    grace = { value = "TIME", help = "from asking it to end to killing it (default 5s)" },
+    size = { value = "COLSxROWS", help = "of its terminal (default 120x40)" },
+    ["log-cap"] = { value = "BYTES", help = "how much of its output is kept (default 64 MiB)" },
+    agent = { value = "NAME", help = "whose prompts to look for: codex, claude (default: by the command)" },
+    sandbox = { value = "read-only|workspace-write", help = "let it write its temporary folder and the agent's state "
+      .. "alone, or the work tree (--cwd) too (default: your own rights)" },
+    watch = { help = "leave a process to watch over it, as session watch does" },
+    answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
+    ["then"] = watch_options["then"],
+  },
+  run = function(found, rest)
+    if not rest[1] then
+      error(options.usage("start which command?", "moonlet session start -- codex"), 0)
+    end
+    local cols, rows = size_of(found.size, "size")
+    policy_of(found)
+    for name in pairs(watch_options) do
+      if found[name] and not found.watch then error(options.usage(("--%s needs --watch"):format(name)), 0) end
+    end
+    local home = repository.open(found.repo)
+    local rec = start.start(home, {
+      argv = rest, name = found.name, cwd = found.cwd, agent = found.agent, rows = rows, cols = cols,
+      limit = found.limit and duration.ms(found.limit, "--limit"),
+      idle = found.idle and duration.ms(found.idle, "--idle"),
+      grace = found.grace and duration.ms(found.grace, "--grace"),
+      confine = rules_of(found, rest, home),
+      log_cap = found["log-cap"] and number_of(found["log-cap"], "log-cap", 4096),
+    })
+    if found.watch then leave_watch(home, rec.id, found) end
+    return envelope("start", { id = rec.id, pid = rec.pid, dir = home.agent_path .. "/" .. store.path(rec.id) }, 0,
+      rec.id .. "\n")
+  end,
+}
+
+local function age_text(ms) return ms and duration.text(ms // 1000 * 1000) or "-" end
+
+verbs.list = {
+  known = with { all = { help = "also sessions that have ended" } },
+  run = function(found, rest)
+    if rest[1] then
+      error(options.usage(("moonlet session list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
+    end
+    local home = repository.open(found.repo)
+    local rows, lines = {}, { ("%-7s %-18s %-9s %-9s %-14s %s"):format("SESSION", "STATE", "AGE", "SILENT", "NAME",
+      "COMMAND") }
+    local ended = 0
+    for _, id in ipairs(core.session.list(home.handle)) do
+      local row = states.of(home, id)
+      if not row.live and not found.all and not found.json then
+        ended = ended + 1
+      else
+        rows[#rows + 1] = row
+        lines[#lines + 1] = ("%-7s %-18s %-9s %-9s %-14s %s"):format(id, row.state, age_text(row.age_ms),
+          row.live and age_text(row.silent_ms) or "-", core.text.printable(row.name or "-", 14),
+          core.text.printable(row.command, 60))
+        if row.waits_for then lines[#lines + 1] = "        " .. core.text.printable(row.waits_for, 200) end
+      end
+    end
+    if #rows == 0 then lines = { "no sessions" } end
+    if ended > 0 then lines[#lines + 1] = ("%d that ended: --all shows them"):format(ended) end
+    return envelope("list", { sessions = core.json.array(rows) }, 0, table.concat(lines, "\n") .. "\n")
+  end,
+}
+
+local function one(found, rest, verb)
+  if #rest < 1 then
+    error(options.usage(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)), 0)
+  end
+  local home = repository.open(found.repo)
+  return home, store.find(home, rest[1])
+end
+
+local function no_more(rest, most, verb)
+  if #rest > most then
+    error(options.usage(("moonlet session %s takes no argument '%s'"):format(verb,
+      core.text.printable(rest[most + 1], 40))), 0)
+  end
+end
+
+local function is_live(home, id) return (core.session.status(home.handle, id)) == "running" end
+
+local function follow(home, root, id, from)
+  local rest = ""
+  while true do
+    local live = is_live(home, id)
+    local bytes, began = log.read(root, id, from, 1 << 20)
+    if bytes ~= "" then
+      from = began + #bytes
+      local now
+      now, rest = log.settled(rest .. bytes)
+      core.system.print(1, log.plain(now))
+    elseif not live then
+      if rest ~= "" then core.system.print(1, log.plain(rest)) end
+      return from
+    else
+      core.task.sleep(poll_ms)
+    end
+  end
+end
+
+verbs.log = {
+  known = with {
+    tail = { value = "BYTES", help = "the last bytes (default 2000)" },
+    since = { value = "OFFSET", help = "from this offset on" },
+    follow = { help = "go on until it has ended" },
+    cast = { help = "as an asciicast (version 3), with its times and its colours" },
+  },
+  run = function(found, rest)
+    local home, id = one(found, rest, "log")
+    no_more(rest, 1, "log")
+    local root = store.root(home)
+    if found.cast then
+      core.system.print(1, require("moonlet.engine.session.asciicast").of(root, store.read(home, id)))
+      return nil, 0
+    end
+    if found.tail and found.since then error(options.usage("--tail and --since exclude each other"), 0) end
+    local bytes, began, first
+    if found.since then
+      local from = number_of(found.since, "since", 0)
+      first = log.bounds(root, id)
+      bytes, began = log.read(root, id, from, 64 << 20)
+      if began <= from then first = 0 end
+    else
+      bytes, began, first = log.tail(root, id, found.tail and number_of(found.tail, "tail", 1) or 2000)
+      if began > first then first = 0 end
+    end
+    local note = first > 0 and ("[moonlet: %d bytes before this are no longer kept]\n"):format(first) or ""
+    if found.follow then
+      if found.json then error(options.usage("--follow and --json exclude each other"), 0) end
+      local now, open = log.settled(bytes)
+      core.system.print(1, note .. log.plain(now))
+      follow(home, root, id, began + #bytes - #open)
+      return nil, 0
+    end
+    return envelope("log", { id = id, offset = began, next = began + #bytes, text = log.plain(bytes),
+      dropped = first }, 0, note .. log.plain(bytes))
+  end,
+}
+
+verbs.screen = {
+  known = with { history = { value = "LINES", help = "so many lines above the screen, too" },
+    resize = { value = "COLSxROWS", help = "give its terminal this size instead" } },
+  run = function(found, rest)
+    local home, id = one(found, rest, "screen")
+    no_more(rest, 1, "screen")
+    if found.resize then
+      local cols, rows = size_of(found.resize, "resize")
+      core.session.resize(home.handle, id, rows, cols)
+      return envelope("screen", { id = id, rows = rows, cols = cols }, 0, "")
+    end
+    local history = found.history and number_of(found.history, "history", 0) or 0
+    local facts = states.screen(home, id, history)
+    local lines = {}
+    for i = math.max(1, #facts.history - history + 1), #facts.history do lines[#lines + 1] = facts.history[i] end
+    for _, line in ipairs(facts.lines) do lines[#lines + 1] = line end
+    while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
+    return envelope("screen", { id = id, rows = facts.rows, cols = facts.cols, cursor = facts.cursor,
+      alternate = facts.alternate, title = facts.title, lines = facts.lines, history = facts.history }, 0,
+      table.concat(lines, "\n") .. "\n")
+  end,
+}
+
+verbs.submit = {
+  known = with {
+    ["no-enter"] = { help = "do not press Enter after the text" },
+    keys = { value = "KEYS", help = "press these instead, as ctrl-c,up,enter" },
+  },
+  run = function(found, rest)
+    local home, id = one(found, rest, "submit")
+    no_more(rest, 2, "submit")
+    local keys = {}
+    for key in (found.keys or ""):gmatch "[^,]+" do keys[#keys + 1] = key end
+    if not rest[2] and #keys == 0 then
+      error(options.usage("submit which text?", 'moonlet session submit S-001 "yes"; an empty text presses Enter'), 0)
+    end
+    typing.submit(home, id, { text = rest[2], keys = keys, enter = rest[2] and not found["no-enter"], by = "user" })
+    return envelope("submit", { id = id }, 0, "")
+  end,
+}
+
+verbs.poke = {
+  known = with {},
+  run = function(found, rest)
+    local home, id = one(found, rest, "poke")
+    no_more(rest, 1, "poke")
+    typing.submit(home, id, { text = "", enter = true, by = "user", what = "poke" })
+    return envelope("poke", { id = id }, 0, "")
+  end,
+}
+
+verbs.kill = {
+  known = with { grace = { value = "TIME", help = "from asking its processes to end to killing them (default 5s)" } },
+  run = function(found, rest)
+    local home, id = one(found, rest, "kill")
+    no_more(rest, 1, "kill")
+    local grace = found.grace and duration.ms(found.grace, "--grace") or 5000
+    local row = states.finish(home, id, grace)
+    return envelope("kill", row, 0, ("%s: %s\n"):format(id, row.state))
+  end,
+}
+
+verbs.wait = {
+  known = with {
+    ["until"] = { value = "WHAT", help = "exit (default), quiet, prompt, marker, or a Lua pattern in its output" },
+    timeout = { value = "TIME", help = "give up waiting after this (exit code 124); it goes on" },
+  },
+  run = function(found, rest)
+    local home, id = one(found, rest, "wait")
+    no_more(rest, 1, "wait")
+    local limit = found.timeout and duration.ms(found.timeout, "--timeout")
+    local reader = markers.reader(home, id)
+    local came, row = states.wait(home, id, found["until"] or "exit", limit, nil, function() markers.new(reader) end)
+    if came == "timeout" then
+      local err = { kind = "timeout", message = ("%s: not yet after %s"):format(id, duration.text(limit)), hint = null,
+        at = null }
+      return envelope("wait", row, timed_out, nil, err)
+    elseif came == "ended" then
+      return envelope("wait", row, 1, nil, { kind = "failed", at = null,
+        message = ("%s has ended before that"):format(id), hint = ("moonlet session log %s"):format(id) })
+    end
+    local code = (found["until"] or "exit") == "exit" and row.exit_code ~= 0 and 1 or 0
+    return envelope("wait", row, code, ("%s: %s\n"):format(id, row.state))
+  end,
+}
+
+verbs.explain = {
+  known = with {},
+  run = function(found, rest)
+    local home, id = one(found, rest, "explain")
+    no_more(rest, 1, "explain")
+    local said, facts, exit = states.judge(home, id)
+    local lines = { ("%s is %s%s"):format(id, said.state, said.waits and (" (%s)"):format(said.waits) or ""),
+      ("rule: %s"):format(said.rule) }
+    if said.since_ms then lines[#lines + 1] = "since: " .. age_text(said.since_ms) end
+    for _, item in ipairs(said.evidence) do lines[#lines + 1] = "evidence: " .. core.text.printable(item, 300) end
+    for _, item in ipairs(facts and states.facts_text(facts) or {}) do
+      lines[#lines + 1] = "  " .. core.text.printable(item, 300)
+    end
+    if facts then facts.lines, facts.history = nil, nil end
+    return envelope("explain", { id = id, state = said.state, waits = said.waits, rule = said.rule,
+      since_ms = said.since_ms, evidence = core.json.array(said.evidence), facts = facts,
+      exit = not facts and exit or nil }, 0, table.concat(lines, "\n") .. "\n")
+  end,
+}
+
+verbs.report = {
+  known = with {},
+  run = function(found, rest)
+    local home, id = one(found, rest, "report")
+    no_more(rest, 1, "report")
+    markers.catch_up(home, id)
+    local summary = report.of(home, store.read(home, id), states.of(home, id))
+    return envelope("report", summary, 0, report.text(summary))
+  end,
+}
+
+verbs.resume = {
+  known = with { last = { help = "the agent's newest conversation, whatever its id" } },
+  run = function(found, rest)
+    local home, id = one(found, rest, "resume")
+    local argv = table.move(rest, 2, #rest, 1, {})
+    if found.last and argv[1] then error(options.usage("--last and a command exclude each other"), 0) end
+    local made = require("moonlet.engine.session.resume").resume(home, id, { last = found.last, argv = argv })
+    local result = { id = made.rec.id, parent = id, conversation = made.conversation, context = made.context or false }
+    if made.context then return envelope("resume", result, 0, made.rec.id .. "\n") end
+    return envelope("resume", result, 1, made.rec.id .. "\n", { kind = "failed", at = null,
+      message = ("%s runs, but shows nothing of the conversation of %s"):format(made.rec.id, id),
+      hint = ("moonlet session screen %s"):format(made.rec.id) })
+  end,
+}
+
+verbs.watch = {
+  known = with { answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
+    ["then"] = watch_options["then"], detached = { help = "this process is left to watch", hidden = true } },
+  run = function(found, rest)
+    local home, id = one(found, rest, "watch")
+    no_more(rest, 1, "watch")
+    local config = require("moonlet.engine.load.config").load()
+    if found.detached then
+      core.system.print(1, id .. "\n")
+      core.detach.done(home.agent_path .. "/" .. store.path(id, "watch.log"))
+    end
+    local row = require("moonlet.engine.session.watch").run(home, id, { policy = policy_of(found), hooks = config.hooks,
+      say = function(text) core.system.print(2, core.text.printable(text, 600) .. "\n") end })
+    return envelope("watch", row, 0, ("%s: %s\n"):format(row.id, row.state))
+  end,
+}
+
+verbs.attach = {
+  known = with { ["detach-key"] = { value = "KEY", help = "the key that detaches (default ctrl-])" } },
+  run = function(found, rest)
+    local home, id = one(found, rest, "attach")
+    no_more(rest, 1, "attach")
+    local letter = (found["detach-key"] or "ctrl-]"):match "^ctrl%-([a-z%[%]\\^_])$"
+    if not letter then error(options.usage("--detach-key must be ctrl- and a letter", "--detach-key ctrl-b"), 0) end
+    if not core.terminal.can_ask() then
+      error(record.invalid("there is no terminal here to attach the session to",
+        "moonlet session screen and session submit need none"), 0)
+    end
+    store.note(home, id, { type = "attached", by = "user" })
+    local how = core.session.attach(home.handle, id, letter:byte() & 0x1f)
+    store.note(home, id, { type = "detached", by = "user", why = how })
+    core.system.print(2, how == "key" and ("moonlet: detached; %s goes on\n"):format(id)
+      or how == "ended" and ("moonlet: %s has ended\n"):format(id) or "")
+    return nil, 0
+  end,
+}
+
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  local verb = M.verbs[words[2]]
+  local found, rest = table_of.read("session " .. words[2], words, verb.known)
+  if not found then return nil, 0 end
+  output.json = found.json or false
+  return verb.run(found, rest)
+end
+
+return M

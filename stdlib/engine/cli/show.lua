@@ -1,0 +1,214 @@
+--- `moonlet run show`: a run with its steps, one of its steps, its answer or its prompt.
+local duration = require "moonlet.duration"
+local formats = require "moonlet.engine.cli.formats"
+local page = require "moonlet.engine.base.page"
+local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
+local repository = require "moonlet.engine.run.repository"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local options = require "moonlet.engine.cli.options"
+local store = require "moonlet.engine.run.store"
+local screen = require "moonlet.engine.run.screen"
+local state_of = require "moonlet.engine.run.state"
+local step_files = require "moonlet.engine.run.step_files"
+local verbs = require "moonlet.engine.cli.verbs"
+local worktree = require "moonlet.engine.workspace.worktree"
+
+local about = require "moonlet.engine.task.about"
+
+local M = {}
+
+M.known = {
+  answer = { help = "print the answer alone: of the run, or with --step of one of its agents" },
+  prompt = { help = "print the prompt alone, likewise" },
+  format = { value = "lines|github|sarif", help = "print the findings in this form" },
+  step = { value = "KEY", help = "one step: its name or the end of its key" },
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local null = core.json.null
+local most_lines = 4000
+
+local function show_steps(steps, lines)
+  for _, step in ipairs(steps) do
+    local took_text = step.duration_ms ~= null and duration.text(step.duration_ms) or ""
+    local code = math.tointeger(step.exit_code)
+    local status = step.status == "ok" and code and "exit " .. code or step.status
+    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, step.kind, took_text,
+      core.text.printable(step_files.name(step.key), 80), step.cached and " (from the journal)"
+      or step.doing and "  " .. core.text.printable(step.doing, 80) or "")
+    if step.error ~= null and step.error then
+      lines[#lines + 1] = "            " .. core.text.printable(step.error.message, 200)
+    end
+  end
+end
+
+local function show_parked(id, rec, lines)
+  local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
+  for _, item in ipairs(open) do
+    lines[#lines + 1] = ("waits (%s %s): %s"):format(item.kind, item.key, core.text.printable(item.text, 400))
+    if item.why then lines[#lines + 1] = "  why: " .. core.text.printable(item.why, 400) end
+    if item.show then lines[#lines + 1] = core.text.clean(item.show) end
+    for i, option in ipairs(item.options or {}) do
+      lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 200))
+    end
+    lines[#lines + 1] = "  " .. state_of.answers(id, { item }, #open > 1)[1]
+  end
+end
+
+local function runner_text(rec)
+  if rec.runner ~= "route" or type(rec.runner_name) ~= "string" then return rec.runner end
+  return "route: " .. rec.runner_name
+end
+
+local text_cap = 64 << 20
+
+--- The answer of a run: what its preset gave people to read, else its result, else what its agent said.
+local function answer_of(home, root, rec)
+  local findings = core.file.read(root, rec.sidecar .. "/findings.md", text_cap)
+  if findings and findings ~= "" then return findings end
+  local result = store.result(home, rec)
+  if type(result) == "string" then return result end
+  if result ~= null then return core.json.encode_record(result, 2) end
+  return (core.file.read(root, rec.sidecar .. "/output.md", text_cap))
+end
+
+--- The text of --answer or --prompt, of the run or of one of its steps.
+local function one_text(home, root, rec, found)
+  local step = found.step and step_files.find(step_files.of(root, rec), found.step)
+  local folder = step and step_files.folder(root, rec, step) or rec.sidecar
+  local file = found.prompt and "prompt.md" or "output.md"
+  local text
+  if found.answer and not step then text = answer_of(home, root, rec)
+  else text = core.file.read(root, folder .. "/" .. file, text_cap) end
+  if text then return text end
+  local whose = step and ("step '%s'"):format(step_files.name(step.key)) or rec.id
+  error({ kind = "invalid", message = ("%s has no %s"):format(whose, found.prompt and "prompt" or "answer"),
+    hint = found.step and "only agents have one; moonlet show " .. rec.id .. " lists the steps"
+      or "moonlet show " .. rec.id .. " lists its steps: name one with --step KEY" }, 0)
+end
+
+--- One step with its files: how it ended, its answer, and the end of what it printed on stderr.
+local function step_text(root, home, rec, word)
+  local step = step_files.find(step_files.of(root, rec), word)
+  local folder = step_files.folder(root, rec, step)
+  local lines = {}
+  show_steps({ step }, lines)
+  local answer = core.file.read(root, folder .. "/output.md", text_cap)
+  if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
+  local stderr = step_files.tail(root, folder .. "/stderr.log", 10)
+  if stderr then lines[#lines + 1] = "stderr:\n  " .. table.concat(stderr, "\n  ") end
+  if core.file.stat(root, folder) then lines[#lines + 1] = "files: " .. home.agent_path .. "/" .. folder end
+  return table.concat(lines, "\n") .. "\n", step
+end
+
+--- The steps as rows of a page.
+local function step_rows(steps, out)
+  local lines, width = {}, 8
+  for _, step in ipairs(steps) do
+    width = math.max(width, core.text.width(core.text.printable(step_files.label(step.key), 200)))
+  end
+  width = math.min(width, math.max(out.columns - 34, 8))
+  for _, step in ipairs(steps) do
+    local code = math.tointeger(step.exit_code)
+    local status = step.status == "ok" and code and "exit " .. code or tostring(step.status)
+    local name = core.text.fit(core.text.printable(step_files.label(step.key), 200), width, true)
+    local took = step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or ""
+    local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, step.kind)
+    local doing = step.doing and "  " .. core.text.printable(step.doing, 200) or ""
+    local more = step.cached and " (from the journal)" or doing
+    lines[#lines + 1] = core.text.fit(line .. more, out.columns)
+  end
+  return lines
+end
+
+--- The steps left to do by hand, in a run that nobody drives.
+local function leftover_notes(home, id, rec)
+  local notes, driven = {}, core.runs.holder(home.handle, id) ~= nil
+  if driven then return notes end
+  if not rec.ended and rec.options.dry_run then notes[1] = state_of.prepared(home, rec) end
+  local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
+  if interrupted_merge.is_half_merged(place) then
+    notes[#notes + 1] = ("a merge was cut off, and is in the work tree in part: moonlet run resume %s, or cancel, "
+      .. "brings it back"):format(id)
+  end
+  local waits = type(rec.review) == "table" and rec.review.state == "pending"
+  for _, path in ipairs(waits and {} or worktree.left(home, id)) do notes[#notes + 1] = kept_worktrees.text(path) end
+  return notes
+end
+
+local function on_screen(home, root, id, rec, out)
+  local state, started = state_of.of(home, id, rec), core.clock.parse(rec.started_at)
+  local steps = step_files.of(root, rec)
+  local function folder(step) return step_files.folder(root, rec, step) end
+  return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
+    state = state, summary = runner_text(rec) .. (started and ", " .. state_of.ago(started, core.clock.wall()) or ""),
+    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(steps, out), error = rec.error,
+    steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
+    files = home.agent_path .. "/" .. rec.sidecar,
+    folder = function(step) return home.agent_path .. "/" .. folder(step) end,
+    tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3) end }, out)
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text, table? about
+function M.main(words)
+  local found, rest = verbs.read("run show", words, M.known)
+  if not found then return nil, 0 end
+  if #rest ~= 1 then error(options.usage("show which run?", "moonlet show 7, or moonlet show last"), 0) end
+  if found.answer and found.prompt then error(options.usage("--answer and --prompt exclude each other"), 0) end
+  local home = repository.open(found.repo)
+  local id, rec = store.find(home, rest[1])
+  local root = store.root(home)
+  formats.check(found, found.format)
+  local envelope = { ok = true, command = "run show", run = store.envelope(home, rec), error = null,
+    result = { state = state_of.of(home, id, rec), parked = rec.parked or core.json.array {}, record = rec } }
+  if found.format then
+    local result = store.result(home, rec)
+    return envelope, 0, formats.text(found.format, { run = envelope.run, result = result, error = rec.error or null })
+  elseif found.answer or found.prompt then
+    local text = one_text(home, root, rec, found)
+    envelope.result[found.answer and "answer" or "prompt"] = text
+    return envelope, 0, (text:gsub("\n*$", "\n"))
+  elseif found.step then
+    local text, step = step_text(root, home, rec, found.step)
+    envelope.result.step = step
+    return envelope, 0, text
+  end
+  local out = page.out()
+  if out.terminal then
+    envelope.result.worktrees = core.json.array(worktree.left(home, id))
+    return envelope, 0, on_screen(home, root, id, rec, out), { is_whole = true }
+  end
+  local lines = {
+    ("%s  %s  %s"):format(id, core.text.printable(rec.preset, 80), state_of.of(home, id, rec)),
+    ("started %s, took %s, runner %s"):format(core.text.printable(rec.started_at, 40), state_of.took(rec),
+      core.text.printable(runner_text(rec), 80)),
+  }
+  if rec.error ~= null and rec.error and rec.error.kind ~= "parked" then
+    lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
+  end
+  local children = about.children(home, id)
+  table.move(about.lines(home, rec, children), 1, most_lines, #lines + 1, lines)
+  show_parked(id, rec, lines)
+  show_steps(step_files.of(root, rec), lines)
+  local driven = core.runs.holder(home.handle, id) ~= nil
+  if not rec.ended and not driven and not rec.options.dry_run then
+    lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
+  end
+  local kept = driven and core.json.array {} or worktree.left(home, id)
+  for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end
+  lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. rec.sidecar
+  local goes_on = rec.ended and rec.verdict ~= "needs-human" and state_of.go_on(id, rec.verdict, rec.error)
+  if goes_on then lines[#lines + 1] = "Go on: " .. goes_on end
+  envelope.result.worktrees = kept
+  envelope.result.lifecycle = about.lifecycle(rec)
+  for _, child in ipairs(children) do
+    if not child.pipeline then table.insert(envelope.run.replayed_as, child.id) end
+  end
+  return envelope, 0, table.concat(lines, "\n") .. "\n"
+end
+
+return M
+

@@ -1,0 +1,155 @@
+--- `moonlet hook claude|pre-commit`: what other programs start at their own events.
+local repository = require "moonlet.engine.run.repository"
+local loader = require "moonlet.engine.load.loader"
+local options = require "moonlet.engine.cli.options"
+local verbs = require "moonlet.engine.cli.verbs"
+
+local M = {}
+
+M.known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+local null = core.json.null
+local input_cap, notes_cap = 4 << 20, 4 << 20
+local folder = "ambient"
+
+--- The standard input of the hook, written by the program that started it.
+local function standard_input(root)
+  local name = ("%s/input-%s"):format(folder, core.clock.random_hex(8))
+  local made, err = core.file.make_dirs(root, folder)
+  if not made then error(err, 0) end
+  local done, why = core.file.write(root, name, "")
+  if not done then error(why, 0) end
+  return name
+end
+
+local function read_input(home, root)
+  local name = standard_input(root)
+  local path = home.agent_path .. "/" .. name
+  local ok, code = pcall(core.terminal.run, { "sh", "-c", 'head -c "$1" >"$2"', "sh", tostring(input_cap), path })
+  local text = ok and code == 0 and core.file.read(root, name, input_cap) or nil
+  core.file.remove(root, name)
+  if not ok then error(code, 0) end
+  local decoded, value = pcall(core.json.decode, text or "")
+  if not decoded or type(value) ~= "table" or type(value.session_id) ~= "string"
+    or type(value.hook_event_name) ~= "string" then
+    error({ kind = "invalid", usage = true, message = "standard input is no hook input of Claude Code",
+      hint = 'its settings start it: "command": "moonlet hook claude"' }, 0)
+  end
+  return value
+end
+
+local function one_line(text, size) return type(text) == "string" and core.text.printable(text, size) or nil end
+
+--- A note about an event: names and places, never the words of the conversation.
+local function note_of(value)
+  local name, input = value.hook_event_name, type(value.tool_input) == "table" and value.tool_input or {}
+  local note = { at = core.clock.iso(core.clock.wall()), event = one_line(name, 60),
+    tool = one_line(value.tool_name, 80),
+    file = one_line(input.file_path, 300), reason = one_line(value.reason, 200), source = one_line(value.source, 40),
+    model = one_line(value.model, 80) }
+  local kind = one_line(value.notification_type, 60)
+  note.denied = (name == "PermissionDenied" or name == "PermissionRequest" or kind == "permission_prompt") or nil
+  return core.secret.hide(core.json.encode_record(note))
+end
+
+--- The run that a session becomes: its body reads what was noted.
+local session
+loader.registered["claude-session"] = function()
+  local source = { name = "claude-session", origin = "claude-session", text = "", builtin = false, display = "none",
+    read = function() return nil end, hash = function() return core.text.sha256 "" end }
+  source.body = function(ctx)
+    local seen = ctx:step("session", { input = session.id }, function() return session end)
+    local lines = { ("Claude Code, session %s: %d prompts, %d tools, %d denials"):format(seen.id, seen.prompts,
+      seen.tools, #seen.denials) }
+    for _, denial in ipairs(seen.denials) do lines[#lines + 1] = "- denied: " .. denial end
+    for _, file in ipairs(seen.files) do lines[#lines + 1] = "- wrote: " .. file end
+    ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
+    return seen
+  end
+  return source
+end
+
+--- A summary of the notes of a session.
+local function summary_of(id, text)
+  local found = { id = id, prompts = 0, tools = 0, denials = core.json.array {}, files = core.json.array {} }
+  local seen = {}
+  for line in text:gmatch "[^\n]+" do
+    local ok, note = pcall(core.json.decode, line)
+    if ok and type(note) == "table" then
+      found.began = found.began or note.at
+      found.ended, found.model = note.at, note.model or found.model
+      if note.event == "UserPromptSubmit" then found.prompts = found.prompts + 1 end
+      if note.event == "PostToolUse" then found.tools = found.tools + 1 end
+      if note.denied then
+        table.insert(found.denials, (note.tool or "a tool") .. (note.file and " " .. note.file or ""))
+      end
+      if note.event == "PostToolUse" and note.file and not seen[note.file] then
+        seen[note.file] = true
+        table.insert(found.files, note.file)
+      end
+    end
+  end
+  return found
+end
+
+local function claude(home, found)
+  core.run.make_home(home.handle)
+  local root = core.file.root(home.agent_path)
+  local value = read_input(home, root)
+  local id = value.session_id:gsub("[^%w._-]", "_"):sub(1, 80)
+  local name = ("%s/claude-%s.jsonl"):format(folder, id)
+  local held = core.file.lock(root, folder .. "/lock", 5000)
+  local before = core.file.read(root, name, notes_cap) or ""
+  local text = before .. note_of(value) .. "\n"
+  if #text <= notes_cap then core.file.write(root, name, text) end
+  if held then core.file.unlock(held) end
+  if value.hook_event_name ~= "SessionEnd" then return nil, 0 end
+  session = summary_of(id, text)
+  local words = { "run", "claude-session", "--repo", home.top, "--title", "Claude Code session " .. id }
+  local envelope = require("moonlet.engine.cli.run").main(words, { json = true })
+  core.file.remove(root, name)
+  if not found.json then return nil, 0 end
+  envelope.command = "hook claude"
+  return envelope, 0
+end
+
+--- Classifies what is staged; a risk stops the commit.
+local function pre_commit(home)
+  local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain" }
+  local run_cli = require "moonlet.engine.cli.run"
+  local plan = run_cli.plan(words, {})
+  core.event.display "none"
+  local envelope = run_cli.drive(plan)
+  local result = envelope.result
+  if result == null or type(result) ~= "table" then
+    return envelope, math.tointeger(envelope.run.exit_code) or 1
+  end
+  local lines = { ("%s: the path of this commit is %s"):format(envelope.run.id, core.text.printable(result.path, 20)) }
+  for _, reason in ipairs(result.reasons) do lines[#lines + 1] = "- " .. core.text.printable(reason, 300) end
+  for _, check in ipairs(result.validation) do
+    lines[#lines + 1] = "run: " .. core.text.printable(check.command or tostring(check), 300)
+  end
+  local stops = result.path == "risk"
+  if stops then lines[#lines + 1] = "the commit is stopped: look at it, then git commit --no-verify" end
+  envelope.ok = not stops
+  return envelope, stops and 1 or 0, table.concat(lines, "\n") .. "\n"
+end
+
+local actions = { claude = claude, ["pre-commit"] = pre_commit }
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local name = words[2]
+  local found, rest = verbs.read("hook " .. name, words, M.known)
+  if not found then return nil, 0 end
+  -- Frameworks hand on the names of files; what is staged is the same.
+  if rest[1] and name ~= "pre-commit" then error(options.usage("moonlet hook claude takes no argument"), 0) end
+  return actions[name](repository.open(found.repo), found)
+end
+
+return M

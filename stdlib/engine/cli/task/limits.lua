@@ -1,0 +1,75 @@
+--- The option --budget: limits of a run in words.
+local budget_module = require "moonlet.engine.budget.budget"
+local duration = require "moonlet.duration"
+local options = require "moonlet.engine.cli.options"
+
+local M = {}
+
+--- A limit of --budget; `none` is no limit.
+local function budget_value(key, value, item)
+  if value == "none" and budget_module.fields[key or ""] then return nil end
+  if key == "wall" then
+    duration.ms(value, "--budget wall")
+    return value
+  end
+  local number = tonumber(value)
+  if key ~= "usd" then number = math.tointeger(number) end
+  if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number or number == math.huge then
+    error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
+      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none lifts a limit"), 0)
+  end
+  return number
+end
+
+--- True if --budget names USD.
+---@param list string[]?
+---@return boolean
+function M.names_usd(list)
+  for _, text in ipairs(list or {}) do
+    if text:find "%f[%a]usd%s*=" then return true end
+  end
+  return false
+end
+
+--- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
+---@param budget table
+---@param list string[]?
+---@return table
+function M.change_budget(budget, list)
+  local changed = {}
+  for key, value in pairs(budget) do changed[key] = value end
+  local named = {}
+  for _, text in ipairs(list or {}) do
+    -- An empty value may be a variable that was not set: that is no wish for no limit.
+    for item in (text .. ","):gmatch("([^,]*),") do
+      local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
+      changed[key or ""] = budget_value(key, value, item)
+      if named[key] then error(options.usage(("--budget names %s twice"):format(key), "keep one of them"), 0) end
+      named[key] = true
+    end
+  end
+  return changed
+end
+
+local function tighter(kind, one, other)
+  if one == nil or other == nil then return one or other end
+  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
+  return math.min(one, other)
+end
+
+--- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
+--- The number of agents is always limited.
+---@param list string[]?
+---@param preset moonlet.Preset?
+---@param own_config moonlet.Config?
+---@return table
+function M.parse_budget(list, preset, own_config)
+  local budget = {}
+  for key in pairs(budget_module.fields) do
+    budget[key] = tighter(key, own_config and own_config.limits[key], preset and preset.budget[key])
+  end
+  budget.agents = budget.agents or budget_module.default_agents
+  return M.change_budget(budget, list)
+end
+
+return M

@@ -1,0 +1,90 @@
+--- `moonlet run replay`: a new run of what an earlier one ran, with a link back to it.
+local repository = require "moonlet.engine.run.repository"
+local options = require "moonlet.engine.cli.options"
+local replay = require "moonlet.engine.task.replay"
+local step_replay = require "moonlet.engine.task.step_replay"
+local verbs = require "moonlet.engine.cli.verbs"
+
+local M = {}
+
+M.known = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  reason = { value = "TEXT", help = "why it is run again, for the record" },
+  runner = { value = "R[,R…]", many = true, help = "another runner (default: that of the run)" },
+  model = { value = "NAME", help = "another model" },
+  ["agent-role"] = { value = "ROLE", help = "another role (default: that of the run)" },
+  ["edit-prompt"] = { help = "open the prompt in $VISUAL or $EDITOR before anything is started" },
+  ["dry-run"] = { help = "make the record and the prompt; start nothing" },
+  step = { value = "KEY", help = "do this one step again, and of the others only those whose input changes by it" },
+  prompt = { value = "FILE", help = "with --step: the step's new prompt" },
+  json = { help = "print one JSON envelope and nothing else" },
+  events = { help = "print events as JSON lines while they happen" },
+  help = { help = "this text" },
+}
+
+--- The words behind the verb, without the run: the first one that is neither an option nor its value.
+local function split(words)
+  local run_known = require("moonlet.engine.cli.run").known
+  local rest, target, own, i = {}, nil, {}, 3
+  while i <= #words do
+    local word = words[i]
+    local name, value = word:match "^%-%-([^=]+)=?(.*)$"
+    local is_own = name == "step" or name == "prompt" and own.step
+    local option = is_own and M.known[name] or name and run_known[name]
+    if is_own then
+      if not word:find("=", 1, true) then i, value = i + 1, words[i + 1] end
+      if not value then error(options.usage(("--%s needs a value"):format(name)), 0) end
+      own[name] = value
+    elseif name or word:sub(1, 1) == "-" then
+      rest[#rest + 1] = word
+      if option and option.value and not word:find("=", 1, true) then
+        i = i + 1
+        rest[#rest + 1] = words[i]
+      end
+    elseif not target then
+      target = word
+    else
+      rest[#rest + 1] = word
+    end
+    i = i + 1
+  end
+  return target, rest, own
+end
+
+local function repo_of(words)
+  for i, word in ipairs(words) do
+    local repo = word:match "^%-%-repo=(.*)$" or word == "--repo" and words[i + 1]
+    if repo then return repo end
+  end
+end
+
+---@param words string[]
+---@param output table
+---@return table? envelope, integer exit_code, string? text
+function M.main(words, output)
+  for i = 3, #words do
+    if words[i] == "--help" or words[i] == "-h" then
+      verbs.read("run replay", words, M.known)
+      return nil, 0
+    end
+  end
+  local target, rest, own = split(words)
+  if not target then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+  local home = repository.open(repo_of(rest))
+  local base = replay.base(home, target)
+  local run_cli = require "moonlet.engine.cli.run"
+  local again = table.move(rest, 1, #rest, 3, { "run", base.target })
+  local change = own.step and step_replay.of(home, base, own)
+  if change then again = step_replay.take_options(again, change) end
+  local origin = { base = base }
+  local planned, plan = pcall(run_cli.plan, again, output, nil, origin)
+  if not planned then
+    if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
+    error(plan, 0)
+  end
+  if not plan then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+  if change then step_replay.attach(plan, change) end
+  return run_cli.start(plan, again, output, nil, origin)
+end
+
+return M

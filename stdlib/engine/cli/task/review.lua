@@ -1,0 +1,190 @@
+--- `moonlet review`: the word of a person on what the run of a packet has made.
+local repository = require "moonlet.engine.run.repository"
+local ledger = require "moonlet.engine.run.ledger"
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+local store = require "moonlet.engine.run.store"
+local resume = require "moonlet.engine.cli.resume"
+local task_review = require "moonlet.engine.task.review"
+local verbs = require "moonlet.engine.cli.verbs"
+
+local M = {}
+
+local null = core.json.null
+local patch_cap = 256 << 20
+local most_shown = 60000
+local most_listed = 500
+
+local common = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+local words_of_review = {
+  note = { value = "TEXT", help = "why, for the record" },
+  by = { value = "NAME", help = "who reviews (default: the user of this shell)" },
+  sha = { value = "HASH", help = "the hash that review show gave: refused if it is another one by now" },
+}
+for name, option in pairs(common) do words_of_review[name] = option end
+M.known = words_of_review
+local known = { list = common, show = common, approve = words_of_review, reject = words_of_review }
+
+--- The changes of a run: text and hash; nil where it has none.
+local function patch_of(home, rec)
+  local root = store.root(home)
+  local text = root and core.file.read(root, rec.sidecar .. "/changes.patch", patch_cap)
+  if not text or text == "" then return nil end
+  return text, core.text.sha256(text)
+end
+
+local function state_of(rec)
+  return type(rec.review) == "table" and rec.review ~= null and rec.review.state or "none"
+end
+
+local function files_of(rec) return type(rec.files_changed) == "table" and rec.files_changed or {} end
+
+local function row_of(home, rec)
+  local packet = type(rec.packet) == "table" and rec.packet or {}
+  return { run = rec.id, task = packet.id or null, title = packet.title or null, verdict = rec.verdict,
+    state = state_of(rec), sha256 = rec.review.sha256 or null, files_changed = core.json.array(files_of(rec)),
+    dir = home.agent_path .. "/" .. rec.sidecar }
+end
+
+local function list(home, _, rest)
+  if rest[1] then error(options.usage("moonlet review list takes no argument"), 0) end
+  local root, rows = store.root(home), {}
+  local lines = { ("%-7s %-7s %-9s %-6s %s"):format("RUN", "TASK", "VERDICT", "FILES", "TITLE") }
+  local ids = {}
+  for _, verdict in ipairs(root and ledger.ready(home) and { "ok", "degraded" } or {}) do
+    for _, row in ipairs(core.ledger.list(home.handle, { verdict = verdict }, most_listed) or {}) do
+      ids[#ids + 1] = row.id
+    end
+  end
+  table.sort(ids, function(a, b) return store.number(a) > store.number(b) end)
+  for _, id in ipairs(ids) do
+    local rec = store.look(root, id)
+    if rec and state_of(rec) == "pending" then
+      local row = row_of(home, rec)
+      rows[#rows + 1] = row
+      lines[#lines + 1] = ("%-7s %-7s %-9s %-6d %s"):format(id, core.text.printable(tostring(row.task), 20),
+        rec.verdict, #row.files_changed, core.text.printable(tostring(row.title), 60))
+    end
+  end
+  if #rows == 0 then lines = { "nothing waits for a review" } end
+  return { ok = true, command = "review list", run = null, error = null,
+    result = { reviews = core.json.array(rows) } }, 0, table.concat(lines, "\n") .. "\n"
+end
+
+local function find(home, rest, command)
+  if #rest ~= 1 then
+    error(options.usage(command .. " which run?", ("moonlet review %s R-007"):format(command)), 0)
+  end
+  local word = rest[1]
+  local packet = require("moonlet.engine.task.packet").id(word)
+  if packet then
+    local runs = require("moonlet.engine.task.status").runs(home, packet)
+    if not runs[1] then error(record.invalid(packet .. " has no runs", "moonlet run " .. packet), 0) end
+    word = runs[1]
+  end
+  return store.find(home, word)
+end
+
+local function show(home, _, rest)
+  local id, rec = find(home, rest, "show")
+  local patch, hash = patch_of(home, rec)
+  local review = type(rec.review) == "table" and rec.review or {}
+  local lines = { ("%s  review %s  %s"):format(id, state_of(rec), rec.ended and rec.verdict or "not ended") }
+  if type(rec.packet) == "table" then
+    lines[#lines + 1] = ("task %s: %s"):format(rec.packet.id, core.text.printable(rec.packet.title, 200))
+  end
+  if review.reviewed_by then lines[#lines + 1] = "reviewed by " .. core.text.printable(review.reviewed_by, 80) end
+  if review.note then lines[#lines + 1] = "note: " .. core.text.printable(review.note, 400) end
+  for _, item in ipairs(rec.validation ~= null and rec.validation or {}) do
+    lines[#lines + 1] = ("  %-8s %-10s %s"):format(item.status, item.kind, core.text.printable(item.command, 200))
+  end
+  for _, path in ipairs(files_of(rec)) do lines[#lines + 1] = "  changed  " .. core.text.printable(path, 400) end
+  local is_other = patch and review.sha256 and hash ~= review.sha256
+  if review.sha256 then lines[#lines + 1] = "hash: " .. review.sha256 end
+  if is_other then lines[#lines + 1] = "changes.patch was changed since: what it shows is not what would be merged" end
+  if patch then
+    local cut = #patch > most_shown and patch:sub(1, most_shown) .. "\n… the rest is in changes.patch\n" or patch
+    lines[#lines + 1] = "\n" .. core.text.clean(cut)
+  end
+  if state_of(rec) == "pending" then
+    lines[#lines + 1] = ("moonlet review approve %s merges it, moonlet review reject %s keeps the patch alone")
+      :format(id, id)
+  end
+  return { ok = true, command = "review show", run = store.envelope(home, rec), error = null,
+    result = { state = state_of(rec), reviewed_by = review.reviewed_by or null, note = review.note or null,
+      sha256 = review.sha256 or null, patch = patch and core.text.clean(patch) or null,
+      patch_is_current = not is_other } }, 0, table.concat(lines, "\n") .. "\n"
+end
+
+--- Raises unless a run can have this word.
+local function check_open(home, id, rec, word, sha)
+  if not rec.ended or type(rec.packet) ~= "table" then
+    error(record.invalid(rec.ended and ("%s is no run of a packet: there is nothing to review"):format(id)
+      or id .. " has not ended", "moonlet review list"), 0)
+  end
+  local state = state_of(rec)
+  if state == "approved" or state == "rejected" then
+    error(record.invalid(("%s is %s already"):format(id, state), "moonlet review show " .. id), 0)
+  end
+  if word == "approved" and state ~= "pending" or rec.verdict ~= "ok" and rec.verdict ~= "degraded"
+    and rec.verdict ~= "blocked" then
+    error(record.invalid(("%s came to: %s, and waits for no review"):format(id, rec.verdict),
+      ("moonlet run show %s; moonlet run replay %s tries again"):format(id, id)), 0)
+  end
+  local patch, hash = patch_of(home, rec)
+  local bound = type(rec.review) == "table" and rec.review.sha256
+  if sha and sha ~= bound then
+    error(record.invalid(("%s has another result than the one that was shown"):format(id),
+      "moonlet review show " .. id), 0)
+  end
+  if word == "approved" and patch and bound and hash ~= bound and #files_of(rec) > 0 then
+    error(record.invalid(("changes.patch of %s was changed since its run: what it shows is not what would be merged")
+      :format(id), "moonlet run verify " .. id, home.agent_path .. "/" .. rec.sidecar .. "/changes.patch"), 0)
+  end
+end
+
+local function decide(home, found, rest, command)
+  local word = command == "approve" and "approved" or "rejected"
+  local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
+  local id, rec = find(home, rest, command)
+  local function plan_of(of)
+    check_open(home, id, of, word, found.sha)
+    local plan = resume.plan(home, id, of, {})
+    plan.review = { type = "review", state = word, reviewed_by = core.text.printable(by, 100),
+      note = found.note and core.text.clean(found.note) or nil, at = core.clock.iso(core.clock.wall()),
+      sha256 = of.review ~= null and of.review.sha256 or nil }
+    return plan
+  end
+  local plan = plan_of(rec)
+  core.event.display "none"
+  task_review.failure = nil
+  local envelope = resume.drive(home, id, plan, plan_of)
+  if task_review.failure then error(task_review.failure, 0) end
+  local review = envelope.run.review
+  if review.state ~= word then
+    error(envelope.error ~= null and envelope.error
+      or { kind = "failed", message = ("%s is not %s: %s"):format(id, word, review.state) }, 0)
+  end
+  local files = envelope.run.files_changed
+  return { ok = true, command = "review " .. command, run = envelope.run, error = null,
+    result = { state = word, reviewed_by = review.reviewed_by, note = review.note } }, 0,
+    word == "approved" and ("%s approved: %d %s merged\n"):format(id, #files, #files == 1 and "file is" or "files are")
+      or ("%s rejected: its changes are in %s/changes.patch alone\n"):format(id, envelope.run.dir)
+end
+
+local actions = { list = list, show = show, approve = decide, reject = decide }
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text
+function M.main(words)
+  local name = words[2]
+  local found, rest = verbs.read("review " .. name, words, known[name])
+  if not found then return nil, 0 end
+  return actions[name](repository.open(found.repo), found, rest, name)
+end
+
+return M

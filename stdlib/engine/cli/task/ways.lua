@@ -1,0 +1,178 @@
+--- The ways in which a command line of `moonlet run` can ask for more than one run: a prompt that is edited first, a
+--- pipeline of runners, a comparison of them, a packet that is started only while it is ready.
+local detached = require "moonlet.engine.cli.task.detached"
+local editor = require "moonlet.engine.cli.task.editor"
+local store = require "moonlet.engine.run.store"
+local summary = require "moonlet.engine.task.summary"
+
+local M = {}
+
+local null = core.json.null
+local poll_ms = 50
+
+--- Verdicts after which the next runner of a pipeline is asked.
+local goes_on = { ok = true, degraded = true, blocked = true, findings = true }
+
+--- The command line without some options and their values.
+local function without(words, names)
+  local list, i, is_over = {}, 1, false
+  while i <= #words do
+    local word = words[i]
+    is_over = is_over or word == "--"
+    local name = not is_over and word:match "^%-%-([^=]+)"
+    local kind = name and names[name]
+    if not kind then
+      list[#list + 1] = word
+    elseif kind == "value" and not word:find("=", 1, true) then
+      i = i + 1
+    end
+    i = i + 1
+  end
+  return list
+end
+
+--- The command line with options in front of its arguments, which may follow "--".
+local function with(words, ...)
+  local list = { words[1], ... }
+  return table.move(words, 2, #words, #list + 1, list)
+end
+
+local kept_options = { json = "flag", events = "flag", plain = "flag", verbose = "flag", repo = "value",
+  allow = "value", gates = "value", format = "value", ["fail-on"] = "value" }
+
+--- The options of a command line that a prepared run takes once more.
+local function kept(words)
+  local list = {}
+  for i, word in ipairs(words) do
+    if word == "--" then break end
+    local kind = kept_options[word:match "^%-%-([^=]+)" or ""]
+    if kind then list[#list + 1] = word end
+    if kind == "value" and not word:find("=", 1, true) then list[#list + 1] = words[i + 1] end
+  end
+  return list
+end
+
+--- Prepares the run, lets the person edit its prompt, and gives the plan of the prepared run.
+local function edited(plan, words, plan_again, drive)
+  editor.check()
+  plan.options.dry_run = true
+  local display = plan.display
+  core.event.display "none"
+  local envelope = drive(plan)
+  core.event.display(display)
+  local run = envelope.run
+  local path = run.dir .. "/prompt.md"
+  local root = core.file.root(run.dir)
+  if not root or not core.file.stat(root, "prompt.md") then
+    error({ kind = "invalid", usage = true, message = "there is no prompt to edit before something is started",
+      hint = ("%s is prepared; its prompts are under %s"):format(run.id, run.dir) }, 0)
+  end
+  editor.edit(path)
+  local again = { "run", plan.packet and plan.packet.id or plan.target, "--prepared", run.task_id }
+  return plan_again({}, table.move(kept(words), 1, #words, #again + 1, again))
+end
+
+local function add_line(lines, rec) lines[#lines + 1] = summary.line(rec) end
+
+--- The envelope of several runs: `run` is the last of them.
+local function envelope_of(home, runs, code)
+  local list = {}
+  for i, rec in ipairs(runs) do list[i] = store.envelope(home, rec) end
+  return { ok = code == 0, command = "run", run = list[#list] or null, result = { runs = core.json.array(list) },
+    error = null }
+end
+
+--- Runs the runners in turn: the next one's prompt has the summary of the run before it.
+local function pipeline(first, words, plan_again, drive)
+  local home, lines, runs, plan, code, failure = first.home, {}, {}, first, 0, nil
+  for i = 1, #first.runners do
+    if i > 1 then
+      plan = plan_again { index = i, parent = runs[1].id, linked = summary.linked(home, runs[i - 1]) }
+      plan.detached = nil
+    end
+    if first.edits and not plan.options.dry_run then plan = edited(plan, words, plan_again, drive) end
+    local envelope, own = drive(plan)
+    runs[i] = select(2, store.find(home, envelope.run.id))
+    add_line(lines, runs[i])
+    if code == 0 then code = own end
+    if failure == nil and envelope.error ~= null then failure = envelope.error end
+    local verdict = runs[i].verdict
+    if runs[i].ended and not goes_on[verdict] then
+      for k = i + 1, #first.runners do lines[#lines + 1] = ("%-12s is not asked"):format(first.runners[k]) end
+      break
+    end
+  end
+  local result = envelope_of(home, runs, code)
+  result.error = failure or null
+  return result, code, table.concat(lines, "\n") .. "\n"
+end
+
+--- Waits until a run that another process drives has ended.
+local function wait_for(home, id)
+  while true do
+    local rec = select(2, store.find(home, id))
+    if rec.ended or rec.options.dry_run and not core.runs.holder(home.handle, id) then return rec end
+    if not core.runs.holder(home.handle, id) then
+      rec = select(2, store.find(home, id))
+      if rec.ended then return rec end
+      error({ kind = "failed", message = id .. " was interrupted", hint = "moonlet run resume " .. id }, 0)
+    end
+    core.task.sleep(poll_ms)
+  end
+end
+
+local function figures(rec)
+  local usage = rec.usage ~= null and rec.usage or {}
+  local cost = type(usage) == "table" and type(usage.cost_usd) == "number" and ("%.4f USD"):format(usage.cost_usd)
+    or "cost unknown"
+  local tokens = type(usage) == "table" and math.type(usage.total_tokens) == "integer"
+    and ("%d tokens"):format(usage.total_tokens) or "tokens unknown"
+  return tokens .. ", " .. cost
+end
+
+--- Runs the runners side by side on the same prompt, each in a process of its own.
+local function compare(first, words)
+  local home, ids, runs, lines, code = first.home, {}, {}, {}, 0
+  local rest = without(detached.words(words), { runner = "value", compare = "flag", json = "flag", events = "flag" })
+  local ok, err = pcall(function()
+    for i, spec in ipairs(first.runners) do
+      local own = with(rest, "--runner", spec)
+      if i > 1 then own = with(own, "--parent", ids[1]) end
+      ids[i] = detached.start(own)
+    end
+    for i, id in ipairs(ids) do runs[i] = wait_for(home, id) end
+  end)
+  if not ok then
+    for _, id in ipairs(ids) do pcall(core.runs.request_cancel, home.handle, id) end
+    error(err, 0)
+  end
+  for _, rec in ipairs(runs) do
+    lines[#lines + 1] = summary.line(rec) .. "  " .. figures(rec)
+    if code == 0 then code = rec.ended and (math.tointeger(rec.exit_code) or 1) or 0 end
+  end
+  for _, rec in ipairs(runs) do
+    lines[#lines + 1] = ("\n## %s (%s)\n"):format(core.text.printable(rec.runner_name or rec.runner, 40), rec.id)
+    lines[#lines + 1] = summary.answer(home, rec, 8000) or "no answer"
+  end
+  return envelope_of(home, runs, code), code, table.concat(lines, "\n") .. "\n"
+end
+
+--- Drives a plan in the way that its command line asks for.
+---@param plan table
+---@param words string[]
+---@param plan_again fun(more: table, words: string[]?): table
+---@param drive fun(plan: table): table, integer, string
+---@return table? envelope, integer exit_code, string? text
+function M.drive(plan, words, plan_again, drive)
+  if plan.if_ready then
+    return require("moonlet.engine.cli.task.queue").drive_ready(plan, drive)
+  elseif #plan.runners > 1 and plan.compare then
+    return compare(plan, words)
+  elseif #plan.runners > 1 then
+    return pipeline(plan, words, plan_again, drive)
+  end
+  if plan.edits and not plan.options.dry_run then plan = edited(plan, words, plan_again, drive) end
+  return drive(plan)
+end
+
+return M

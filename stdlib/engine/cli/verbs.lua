@@ -1,0 +1,294 @@
+--- The verbs of the command line. Dispatch, help, completion and the manual page are made from this one list: a new
+--- verb is one entry here, and a module with `known` (its options) and `main(words, output)`.
+local options = require "moonlet.engine.cli.options"
+local page = require "moonlet.engine.base.page"
+local record = require "moonlet.record"
+
+local M = {}
+
+---@class moonlet.Verb
+---@field name string        the words that it is called by: "run list"
+---@field module string      below moonlet.engine.cli
+---@field arguments string?  as help shows them
+---@field help string        one line
+---@field example string     a whole command
+---@field common boolean?    in the short help
+---@field short boolean?     "run list" may be written "list"
+---@field means string[]?    the words that it stands for
+---@field text string?       more for its own help
+
+local function verb(name, arguments, module, help, example, more)
+  local entry = more or {}
+  entry.name, entry.arguments, entry.module, entry.help, entry.example = name, arguments, module, help, example
+  return entry
+end
+
+---@type moonlet.Verb[]
+M.list = {
+  verb("run", "PRESET | FILE.lua | T-001", "run", "run a preset, a Lua file or a task packet",
+    "moonlet run triangulated-review --runner codex", { common = true }),
+  verb("run list", nil, "runs", "the runs, newest first", "moonlet list --status failed --limit 5",
+    { common = true, short = true }),
+  verb("run show", "RUN", "show", "what a run came to, its steps, how to go on", "moonlet show last --answer",
+    { common = true, short = true }),
+  verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume 7",
+    { common = true, short = true }),
+  verb("run wait", "RUN", "wait", "wait for the end of a run",
+    "moonlet wait last --timeout 10m", { short = true }),
+  verb("run log", "RUN [STEP]", "log", "the events of a run, or what a step printed", "moonlet log last -f",
+    { common = true, short = true }),
+  verb("run attach", "RUN", "log", "watch a run that another process drives", "moonlet run attach last"),
+  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started", "moonlet cancel 7",
+    { common = true, short = true }),
+  verb("run verify", "[RUN… | all]", "verify", "compare the records of runs with their journals",
+    "moonlet run verify all"),
+  verb("run prune", nil, "prune", "remove old runs with their artifacts", "moonlet run prune --older 30d --dry-run",
+    { text = "A run that lives, is parked, was interrupted or waits for a review stays; so do the parents of runs that "
+      .. "stay, and the newest run." }),
+  verb("run replay", "RUN", "task.replay", "run again what a run has run, with a link back to it",
+    "moonlet run replay 7 --runner claude --reason 'codex was blocked'"),
+  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree 7"),
+  verb("run diff", "RUN RUN", "task.lineage", "what two runs came to, and where they part", "moonlet run diff 7 8"),
+  verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
+  verb("run start-ready", nil, "task.queue", "start every packet that is ready",
+    "moonlet run start-ready --limit 4"),
+  verb("last", nil, "show", "the newest run, as moonlet show last", "moonlet last --answer",
+    { common = true, means = { "run", "show", "last" } }),
+  verb("answer", "RUN [approve | reject | TEXT]", "answer", "answer what a run waits for",
+    "moonlet answer last approve", { common = true,
+      text = "A gate is approved or rejected; a question is answered by a text, an option or its number. "
+        .. "Without an answer the open points are shown." }),
+  verb("task create", "--title TEXT", "task.task", "make a task packet",
+    'moonlet task create --title "Add import" --validate-cmds "test:npm test"'),
+  verb("task list", nil, "task.task", "task packets with their status", "moonlet task list"),
+  verb("task show", "T-001", "task.task", "a task packet with its runs", "moonlet task show T-001"),
+  verb("task edit", "T-001", "task.task", "change a packet; without options in your editor",
+    "moonlet task edit T-001 --goal 'it imports CSV'"),
+  verb("task ready", "T-001…", "task.task", "let run start-ready start a packet", "moonlet task ready T-001"),
+  verb("review list", nil, "task.review", "the runs of packets that wait for a review", "moonlet review list"),
+  verb("review show", "RUN | T-001", "task.review", "what a review decides about, with the changes",
+    "moonlet review show 7"),
+  verb("review approve", "RUN | T-001", "task.review", "merge what a packet's run has changed",
+    "moonlet review approve 7 --note 'reads well'"),
+  verb("review reject", "RUN | T-001", "task.review", "refuse it: its patch is kept, nothing is merged",
+    "moonlet review reject 7 --note 'no tests'"),
+  verb("hook claude", nil, "task.hook", "record sessions and denials of Claude Code, from its hooks",
+    "moonlet hook claude <hook.json"),
+  verb("hook pre-commit", nil, "task.hook", "classify what is staged; a risk stops the commit",
+    "moonlet hook pre-commit"),
+  verb("decide", "RUN take|take-with-changes|leave", "decide", "record what becomes of a result",
+    "moonlet decide 7 take --why 'tests pass'"),
+  verb("preset list", nil, "preset", "the presets that can be run here", "moonlet preset list", { common = true }),
+  verb("preset show", "NAME", "preset", "what a preset does, takes and may do", "moonlet preset show sidecar"),
+  verb("preset new", "NAME", "preset", "begin a preset with its first test",
+    "moonlet preset new triage --pattern vote", { common = true }),
+  verb("preset check", "NAME | FILE.lua", "preset", "check a preset without running it",
+    "moonlet preset check presets/triage.lua"),
+  verb("preset test", "NAME [PART OF A TEST'S NAME]", "preset", "run the tests of a preset",
+    "moonlet preset test triage --allow needs"),
+  verb("init", nil, "init", "make a folder ready for presets", "moonlet init",
+    { common = true }),
+  verb("repl", "[options of run]", "repl", "a prompt: try an orchestration line by line",
+    "moonlet repl --runner mock"),
+  verb("doc", "[NAME]", "doc", "the reference of ctx and m",
+    "moonlet doc ctx:agent", { common = true,
+      text = "Without a name it lists every public name. A name is ctx:agent, m.findings.markdown, agent, a module "
+        .. "(findings), or a type (AgentCall)." }),
+  verb("session start", "[options] -- COMMAND…", "session.verbs", "run a program on a terminal of its own",
+    "moonlet session start --limit 2h -- codex", { common = true }),
+  verb("session list", nil, "session.verbs", "the sessions, and what each waits for", "moonlet session list --all"),
+  verb("session log", "SESSION", "session.verbs", "what it printed", "moonlet session log last --tail 5000"),
+  verb("session screen", "SESSION", "session.verbs", "what its terminal shows", "moonlet session screen 3"),
+  verb("session submit", "SESSION [TEXT]", "session.verbs", "type a text and Enter",
+    "moonlet session submit 3 'run the tests'", { text = "An empty text presses Enter." }),
+  verb("session poke", "SESSION", "session.verbs", "press Enter", "moonlet session poke 3"),
+  verb("session wait", "SESSION", "session.verbs", "wait for its end, a prompt or a text",
+    "moonlet session wait 3 --until prompt --timeout 10m"),
+  verb("session explain", "SESSION", "session.verbs", "the rule and the evidence behind its state",
+    "moonlet session explain 3"),
+  verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and see to it when it is stuck",
+    "moonlet session watch 3 --answer approval=deny --then resume", { text = "Nothing is approved without a rule that "
+      .. "says so. What it does is in the session's events.jsonl; hooks of the config hear of questions, milestones, "
+      .. "stuck and done." }),
+  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked", "moonlet session report 3"),
+  verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "go on with an agent's conversation in a new one",
+    "moonlet session resume 3"),
+  verb("session attach", "SESSION", "session.verbs", "take it over at this terminal; ctrl-] gives it back",
+    "moonlet session attach 3"),
+  verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill 3"),
+  verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
+  verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
+  verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",
+    "source <(moonlet completion bash)",
+    { text = "bash: source <(moonlet completion bash) in ~/.bashrc. zsh: the same in ~/.zshrc, after compinit. "
+        .. "fish: moonlet completion fish | source in ~/.config/fish/config.fish." }),
+  verb("doctor", nil, "doctor", "check the machine, config and repository", "moonlet doctor",
+    { common = true }),
+}
+
+local by_name, shorts, groups = {}, {}, {}
+for _, entry in ipairs(M.list) do
+  by_name[entry.name] = entry
+  local group, rest = entry.name:match "^(%S+) (%S+)$"
+  if entry.short then shorts[rest] = entry end
+  if group then
+    groups[group] = groups[group] or {}
+    table.insert(groups[group], entry)
+  end
+end
+
+--- The verb that begins the words, and the words with its whole name. Without a verb: nil.
+---@param words string[]
+---@return moonlet.Verb? verb, string[] words
+function M.find(words)
+  local first, second = words[1] or "", words[2] or ""
+  local entry = by_name[first .. " " .. second] or by_name[first]
+  if entry and entry.means then
+    return by_name["run show"], table.move(words, 2, #words, #entry.means + 1, { table.unpack(entry.means) })
+  end
+  if entry or not shorts[first] then return entry, words end
+  return shorts[first], { "run", table.unpack(words) }
+end
+
+--- The verbs of a group: those of "preset".
+---@param name string
+---@return moonlet.Verb[]?
+function M.group(name) return groups[name] end
+
+--- The words that may stand first, and behind a group's name.
+---@param group string?
+---@return string[]
+function M.words(group)
+  local seen, names = {}, {}
+  local function add(word)
+    if not seen[word] then names[#names + 1] = word end
+    seen[word] = true
+  end
+  for _, entry in ipairs(M.list) do
+    local first, second = entry.name:match "^(%S+) ?(%S*)$"
+    if group and first == group and second ~= "" then add(second) end
+    if not group then add(first) end
+    if not group and entry.short then add(second) end
+  end
+  table.sort(names)
+  return names
+end
+
+--- The options of a verb.
+---@param entry moonlet.Verb
+---@return table<string, moonlet.Option>
+function M.options(entry)
+  local module = require("moonlet.engine.cli." .. entry.module)
+  return module.known or module.verbs[entry.name:match "%S+$"].known
+end
+
+local function usage_line(entry)
+  return "moonlet " .. entry.name .. (entry.arguments and " " .. entry.arguments or "")
+end
+
+--- True when some of the options are marked as common: help is in two blocks then.
+local function is_split(known)
+  for _, option in pairs(known) do
+    if option.common then return true end
+  end
+  return false
+end
+
+--- The options as help shows them; without `all` the common ones.
+---@param name string
+---@param known table<string, moonlet.Option>
+---@param all boolean?
+---@return string
+function M.options_text(name, known, all)
+  if all or not is_split(known) then return "options:\n" .. options.help(known) end
+  local some = {}
+  for key, option in pairs(known) do some[key] = option.common and option or nil end
+  return ("common options:\n%s\n\nmore: moonlet %s --help all"):format(options.help(some), name)
+end
+
+--- The help of a verb.
+---@param entry moonlet.Verb
+---@param known table<string, moonlet.Option>
+---@param all boolean?
+---@return string
+function M.help(entry, known, all)
+  local lines = { "usage: " .. usage_line(entry) .. " [options]", "" }
+  local said = entry.help:gsub("^%l", string.upper) .. "." .. (entry.text and " " .. entry.text or "")
+  table.move(page.wrap(said, page.out().columns), 1, 99, #lines + 1, lines)
+  lines[#lines + 1] = "\n" .. M.options_text(entry.name, known, all)
+  if entry.short then
+    lines[#lines + 1] = ("\nin short: moonlet %s"):format(usage_line(entry):match "run (.*)$")
+  end
+  lines[#lines + 1] = ("\nexample:\n  %s\n"):format(entry.example)
+  return table.concat(lines, "\n")
+end
+
+--- Reads the words behind a verb. After --help it prints the help, and gives nil.
+---@param name string
+---@param words string[]
+---@param known table<string, moonlet.Option>
+---@return table<string, any>? options, string[] rest
+function M.read(name, words, known)
+  local found, rest = options.parse(words, known, select(2, name:gsub("%S+", "")) + 1)
+  if not found.help then return found, rest end
+  options.print_help(M.help(by_name[name], known, found.help == "all"), found.json)
+  return nil, rest
+end
+
+local function rows(all)
+  local lines, out, width = {}, page.out(), 0
+  local function left(entry)
+    local shown = entry.short and not all and entry.name:gsub("^run ", "") or entry.name
+    return shown .. (entry.arguments and " " .. entry.arguments or "")
+  end
+  for _, entry in ipairs(M.list) do
+    if all or entry.common then width = math.max(width, #left(entry) <= 24 and #left(entry) or 0) end
+  end
+  for _, entry in ipairs(M.list) do
+    if all or entry.common then page.row(lines, out, 2, left(entry), width + 4, entry.help) end
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The help of moonlet: the common verbs, or all of them.
+---@param all boolean?
+---@return string
+function M.overview(all)
+  local function said(text) return table.concat(page.wrap(text, page.out().columns), "\n") end
+  return table.concat({
+    said "moonlet runs Lua presets that put coding agents to work.", "",
+    "usage: moonlet COMMAND [arguments] [options]", "",
+    (all and "commands:\n" or "common commands:\n") .. rows(all), "",
+    said(all and "A run is named R-007, 7, 007 or last. moonlet list is short for moonlet run list; so are show, "
+      .. "resume, wait, log and cancel."
+      or "more: moonlet --help all; of one command: moonlet COMMAND --help"), "",
+    "example:\n  " .. M.list[1].example, "",
+  }, "\n")
+end
+
+--- The help of a group.
+---@param name string
+---@return string
+function M.group_text(name)
+  local lines = {}
+  for i, entry in ipairs(groups[name]) do
+    lines[#lines + 1] = (i == 1 and "usage: " or "       ") .. usage_line(entry) .. " [options]"
+  end
+  return table.concat(lines, "\n") .. "\n\nmoonlet " .. groups[name][1].name .. " --help tells more.\n"
+end
+
+--- The error for words that begin with no verb.
+---@param words string[]
+---@return table
+function M.unknown(words)
+  local group = groups[words[1]] and words[1]
+  local word = words[group and 2 or 1]
+  if not word then
+    return options.usage(("moonlet %s needs a command"):format(group), table.concat(M.words(group), ", "))
+  end
+  local said = group and group .. " " .. word or word
+  return options.usage(("there is no command '%s'"):format(core.text.printable(said, 60)),
+    record.suggest(word, M.words(group)))
+end
+
+return M

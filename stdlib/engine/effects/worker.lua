@@ -1,0 +1,33 @@
+--- A worker starts no workers: agents run with MOONLET_WORKER=1, and a run under it that would start agents is refused.
+local M = {}
+
+--- The variable of an agent's environment.
+M.environment = { MOONLET_WORKER = "1" }
+
+--- True in the environment of an agent.
+---@return boolean
+function M.is_one()
+  local value = core.system.env "MOONLET_WORKER"
+  return value ~= nil and value ~= "" and value ~= "0"
+end
+
+local starts_none = { rules = true, mock = true, cassette = true }
+
+--- Raises for a runner that would start an agent from within one.
+---@param runner string
+function M.check(runner)
+  if starts_none[runner] or not M.is_one() then return end
+  error({ kind = "denied", usage = true,
+    message = ("a worker starts no workers: MOONLET_WORKER is set, and the runner '%s' would start an agent")
+      :format(core.text.printable(runner, 60)),
+    hint = "do the task yourself, or report what else is needed; rules, mock and cassettes start nobody" }, 0)
+end
+
+--- Raises for a plan that may start agents from within one.
+---@param plan table  with grants, routed and options
+function M.check_plan(plan)
+  if plan.options.dry_run or not (plan.grants.agents or plan.grants.all) then return end
+  M.check(plan.routed.runner.name)
+end
+
+return M

@@ -1,0 +1,43 @@
+--- The prompt templates in place of the built-in ones: the running preset's folder `prompts/` comes first, whose files
+--- count in its hash, then the user's config (`prompts = { reviewer = "reviewer.md" }`).
+local record = require "moonlet.record"
+local templates = require "moonlet.prompt.templates"
+
+local M = {}
+
+--- Bytes of a template.
+M.cap = 64 << 10
+
+local function check(text, origin)
+  if #text > M.cap then
+    error(record.invalid(("the template %s is larger than 64 KB"):format(origin), nil, origin), 0)
+  end
+  if not core.text.is_utf8(text) or text:find("\0", 1, true) then
+    error(record.invalid(("the template %s is no UTF-8 text"):format(origin), nil, origin), 0)
+  end
+  if not text:find "%S" then
+    error(record.invalid(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin), 0)
+  end
+  return text
+end
+M.check = check
+
+--- Makes the templates those of a preset and a config.
+---@param source moonlet.Source
+---@param config fun(): moonlet.Config
+---@param read fun(file: string): string?  a file of the preset's folder
+function M.use(source, config, read)
+  local own_folder = source.folder or source.builtin
+  templates.replace(function(role)
+    local file = ("prompts/%s.md"):format(role)
+    local text = own_folder and read(file)
+    if text then
+      local origin = source.origin:gsub("[^/]*$", "") .. file
+      return check(text, origin), origin
+    end
+    local own = (config().prompts or {})[role]
+    if own then return own, ("prompts.%s of the config"):format(role) end
+  end)
+end
+
+return M

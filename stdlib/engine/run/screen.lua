@@ -1,0 +1,243 @@
+--- The report of a run for a terminal: the verdict with its mark first, then what there is to read, and last the
+--- command that goes on.
+local duration = require "moonlet.duration"
+local markdown = require "moonlet.engine.base.markdown"
+local page = require "moonlet.engine.base.page"
+local state = require "moonlet.engine.run.state"
+local step_files = require "moonlet.engine.run.step_files"
+
+local M = {}
+
+local null = core.json.null
+
+---@class moonlet.Screen  the facts of a report
+---@field id string
+---@field name string       of the preset or script
+---@field title string?
+---@field state string      the verdict, or running, interrupted, prepared
+---@field summary string?
+---@field took_ms integer?
+---@field result any
+---@field findings string?  Markdown of findings.md
+---@field error table?
+---@field steps table[]
+---@field degraded table[]
+---@field parked table[]
+---@field notes string[]    lines that follow
+---@field files string?     the path of the sidecar
+---@field folder fun(step: table): string  the folder of a step
+---@field tail fun(step: table): string[]?  the last lines of a step's stderr
+---@field lines string[]?   in place of the result
+
+local marks = {
+  ok = { "✓", "+", "green" }, running = { "●", "*", "cyan" }, prepared = { "○", "o", "cyan" },
+  failed = { "✗", "x", "red" }, blocked = { "✗", "x", "red" }, budget = { "✗", "x", "red" },
+  degraded = { "!", "!", "yellow" }, findings = { "!", "!", "yellow" },
+  ["needs-human"] = { "?", "?", "yellow" }, quota = { "?", "?", "yellow" },
+  cancelled = { "■", "-", "yellow" }, interrupted = { "■", "-", "yellow" },
+}
+local severity_tones = { critical = "red", high = "red", medium = "yellow" }
+local most_findings, most_failures = 40, 10
+
+local function some(value) return value ~= nil and value ~= null and value or nil end
+
+--- One line of text from outside.
+local function plain(value, cap) return core.text.printable(tostring(value), cap or 2000) end
+
+local function add_wrapped(lines, out, indent, text)
+  for _, line in ipairs(page.wrap(text, out.columns - indent)) do
+    lines[#lines + 1] = line == "" and "" or (" "):rep(indent) .. line
+  end
+end
+
+--- A blank line between two parts.
+local function gap(lines) if lines[#lines] ~= "" then lines[#lines + 1] = "" end end
+
+local function add_head(lines, out, facts)
+  local mark = marks[facts.state] or marks.failed
+  local verdict = page.paint(out, mark[3], (out.unicode and mark[1] or mark[2]) .. " " .. facts.state)
+  local parts = { verdict, plain(facts.title or facts.name, 80), facts.id }
+  if facts.summary and facts.summary ~= "" then parts[#parts + 1] = plain(facts.summary, 200) end
+  if facts.took_ms then parts[#parts + 1] = duration.text(facts.took_ms) end
+  local line, taken = parts[1], core.text.width(facts.state) + 2
+  for i = 2, #parts do
+    local wide = core.text.width(parts[i]) + 2
+    if taken + wide > out.columns then
+      lines[#lines + 1] = line
+      line, taken = "  " .. core.text.fit(parts[i], out.columns - 2), wide
+    else
+      line, taken = line .. "  " .. parts[i], taken + wide
+    end
+  end
+  lines[#lines + 1] = line
+end
+
+--- The findings of a result, if it has any in the known form.
+local function findings_of(result)
+  local list = type(result) == "table" and result ~= null and rawget(result, "findings")
+  if type(list) ~= "table" or list == null or #list == 0 then return nil end
+  for _, item in ipairs(list) do
+    local is_known = type(item) == "table" and item ~= null and type(rawget(item, "claim")) == "string"
+      and type(rawget(item, "severity")) == "string"
+    if not is_known then return nil end
+  end
+  return list
+end
+
+local function add_finding(lines, out, item)
+  local severity, file, at = plain(item.severity, 10), some(rawget(item, "file")), math.tointeger(rawget(item, "line"))
+  local indent = 10
+  local place = file and plain(file, 400) .. (at and ":" .. at or "") or ""
+  local said = place .. " " .. plain(item.claim)
+  local wrapped = core.text.width(place) > out.columns - indent and { place, table.unpack(page.wrap(plain(item.claim),
+    out.columns - indent)) } or page.wrap(said, out.columns - indent)
+  local tone = severity_tones[severity]
+  local rest = wrapped[1]:sub(1, #place + 1) == place .. " " and wrapped[1]:sub(#place + 1)
+  -- Two blanks set the place apart, where there is room.
+  if rest and core.text.width(wrapped[1]) < out.columns - indent then wrapped[1] = place .. " " .. rest end
+  lines[#lines + 1] = (tone and page.paint(out, tone, severity) or severity)
+    .. (" "):rep(indent - core.text.width(severity)) .. wrapped[1]
+  for i = 2, #wrapped do lines[#lines + 1] = (" "):rep(indent) .. wrapped[i] end
+  local fix = some(rawget(item, "fix"))
+  if fix and fix ~= "" then
+    for i, line in ipairs(page.wrap(plain(fix), out.columns - indent - 2)) do
+      lines[#lines + 1] = (" "):rep(indent) .. (i == 1 and (out.unicode and "→ " or "> ") or "  ") .. line
+    end
+  end
+end
+
+--- The head of findings.md before its first part: its title, and the scope of the review.
+local function introduction(text)
+  local head = ("\n" .. (text or "")):match "^(.-)\n## " or ""
+  return head:match "\n# ([^\n]*)", (head:gsub("\n# [^\n]*", ""))
+end
+
+local function add_result(lines, out, facts)
+  local list = findings_of(facts.result)
+  if list then
+    local title, rest = introduction(facts.findings)
+    if title then
+      gap(lines)
+      for _, line in ipairs(markdown.lines("# " .. title, out)) do lines[#lines + 1] = line end
+    end
+    gap(lines)
+    for i, item in ipairs(list) do
+      if i <= most_findings then add_finding(lines, out, item) end
+    end
+    if #list > most_findings then
+      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings, state.short(facts.id))
+    end
+    if rest:find "%S" then
+      gap(lines)
+      table.move(markdown.lines(rest, out), 1, 1000, #lines + 1, lines)
+    end
+    return
+  end
+  local text = facts.findings
+  if (not text or text == "") and some(facts.result) ~= nil then
+    text = facts.result
+    if type(text) ~= "string" then
+      gap(lines)
+      for line in core.text.strip(core.json.encode_record(text, 2)):gmatch "[^\n]+" do lines[#lines + 1] = line end
+      return
+    end
+  end
+  if text and text:find "%S" then
+    gap(lines)
+    local shown = markdown.lines(text, out)
+    table.move(shown, 1, #shown, #lines + 1, lines)
+  end
+end
+
+--- A path as it can be copied here: from the working directory on, where it lies beneath.
+local function near(path)
+  local here = core.system.cwd() .. "/"
+  return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
+end
+
+--- Steps that failed, each with its place in the author's file and the end of what it printed on stderr; an error that
+--- is one of theirs is said once.
+local function add_failures(lines, out, facts)
+  local err, is_said, count = some(facts.error), false, 0
+  local failed = {}
+  for _, step in ipairs(facts.steps) do
+    local wrong = some(step.error)
+    if step.status == "failed" and wrong and step.kind ~= "function" then failed[#failed + 1] = step end
+  end
+  for _, step in ipairs(failed) do
+    count = count + 1
+    local message = plain(step.error.message)
+    is_said = is_said or err ~= nil and plain(err.message):find(message, 1, true) ~= nil
+    if count <= most_failures then
+      gap(lines)
+      local name = plain(step_files.label(step.key), 60)
+      page.row(lines, out, 2, name, math.min(core.text.width(name) + 5, 28), message)
+      if some(step.error.at) then lines[#lines + 1] = "    at " .. plain(step.error.at, 400) end
+      for _, line in ipairs(facts.tail(step) or {}) do
+        lines[#lines + 1] = "    " .. (out.unicode and "│ " or "| ") .. core.text.fit(plain(line, 400), out.columns - 6)
+      end
+      lines[#lines + 1] = "    " .. near(facts.folder(step))
+    end
+  end
+  if count > most_failures then lines[#lines + 1] = ("  %d more failed"):format(count - most_failures) end
+  local is_plain = facts.state == "cancelled" or facts.state == "needs-human"
+  if not err or is_plain then return end
+  if not (is_said and count == 1 and plain(err.message) == plain(failed[1].error.message)) then
+    gap(lines)
+    add_wrapped(lines, out, 2, plain(err.message))
+    if some(err.at) then lines[#lines + 1] = "  at " .. plain(err.at, 400) end
+  end
+  if some(err.hint) and err.hint ~= "" then add_wrapped(lines, out, 2, plain(err.hint)) end
+end
+
+--- The points at which the run waits for a person.
+local function add_parked(lines, out, facts)
+  if facts.state ~= "needs-human" then return end
+  for _, item in ipairs(facts.parked) do
+    gap(lines)
+    add_wrapped(lines, out, 2, ("%s %s"):format(item.kind == "gate" and "Approve?" or "Question:", plain(item.text)))
+    if some(item.why) then add_wrapped(lines, out, 2, "why: " .. plain(item.why)) end
+    if some(item.show) then
+      for line in core.text.strip(item.show):gmatch "[^\n]+" do
+        lines[#lines + 1] = "    " .. core.text.fit(line, out.columns - 4)
+      end
+    end
+    for i, option in ipairs(item.options or {}) do
+      add_wrapped(lines, out, 4, ("%d. %s"):format(i, plain(option, 400)))
+    end
+  end
+end
+
+local function add_end(lines, facts)
+  if facts.files then
+    gap(lines)
+    lines[#lines + 1] = "Files: " .. near(facts.files)
+  end
+  local command = state.go_on(facts.id, facts.state, some(facts.error), facts.parked)
+  if command then lines[#lines + 1] = "Go on: " .. command end
+end
+
+--- The report, in lines of the page's width.
+---@param facts moonlet.Screen
+---@param out moonlet.Page
+---@return string
+function M.text(facts, out)
+  local lines = {}
+  add_head(lines, out, facts)
+  if facts.lines then
+    gap(lines)
+    table.move(facts.lines, 1, #facts.lines, #lines + 1, lines)
+  else
+    add_result(lines, out, facts)
+  end
+  add_failures(lines, out, facts)
+  add_parked(lines, out, facts)
+  for i, note in ipairs(facts.notes) do
+    if i == 1 then gap(lines) end
+    add_wrapped(lines, out, 0, plain(note))
+  end
+  add_end(lines, facts)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M

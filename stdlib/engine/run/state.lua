@@ -1,0 +1,113 @@
+--- The state of a run as people read it: running, interrupted, prepared or its verdict, and the command that goes on.
+local duration = require "moonlet.duration"
+local repository = require "moonlet.engine.run.repository"
+
+local M = {}
+
+local null = core.json.null
+
+--- The word that names a run's target on a command line.
+local function target_word(home, rec)
+  local word = type(rec.packet) == "table" and rec.packet.id or rec.target
+  if type(rec.path) == "string" then
+    word = repository.moved(home, rec, rec.path)
+    local here = core.system.cwd() .. "/"
+    if word:sub(1, #here) == here then word = word:sub(#here + 1) end
+    if not word:find("/", 1, true) and word:sub(-4) ~= ".lua" then word = "./" .. word end
+  end
+  return require("moonlet.git.names").shell_word(word) or "PRESET"
+end
+
+local function start_prepared(home, rec)
+  return ("moonlet run %s --prepared %s"):format(target_word(home, rec), rec.task_id)
+end
+
+--- The command that starts a run of which only the prompts were made.
+---@param home table
+---@param rec table
+---@return string
+function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(start_prepared(home, rec)) end
+
+--- The state of a run that has not ended.
+---@param home table
+---@param id string
+---@param prepared any  true if only its prompts were made
+---@return string
+function M.open(home, id, prepared)
+  if core.runs.holder(home.handle, id) then return "running" end
+  return prepared and "prepared" or "interrupted"
+end
+
+--- The state of a run: its verdict, or if a host drives it.
+---@param home table
+---@param id string
+---@param rec table
+---@return string
+function M.of(home, id, rec)
+  if rec.ended then return rec.verdict end
+  return M.open(home, id, rec.options and rec.options.dry_run)
+end
+
+---@param rec table
+---@return string
+function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
+
+--- The short form of a run's id, as commands take it: 7 for R-007.
+---@param id string
+---@return string
+function M.short(id) return id:match "^R%-0*(%d+)$" or id end
+
+--- A word of a command line, as a shell reads it.
+local function quoted(text)
+  if text:find "^[%w_./#@:-]+$" and text:sub(1, 1) ~= "#" then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- The commands that answer the open points of a run.
+---@param id string
+---@param parked table[]
+---@param with_key boolean?  the key of each is named
+---@return string[]
+function M.answers(id, parked, with_key)
+  local list = {}
+  for _, item in ipairs(parked) do
+    local which = with_key and " --key " .. core.text.printable(quoted(item.key), 400) or ""
+    list[#list + 1] = item.kind == "gate" and ("moonlet answer %s approve%s   (or reject)"):format(id, which)
+      or ("moonlet answer %s 'TEXT'%s"):format(id, which)
+  end
+  return list
+end
+
+--- The command that goes on with a run in a state, or those that answer it; nil where nothing is left to do. A person's
+--- no is final.
+---@param id string
+---@param state string
+---@param err moonlet.Error?  of the run
+---@param parked table[]?     the points at which it waits for a person
+---@return string?
+function M.go_on(id, state, err, parked)
+  local short = M.short(id)
+  if state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected" then return nil end
+  if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
+  if state == "needs-human" then
+    if not parked or not parked[1] then return "moonlet answer " .. short end
+    return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
+  end
+  if state == "quota" then return "moonlet run wait " .. short end
+  return ("moonlet run resume %s%s"):format(short, state == "budget" and " --budget KIND=N" or "")
+end
+
+--- A time that has passed, as people say it.
+---@param ms integer   wall clock
+---@param now integer
+---@return string
+function M.ago(ms, now)
+  local seconds = math.max(now - ms, 0) // 1000
+  if seconds < 60 then return "just now" end
+  if seconds < 3600 then return ("%d min ago"):format(seconds // 60) end
+  if seconds < 86400 then return ("%d h ago"):format(seconds // 3600) end
+  if seconds < 14 * 86400 then return ("%d d ago"):format(seconds // 86400) end
+  return core.clock.iso(ms):sub(1, 10)
+end
+
+return M

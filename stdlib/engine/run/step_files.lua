@@ -1,0 +1,123 @@
+--- The files of a run's steps, and its running steps, as others than its host find them.
+local record = require "moonlet.record"
+
+local M = {}
+
+local null = core.json.null
+local events_cap = 64 << 20
+
+--- A step's key as people read it: "src/b.lua" for "src%2Fb.lua".
+---@param key string
+---@return string
+function M.name(key)
+  local plain = key:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+  return core.text.is_utf8(plain) and plain or key
+end
+
+--- A step's name without what its place adds: "3" for "parallel/3/agent", "src/b.lua" for the only step of a branch
+--- that has its name.
+---@param key string
+---@return string
+function M.label(key)
+  local rest = key:match "^parallel[#%d]*/(.+)$" or key
+  rest = rest:match "^(.+)/agent$" or rest:match "^(.+)/exec$" or rest
+  local before, last = rest:match "^(.*)/([^/]+)$"
+  if before and before:match "[^/]*$" == last then rest = before end
+  return M.name(rest)
+end
+
+--- The sidecar folder of a step below `.agent`; the first agent of a run has the sidecar itself.
+---@param root userdata
+---@param rec table
+---@param step {key: string, kind: string}
+---@return string
+function M.folder(root, rec, step)
+  local own = rec.sidecar .. "/steps/" .. core.run.step_name(step.key)
+  return step.kind == "agent" and not core.file.stat(root, own) and rec.sidecar or own
+end
+
+--- The end of a file of a step, at most so many lines; nil for none.
+---@param root userdata
+---@param path string
+---@param count integer
+---@return string[]?
+function M.tail(root, path, count)
+  local stat = core.file.stat(root, path)
+  if not stat or stat.size == 0 then return nil end
+  local text = core.file.part(root, path, math.max(stat.size - 8192, 0), 8192) or ""
+  local lines = {}
+  for line in core.text.clean(text):gmatch "[^\r\n]+" do lines[#lines + 1] = line end
+  return table.move(lines, math.max(#lines - count + 1, 1), #lines, 1, {})
+end
+
+--- The events of a run, decoded; lines that are cut are left out.
+---@param root userdata
+---@param rec table
+---@return table[]
+function M.events(root, rec)
+  local list = {}
+  for line in (core.file.read(root, rec.sidecar .. "/events.jsonl", events_cap) or ""):gmatch "[^\n]+" do
+    local ok, event = pcall(core.json.decode_record, line)
+    if ok and type(event) == "table" then list[#list + 1] = event end
+  end
+  return list
+end
+
+--- The steps of a run that has not ended, from its events: those that ended, and those that run.
+---@param root userdata
+---@param rec table
+---@return table[]
+function M.so_far(root, rec)
+  local list, by_key = {}, {}
+  local now = core.clock.wall()
+  for _, event in ipairs(M.events(root, rec)) do
+    local data, key = event.data, event.step
+    if event.type == "run.resumed" then list, by_key = {}, {} end
+    if event.type == "step.started" and type(key) == "string" then
+      local began = core.clock.parse(event.ts) or now
+      by_key[key] = { key = key, kind = data.kind, status = "running", runner = data.runner or null,
+        duration_ms = math.max(now - began, 0), error = null }
+      list[#list + 1] = by_key[key]
+    elseif event.type == "step.finished" and type(key) == "string" then
+      local step = by_key[key]
+      if not step then
+        step = { key = key }
+        by_key[key], list[#list + 1] = step, step
+      end
+      step.kind, step.status, step.cached, step.exit_code = data.kind, data.status, data.cached, data.exit_code
+      step.duration_ms, step.error = data.duration_ms, data.error and { message = data.error } or null
+    elseif event.type == "progress" and data.doing and by_key[key] then
+      by_key[key].doing = data.doing
+    end
+  end
+  return list
+end
+
+--- The steps of a run: those of its record, or while it has none those of its events.
+---@param root userdata
+---@param rec table
+---@return table[]
+function M.of(root, rec) return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec) end
+
+--- The step that a word names: its key, its name, or the end of it. Raises where there is none, or there are several.
+---@param steps table[]
+---@param word string
+---@return table
+function M.find(steps, word)
+  local ends, names = {}, {}
+  for _, step in ipairs(steps) do
+    local name = M.name(step.key)
+    names[#names + 1] = name
+    if step.key == word or name == word then return step end
+    if name:sub(-#word - 1) == "/" .. word or step.key:sub(-#word - 1) == "/" .. word then ends[#ends + 1] = step end
+  end
+  if #ends == 1 then return ends[1] end
+  local said = core.text.printable(word, 80)
+  if #ends > 1 then
+    error(record.invalid(("%d steps are called '%s'"):format(#ends, said), "say which: " .. M.name(ends[1].key)
+      .. ", " .. M.name(ends[2].key)), 0)
+  end
+  error(record.invalid(("there is no step '%s'"):format(said), record.suggest(word, names)), 0)
+end
+
+return M

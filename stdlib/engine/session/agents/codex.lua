@@ -1,0 +1,28 @@
+--- The prompts of the Codex CLI on a terminal. Each pattern is looked for in the lines of the screen's lower part;
+--- a prompt is there if all of its patterns are. `deny` and `approve` are the keys that answer it.
+return {
+  name = "codex",
+  programs = { "codex" },
+  sandbox = "runner",
+  enter_pause_ms = 400,
+  prompts = {
+    { kind = "trust", all = { "Trust this folder%?", "^%s*› ?%d%. ", "Trust and continue" },
+      approve = { keys = { "enter" } }, deny = { keys = { "ctrl-c" } } },
+    { kind = "approval", all = { "^%s*Would you like to ", "1%. Yes, ", "esc to cancel" },
+      shows = { "^%s*%$ ", "^%s*Reason: " }, approve = { text = "y" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "^%s*› ?%d%. ", "[Pp]ress enter to " }, deny = { keys = { "escape" } } },
+  },
+  working = { "[Ee]sc to interrupt", "^%s*[◦•]+ Working" },
+  ready = { "^› " },
+  quota = { "You've hit your usage limit", "[Uu]sage limit reached", "[Rr]ate limit reached", "try again at %d" },
+  resume = {
+    id = "codex resume ([%x%-]+)",
+    by_id = function(id) return { "resume", id } end,
+    last = { "resume", "--last" },
+    valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
+      ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
+      ["--profile"] = true },
+    common = { "OpenAI Codex", "Ask Codex", "^Tip:", "for shortcuts", "context left", "Token usage", "codex resume",
+      "To continue this session" },
+  },
+}

@@ -1,0 +1,63 @@
+--- The log of a session as an asciicast, version 3: what was printed, and when. Made on demand.
+local log = require "moonlet.engine.session.log"
+local store = require "moonlet.engine.session.store"
+
+local M = {}
+
+local longest_chunk = 1 << 20
+
+--- The notes of time, oldest first: {ms, offset} or {ms, size = "COLSxROWS"}.
+local function notes(root, id)
+  local list = {}
+  for _, piece in ipairs(log.pieces(root, id, "times")) do
+    local text = core.file.read(root, store.path(id, piece.name), 64 << 20) or ""
+    for ms, what in text:gmatch "(%d+) (%S+)\n" do
+      list[#list + 1] = { ms = math.tointeger(tonumber(ms)), offset = math.tointeger(tonumber(what)),
+        size = what:match "^%d+x%d+$" }
+    end
+  end
+  return list
+end
+
+--- A chunk as JSON may hold it; a character that is cut at its end waits for the next chunk.
+local function text_of(bytes)
+  local cut = bytes:find "[\192-\247][\128-\191]*$"
+  local rest = ""
+  if cut and #bytes - cut < 3 and not core.text.is_utf8(bytes:sub(cut)) then
+    bytes, rest = bytes:sub(1, cut - 1), bytes:sub(cut)
+  end
+  return core.text.clean(bytes), rest
+end
+
+--- The text of the cast: lines of JSON.
+---@param root any
+---@param rec moonlet.SessionRecord
+---@return string
+function M.of(root, rec)
+  local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),
+    term = { cols = rec.cols or 120, rows = rec.rows or 40, type = "xterm-256color" }, title = rec.id } }
+  local at, last, size = log.bounds(root, rec.id), 0, nil
+  local rest = ""
+  local function event(ms, kind, text)
+    lines[#lines + 1] = core.json.encode { math.max(0, ms - last) / 1000, kind, text }
+    last = math.max(last, ms)
+  end
+  for _, note in ipairs(notes(root, rec.id)) do
+    if note.size then
+      if size and size ~= note.size then event(note.ms, "r", note.size) end
+      size = note.size
+    else
+      while note.offset and note.offset > at do
+        local bytes, began = log.read(root, rec.id, at, math.min(longest_chunk, note.offset - at))
+        if bytes == "" then break end
+        at = began + #bytes
+        local text
+        text, rest = text_of(rest .. bytes)
+        event(note.ms, "o", text)
+      end
+    end
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return M

@@ -1,0 +1,159 @@
+--- The verdict about a session: what it does, by ranked evidence. A spinner that is drawn again and again is no
+--- progress, and silence alone is no death: only the rules below speak, and each says why.
+local duration = require "moonlet.duration"
+local grammars = require "moonlet.engine.session.grammars"
+
+local M = {}
+
+---@class moonlet.SessionLimits  all in ms, but `repeats` and `busy`
+M.limits = {
+  settled = 700,           -- a screen that stands this long shows what it shows
+  reaction = 3000,         -- what is typed is answered within this, else the screen is believed again
+  loop = 60 * 1000,        -- nothing new for this long, while lines come
+  repeats = 12,            -- lines that had been there before
+  suspect = 5 * 60 * 1000, -- nothing new for this long
+  hung = 15 * 60 * 1000,
+  busy = 2,                -- percent of a processor that count as work
+}
+
+---@class moonlet.SessionVerdict
+---@field state string       working, waiting-for-input, waiting-for-quota, looping, slow, suspect, hung, ended, lost
+---@field waits string?      trust, approval, menu, y/n, directory, password, instruction, enter, text
+---@field rule string        the rule that spoke
+---@field evidence string[]  what it rests on, the strongest first
+---@field since_ms integer?  how long it has been so
+---@field prompt table?      the prompt of the grammar, with its answers
+
+local function verdict(state, rule, since, evidence, more)
+  local result = { state = state, rule = rule, since_ms = since, evidence = evidence }
+  for key, value in pairs(more or {}) do result[key] = value end
+  return result
+end
+
+local function ago(ms) return duration.text(ms < 1000 and ms or ms // 1000 * 1000) end
+
+local function quoted(line) return ("'%s'"):format(core.text.printable(line, 120)) end
+
+--- Rules about sessions that have ended, by their exit record.
+local function ended(status, exit)
+  if status == "running" then return nil end
+  if status == "exited" then
+    local how = exit.why == "exited" and ("exit code %d"):format(exit.code)
+      or exit.why == "signalled" and ("signal %d"):format(exit.signal)
+      or exit.why == "wall" and "its time limit" or exit.why == "idle" and "its limit of silence"
+      or exit.why == "cancelled" and "it was ended" or exit.why
+    return verdict("ended", "exit-record", nil, { "the keeper recorded its end: " .. how })
+  end
+  if status == "none" then return verdict("ended", "never-started", nil, { "its program never ran" }) end
+  return verdict("lost", "no-exit-record", nil, { "its keeper was killed before it could record the end" })
+end
+
+local function waiting(kind, rule, facts, evidence, prompt, detail)
+  return verdict("waiting-for-input", rule, facts.silent_ms, evidence, { waits = kind, prompt = prompt,
+    detail = detail })
+end
+
+local function blocked_text(processes)
+  return ("%s is blocked in a read of the terminal"):format(processes.foreground or "the program")
+end
+
+--- Rules about what the program waits for: the terminal's own state first, then the screen.
+local function asks(facts, reading, agent, limits)
+  local program, processes = facts.program or {}, facts.processes or {}
+  local blocked = processes.reads_terminal
+  if blocked and program.canonical and program.echo == false then
+    return waiting("password", "terminal:echo-off", facts,
+      { ("%s reads the terminal with echo off"):format(processes.foreground or "the program") }, reading.prompt)
+  end
+  local still = facts.silent_ms >= limits.settled
+  if reading.prompt and (still or blocked) and not (reading.is_working and not reading.prompt.all) then
+    local own = grammars.named(agent)
+    local evidence = { ("the screen shows %s"):format(quoted(reading.line)) }
+    if blocked then
+      table.insert(evidence, 1, blocked_text(processes))
+    end
+    return waiting(reading.prompt.kind, "screen:" .. (own and agent or "any") .. ":" .. reading.prompt.kind, facts,
+      evidence, reading.prompt, reading.detail)
+  end
+  if reading.is_ready and still then
+    return waiting("instruction", "screen:" .. agent .. ":ready", facts,
+      { "the agent's input line is there, and it says of no work" })
+  end
+  if blocked and still then
+    local kind = program.canonical and "text" or "instruction"
+    return waiting(kind, "terminal:blocked-read", facts,
+      { blocked_text(processes) })
+  end
+  if still and program.canonical == false and processes.running == 0 and reading.shell then
+    return waiting("instruction", "screen:any:shell", facts, { ("the cursor stands behind %s, and nothing runs"):format(
+      quoted(reading.shell)) })
+  end
+end
+
+--- Rules about progress. `busy` is percent of a processor, `moved` bytes read and written a second, `edited` a file
+--- that has changed of late; nil: not looked at.
+local function progress(facts, reading, limits, more)
+  local busy, moved = more.busy, more.moved
+  local silent, same = facts.silent_ms, facts.same_ms
+  local is_busy = busy and busy >= limits.busy
+  local work = busy and ("its processes use %d %% of a processor and move %s a second"):format(busy,
+    moved < 4096 and "little" or ("%d KB"):format(moved // 1024))
+  local draws = silent < limits.loop and "what it prints had been there before" or
+    ("it has printed nothing for %s"):format(ago(silent))
+  if silent < limits.loop and same >= limits.loop and facts.repeats >= limits.repeats then
+    return verdict("looping", "lines:repeated", same,
+      { ("%d lines came since %s, and none of them was new"):format(facts.repeats, ago(same)), work })
+  end
+  if reading.download and same < limits.hung then
+    return verdict("slow", "screen:download", silent, { ("the screen shows %s"):format(quoted(reading.line or
+      reading.download)), work })
+  end
+  if same < limits.suspect then
+    return verdict("working", silent < limits.settled and "output:new" or "output:recent", same,
+      { ("the last new line came %s ago"):format(ago(same)), work })
+  end
+  if more.edited then
+    return verdict("working", "files:edited", same, { ("files change: %s"):format(quoted(more.edited)), draws })
+  end
+  if is_busy or moved and moved > 64 * 1024 then
+    return verdict("slow", "processes:busy", same, { work, draws })
+  end
+  if same >= limits.hung then
+    return verdict("hung", "silence:" .. ago(limits.hung), same, { draws, work })
+  end
+  return verdict("suspect", "silence:" .. ago(limits.suspect), same, { draws, work })
+end
+
+--- The verdict.
+---@param status "none"|"running"|"exited"|"lost"
+---@param exit table          of core.session.status
+---@param facts table?        of a session that runs; nil if its keeper does not answer
+---@param agent string?
+---@param more { busy: integer?, moved: integer?, edited: string?, limits: table? }?
+---@return moonlet.SessionVerdict
+function M.judge(status, exit, facts, agent, more)
+  more = more or {}
+  local over = ended(status, exit)
+  if over then return over end
+  if not facts then
+    return verdict("suspect", "keeper:silent", nil, { "its keeper does not answer" })
+  end
+  local limits = setmetatable(more.limits or {}, { __index = M.limits })
+  local reading = grammars.read(facts, agent)
+  local still = facts.silent_ms >= limits.settled
+  if reading.quota and still and not reading.is_working and not (reading.prompt and reading.prompt.kind ~= "menu") then
+    return verdict("waiting-for-quota", "screen:quota", facts.silent_ms,
+      { ("the screen shows %s"):format(quoted(reading.quota)) })
+  end
+  -- A prompt that was just answered is still on the screen until its program has read the answer.
+  local is_answered = facts.input_ms and facts.input_ms <= facts.silent_ms and facts.input_ms < limits.reaction
+  return not is_answered and asks(facts, reading, agent, limits) or progress(facts, reading, limits, more)
+end
+
+--- True if the verdict is worth a second look, at what the processes do meanwhile.
+---@param found moonlet.SessionVerdict
+function M.needs_second_look(found)
+  return found.state == "suspect" and found.rule ~= "keeper:silent" or found.state == "hung" or found.state == "looping"
+end
+
+return M

@@ -1,0 +1,125 @@
+--- The log of a session: what its program printed, byte for byte, in pieces of a file. An offset means the same byte
+--- for ever; the oldest pieces go when the log is full.
+local store = require "moonlet.engine.session.store"
+
+local M = {}
+
+local longest_sequence = 256
+
+---@class moonlet.SessionPiece
+---@field name string
+---@field from integer   the offset of its first byte
+---@field size integer
+
+--- The pieces of the log, oldest first.
+---@param root any   the opened `.agent` folder
+---@param id string
+---@param ending "log"|"times"
+---@return moonlet.SessionPiece[]
+function M.pieces(root, id, ending)
+  local pieces = {}
+  for _, entry in ipairs(core.file.list(root, store.path(id)) or {}) do
+    local from = entry.name:match("^output%-(%d+)%." .. ending .. "$")
+    local info = from and core.file.stat(root, store.path(id, entry.name))
+    if info then
+      pieces[#pieces + 1] = { name = entry.name, from = math.tointeger(tonumber(from)), size = info.size }
+    end
+  end
+  return pieces
+end
+
+--- The offsets of the oldest byte that is kept, and of the next one to come.
+function M.bounds(root, id)
+  local pieces = M.pieces(root, id, "log")
+  local last = pieces[#pieces]
+  if not last then return 0, 0 end
+  return pieces[1].from, last.from + last.size
+end
+
+--- The bytes from an offset on, at most `most`, and the offset that they really begin at: later where older ones are
+--- gone.
+---@param root any
+---@param id string
+---@param from integer
+---@param most integer
+---@return string bytes, integer began
+function M.read(root, id, from, most)
+  local parts, began, left = {}, nil, most
+  for _, piece in ipairs(M.pieces(root, id, "log")) do
+    if piece.from + piece.size > from and left > 0 then
+      local at = math.max(from, piece.from)
+      local text = core.file.part(root, store.path(id, piece.name), at - piece.from, math.min(left,
+        piece.from + piece.size - at))
+      if text and text ~= "" then
+        began = began or at
+        parts[#parts + 1] = text
+        left = left - #text
+      end
+    end
+  end
+  return table.concat(parts), began or from
+end
+
+--- The length of the part of an escape sequence or a character that a text begins with, because it was cut there;
+--- `before` is what comes right before it.
+local function cut_start(before, text)
+  local at = before:find "\27[^\27]*$"
+  local open = at and before:sub(at)
+  if open then
+    local is_string = open:find "^\27[%]PX^_]"
+    local ended = is_string and open:find "\7" or not is_string and (open:find "^\27%[[%d;:?<=>!]*[ -/]*[@-~]"
+      or open:find "^\27[ -/]*[0-Z\\^-~]")
+    if not ended then
+      local _, last
+      if is_string then
+        _, last = text:find "^[^\7\27]*\27?[\7\\]"
+      else
+        _, last = text:find "^[%d;:?<=>!]*[ -/]*[@-~]"
+      end
+      return last or 0
+    end
+  end
+  local _, last = text:find "^[\128-\191]+"
+  return last and last < 4 and last or 0
+end
+
+--- The last `most` bytes, from a whole character and behind a whole escape sequence.
+---@return string bytes, integer began, integer dropped
+function M.tail(root, id, most)
+  local first, last = M.bounds(root, id)
+  local from = math.max(first, last - most)
+  local before = from > first and M.read(root, id, math.max(first, from - longest_sequence),
+    math.min(longest_sequence, from - first)) or ""
+  local text, began = M.read(root, id, from, most)
+  local skip = from > first and cut_start(before, text) or 0
+  return text:sub(skip + 1), began + skip, first
+end
+
+--- The text of a log for a person: without the sequences that a terminal would obey.
+---@param bytes string
+---@return string
+function M.plain(bytes)
+  local lines = bytes:gsub("\27%[[%d;:?<=>!]*[ -/]*[@-~]", ""):gsub("\r+\n", "\n"):gsub("\n\r", "\n"):gsub("\r", "\n")
+  return (core.text.strip(lines))
+end
+
+--- Splits bytes where a sequence or a character is not yet complete: what can be shown now, and the rest.
+---@return string now, string rest
+function M.settled(bytes)
+  local at = bytes:find("\27[^\27]*$")
+  if at and #bytes - at < longest_sequence then
+    local open = bytes:sub(at)
+    local ended = open:find "^\27%[[%d;:?<=>!]*[ -/]*[@-~]" or open:find "^\27[%]PX^_].-[\7]" or
+      open:find "^\27[ -/]*[0-OQ-WYZ\\^-~]"
+    if not ended then return bytes:sub(1, at - 1), open end
+  end
+  local cut = bytes:find "[\192-\247][\128-\191]*$"
+  if cut and #bytes - cut < 3 then
+    local lead = bytes:byte(cut)
+    local wanted = lead >= 240 and 4 or lead >= 224 and 3 or 2
+    if #bytes - cut + 1 < wanted then return bytes:sub(1, cut - 1), bytes:sub(cut) end
+  end
+  return bytes, ""
+end
+
+return M

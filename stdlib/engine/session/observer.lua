@@ -1,0 +1,59 @@
+--- A session in the events of the run that started it: its states, its markers, and what others do to it. It looks
+--- while the script deals with the session, and waits for it.
+local markers = require "moonlet.engine.session.markers"
+local states = require "moonlet.engine.session.states"
+local store = require "moonlet.engine.session.store"
+
+local M = {}
+
+local pause_ms = 500
+
+--- Acts of others on a session, among the notes of its events.jsonl.
+local function act_of(note)
+  if note.type == "intervention" then return note.act, "rule" end
+  local is_act = note.type == "attached" or note.type == "detached" or note.type == "killed"
+    or note.type == "input" or note.type == "poke"
+  if is_act and note.by == "user" then return note.type, note.by end
+end
+
+--- An observer of a session.
+---@param run table
+---@param key string  the session's step
+---@param id string
+---@return table
+function M.new(run, key, id)
+  return { run = run, key = key, id = id, reader = markers.reader(run.home, id),
+    noted = #store.events(run.home, id) }
+end
+
+local function report_acts(own)
+  local run, notes = own.run, store.events(own.run.home, own.id)
+  for i = own.noted + 1, #notes do
+    local act, by = act_of(notes[i])
+    if act then
+      run.emit("intervention", { step = own.key, session = own.id, act = act, by = by, why = notes[i].why })
+    end
+  end
+  own.noted = #notes
+end
+
+--- Looks at the session, and emits what is new. Without `now` at most twice a second.
+---@param own table
+---@param now boolean?
+function M.look(own, now)
+  local run, at = own.run, core.clock.monotonic()
+  if not now and own.looked and at - own.looked < pause_ms then return end
+  own.looked = at
+  local found, facts = states.judge(run.home, own.id)
+  if found.state ~= own.state then
+    own.state = found.state
+    run.emit("session.state", { step = own.key, session = own.id, state = found.state, waits = found.waits,
+      why = core.text.printable(found.evidence[1] or found.rule, 300) })
+  end
+  for _, marker in ipairs(markers.new(own.reader, facts)) do
+    run.emit("log", { step = own.key, text = ("%s: %s: %s"):format(own.id, marker.type, marker.text) })
+  end
+  report_acts(own)
+end
+
+return M

@@ -1,0 +1,106 @@
+--- Starting a session: its folder, its record, its keeper.
+local redact_argv = require "moonlet.engine.agent.redact_argv"
+local grammars = require "moonlet.engine.session.grammars"
+local record = require "moonlet.record"
+local store = require "moonlet.engine.session.store"
+
+local M = {}
+
+local default_rows, default_cols = 40, 120
+local default_grace_ms = 5000
+
+---@class moonlet.SessionStart
+---@field argv string[]
+---@field name string?
+---@field cwd string?
+---@field agent string?
+---@field rows integer?
+---@field cols integer?
+---@field limit integer?     ms
+---@field idle integer?      ms
+---@field grace integer?     ms
+---@field log_cap integer?   bytes
+---@field env string[]?      NAME=value; the user's own without it
+---@field confine (fun(temporary: string): table?)?  the rules that core.process.run takes; it gets a folder for
+---   temporary files
+---@field parent string?
+---@field run string?
+---@field step string?
+
+--- The user's environment as the program on a terminal gets it.
+local function environment(id)
+  local list = {}
+  for name, value in pairs(core.system.env_matching "") do
+    if name ~= "COLUMNS" and name ~= "LINES" and name ~= "TERM" and name ~= "MOONLET_SESSION" then
+      list[#list + 1] = name .. "=" .. value
+    end
+  end
+  list[#list + 1] = "TERM=xterm-256color"
+  list[#list + 1] = "MOONLET_SESSION=" .. id
+  table.sort(list)
+  return list
+end
+
+local function check_name(home, name)
+  core.run.check_id(name, "the name of the session")
+  if name:find "^S%-%d+$" or name:find "^%d+$" or name == "last" then
+    error(record.invalid(("'%s' is how sessions are called by number"):format(name), "choose another name"), 0)
+  end
+  for _, id in ipairs(core.session.list(home.handle)) do
+    if store.read(home, id).name == name and core.session.status(home.handle, id) == "running" then
+      error(record.invalid(("the session %s has the name '%s' already"):format(id, name), "choose another name"), 0)
+    end
+  end
+end
+
+local function folder_of(cwd)
+  local here = core.system.cwd()
+  if cwd == "" then error(record.invalid("--cwd is empty", "name a folder, or leave it out"), 0) end
+  return not cwd and here or cwd:sub(1, 1) == "/" and cwd or here .. "/" .. cwd
+end
+
+--- Starts the program and returns the session's record with its id and pid. Raises if it could not be started; then
+--- its folder stays, with the reason.
+---@param home table
+---@param wanted moonlet.SessionStart
+---@return moonlet.SessionRecord
+function M.start(home, wanted)
+  if wanted.argv[1] == "" then error(record.invalid("the command is empty", "name a program to run"), 0) end
+  if wanted.name then check_name(home, wanted.name) end
+  if wanted.agent and not grammars.named(wanted.agent) then
+    error(record.invalid(("there is no agent '%s'"):format(core.text.printable(wanted.agent, 40)),
+      record.suggest(wanted.agent, grammars.names())), 0)
+  end
+  local id = core.session.make(home.handle)
+  local rows, cols = wanted.rows or default_rows, wanted.cols or default_cols
+  local rec = {
+    v = 1, id = id, name = wanted.name, argv = core.json.array(redact_argv.masked(wanted.argv)),
+    cwd = folder_of(wanted.cwd),
+    agent = wanted.agent or grammars.of(wanted.argv), started_at = core.clock.iso(core.clock.wall()), rows = rows,
+    cols = cols, limit_ms = wanted.limit, idle_ms = wanted.idle, parent = wanted.parent, run = wanted.run,
+    step = wanted.step,
+  }
+  store.write(home, rec)
+  local env, rules = wanted.env or environment(id), nil
+  if wanted.confine then
+    local temporary = home.agent_path .. "/" .. store.path(id, "tmp")
+    local made, why = core.file.make_root(temporary)
+    if not made then error(why, 0) end
+    rules = wanted.confine(temporary)
+    env[#env + 1] = "TMPDIR=" .. temporary
+  end
+  local pid, err = core.session.start(home.handle, id, {
+    argv = wanted.argv, env = env, cwd = rec.cwd, rows = rows, cols = cols, redact = true,
+    wall = wanted.limit, idle = wanted.idle, grace = wanted.grace or default_grace_ms, log_cap = wanted.log_cap,
+    confine = rules,
+  })
+  if not pid then
+    store.note(home, id, { type = "not-started", why = err.message })
+    error(err, 0)
+  end
+  store.note(home, id, { type = "started", pid = pid })
+  rec.pid = pid
+  return rec
+end
+
+return M

@@ -1,0 +1,119 @@
+--- The recorded sessions of a repository: `.agent/sessions/S-003/` with session.json, the log, events and screen.
+local record = require "moonlet.record"
+
+local M = {}
+
+local record_cap = 1 << 20
+
+---@class moonlet.SessionRecord
+---@field id string
+---@field name string?
+---@field argv string[]      redacted
+---@field cwd string
+---@field agent string?       the agent that the program is, if it is known
+---@field started_at string
+---@field limit_ms integer?
+---@field idle_ms integer?
+---@field parent string?      the session that this one goes on with
+---@field run string?         the run that started it
+
+--- The path of a file of a session beneath `.agent`.
+---@param id string
+---@param name string?
+function M.path(id, name) return ("sessions/%s%s"):format(id, name and "/" .. name or "") end
+
+--- The opened `.agent` folder; nil if there is none.
+---@param home table
+function M.root(home) return (core.file.root(home.agent_path)) end
+
+local function redacted(value) return (core.secret.hide(value)) end
+
+--- Writes the record, without the secrets of the environment.
+---@param home table
+---@param rec moonlet.SessionRecord
+function M.write(home, rec)
+  local root, why = core.file.root(home.agent_path)
+  if not root then error(why, 0) end
+  local done, err = core.file.write(root, M.path(rec.id, "session.json"), redacted(core.json.encode(rec, 2)) .. "\n")
+  if not done then error(err, 0) end
+end
+
+--- The record of a session; a stand-in if it is missing or damaged, for the session itself may live.
+---@param home table
+---@param id string
+---@return moonlet.SessionRecord
+function M.read(home, id)
+  local root = M.root(home)
+  local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)
+  local ok, value = pcall(core.json.decode, text or "")
+  if not ok or type(value) ~= "table" or value.id ~= id or type(value.argv) ~= "table" then
+    return { id = id, argv = {}, cwd = home.top, started_at = "", damaged = true }
+  end
+  return value
+end
+
+--- Adds an event to the session's events.jsonl: when, what, why.
+---@param home table
+---@param id string
+---@param event table
+function M.note(home, id, event)
+  event.at = core.clock.iso(core.clock.wall())
+  core.session.append(home.handle, id, "events.jsonl", redacted(core.json.encode(event)) .. "\n")
+end
+
+--- The events of a session, oldest first.
+---@param home table
+---@param id string
+---@return table[]
+function M.events(home, id)
+  local root = M.root(home)
+  local text = root and core.file.read(root, M.path(id, "events.jsonl"), 16 << 20) or ""
+  local events = {}
+  for line in text:gmatch "[^\n]+" do
+    local ok, event = pcall(core.json.decode, line)
+    if ok and type(event) == "table" then events[#events + 1] = event end
+  end
+  return events
+end
+
+--- The id of a session that is called S-003, 3, 003, last, or by its name (the newest of that name).
+---@param home table
+---@param word string
+---@return string id
+function M.find(home, word)
+  local ids = core.session.list(home.handle)
+  if word == "last" and ids[1] then return ids[#ids] end
+  local number = math.tointeger(tonumber(word:match "^S?%-?(%d+)$"))
+  for i = #ids, 1, -1 do
+    if number and math.tointeger(tonumber(ids[i]:match "%d+")) == number then return ids[i] end
+  end
+  for i = #ids, 1, -1 do
+    if M.read(home, ids[i]).name == word then return ids[i] end
+  end
+  error(record.invalid(("there is no session '%s'"):format(core.text.printable(word, 60)),
+    #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions"), 0)
+end
+
+--- The screen and the facts of a session that runs; nil and an error if it cannot be asked.
+---@param home table
+---@param id string
+---@param history integer?
+---@return table? facts, moonlet.Error? err
+function M.look(home, id, history)
+  local ok, text = pcall(core.session.look, home.handle, id, history or 0)
+  if not ok then return nil, text end
+  return core.json.decode(text)
+end
+
+--- The last screen of a session that has ended; nil if its keeper was killed before it could put it down.
+---@param home table
+---@param id string
+---@return table?
+function M.last_screen(home, id)
+  local root = M.root(home)
+  local text = root and core.file.read(root, M.path(id, "screen.json"), 16 << 20)
+  local ok, facts = pcall(core.json.decode, text or "")
+  return ok and type(facts) == "table" and facts or nil
+end
+
+return M

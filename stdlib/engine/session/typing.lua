@@ -1,0 +1,48 @@
+--- Typing into a session, with a note of it. Input is not noted while the terminal does not echo it: it may be a
+--- password.
+local grammars = require "moonlet.engine.session.grammars"
+local store = require "moonlet.engine.session.store"
+
+local M = {}
+
+--- Programs that read key by key take a text and an Enter that come at once for a paste, whose Enter is a new line.
+local enter_pause_ms = 150
+
+local text_kind, key_kind = 0, 1
+local noted_cap = 2000
+
+---@class moonlet.SessionInput
+---@field text string?
+---@field keys string[]?
+---@field enter boolean?
+---@field by string          who typed: user, rule, run
+---@field why string?        the reason, for the record
+---@field what string?       what the note calls it (default "input")
+---@field tag string?        typed only once under it
+
+--- Types into a session that runs; raises if it does not, or a person has taken it over.
+---@param home table
+---@param id string
+---@param input moonlet.SessionInput
+function M.submit(home, id, input)
+  local facts, err = store.look(home, id)
+  if not facts then error(err, 0) end
+  local program = facts.program or {}
+  local parts = {}
+  if input.text and input.text ~= "" then parts[1] = { text_kind, input.text } end
+  for _, key in ipairs(input.keys or {}) do parts[#parts + 1] = { key_kind, key } end
+  if #parts > 0 then core.session.type(home.handle, id, parts, input.tag) end
+  if input.enter then
+    if #parts > 0 and program.canonical == false then
+      core.task.sleep(grammars.enter_pause(store.read(home, id).agent) or enter_pause_ms)
+    end
+    core.session.type(home.handle, id, { { key_kind, "enter" } }, input.tag and input.tag .. "/enter")
+  end
+  local is_shown = program.echo ~= false
+  store.note(home, id, { type = input.what or "input", by = input.by, why = input.why, enter = input.enter or nil,
+    keys = input.keys and #input.keys > 0 and core.json.array(input.keys) or nil,
+    bytes = input.text and #input.text or nil,
+    text = input.text and is_shown and core.text.clean(input.text:sub(1, noted_cap)) or nil })
+end
+
+return M

@@ -1,0 +1,125 @@
+--- Watching over a session: its states, markers and questions become events and hooks, and the protocol for a stuck
+--- agent is carried out. Every intervention is an event with its reason.
+local judge = require "moonlet.engine.session.judge"
+local markers = require "moonlet.engine.session.markers"
+local report = require "moonlet.engine.session.report"
+local resume = require "moonlet.engine.session.resume"
+local states = require "moonlet.engine.session.states"
+local store = require "moonlet.engine.session.store"
+local stuck = require "moonlet.engine.session.stuck"
+local log = require "moonlet.engine.session.log"
+local typing = require "moonlet.engine.session.typing"
+
+local M = {}
+
+local poll_ms = 250
+local diagnosis_bytes = 500
+
+--- Runs the user's hook for an event of a session; its failure is an event too.
+local function fire(watch, name, more)
+  local argv = watch.hooks[name]
+  if not argv or #argv == 0 then return end
+  local rec, home = watch.rec, watch.home
+  local env = { MOONLET_SESSION = rec.id, MOONLET_EVENT = name, MOONLET_VERDICT = watch.state or "",
+    MOONLET_RUN = rec.run or "", MOONLET_TASK_ID = "", MOONLET_DIR = home.agent_path .. "/" .. store.path(rec.id) }
+  for key, value in pairs(more or {}) do env[key] = tostring(value) end
+  local list = {}
+  for key, value in pairs(core.system.env_matching "") do
+    if not env[key] then list[#list + 1] = key .. "=" .. value end
+  end
+  for key, value in pairs(env) do list[#list + 1] = key .. "=" .. (value:gsub("%z", "")) end
+  local ok, err = pcall(core.session.hook, argv, list)
+  if not ok then
+    store.note(home, rec.id, { type = "hook-failed", hook = name,
+      why = type(err) == "table" and err.message or tostring(err) })
+  end
+end
+
+local function work_of(watch)
+  local summary = report.of(watch.home, watch.rec, states.of(watch.home, watch.rec.id))
+  return { MOONLET_FILES_CHANGED = #summary.files_changed, MOONLET_TESTS = summary.tests or "" }
+end
+
+local hooked = { question = true, milestone = true, done = true, blocked = true }
+
+local function note_markers(watch, facts)
+  for _, marker in ipairs(markers.new(watch.reader, facts)) do
+    watch.say(("%s: %s: %s"):format(watch.rec.id, marker.type, marker.text))
+    if hooked[marker.type] and marker.type ~= "done" then
+      fire(watch, marker.type, { MOONLET_TEXT = marker.text })
+    end
+  end
+end
+
+local function intervene(watch, found, act)
+  local home, id = watch.home, watch.rec.id
+  local last = log.plain((log.tail(watch.root, id, diagnosis_bytes)))
+  store.note(home, id, { type = "intervention", act = act.act, why = act.why, state = found.state, rule = found.rule,
+    last = core.text.cut(last, diagnosis_bytes) })
+  watch.say(("%s: %s, because %s"):format(id, act.act, act.why))
+  if act.act == "answer" or act.act == "poke" then
+    typing.submit(home, id, { text = act.text, keys = act.keys, enter = act.enter, by = "rule", why = act.why,
+      what = act.act == "poke" and "poke" or nil })
+  elseif act.act == "kill" or act.act == "resume" then
+    states.finish(home, id, 5000)
+    if act.act == "resume" then
+      local made = resume.resume(home, id, {})
+      watch.rec, watch.reader = made.rec, markers.reader(home, made.rec.id)
+      watch.say(("%s goes on as %s"):format(id, made.rec.id))
+    end
+  end
+end
+
+local told_states = { suspect = true, hung = true, looping = true }
+
+local function note_state(watch, found)
+  if watch.state == found.state then return end
+  watch.state = found.state
+  store.note(watch.home, watch.rec.id, { type = "state", state = found.state, rule = found.rule,
+    why = found.evidence[1] })
+  watch.say(("%s: %s: %s"):format(watch.rec.id, found.state, found.evidence[1] or found.rule))
+  if told_states[found.state] then fire(watch, "stuck", { MOONLET_TEXT = found.evidence[1] or found.rule }) end
+end
+
+local function look(watch)
+  local found, facts = states.judge(watch.home, watch.rec.id, watch.limits)
+  note_state(watch, found)
+  note_markers(watch, facts)
+  return found, facts
+end
+
+--- Watches until the session has ended. Returns its last row.
+---@param home table
+---@param id string
+---@param options {policy: table?, hooks: table?, limits: table?, say: fun(text: string)?}
+function M.run(home, id, options)
+  local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
+  local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
+  policy = setmetatable({ answers = answers }, { __index = policy })
+  local watch = { home = home, root = store.root(home), rec = store.read(home, id),
+    reader = markers.reader(home, id),
+    hooks = options.hooks or {}, limits = options.limits, say = options.say or function() end }
+  local memory, asked = stuck.memory(), nil
+  while true do
+    local found, facts = look(watch)
+    if not facts and found.rule ~= "keeper:silent" then break end
+    local act = stuck.decide(found, memory, policy, core.clock.monotonic())
+    if act.act == "ask" and asked ~= act.why then
+      asked = act.why
+      store.note(home, watch.rec.id, { type = "intervention", act = "ask", why = act.why, state = found.state })
+      watch.say(("%s: waits for a person: %s"):format(watch.rec.id, act.why))
+      fire(watch, "question", { MOONLET_TEXT = act.why })
+    elseif act.act ~= "ask" and act.act ~= "wait" and act.act ~= "none" then
+      local attached = facts and facts.attached ~= 0
+      if not attached then intervene(watch, found, act) end
+    end
+    if act.act == "none" then asked = nil end
+    core.task.sleep(options.poll or poll_ms)
+  end
+  fire(watch, "done", work_of(watch))
+  return states.of(home, watch.rec.id)
+end
+
+M.limits = judge.limits
+
+return M

@@ -1,0 +1,99 @@
+--- The plan of a packet's run: what the packet says takes the place of options that the command line leaves out.
+local packets = require "moonlet.engine.task.packets"
+local packet_form = require "moonlet.engine.task.packet"
+local record = require "moonlet.record"
+local review = require "moonlet.engine.task.review"
+local runners = require "moonlet.engine.load.runners"
+
+local M = {}
+
+M.preset = "task"
+
+--- The packet that a target of `moonlet run` names; nil for any other word.
+---@param home table
+---@param target string
+---@return moonlet.Packet?
+function M.of_target(home, target)
+  return packet_form.id(target) and packets.get(home, target) or nil
+end
+
+--- The packet of a name; raises where there is none.
+---@param home table
+---@param name string
+---@return moonlet.Packet
+function M.get(home, name) return packets.get(home, name) end
+
+--- The arguments that a preset gets from a packet: those of these names that it declares.
+---@param preset moonlet.Preset
+---@param packet moonlet.Packet
+---@param role string?    the agent's role, where the command line has one
+---@param linked string?  what the run before it in a pipeline came to
+---@return table<string, any>
+function M.args(preset, packet, role, linked)
+  local text = {}
+  for _, part in ipairs { packet.title, packet.summary or false, packet.goal or false } do
+    if part then text[#text + 1] = part end
+  end
+  local whole = table.concat(text, "\n\n")
+  local offered = { title = packet.title, summary = packet.summary, goal = packet.goal, prompt = whole, task = whole,
+    role = role or packet.agent_role, linked = linked }
+  if preset.name == M.preset then offered.packet = core.json.encode(packet_form.record(packet)) end
+  local args = {}
+  for name, value in pairs(offered) do
+    if preset.args[name] and preset.args[name].type == "string" then args[name] = value end
+  end
+  return args
+end
+
+--- The inputs of a packet, and those of the command line.
+---@param packet moonlet.Packet
+---@param more string[]?
+---@return string[]
+function M.inputs(packet, more)
+  local list = table.move(packet.inputs, 1, #packet.inputs, 1, {})
+  return table.move(more or {}, 1, #(more or {}), #list + 1, list)
+end
+
+--- Gives a plan what a packet's run has beside its preset.
+---@param plan table
+---@param about table  of run.json, or M.about()
+function M.attach(plan, about)
+  plan.packet, plan.after = about, review.after
+  plan.holds = plan.name == M.preset or nil
+  for _, check in ipairs(about.validation) do
+    local argv = require("moonlet.engine.effects.validation").words_of(check.command, check.kind)
+    plan.grants.run[argv[1]] = true
+  end
+end
+
+--- The part of a packet that the record of its run keeps.
+---@param packet moonlet.Packet
+---@return table
+function M.about(packet)
+  return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
+    validation = packet_form.checks_record(packet.validation) }
+end
+
+--- Refuses a second run of a packet beside one that runs.
+---@param home table
+---@param packet moonlet.Packet
+function M.check_free(home, packet)
+  local state = require("moonlet.engine.task.status").of(home, packet)
+  if state.status ~= "running" then return end
+  error(record.invalid(("%s is running: %s"):format(packet.id, state.run),
+    ("moonlet run wait %s, or moonlet run cancel %s"):format(state.run, state.run)), 0)
+end
+
+--- Refuses a run of a packet that nobody could carry out.
+---@param plan table
+function M.check_runner(plan)
+  if plan.name ~= M.preset or plan.runner.name ~= "rules" or plan.options.dry_run then return end
+  local names = {}
+  for name in pairs(runners.installed(plan.config)) do names[#names + 1] = name end
+  table.sort(names)
+  error(record.invalid("a task needs an agent, and the run has no runner", names[1]
+    and ("%s is installed: --runner %s"):format(names[1], names[1])
+    or "name one with --runner codex or --runner 'command:PROGRAM ARG…'; --runner mock makes answers up"), 0)
+end
+
+return M

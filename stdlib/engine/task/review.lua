@@ -1,0 +1,109 @@
+--- The end of a packet's run, after its body: its checks in order, then its review. Approval merges the changes that
+--- wait in the worktree; rejection keeps their patch alone.
+local journal = require "moonlet.engine.journal.journal"
+local workspace_lease = require "moonlet.engine.agent.workspace_lease"
+local context = require "moonlet.engine.context.context"
+local validation = require "moonlet.engine.effects.validation"
+local worktree = require "moonlet.engine.workspace.worktree"
+
+local M = {}
+
+--- The reviewer of a run that all of its checks have approved.
+M.by_checks = "sidecar:auto"
+
+--- Runs the checks until the first that does not pass; the others are skipped.
+---@return integer passed
+local function check_all(ctx, run, cwd)
+  local checks, passed, failed = run.packet.validation, 0, false
+  if #checks > 0 then ctx:phase("validate", #checks) end
+  for i, check in ipairs(checks) do
+    if failed then
+      run.note_validation("validate-" .. i, { kind = check.kind, command = check.command, status = "skipped" }, false)
+    else
+      local result = validation.validate(ctx, { kind = check.kind, command = check.command, cwd = cwd,
+        timeout_ms = check.timeout_ms, name = ("validate-%d-%s"):format(i, check.kind) })
+      failed = result.status ~= "passed"
+      if not failed then passed = passed + 1 end
+    end
+  end
+  return passed
+end
+
+--- The hash of what a reviewer is shown: the changes, or the answer where nothing waits to be merged.
+local function shown_hash(run, held)
+  if #held == 1 then return held[1].work.sha256 end
+  local parts = { run.read_artifact(run.sidecar .. "/output.md", 64 << 20) or "" }
+  for _, item in ipairs(held) do parts[#parts + 1] = item.work.sha256 end
+  return core.text.sha256(table.concat(parts, "\n"))
+end
+
+local function is_made_up(run)
+  if run.mocked or run.runner_name == "mock" then return true end
+  for _, step in ipairs(run.steps) do
+    if step.kind == "agent" and step.runner == "mock" then return true end
+  end
+  return false
+end
+
+--- Carries out the word on a run.
+local function carry_out(run, held, word)
+  if word.state == "rejected" then
+    for _, item in ipairs(held) do worktree.put_away(run, item.key, item.dir, item.work) end
+    return word
+  end
+  for _, item in ipairs(held) do
+    local key = item.key .. "/merge"
+    -- A merge that failed is tried again, for the work tree may be another one by now.
+    if run.journal.failures[key] then run.journal.ends[key] = nil end
+    local merged, why = pcall(function()
+      local value, step = run.step(key, "merge", nil, { verb = "merge", result = item.work.result },
+        { paid = true }, function()
+          return { files = core.json.array(worktree.take(run, item.key, item.dir, item.work)) }
+        end)
+      step.files_changed = value.files
+      run.end_step(step, "ok", {})
+    end)
+    if not merged then
+      local message = type(why) == "table" and why.message or tostring(why)
+      run.emit("warning", { text = "the changes are not merged: " .. message })
+      local open = { type = "review", state = "pending", sha256 = word.sha256, reviewed_by = word.reviewed_by,
+        note = "not merged: " .. core.text.printable(message, 400), at = core.clock.iso(core.clock.wall()) }
+      run.journal.review = open
+      journal.append(open)
+      return open, why
+    end
+  end
+  return word
+end
+
+--- The error of the last merge that a review could not carry out.
+---@type any
+M.failure = nil
+
+--- The checks and the review of a packet's run, after its body.
+---@param ctx moonlet.Ctx
+function M.after(ctx)
+  local run = context.of(ctx).run
+  local held = workspace_lease.held(run)
+  local passed = check_all(ctx, run, held[1] and held[1].work.path or nil)
+  local total = #run.packet.validation
+  local word, hash = run.journal.review, shown_hash(run, held)
+  if passed < total then
+    run.review = word and word.state == "rejected" and carry_out(run, held, word) or nil
+    return
+  end
+  if not word and run.packet.auto_approve and total > 0 and not is_made_up(run) and #run.degraded == 0 then
+    word = { type = "review", state = "approved", reviewed_by = M.by_checks, sha256 = hash,
+      note = ("%d of %d validation steps passed"):format(passed, total), at = core.clock.iso(core.clock.wall()) }
+    run.journal.review = word
+    journal.append(word)
+  end
+  if word and word.state ~= "pending" then
+    word, M.failure = carry_out(run, held, word)
+  end
+  run.review = word or { state = "pending", sha256 = hash }
+  core.event.emit("review", nil, { state = run.review.state, sha256 = run.review.sha256,
+    reviewed_by = run.review.reviewed_by, note = run.review.note })
+end
+
+return M

@@ -1,0 +1,134 @@
+--- The state of a packet, derived from its runs each time: draft, ready, running, review, blocked or done.
+local ledger = require "moonlet.engine.run.ledger"
+local store = require "moonlet.engine.run.store"
+
+local M = {}
+
+local null = core.json.null
+local most_runs = 200
+
+---@class moonlet.TaskState
+---@field status "draft"|"ready"|"running"|"review"|"blocked"|"done"
+---@field run string?      the run that it is derived from
+---@field why string?      what blocks it
+---@field go_on string?    the command that goes on
+---@field waits_for string[]?  packets that it depends on, and that are not done
+---@field interrupted boolean?  its run was ended with its host
+---@field runs string[]    newest first
+
+local function from_files(root, id)
+  local list = {}
+  for _, run in ipairs(store.ids(root)) do
+    local rec = store.look(root, run)
+    if rec and type(rec.packet) == "table" and rec.packet.id == id then list[#list + 1] = run end
+    core.task.sleep(0)
+  end
+  return list
+end
+
+--- The runs of a packet, newest first.
+---@param home table
+---@param id string
+---@return string[]
+function M.runs(home, id)
+  local root = store.root(home)
+  if not root then return {} end
+  local rows = ledger.ready(home, true) and core.ledger.list(home.handle, { task = id }, most_runs)
+  if not rows then return from_files(root, id) end
+  local list = {}
+  for i, row in ipairs(rows) do list[i] = row.id end
+  return list
+end
+
+local function first_failed(rec)
+  for _, item in ipairs(type(rec.validation) == "table" and rec.validation or {}) do
+    if item.status ~= "passed" and item.status ~= "skipped" then return item end
+  end
+end
+
+local function blocked(id, why, go_on) return { status = "blocked", run = id, why = why, go_on = go_on } end
+
+--- The reason why a run that has ended blocks its packet.
+local function ended_state(id, rec)
+  local state = type(rec.review) == "table" and rec.review.state
+  if state == "approved" then return { status = "done", run = id } end
+  if state == "rejected" then
+    local note = type(rec.review.note) == "string" and ": " .. rec.review.note or ""
+    return blocked(id, ("%s was rejected%s"):format(id, note), "moonlet run replay " .. id)
+  end
+  if state == "pending" then return { status = "review", run = id, go_on = "moonlet review show " .. id } end
+  if rec.verdict == "needs-human" then
+    return blocked(id, id .. " waits for an answer", "moonlet answer " .. id)
+  elseif rec.verdict == "quota" then
+    return blocked(id, id .. " waits for a quota", "moonlet run wait " .. id)
+  elseif rec.verdict == "cancelled" then
+    return blocked(id, id .. " was cancelled", "moonlet run resume " .. id)
+  end
+  local failed = rec.verdict == "blocked" and first_failed(rec)
+  if failed then
+    return blocked(id, ("%s: the %s validation %s: %s"):format(id, failed.kind, failed.status == "timeout"
+      and "ran out of time" or "failed", failed.command), "moonlet run replay " .. id)
+  end
+  local message = type(rec.error) == "table" and rec.error ~= null and rec.error.message
+  return blocked(id, ("%s: %s%s"):format(id, rec.verdict, message and ", " .. message or ""),
+    "moonlet run replay " .. id)
+end
+
+--- The state that one run gives; nil for a dry run.
+local function state_of_run(home, root, id)
+  local rec = store.look(root, id)
+  if not rec then return nil end
+  if rec.ended then return ended_state(id, rec) end
+  if core.runs.holder(home.handle, id) then
+    return { status = "running", run = id, go_on = "moonlet run wait " .. id }
+  end
+  if rec.options.dry_run then return nil end
+  -- It may have ended between the two looks.
+  rec = store.look(root, id) or rec
+  if rec.ended then return ended_state(id, rec) end
+  local state = blocked(id, id .. " was interrupted", "moonlet run resume " .. id)
+  state.interrupted = true
+  return state
+end
+
+--- The state of a packet.
+---@param home table
+---@param packet moonlet.Packet
+---@return moonlet.TaskState
+function M.of(home, packet)
+  local runs, latest = M.runs(home, packet.id), nil
+  local root = store.root(home)
+  for _, id in ipairs(runs) do
+    local state = state_of_run(home, root, id)
+    latest = latest or state
+    local is_open = latest and (latest.status == "running" or latest.status == "review")
+    if is_open or state and state.status == "done" then
+      latest = is_open and latest or state
+      break
+    end
+  end
+  latest = latest or { status = packet.status }
+  latest.runs = runs
+  return latest
+end
+
+--- The states of all packets, with those that each waits for.
+---@param home table
+---@param found moonlet.Packets
+---@return table<string, moonlet.TaskState>
+function M.all(home, found)
+  local states = {}
+  for _, packet in ipairs(found.list) do states[packet.id] = M.of(home, packet) end
+  for _, packet in ipairs(found.list) do
+    for _, other in ipairs(packet.depends_on) do
+      if not states[other] or states[other].status ~= "done" then
+        local state = states[packet.id]
+        state.waits_for = state.waits_for or {}
+        table.insert(state.waits_for, other)
+      end
+    end
+  end
+  return states
+end
+
+return M

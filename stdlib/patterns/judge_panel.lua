@@ -1,0 +1,98 @@
+local C = require "moonlet.patterns.common"
+local J = require "moonlet.patterns.judging"
+
+local M = {}
+
+---@class moonlet.patterns.JudgePanel : moonlet.patterns.Common
+---@field candidates (string|{name: string, text: string})[]  two to eight
+---@field criteria string[]       what the judges go by
+---@field judges integer?         two to five; 3
+---@field need integer?           how many must judge; 2
+---@field goal string?            what the candidates are for
+---@field judge moonlet.patterns.Worker?
+
+---@class moonlet.patterns.Ranked
+---@field name string
+---@field score number            the mean of all judges
+---@field spread number           the distance of the highest score from the lowest
+
+---@class moonlet.patterns.Panel
+---@field summary string
+---@field next_action string
+---@field winner string?          nil: the best are tied
+---@field tied string[]
+---@field ranking moonlet.patterns.Ranked[]
+---@field disagreements string[]  candidates whose scores lie far apart
+---@field reasons string[]        of each judge
+---@field details string[]
+---@field lost table[]
+
+local far = 4
+
+local function rank(candidates, sheets)
+  local ranking = core.json.array {}
+  for i, candidate in ipairs(candidates) do
+    local sum, low, high = 0, math.huge, -math.huge
+    for _, sheet in ipairs(sheets) do
+      local score = sheet.scores[i]
+      sum, low, high = sum + score, math.min(low, score), math.max(high, score)
+    end
+    ranking[i] = { name = candidate.name, score = sum / #sheets, spread = high - low }
+  end
+  table.sort(ranking, function(a, b)
+    if math.abs(a.score - b.score) > 1e-9 then return a.score > b.score end
+    return a.name < b.name
+  end)
+  return ranking
+end
+
+--- Judges score the same candidates independently, each in another order; their means rank them, and what they see
+--- differently is told. One call for each judge.
+---
+--- Errors: `invalid` no criteria, one candidate, or more than its bounds; `quorum` too few judged.
+--- ```lua
+--- local texts = { "a short text", "a long text" }
+--- local panel = m.patterns.judge_panel(ctx, { candidates = texts, criteria = { "it is short" } })
+--- panel.winner --> "1"
+--- ```
+---@param ctx moonlet.Ctx
+---@param opts moonlet.patterns.JudgePanel
+---@return moonlet.patterns.Panel
+function M.judge_panel(ctx, opts)
+  local verb = "judge_panel"
+  C.check(opts, { candidates = "list", criteria = "list", judges = "integer", need = "integer", goal = "string",
+    judge = "table" }, verb)
+  local candidates = J.candidates(opts.candidates, verb, 2, 8)
+  J.criteria(opts, verb)
+  local number = C.bounds(opts.judges or 3, verb, "judges", 2, 5)
+  local need = C.bounds(opts.need or math.min(2, number), verb, "need", 1, number)
+  local judges = {}
+  for i = 1, number do judges[i] = "judge " .. i end
+  ctx:plan { calls = number }
+  ctx:phase("judge", number)
+  local answers, lost = ctx:parallel(judges, function(c, judge, i) return J.ask(c, opts, judge, candidates, i) end,
+    { need = need, name = "panel" })
+  local sheets = C.found(answers)
+  local ranking = rank(candidates, sheets)
+  local result = { ranking = ranking, tied = core.json.array {}, disagreements = core.json.array {},
+    reasons = core.json.array {}, details = core.json.array {}, lost = C.lost(lost) }
+  for i, item in ipairs(ranking) do
+    if math.abs(item.score - ranking[1].score) < 1e-9 then table.insert(result.tied, item.name) end
+    if item.spread >= far then table.insert(result.disagreements, item.name) end
+    result.details[i] = ("%s: %.2f, spread %.1f"):format(item.name, item.score, item.spread)
+  end
+  for i, sheet in ipairs(sheets) do result.reasons[i] = sheet.reason end
+  if #result.tied == 1 then
+    result.winner, result.tied = result.tied[1], core.json.array {}
+    result.summary = ("'%s' with %.2f, by %s"):format(result.winner, ranking[1].score, C.count(#sheets, "judge"))
+    result.next_action = result.disagreements[1]
+      and ("Look at '%s' yourself: the judges disagree about it."):format(result.disagreements[1])
+      or ("Take '%s'."):format(result.winner)
+  else
+    result.summary = ("a tie between %s, by %s"):format(table.concat(result.tied, " and "), C.count(#sheets, "judge"))
+    result.next_action = "Decide yourself: the best are tied."
+  end
+  return result
+end
+
+return M

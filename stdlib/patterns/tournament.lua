@@ -1,0 +1,88 @@
+local C = require "moonlet.patterns.common"
+local J = require "moonlet.patterns.judging"
+
+local M = {}
+
+---@class moonlet.patterns.Tournament : moonlet.patterns.Common
+---@field candidates (string|{name: string, text: string})[]  two to sixteen
+---@field criteria string[]       what the judge of a match goes by
+---@field goal string?            what the candidates are for
+---@field judge moonlet.patterns.Worker?
+
+---@class moonlet.patterns.Match
+---@field round integer
+---@field between string[]
+---@field winner string
+---@field why string
+
+---@class moonlet.patterns.Champion
+---@field summary string
+---@field next_action string
+---@field winner string
+---@field text string
+---@field matches moonlet.patterns.Match[]
+---@field details string[]
+---@field lost table[]
+
+-- Pairs neighbours; the last of an odd number goes on by itself.
+local function pairs_of(field)
+  local matches = {}
+  for i = 1, #field - 1, 2 do matches[#matches + 1] = { field[i], field[i + 1] } end
+  return matches, #field % 2 == 1 and field[#field] or nil
+end
+
+-- The winner of a match. Equals, and a match without a judge, go to the one that stands first.
+local function decide(pair, sheet)
+  if core.lost.record(sheet) then return pair[1], "the judge was lost: the first one goes on" end
+  local best = J.best(sheet.scores)
+  if #best > 1 then return pair[1], "equals: the first one goes on" end
+  return pair[best[1]], sheet.reason
+end
+
+--- Candidates meet in pairs, and the better one by stated criteria goes on, until one is left. A call for each match:
+--- one fewer than there are candidates.
+---
+--- Errors: `invalid` no criteria, one candidate, or more than sixteen; `quorum` no match of a round was judged.
+--- ```lua
+--- local texts = { "a short text", "a long text" }
+--- local cup = m.patterns.tournament(ctx, { candidates = texts, criteria = { "it is short" } })
+--- cup.text --> "a short text"
+--- ```
+---@param ctx moonlet.Ctx
+---@param opts moonlet.patterns.Tournament
+---@return moonlet.patterns.Champion
+function M.tournament(ctx, opts)
+  local verb = "tournament"
+  C.check(opts, { candidates = "list", criteria = "list", goal = "string", judge = "table" }, verb)
+  local field = J.candidates(opts.candidates, verb, 2, 16)
+  J.criteria(opts, verb)
+  local result = { matches = core.json.array {}, details = core.json.array {}, lost = core.json.array {} }
+  ctx:plan { calls = #field - 1 }
+  local round = 0
+  while #field > 1 do
+    round = round + 1
+    local matches, bye = pairs_of(field)
+    ctx:phase("round " .. round, #matches)
+    local sheets, lost = ctx:parallel(matches, function(c, pair, i)
+      return J.ask(c, opts, "match " .. i, pair, (round + i) % 2 + 1)
+    end, { need = 1, name = "round " .. round })
+    for _, item in ipairs(C.lost(lost)) do table.insert(result.lost, item) end
+    field = {}
+    for i, pair in ipairs(matches) do
+      local winner, why = decide(pair, sheets[i])
+      field[i] = winner
+      table.insert(result.matches, { round = round, between = core.json.array { pair[1].name, pair[2].name },
+        winner = winner.name, why = why })
+      table.insert(result.details, ("round %d: %s against %s: %s"):format(round, pair[1].name, pair[2].name,
+        winner.name))
+    end
+    field[#field + 1] = bye
+  end
+  result.winner, result.text = field[1].name, field[1].text
+  result.summary = ("'%s' after %s"):format(result.winner, C.count(#result.matches, "match", "matches"))
+  result.next_action = #result.lost > 0 and ("Look at the lost match again: %s."):format(result.lost[1].branch)
+    or ("Take '%s'."):format(result.winner)
+  return result
+end
+
+return M

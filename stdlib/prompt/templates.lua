@@ -1,0 +1,103 @@
+--- Templates of worker prompts: one text a role, in blocks that begin with a label in capitals (`TASK: …`). The
+--- user's config and the folder `prompts/` of a preset may replace each of them.
+local record = require "moonlet.record"
+
+local concat, format, gsub, match = table.concat, string.format, string.gsub, string.match
+
+local M = {}
+
+--- The roles that have a template; `worker` is the start of every prompt.
+M.roles = { "worker", "reviewer", "research", "implementer", "verifier", "scout", "judge", "planner" }
+
+local first_line = "CONTEXT: WORKER"
+
+---@type (fun(role: string): string?, string?)?  gives the text in place of the built-in one, and where it is from
+local replaced
+
+--- Makes a function the source of replaced templates; nil leaves the built-in ones.
+---@param fn (fun(role: string): string?, string?)?
+function M.replace(fn) replaced = fn end
+
+--- The template of a role, and where it is from.
+---@param role string
+---@return string text
+---@return string origin
+function M.text(role)
+  local own, origin
+  if replaced then own, origin = replaced(role) end
+  if own then return own, origin or role .. ".md" end
+  return require("moonlet.prompts." .. role), "the built-in template " .. role
+end
+
+--- The start of every worker's prompt. Its first line tells a worker from its orchestrator, whatever the template says.
+---@return string
+function M.preamble()
+  local text = match(M.text "worker", "^%s*(.-)%s*$")
+  if not match(text .. "\n", "^" .. first_line .. "%s*\n") then text = first_line .. "\n" .. text end
+  return text .. "\n"
+end
+
+--- The blocks of a template in order; text above the first label has none.
+---@param text string
+---@return {label: string?, text: string}[]
+function M.blocks(text)
+  local blocks, label, lines = {}, nil, {}
+  local function close()
+    local body = gsub(concat(lines, "\n"), "%s+$", "")
+    if label or body ~= "" then blocks[#blocks + 1] = { label = label, text = body } end
+    lines = {}
+  end
+  for line in string.gmatch(gsub(text, "\r\n", "\n") .. "\n", "([^\n]*)\n") do
+    local name, rest = match(line, "^(%u[%u ]*%u):%s*(.*)$")
+    if name then
+      close()
+      label, lines = name, { rest }
+    else
+      lines[#lines + 1] = line
+    end
+  end
+  close()
+  return blocks
+end
+
+local function filled(text, values, origin)
+  return (gsub(text, "{{([%w_]+)}}", function(name)
+    local value = values[name]
+    if value ~= nil then return value end
+    local known = {}
+    for key in pairs(values) do known[#known + 1] = key end
+    error(record.invalid(format("%s names '{{%s}}', which has no value", origin, core.text.printable(name, 60)),
+      record.suggest(name, known), origin), 0)
+  end))
+end
+
+local function shown(block)
+  local text = block.text
+  if not block.label then return text end
+  return block.label .. ":" .. (match(text, "^[\n-]") and "\n" or " ") .. gsub(text, "^\n+", "")
+end
+
+--- A prompt from the template of a role: `values` fill its marks, and `blocks` take the place of its blocks by their
+--- labels, or follow them.
+---@param role string
+---@param values table<string, string>
+---@param blocks {label: string, text: string?}[]
+---@return string
+function M.render(role, values, blocks)
+  local text, origin = M.text(role)
+  local parts, own, taken = { M.preamble() }, {}, {}
+  for _, block in ipairs(blocks) do
+    if block.text and block.text ~= "" then own[block.label] = block end
+  end
+  for _, block in ipairs(M.blocks(text)) do
+    local mine = block.label and own[block.label]
+    if mine then taken[block.label] = true end
+    parts[#parts + 1] = shown(mine or { label = block.label, text = filled(block.text, values, origin) })
+  end
+  for _, block in ipairs(blocks) do
+    if own[block.label] == block and not taken[block.label] then parts[#parts + 1] = shown(block) end
+  end
+  return concat(parts, "\n") .. "\n"
+end
+
+return M
