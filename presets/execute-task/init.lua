@@ -1,20 +1,19 @@
 local m = require "moonlet"
 local delegation = require "delegation"
-local packets = require "packet"
-local plans = require "plan"
+local plan = require "plan"
 
---- The task and its plan: {text, plan, packet}.
+--- The task and its plan: {text, plan}.
 local function task_of(look, args)
-  if (args.task == nil) == (args.packet == nil) then
-    error({ kind = "invalid", message = args.task and "--task and --packet exclude each other" or "there is no task",
+  local text = args.task
+  if args.packet and not args.packet:find("^[Tt]%-%d+$") then
+    error({ kind = "invalid", message = ("--packet '%s' is no name of a packet"):format(args.packet),
+      hint = "write it like T-001" }, 0)
+  end
+  if not text or not text:find("%S") then
+    error({ kind = "invalid", message = text and "the task is empty" or "there is no task",
       hint = "say it with --task 'TEXT' or --packet T-001" }, 0)
   end
-  local packet = args.packet and packets.read(look, args.packet)
-  local text = packet and packets.text(packet) or args.task
-  if not text:find("%S") then
-    error({ kind = "invalid", message = "the task is empty", hint = "say what to implement" }, 0)
-  end
-  return { text = text, packet = packet, plan = args.plan and plans.read(look, args.plan) }
+  return { text = text, plan = args.plan and plan.read(look, args.plan) }
 end
 
 local function prompt_of(task, args)
@@ -24,7 +23,7 @@ local function prompt_of(task, args)
 end
 
 local function warn_of_plan(ctx, task)
-  local missing = plans.missing(task.text .. "\n" .. (task.plan or ""))
+  local missing = plan.missing(task.text .. "\n" .. (task.plan or ""))
   if #missing == 0 then return end
   ctx:log(("warning: the plan lacks: %s (moonlet-executor --plan-template shows a whole one)"):format(
     table.concat(missing, ", ")))
@@ -43,9 +42,9 @@ return m.preset {
   args = {
     task = m.arg.string { help = "what to implement, with requirements, patterns, integration points and edge cases" },
     plan = m.arg.string { help = "the plan, a Markdown file of the repository" },
-    packet = m.arg.string { help = "a packet, as T-001, in place of --task" },
+    packet = m.arg.string { help = "a packet, as T-001, in place of --task: its checks and its review follow" },
   },
-  needs = { programs = { "git" }, agents = true, read = { ".", ".agent/tasks" }, write = { "." } },
+  needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
   budget = { tokens = 2000000, wall = "45m", agents = 8 },
 
   check = function(look, args)
@@ -64,9 +63,6 @@ return m.preset {
     -- Without a word about the runner it is the one that this preset is for.
     local reply = ctx:agent { name = "task", prompt = prompt_of(task, args), asks = true, sandbox = "workspace-write",
       runner = ctx.runner == "rules" and "executor" or nil }
-    local checks = task.packet and packets.validation(task.packet) or {}
-    if #checks > 0 then ctx:phase("validate", #checks) end
-    for _, check in ipairs(checks) do ctx:validate(check) end
     local result = { answer = reply.text, files = reply.files_changed, session = reply.session or m.null }
     ctx:write("findings.md", report(result))
     return result

@@ -215,7 +215,7 @@ end
 
 local function prompt_of(ctx, sentences, names, outcome, pause)
   local text = m.prompt.sections(m.asset "prompt.md")
-  return m.prompt.compose {
+  return m.prompt.worker {
     task = text.task, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
     edits = false, output = text.output, escalate = text.escalate, privacy = text.privacy,
     data = prompt_data(ctx, sentences, names, outcome, pause),

@@ -1,6 +1,6 @@
 --- Wishes in other languages than English: German, French, Spanish, Italian, Portuguese, Dutch. They keep their
 --- wording; the words for always, never, please, must, instead of mark a wish.
-local data = require "tongues_data"
+local tongues_data = require "tongues_data"
 local W = require "words"
 local wording = require "wording"
 
@@ -19,7 +19,7 @@ function M.fold(text)
   end))
 end
 
-local LANGUAGES = data.languages
+local LANGUAGES = tongues_data.languages
 
 local function has(padded, patterns)
   for i = 1, #patterns do
@@ -50,7 +50,7 @@ function M.language(low)
   return best
 end
 
-local LEADS = data.leads
+local LEADS = tongues_data.leads
 
 local function without_leads(text, marks)
   for _ = 1, 3 do

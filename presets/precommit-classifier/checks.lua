@@ -2,7 +2,7 @@
 --- Found, never invented: a script of a manifest, a target of a task runner, the tool that a configuration file is
 --- for, a line of the CI, or else a syntax check that needs nothing but the language itself. Runs nothing.
 
-local data = require "checks_data"
+local checks_data = require "checks_data"
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
 local read = require "checks.read"
@@ -38,9 +38,9 @@ local RANK = { typecheck = 2, lint = 3, custom = 4, build = 5, test = 6 }
 ---@return boolean
 function M.wanted(name, path)
   local low = lower(name)
-  if data.names[low] then return true end
-  for i = 1, #data.parts do
-    if find(low, data.parts[i]) then return true end
+  if checks_data.names[low] then return true end
+  for i = 1, #checks_data.parts do
+    if find(low, checks_data.parts[i]) then return true end
   end
   return sub(path, 1, 18) == ".github/workflows/"
 end
@@ -191,7 +191,7 @@ end
 ---@return boolean
 function M.inert(path)
   local _, name = paths.split(path)
-  return sub(path, 1, 8) == ".github/" or data.inert[lower(name)] == true
+  return sub(path, 1, 8) == ".github/" or checks_data.inert[lower(name)] == true
 end
 
 local function any_code(s)
@@ -265,7 +265,7 @@ end
 -- Checks that no manifest declares: a test script with a well-known name, then the CI's commands.
 local function hints(s)
   if not has_kind(s, { test = true }) then
-    for _, path in ipairs(data.scripts) do
+    for _, path in ipairs(checks_data.scripts) do
       if s.has(path) then
         s.emit("test", script_command(s, path), path, "")
         break

@@ -77,7 +77,7 @@ end
 
 local function prompt_of(facts, verdict, result)
   local text = m.prompt.sections(m.asset "prompt.md")
-  return m.prompt.compose {
+  return m.prompt.worker {
     task = text.task, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
     edits = false, output = text.output, escalate = text.escalate,
     facts = m.facts.text(facts, { files = 400 }),

@@ -1,12 +1,12 @@
 --- Rules about a path's name: the care that a change to it needs. Each rule returns a short reason or nothing.
 --- Documentation is never caught by a name: a page about authentication is a page.
 
-local data = require "rules_data"
+local rules_data = require "rules_data"
 local paths = require "moonlet.paths"
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
-local M = data.m
+local M = rules_data.m
 
 local function has_dir(path, name) return find("/" .. lower(path), "/" .. name .. "/", 1, true) ~= nil end
 
@@ -30,12 +30,12 @@ local function in_any(d, list)
   return known[d.dir]
 end
 
-local CI_NAMES = data.ci_names
-local GITHUB_NAMES = data.github_names
-local CI_DIRS = data.ci_dirs
-local CI_PATHS = data.ci_paths
-local RELEASE = data.release
-local SCRIPT_DIRS = data.script_dirs
+local CI_NAMES = rules_data.ci_names
+local GITHUB_NAMES = rules_data.github_names
+local CI_DIRS = rules_data.ci_dirs
+local CI_PATHS = rules_data.ci_paths
+local RELEASE = rules_data.release
+local SCRIPT_DIRS = rules_data.script_dirs
 
 local function ci(d)
   if CI_NAMES[lower(d.name)] then return "CI or release workflow" end
@@ -54,9 +54,9 @@ local function ci(d)
   end
 end
 
-local INFRA_NAMES = data.infra_names
-local INFRA_DIRS = data.infra_dirs
-local INFRA_EXT = data.infra_ext
+local INFRA_NAMES = rules_data.infra_names
+local INFRA_DIRS = rules_data.infra_dirs
+local INFRA_EXT = rules_data.infra_ext
 
 local function infrastructure(d)
   local low = lower(d.name)
@@ -68,12 +68,12 @@ local function infrastructure(d)
   end
 end
 
-local GIT_HOOKS = data.git_hooks
+local GIT_HOOKS = rules_data.git_hooks
 
-local HOOK_DIRS = data.hook_dirs
-local HOOK_NAMES = data.hook_names
-local TOOL_DIRS = data.tool_dirs
-local TOOL_NAMES = data.tool_names
+local HOOK_DIRS = rules_data.hook_dirs
+local HOOK_NAMES = rules_data.hook_names
+local TOOL_DIRS = rules_data.tool_dirs
+local TOOL_NAMES = rules_data.tool_names
 
 local function hooks(d)
   local low = lower(d.name)
@@ -96,13 +96,13 @@ local function license(d)
   end
 end
 
-local AUTH = data.auth
-local LOCALES = data.locales
-local NO_LOGIC = data.no_logic
+local AUTH = rules_data.auth
+local LOCALES = rules_data.locales
+local NO_LOGIC = rules_data.no_logic
 
-local AUTH_NAME = data.auth_name
-local ACCESS_NAMES = data.access_names
-local ACCESS_DIRS = data.access_dirs
+local AUTH_NAME = rules_data.auth_name
+local ACCESS_NAMES = rules_data.access_names
+local ACCESS_DIRS = rules_data.access_dirs
 
 local function auth(d)
   local low = lower(d.name)
@@ -122,9 +122,9 @@ local function auth(d)
   if words.access and words.control then return "authentication, permissions or cryptography" end
 end
 
-local MIGRATION_WORDS = data.migration_words
-local CHANGELOG_EXT = data.changelog_ext
-local SCHEMA_NAMES = data.schema_names
+local MIGRATION_WORDS = rules_data.migration_words
+local CHANGELOG_EXT = rules_data.changelog_ext
+local SCHEMA_NAMES = rules_data.schema_names
 
 local function migration(d)
   local low = lower(d.name)
@@ -146,9 +146,9 @@ local function migration(d)
   end
 end
 
-local SOURCES = data.sources
+local SOURCES = rules_data.sources
 
-local SOURCE_DIRS = data.source_dirs
+local SOURCE_DIRS = rules_data.source_dirs
 
 local function sources(d)
   local low = lower(d.name)
@@ -188,7 +188,7 @@ function M.of_name(d)
   return reasons
 end
 
-local SIGNALS = data.signals
+local SIGNALS = rules_data.signals
 
 local function is_comment(text)
   return find(text, "^%s*[#*]") or find(text, "^%s*//") or find(text, "^%s*%-%-")

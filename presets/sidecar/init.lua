@@ -67,7 +67,7 @@ local function points(text)
 end
 
 local function output_of(args, task, defaults)
-  local form = args.format or task.output or defaults.output
+  local form = args.answer_form or task.output or defaults.output
   if args.output then return { path = args.output, format = form } end
   return "Your last message is the answer; it is kept as output.md of this task. " .. form
 end
@@ -194,7 +194,7 @@ return m.preset {
     non_goals = m.arg.string { help = "what is not part of it" },
     edits = m.arg.string { help = "what may be changed; nothing, unless this says what" },
     output = m.arg.string { help = "the file that the agent writes its answer to; its last message otherwise" },
-    format = m.arg.string { help = "the form of the answer" },
+    answer_form = m.arg.string { help = "the form of the answer" },
     escalate = m.arg.string { help = "when to hand the matter back" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." } },
@@ -215,7 +215,7 @@ return m.preset {
     ctx:phase("prepare", 1)
     local defaults = m.prompt.sections(m.asset "defaults.md")
     local data, withheld = data_of(ctx.inputs)
-    local prompt = m.prompt.compose {
+    local prompt = m.prompt.worker {
       task = task.task,
       goal = args.goal or task.goal or defaults.goal,
       -- The defaults always hold, whatever a task adds.

@@ -69,9 +69,18 @@ function M.sentence(checked)
   local binary = checked.binary > 0 and (", %d of them binary and not looked into"):format(checked.binary) or ""
   local by = {}
   if checked.runner ~= "rules" then by[1] = "the runner " .. checked.runner end
-  if checked.rules ~= m.null then by[#by + 1] = plural(checked.rules, "rule") end
+  if checked.rules ~= m.null then by[#by + 1] = plural(checked.rules, "pattern") end
+  if checked.runner == "rules" then by[#by] = by[#by] .. ", no agent read this" end
   return ("Checked: %s (%s)%s; lenses %s; by %s."):format(plural(checked.files, "file"), size, binary,
     table.concat(checked.lenses, ", "), table.concat(by, " and "))
+end
+
+--- Names the next step after patterns alone have found nothing, which is no approval.
+---@param result table
+function M.say_what_rules_are(result)
+  if result.checked.runner ~= "rules" or not result.next_action:find "^Go on" then return end
+  result.next_action = ("%s matched nothing, and no agent read this: --runner codex, or another agent, reviews it.")
+    :format(plural(result.checked.rules, "pattern"))
 end
 
 --- Writes the files for people and programs.
@@ -88,6 +97,49 @@ function M.write(ctx, result, notes)
   })
   ctx:write("findings.md", page)
   ctx:write("findings.json", m.findings.json(result))
+end
+
+--- The notes of all reviews, each once.
+---@param reviews table[]
+---@return string[]
+function M.notes(reviews)
+  local notes, seen = {}, {}
+  for _, review in ipairs(reviews) do
+    for _, note in ipairs(type(review.notes) == "table" and review.notes or {}) do
+      if type(note) == "string" and not seen[note] then
+        seen[note] = true
+        notes[#notes + 1] = note
+      end
+    end
+  end
+  return notes
+end
+
+--- The result of a review that found nothing to look at.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git
+---@param lenses string[]
+---@return table
+function M.nothing(ctx, facts, lenses)
+  local result = m.merge.findings {}
+  result.checked = M.checked(facts, lenses, { runner = ctx.runner, rules = ctx.runner == "rules" })
+  result.next_action = ("Name something to review: %s holds no change."):format(result.checked.what)
+  M.write(ctx, result, {})
+  return result
+end
+
+--- Raises if fewer reviews succeeded than were needed; what they found is written by then.
+---@param result table
+---@param need integer
+---@param lenses string[]
+function M.check_quorum(result, need, lenses)
+  local succeeded = #lenses
+  for _, item in ipairs(result.lost) do
+    if item.review ~= "verify" then succeeded = succeeded - 1 end
+  end
+  if succeeded >= need then return end
+  m.fail { message = ("%d of %d reviews succeeded, %d were needed; the first failure: %s"):format(
+    succeeded, #lenses, need, result.lost[1].message), hint = "what the others found is in findings.md" }
 end
 
 return M

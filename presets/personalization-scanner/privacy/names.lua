@@ -1,15 +1,15 @@
 --- Names of people: those that a text introduces (a header, a signature, "my name is"), those that follow a title or an
 --- address, and given names that are no words. A name that was introduced once is found wherever it occurs again.
 
-local data = require "privacy.names_data"
+local names_data = require "privacy.names_data"
 
 local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
 
 local M = {}
 
-local GIVEN = data.given
+local GIVEN = names_data.given
 
-local NOT_NAMES = data.not_names
+local NOT_NAMES = names_data.not_names
 
 local LETTER = "[%a\128-\255]"
 local UPPER = "[%u\195-\197]"
@@ -47,7 +47,7 @@ local function name_at(text, most)
   return words
 end
 
-local HEADS = data.heads
+local HEADS = names_data.heads
 
 local function add_words(found, words, text, base)
   for i = 1, #words do
@@ -88,7 +88,7 @@ local function headed(text, found, spans)
   end
 end
 
-local CLOSINGS = data.closings
+local CLOSINGS = names_data.closings
 local CLOSES = {}
 for _, closing in ipairs(CLOSINGS) do CLOSES[closing] = true end
 
@@ -113,9 +113,9 @@ local function signed(text, found, spans)
   end
 end
 
-local INTRODUCED = data.introduced
-local WEAK = data.weak
-local NEEDS_CAPITAL = data.needs_capital
+local INTRODUCED = names_data.introduced
+local WEAK = names_data.weak
+local NEEDS_CAPITAL = names_data.needs_capital
 
 local function introduced(text, low, found, spans)
   for i = 1, #INTRODUCED do
@@ -157,7 +157,7 @@ local function given(text, found, spans)
   end
 end
 
-local DOES = data.does
+local DOES = names_data.does
 
 local function acting(text, found, spans)
   local pattern = "()%f[%w\128-\255](" .. UPPER .. "[%l\128-\255'’%-]+) (%l[%l\128-\255]+)"
@@ -212,7 +212,7 @@ local function speaking(text, found)
   end
 end
 
-local TAGS = data.tags
+local TAGS = names_data.tags
 
 local function handles(text, low, add)
   local at = find(text, "@", 1, true)
@@ -250,7 +250,7 @@ local function handles(text, low, add)
   end
 end
 
-local ANYONE = data.anyone
+local ANYONE = names_data.anyone
 
 local function homes(text, low, add)
   for _, lead in ipairs { "/home/", "/users/", "\\users\\", "\\\\users\\\\" } do

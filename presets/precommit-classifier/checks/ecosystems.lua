@@ -1,7 +1,7 @@
 --- A function for each ecosystem: it finds the commands that a repository declares for the files that changed in one
 --- folder. A command names only words from this file and paths that a shell line can show.
 
-local data = require "checks.ecosystems_data"
+local ecosystems_data = require "checks.ecosystems_data"
 local git = require "moonlet.git"
 local node = require "checks.node"
 local read = require "checks.read"
@@ -47,7 +47,7 @@ local function first_in(s, dir, names)
   end
 end
 
-local PYTHON_ROOTS = data.python_roots
+local PYTHON_ROOTS = ecosystems_data.python_roots
 
 local function python_prefix(s, dir)
   local _, lock = s.nearest(dir, { "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock" })
@@ -358,7 +358,7 @@ local HOMES = {
   { "haskell", { "stack.yaml" }, false, haskell },
 }
 
-local MANIFESTS = data.manifests
+local MANIFESTS = ecosystems_data.manifests
 
 for _, home in ipairs(HOMES) do
   local languages = {}
@@ -391,9 +391,9 @@ local function dotnet_home(s, files)
   if projects[1] then dotnet(s, nil, "") end
 end
 
-local TARGETS = data.targets
+local TARGETS = ecosystems_data.targets
 
-local RUNNERS = data.runners
+local RUNNERS = ecosystems_data.runners
 
 -- The program and the targets that a file of make, just or task has.
 local function targets_of(s, path)
@@ -403,7 +403,7 @@ local function targets_of(s, path)
   return "make ", read.make_targets(text)
 end
 
-local COMPILED = data.compiled
+local COMPILED = ecosystems_data.compiled
 
 local function run_targets(s, files, covered)
   local seen = {}
@@ -436,7 +436,7 @@ local function kinds_of(s, from)
   return kinds
 end
 
-local MARKDOWN = data.markdown
+local MARKDOWN = ecosystems_data.markdown
 
 local function docs(s, checks, files)
   if #files == 0 then return end

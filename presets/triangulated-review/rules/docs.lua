@@ -128,8 +128,11 @@ local function anchors(view, numbers, inside)
       if heading then
         local custom, name = match(heading, "{#([^}]+)}"), slug(heading)
         if custom then known[bare(custom)] = true end
-        known[bare(name)] = true
-        for i = 1, 5 do known[bare(name) .. i] = true end
+        -- A picture in a heading is no letter of its anchor.
+        for _, plain in ipairs { bare(name), (gsub(bare(name), "[\x80-\xff]", "")) } do
+          known[plain] = true
+          for i = 1, 5 do known[plain .. i] = true end
+        end
       end
       for id in string.gmatch(view.lines[n].text, "[ni][ad]m?e?=[\"']([^\"']+)[\"']") do known[bare(id)] = true end
     end

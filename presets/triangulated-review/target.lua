@@ -1,0 +1,69 @@
+--- The target of a review: its facts, and what its findings can be about.
+local m = require "moonlet"
+local rules = require "rules"
+
+local M = {}
+
+--- The facts about the target. Without one it is the uncommitted change, or else the last commit.
+---@param ctx moonlet.Ctx
+---@param target string
+---@return moonlet.facts.Git
+function M.facts(ctx, target)
+  if target ~= "" then return rules.facts(ctx, target) end
+  local facts = rules.facts(ctx, "worktree")
+  if #facts.files > 0 or not facts.head then return facts end
+  return rules.facts(ctx, "HEAD")
+end
+
+-- The places that a finding can be about: every path of the tree, and those that went away.
+local function known_places(facts)
+  if not facts.tree then return nil end
+  local known = {}
+  local function add(path)
+    known[path] = true
+    -- Findings write a path that is no UTF-8 in this form.
+    if not utf8.len(path) then known[m.git.show_path(path)] = true end
+    for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
+  end
+  for _, path in ipairs(facts.tree) do add(path) end
+  for _, file in ipairs(facts.files) do
+    add(file.path)
+    if file.old_path then add(file.old_path) end
+  end
+  return known
+end
+
+local most_files = 200
+
+-- The line counts of the files that findings name, beside those that changed.
+local function line_counts(ctx, facts, reviews, known)
+  local texts, wanted, asked = facts.texts or {}, {}, {}
+  for _, review in ipairs(reviews) do
+    for _, path in ipairs(m.merge.paths(review, { root = ctx.repo, known = known })) do
+      if known and known[path] and not texts[path] and not asked[path] and #wanted < most_files then
+        asked[path] = true
+        wanted[#wanted + 1] = path
+      end
+    end
+  end
+  local lengths = {}
+  for _, some in ipairs { texts, #wanted > 0 and rules.texts(ctx, facts, wanted) or {} } do
+    for path, text in pairs(some) do
+      local _, lines = text:gsub("\n", "")
+      lengths[path] = lines + ((text == "" or text:sub(-1) == "\n") and 0 or 1)
+    end
+  end
+  return lengths
+end
+
+--- How the findings of reviews are merged: by the places that there are.
+---@param ctx moonlet.Ctx
+---@param facts moonlet.facts.Git
+---@param reviews table[]
+---@return moonlet.merge.Options
+function M.merge_options(ctx, facts, reviews)
+  local known = known_places(facts)
+  return { root = ctx.repo, known = known, lengths = line_counts(ctx, facts, reviews, known) }
+end
+
+return M

@@ -1,0 +1,10 @@
+return {
+  summary = "what the implementer says is no evidence: the check is",
+  files = { ["work.txt"] = "draft\n" },
+  args = { "--checks", "test:git grep -q done -- work.txt", "--scope", "work.txt",
+    "--goal", "hopeless", "--rounds", "2" },
+  runner = "cassette:red",
+  record = "command:agent",
+  expect = { verdict = "blocked", exit_code = 6, findings = "1 check still fail",
+    result = { green = false, rounds = 2 } },
+}

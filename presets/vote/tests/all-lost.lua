@@ -1,0 +1,6 @@
+return {
+  summary = "nobody answers",
+  args = { "--question", "ready? (every voter agrees)" },
+  runner = "cassette:agreed,fault=crash**",
+  expect = { verdict = "failed", exit_code = 1 },
+}
