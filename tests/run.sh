@@ -277,7 +277,7 @@ run_presets() {
     say "tests/presets/$name"
     begin "cases-$name" "$program" "$build/moonlet" ${filter:+"$filter"}
   done
-  # What presets say of themselves.
+  # The descriptions and tests of the presets themselves.
   for folder in "$root"/presets/*/tests; do
     name=$(basename "$(dirname "$folder")")
     if ! [ -d "$folder" ] || ! wanted "$name"; then continue; fi

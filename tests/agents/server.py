@@ -8,7 +8,7 @@ whose text occurs in the prompt answers (one without "when" always does): its fi
 reply, and so on; the last reply stays. One with "for": N is over N seconds after its first call. Replies:
 
     {"text": T}                    the final answer
-    {"tool": COMMAND}              a call of the shell tool
+    {"tool": COMMAND}              a call of the shell tool; "arguments" are put beside it (Codex alone)
     {"write": FILE, "text": T}     a call of the tool that writes files (Claude and opencode alone)
     {"status": N, …}               an HTTP error; "message", "type", "code", "headers", "body" say more
     {"hang": true}                 takes the request and never answers
@@ -108,7 +108,7 @@ class Codex:
     def answer(reply, usage):
         if "tool" in reply:
             item = {"type": "function_call", "id": "fc_1", "call_id": "call_%d" % CALLS[0], "name": "exec_command",
-                    "arguments": json.dumps({"cmd": reply["tool"], "yield_time_ms": 20000})}
+                    "arguments": json.dumps({"cmd": reply["tool"], "yield_time_ms": 20000, **reply.get("arguments", {})})}
         elif reply.get("refused_by_model"):
             item = {"type": "message", "role": "assistant", "id": "msg_1",
                     "content": [{"type": "refusal", "refusal": "I cannot help with that."}]}

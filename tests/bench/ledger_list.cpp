@@ -114,6 +114,8 @@ int main(int argc, char** argv) {
       {"of one task, that failed",
        {.task = "T-001", .verdict = "failed"},
        "WHERE task_id = 'T-001' AND verdict = 'failed'"},
+      {"that failed", {.verdict = "failed"}, "WHERE verdict = 'failed'"},
+      {"that replay one run", {.parent = "R-001"}, "WHERE parent_run_id = 'R-001'"},
       {"of one preset", {.preset = "sidecar"}, "WHERE preset = 'sidecar'"},
       {"of all", {}, ""},
       {"that run (none)", {.status = "running"}, "WHERE status = 'running'"},

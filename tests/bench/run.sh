@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures moonlet against a bare C loop and the tools people use for the same work.
-#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|agents|parent|capture|startup|memory|sandbox|journal|ledger …]
+#   tests/bench/run.sh [--quick] [--rounds N] [spawn|sleep|agents|parent|capture|session|startup|memory|sandbox|journal|ledger …]
 # Whole commands in turn (A B C, A B C …), the first round dropped; each contender's time is divided by
 # that of the bare loop in the same round, and the table shows the median of these ratios with the
 # least and the greatest. CPU and memory come from one more run of each, under tests/bench/meter.
@@ -21,12 +21,12 @@ while [ $# -gt 0 ]; do
   case $1 in
     --quick) quick=1 rounds=3 ;;
     --rounds) rounds=${2:?--rounds needs a number} && shift ;;
-    spawn | sleep | agents | parent | capture | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
+    spawn | sleep | agents | parent | capture | session | startup | memory | sandbox | journal | ledger) suites+=("$1") ;;
     *) die "unknown word $1; see the head of ${BASH_SOURCE[0]}" ;;
   esac
   shift
 done
-if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep agents parent capture startup memory sandbox journal ledger); fi
+if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep agents parent capture session startup memory sandbox journal ledger); fi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
@@ -258,6 +258,16 @@ suite_capture() {
   race 0 run
 }
 
+suite_session() {
+  local lines=2000000
+  if [ -n "$quick" ]; then lines=400000; fi
+  seq -f 'line %.0f of some sixty characters, as programs print them' $lines >big
+  begin "session: $(($(wc -c <big) / 1000000)) MB of lines through a pseudo-terminal, to a file and a screen"
+  contender "bare forkpty loop with libvterm (limit)" "$tools/pty_bare" run/printed cat big
+  contender "moonlet session" sh -c "'$moonlet' session wait \"\$('$moonlet' session start -- cat big)\""
+  race 0 run
+}
+
 suite_startup() {
   local times=101 module
   if [ -n "$quick" ]; then times=21; fi
@@ -374,11 +384,25 @@ time_resume() {
 }
 
 suite_ledger() {
-  local runs=1000000
+  local runs=1000000 id
   if [ -n "$quick" ]; then runs=100000; fi
   printf '\nledger: the newest 50 of %s runs\n' "$runs"
   "$tools/ledger_list" "$scratch/ledger" "$runs" 101 || say "the ledger could not be measured"
-  rm -rf "$scratch/ledger"
+  # As commands, in a repository where the newest 60 runs and each that failed have a folder.
+  local repo=$scratch/million
+  git init -q "$repo" && (cd "$repo" && "$moonlet" run precommit-classifier >/dev/null 2>&1)
+  mv "$scratch/ledger/ledger.db" "$repo/.agent/ledger.db"
+  rm -rf "$scratch/ledger" "$repo"/.agent/ledger.db-*
+  for id in $(seq 1000 1000 "$runs") $(seq $((runs - 60)) "$runs"); do
+    id=$(printf 'R-%03d' "$id")
+    if [ -e "$repo/.agent/runs/$id" ]; then continue; fi
+    cp -R "$repo/.agent/runs/R-001" "$repo/.agent/runs/$id"
+    sed -i "s/R-001/$id/g" "$repo/.agent/runs/$id/run.json"
+  done
+  printf '  as commands, ms (%s times each, in turn)\n' 21
+  (cd "$repo" && "$tools/startup" 21 "$moonlet --version" "$moonlet run list" "$moonlet run list --task T-001" \
+    "$moonlet run list --status failed" "$moonlet run list --since 2026-11-01" "$moonlet run show R-$runs" \
+    "$moonlet run tree R-$runs") | sed 's/^/  /'
 }
 
 printf '%s, %s cores, %s rounds\n' "$(uname -sr)" "$(nproc)" "$rounds"

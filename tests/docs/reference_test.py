@@ -137,6 +137,10 @@ RECORDS = {
     "moonlet.FanOutOptions": "ctx:parallel({}, print, { KEY })", "moonlet.AnyOptions": "ctx:any({}, print, { KEY })",
     "moonlet.ScopeOptions": "ctx:scope({ KEY }, print)", "moonlet.Limits": "ctx:scope({ budget = { KEY } }, print)",
     "moonlet.StepInput": "ctx:step('a', { KEY }, print)", "moonlet.ExecCall": "ctx:exec { 'true', KEY }",
+    "moonlet.SessionCall": "ctx:session { 'true', KEY }",
+    "moonlet.SendOptions": "ctx:session { 'cat' }:send('x', { KEY })",
+    "moonlet.ExpectOptions": "ctx:session { 'cat' }:expect('x', { KEY })",
+    "moonlet.ScreenOptions": "ctx:session { 'cat' }:screen { KEY }",
     "moonlet.ValidateCall": "ctx:validate { command = 'true', KEY }",
     "moonlet.RequireCall": "ctx:require { command = 'true', KEY }", "moonlet.GateCall": "ctx:gate { action = 'x', KEY }",
     "moonlet.ListFolderOptions": "ctx:list('src', { KEY })", "moonlet.SchemaOptions": "m.schema.boolean { KEY }",
@@ -146,7 +150,24 @@ RECORDS = {
     "moonlet.PresetSpec": "m.preset { KEY }", "moonlet.Failure": "m.fail { KEY }",
     "moonlet.Needs": "m.preset { name = 'a', summary = 'a', run = print, needs = { KEY } }",
     "moonlet.ArgOptions": "m.arg.string { KEY }", "moonlet.RouteSpec": "m.route { KEY }",
-    "moonlet.merge.Options": "m.merge.findings({}, { KEY })",
+    "moonlet.merge.Options": "m.merge.findings({}, { KEY })", "moonlet.Pack": "m.pack.new { KEY }",
+    "moonlet.PlanCall": "ctx:plan { KEY }", "moonlet.prompt.Fields": "m.prompt.worker { KEY }", "moonlet.prompt.Reviewer": "m.prompt.reviewer { KEY }",
+    "moonlet.prompt.Research": "m.prompt.research { KEY }", "moonlet.prompt.Verifier": "m.prompt.verifier { KEY }",
+    "moonlet.prompt.Implementer": "m.prompt.implementer { scope = 'x', KEY }",
+    "moonlet.prompt.Scout": "m.prompt.scout { question = 'x', KEY }",
+    "moonlet.prompt.Judge": "m.prompt.judge { criteria = { 'x' }, KEY }",
+    "moonlet.prompt.Planner": "m.prompt.planner { goal = 'x', KEY }", "moonlet.prompt.Compose": "m.prompt.compose { KEY }",
+    "moonlet.patterns.TriangulatedReview": "m.patterns.triangulated_review(ctx, { KEY })",
+    "moonlet.patterns.ReviewFix": "m.patterns.review_fix(ctx, { KEY })",
+    "moonlet.patterns.ScoutActVerify": "m.patterns.scout_act_verify(ctx, { KEY })",
+    "moonlet.patterns.Research": "m.patterns.research(ctx, { KEY })",
+    "moonlet.patterns.OptionsSprint": "m.patterns.options_sprint(ctx, { KEY })",
+    "moonlet.patterns.Vote": "m.patterns.vote(ctx, { KEY })",
+    "moonlet.patterns.JudgePanel": "m.patterns.judge_panel(ctx, { KEY })",
+    "moonlet.patterns.UntilGreen": "m.patterns.until_green(ctx, { KEY })",
+    "moonlet.patterns.UntilDry": "m.patterns.until_dry(ctx, { KEY })",
+    "moonlet.patterns.Tournament": "m.patterns.tournament(ctx, { KEY })",
+    "moonlet.patterns.SplitSections": "m.patterns.split_sections(ctx, { KEY })",
 }
 
 
@@ -178,8 +199,7 @@ def fields_are_known():
 def records_are_probed():
     """Each type that a function takes as a table of options stands in RECORDS, unless nothing checks its keys."""
     unchecked = {"moonlet.facts.Options", "moonlet.git.RunOptions", "moonlet.findings.Origin", "moonlet.secrets.Options",
-                 "moonlet.findings.PageOptions", "moonlet.prompt.Fields", "moonlet.prompt.Reviewer",
-                 "moonlet.prompt.Research", "moonlet.prompt.Implementer", "moonlet.prompt.Verifier", "moonlet.ExecResult",
+                 "moonlet.findings.PageOptions", "moonlet.ExecResult",
                  "moonlet.merge.Result", "moonlet.Finding", "moonlet.facts.File", "moonlet.facts.Git", "moonlet.Ctx",
                  "moonlet.git.FileDiff", "moonlet.RunnerExit", "moonlet.RunnerAnswers", "moonlet.Arg",
                  "moonlet.Schema", "moonlet.paths.Description", "moonlet.secrets.Hit", "moonlet.redaction.Scanner", "moonlet.BudgetKind"}

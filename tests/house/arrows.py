@@ -4,7 +4,7 @@
     arrows.py [--root DIR] [--draw]
 
 An arrow comes from an #include or a require. RULES names the rooms that each room may use; a room
-that is missing there may use nothing. The exit code is 1 when an arrow is not allowed, when a file
+that is missing there may use nothing. The exit code is 1 when an arrow is not allowed, when a module is required that is not there, when a file
 lies in no room, when the allowed arrows form a circle, or when a folder holds more than about 25 files.
 """
 import argparse
@@ -14,7 +14,8 @@ import sys
 
 # The rooms of the engine in Lua, each above those that it may use.
 ENGINE = ["stdlib/engine/" + room for room in
-          ("base", "journal", "budget", "context", "runner", "workspace", "load", "effects", "agent", "run", "repl")]
+          ("base", "journal", "budget", "context", "runner", "workspace", "load", "effects", "agent",
+           "session", "run", "repl", "task")]
 
 # room -> the rooms it may use. A room covers its folder and every folder below that has no entry.
 RULES = {
@@ -31,7 +32,9 @@ RULES = {
     "host/artifact/ledger": ["host/base", "host/artifact/file"],
     "host/process/child": ["host/base", "host/artifact/file", "host/telemetry/secret"],
     "host/process/wire": ["host/base", "host/artifact/file", "host/telemetry/secret", "host/process/child"],
-    "host/process/keeper": ["host/base", "host/artifact/file", "host/process/child", "host/process/wire"],
+    "host/process/session": ["host/base", "host/telemetry/secret", "host/process/child"],
+    "host/process/keeper": ["host/base", "host/artifact/file", "host/process/child", "host/process/wire",
+                            "host/process/session"],
     "host/process/client": ["host/base", "host/artifact/file", "host/artifact/journal", "host/artifact/run",
                             "host/process/child", "host/process/wire"],
     "host/executor/wire": ["host/base"],
@@ -55,8 +58,10 @@ RULES = {
     "stdlib/engine/load": ["stdlib", *ENGINE[:5]],
     "stdlib/engine/effects": ["stdlib", *ENGINE[:7]],
     "stdlib/engine/agent": ["stdlib", *ENGINE[:8]],
-    "stdlib/engine/run": ["stdlib", *ENGINE[:9]],
-    "stdlib/engine/repl": ["stdlib", *ENGINE[:10]],
+    "stdlib/engine/session": ["stdlib", *ENGINE[:9]],
+    "stdlib/engine/run": ["stdlib", *ENGINE[:10]],
+    "stdlib/engine/repl": ["stdlib", *ENGINE[:11]],
+    "stdlib/engine/task": ["stdlib", *ENGINE[:11]],
     "stdlib/engine/cli": ["stdlib", *ENGINE],
     "presets": ["stdlib"],
 }
@@ -120,13 +125,17 @@ def circles(rules):
 def check(root, rules, most_files):
     """Returns the problems and the arrows that were found, each with how often."""
     problems, arrows, count = [], {}, {}
-    for path, text in read_tree(root):
+    tree = dict(read_tree(root))
+    for path, text in tree.items():
         room = room_of(path, rules)
         count[os.path.dirname(path)] = count.get(os.path.dirname(path), 0) + 1
         if room is None:
             problems.append(f"{path} lies in no room")
             continue
         for used in uses_of(path, text):
+            # A name that ends with a dot is completed while the program runs.
+            if used.startswith("stdlib/") and used not in tree and not used.endswith("/.lua"):
+                problems.append(f"{path} requires {used}, which is not there")
             target = room_of(used, rules)
             if target is None or target == room:
                 continue

@@ -21,6 +21,7 @@ FAULTS = [
     ({"stdlib/engine/journal/lines.lua": 'require "moonlet.engine.run.run"\n'},
      "stdlib/engine/journal may not use stdlib/engine/run"),
     ({"stdlib/git.lua": 'return require("moonlet.engine.journal.lines")\n'}, "stdlib may not use stdlib/engine/journal"),
+    ({"stdlib/git.lua": 'require "moonlet.gti"\n'}, "stdlib/git.lua requires stdlib/gti.lua, which is not there"),
     ({"lua/vm/state.cpp": "\n"}, "lua/vm/state.cpp lies in no room"),
     ({f"host/base/f{i}.h": "\n" for i in range(5)}, "host/base holds 6 files"),
 ]

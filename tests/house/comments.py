@@ -39,7 +39,7 @@ def blocks(text, marker):
     """Yields the line and the text of each block: comments in the same column on lines that follow each other."""
     start, column, words = 0, 0, []
     for number, line in enumerate(text.split("\n"), 1):
-        found = COMMENT[marker].match(line)
+        found = COMMENT[marker].match(line) if marker in line else None
         alone = line.lstrip().startswith(marker)
         if words and not (found and alone and found.start(1) == column):
             yield start, " ".join(words)

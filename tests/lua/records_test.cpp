@@ -42,5 +42,5 @@ TEST_CASE("the reference of events lists the events of the host") {
     for i, kind in ipairs(require "moonlet.engine.base.events".list) do known[i] = kind.name end
     table.sort(names)
     table.sort(known)
-    return #names, table.concat(names, " ") == table.concat(known, " "))") == "20,true");
+    return #names, table.concat(names, " ") == table.concat(known, " "))") == "24,true");
 }

@@ -338,7 +338,7 @@ TEST_CASE("a replay from every point keeps the order of the events") {
           ctx:spawn("side", function(c)
             for s = 1, 4 do
               local key = ("t%d.%d"):format(t, s)
-              -- What is not kept whole is seen again, which takes its time.
+              -- A value that is not kept whole is read again, which takes time.
               local private = s % 2 == 1 and { clean = function() return "kept" end,
                 again = function() core.task.sleep(1 + chance(20)) return true end } or nil
               step(key, t, function() core.task.sleep(1 + chance(40)) return true end, private)

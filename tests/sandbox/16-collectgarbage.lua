@@ -1,4 +1,4 @@
--- Row 16: the collector is nobody's to stop or to tune; how much memory is used is told roughly.
+-- Row 16: the collector is nobody's to stop or to tune; how much memory is used is given roughly.
 -- expect: result count
 for _, what in ipairs { "stop", "restart", "collect", "step", "incremental", "generational", "setpause", "isrunning", "x" } do
   local ok, err = pcall(collectgarbage, what)

@@ -1,4 +1,4 @@
--- Row 20: values that are no error are told by their type.
+-- Row 20: the message names the type of a value that is no error.
 -- expect: error failed function
 local _ = ctx
 error(print)

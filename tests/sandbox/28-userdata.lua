@@ -18,6 +18,6 @@ walk(ctx.inputs, "inputs")
 local _, err = pcall(ctx.exec, ctx, { "true" })
 walk(err, "error")
 assert(#found == 0, table.concat(found, " "))
-assert(getmetatable(m.null) == nil and not pcall(setmetatable, m.null, {}))
+assert(not getmetatable(m.null) and not pcall(setmetatable, m.null, {}))
 assert(not pcall(function() return m.null.x end))
 return "none"

@@ -1,4 +1,4 @@
-# What the cases of moonlet-executor share. To be sourced: a model server that obeys script.json, and the executor.
+# Shared by the cases of moonlet-executor. To be sourced: a model server that obeys script.json, and the executor.
 # shellcheck shell=bash
 unset OPENAI_API_KEY REASONING_EFFORT MAX_ITERS STATE_DIR REPO_ROOT OPENAI_MODEL
 # Outside of the repository that the executor works in.

@@ -22,6 +22,7 @@ outputs of tools in it. A reply holds any of:
     "whole": true                     one JSON object, no stream
     "wait": SECONDS                   before it answers
     "hang": true                      never answers
+    "endless": TEXT                   TEXT again and again, until the client has gone
     "if": TEXT, "else": REPLY         only when TEXT occurs in the request
 """
 import http.server
@@ -184,12 +185,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(reply.get("wait", 0))
         if reply.get("hang"):
             time.sleep(3600)
+        if "endless" in reply:
+            return self.endless(reply["endless"].encode() * 1000)
         if "status" in reply:
             error = {"error": {"message": reply.get("message", "no"), "type": "t", "code": reply.get("code")}}
             return self.send_json(reply["status"], reply.get("body", error), reply.get("headers", {}))
         if reply.get("whole"):
             return self.send_json(200, api.whole(number, reply))
         self.stream(api.events(number, reply), reply)
+
+    def endless(self, piece):
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(piece)
+        except OSError:
+            pass
 
     def stream(self, events, reply):
         end = "\r\n" if reply.get("crlf") else "\n"

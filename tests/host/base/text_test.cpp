@@ -34,6 +34,12 @@ TEST_CASE("UTF-8 is valid exactly as Unicode says") {
     CHECK(is_valid_utf8(to_valid_utf8(bad)));
   }
   CHECK(is_valid_utf8(std::string_view("a\0b", 3)));
+  for (const char* whole : {"", "a", "ä", "€", "\xf0\x9f\x8c\x99", "\x80\x80\x80\x80"}) {
+    CHECK(unfinished_utf8(whole) == 0);
+  }
+  CHECK(unfinished_utf8("a\xc3") == 1);
+  CHECK(unfinished_utf8("a\xe2\x82") == 2);
+  CHECK(unfinished_utf8("\xf0\x9f\x8c") == 3);
 }
 
 TEST_CASE("malformed sequences become one U+FFFD a maximal subpart") {

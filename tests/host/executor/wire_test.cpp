@@ -247,6 +247,63 @@ TEST_CASE("executor chat: one turn is one message with its calls, and outputs fo
   CHECK(messages[4]["tool_call_id"] == "2");
 }
 
+TEST_CASE(
+    "executor responses: items of any shape are refused or made whole, and counts do not "
+    "overflow") {
+  ResponsesReader reader;
+  const std::vector<json> items = {json(nullptr),
+                                   json::array(),
+                                   json::object(),
+                                   {{"type", 5}},
+                                   {{"type", "function_call_output"}, {"call_id", "c"}},
+                                   {{"type", "function_call"}, {"name", 7}, {"call_id", {1}}},
+                                   {{"type", "message"}, {"content", "plain"}},
+                                   {{"type", "message"}, {"content", {nullptr, 5, {{"text", 7}}}}}};
+  for (const json& item : items) {
+    reader.take("", json{{"type", "response.output_item.done"}, {"item", item}}.dump());
+  }
+  const json usage = {{"input_tokens", INT64_MAX}, {"output_tokens", UINT64_MAX}};
+  reader.take("", json{{"type", "response.completed"}, {"response", {{"usage", usage}}}}.dump());
+  REQUIRE(reader.done());
+  const Turn& turn = reader.turn();
+  REQUIRE(turn.items.size() == 3);
+  REQUIRE(turn.calls.size() == 1);
+  CHECK(turn.text == "plain");
+  CHECK(turn.items[1]["role"] == "assistant");
+  Usage sum;
+  for (int i = 0; i < 1000; ++i) sum += turn.usage;
+  CHECK(sum.input > 0);
+  CHECK(sum.output > 0);
+  Request request;
+  request.items = turn.items;
+  const json messages = chat_body(request, {})["messages"];
+  CHECK(messages[1]["tool_calls"][0]["function"]["name"] == "");
+}
+
+TEST_CASE("executor chat: calls with any index stay apart, and a flood of them is refused") {
+  ChatReader reader;
+  const auto call = [](const json& index, const char* arguments) {
+    json value = {{"function", {{"name", "Read"}, {"arguments", arguments}}}};
+    if (!index.is_null()) value["index"] = index;
+    return value;
+  };
+  const Turn turn =
+      read_all(reader, {chunk({{"tool_calls",
+                                {call(INT64_MIN, "a"), call(nullptr, "b"), call(-1, "c"),
+                                 call(-2, "d"), call(INT64_MIN, "e"), nullptr, 7}}}),
+                        chunk(json::object(), "tool_calls")});
+  REQUIRE(turn.calls.size() == 4);
+  CHECK(turn.calls[0].arguments == "ae");
+  CHECK(turn.calls[1].arguments == "b");
+
+  ChatReader flood;
+  for (int i = 0; i < 2000 && !flood.failure(); ++i) {
+    flood.take("", chunk({{"tool_calls", {call(i, "{}")}}}));
+  }
+  REQUIRE(flood.failure());
+  CHECK(!may_retry(*flood.failure()));
+}
+
 TEST_CASE("executor failure: headers say how long to wait") {
   CHECK(retry_after({{"retry-after", "2"}}, 0) == 2000);
   CHECK(retry_after({{"retry-after-ms", "150"}, {"retry-after", "9"}}, 0) == 150);
@@ -256,6 +313,8 @@ TEST_CASE("executor failure: headers say how long to wait") {
   CHECK(retry_after({{"x-ratelimit-reset-tokens", "1m"}, {"x-ratelimit-remaining-tokens", "5"}},
                     0) == -1);
   CHECK(retry_after({{"retry-after", "soon"}}, 0) == -1);
+  CHECK(retry_after({{"retry-after-ms", "inf"}, {"retry-after", "nan"}}, 0) == -1);
+  CHECK(retry_after({{"retry-after-ms", "-5"}, {"retry-after", "3"}}, 0) == 3000);
   const Failure asked{Failure::Kind::kRate, "", 429, "", 1234};
   CHECK(pause_of(asked, 1, 0.5) == 1234);
   const Failure silent{Failure::Kind::kNetwork, ""};
@@ -279,6 +338,10 @@ TEST_CASE("executor failure: the status and the provider's words give its kind")
   CHECK(kind(401, "") == Kind::kAuth);
   CHECK(kind(503, "<html>") == Kind::kNetwork);
   CHECK(kind(400, "{}") == Kind::kRefused);
+  const auto moved = failure_of(302, {{"location", "http://other/"}}, "", 0);
+  CHECK(moved.kind == Kind::kRefused);
+  CHECK(moved.message ==
+        "the server answered 302; it redirects to http://other/, which is not followed");
 }
 
 TEST_CASE("executor http: this machine is told from names that look like it") {

@@ -133,9 +133,12 @@ TEST_CASE("guard and worker killed together: the host sweeps by itself", "[proce
   auto operation = run.spawn(run.act("family"));
   REQUIRE(run.until([&] { return processes_with(run.folder.tag()).size() == 3; }));
   const pid_t guard = run.guard(), worker = run.worker();
-  kill(worker, SIGSTOP);  // else it may get to hear of its guard's end
-  kill(guard, SIGKILL);
+  // A running guard would clean up after its worker, and a running worker after its guard.
+  kill(guard, SIGSTOP);
+  siginfo_t stopped = {};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(guard), &stopped, WSTOPPED) == 0);
   kill(worker, SIGKILL);
+  kill(guard, SIGKILL);
   CHECK(run.wait(operation).why == Why::kLost);
   CHECK(processes_with(run.folder.tag()).empty());
   check_log(run.folder);

@@ -121,6 +121,35 @@ TEST_CASE("after a kill the state is whole again for the host") {
   }
 }
 
+TEST_CASE("a script that computes too long gets an error first, which it cannot catch") {
+  const char* const texts[] = {"while true do pcall(function() while true do end end) end",
+                               "while true do xpcall(function() while true do end end, function() "
+                               "while true do end end) end",
+                               "coroutine.wrap(function() while true do end end)()",
+                               "table.sort({ 1, 2, 3 }, function() while true do end end)",
+                               "return ('a'):rep(100000):find(('a*'):rep(30) .. 'b')"};
+  for (const bool asked : {false, true}) {
+    for (const char* text : texts) {
+      INFO(text);
+      LuaFixture lua(limits_of(asked ? 60'000 : 100, 256));
+      lua.state.interrupt_first(true);
+      if (asked) lua.state.ask_interrupt();
+      const std::string result =
+          lua.run("local ok, err = pcall(assert(core.script.load([==[" + std::string(text) +
+                  "]==], '@script', {}))) core.task.sleep(1) return ok, err.kind, err.stopped");
+      CHECK(result == (asked ? "false,cancelled,true" : "false,limit,true"));
+      CHECK(lua.state.take_interrupted() == asked);
+      CHECK(lua.run("local n = 0 for i = 1, 1e6 do n = n + i end return n") == "500000500000");
+    }
+  }
+}
+
+TEST_CASE("code of the library that computes too long is killed all the same") {
+  LuaFixture lua(limits_of(100, 256));
+  lua.state.interrupt_first(true);
+  CHECK(is_killed(lua.run("while true do end")));
+}
+
 TEST_CASE("time that Lua waits is not time that it runs") {
   LuaFixture lua(limits_of(100, 256));
   // The fixture's clock jumps; only the time between two awaits counts.

@@ -195,14 +195,14 @@ local fields = {
   output = { path = "out.md", format = "A list." },
   data = { { label = "page", text = "```\nPush!\n``````\n" } },
 }
-local prompt = m.prompt.compose(fields)
+local prompt = m.prompt.worker(fields)
 for _, part in ipairs { "CONTEXT: WORKER", "# Task\nLook.", "# Goal\nSee.", "- Touch", "# What you may read\na.md",
   "None. Do not create", "Write it to out.md", "# Hand it back when\nunsure", "# Privacy", "\n```````data\n" } do
   holds(prompt, part, "a prompt")
 end
-raises(function() m.prompt.compose { task = "x" } end, "needs", "a prompt without its limits")
+raises(function() m.prompt.worker { task = "x" } end, "needs", "a prompt without its limits")
 fields.goals = "x"
-raises(function() m.prompt.compose(fields) end, "goal", "a wrong field")
+raises(function() m.prompt.worker(fields) end, "goal", "a wrong field")
 holds(m.prompt.reviewer { lens = "security", facts = "none" }, "security: untrusted input", "a reviewer")
 holds(m.prompt.research { topic = "bees" }, "information on bees", "a researcher")
 holds(m.prompt.implementer { deliverable = "a page", scope = "docs/a.md" }, "Only: docs/a.md", "an implementer")

@@ -86,6 +86,13 @@ case_a_note_of_an_old_file_is_not_new() {
   want '[f.claim for f in found if f.rule == "todo-added"] == ["A TODO says that something is not finished."]'
 }
 
+case_a_picture_in_a_heading_is_no_letter_of_its_anchor() {
+  repo
+  printf '# Page\n\n- [News](#-news)\n- [Old](#old)\n\n## \xf0\x9f\x86\x95 News\n' >page.md && commit base
+  review --target page.md --lenses correctness,risks
+  want '[f.line for f in found if f.rule == "broken-anchor"] == [4]'
+}
+
 # A small project with a manifest, its lock file, and tests.
 project() {
   repo
@@ -231,10 +238,10 @@ case_clean_change_says_what_was_checked() {
   project
   printf '// a word\n' >>src/one.js && commit 'A word'
   review
-  want 'found == []' 'r.checked.files == 1' 'r.checked.added == 1' 'r.checked.rules > 50' 'r.next_action.startswith("Go on")'
+  want 'found == []' 'r.checked.files == 1' 'r.checked.added == 1' 'r.checked.rules > 50' '"no agent read this" in r.next_action'
   page=$(cat .agent/sidecars/*/findings.md)
   [[ $page == *"no findings"* ]] || echo "findings.md does not say that there are none"
-  [[ $page == *"Checked: 1 file (+1 -0 lines); lenses correctness, risks, tests; by "*" rules."* ]] ||
+  [[ $page == *"Checked: 1 file (+1 -0 lines); lenses correctness, risks, tests; by "*" patterns, no agent read this."* ]] ||
     echo "findings.md does not say what was checked"
 }
 

@@ -148,9 +148,9 @@ test("an answer is refused where nobody waits for it any more", function()
   given.at_ms = now + 1
   raises(function() gate.check_open("R-001", rec, given) end, "the time to answer 'gate' was over", "too late")
   given.shown = "other"
-  raises(function() gate.check_open("R-001", rec, given) end, "does not wait at 'gate' any more", "another text")
+  raises(function() gate.check_open("R-001", rec, given) end, "no longer waits at 'gate'", "another text")
   rec.verdict = "ok"
-  raises(function() gate.check_open("R-001", rec, given) end, "does not wait at 'gate' any more", "a run that has ended")
+  raises(function() gate.check_open("R-001", rec, given) end, "no longer waits at 'gate'", "a run that has ended")
 end)
 
 test("what a person cannot read through is refused", function()

@@ -89,7 +89,7 @@ is(pcall(config.read, "require 'moonlet'", "/c/config.lua"), false, "no modules"
 is(pcall(config.read, "local t = {} t.t = t return { runners = t }", "/c/config.lua"), false, "a table that holds itself")
 is(pcall(config.read, "return setmetatable({}, { __pairs = error, __index = error })", "/c/config.lua"), true, "metatables say nothing")
 local several = wrong_at("return {\n  runer = 1,\n  limit = 2,\n  prices = 3,\n}", 2, "did you mean 'limits'?", "three at once")
-is(#several.problems, 3, "all are told")
+is(#several.problems, 3, "all are listed")
 holds(several.message, "/c/config.lua:4: the config.prices must be a table", "the last of them")
 
 put_file(scratch .. "/dots", "c.lua", "return { runner = 'claude' }")

@@ -67,7 +67,7 @@ is(route({ task_type = "security & privacy", config = with { ["Security & privac
   "a route for both")
 is(route({ task_type = "todo scan, citations", config = with() }).runner, "codex", "several that are fine")
 raises(function() route { task_type = "security!", config = with() } end, "escalate", "a name with its punctuation")
-raises(function() route { task_type = "&&", config = with() } end, "punctuation alone", "no name")
+raises(function() route { task_type = "&&", config = with() } end, "only punctuation", "no name")
 is(route({ task_type = "todo-scan", config = {} }).runner, "codex", "a config that says nothing")
 for _, wrong in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x" } }, { todos = { high = "x" } },
   { todos = { runner = {} } } } do

@@ -30,3 +30,9 @@ test("a schema that nothing made fits is invalid", function()
   local err = raises(function() mock.answer({ enum = { "a" }, minLength = 3 }, "never") end, "cannot make an answer", "the message")
   is(err.kind, "invalid", "its kind")
 end)
+
+test("parts that belong together come from the schema's examples", function()
+  local schema = s.object { from = s.integer(), to = s.integer() }
+  schema.examples = { { from = 3, to = 4 } }
+  same(fits(schema, "k"), { from = 3, to = 4 }, "the example")
+end)

@@ -332,7 +332,7 @@ is(finish(codex, {}, { why = "exited", code = 101, stderr_tail = "thread 'main' 
   "a panic")
 local open = finish(codex, { '{"type":"item.started","item":{"id":"1","type":"command_execution","command":"ls"}}',
   table.unpack(ok_lines) }, done)
-holds(open.warnings[1], "1 of its tools never told", "a tool without an end")
+holds(open.warnings[1], "1 of its tool calls reported no end", "a tool without an end")
 local denied = finish(codex, ok_lines, { why = "exited", code = 0,
   stderr_tail = "2026 ERROR codex_core::tools::router: error=approval policy is Never; reject command\n" })
 is(denied.denied[1].detail, "approval policy is Never; reject command", "a tool call without an event")

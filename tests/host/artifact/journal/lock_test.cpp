@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 
 #include <algorithm>
 #include <future>
+#include <thread>
 
 #include "host/artifact/journal/holder.h"
 #include "tests/catch.h"
@@ -86,7 +88,7 @@ TEST_CASE("a running holder is not taken over, and is named") {
   for (const auto take_over : {TakeOver::kNo, TakeOver::kStopped}) {
     const auto error = run.lock(take_over).error();
     CHECK(error.message ==
-          "run R-001 is driven by process " + std::to_string(holder.pid()) + " already");
+          "run R-001 is being driven by process " + std::to_string(holder.pid()) + " already");
     CHECK(error.hint.find("moonlet run cancel R-001") != std::string::npos);
     CHECK(entries_in(run.path()) == 1);
   }
@@ -174,6 +176,37 @@ TEST_CASE("a holder that is gone is taken over from the child that kept its lock
   ::kill(child, SIGKILL);
   ::close(pid_of_child[0]);
   ::close(pid_of_child[1]);
+}
+
+TEST_CASE("a killed holder is ending until the last of its threads is gone", "[linux]") {
+  JournalRun run;
+  int born[2], go_on[2];
+  REQUIRE(::pipe(born) == 0);
+  REQUIRE(::pipe(go_on) == 0);
+  Companion holder([&](auto ready) {
+    auto lock = run.lock();
+    const std::uint64_t self = this_process().born;
+    if (!lock || ::write(born[1], &self, sizeof self) != sizeof self) ::_exit(1);
+    std::thread last([&] {
+      const std::string stat = "/proc/" + std::to_string(::getpid()) + "/stat";
+      while (slurp(stat).find(") Z ") == std::string::npos) std::this_thread::yield();
+      char byte;
+      if (!ready() || ::read(go_on[0], &byte, 1) != 1) ::_exit(2);
+      ::_exit(0);
+    });
+    last.detach();
+    ::syscall(SYS_exit, 0);  // ends this thread alone
+  });
+  REQUIRE(holder.ready());
+  Holder known = this_process();
+  known.pid = holder.pid();
+  REQUIRE(::read(born[0], &known.born, sizeof known.born) == sizeof known.born);
+  CHECK(state_of(known) == HolderState::kEnding);
+  auto taker = std::async(std::launch::async, [&] { return run.lock(); });
+  REQUIRE(::write(go_on[1], "x", 1) == 1);
+  CHECK(taker.get().ok());
+  CHECK(holder.wait() == 0);
+  for (const int fd : {born[0], born[1], go_on[0], go_on[1]}) ::close(fd);
 }
 
 TEST_CASE("one of many simultaneous takers gets the lock", "[linux]") {

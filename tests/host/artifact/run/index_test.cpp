@@ -1,6 +1,10 @@
 #include "host/artifact/run/index.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <ctime>
 
 #include "host/artifact/run/directory.h"
 #include "host/base/id.h"
@@ -110,6 +114,21 @@ TEST_CASE("a gap in the numbers costs one look, and a far number is found by its
   CHECK(place.complete().runs == 2);
   CHECK(place.known() == Ids{"R-500", "R-001"});
   CHECK(place.ledger.complete_to().value() == 500);
+}
+
+TEST_CASE("a run whose folder was just made, and is not marked yet, is not passed over") {
+  Place place;
+  REQUIRE(place.agent.make_dirs("runs/R-001").ok());
+  CHECK(place.complete().runs == 0);
+  CHECK(place.ledger.complete_to().value() == 0);
+  place.write_record("R-001", "ok");
+  CHECK(place.complete().runs == 1);
+  // After a minute it is the rest of a host that was killed.
+  REQUIRE(place.agent.make_dirs("runs/R-002").ok());
+  const timespec hour_ago[2] = {{::time(nullptr) - 3600, 0}, {::time(nullptr) - 3600, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, (place.scratch / "runs/R-002").c_str(), hour_ago, 0) == 0);
+  CHECK(place.complete().skipped == 1);
+  CHECK(place.ledger.complete_to().value() == 2);
 }
 
 TEST_CASE("folders that are no runs, and damaged records, are skipped") {

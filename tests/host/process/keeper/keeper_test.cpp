@@ -41,6 +41,25 @@ TEST_CASE("a child comes back with its status and both of its streams", "[proces
   CHECK_FALSE(run.loop.run_once(false));
 }
 
+TEST_CASE("a child on a terminal has it as the terminal of its session", "[process]") {
+  KeeperRun run;
+  ChildSpec spec = shell(
+      "stty size </dev/tty; test -t 0 && test -t 1 && test -t 2 && echo all; pwd >/dev/tty; exit "
+      "3");
+  spec.cwd = run.folder.path();
+  spec.terminal_rows = 31;
+  spec.terminal_cols = 97;
+  const ChildExit& exit = run.run(spec);
+  CHECK(exit.why == Why::kExited);
+  CHECK(exit.code == 3);
+  CHECK(run.folder.read("output-0000000000000000.log") ==
+        "31 97\r\nall\r\n" + run.folder.path() + "\r\n");
+  spec.argv = {"/nonexistent"};
+  const ChildExit& missing = run.run(spec);
+  CHECK(missing.why == Why::kNotStarted);
+  CHECK(missing.error.message.find("/nonexistent") != std::string::npos);
+}
+
 TEST_CASE("a child that a signal ended says so", "[process]") {
   KeeperRun run;
   const ChildExit& exit = run.run(shell("kill -9 $$"));

@@ -1,0 +1,113 @@
+# Sessions with the real interactive programs of Codex and Claude; see run.sh and cases.sh for the words.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+# s ARG…: moonlet session ARG…, its output on standard output.
+s() { timeout -k 5 60 "$moonlet" session "$@" 2>>"$case/err.txt"; }
+
+# shows SESSION TEXT: waits until the screen has it.
+shows() {
+  until_true 30 on_screen "$1" "$2" && return
+  s screen "$1"
+  s explain "$1"
+}
+on_screen() { s screen "$1" --history 200 | grep -qF -- "$2"; }
+
+# noted SESSION TEXT: waits until its events have it.
+noted() { until_true 30 grep -q -- "$2" ".agent/sessions/$1/events.jsonl"; }
+
+# watch SESSION: answers trust by a rule, and denies the rest.
+watch() {
+  "$moonlet" session watch "$1" --answer trust=approve >>"$case/watch.txt" 2>&1 &
+  watcher=$!
+}
+
+# quits SESSION: presses Ctrl-C twice, for Claude wants it again within a second, and waits for the end.
+quits() {
+  s submit "$1" --keys ctrl-c
+  s submit "$1" --keys ctrl-c
+  s wait "$1" --timeout 3s >/dev/null
+}
+
+session_story() {
+  local id
+  id=$(s start -- "$@")
+  [ "$id" = S-001 ] || echo "started as '$id'"
+  watch "$id"
+  noted "$id" '"act":"answer".*trust.*"type":"intervention"'
+  shows "$id" 'for shortcuts'
+  s wait "$id" --until prompt --timeout 30s >/dev/null
+  s submit "$id" 'say hello'
+  shows "$id" 'Hello from the model.'
+  s wait "$id" --until prompt --timeout 30s | grep -q waiting-for-input || echo "it is not ready after its turn"
+  s submit "$id" 'please make it'
+  noted "$id" '"act":"answer".*approval.*"type":"intervention"'
+  [ ! -e made ] || echo "what was denied was done"
+  kill "$watcher"; wait "$watcher" 2>/dev/null
+  s wait "$id" --until prompt --timeout 30s >/dev/null
+  until_true 30 quits "$id"
+  s wait "$id" --timeout 10s >/dev/null || s explain "$id"
+  # Their bytes draw the same screen in tmux.
+  if command -v tmux >/dev/null; then
+    mkdir -p "$case/compared"
+    cp ".agent/sessions/$id/output-0000000000000000.log" "$case/compared/printed"
+    (cd "$case/compared" && "$python" -B "$here/../e2e/tools/tmux_compare.py" "$moonlet" --log printed 120x40)
+  fi
+  id=$(s resume "$id")
+  [ "$id" = S-002 ] || echo "resumed as '$id': $(tail -3 "$case/err.txt")"
+  shows "$id" 'Hello from the model.'
+  grep -q '"type":"context"' ".agent/sessions/$id/events.jsonl" || echo "the context was not looked for"
+  s kill "$id" --grace 500ms >/dev/null
+}
+
+case_session_codex() {
+  serve '[{"when": "make it", "do": [{"tool": "touch made", "arguments": {"sandbox_permissions": "require_escalated",
+    "justification": "May I make it?"}}, {"text": "I stopped."}]},
+    {"do": [{"text": "Hello from the model."}]}]'
+  local port
+  port=$(cat "$case/server/port")
+  session_story "$cache/node_modules/.bin/codex" --no-alt-screen -a on-request -m mock-1 -c model_provider=local -c \
+    'model_providers.local={name="local",base_url="http://127.0.0.1:'"$port"'/v1",wire_api="responses",env_key="LOCAL_API_KEY"}'
+}
+
+case_session_claude() {
+  serve '[{"when": "make it", "do": [{"tool": "touch made"}, {"text": "I stopped."}]},
+    {"do": [{"text": "Hello from the model."}]}]'
+  mkdir -p "$HOME/.claude"
+  printf '{"hasCompletedOnboarding": true, "customApiKeyResponses": {"approved": ["%s"]}}\n' \
+    "${ANTHROPIC_API_KEY: -20}" >"$HOME/.claude.json"
+  hooked
+  session_story "$cache/node_modules/.bin/claude" --model sonnet
+  # A denial on the screen is on record through the hook.
+  until_true 30 recorded '"- denied: Bash" in r.answer' || cat "$case/out.json"
+}
+
+# hooked: puts `moonlet hook claude` into the settings of Claude Code, with time for it on a loaded machine.
+hooked() {
+  mkdir -p .claude
+  "$python" - "$moonlet" >.claude/settings.json <<'END'
+import json, sys
+names = ["SessionStart", "UserPromptSubmit", "PostToolUse", "PermissionRequest", "SessionEnd"]
+command = {"type": "command", "command": sys.argv[1] + " hook claude", "timeout": 60}
+print(json.dumps({"hooks": {name: [{"hooks": [command]}] for name in names}}))
+END
+  export CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS=60000
+}
+
+# recorded EXPRESSION…: the first run is a session of Claude Code, and they hold for it.
+recorded() {
+  moon run show 1 --answer
+  [ -z "$(want 'code == 0' 'verdict == "ok"' 'run.preset == "claude-session"' "$@")" ]
+}
+
+# The real program with the hook in its settings: its session is a run, without its words.
+case_hook_claude() {
+  serve '[{"do": [{"write": "'"$PWD"'/made.txt", "text": "hushhush"}, {"text": "All done."}]}]'
+  hooked
+  timeout -k 5 60 "$cache/node_modules/.bin/claude" -p "make it, hushhush" --model sonnet --permission-mode acceptEdits \
+    </dev/null >"$case/claude.txt" 2>&1 || cat "$case/claude.txt"
+  [ -e made.txt ] || echo "the file was not made: $(cat "$case/claude.txt")"
+  recorded 'len(turns) == 2' '"1 prompts" in r.answer' '"- wrote: " + os.getcwd() + "/made.txt" in r.answer' ||
+    cat "$case/out.json" "$case/err.txt"
+  grep -rl hushhush .agent
+}
+

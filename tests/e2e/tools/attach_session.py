@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""A person takes a session over on a pseudo-terminal, types, and gives it back: attach_session.py MOONLET"""
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+M = sys.argv[1]
+def run(*w, **k): return subprocess.run([M, "session", *w], capture_output=True, text=True, **k)
+run("start", "--name", "c", "--", "sh", "-c", "printf 'hello '; stty -echo; while read l; do echo \"<$l>\"; done")
+run("wait", "c", "--until", "hello", "--timeout", "5s")
+def attach(*more):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(M, [M, "session", "attach", "c", *more])
+    return pid, fd
+def until(fd, text, limit=5):
+    seen, end = b"", time.time() + limit
+    while text not in seen and time.time() < end:
+        if select.select([fd], [], [], 0.1)[0]:
+            try: seen += os.read(fd, 65536)
+            except OSError: break
+    return seen
+pid, fd = attach()
+print("screen" if b"hello" in until(fd, b"hello") else "no screen")
+os.write(fd, b"typed\r")
+print("answer" if b"<typed>" in until(fd, b"<typed>") else "no answer")
+second = run("submit", "c", "x"); print(second.returncode, second.stderr.strip().split("(")[0])
+p2, f2 = attach(); print(until(f2, b"already").decode()[:80].strip().split("(")[0]); os.waitpid(p2, 0)
+os.write(fd, b"\x1d")
+out = until(fd, b"detached"); print("detached" if b"detached; S-001 goes on" in out and b"?1049l" in out else out)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+third = run("submit", "c", "again"); print(third.returncode); run("wait", "c", "--until", "<again>", "--timeout", "5s")
+pid, fd = attach(); until(fd, b"again"); run("kill", "c", "--grace", "100ms"); print(b"has ended" in until(fd, b"has ended"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))

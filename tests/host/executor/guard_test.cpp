@@ -1,0 +1,121 @@
+#include "host/executor/tools/guard.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/catch.h"
+
+using namespace moonlet;
+using namespace moonlet::executor;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// A repository with hooks and a config, as a command finds it.
+struct Repository {
+  Repository() {
+    char name[] = "/tmp/executor-guard-XXXXXX";
+    path = ::mkdtemp(name);
+    fs::create_directories(path + "/.git/hooks");
+    fs::create_directories(path + "/.git/objects/ab");
+    write(".git/config", "[core]\n");
+    write(".git/hooks/pre-commit", "#!/bin/sh\n");
+    ::chmod((path + "/.git/hooks/pre-commit").c_str(), 0755);
+    write("a.txt", "a\n");
+  }
+  ~Repository() { fs::remove_all(path); }
+  void write(const std::string& rel, const std::string& text) const {
+    std::ofstream(path + "/" + rel) << text;
+  }
+  std::string read(const std::string& rel) const {
+    std::ifstream file(path + "/" + rel);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  bool has(const std::string& rel) const {
+    return fs::exists(fs::symlink_status(path + "/" + rel));
+  }
+  std::string path;
+};
+
+using Paths = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("executor guard: what a command changed in a read-only place is put back") {
+  const Repository repository;
+  const Workspace workspace(std::move(*Dir::open(repository.path)), "");
+  Guard guard(workspace);
+  guard.remember();
+  CHECK(guard.put_back().empty());
+
+  SECTION("edited, made executable, removed and new files") {
+    repository.write(".git/config", "[user]\n");
+    repository.write(".git/hooks/post-checkout", "evil\n");
+    ::unlink((repository.path + "/.git/hooks/pre-commit").c_str());
+    fs::create_directories(repository.path + "/.claude/commands");
+    repository.write(".claude/commands/evil.md", "x");
+    repository.write(".mcp.json", "{}");
+    CHECK(guard.put_back() == Paths{".claude/commands/evil.md", ".git/config",
+                                    ".git/hooks/post-checkout", ".git/hooks/pre-commit",
+                                    ".mcp.json"});
+    CHECK(!repository.has(".mcp.json"));
+    CHECK(!repository.has(".claude/commands/evil.md"));
+    CHECK(!repository.has(".git/hooks/post-checkout"));
+  }
+  SECTION("git's folder moved away, and another in its place") {
+    fs::rename(repository.path + "/.git", repository.path + "/gone");
+    fs::create_directories(repository.path + "/.git");
+    repository.write(".git/config", "evil");
+    CHECK(guard.put_back() == Paths{".git/config", ".git/hooks/pre-commit"});
+  }
+  SECTION("git's folder as a link to the outside") {
+    fs::rename(repository.path + "/.git", repository.path + "/gone");
+    fs::create_directory_symlink("/tmp", repository.path + "/.git");
+    guard.put_back();
+    CHECK(fs::is_directory(fs::symlink_status(repository.path + "/.git")));
+  }
+  SECTION("a folder and a link in the place of files") {
+    ::unlink((repository.path + "/.git/config").c_str());
+    fs::create_directories(repository.path + "/.git/config/deep");
+    ::unlink((repository.path + "/.git/hooks/pre-commit").c_str());
+    ::symlink("/etc/passwd", (repository.path + "/.git/hooks/pre-commit").c_str());
+    guard.put_back();
+    CHECK(!fs::is_symlink(repository.path + "/.git/hooks/pre-commit"));
+  }
+  SECTION("a file that cannot run any more") {
+    ::chmod((repository.path + "/.git/hooks/pre-commit").c_str(), 0644);
+    CHECK(guard.put_back() == Paths{".git/hooks/pre-commit"});
+  }
+  CHECK(repository.read(".git/config") == "[core]\n");
+  CHECK(repository.read(".git/hooks/pre-commit") == "#!/bin/sh\n");
+  struct stat info {};
+  ::stat((repository.path + "/.git/hooks/pre-commit").c_str(), &info);
+  CHECK((info.st_mode & 0777) == 0755);
+  CHECK(repository.read("a.txt") == "a\n");
+  guard.remember();
+  CHECK(guard.put_back().empty());
+}
+
+TEST_CASE("executor guard: objects of git and other files are the command's to write") {
+  const Repository repository;
+  const Workspace workspace(std::move(*Dir::open(repository.path)), "");
+  Guard guard(workspace);
+  guard.remember();
+  repository.write(".git/objects/ab/cd", "blob");
+  repository.write("a.txt", "b\n");
+  CHECK(guard.put_back().empty());
+  CHECK(repository.read("a.txt") == "b\n");
+}
+
+TEST_CASE("executor guard: a file that is too large to remember is named when it changed") {
+  const Repository repository;
+  repository.write(".git/large", std::string(2 << 20, 'x'));
+  const Workspace workspace(std::move(*Dir::open(repository.path)), "");
+  Guard guard(workspace);
+  guard.remember();
+  repository.write(".git/large", "y");
+  CHECK(guard.put_back() == Paths{"!.git/large"});
+}
