@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # From nothing to a first answer: installs what is missing, builds moonlet, and lets the preset
-# triangulated-review look at what is not committed in the repository you stand in, or else at its last
-# commit, with deterministic rules: no model, no key, no cost.
-#   examples/quickstart.sh [options of `moonlet run`, such as --json]
+# triangulated-review look at what is not committed in the repository you stand in, with deterministic
+# rules: no model, no key, no cost. Where nothing is to be reviewed it shows a small change with planted
+# defects, and the line that reviews a repository of yours.
+#   examples/quickstart.sh [options of `moonlet run`, such as --json: then the last commit is reviewed
+#   where nothing else is]
 set -euo pipefail
 
 here=$PWD
@@ -12,8 +14,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
 in_work_tree() { [ "$(git -C "$1" rev-parse --is-inside-work-tree 2>/dev/null)" = true ]; }
 
-# A repository with a small change in it that a review has something to say of, for a checkout that has
-# no git state to look at.
+is_clean() { [ -z "$(git -C "$1" status --porcelain 2>/dev/null)" ]; }
+
+# A repository with a small change in it that a review has something to say of.
 make_demo() {
   local demo
   demo=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-demo.XXXXXX")
@@ -28,6 +31,20 @@ make_demo() {
     git -c user.name=demo -c user.email=demo@localhost -c commit.gpgsign=false \
       commit -q -m 'Start the demo'
     printf '\nint same(int a, int b) {\n  if (a = b) return 1;\n  return 0;\n}\n' >>src/add.c
+    cat >src/fetch.py <<'PLANTED'
+import subprocess
+
+
+def fetch(name, seen=[]):
+    print("here", name)
+    subprocess.run(f"curl https://example.org/{name}", shell=True)
+    try:
+        seen.append(open(name).read())
+    except Exception:
+        pass
+    return seen
+PLANTED
+    git add -N src/fetch.py
   ) >&2
   printf '%s' "$demo"
 }
@@ -35,7 +52,11 @@ make_demo() {
 moonlet_install_needs
 moonlet_build release moonlet
 
-if in_work_tree "$here"; then
+is_demo=
+if [ $# -eq 0 ] && in_work_tree "$here" && is_clean "$here"; then
+  where=$(make_demo)
+  is_demo=1
+elif in_work_tree "$here"; then
   where=$here
 elif in_work_tree "$root"; then
   where=$root
@@ -52,4 +73,10 @@ else
 fi
 
 cd "$where"
-exec "$root/build/release/moonlet" run triangulated-review --runner rules "$@"
+if [ -z "$is_demo" ]; then
+  exec "$root/build/release/moonlet" run triangulated-review --runner rules "$@"
+fi
+say "nothing is uncommitted in $here, so this is a change with planted defects, in $where"
+"$root/build/release/moonlet" run triangulated-review --runner rules
+say "to review a repository of yours, before you commit:" \
+  "cd YOUR-REPOSITORY && $root/build/release/moonlet run triangulated-review"

@@ -28,6 +28,7 @@ inc:sqlite3.h                                libsqlite3-dev      sqlite-devel sq
 inc:nettle/sha2.h                            nettle-dev          nettle-devel nettle        nettle
 inc:utf8proc.h                               libutf8proc-dev     utf8proc-devel libutf8proc  utf8proc
 inc:histedit.h                               libedit-dev         libedit-devel libedit       -
+inc:vterm.h                                  libvterm-dev        libvterm-devel libvterm     libvterm
 inc:curl/curl.h                              libcurl4-openssl-dev libcurl-devel curl        curl
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
@@ -39,6 +40,9 @@ may:setpriv                                  util-linux          util-linux  uti
 may:ps                                       procps              procps-ng   procps-ng      -
 may:nm                                       binutils            binutils    binutils       -
 may:strace                                   strace              strace      strace         -
+may:tmux                                     tmux                tmux        tmux           tmux
+may:vim                                      vim                 vim-enhanced vim           vim
+may:less                                     less                less        less           less
 may:sqlite3                                  sqlite3             sqlite      sqlite         sqlite
 may:/usr/bin/time                            time                time        time           -
 may:npm                                      npm                 npm         npm            node
@@ -49,6 +53,7 @@ NEEDS
   fi
 }
 
+# Prints the folders in which compilers look for headers. An installation may add to them.
 moonlet_include_dirs() {
   local dir searched=()
   IFS=: read -r -a searched <<<"${CPATH:-}"
@@ -71,9 +76,9 @@ moonlet_has() {
     case $1 in
       cmd:* | may:*) if command -v "$name" >/dev/null 2>&1; then return 0; fi ;;
       inc:*)
-        for dir in "${include_dirs[@]}"; do
+        while IFS= read -r dir; do
           if [ -e "$dir/$name" ]; then return 0; fi
-        done
+        done <<<"$include_dirs"
         ;;
     esac
   done
@@ -84,8 +89,8 @@ moonlet_has() {
 # names the packages and stops. Starts no package manager when nothing is missing. What only some
 # tests need is installed where that is possible, and stops nothing.
 moonlet_install_needs() {
-  local include_dirs=() missing=() checks=() optional=() dir check apt dnf pacman brew
-  while IFS= read -r dir; do include_dirs+=("$dir"); done < <(moonlet_include_dirs)
+  local include_dirs missing=() checks=() optional=() check apt dnf pacman brew
+  include_dirs=$(moonlet_include_dirs)
   local dnf_names=() pacman_names=() brew_names=()
   while read -r check apt dnf pacman brew; do
     if moonlet_has "$check"; then continue; fi
@@ -112,7 +117,11 @@ moonlet_install_needs() {
     die "install them with the package manager of this system and run this again" \
       "(their names on Debian: ${missing[*]})"
   fi
-  if [ ${#missing[@]} -gt 0 ]; then moonlet_apt_install "${missing[@]}"; fi
+  if [ ${#missing[@]} -gt 0 ]; then
+    moonlet_apt_install "${missing[@]}"
+    # A fresh machine gets its folders of headers only now.
+    include_dirs=$(moonlet_include_dirs)
+  fi
   for check in ${checks[@]+"${checks[@]}"}; do
     if ! moonlet_has "$check"; then
       die "$(moonlet_plain "$check") is still not there after the installation;" \
