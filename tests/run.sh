@@ -11,6 +11,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=examples/setup.sh
 . "$root/examples/setup.sh"
 
+# A live view is not drawn for a CI job, and some tests look at one.
+unset CI NO_COLOR
+
 preset=release
 filter=
 passed=0

@@ -246,6 +246,7 @@ run_one() {
   export AGENTS="$tmp/agents" TOOLS="$tools" PRESETS="$e2e/presets"
   export GIT_CONFIG_NOSYSTEM=1
   unset "${!GIT_DIR@}" "${!GIT_WORK_TREE@}" "${!GIT_INDEX_FILE@}" "${!XDG_@}" MOONLET_SOAK_DIR MOONLET_WORKER
+  unset CI NO_COLOR EDITOR VISUAL PAGER COLUMNS LINES
   problems=$(verify_case 2>&1)
   if [ -n "$problems" ]; then
     printf 'FAILED: e2e: %s\n%s\n' "$1" "$(sed 's/^/    /' <<<"$problems" | head -n 80)"
