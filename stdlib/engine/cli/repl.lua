@@ -30,7 +30,7 @@ local null = core.json.null
 
 function words.known_names(path, sign)
   if path == "ctx" then return sorted(sign == ":" and context.verbs or context.getters) end
-  local value = require "moonlet.engine.load.library"
+  local value = require "moonlet.engine.load.author_table"
   if path == "m" then return sorted(value) end
   local field = path:match("^m%.([%a_]+)$")
   value = field and value[field]

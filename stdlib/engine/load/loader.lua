@@ -261,7 +261,7 @@ end
 
 --- `m` as one script sees it: the standard library, and the files of its own folder.
 local function script_m(source)
-  local base = readonly.view(require "moonlet.engine.load.library", "m")
+  local base = readonly.view(require "moonlet.engine.load.author_table", "m")
   local function asset(file)
     local text, err = read_own(source, tostring(file))
     if not text then

@@ -243,7 +243,7 @@ function M.load(name, path, builtin)
   if cut then error(record.invalid(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path), 0) end
   local presets = require "moonlet.engine.load.loader"
   local freeze = require "moonlet.engine.load.readonly"
-  local view = freeze.view(require "moonlet.engine.load.library", "m")
+  local view = freeze.view(require "moonlet.engine.load.author_table", "m")
   local globals = { m = view }
   function globals.require(module)
     if module == "moonlet" then return view end
