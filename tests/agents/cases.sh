@@ -19,7 +19,7 @@ case_answer() {
   fi
 }
 
-# The findings come back as they were given, on a line of their own or by the CLI's own tool.
+# The findings come back unchanged, on a line of their own or by the CLI's own tool.
 findings='{"findings": [{"file": "README.md", "line": 1, "severity": "low", "claim": "It says little."}]}'
 case_schema() {
   local reply='{"text": '$("$python" -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$findings")'}'
@@ -60,7 +60,7 @@ case_declined() {
   serve '[{"do": [{"refused_by_model": true}]}]'
   ask 'prompt = "Do evil."'
   go
-  # Codex shows nothing of it: the answer is empty, and that is told.
+  # Codex shows no sign of it: the answer is empty, and the run reports that.
   if [ "$runner" = claude ]; then
     want 'code == 1' 'model["class"] == "refused"' 'len(turns) == 1'
   else
@@ -87,7 +87,7 @@ case_read_only() {
   fi
 }
 
-# The same, held by the host alone.
+# The host alone enforces the same limits.
 case_read_only_by_the_host() {
   serve '[{"do": [{"tool": "git diff --output=planted HEAD~1; git status --short"}, {"tool": "touch planted-too"},
     {"text": "I tried."}]}]'
@@ -114,7 +114,7 @@ case_instructions() {
   if grep "home/project/" .agent/sidecars/t1/input-manifest.md; then echo "the project's are on record"; fi
 }
 
-# It is given copies of two files, and can read nothing else that is the user's.
+# The agent gets copies of two files, and can read no other file of the user.
 case_inputs() {
   mkdir docs && echo 'how to' >docs/guide.md && echo 'the combination is 4711' >private.txt && commit more
   serve '[{"do": [{"tool": "ls -R; wc -l README.md docs/guide.md; pwd"}, {"tool": "ls '"$HOME"'/project; wc -c '"$HOME"'/project/private.txt"},
@@ -205,8 +205,8 @@ case_rate_for_ever() {
     'len(turns) <= 6' 'len(paid) == 0' '"tried 3 times" in error.message'
 }
 
-# The limit of a minute, hit by many at once: they wait together, and longer each time, until it is over. With a
-# shorter time each it is given up.
+# A limit a minute hits many agents at once: they wait together, longer each time, until it is over. An agent whose
+# timeout is shorter fails.
 case_rate_burst_codex() {
   serve '[{"for": 15, "do": [{"status": 429, "message": "Rate limit reached for requests", "type": "rate_limit_error"}]},
     {"do": [{"text": "At last."}]}]'
@@ -245,7 +245,7 @@ case_connection_refused() {
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "network"' 'len(model.attempts) == 3' 'took < 90000'
 }
 
-# Codex waits as long as it is told to, without a word: that is the host's to end, and to try again.
+# Codex waits in silence for as long as the provider asks. The host ends it and tries again.
 case_soak_rate_for_an_hour() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests",
     "type": "rate_limit_error"}]}]'
@@ -289,7 +289,7 @@ case_forbidden() {
   want 'code == 1' 'model["class"] == "auth"' 'len(turns) <= 2' 'len(model.attempts) == 1'
 }
 
-# One after the other: the first is refused, the others are not even started.
+# The agents run one after the other: the first is refused, and the others are not started.
 case_login_refused() {
   serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
   cat >"$case/ask.lua" <<'END'
@@ -303,7 +303,7 @@ END
     'len(turns) <= 2' 'len(models["parallel/1/a"].attempts) == 1' 'len(models["parallel/2/b"].attempts) == 0'
   local before
   before=$(wc -l <"$case/server/calls.jsonl")
-  # So it is for other processes, and over once there is another key.
+  # Other processes are refused too, until there is another key.
   ask 'prompt = "Hello"'
   moon run "$case/ask.lua" --allow all --runner "$runner"
   want 'code == 1' 'verdict == "failed"' '"was not started" in error.message'
@@ -314,7 +314,7 @@ END
   want 'code == 0' 'r.text == "Welcome."'
 }
 
-# Side by side: all are started at once; none tries again.
+# The agents run side by side: all are started at once, and none tries again.
 case_login_refused_to_three() {
   serve '[{"do": [{"status": 401, "message": "Incorrect API key provided", "type": "authentication_error"}]}]'
   cat >"$case/ask.lua" <<'END'
@@ -324,7 +324,7 @@ END
   want 'code == 1' 'verdict == "failed"' 'error.message' 'len(turns) <= 6' 'all(len(m.attempts) <= 1 for m in models.values())'
 }
 
-# A provider's answer when an account is used up, with the time when it opens again.
+# This is a provider's answer for a used-up account, with the time when it opens again.
 used_up() {
   if [ "$runner" = codex ]; then
     printf '{"status": 429, "message": "The usage limit has been reached", "type": "usage_limit_reached", '
@@ -336,7 +336,7 @@ used_up() {
   fi
 }
 
-# Limits of that kind are those of accounts, not of keys.
+# Such limits belong to accounts, not to keys.
 by_account() {
   if [ "$runner" = claude ]; then
     unset ANTHROPIC_API_KEY
@@ -344,7 +344,7 @@ by_account() {
   fi
 }
 
-# Codex tells the minute alone: the end of it is what is waited for.
+# Codex prints only the minute. The host waits until its end.
 case_quota() {
   local after=6
   if [ "$runner" = codex ]; then after=2; fi
@@ -445,7 +445,7 @@ interrupted_during() {
 case_interrupted_while_it_waits() { interrupted_during '{"hang": true}'; }
 case_interrupted_in_a_tool() { interrupted_during '{"tool": "(setsid sleep 621 &) ; trap \"\" INT TERM; sleep 622"}' 3; }
 
-# Host and keeper are killed in the same moment; the next command ends what is left, in whatever session.
+# Host and keeper are killed at the same moment. The next command ends the remaining processes, in any session.
 case_all_killed_then_swept() {
   serve '[{"do": [{"tool": "(setsid sleep 631 >/dev/null 2>&1 &) ; sleep 632"}, {"text": "Done."}]}]'
   ask 'prompt = "Hello", sandbox = "workspace-write"'
@@ -474,7 +474,7 @@ case_host_killed() {
   moon run resume R-001
   want 'code == 0' 'verdict == "ok"' 'r.text == "All the same."' 'len(turns) == 1' 'len(paid) == 1' \
     'len(model.attempts) == 1' 'model.usage.input_tokens == 1000'
-  # And once more: there is nothing to do.
+  # A second resume has nothing to do.
   moon run resume R-001
   want 'code == 0' 'len(turns) == 1'
 }

@@ -1,4 +1,4 @@
-"""Looks at what a run gave: check.py CASE CODE MILLISECONDS EXPRESSION…"""
+"""Checks the outcome of a run: check.py CASE CODE MILLISECONDS EXPRESSION…"""
 import glob
 import json
 import os
@@ -62,7 +62,7 @@ def main(case, code, took, *expressions):
 
 
 def prompts(case, large):
-    """Whether the server heard every prompt of the case as it was."""
+    """True when the server received every prompt of the case unchanged."""
     with open(os.path.join(case, "out.json"), encoding="utf-8") as given:
         wanted = json.load(given)["result"]["prompts"]
     if large:

@@ -10,8 +10,8 @@ gemini_shares_soak="schema_never_met server_error_once soak_server_error_for_eve
   host_killed_and_the_agent_ends host_killed_while_it_writes failed_writer_leaves_nothing \
   tool_leaves_a_process review review_one_fails review_two_fail review_host_killed"
 
-# The folder for temporary files is one that everybody can write to: that of most machines. The user's own settings
-# bring hooks, retries and tools that moonlet's have not.
+# The folder for temporary files is world-writable, as on most machines. The user's own settings bring hooks, retries
+# and tools that moonlet's lack.
 case_settings_gemini() {
   serve '[{"do": [{"read": "README.md"}, {"text": "Read."}]}]'
   mkdir -p ~/.gemini .gemini
@@ -36,7 +36,7 @@ END
   find ~/.gemini -mindepth 1 ! -name settings.json ! -name GEMINI.md | sed "s/^/was left in the user's folder: /"
 }
 
-# A writer trusts the project: what it reads there by itself is on record.
+# An agent that writes trusts the project. The files that Gemini reads there by itself are recorded.
 case_instructions_gemini() {
   serve '[{"do": [{"tool": "git log --oneline; echo new > new.txt"}, {"write": "notes.txt", "text": "by the tool"},
     {"text": "Written."}]}]'
@@ -70,7 +70,7 @@ case_declined_gemini() {
   want 'code == 1' 'model["class"] == "refused"' '"safety" in error.message' 'len(model.attempts) == 1'
 }
 
-# It calls the same tool again and again until Gemini stops it.
+# The agent calls the same tool again and again until Gemini stops it.
 case_loop_gemini() {
   serve '[{"do": [{"read": "README.md"}]}]'
   ask 'prompt = "Go round."'

@@ -22,7 +22,7 @@ case_answer_opencode() {
   if [ -n "$(ls -A ~/.config/opencode)" ]; then echo "it could write its own settings"; fi
 }
 
-# Side by side they all make the same database.
+# Agents side by side all create the same database.
 case_first_starts_opencode() {
   serve '[{"do": [{"text": "All is well."}]}]'
   cat >"$case/ask.lua" <<'END'
@@ -43,7 +43,7 @@ case_read_only_opencode() {
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
 }
 
-# A command that names a folder elsewhere it would refuse as a whole.
+# opencode would refuse a command with a folder elsewhere as a whole.
 case_writes_opencode() {
   serve '[{"do": [{"tool": "mkdir src; echo new > src/new.txt; echo more >> README.md; pwd"}, {"text": "Written."}]}]'
   ask 'prompt = "Write something.", sandbox = "workspace-write"'
@@ -63,7 +63,7 @@ case_soak_write_tool_opencode() {
   if [ "$(cat notes.txt)" != "by the tool" ]; then echo "notes.txt was not brought back"; fi
 }
 
-# It would wait for an hour without a word.
+# opencode would wait for an hour in silence.
 case_soak_rate_for_an_hour_opencode() {
   serve '[{"do": [{"status": 429, "headers": {"retry-after": "3600"}, "message": "Rate limit reached for requests"},
     {"text": "At last."}]}]'

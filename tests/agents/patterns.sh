@@ -1,8 +1,8 @@
 # Cases of run.sh: each pattern with the real programs, and reviews whose citations are judged.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# rules: the script for the server, from lines "WHEN<tab>TOOL<tab>ANSWER" on stdin: who is asked with WHEN uses the shell
-# tool, if TOOL is not empty, and then gives ANSWER: JSON, by the CLI's own tool where it has one, or a text.
+# rules: the script for the server, from lines "WHEN<tab>TOOL<tab>ANSWER" on stdin. A prompt with WHEN uses the shell
+# tool, if TOOL is not empty, and then gets ANSWER: JSON, by the CLI's own tool where it has one, or a text.
 rules() {
   "$python" -c '
 import json, sys

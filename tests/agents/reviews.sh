@@ -11,7 +11,7 @@ finding() {
   fi
 }
 
-# reviewed CORRECTNESS RISKS TESTS: triangulated-review, with what each of the three is told.
+# reviewed CORRECTNESS RISKS TESTS: triangulated-review, with the answer of each of the three.
 to_review() {
   mkdir -p src && printf 'one\ntwo\nthree\n' >src/a.js && commit change
   serve "[{\"when\": \"one lens, correctness\", \"do\": $1}, {\"when\": \"one lens, risks\", \"do\": $2},
@@ -68,7 +68,7 @@ case_review_host_killed() {
     'run.usage.input_tokens == 3000'
 }
 
-# The host is killed again and again, at any moment; nothing is asked for twice.
+# The host is killed again and again at any moment, and no answer is asked for twice.
 case_soak_killed_at_random() {
   local round id tries finished=0
   to_review '[{"text": "x"}]' '[{"text": "x"}]' '[{"text": "x"}]'

@@ -22,7 +22,7 @@ fi
 # --- the agents ------------------------------------------------------------------------------------
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/moonlet-tests/agents
 
-# Prints why the agents are not there; installs them when the pinned ones are not yet.
+# Prints the reason why the agents are missing; installs them when the pinned versions are not there yet.
 missing() {
   local pinned
   pinned=$(sha256sum <"$here/package-lock.json")
@@ -102,7 +102,7 @@ return { text = answer.text, data = answer.data, files = answer.files_changed, u
 END
 }
 
-# go [ARG…]: runs what `ask` wrote with the case's runner, and keeps what came of it for `want`.
+# go [ARG…]: runs the script of `ask` with the case's runner, and keeps its outcome for `want`.
 go() { moon run "$case/ask.lua" --allow all --runner "$runner" --task-id t1 "$@"; }
 
 # moon ARG…: moonlet with --json; `code` and `took` (in ms) say how it ended.
@@ -119,7 +119,7 @@ moon() {
 # start ARG…: the same in the background; `host` is its process id.
 start() {
   set -m # without it bash starts the job with INT ignored
-  # No shell can undo it when the tests themselves were started with INT ignored.
+  # A shell cannot undo it when the tests themselves were started with INT ignored.
   env --default-signal=INT "$moonlet" "$@" --json >"$case/out.json" 2>"$case/err.txt" </dev/null &
   host=$!
   set +m
@@ -137,7 +137,7 @@ ended() {
 
 gone() { [ "$(cut -d ' ' -f 3 "/proc/$1/stat" 2>/dev/null || echo Z)" = Z ]; }
 
-# want EXPRESSION…: whether Python expressions over the outcome hold; says so when one does not.
+# want EXPRESSION…: checks Python expressions over the outcome, and prints each that is false.
 want() { "$python" "$here/check.py" "$case" "$code" "$took" "$@"; }
 
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
@@ -187,7 +187,7 @@ until_true() {
   done
 }
 
-# turns N: whether the server has heard at least so many requests.
+# turns N: true when the server has received at least that many requests.
 turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "turn"')" -ge "$1" ]; }
 
 # shellcheck source=tests/agents/cases.sh
@@ -203,14 +203,14 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 # shellcheck source=tests/agents/sessions.sh
 . "$here/sessions.sh"
 
-# uses_tools NAME: whether Codex itself confines a tool in this case.
+# uses_tools NAME: true when Codex itself confines a tool in this case.
 uses_tools() { declare -f "$1" | grep -q '"tool"' && ! declare -f "$1" | grep -q 'confine = "host"'; }
 
 # --- one case: "NAME RUNNER" -------------------------------------------------------------------------
 run_case() {
   local name=$1 title why self server='' runs=0 code=0 took=0 began=$SECONDS patience=1
   runner=$2
-  # It takes seconds to begin.
+  # The program takes seconds to start.
   if [ "$runner" = opencode ]; then patience=3; fi
   title=${name#case_}
   title=${title#soak_}
@@ -238,8 +238,8 @@ run_case() {
 }
 
 # --- all of them -------------------------------------------------------------------------------------
-# takes NAME RUNNER: whether a case is one for a runner: by the end of its name, or for Codex and Claude, and for
-# those that share it.
+# takes NAME RUNNER: true when the case runs with the runner: by the end of its name, or for Codex and Claude, and for
+# the runners that share it.
 takes() {
   local shares=${2}_shares shares_soak=${2}_shares_soak one
   for one in codex claude gemini opencode; do

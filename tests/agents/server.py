@@ -1,4 +1,4 @@
-"""A model server on 127.0.0.1 that says what a script tells it to: Responses for Codex, Messages for
+"""A model server on 127.0.0.1 that answers by a script: Responses for Codex, Messages for
 Claude; gemini_api.py for Gemini, opencode_api.py for opencode. Standard library alone.
 
     server.py DIR      writes DIR/port when it listens; obeys DIR/script.json; logs to DIR/calls.jsonl
@@ -203,7 +203,7 @@ class Claude:
 
     @staticmethod
     def whole(reply, usage):
-        """The answer to one who does not want a stream."""
+        """The answer to a request that asks for no stream."""
         message = Claude.begin(usage)[0][1]["message"]
         block = Claude.block(reply)
         message.update(content=[block], stop_reason=Claude.stop_reason(reply, block))
@@ -230,7 +230,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
     def gone(self, seconds):
-        """Waits; tells whether the other side went away meanwhile."""
+        """Waits; returns true when the other side has closed the connection."""
         end = time.time() + seconds
         while time.time() < end:
             ready, _, _ = select.select([self.connection], [], [], min(0.2, max(0, end - time.time())))

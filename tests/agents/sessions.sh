@@ -4,7 +4,7 @@
 # s ARG…: moonlet session ARG…, its output on standard output.
 s() { timeout -k 5 60 "$moonlet" session "$@" 2>>"$case/err.txt"; }
 
-# shows SESSION TEXT: waits until the screen has it.
+# shows SESSION TEXT: waits until the screen has TEXT.
 shows() {
   until_true 30 on_screen "$1" "$2" && return
   s screen "$1"
@@ -12,7 +12,7 @@ shows() {
 }
 on_screen() { s screen "$1" --history 200 | grep -qF -- "$2"; }
 
-# noted SESSION TEXT: waits until its events have it.
+# noted SESSION TEXT: waits until the session's events have TEXT.
 noted() { until_true 30 grep -q -- "$2" ".agent/sessions/$1/events.jsonl"; }
 
 # watch SESSION: answers trust by a rule, and denies the rest.
@@ -77,7 +77,7 @@ case_session_claude() {
     "${ANTHROPIC_API_KEY: -20}" >"$HOME/.claude.json"
   hooked
   session_story "$cache/node_modules/.bin/claude" --model sonnet
-  # A denial on the screen is on record through the hook.
+  # The hook records a denial on the screen.
   until_true 30 recorded '"- denied: Bash" in r.answer' || cat "$case/out.json"
 }
 
@@ -99,7 +99,7 @@ recorded() {
   [ -z "$(want 'code == 0' 'verdict == "ok"' 'run.preset == "claude-session"' "$@")" ]
 }
 
-# The real program with the hook in its settings: its session is a run, without its words.
+# The real program has the hook in its settings. Its session becomes a run, without its texts.
 case_hook_claude() {
   serve '[{"do": [{"write": "'"$PWD"'/made.txt", "text": "hushhush"}, {"text": "All done."}]}]'
   hooked

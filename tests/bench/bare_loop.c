@@ -1,8 +1,8 @@
 // The limit that the others are compared with: starts a command N times, W at once, with
 // posix_spawn, waits with pidfds and epoll, and reads both of its streams through pipes.
 //   bare_loop -n N -w W [-m MB] COMMAND ARG…
-// With -m it is a process of MB megabytes meanwhile, and prints the seconds that the work took,
-// without those that it took to grow.
+// With -m it is a process of MB megabytes meanwhile, and prints the seconds of the work, without
+// the time to grow.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

@@ -129,7 +129,7 @@ bool parse(int argc, char** argv, Work& work) {
 }
 
 int run_bench(const Work& work) {
-  // Held, not freed: a host that is large while it starts children is what is measured.
+  // The memory is held, not freed: the figure is for a host that is large while it starts children.
   std::vector<char> ballast(static_cast<std::size_t>(work.megabytes) << 20, 1);
   std::string directory = work.capture;
   if (directory.empty()) {

@@ -3,7 +3,7 @@
 // DIR is made and filled once (in one transaction), then each question is asked TIMES times:
 // through the host's Ledger with its rows as values, and as the bare query by SQLite's C interface
 // that reads every column. Prints a line for each: milliseconds (median, least, greatest), the
-// ratio to the bare query, and what was asked.
+// ratio to the bare query, and the question.
 #include <sqlite3.h>
 
 #include <algorithm>

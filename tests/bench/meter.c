@@ -93,7 +93,7 @@ static void look(void) {
     ++processes;
   }
   closedir(proc);
-  // The peak while all of them are there: what comes when the keeper has gone is another matter.
+  // The peak counts while all of them are there, not after the keeper has gone.
   if (processes > peak_processes || (processes == peak_processes && pss > peak_pss)) {
     peak_pss = pss;
     peak_rss = rss;
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
     struct timespec pause = {0, 20 * 1000 * 1000};
     nanosleep(&pause, NULL);
   }
-  // A process that has ended but was not reaped still tells its CPU time.
+  // A process that has ended but was not reaped still shows its CPU time.
   long long total = 0;
   for (int i = 0; i < known_count; ++i) {
     if (known[i].pid == pid) {

@@ -30,7 +30,7 @@ if [ ${#suites[@]} -eq 0 ]; then suites=(spawn sleep agents parent capture sessi
 
 moonlet_install_needs
 moonlet_build release moonlet bench
-# In memory where there is room, so that a slow disk is not what is measured.
+# The folder is in memory where there is room, so that a slow disk does not count.
 place=${TMPDIR:-/tmp}
 if [ -w /dev/shm ] && [ "$(df -Pk /dev/shm | awk 'NR == 2 { print $4 }')" -gt 4000000 ]; then
   place=/dev/shm
@@ -95,7 +95,7 @@ race() {
         continue
       fi
       end=$EPOCHREALTIME
-      # Some tell how long the work itself took, without what they did before it.
+      # Some print the time of the work itself, without their start.
       elapsed=$(sed -n 's/^elapsed //p' output.log | head -n 1)
       if [ -n "$elapsed" ]; then start=0 end=$elapsed; fi
       echo "$round $i $start $end" | tr , . >>"times"
@@ -189,7 +189,7 @@ suite_sleep() {
   growth "$count"
 }
 
-# Memory a child: what the peak grows by from ten children to $1, divided by their difference.
+# The memory of a child is the growth of the peak from ten children to $1, divided by the difference in children.
 growth() {
   local program few many
   for program in "$bare" "$keeper" "$moonlet"; do
@@ -303,15 +303,15 @@ suite_sandbox() {
   "$tools/sandbox_limits" "$moonlet" "$root"/tests/sandbox/*.lua 2>error.log || say "see error.log"
 }
 
-# --- the journal: on a disk, for to wait for it is what is measured ----------------------------------
-# A repository of its own, so that nothing is written into the one that this is.
+# --- the journal: on a disk, because the wait for it is measured --------------------------------------
+# The repository is separate, so that the journal is not written into this one.
 lua_steps() {
   contender "$1" "$moonlet" run "$here/steps.lua" --repo "$on_disk" --kind "$2" --count "$3" \
     --width "$4" --limit "$4" --argv "$5" --budget agents=none --allow needs --runner "command:${5//,/ }"
 }
 
-# Prints the time that a task took beyond the contender before it, and that of the whole, from the
-# table's figures: $1 tasks, $2 at once.
+# Prints the time that a task took beyond the contender before it, and the time of the whole, from the table's figures:
+# $1 tasks, $2 at once.
 added() {
   awk -v tasks="$1" '
     function median(list, n,   i, j, t) {
@@ -363,7 +363,7 @@ suite_journal() {
   added "$sleepers"
   printf '\nresume of a run with %s finished steps: seconds until its first new step begins\n' "$finished"
   for try in step exec; do time_resume "$try" "$finished"; done
-  # So many agents would take long to make.
+  # That many agents would take long to make.
   time_resume agent $((finished / 5))
   rm -rf "$on_disk" "$on_disk.old"
 }

@@ -1,6 +1,7 @@
-// How far the scripts of tests/sandbox that are to be killed get beyond their limit: each runs in a
-// process of its own with `time` ms and `memory` MB; told are the milliseconds from the limit to
-// the end of the command, and the growth of the process beside that of a script that does nothing.
+// Measures how far the scripts of tests/sandbox that are to be killed get beyond their limit. Each
+// runs in a process of its own with `time` ms and `memory` MB. The output is the milliseconds from
+// the limit to the end of the command, and the growth of the process beside that of an empty
+// script.
 //   sandbox_limits MOONLET FILE.lua…
 #include <signal.h>
 #include <sys/resource.h>
@@ -51,7 +52,7 @@ struct Figures {
   bool limit_error = false;
 };
 
-// In the child: the whole command, told through a pipe.
+// The child runs the whole command and reports through a pipe.
 Figures measure_here(const char* moonlet, const fs::path& file, const Limits& limits) {
   struct sigaction action {};
   action.sa_handler = moonlet::Engine::on_interrupt;

@@ -1,5 +1,6 @@
-// How long programs take from start to end: runs each of the given command lines (one argument
-// each, split at blanks) in turn, ROUNDS times, and prints the median of each in milliseconds.
+// Measures how long programs take from start to end: runs each of the given command lines (one
+// argument each, split at blanks) in turn, ROUNDS times, and prints the median of each in
+// milliseconds.
 //   startup ROUNDS 'COMMAND ARG…' 'COMMAND ARG…' …
 #define _GNU_SOURCE
 #include <fcntl.h>

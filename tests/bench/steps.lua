@@ -1,10 +1,10 @@
--- Steps side by side, to see what the journal costs; and a last one, which fails until `--done` is said,
--- so that there is something to resume.
+-- Steps run side by side, to measure the journal. A last step fails unless the run has `--done`, so that there is
+-- something to resume.
 local m = require "moonlet"
 
 local kinds = {}
 
--- A command that is not journaled: everything but the journal.
+-- A command without a journal entry costs everything but the journal.
 function kinds.plain(c, args) c:exec { argv = args.argv, journal = false } end
 function kinds.exec(c, args) c:exec { argv = args.argv } end
 function kinds.step(c, _, i)

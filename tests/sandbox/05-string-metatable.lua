@@ -1,4 +1,4 @@
--- Row 5: the methods of strings are the host's too; nobody may reach their table.
+-- Row 5: the host uses the methods of strings too, so a script cannot reach their table.
 -- expect: result closed
 assert(getmetatable("") == false)
 assert(not pcall(setmetatable, "", {}))

@@ -1,4 +1,4 @@
--- Row 6: a script may change its own globals; what the host does with its functions stays as it was.
+-- Row 6: a script may change its own globals, and the host's use of these functions does not change.
 -- expect: result mine
 function pairs() error("evil") end
 function error() return "evil" end

@@ -8,7 +8,7 @@ refused(function() while true do end end)
 refused(true)
 refused(0)
 refused({})
--- Filled in later it has no effect, by whatever way.
+-- A finalizer that is filled in later has no effect, in any way.
 local fired = false
 local function fire() fired = true end
 for i = 1, 100 do

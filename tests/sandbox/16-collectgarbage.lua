@@ -1,4 +1,4 @@
--- Row 16: the collector is nobody's to stop or to tune; how much memory is used is given roughly.
+-- Row 16: a script can neither stop nor tune the collector. The memory in use is given roughly.
 -- expect: result count
 for _, what in ipairs { "stop", "restart", "collect", "step", "incremental", "generational", "setpause", "isrunning", "x" } do
   local ok, err = pcall(collectgarbage, what)

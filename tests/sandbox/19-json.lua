@@ -1,4 +1,4 @@
--- Row 19: what JSON cannot hold is an error with a reason: deep, circular, mixed, too large.
+-- Row 19: a value that JSON cannot hold is an error with a reason: deep, circular, mixed, too large.
 -- expect: result refused
 local function fails(why, f, ...)
   local ok, err = pcall(f, ...)

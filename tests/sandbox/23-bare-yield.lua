@@ -1,3 +1,3 @@
--- Row 23: a task has nobody to yield to.
+-- Row 23: a task cannot yield to anything.
 -- expect: error invalid coroutine.yield
 ctx:spawn("side", function() coroutine.yield() end):join()

@@ -1,4 +1,4 @@
--- Row 23: where Lua cannot yield a wait is an error that says so.
+-- Row 23: a wait where Lua cannot yield is an error that gives the reason.
 -- expect: result told
 local ctx = ctx
 local function told(f, ...)

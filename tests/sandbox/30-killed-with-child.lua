@@ -1,4 +1,4 @@
--- Row 30: when Lua is killed its children are ended, with theirs.
+-- Row 30: when Lua is killed its children and their children are ended.
 -- expect: killed time
 -- limits: time=300
 -- allow: run=sh

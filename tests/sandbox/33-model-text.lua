@@ -1,4 +1,4 @@
--- Row 33: what a model says is data. Code in an answer stays a text, also where data was asked for.
+-- Row 33: a model's output is data. Code in an answer stays a text, also where data was asked for.
 -- expect: result os.execute("x")
 local answer = ctx:agent { prompt = "hello", rules = function() return 'os.execute("x")' end }
 local ok, err = pcall(function()

@@ -1,12 +1,11 @@
 // audit RUN_DIR BILL [--once]: compares the journal, keeper.log and the bill of a run of paid
 // agents (agents/paid), line by line:
-//   - a step that is done is not begun again, nor is one that failed in a run that ended well
-//   - whatever is on the bill is on the keeper's record
-//   - an attempt that ended well is not followed by another, unless its answer was to be repaired,
-//   or
-//     the disk did not take it
-//   - with --once: nor is one that was under way when something died
-// Prints "paid N, again N" and, where that does not hold, why; exit 1 then.
+//   - a finished step does not begin again, nor does a step that failed in a run that ended well
+//   - each line of the bill is in keeper.log
+//   - an attempt that ended well is not followed by another, unless its answer needed a repair or
+//     the disk could not take it
+//   - with --once: an attempt that was under way when a process died is not followed by another
+// Prints "paid N, again N" and each violation; exit 1 then.
 #include <cstdio>
 #include <fstream>
 #include <map>
@@ -44,7 +43,7 @@ struct Attempt {
   int number = 0;
   bool started = false, billed = false;
 
-  /// It came to an end of its own.
+  /// The attempt ended by itself or by its limit.
   bool complete() const {
     return why == "exited" || why == "signalled" || why == "wall" || why == "idle";
   }
@@ -53,7 +52,7 @@ struct Attempt {
 struct Story {
   std::set<std::string> repairs;  // "step@2"
   std::map<std::string, std::string> done, failed;
-  int overs = 0;  // how often the run was over, and not well
+  int overs = 0;  // how often the run ended without success
 
   void read(const std::vector<json>& journal) {
     for (const json& item : journal) {
@@ -80,7 +79,7 @@ struct Story {
   }
 };
 
-// By step, in the order in which they were started.
+// The attempts of each step, in the order in which they were started.
 using Attempts = std::map<std::string, std::vector<Attempt>>;
 
 Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& billed,
@@ -96,7 +95,7 @@ Attempts attempts_of(const std::vector<json>& log, const std::set<std::string>& 
       of_this_keeper.clear();
     } else if (type == "start") {
       const std::string name = record.value("attempt", "");
-      // Only what is paid for has numbered attempts.
+      // Only paid steps have numbered attempts.
       if (name.find('@') == std::string::npos) continue;
       auto& list = all[record.value("step", "")];
       list.reserve(64);  // they are pointed at

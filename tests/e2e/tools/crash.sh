@@ -10,7 +10,7 @@ new_round() {
   : >"$BILL"
 }
 
-# The command that goes on with the round's run, or begins it, in `words`.
+# next_command: puts the command that resumes the round's run, or begins it, into `words`.
 next_command() {
   run=$(ls .agent/runs 2>/dev/null | tail -n 1)
   words=(moonlet run resume "$run" --json)
@@ -30,8 +30,8 @@ drive() {
   run=$(ls .agent/runs 2>/dev/null | tail -n 1)
 }
 
-# drive_killed VICTIM MS: the same, and kills after so many milliseconds: the host, the keeper's worker,
-# the guard, or all.
+# drive_killed VICTIM MS: does the same, and kills after MS milliseconds: the host, the keeper's worker, the guard, or
+# all.
 drive_killed() {
   local host guard='' worker='' victims
   next_command
@@ -58,7 +58,7 @@ drive_killed() {
   if [ "$code" -eq "${expected:-0}" ] && grep -q '"sure"' envelope; then cp envelope final; fi
 } 2>/dev/null
 
-# True when no process of the round lives, by its environment; $spared does not count.
+# True when no process of the round lives, judged by its environment; $spared does not count.
 none_left() {
   local entry left='' try
   for try in 1 2 3 4 5 6 7 8 9 10; do
@@ -75,7 +75,7 @@ none_left() {
   echo "processes are left:$left"
 }
 
-# settle [--once]: resumes until the end and says what is not as it would have been undisturbed.
+# settle [--once]: resumes until the end and prints each difference from an undisturbed run.
 settle() {
   local try
   for try in 1 2 3 4 5 6; do
@@ -100,7 +100,7 @@ settle() {
   none_left
 }
 
-# checked NAME COMMAND…: the round NAME; prints its name and what was wrong with it, if anything.
+# checked NAME COMMAND…: runs the round NAME; prints its name and its failures, if there are any.
 checked() {
   local name=$1 problems
   shift
@@ -117,8 +117,8 @@ side_by_side() {
   while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
 }
 
-# The result of a run that nobody disturbs, in $TMPDIR/sure; its exit code in $expected: 4 where an agent
-# fails on purpose.
+# The result of an undisturbed run is in $TMPDIR/sure, and its exit code in $expected: 4 where an agent fails on
+# purpose.
 undisturbed() {
   new_round undisturbed
   drive
@@ -128,7 +128,7 @@ undisturbed() {
   "$TOOLS/json_get" envelope /result/sure >"$TMPDIR/sure"
 }
 
-# kill_at N COMMAND…: runs it, and kills it with -9 when the bill has N lines.
+# kill_at N COMMAND…: runs COMMAND, and kills it with -9 when the bill has N lines.
 kill_at() {
   local lines=$1 host _
   shift

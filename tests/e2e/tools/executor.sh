@@ -1,7 +1,7 @@
 # Shared by the cases of moonlet-executor. To be sourced: a model server that obeys script.json, and the executor.
 # shellcheck shell=bash
 unset OPENAI_API_KEY REASONING_EFFORT MAX_ITERS STATE_DIR REPO_ROOT OPENAI_MODEL
-# Outside of the repository that the executor works in.
+# The folder is outside of the repository in which the executor works.
 SERVED=$(dirname "$PWD")/served
 EXECUTOR=$(dirname "$MOONLET")/moonlet-executor
 
@@ -19,9 +19,9 @@ stop_serving() {
   touch "$SERVED/stop"
   wait "$SERVER"
 }
-# replies JSON: the replies to come.
+# replies JSON: sets the next replies.
 replies() { mkdir -p "$SERVED" && printf '%s' "$1" >"$SERVED/script.json"; }
-# requests [FILTER]: how many requests the server saw.
+# requests [FILTER]: prints the number of requests that the server received.
 requests() { grep -c "${1:-.}" "$SERVED/requests.jsonl"; }
 
 plan() {

@@ -1,22 +1,23 @@
 // fault [OPTION]… -- COMMAND…: runs a moonlet command and, at one chosen system call of it or of
 // its keeper, kills processes, makes the call fail, or shortens the write. Exits as the command
 // does (128 + signal when it was killed; 77 where processes cannot be traced).
-//   --who LIST     whose calls count: host, keeper (its worker), guard, child (what the worker has
-//                  made, up to its exec). Default host.
-//   --call LIST    which calls: read, write, sync, stat, open, rename, mkdir, unlink, truncate,
+//   --who LIST     calls of these processes: host, keeper (its worker), guard, child (of the
+//   worker,
+//                  up to its exec). Default host.
+//   --call LIST    these calls: read, write, sync, stat, open, rename, mkdir, unlink, truncate,
 //                  send, recv, fork, descriptor (pipe, socket, accept, dup, epoll, event). Default
 //                  write.
 //   --path TEXT    only those on a file whose path contains TEXT
 //   --not TEXT     and not TEXT
-//   --nth N        the N-th such call of all of them together; without it they are only counted
-//   --on           and every one after it
+//   --nth N        the N-th such call of them all; without it they are only counted
+//   --on           and every later one
 //   --kill LIST    SIGKILL to the host, the keeper's worker, the guard, or all three
 //   --after        once the call was done, not before
 //   --error NAME   the call fails
 //   --short N      a write takes N bytes at most
-//   --log FILE     a line for each such call: its number, who, the call, the path; and "fired"
-// Processes that exec another program are let go. When this program ends, so does the tracing; who
-// is left runs on undisturbed.
+//   --log FILE     a line for each such call: number, process, call, path; and "fired"
+// Processes that exec another program are let go. The tracing ends with this program, and the
+// remaining processes run on undisturbed.
 #include <cstdio>
 
 #if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -211,7 +212,7 @@ pid_t group_of(pid_t task) {
 std::string string_at(pid_t task, std::uint64_t address) {
   std::string text;
   for (char part[64]; text.size() < PATH_MAX; address += sizeof part) {
-    // A page at most: what is behind it may not be there.
+    // A page at most: the memory behind it may be unmapped.
     const std::size_t room = std::min<std::size_t>(sizeof part, 4096 - address % 4096);
     iovec here{part, room}, there{reinterpret_cast<void*>(address), room};
     const ssize_t got = process_vm_readv(task, &here, 1, &there, 1, 0);
@@ -256,8 +257,8 @@ class Tracer {
     bool fails = false;
   };
 
-  // LeakSanitizer traces its own process at the end, which nobody can who is traced: it would end
-  // it with 1.
+  // LeakSanitizer traces its own process at the end. A traced process cannot do that, and would
+  // exit with 1.
   static void leave_leaks() {
     const char* given = getenv("ASAN_OPTIONS");
     const std::string options = given == nullptr ? "" : std::string(given) + ":";
@@ -299,7 +300,7 @@ class Tracer {
     const int event = status >> 16;
     if (signal == (SIGTRAP | 0x80)) return called(task);
     if (event == PTRACE_EVENT_STOP && roles_.count(task) == 0) {
-      early_.insert(task);  // it waits until whoever made it has said so
+      early_.insert(task);  // the task waits until its maker has reported it
       return;
     }
     switch (event) {

@@ -1,5 +1,5 @@
 """forge_journal.py FILE BODY…: appends records with the given bodies to a journal, numbered and chained
-as they should be, so that only what they say is wrong. BODY may be @huge or @deep.
+as they should be, so that only their content is wrong. BODY may be @huge or @deep.
 forge_journal.py FILE --add COUNT BYTES: appends so many ends of steps, each with a value of so many bytes.
 forge_journal.py FILE --replace OLD NEW: writes NEW for OLD in all of them, and chains them anew."""
 import hashlib

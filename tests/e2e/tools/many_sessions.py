@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A hundred sessions, one of which floods: what the others' answers take, and what their keepers take of memory.
+"""A hundred sessions, one of which floods: the time that the others need to answer, and the memory of their keepers.
 
     many_sessions.py MOONLET [COUNT]
 """

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Runs a command on a pseudo terminal of its own and tells what a person would have seen.
+"""Runs a command on a pseudo terminal of its own and prints the screen that a person would see.
 
 on_terminal.py [--size COLUMNSxROWS] [--when TEXT=WHAT]... -- COMMAND...
-Prints the screen as it is in the end, what scrolled away included, and exits with the command's code.
+Prints the screen at the end, including the lines that scrolled away, and exits with the command's code.
 --when: once TEXT has been printed, WHAT is typed; ^C in it is the interrupt key, and a WHAT of
-"size:COLUMNSxROWS" changes the size. They come one after the other. Says on standard error when the
-cursor is hidden in the end, or a sequence is sent that the live view has no use for.
+"size:COLUMNSxROWS" changes the size. They come one after the other. Prints an error when the cursor
+is hidden at the end, or when the command sends a sequence that the live view does not use.
 """
 import fcntl
 import os
@@ -19,7 +19,7 @@ import time
 
 
 class Screen:
-    """A terminal that knows what the live view sends and complains of all else."""
+    """A terminal that knows the sequences of the live view and reports any other."""
 
     def __init__(self, columns, rows):
         self.columns, self.height = columns, rows

@@ -1,5 +1,5 @@
-# For cases of routing: a config with runners of the user's own, `swift` and `strong`, programs that put what
-# they are asked with on $bill. Sourced.
+# Shared by the cases of routing: a config with the user's runners `swift` and `strong`, programs that append their
+# arguments to $bill. To be sourced.
 # shellcheck shell=bash
 mkdir -p "$HOME/.config/moonlet" "$HOME/.swift" "$TMPDIR/bin"
 bill=$HOME/.swift/bill
@@ -12,7 +12,7 @@ for name in swift strong; do
       state_dirs = { '$HOME/.swift' } } end }" \
     >"$HOME/.config/moonlet/$name.lua"
 done
-# config ROUTES [MORE]: what the user's config says beside the runners
+# config ROUTES [MORE]: writes the user's config with these routes, and MORE beside the runners
 config() {
   echo "return {
     runners = { swift = { file = 'swift.lua', program = '$TMPDIR/bin/swift' },
