@@ -24,8 +24,10 @@ LIMITS = {
 HEADLESS = re.compile(
     r"(?:what|whatever|who|whoever|whom|whose|of|where|wherever|whether|those|nobody|nothing)\b(?![(:=`])"
     r"|(?:one|ones) (?:that|which|who|whose|of which)\b", re.I)
-# ending of a file -> its marker of a comment. A file without an ending is a script when it begins with #!.
+# ending of a file -> its marker of a comment. A file without an ending is a script when it begins with #! or is a
+# snippet of an end-to-end case.
 MARKERS = {".h": "//", ".cpp": "//", ".lua": "--", ".sh": "#", ".py": "#", "": "#"}
+SNIPPETS = {"cmd", "setup", "check"}
 # A marker in quotes is text: the quoted parts of a line are skipped before the marker is looked for.
 QUOTED = r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
 COMMENT = {
@@ -74,7 +76,7 @@ def files_of(root, folder):
                 continue
             with open(path, "rb") as file:
                 text = file.read()
-            if ending == "" and not text.startswith(b"#!"):
+            if ending == "" and name not in SNIPPETS and not text.startswith(b"#!"):
                 continue
             yield os.path.relpath(path, root), text.decode("utf-8", "replace"), MARKERS[ending]
 

@@ -17,6 +17,8 @@ FILES = {
     "lua/a.lua": ('local a = "-- what" -- whether it ends\n--- Of a run.\n---@param what string\n', 2),
     "lua/run.sh": ("#!/bin/sh\n# Those that failed.\necho \"${#what}\" '# of' # nothing is left\n", 2),
     "lua/plain": ("# What is no script\n", 0),
+    "lua/room/case/cmd": ("# What a run left.\nmoonlet ps\n# The run is gone.\n", 1),
+    "lua/room/case/check": ("true\n# Whose output it is.\n", 1),
     "lua/a.py": ('#!/usr/bin/env python3\nx = "# of"  # who reads it\n', 1),
 }
 

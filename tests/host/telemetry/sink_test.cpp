@@ -286,7 +286,7 @@ TEST_CASE("events of a run are numbered, and a later host goes on with the numbe
     JsonlSink sink(fd.get(), "events.jsonl");
     bus.add(sink);
     for (int i = 0; i < count; ++i) bus.emit(event(EventType::kLog, {{"text", "x"}}));
-    bus.emit({EventType::kWarning, kWhen, "", "", {}});  // of no run: it has no number
+    bus.emit({EventType::kWarning, kWhen, "", "", {}});  // an event without a run has no number
     return *last;
   };
   CHECK(emit(2) == 0);
