@@ -226,12 +226,23 @@ MOONLET_BARE bool write_text(const char* path, const char* text) {
   return written;
 }
 
+// Writes who the child is in its user namespace. The files of a process that may not be dumped
+// belong to root, and the child shares the memory of its parent: a parent that hides a key is open
+// until the three files are written.
+MOONLET_BARE bool map_users(const Shared* shared) {
+  const bool hidden = syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
+  if (hidden) syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
+  const bool written = write_text("/proc/self/setgroups", "deny") &&
+                       write_text("/proc/self/uid_map", shared->uid_map) &&
+                       write_text("/proc/self/gid_map", shared->gid_map);
+  const int number = errno;
+  if (hidden) syscall(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
+  errno = number;
+  return written;
+}
+
 MOONLET_BARE bool mount_read_only(const Shared* shared) {
-  if (shared->uid_map != nullptr && !(write_text("/proc/self/setgroups", "deny") &&
-                                      write_text("/proc/self/uid_map", shared->uid_map) &&
-                                      write_text("/proc/self/gid_map", shared->gid_map))) {
-    return false;
-  }
+  if (shared->uid_map != nullptr && !map_users(shared)) return false;
   // Mounts made here must not show elsewhere.
   if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
   for (int i = 0; i < shared->read_only_count; ++i) {
