@@ -13,6 +13,7 @@
 #include "host/process/client/temporary_folders.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
+#include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/run.h"
@@ -434,17 +435,6 @@ int run_finish(lua_State* L) {
   return 0;
 }
 
-std::string_view entry_text(lua_State* L, int entry, const char* key) {
-  std::string_view text;
-  if (lua_getfield(L, entry, key) == LUA_TSTRING) {
-    std::size_t size = 0;
-    const char* data = lua_tolstring(L, -1, &size);
-    text = {data, size};  // the entry keeps it alive
-  }
-  lua_pop(L, 1);
-  return text;
-}
-
 InputKind kind_from(std::string_view name) {
   for (InputKind kind : {InputKind::kFile, InputKind::kGlob, InputKind::kCmd, InputKind::kDiff}) {
     if (to_string(kind) == name) return kind;
@@ -453,11 +443,11 @@ InputKind kind_from(std::string_view name) {
 }
 
 void read_entry(lua_State* L, int entry, InputEntry& out) {
-  out.spec = entry_text(L, entry, "spec");
-  out.kind = kind_from(entry_text(L, entry, "kind"));
-  out.path = entry_text(L, entry, "path");
-  out.sha256 = entry_text(L, entry, "sha256");
-  out.error = entry_text(L, entry, "error");
+  out.spec = field_text(L, entry, "spec");
+  out.kind = kind_from(field_text(L, entry, "kind"));
+  out.path = field_text(L, entry, "path");
+  out.sha256 = field_text(L, entry, "sha256");
+  out.error = field_text(L, entry, "error");
   lua_getfield(L, entry, "bytes");
   lua_getfield(L, entry, "kept");
   lua_getfield(L, entry, "cut");

@@ -2,15 +2,8 @@
 -- or returns how many things it looked at.
 local delegation = require "delegation"
 local plan = require "plan"
-
-local looked, wrong = 0, {}
-
-local function is(given, wanted, what)
-  looked = looked + 1
-  if given ~= wanted then
-    wrong[#wrong + 1] = ("%s: %s, wanted %s"):format(what, tostring(given), tostring(wanted))
-  end
-end
+local expect = require "expect"
+local is = expect.is
 
 local refused = { -- the task, and a part of the alternative
   { "Review the parser", "triangulated-review" }, { "please audit src/", "triangulated-review" },
@@ -40,7 +33,4 @@ is(table.concat(plan.missing("## Requirements\n- x\n## Integration points\nEdge 
 is(#plan.missing("## Requirements\n## Existing patterns\n## Integration points\n## Edge cases\n## Expectations\n"), 0,
   "a whole plan")
 
-if #wrong > 0 then
-  error({ kind = "failed", message = #wrong .. " things are wrong:\n" .. table.concat(wrong, "\n") }, 0)
-end
-return { looked = looked }
+return expect.done()

@@ -1,15 +1,8 @@
 -- A script that run.sh puts into the preset's folder: tries the preset's own modules. Raises a list of what is wrong,
 -- or returns how many things it looked at.
 local read = require "checks.read"
-
-local looked, wrong = 0, {}
-
-local function is(given, wanted, what)
-  looked = looked + 1
-  if given ~= wanted then
-    wrong[#wrong + 1] = ("%s: %s, wanted %s"):format(what, tostring(given), tostring(wanted))
-  end
-end
+local expect = require "expect"
+local is = expect.is
 
 -- The declarations of a repository.
 local targets = read.make_targets "a b: c\n\tx\nV := 1\nV2: = 3\n.PHONY: p\nx/y.o: z\n%.o: %.c\n"
@@ -25,7 +18,4 @@ local hints = read.ci_commands(
 is(#hints, 2, "commands of a CI file")
 is(hints[2] and hints[2].command, "make lint", "a command in a block")
 
-if #wrong > 0 then
-  error({ kind = "failed", message = #wrong .. " things are wrong:\n" .. table.concat(wrong, "\n") }, 0)
-end
-return { looked = looked }
+return expect.done()

@@ -21,6 +21,7 @@ for script in "$here"/*.lua; do
   mkdir "$work/$name"
   if [ -d "$root/presets/$name" ]; then cp -R "$root/presets/$name/." "$work/$name"; fi
   cp "$script" "$work/$name/try-modules.lua"
+  cp "$here/tools/expect.lua" "$work/$name/"
   if why=$("$moonlet" run "$work/$name/try-modules.lua" --repo "$work/repo" 2>&1 >"$work/out"); then
     echo "ok $name"
   else

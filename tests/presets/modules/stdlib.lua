@@ -6,27 +6,8 @@ local paths = require "moonlet.paths"
 local redaction = require "moonlet.redaction"
 local secrets = require "moonlet.secrets"
 local texts = require "moonlet.text"
-
-local looked, wrong = 0, {}
-
-local function is(given, wanted, what)
-  looked = looked + 1
-  if given ~= wanted then
-    wrong[#wrong + 1] = ("%s: %s, wanted %s"):format(what, tostring(given), tostring(wanted))
-  end
-end
-
-local function holds(text, part, what)
-  looked = looked + 1
-  if not text:find(part, 1, true) then wrong[#wrong + 1] = ("%s: no '%s'"):format(what, part) end
-end
-
-local function raises(fn, part, what)
-  local ok, err = pcall(fn)
-  looked = looked + 1
-  local text = type(err) == "table" and err.message .. " " .. (err.hint or "") or tostring(err)
-  if ok or not text:find(part, 1, true) then wrong[#wrong + 1] = ("%s: %s"):format(what, ok and "no error" or text) end
-end
+local expect = require "expect"
+local is, holds, raises = expect.is, expect.holds, expect.raises
 
 -- Globs.
 local glob = require "moonlet.glob"
@@ -210,7 +191,4 @@ raises(function() m.prompt.implementer { deliverable = "a page" } end, "scope", 
 holds(m.prompt.verifier { success = "tests pass" }, "Done when: tests pass", "a verifier")
 is(m.prompt.clean "a\255\27b\r\nc", "a\\xff\\x1bb\nc", "text from outside")
 
-if #wrong > 0 then
-  error({ kind = "failed", message = #wrong .. " things are wrong:\n" .. table.concat(wrong, "\n") }, 0)
-end
-return { looked = looked }
+return expect.done()
