@@ -20,7 +20,7 @@
 #   needs    what the case needs, one a line: root, user, linux, soak, mounts (root that may mount),
 #            release (the release build), normal (no sanitizer), no-tsan (no ThreadSanitizer, which holds
 #            signals back and is too slow for limits on time), program NAME; else it is skipped
-#   limit    the time that cmd may take, in seconds (60)
+#   limit    the time that cmd may take, in seconds (60); ten times that with --soak
 # After each case no process may be left, two seconds later, that belongs to it: all of them carry
 # the case's directory in their environment (PATH), working directory or executable.
 set -uo pipefail
@@ -186,6 +186,7 @@ verify_case() {
   fi
   if [ -e "$CASE/exit" ]; then want=$(<"$CASE/exit"); fi
   if [ -e "$CASE/limit" ]; then limit=$(<"$CASE/limit"); fi
+  if [ -n "${MOONLET_SOAK:-}" ]; then limit=$((limit * 10)); fi
   if [ -e "$CASE/clean" ]; then before=$(snapshot); fi
 
   run_snippet "$CASE/cmd" "$limit" >"$OUT" 2>"$ERR" </dev/null
