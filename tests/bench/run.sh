@@ -259,13 +259,16 @@ suite_capture() {
 }
 
 suite_session() {
-  local lines=2000000
+  local lines=2000000 kind
   if [ -n "$quick" ]; then lines=400000; fi
-  seq -f 'line %.0f of some sixty characters, as programs print them' $lines >big
-  begin "session: $(($(wc -c <big) / 1000000)) MB of lines through a pseudo-terminal, to a file and a screen"
-  contender "bare forkpty loop with libvterm (limit)" "$tools/pty_bare" run/printed cat big
-  contender "moonlet session" sh -c "'$moonlet' session wait \"\$('$moonlet' session start -- cat big)\""
-  race 0 run
+  seq -f 'line %.0f of some sixty characters, as programs print them' $lines >plain
+  sed $'s/^line [0-9]*/\e[32m&\e[0m/' plain >coloured
+  for kind in plain coloured; do
+    begin "session: $(($(wc -c <$kind) / 1000000)) MB of $kind lines through a pseudo-terminal, to a file and a screen"
+    contender "bare forkpty loop with libvterm (limit)" "$tools/pty_bare" run/printed cat $kind
+    contender "moonlet session" sh -c "'$moonlet' session wait \"\$('$moonlet' session start -- cat $kind)\""
+    race 0 run
+  done
 }
 
 suite_startup() {

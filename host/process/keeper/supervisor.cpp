@@ -54,14 +54,16 @@ void Supervisor::hold_idle(std::uint32_t number, bool held) {
 
 Supervisor::OnTerminal Supervisor::on_terminal(std::uint32_t number) const {
   for (const Step* step : terminals_) {
-    if (step->number == number || number == 0) return {step->terminal.get(), step->pid};
+    if (step->number != number && number != 0) continue;
+    step->terminal->settle();
+    return {step->terminal.get(), step->pid};
   }
   return {};
 }
 
 bool Supervisor::flush_terminals() {
   bool waiting = false;
-  for (Step* step : terminals_) waiting = step->terminal->flush() || waiting;
+  for (Step* step : terminals_) waiting = step->terminal->tend(now()) || waiting;
   return waiting;
 }
 
@@ -110,7 +112,6 @@ void Supervisor::drain(Step& step) {
   if (step.terminal) {
     bytes += step.out.drain(
         kTerminalTurn, [this, &step](std::string_view part) { step.terminal->feed(part, now()); });
-    step.terminal->settle();
   } else {
     bytes += step.out.drain(kReadTurn, [&](std::string_view part) { step.out_capture.feed(part); });
     bytes += step.err.drain(kReadTurn, [&](std::string_view part) { step.err_capture.feed(part); });

@@ -23,6 +23,9 @@ constexpr std::size_t kMostTags = 65536;
 // So many bytes in so short a time are a flood.
 constexpr std::int64_t kRateMs = 250;
 constexpr std::size_t kFlood = 512 * 1024;
+// A flood is drawn in pieces as large as this, or as long: most lines of one need no drawing.
+constexpr std::size_t kMostUndrawn = 256 * 1024;
+constexpr std::int64_t kUndrawnMs = 20;
 
 Error system_error(std::string_view doing) { return Error::from_errno(errno, doing); }
 
@@ -145,7 +148,9 @@ void Terminal::keep(std::string_view bytes, std::int64_t now_ms) {
     return;
   }
   repeats_ += static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
+  if (undrawn_.empty()) undrawn_since_ms_ = now_ms;
   undrawn_ += bytes;
+  if (undrawn_.size() >= kMostUndrawn) settle();
 }
 
 void Terminal::settle() {
@@ -225,14 +230,19 @@ Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_vie
   return {};
 }
 
-bool Terminal::flush() {
+bool Terminal::tend(std::int64_t now_ms) {
+  if (now_ms - undrawn_since_ms_ >= kUndrawnMs) settle();
+  flush();
+  return !undrawn_.empty() || (master_ && !waiting_.empty());
+}
+
+void Terminal::flush() {
   while (master_ && !waiting_.empty()) {
     const ssize_t written = write(master_.get(), waiting_.data(), waiting_.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) break;
     waiting_.erase(0, static_cast<std::size_t>(written));
   }
-  return master_ && !waiting_.empty();
 }
 
 void Terminal::resize(ScreenSize size, std::int64_t now_ms) {

@@ -56,19 +56,19 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  /// The next output of the program. To be followed by settle() before anything else: in a flood
-  /// it is drawn at once.
+  /// The next output of the program. In a flood it is drawn a little later, by tend() or settle().
   void feed(std::string_view bytes, std::int64_t now_ms);
-  /// Draws what feed() has got.
+  /// Draws what feed() has got. Before the screen is looked at.
   void settle();
+  /// Draws what has waited long enough, and writes what was typed. True while some of either waits:
+  /// then to be called again within a few milliseconds.
+  bool tend(std::int64_t now_ms);
   /// No more comes: the log is closed, and the last screen is put beside it.
   void finish(std::int64_t now_ms);
 
   /// Types the parts, in order; refused are an unknown key and what nobody would read. A `tag`
   /// that was used before has been typed already, and nothing is done.
   Result<void> type(const std::vector<TypedPart>& parts, std::string_view tag, std::int64_t now_ms);
-  /// Writes what waits. True while some of it still does.
-  bool flush();
   void resize(ScreenSize size, std::int64_t now_ms);
   /// Looks whether the screen shows a line that was not there before. Once a second or so.
   void sample(std::int64_t now_ms);
@@ -84,6 +84,7 @@ class Terminal {
  private:
   explicit Terminal(Options options);
   void keep(std::string_view bytes, std::int64_t now_ms);
+  void flush();
   void saw_line(std::string_view text);
   void watch_rate(std::size_t bytes, std::int64_t now_ms);
 
@@ -105,6 +106,7 @@ class Terminal {
   std::int64_t rate_since_ms_ = 0;
   std::size_t rate_bytes_ = 0;  // since then
   std::string undrawn_;         // of a flood
+  std::int64_t undrawn_since_ms_ = 0;
   std::deque<std::uint64_t> seen_order_;
   std::unordered_set<std::uint64_t> seen_;  // hashes of lines, newest kSeen
   Screen screen_;                           // last: it calls the functions above

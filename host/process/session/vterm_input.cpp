@@ -42,6 +42,24 @@ std::string within_limits(std::string_view numbers) {
   return kept;
 }
 
+// The bytes, behind its start, of a control sequence that is complete and plain: it may be taken as
+// it is. 0 for another.
+std::size_t plain_sequence(std::string_view bytes) {
+  std::size_t digits = 0;
+  for (std::size_t at = 0; at < std::min(bytes.size(), kMostNumbers); ++at) {
+    const char byte = bytes[at];
+    if (byte == ';') {
+      digits = 0;
+    } else if (byte < '0' || byte > '9') {
+      const bool ends = byte >= '@' && byte <= '~';
+      return ends && byte != 'b' && byte != 'h' && byte != 'r' ? at + 1 : 0;
+    } else if (++digits > kMostDigits) {
+      return 0;
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::string_view VtermInput::clean(std::string_view bytes) {
@@ -60,6 +78,13 @@ std::string_view VtermInput::clean(std::string_view bytes) {
       put_text(text);
       if (text.size() < bytes.size()) begin_escape();
       bytes.remove_prefix(std::min(text.size() + 1, bytes.size()));
+      if (state_ != State::kEscape || bytes.empty() || bytes[0] != '[') continue;
+      if (const std::size_t size = plain_sequence(bytes.substr(1)); size > 0) {
+        out_.append("\x1b").append(bytes.substr(0, size + 1));
+        bytes.remove_prefix(size + 1);
+        state_ = State::kText;
+        last_ = 0;
+      }
       continue;
     }
     // No escape or control sequence has a character beyond ASCII: it ends there, and means nothing.

@@ -27,9 +27,11 @@ end
 function M.new(reader, facts)
   local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
   reader.offset = began + #bytes
-  local text, rest = (reader.rest .. log.plain(bytes)):match "^(.-)([^\n]*)$"
-  local lines = {}
-  reader.rest = rest
+  local text, lines = reader.rest .. log.plain(bytes), {}
+  local whole = text:match "^.*\n" or ""
+  -- A line without end is cut: a marker begins its line.
+  reader.rest = text:sub(#whole + 1, #whole + longest_line)
+  text = whole
   for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line:sub(1, longest_line) end
   for _, line in ipairs(facts and facts.lines or {}) do lines[#lines + 1] = line end
   local found = report.markers(lines, reader.seen)

@@ -9,6 +9,8 @@ local M = {}
 
 local poll_ms, second_look_ms = 100, 400
 local quiet_ms = 2000
+-- How much of the output a pattern is looked for in at once, and how much of it again with the next.
+local wait_piece, wait_overlap = 1 << 18, 1 << 14
 local end_patience_ms = 15000
 
 local function command_of(rec) return table.concat(rec.argv, " ") end
@@ -194,18 +196,18 @@ local conditions = {
 function M.wait(home, id, what, limit, from, meanwhile)
   local since, root = core.clock.monotonic(), store.root(home)
   local condition, seen = conditions[what], ""
-  local at = from or 0
+  local at, behind = from or 0, false
   local function output_has()
-    local bytes, began = log.read(root, id, at, 1 << 20)
-    at = began + #bytes
-    seen = (seen .. bytes):sub(-(1 << 16) - #bytes)
+    local bytes, began = log.read(root, id, at, wait_piece)
+    at, behind = began + #bytes, #bytes == wait_piece
+    seen = seen:sub(-wait_overlap) .. bytes
     return pattern_in(log.plain(seen), what) ~= nil
   end
   if not condition then pattern_in("", what) end
   while true do
     local status = core.session.status(home.handle, id)
     if not condition and output_has() then return "came", M.of(home, id) end
-    if status ~= "running" then
+    if status ~= "running" and not behind then
       local row = M.of(home, id)
       return what == "exit" and "came" or "ended", row
     end
@@ -215,7 +217,7 @@ function M.wait(home, id, what, limit, from, meanwhile)
     end
     if limit and core.clock.monotonic() - since >= limit then return "timeout", M.of(home, id) end
     if meanwhile then meanwhile() end
-    core.task.sleep(poll_ms)
+    core.task.sleep(behind and 0 or poll_ms)
   end
 end
 
