@@ -110,7 +110,8 @@ local function read_by_tools(low)
     or find(low, "^constraints[%w_.-]*%.txt$") ~= nil
 end
 
-local function docs_name(low, stem, ext)
+local function docs_name(name, low, stem, ext)
+  if name == "install" then return false end -- a program; the text is INSTALL
   if NOT_DOCS[low] or read_by_tools(low) then return false end
   if DOCS_EXT[ext] then return true end
   local bare = gsub(stem, "-.*$", "")
@@ -140,7 +141,7 @@ function M.describe(path, cache)
   local docker = find(low, "^dockerfile") or find(low, "^containerfile") or ext == "dockerfile"
   if LOCKS[low] then
     d.kind, d.language, d.generated = "lock", LOCKS[low], true
-  elseif docs_name(low, stem, ext) then
+  elseif docs_name(name, low, stem, ext) then
     -- Plain text among tests is their input or expected output; prose about tests is prose.
     d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
     if d.test and not DOCS_NAME[stem] then d.kind = "data" end

@@ -28,7 +28,7 @@ local FACTS = list [[set-?~?up install getting~started getting~access onboarding
   open~questions next~steps personal~ what~went what~happened timeline results? action~items attendees present agenda
   budget costs? incident alternatives context considered rejected options obsolete deprecated superseded old~
   requirements? features? motivation summary acknowledg license support glossar architektur aufbau einrichtung
-  überblick offene kontakte umgebung beispiele statut équipe estado equipo api~reference]]
+  überblick offene kontakte umgebung beispiele statut équipe estado equipo api~reference typical~workflow]]
 
 local function any(text, patterns)
   for i = 1, #patterns do

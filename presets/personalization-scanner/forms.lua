@@ -195,7 +195,7 @@ function M.order(text, low, marks, unit)
   if not is_order(low) or unit.task and not marks.strong then return end
   local verb = match(first_word(low), "^%l+")
   local kind, rules = unit.kind, unit.level == "rules"
-  if find(low, "^note that ") or find(low, "^note \1") then return end
+  if find(low, "^note that ") or find(low, "^note \1") or find(low, "^return to ") then return end
   local firm = marks.strong or marks.decided or marks.condition or marks.label
   local general = firm or marks.general or any(low, W.general) or any(low, IDIOMS)
   local asked = marks.should or marks.request

@@ -38,7 +38,7 @@ local function unveil(text, kept)
 end
 
 local function plain(text)
-  text = gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1")
+  text = gsub(gsub(text, "%[([^%]]*)%]%([^%)]*%)", "%1"), "%[([^%]]+)%]%[[^%]]*%]", "%1")
   text = gsub(text, "^%s*%d%d%d%d%-%d%d%-%d%d[:,]?%s+[%-–]*%s*", "")
   -- The subject of a remark: "**src/retry.go:31** – ", "src/retry.go:31: ".
   text = gsub(text, "^%*%*([^%*]+)%*%*%s+[%-\226][\128\147\148]*%s+", "")

@@ -49,7 +49,7 @@ M.standing = set [[keep use prefer favor favour answer reply respond write spell
 -- Steps of a procedure when they are numbered.
 M.steps = set [[fork clone create install open select click wait download navigate go start visit copy paste type
   enter launch restart choose sign register activate set run push commit submit checkout build make switch connect
-  find edit save close]]
+  find edit save close implement]]
 
 -- Steps wherever they stand.
 M.errands = set "fork clone install download navigate visit click launch register activate checkout reboot"

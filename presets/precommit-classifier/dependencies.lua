@@ -1,7 +1,6 @@
 --- Manifests and lock files that should change together: one without the other means that the installed packages are
 --- not the requested ones.
 
-local git = require "moonlet.git"
 local paths = require "moonlet.paths"
 
 local find, lower, match = string.find, string.lower, string.match
@@ -61,8 +60,11 @@ local LINES = {
     return find(value, '^"[%^~<>=]*%d') ~= nil or find(value, "^{.*version") ~= nil or find(value, "^{.*git") ~= nil
       or find(value, "^{.*path") ~= nil or find(value, "^{.*workspace") ~= nil
   end,
-  go = function(text) return find(text, "%sv%d+%.%d") ~= nil or find(text, "^%s*require") ~= nil
-    or find(text, "^%s*replace") ~= nil end,
+  go = function(text, block)
+    block = match(text, "^(%l+)%s") or block
+    if block == "exclude" or block == "retract" then return false end
+    return find(text, "%sv%d+%.%d") ~= nil or block == "require" or block == "replace"
+  end,
   python = function(text)
     if find(text, "^%s*[\"'][%w_.%[%]-]+%s*[<>=!~].*[\"']") or find(text, "^%s*[\"']%a[%w_.-]+[\"'],?$") then
       return true
@@ -84,8 +86,14 @@ local function names_dependency(file, kind)
   local test = LINES[kind]
   for _, part in ipairs(file.parts) do
     if part.cut or (part.added > 0 and #part.hunks == 0) then return true end
-    for _, _, text in git.changed_lines(part) do
-      if test(text) then return true end
+    for _, hunk in ipairs(part.hunks) do
+      -- The parenthesis of go.mod that a line stands in: git names the one that opens before the hunk.
+      local block = match(hunk.section, "^(%l+)%s*%(")
+      for _, line in ipairs(hunk.lines) do
+        local mark, text = match(line, "^(.)(.*)$")
+        block = match(text or "", "^(%l+)%s*%(") or not find(text or "", "^%)") and block
+        if (mark == "+" or mark == "-") and test(text, block) then return true end
+      end
     end
   end
   return false

@@ -46,7 +46,8 @@ return {
     build = "starlark", ["build.bazel"] = "starlark", workspace = "starlark", ["module.bazel"] = "starlark",
     tiltfile = "starlark", configure = "shell", ["configure.ac"] = "autotools", ["makefile.am"] = "make",
     gradlew = "shell", mvnw = "shell", [".bashrc"] = "shell", [".profile"] = "shell", [".zshrc"] = "shell",
-    [".envrc"] = "shell", ["go.mod"] = "gomod", sconstruct = "python", snakefile = "python", procfile = "ini",
+    [".envrc"] = "shell", ["go.mod"] = "gomod", install = "shell", sconstruct = "python",
+    snakefile = "python", procfile = "ini",
   },
   locks = {
     ["package-lock.json"] = "node", ["npm-shrinkwrap.json"] = "node", ["yarn.lock"] = "node",

@@ -90,7 +90,9 @@ local function empty_body(view, n, line, report)
   local rest = sub(code, stop + 1)
   if find(rest, "^%s*;%s*$") then
     local following = V.next_code(view, n, 2)
-    if following and (find(following.code, "^%s*{") or V.indent(following.text) > V.indent(line.text)) then
+    -- An else shows that the statement ends there on purpose.
+    if following and not find(following.code, "^%s*else%f[^%w_]")
+      and (find(following.code, "^%s*{") or V.indent(following.text) > V.indent(line.text)) then
       report("empty-body", view, n, "The semicolon ends the statement: what follows runs in any case.")
     end
   elseif find(rest, "^%s*;%s*{") then

@@ -27,7 +27,7 @@ local MANIFESTS = {
   ["pipfile"] = { locks = { "Pipfile.lock" }, line = "^%s*[%w_.-]+%s*=%s*[\"{]", toml = "packages" },
   ["gemfile"] = { locks = { "Gemfile.lock" }, line = "^%s*gem%s+[\"']" },
   ["composer.json"] = { locks = { "composer.lock" }, line = "^%s*\"[%w_.-]+/[%w_.-]+\"%s*:%s*\"" },
-  ["go.mod"] = { locks = { "go.sum" }, line = "^%s*r?e?q?u?i?r?e?%s*[%w.-]+%.%w+/%S+%s+v%d" },
+  ["go.mod"] = { locks = { "go.sum" }, line = "^%s*r?e?q?u?i?r?e?%s*[%w.-]+%.%w+/%S+%s+v%d", blocks = true },
   ["pubspec.yaml"] = { locks = { "pubspec.lock" }, line = "^%s+[%w_]+:%s*%^?%d" },
   ["mix.exs"] = { locks = { "mix.lock" }, line = "^%s*{:[%w_]+,%s*\"" },
 }
@@ -86,7 +86,21 @@ local function only_end(view, text)
   return false
 end
 
+-- The word before the parenthesis that a line of go.mod stands in, such as require, exclude or retract.
+local function block(view, n)
+  for i = n - 1, 1, -1 do
+    local text = view.lines[i] and view.lines[i].text
+    if not text or find(text, "^%)") then return nil end
+    local word = match(text, "^(%l+)%s*%(")
+    if word then return word end
+  end
+end
+
 local function in_section(view, n, manifest)
+  if manifest.blocks then
+    local word = block(view, n)
+    return word ~= "exclude" and word ~= "retract"
+  end
   if manifest.sections then return manifest.sections[json_section(view, n) or ""] end
   if not manifest.toml then return true end
   local name = toml_section(view, n)

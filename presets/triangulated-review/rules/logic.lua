@@ -134,7 +134,9 @@ end
 
 local function swapped_operator(view, n, line, report)
   local code = line.code
-  local swapped = find(code, "%f[%w_]if%s*%([^)]*[%w_)]%s*=!%s*[%w_(]") or find(code, "^%s*[%w_.]+%s*=%+%s*[%w_]")
+  -- Without any space, as in x=+1, the sign belongs to the number.
+  local swapped = find(code, "%f[%w_]if%s*%([^)]*[%w_)]%s*=!%s*[%w_(]") or find(code, "^%s*[%w_.]+%s+=%+%s*[%w_]")
+    or find(code, "^%s*[%w_.]+=%+%s+[%w_]")
   if swapped and not find(code, "[=!<>]=!") and not find(code, "==%+") then
     report("wrong-operator", view, n, "The two characters of the operator are swapped: it assigns.")
   end

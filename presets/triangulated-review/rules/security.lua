@@ -159,8 +159,8 @@ local RANDOM_WORDS = { "token", "secret", "password", "passwd", "session", "nonc
 local LOADS = {
   { "python", "%f[%w_]pickle%.loads?%(", "pickle runs code that is in the data" },
   { "python", "%f[%w_]marshal%.loads?%(", "marshal trusts its data" },
-  { "python", "%f[%w_]yaml%.load%(", "yaml.load makes objects of any class" },
-  { "python", "%f[%w_]yaml%.unsafe_load%(", "yaml.unsafe_load makes objects of any class" },
+  { "python", "%f[%w_]yaml%.load%(", "A plain yaml.load makes objects of any class" },
+  { "python", "%f[%w_]yaml%.unsafe_load%(", "A yaml.unsafe_load makes objects of any class" },
   { "python", "%f[%w_]shelve%.open%(", "shelve runs code that is in the data" },
   { "php", "%f[%w_]unserialize%(%s*%$_", "unserialize makes objects of any class" },
   { "ruby", "%f[%w_]Marshal%.load", "Marshal makes objects of any class" },

@@ -152,8 +152,9 @@ local ONE_WORD = "%[%[?%s+\"?%${?[%w_]+}?\"?!?==?[^%s%]=~]+%s+%]"
 local function tests(view, n, text, code, report)
   local name = shape.first(code, UNQUOTED)
   if name and not find(code, "[[", 1, true) then
-    report("unquoted-test", view, n,
-      format("When %s is empty or holds a space, the test is not the one that was meant.", name))
+    -- With -z the test of nothing at all is true, as it should be.
+    local when = find(code, "%-z%s+%$") and "holds a space" or "is empty or holds a space"
+    report("unquoted-test", view, n, format("When %s %s, the test is not the one that was meant.", name, when))
   end
   if find(text, ONE_WORD) and find(code, "%[%s") then
     report("test-of-one-word", view, n, "Without spaces around it this is one word, and a word is always true.")

@@ -103,7 +103,7 @@ local function new_functions(change, views)
 end
 
 local NO_TESTS = shape.set [[css html docker make cmake starlark terraform proto sql meson ninja nix mdx template shell
-  batch graphql groovy notebook]]
+  batch graphql groovy notebook gomod]]
 
 -- Words with which people announce a change without new behaviour.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]", "^tests?[:(]", "^revert",

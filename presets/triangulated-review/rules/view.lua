@@ -49,6 +49,8 @@ for _, name in ipairs(EXAMPLE_DIRS) do example[name] = true end
 local developers = shape.set [[scripts script tools hack tool ci .github devtools tasks codegen _codegen generators
   .circleci .gitlab .buildkite]]
 local programs = shape.set "bin cli cmd"
+-- Files that a tool of the developers reads.
+local developer_files = shape.set "noxfile.py fabfile.py dangerfile gulpfile.js gruntfile.js"
 local copied = shape.set "bundled"
 
 -- "template-vue" is a template too.
@@ -168,7 +170,7 @@ local function describe(view)
   view.example = in_dirs(d.dir, example) or find(lower(d.name), "^example") ~= nil
     or find(lower(d.name), "%.stories%.%a+$") ~= nil
   view.family = M.family(view.language)
-  view.for_developers = in_dirs(d.dir, developers) or d.ext == "rake"
+  view.for_developers = in_dirs(d.dir, developers) or d.ext == "rake" or developer_files[lower(d.name)] ~= nil
   view.script = view.for_developers or in_dirs(d.dir, programs) or view.language == "shell"
   view.test = d.test or d.fixture
   view.production = d.kind == "code" and not view.generated and not view.test and not view.example

@@ -65,6 +65,28 @@ case_look_alikes_of_leftovers() {
     ("dead-condition", "src/b.js", 4)]'
 }
 
+# Code of other people that rules once took for a defect.
+case_look_alikes_of_defects() {
+  repo
+  mkdir src tests && echo 'def test_a(): assert True' >tests/test_a.py
+  printf 'def lint(session):\n    session.run("x")\n\n\ndef docs(session):\n    session.run("y")\n' >noxfile.py
+  printf 'module x\n\nexclude (\n\texample.org/a v0.1.0\n)\n\nrequire example.org/a v1.0.0\n' >go.mod
+  echo 'example.org/a v1.0.0 h1:x=' >go.sum
+  commit base
+  printf 'int f(int a) {\n  int r;\n  if (a > 9) ; // too much\n   else return a;\n  r=+1;\n  r=-1;\n  return r;\n}\n' >src/a.c
+  printf '#!/bin/sh\nif [ -z $CI ]; then\n  ./check\nfi\n' >run.sh
+  sed -i 's/v0.1.0/v0.2.0/' go.mod
+  rm noxfile.py
+  commit 'Change it'
+  review --target HEAD --lenses correctness,risks,compatibility,tests
+  want '[(f.rule, "is empty" in f.claim) for f in found if "tests" not in f.rule] == [("unquoted-test", False)]'
+  printf 'int f(int a, int b) {\n  int r;\n  if (a > 9) ;\n    return a;\n  r =+ b;\n  return r;\n}\n' >src/a.c
+  sed -i 's/a v1.0.0/a v1.1.0/' go.mod
+  commit 'Break it'
+  review --target HEAD --lenses correctness,risks,compatibility
+  want 'sorted(f.rule for f in found) == ["empty-body", "manifest-without-lock", "wrong-operator"]'
+}
+
 case_a_secret_is_mended_by_where_it_is() {
   repo
   echo base >README.md && commit base
