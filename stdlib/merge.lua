@@ -161,7 +161,7 @@ local function name_of(review, key)
   return findings.visible(findings.clip(value, 80))
 end
 
--- A number tells two reviews of one lens apart.
+-- A number distinguishes two reviews of one lens.
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
   taken[name] = count

@@ -244,14 +244,14 @@ end
 ---
 --- Errors: `invalid` the required parts alone are larger than the budget.
 --- ```lua
---- local prompt, told = m.prompt.compose {
+--- local prompt, composed = m.prompt.compose {
 ---   budget = 60,
 ---   parts = {
 ---     { name = "task", text = "Name the riskiest line of src/a.lua.", required = true },
 ---     { name = "history", text = ("an old note\n"):rep(100), priority = 1 },
 ---   },
 --- }
---- told.cut[1].name --> "history"
+--- composed.cut[1].name --> "history"
 --- prompt:find("Left out", 1, true) ~= nil --> true
 --- ```
 ---@param options moonlet.prompt.Compose

@@ -40,7 +40,7 @@ local function add_changes(add, changes)
     return
   end
   if #changes.files == 0 and #changes.refs == 0 then
-    add "Nothing, as far as files that git does not ignore can tell.\n"
+    add "No change was found in files that git does not ignore.\n"
     return
   end
   add "It may have been the agent, or somebody else who works in this tree.\n"

@@ -46,8 +46,8 @@ local function rank(candidates, sheets)
   return ranking
 end
 
---- Judges score the same candidates independently, each in another order; their means rank them, and what they see
---- differently is told. One call for each judge.
+--- Judges score the same candidates independently, each in another order; their means rank them, and
+--- disagreements are reported. One call for each judge.
 ---
 --- Errors: `invalid` no criteria, one candidate, or more than its bounds; `quorum` too few judged.
 --- ```lua

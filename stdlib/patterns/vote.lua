@@ -32,7 +32,8 @@ local function count(votes, choices)
   return tally, most, leaders
 end
 
---- Voters answer a question independently; a choice wins with enough votes, and a tie is told. One call for each voter.
+--- Voters answer a question independently; a choice wins with enough votes, and a tie is reported. One call for each
+--- voter.
 ---
 --- Errors: `invalid` one choice, or more voters than nine; `quorum` nobody voted.
 --- ```lua

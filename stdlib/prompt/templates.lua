@@ -29,7 +29,8 @@ function M.text(role)
   return require("moonlet.prompts." .. role), "the built-in template " .. role
 end
 
---- The start of every worker's prompt. Its first line tells a worker from its orchestrator, whatever the template says.
+--- The start of every worker's prompt. Its first line distinguishes a worker from its orchestrator, whatever the
+--- template says.
 ---@return string
 function M.preamble()
   local text = match(M.text "worker", "^%s*(.-)%s*$")

@@ -18,7 +18,7 @@ local one = { additionalItems = true, additionalProperties = true, contains = tr
 local several = { allOf = true, anyOf = true, oneOf = true }
 local named = { properties = true, patternProperties = true, definitions = true, ["$defs"] = true }
 
---- Keywords that say something of the value, and those that only tell of it.
+--- Keywords that constrain the value, and annotations.
 local keywords, annotations = { items = true, dependencies = true }, {}
 for _, set in ipairs { one, several, named } do
   for name in pairs(set) do keywords[name] = true end

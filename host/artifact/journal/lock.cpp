@@ -25,7 +25,7 @@ constexpr const char* kLock = "lock";
 // that cannot be taken.
 constexpr const char* kNext = "lock.next";
 
-// One line of fixed width. Its first word tells a driver from a passing holder.
+// One line of fixed width. Its first word distinguishes a driver from a passing holder.
 constexpr std::size_t kHolderSize = 97;
 constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";

@@ -63,7 +63,7 @@ class LedgerDb {
     kDamaged,     ///< its content is no ledger that this version can use: rebuild it
   };
 
-  /// Opens the file in `agent`, makes it, brings it to this version. `state` tells an error's kind.
+  /// Opens the file in `agent`, makes it, brings it to this version. `state` classifies an error.
   static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state,
                                                 std::int64_t patience_ms = 30'000);
   ~LedgerDb();

@@ -21,7 +21,7 @@ std::string boot_id() { return {}; }
 
 std::vector<ProcessInfo> list_processes() {
   std::vector<ProcessInfo> processes;
-  // etime counts whole seconds, so born_ms only tells processes apart that are seconds apart.
+  // etime counts whole seconds, so born_ms only distinguishes processes that are seconds apart.
   FILE* ps = popen("ps -A -o pid= -o ppid= -o pgid= -o state= -o etime=", "r");
   if (ps == nullptr) return processes;
   std::int64_t now = boot_clock_ms();

@@ -101,7 +101,8 @@ class ControlClient {
   Result<void> check_keeper() const {
     if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
     return Error{ErrorKind::kDenied,
-                 "what answers in this run's directory belongs to a confined step of another run",
+                 "the process that answers in this run's directory belongs to a confined step of "
+                 "another run",
                  "wait until that step has ended, or end it; `moonlet ps` shows what lives",
                  kKeeperSocketName};
   }

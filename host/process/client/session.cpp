@@ -148,7 +148,7 @@ Result<void> type_into_session(int dir_fd, const TypeFrame& typed) {
   if (frame.size() > kControlFrameLimit) {
     return Error{
         ErrorKind::kLimit,
-        "what is to be typed has more than " + std::to_string(kControlFrameLimit / 1024) + " KB",
+        "the text to type has more than " + std::to_string(kControlFrameLimit / 1024) + " KB",
         "put it into a file that the program reads",
         {}};
   }

@@ -17,7 +17,7 @@ namespace moonlet {
 
 namespace {
 
-// Lines that are remembered to tell a new one from one that comes again.
+// Lines that are remembered to recognise one that comes again.
 constexpr std::size_t kSeen = 512;
 constexpr std::size_t kMostTags = 65536;
 // So many bytes in so short a time are a flood.
@@ -249,7 +249,7 @@ void Terminal::resize(ScreenSize size, std::int64_t now_ms) {
   screen_.resize(size);
   log_.resized(screen_.size(), now_ms);
   const winsize window = window_of(screen_.size());
-  // The kernel tells the program by SIGWINCH.
+  // The kernel notifies the program by SIGWINCH.
   if (master_) (void)ioctl(master_.get(), TIOCSWINSZ, &window);
 }
 

@@ -115,7 +115,7 @@ struct LoggedKeeper {
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
 
-/// Tells the file of a log from a copy of it; empty where it cannot be looked at.
+/// Identifies the file of a log, so that a copy of it differs; empty where it cannot be looked at.
 std::string identify_log(int log_fd);
 
 /// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot

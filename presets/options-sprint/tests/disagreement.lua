@@ -1,5 +1,5 @@
 return {
-  summary = "equal options are told as a tie",
+  summary = "equal options are reported as a tie",
   args = { "--goal", "an outline", "--criteria", "no difference" },
   runner = "cassette:tied",
   record = "command:agent",

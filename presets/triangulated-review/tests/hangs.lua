@@ -1,5 +1,5 @@
 return {
-  summary = "one that hangs is ended, and told",
+  summary = "a reviewer that hangs is ended and reported",
   files = { ["app.py"] = "def f(text):\n    return text\n" },
   change = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
   runner = "cassette:reviews,fault=hang@correctness",

@@ -1,5 +1,5 @@
 return {
-  summary = "one reviewer of three crashes: the other two are enough, and that is told",
+  summary = "one reviewer of three crashes: the other two are enough, and the loss is reported",
   files = { ["app.py"] = "def f(text):\n    return text\n" },
   change = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
   runner = "cassette:reviews,fault=crash@risks",

@@ -1,8 +1,8 @@
 --- The circuit breaker stops further calls on a credential that a provider has refused. It is a small file a
 --- credential in the user's state folder, seen by every moonlet process of this user. It opens with the first
 --- refusal and closes by itself when the provider's time has come. An account that is refused as soon as it is
---- asked again is asked ever more seldom, whatever its provider tells; a call that succeeds forgets that. One that
---- has had too many requests ("rate") is closed for seconds, for all who ask it together.
+--- asked again is asked ever more seldom, whatever its provider reports; a call that succeeds resets that. An account
+--- with too many requests ("rate") is closed for seconds, for all callers together.
 local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
@@ -13,7 +13,7 @@ local default_quota_ms = 15 * 60 * 1000
 --- A login that was refused is tried again after this, or as soon as it is another one.
 local auth_ms = 10 * 60 * 1000
 local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
---- Providers tell whole seconds: who asks within the one that was told may be too early.
+--- Providers report whole seconds: a call within the reported second may be too early.
 local whole_second_ms = 1000
 --- Longer than a month is no reset time but a mistake in reading one.
 local longest_ms = 32 * 24 * 60 * 60 * 1000
@@ -102,7 +102,7 @@ end
 ---@return integer until_ms
 function M.trip(credential, refusal)
   local now = core.clock.wall()
-  -- A moment that is over when it is told tells nothing: clocks differ, and some tell the last reset.
+  -- A reset time that is over already is ignored: clocks differ, and some providers report the last reset.
   local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
   local until_ms = told or now + closed_ms[refusal.class]
   local root = folder(true)

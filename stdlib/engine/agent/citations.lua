@@ -7,7 +7,7 @@ local M = {}
 
 local near_lines = 3
 local file_cap = 4 << 20
-local long_enough = 8   -- characters that tell a line from others
+local long_enough = 8   -- characters that identify a line
 local telling = 12      -- of lines that are known without the name of their file
 
 --- Text with each run of white space as one space, so that numbers and indents before a line do not matter.
@@ -72,7 +72,7 @@ local function lines_of(text)
   return lines
 end
 
--- The lines that a finding cites and those beside it, as far as they can be told from others.
+-- The lines that a finding cites and their neighbours, without lines that are too short to identify.
 local function cited(lines, line)
   local list = {}
   if not line or line > #lines then return lines end

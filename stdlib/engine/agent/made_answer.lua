@@ -68,7 +68,7 @@ function M.check_rules(run, call)
   table.sort(names)
   local hint = #names > 0 and ("%s is installed: --runner %s asks it; "):format(names[1], names[1])
     or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'; "
-  local err = record.invalid(("nobody can answer the agent call '%s': the run has no runner, and the call no rules")
+  local err = record.invalid(("the agent call '%s' cannot be answered: the run has no runner, and the call no rules")
     :format(call.name or "agent"), hint .. "--runner mock makes answers up and costs nothing")
   run.unasked = err.message
   error(err, 0)

@@ -29,7 +29,7 @@ local function dollars(price, input, output)
 end
 
 local function refuse(who)
-  error(record.invalid(("a USD budget needs to know what %s costs, and that is unknown"):format(who),
+  error(record.invalid(("a USD budget needs the price of %s, and that is unknown"):format(who),
     "put the model's price into prices of your config and name it with --model, or limit agents= or tokens="), 0)
 end
 
@@ -75,7 +75,7 @@ function M.check(job, own_budget)
   local state = state_of(run)
   if state.is_unwatched then return end
   state.is_unwatched = true
-  run.emit("warning", { text = ("what %s costs is unknown: the preset's limit in USD is not watched"):format(who) })
+  run.emit("warning", { text = ("the price of %s is unknown: the preset's limit in USD is not watched"):format(who) })
 end
 
 --- The amounts that an attempt may use.

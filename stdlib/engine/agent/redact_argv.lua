@@ -6,7 +6,7 @@ local M = {}
 
 M.mark = "[redacted:argument]"
 --- In place of an argument that could not be looked through.
-M.untold = "[not told]"
+M.unreadable = "[redacted]"
 local shortest = 8
 local longest_name = 200
 --- The parts of a name that is given a secret: x.api_key=, --token=, experimental_bearer_token=.
@@ -61,8 +61,8 @@ end
 local shown_as, shown_count = {}, 0
 local most_shown, longest_shown = 1000, 400
 
---- One argument. `before`: the one in front of it, which may be the name that it is the value of. Never raises: what
---- tells of a call is no reason to lose what the call came to.
+--- One argument. `before`: the one in front of it, which may be the name that it is the value of. Never raises: a
+--- record about a call is no reason to lose the result of the call.
 ---@param word string
 ---@param before string?
 ---@return string
@@ -70,7 +70,7 @@ function M.mask(word, before)
   local key = ("%s\0%s"):format(before or "", word)
   if shown_as[key] then return shown_as[key] end
   local ok, shown = pcall(mask, word, before)
-  shown = ok and shown or M.untold
+  shown = ok and shown or M.unreadable
   if #key <= longest_shown and shown_count < most_shown then
     shown_as[key], shown_count = shown, shown_count + 1
   end

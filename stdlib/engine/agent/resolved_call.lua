@@ -80,14 +80,14 @@ local function command_runner(events)
   return runner
 end
 
---- The account that a provider's refusal is about, as far as it can be told without looking into it.
+--- The account that a provider's refusal is about, as far as it is known without looking into it.
 local function credential_of(job)
   local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
   for _, name in ipairs(job.runner.env_names or {}) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- A key that a script grants its call; of what else it grants nobody knows that it is of an account.
+  -- A key that a script grants its call counts. Its other variables may not belong to an account.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -95,8 +95,8 @@ local function credential_of(job)
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
 end
 
---- A hash of what an account logs in with, as far as it can be told: it is another one after each login. No part of
---- what the account is, for programs renew their logins by themselves, and are no other account then.
+--- A hash of the login of an account, as far as it is known: it differs after each login. It is not part of the
+--- account's identity, because programs renew their logins by themselves and keep the account.
 local function login_of(job)
   local parts = {}
   for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end

@@ -70,7 +70,7 @@ local function usage_text(model)
     shown(spent.total_tokens), shown(spent.input_tokens), shown(spent.cached_input_tokens),
     shown(spent.output_tokens), shown(spent.reasoning_output_tokens))
   return text .. (spent.partial and " Not all of it was reported: it is at least that much." or "")
-    .. (spent.estimated and " Some of it is an estimate, for agents that were ended before they told." or "") .. cost
+    .. (spent.estimated and " Part is an estimate, for agents that were ended before they reported it." or "") .. cost
 end
 
 local function route_text(route)

@@ -147,7 +147,7 @@ function Lease:release(has_end, kept)
   local number = begun and begun.attempt or 1
   local left, text = scope.shielded("the end of " .. key, function() return place.abandon(kept, number) end,
     worktree.removal_ms)
-  if not looked then tell(self, "what it left could not be looked at", changed) end
+  if not looked then tell(self, "its changes could not be inspected", changed) end
   if not left then tell(self, ("%s could not be removed"):format(place.tree or "its place"), text) end
   self.put_aside = left and text or nil
   if self.put_aside then warn(self, self.put_aside) end

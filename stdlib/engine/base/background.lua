@@ -12,7 +12,7 @@ function M.during(watcher, fn, ...)
   local scope = task.open_scope {}
   task.spawn(scope, function() pcall(watcher) end)
   local results = table.pack(pcall(fn, ...))
-  task.cancel_scope(scope, { kind = "cancelled", message = "what was waited for has ended" })
+  task.cancel_scope(scope, { kind = "cancelled", message = "the awaited work has ended" })
   task.wait_scope(scope)
   task.close_scope(scope)
   if not results[1] then error(results[2], 0) end

@@ -8,7 +8,7 @@ local known = setmetatable({}, { __mode = "k" })
 --- Kinds that the system reports for a file; any other kind is a mistake of the script, or the end of the run.
 local kinds = { failed = true, denied = true, lost = true }
 
---- Tells an infrastructure error from every other one.
+--- Distinguishes an infrastructure error from every other one.
 ---@param err any
 ---@return boolean
 function M.is(err) return type(err) == "table" and known[err] == true end

@@ -74,9 +74,9 @@ local shown = M.shown
 ---@field refused table?         the error of the first start that one of the budgets in it did not allow
 ---@field path string            whose steps count in it
 ---@field history moonlet.History?  what earlier hosts have spent; of the outermost one
----@field over table<string, number>  kinds of which more was spent than allowed: how much, when that was told
+---@field over table<string, number>  kinds of which more was spent than allowed: how much, when last reported
 ---@field exceeded moonlet.Budget[]?  of the outermost one: those of which more was spent than allowed
----@field tell fun(text: string)?  hears of those
+---@field tell fun(text: string)?  is called with those
 ---@field wall {limit: number?, used: fun(): integer?}?  its time on the wall: the limit in seconds, what was used in ms
 ---@field on_agent fun()?  of the outermost one: hears that an agent has reserved its share
 
@@ -136,7 +136,7 @@ local function exceeded(budget, kind, amount)
     shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
     shown(kind, budget.reserved[kind]), shown(kind, amount))
   local err = { kind = "budget", message = text,
-    hint = ("what has finished is kept; give more with --budget %s=… and resume the run"):format(kind) }
+    hint = ("finished steps are kept; give more with --budget %s=… and resume the run"):format(kind) }
   M.note_refusal(budget, err)
   return err
 end
@@ -155,7 +155,7 @@ local function tell_overshoot(budget, kind)
   end
 end
 
---- By how much the limits were exceeded in the end, as lines; `grown` leaves out what was told as it is.
+--- By how much the limits were exceeded in the end, as lines; `grown` leaves out the lines that were reported already.
 ---@param root moonlet.Budget
 ---@param grown boolean?
 ---@return string[]
@@ -194,7 +194,7 @@ function M.reserve(budget, amounts, allowed)
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
     node = node.parent
   end
-  -- Something is started: all that is on record has been told.
+  -- A start ends the replay: all recorded steps have been replayed.
   if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end

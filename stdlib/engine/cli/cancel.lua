@@ -143,7 +143,7 @@ local function end_half_merge(home, id, rec)
   interrupted_merge.bring_back(place)
   if interrupted_merge.is_half_merged(place) then
     error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
-      message = ("%s has ended, and what it had begun to merge is still in the work tree in part"):format(id) }, 0)
+      message = ("%s has ended, and its interrupted merge is still in the work tree in part"):format(id) }, 0)
   end
   return put_record(home, id, rec, bound(rec))
 end

@@ -102,7 +102,7 @@ local function log(words)
   if step then
     local folder = step_files.folder(root, rec, step)
     if step.kind ~= "agent" and not core.file.stat(root, folder) then
-      error(options.usage(("what the %s '%s' printed is no file"):format(step.kind, step_files.name(step.key)),
+      error(options.usage(("the output of the %s '%s' is not in a file"):format(step.kind, step_files.name(step.key)),
         "agents and validations have logs; what ctx:exec gives is the script's to keep"), 0)
     end
     local files = { reader(root, folder .. "/stdout.log", true), reader(root, folder .. "/stderr.log", true) }

@@ -70,13 +70,13 @@ local function unfinished_text(ids)
   if #ids == 0 then return nil end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 10))
   if #ids > 10 then shown = ("%s and %d more"):format(shown, #ids - 10) end
-  return ("%s: not at an end, and not in these sums; moonlet ps tells whether it runs, run resume goes on with it")
+  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, run resume continues it")
     :format(shown)
 end
 
 local function text(rows, by, pending, is_filtered)
   if #rows == 0 then
-    local nothing = is_filtered and "no agent's call is what was asked for" or "no agent has used anything yet"
+    local nothing = is_filtered and "no agent call matches" or "no agent has used anything yet"
     return (unfinished_text(pending) or nothing) .. "\n"
   end
   local form, out = "%s %8s %12s %12s %12s %12s %10s", page.out()

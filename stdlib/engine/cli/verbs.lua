@@ -29,7 +29,7 @@ M.list = {
     "moonlet run triangulated-review --runner codex", { common = true }),
   verb("run list", nil, "runs", "the runs, newest first", "moonlet list --status failed --limit 5",
     { common = true, short = true }),
-  verb("run show", "RUN", "show", "what a run came to, its steps, how to go on", "moonlet show last --answer",
+  verb("run show", "RUN", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
     { common = true, short = true }),
   verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume 7",
     { common = true, short = true }),
@@ -48,7 +48,7 @@ M.list = {
   verb("run replay", "RUN", "task.replay", "run again what a run has run, with a link back to it",
     "moonlet run replay 7 --runner claude --reason 'codex was blocked'"),
   verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree 7"),
-  verb("run diff", "RUN RUN", "task.lineage", "what two runs came to, and where they part", "moonlet run diff 7 8"),
+  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part", "moonlet run diff 7 8"),
   verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
   verb("run start-ready", nil, "task.queue", "start every packet that is ready",
     "moonlet run start-ready --limit 4"),
@@ -274,7 +274,7 @@ function M.group_text(name)
   for i, entry in ipairs(groups[name]) do
     lines[#lines + 1] = (i == 1 and "usage: " or "       ") .. usage_line(entry) .. " [options]"
   end
-  return table.concat(lines, "\n") .. "\n\nmoonlet " .. groups[name][1].name .. " --help tells more.\n"
+  return table.concat(lines, "\n") .. "\n\nmoonlet " .. groups[name][1].name .. " --help shows more.\n"
 end
 
 --- The error for words that begin with no verb.

@@ -21,7 +21,7 @@ local poll_ms = 100
 local parked_poll_ms = 500
 local timed_out = 124
 
---- `err`: of the waiting itself; else what the run came to tells why it is not well.
+--- `err`: the error of the wait itself; without one the run's own error is given.
 local function envelope(home, rec, ok, err)
   if not ok and not err and type(rec.error) == "table" then err = manifest.error(rec.error) end
   return { ok = ok, command = "run wait", run = store.envelope(home, rec),

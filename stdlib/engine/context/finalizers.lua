@@ -37,7 +37,7 @@ function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
   -- A clean-up that parks is not over.
   if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
-  local text = ("what %s leaves is not all put in order: %s"):format(state.place and state.place.of or "the run",
+  local text = ("the clean-up of %s is not complete: %s"):format(state.place and state.place.of or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
   -- The user who cancels a run that no host drove sees no events.

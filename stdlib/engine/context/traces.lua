@@ -50,7 +50,7 @@ end
 ---@return moonlet.Frame[]?
 function M.of(err) return frames_by_text[text_of(err)] end
 
---- `copy` tells of the same failure as `err`.
+--- `copy` stands for the same failure as `err`.
 ---@param copy table
 ---@param err any
 ---@return table copy

@@ -41,7 +41,7 @@ function M.answer(run, item)
   local value = option and (item.options or {})[option] or not option and "approve"
   if not value then stop(run, what) end
   state_of(run).assumes = true
-  run.emit("log", { step = item.key, text = ("nobody is asked: a dry run goes on as if the answer to %s were '%s'")
+  run.emit("log", { step = item.key, text = ("no person is asked: a dry run goes on as if the answer to %s were '%s'")
     :format(what, core.text.printable(value, 200)) })
   return { value = value, option = option, by = "--dry-run" }
 end

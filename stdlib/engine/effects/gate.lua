@@ -117,7 +117,7 @@ local function check_cancelled(run, item)
   if run.cancels then run.end_cancelled() end
   if not run.is_cancelled() then return end
   error({ kind = "cancelled", at = item.key,
-    message = ("the run was cancelled, so nobody is asked: %s"):format(item.text) }, 0)
+    message = ("the run was cancelled, so no person is asked: %s"):format(item.text) }, 0)
 end
 
 --- Waits until no other task can run, then ends the run as parked.
@@ -154,7 +154,7 @@ end
 
 local function expired(run, item)
   emit(run, item, "expired")
-  error({ kind = "timeout", message = ("nobody answered in time: %s"):format(item.text), at = item.key }, 0)
+  error({ kind = "timeout", message = ("no answer came in time: %s"):format(item.text), at = item.key }, 0)
 end
 
 --- True if the script has seen the gate expire: a later clock does not change that.

@@ -17,7 +17,7 @@ local function key_of(path, number)
   return ("%s#finally@%d"):format(path == "" and "" or path .. "/", number)
 end
 
---- Tells the key of a clean-up's step from all others.
+--- Distinguishes the key of a clean-up's step from all others.
 ---@param key string
 ---@return boolean
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end

@@ -255,7 +255,7 @@ end
 local function tell_lost(run, key, stored)
   local name = type(stored) == "table" and stored["$value"]
   if not name then return end
-  run.emit("warning", { step = key, text = ("what is on record of it is missing or damaged (runs/%s/values/%s): "
+  run.emit("warning", { step = key, text = ("its record is missing or damaged (runs/%s/values/%s): "
     .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
 end
 

@@ -25,7 +25,7 @@ end
 
 local function by_bytes(a, b) return a.key < b.key end
 
---- A table with keys that are not UTF-8: JSON could not tell one from another.
+--- A table with keys that are not UTF-8: JSON could not distinguish them.
 local function pack_pairs(value, pack)
   local list = core.json.array {}
   for key, item in pairs(value) do

@@ -40,7 +40,7 @@ end
 local function tell_left(run, key, last, state)
   local touched, changed, text
   if last.tree then
-    changed, text = end_merged(run, key, last), "what it made was merged already"
+    changed, text = end_merged(run, key, last), "its work was merged already"
   elseif last.seen ~= nil then
     touched, changed = find_left(run, key, last, state)
   end
@@ -64,7 +64,7 @@ local function tell_cancelled(run)
     if state ~= "none" then
       local ok, err = pcall(tell_left, run, key, last, state)
       if not ok then
-        tell(run, key, "what it left could not be looked at: " .. tostring(type(err) == "table" and err.message or err))
+        tell(run, key, "its changes could not be inspected: " .. tostring(type(err) == "table" and err.message or err))
       end
     end
   end

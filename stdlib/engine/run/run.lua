@@ -248,7 +248,7 @@ end
 --- one. Raises that failure.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
-    local still = ("what was under way still runs: moonlet ps shows it, moonlet run resume %s takes what it comes to")
+    local still = ("the steps under way still run: moonlet ps shows them, moonlet run resume %s takes their results")
       :format(run.id)
     err.hint = err.hint and err.hint .. "; " .. still or still
   end

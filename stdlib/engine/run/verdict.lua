@@ -128,7 +128,7 @@ function M.error_of(run, err)
   return err
 end
 
---- The last line of a function that returns something; nil where that cannot be told.
+--- The last line of a function that returns something; nil where that is unknown.
 local function return_line(run)
   local fn, text = run.preset and run.preset.run, run.source.text
   local file, first, last

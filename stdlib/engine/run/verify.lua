@@ -75,7 +75,7 @@ local function check_values(story, result, path, problem, note)
       if name == result then
         problem("the result of the run " .. is_what, at)
       else
-        problem(("a value of the journal %s"):format(is_what), at, restore .. "; a resume cannot be told its step")
+        problem(("a value of the journal %s"):format(is_what), at, restore .. "; a resume cannot replay its step")
       end
     end
   end
@@ -264,7 +264,7 @@ local function check_answers(story, rec, root, path, problem)
       -- A change since the end of the run is reported with the other files.
       if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
         problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
-          rec.ended and "do not rely on this file; moonlet run show tells what the run returned"
+          rec.ended and "do not rely on this file; moonlet run show prints the result of the run"
             or "moonlet run resume writes it again, as the journal has it")
       end
     end

@@ -501,7 +501,7 @@ local function change(job, tape)
     problem = "a run keeps only what was changed in a worktree"
   end
   if not problem then return end
-  job.run.emit("warning", { step = job.key, text = "what the agent changed is not played: " .. problem })
+  job.run.emit("warning", { step = job.key, text = "the agent's changes are not played: " .. problem })
 end
 
 --- The recording of an attempt in a folder that --record made.

@@ -75,7 +75,7 @@ local function step(own, name, input, options, live)
   return value
 end
 
---- Types a text, and presses Enter unless told otherwise: s:send("yes"), s:send("", { keys = { "ctrl-c" } }).
+--- Types a text, and presses Enter by default: s:send("yes"), s:send("", { keys = { "ctrl-c" } }).
 function Session:send(text, options)
   local own = own_of(self)
   options = options or {}
@@ -161,7 +161,7 @@ function Session:expect(what, options)
     return { text = row.waits or row.state, offset = last, state = row.state, exit_code = row.exit_code }
   end)
   own.offset = value.offset
-  return closed.record(value, "what a session printed", { "text", "offset", "state", "exit_code" })
+  return closed.record(value, "the output of a session", { "text", "offset", "state", "exit_code" })
 end
 
 --- The text that its terminal shows.

@@ -98,7 +98,7 @@ local function progress(facts, reading, limits, more)
   local is_busy = busy and busy >= limits.busy
   local work = busy and ("its processes use %d %% of a processor and move %s a second"):format(busy,
     moved < 4096 and "little" or ("%d KB"):format(moved // 1024))
-  local draws = silent < limits.loop and "what it prints had been there before" or
+  local draws = silent < limits.loop and "its output repeats earlier lines" or
     ("it has printed nothing for %s"):format(ago(silent))
   if silent < limits.loop and same >= limits.loop and facts.repeats >= limits.repeats then
     return verdict("looping", "lines:repeated", same,

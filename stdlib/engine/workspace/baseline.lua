@@ -65,7 +65,7 @@ end
 function M.changed(run, look)
   if not look.tree then
     error({ kind = "failed",
-      message = "what changed in the work tree cannot be told: nobody could look at it before" }, 0)
+      message = "the changes in the work tree are unknown: there is no baseline from before" }, 0)
   end
   return tree_diff.between(look.tree, tree_diff.snapshot(run, run.top, look.whole, look.tree))
 end
@@ -84,13 +84,13 @@ function M.found(run, look)
   local function of(text, touched, changed)
     return { text = text, touched = core.json.array(touched or none), changed = core.json.array(changed or none) }
   end
-  if not look then return of "nobody knows what: the look from before it began is lost\n" end
+  if not look then return of "unknown: the baseline from before it began is lost\n" end
   local touched = M.touched(run, look)
   if #touched == 0 then
     local looked, paths, cut = pcall(M.changed, run, look)
     if looked then return of(tree_diff.text(paths, cut), nil, paths) end
     if core.task.pending_error() then error(paths, 0) end
-    return of(("nobody knows what: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
+    return of(("unknown: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
   end
   return of(tree_diff.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. "
     .. "Git was not asked for the rest, for they can make it start programs)\n", touched)

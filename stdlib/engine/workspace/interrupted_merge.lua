@@ -28,7 +28,7 @@ local function bring_back(run, dir, folder)
   if ok and not undone then return end
   if not ok and infrastructure_error.is(undone) then error(undone, 0) end
   run.emit("warning", { text = ok
-    and "a merge that was interrupted is brought back: what the agent made is in its worktree"
+    and "a merge that was interrupted is brought back: the agent's work is in its worktree"
     or ("a merge that was interrupted is not brought back: %s; see %s"):format(
       type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(merge_plan.folder(dir))) })
 end

@@ -231,7 +231,7 @@ end
 
 local function changed_meanwhile(entry)
   return { kind = "failed", class = "conflict", meanwhile = true,
-    message = ("what the agent changed does not apply any more: %s was changed meanwhile"):format(
+    message = ("the agent's change does not apply any more: %s was changed meanwhile"):format(
       core.text.printable(entry.path, 300)) }
 end
 
@@ -364,8 +364,8 @@ function M.undo(run, dir)
       if whole then let_go(run, dir, changed) end
     end)
     if not (ok and whole) then
-      error({ kind = "failed", message = "what an earlier attempt had begun to merge could not be brought back",
-        hint = "what was there before is in " .. run.absolute(merge_plan.folder(dir)) }, 0)
+      error({ kind = "failed", message = "the interrupted merge of an earlier attempt could not be undone",
+        hint = "the files from before are in " .. run.absolute(merge_plan.folder(dir)) }, 0)
     end
   end
   M.forget(run, dir)

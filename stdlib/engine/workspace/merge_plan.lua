@@ -33,7 +33,7 @@ local synced_alone = 32 -- files, above which one wait for the whole disk takes 
 local function conflict(path, why)
   local shown = core.text.printable(path, 300)
   error({ kind = "failed", class = "conflict",
-    message = ("what the agent changed does not apply any more: %s %s"):format(shown, why) }, 0)
+    message = ("the agent's change does not apply any more: %s %s"):format(shown, why) }, 0)
 end
 
 local function must(value, err)

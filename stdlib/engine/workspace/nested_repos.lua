@@ -100,7 +100,7 @@ function M.refuse_submodules(root, path, entries)
     elseif info and (info.type ~= "directory" or #(core.file.list(root, submodule) or {}) > 0) then
       local shown = core.text.printable(submodule, 200)
       error({ kind = "failed",
-        message = ("what the agent made in the submodule %s cannot be carried over, so nothing was"):format(shown),
+        message = ("the agent's work in the submodule %s cannot be carried over, so nothing is merged"):format(shown),
         hint = ("it is in %s/%s, and its other changes beside it; let it write submodules with in_place = true"):format(
           path, shown) }, 0)
     end

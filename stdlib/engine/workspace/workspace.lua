@@ -138,7 +138,7 @@ local function look_of(run, key, attempt, in_place, whole, declared)
   if not known then
     if attempt.seen ~= nil then
       run.emit("warning", { step = key,
-        text = "what an earlier attempt found is lost: what is told of changes begins with what is there now" })
+        text = "the baseline of an earlier attempt is lost: only later changes are reported" })
     end
     return baseline.take(run, in_place, whole, declared)
   end
@@ -153,7 +153,7 @@ local function changed_since(run, key, seen)
   local paths, cut = baseline.changed(run, seen)
   if cut then
     run.emit("warning", { step = key,
-      text = ("more is there, or has changed, than is looked at: of what changed %d files are told"):format(#paths) })
+      text = ("too many files to look at: %d of the changed files are listed"):format(#paths) })
   end
   return paths
 end

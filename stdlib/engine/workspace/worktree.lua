@@ -24,7 +24,7 @@ local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 
---- The file that tells this repository's worktrees from those of another one that lies, or lay, at the same path.
+--- The file that identifies this repository's worktrees among those of another one that lies, or lay, at the path.
 local id_file = ".worktrees"
 
 local function id_of(home)
@@ -172,7 +172,7 @@ local function refuse_lost(tree)
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
     kept_worktrees.removal(tree.path))
   error({ kind = "failed", hint = way,
-    message = ("what the agent changed is gone: %s was kept for it, and is not there"):format(tree.path) }, 0)
+    message = ("the agent's changes are gone: %s was kept for them, and is not there"):format(tree.path) }, 0)
 end
 
 --- Clears the place of a new worktree. False if the old one is kept.
@@ -212,8 +212,8 @@ function M.open(run, key, dir, keep, path, patch)
   local there, kept = files.is_there(root, name), files.is_there(root, name .. ".kept")
   if kept and keep and not there then
     refuse_lost(tree)
-    tree.carried = { paths = {}, warning = ("the worktree that was kept is removed: what the agent changed is taken as "
-      .. "merged by hand, and no file is told as changed (%s)"):format(tree.path) }
+    tree.carried = { paths = {}, warning = ("the kept worktree is removed: the agent's changes count as merged by "
+      .. "hand, and no changed file is listed (%s)"):format(tree.path) }
     return tree
   end
   if there and not keep and kept then name, there = another, false end
@@ -392,14 +392,14 @@ function M.drop(run, key, dir, tree, name)
     local ok, count = pcall(worktree_changes.with, run, key, dir, tree, patch, function(changes) return #changes end)
     if not ok then
       keep(tree)
-      return ("what the agent had changed is left in %s, for no patch could be made of it (%s): %s drops it"):format(
+      return ("the agent's changes are left in %s, because no patch could be made of them (%s): %s drops them"):format(
         tree.path, type(count) == "table" and tostring(count.message) or tostring(count),
         kept_worktrees.removal(tree.path))
     end
     if count == 0 then
       core.file.remove(files.must(core.file.root(run.absolute(dir))), name)
     else
-      text = ("what the agent had changed (%d %s) is not merged, and is in %s/%s"):format(count,
+      text = ("the agent's changes (%d %s) are not merged, and are in %s/%s"):format(count,
         count == 1 and "file" or "files", run.absolute(dir), name)
     end
   end
@@ -411,13 +411,13 @@ end
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
-    .. "what you have merged by hand"):format(run.id, kept_worktrees.removal(tree.path))
-  local text = ("what the agent made is not merged, and is kept in %s: %s"):format(tree.path, ways)
+    .. "your merge by hand"):format(run.id, kept_worktrees.removal(tree.path))
+  local text = ("the agent's work is not merged, and is kept in %s: %s"):format(tree.path, ways)
   run.emit("warning", { step = key, text = text })
   if type(err) ~= "table" then return end
   local told = err.hint and err.hint:find(tree.path, 1, true)
   err.hint = ("%s%s%s"):format(err.hint and err.hint .. "; " or "",
-    told and "" or "what the agent made is in " .. tree.path .. "; ", ways)
+    told and "" or "the agent's work is in " .. tree.path .. "; ", ways)
 end
 
 --- Merges a worktree's changes into the work tree of the repository; the patch is kept as `changes.patch`. If it does
@@ -545,7 +545,7 @@ function M.give_up(run, key, dir, path, replaced)
   local root = not replaced and files.root(folder)
   if root and files.is_there(root, name) then
     keep { path = path }
-    run.emit("warning", { step = key, text = ("what the agent made is left in %s: %s drops it"):format(path,
+    run.emit("warning", { step = key, text = ("the agent's work is left in %s: %s drops it"):format(path,
       kept_worktrees.removal(path)) })
   end
 end

@@ -20,7 +20,7 @@ local function trip(name, reset_in)
     reset_at = reset_in and core.clock.wall() + reset_in }))
 end
 
--- A moment that is over, or that is now, was not told.
+-- A reset time that is over, or that is now, is ignored.
 between(trip("past", -20 * 24 * 60 * minute), 14 * minute, 16 * minute, "long over")
 between(trip("skew", -minute), 14 * minute, 16 * minute, "just over")
 between(trip("now", 0), 14 * minute, 16 * minute, "now")

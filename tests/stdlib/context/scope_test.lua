@@ -418,7 +418,7 @@ test("a task of a clean-up that fails is an error of the clean-up", function()
     local _, first = fail()
     local _, second = fail "its own"
     return first.message, second.message, table.concat(told, "; ")
-  end, "left,its own,warning: what the run leaves is not all put in order: left")
+  end, "left,its own,warning: the clean-up of the run is not complete: left")
 end)
 
 test("names in keys are unambiguous, and plain ones stay as they are", function()

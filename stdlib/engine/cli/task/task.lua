@@ -84,7 +84,7 @@ local function check_dependencies(home, packet)
     local name = table.remove(pending)
     if name == packet.id then
       error(options.usage(("--depends-on: %s would depend on itself"):format(packet.id),
-        "moonlet task show tells the dependencies of a packet"), 0)
+        "moonlet task show prints the dependencies of a packet"), 0)
     end
     for _, other in ipairs(not seen[name] and all.by_id[name] and all.by_id[name].depends_on or {}) do
       pending[#pending + 1] = other
