@@ -92,7 +92,7 @@ local function check_choice(arg, value, name)
     if choice == value then return value end
   end
   error(record.invalid(("--%s cannot be '%s'"):format(name, value),
-    record.suggest(value, { table.unpack(arg.choices) })), 0)
+    record.suggest(value, arg.choices)), 0)
 end
 
 local function check_range(arg, number, name, noun)

@@ -60,6 +60,7 @@ local most_listed = 60
 ---@param names string[]
 ---@return string
 function M.suggest(name, names)
+  names = { table.unpack(names) }
   table.sort(names)
   local near = M.nearest(name, names)
   if near then return ("did you mean '%s'?"):format(near) end

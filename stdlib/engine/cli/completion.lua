@@ -6,6 +6,7 @@ local loader = require "moonlet.engine.load.loader"
 local store = require "moonlet.engine.run.store"
 local state = require "moonlet.engine.run.state"
 local verbs = require "moonlet.engine.cli.verbs"
+local runners = require "moonlet.engine.load.runners"
 
 local M = {}
 
@@ -99,8 +100,7 @@ end
 --- The values of an option: those that its help lists, or the names that there are.
 local function add_values(add, name, option)
   if name == "runner" then
-    local names = { "rules", "mock", "codex", "claude", "gemini", "opencode", "executor", "route" }
-    for _, known in ipairs(names) do add(known) end
+    for _, known in ipairs(runners.names { runners = {} }) do add(known) end
   elseif name == "preset" or name == "pattern" then
     add_presets(add)
   elseif name == "before" or name == "run" or name == "resume" then

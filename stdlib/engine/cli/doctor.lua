@@ -4,6 +4,7 @@ local config_module = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
+local runner_names = require "moonlet.engine.runner.names"
 local shared = require "moonlet.engine.runner.shared"
 local runners = require "moonlet.engine.load.runners"
 local loader = require "moonlet.engine.load.loader"
@@ -130,7 +131,7 @@ local function check_programs(checks)
   local read, config = pcall(config_module.current)
   config = read and config or { runners = {} }
   local found = runners.installed(config)
-  for _, name in ipairs(runners.agent_programs) do
+  for _, name in ipairs(runner_names.agents) do
     if found[name] then
       check_agent(checks, name, found[name], config)
     else

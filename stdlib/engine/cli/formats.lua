@@ -19,7 +19,7 @@ function M.check(found, form)
     for _, name in ipairs(findings.severities) do known = known or name == severity end
     if not known then
       error(options.usage(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
-        record.suggest(severity, { table.unpack(findings.severities) })), 0)
+        record.suggest(severity, findings.severities)), 0)
     end
   end
   if form and not forms[form] then

@@ -10,6 +10,7 @@ local worker = require "moonlet.engine.effects.worker"
 local repository = require "moonlet.engine.run.repository"
 local grants = require "moonlet.engine.context.grants"
 local runners = require "moonlet.engine.load.runners"
+local runner_names = require "moonlet.engine.runner.names"
 local cassette = require "moonlet.engine.runner.cassette"
 local config = require "moonlet.engine.load.config"
 local metering = require "moonlet.engine.agent.metering"
@@ -40,7 +41,7 @@ local known = { -- the common ones stand in the short help
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { common = true, value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { common = true, value = "R[,R…]", many = true,
-    help = "rules (no model), mock (answers are made up), codex, claude, gemini, opencode, executor, "
+    help = "rules (no model), mock (answers are made up), " .. table.concat(runner_names.programs, ", ") .. ", "
       .. "one of your config, 'command:PROGRAM ARG…', or route: chosen by task type and risk" },
   ["model"] = { common = true, value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { common = true, value = "read-only|workspace-write",

@@ -19,6 +19,7 @@
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local route_table = require "moonlet.engine.load.route_table"
+local runner_names = require "moonlet.engine.runner.names"
 
 local M = {}
 
@@ -43,7 +44,6 @@ local limit_fields = { tokens = "integer", usd = "number", wall = "string|number
   processes = "integer", parallel = "integer", retries = "integer" }
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
   stuck = "list", milestone = "list", blocked = "list", review = "list" }
-local runner_names = { "codex", "claude", "gemini", "opencode", "executor" }
 
 --- Arguments that would make a clean one-shot something else, or a run's record wrong.
 local refused_args = {
@@ -220,17 +220,14 @@ local function check(config, report, folder)
   local own = {}
   for name, entry in pairs(config.runners or {}) do
     local path = { "runners", name }
-    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "rules" or name == "mock"
-      or name == "command"
-      or name == "cassette" or name == "route" then
+    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route"
+      or runner_names.has(runner_names.internal, name) then
       report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
         "use lower-case letters, digits, - and _, and none of rules, route, command and cassette")
     elseif fields_of(entry, runner_fields, path) then
       if entry.file then own[#own + 1] = name end
-      local is_known = entry.file ~= nil
-      for _, builtin in ipairs(runner_names) do is_known = is_known or builtin == name end
-      if not is_known then
-        report(path, ("there is no runner '%s'"):format(name), record.suggest(name, { table.unpack(runner_names) })
+      if not entry.file and not runner_names.has(runner_names.programs, name) then
+        report(path, ("there is no runner '%s'"):format(name), record.suggest(name, runner_names.programs)
           .. "; one of your own needs file = \"NAME.lua\"")
       end
       if entry.args and texts(entry.args, { "runners", name, "args" }, "", "texts") then
@@ -282,13 +279,13 @@ local function check(config, report, folder)
         or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
       return
     end
-    local names = { "rules", "mock", "command", "cassette", table.unpack(runner_names) }
-    for _, mine in ipairs(own) do names[#names + 1] = mine end
-    for _, known in ipairs(names) do
-      if word == known then return check_rest(name, word, path) end
+    local all = {}
+    for _, list in ipairs { runner_names.internal, runner_names.programs, own } do
+      table.move(list, 1, #list, #all + 1, all)
     end
+    if runner_names.has(all, word) then return check_rest(name, word, path) end
     report(path, ("%s: there is no runner '%s'"):format(shown(path), core.text.printable(name, 60)),
-      record.suggest(word, names))
+      record.suggest(word, all))
   end
   if config.runner then check_runner(config.runner, { "runner" }) end
   local spelt = {}

@@ -15,14 +15,9 @@
 ---   normalise(data, returns)?    -> the data to validate, if the CLI was given another schema
 local record = require "moonlet.record"
 local command = require "moonlet.engine.runner.command"
+local builtin = require "moonlet.engine.runner.names"
 
 local M = {}
-
-local builtin = { codex = true, claude = true, gemini = true, opencode = true, executor = true, moonlet = true }
-local known = { "rules", "mock", "route", "command", "codex", "claude", "gemini", "opencode", "executor", "cassette" }
-
---- Common agent programs; reports name them to spare people a guess.
-M.agent_programs = { "codex", "claude", "gemini", "opencode" }
 
 local function config_of(given) return given or require("moonlet.engine.load.config").current() end
 
@@ -34,7 +29,8 @@ local function load_builtin(name) return require("moonlet.engine.runner." .. nam
 ---@param config table?
 ---@return string[]
 function M.names(config)
-  local names = { table.unpack(known) }
+  local names = { "route", table.unpack(builtin.internal) }
+  table.move(builtin.programs, 1, #builtin.programs, #names + 1, names)
   for name, entry in pairs(config_of(config).runners) do
     if entry.file then names[#names + 1] = name end
   end
@@ -48,7 +44,7 @@ end
 function M.get(name, config)
   config = config_of(config)
   local entry = config.runners[name] or {}
-  if builtin[name] and name ~= "moonlet" and not entry.file then return load_builtin(name), entry end
+  if not entry.file and builtin.has(builtin.programs, name) then return load_builtin(name), entry end
   if entry.file then
     local loaded = user_runners[config] or {}
     user_runners[config] = loaded
@@ -103,7 +99,7 @@ end
 function M.installed(config)
   local ok, entries = pcall(function() return config_of(config).runners end)
   local found = {}
-  for _, name in ipairs(M.agent_programs) do
+  for _, name in ipairs(builtin.agents) do
     local place = load_builtin(name).detect(ok and entries[name] or nil)
     found[name] = place and place.path
   end

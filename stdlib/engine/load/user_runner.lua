@@ -5,6 +5,7 @@ local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local moonlet = require "moonlet.engine.runner.moonlet"
+local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
@@ -16,7 +17,6 @@ local command_fields = {
   argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
   answer_file = "string", writable = "list", warnings = "list", reads = "list",
 }
-local event_kinds = { codex = true, claude = true, gemini = true, opencode = true, moonlet = true, text = true }
 local source_cap = 256 * 1024
 
 local function reason(err)
@@ -87,7 +87,7 @@ local function checked_command(name, call, made)
   if type(made) ~= "table" then refuse(name, "command() must give a table") end
   check_holes(name, made)
   made = plain(made)
-  local ok, err = pcall(record.check, made, command_fields, "what command() of runner " .. name .. " gives")
+  local ok, err = pcall(record.check, made, command_fields, "the result of command() of runner " .. name)
   if not ok then error(err, 0) end
   texts(name, made.argv, "argv")
   if #made.argv == 0 then refuse(name, "argv is empty") end
@@ -184,9 +184,9 @@ function M.make(name, spec, builtin)
   local given = {}
   for key, value in next, spec do given[key] = value end
   record.check(given, fields, "runner " .. name)
-  if given.events and not event_kinds[given.events] then
+  if given.events and given.events ~= "text" and not names.has(names.events, given.events) then
     refuse(name, ("events cannot be '%s'"):format(stream.printable(given.events, 40)),
-      record.suggest(given.events, { "codex", "claude", "gemini", "opencode", "moonlet", "text" }))
+      record.suggest(given.events, { "text", table.unpack(names.events) }))
   end
   if (given.events == nil) == (given.parse == nil) then
     refuse(name, "it needs either events or parse", 'write events = "text" for a program that prints its answer')

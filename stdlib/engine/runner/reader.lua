@@ -6,20 +6,17 @@
 ---   for line in text:gmatch("[^\n]+") do reader.parse(state, line) end
 ---   local result = reader.finish(state, { why = "exited", code = 0 }, { now = 0 })
 local record = require "moonlet.record"
+local names = require "moonlet.engine.runner.names"
 
 local M = {}
-
-local names = { "codex", "claude", "gemini", "opencode", "moonlet" }
-local known = {}
-for _, name in ipairs(names) do known[name] = true end
 
 --- The runner that reads the events of a format; raises `invalid` with the near name for an unknown one.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
 ---@return table  with begin, parse and finish
 function M.events(name)
-  if not known[name] then
+  if not names.has(names.events, name) then
     error(record.invalid(("there are no events '%s'"):format(core.text.printable(name, 60)),
-      record.suggest(name, names)), 0)
+      record.suggest(name, names.events)), 0)
   end
   return require("moonlet.engine.runner." .. name)
 end
@@ -31,7 +28,7 @@ local function reader_of(name)
   }
 end
 
-for _, name in ipairs(names) do M[name] = reader_of(name) end
+for _, name in ipairs(names.events) do M[name] = reader_of(name) end
 
 --- An incremental reader: reader:feed(bytes) and reader:close() return events; reader.state goes to finish.
 ---@param name string
