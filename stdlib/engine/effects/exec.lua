@@ -1,4 +1,5 @@
 --- ctx:exec: runs a program and returns its exit. A program that ran and failed is data; one that cannot run raises.
+local exit_text = require "moonlet.engine.base.exit_text"
 local files = require "moonlet.engine.base.files"
 local closed = require "moonlet.engine.context.closed"
 local context = require "moonlet.engine.context.context"
@@ -20,7 +21,7 @@ local fields = {
 }
 local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
-local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` tells
+local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` is set then
 
 local function arguments(call)
   local argv = call.argv
@@ -76,12 +77,12 @@ end
 local function result_of(exit, argv, wall)
   -- A step that is cancelled never returns: an exit "cancelled" here is its keeper's end.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
-    local err = exit.error or { kind = "lost", message = argv[1] .. " was ended with its keeper" }
+    local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
     if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end
     error(err, 0)
   end
   if exit.why == "wall" then
-    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), words.too_long(wall)),
+    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall })),
       hint = "give it more with timeout, or take the error with pcall" }, 0)
   end
   return {
@@ -117,7 +118,7 @@ local function run_once(run, key, last, hash, call, clean)
     exit.stdout = files.read_left(run, out, call.cap + 4096) or ""
     exit.stderr = files.read_left(run, err, call.cap + 4096) or ""
   elseif not has_text(exit) then
-    run.emit("warning", { step = key, text = "what it printed is lost: its host was ended before it could be kept" })
+    run.emit("warning", { step = key, text = "its output is lost: its host was ended before it could be kept" })
     exit.stdout_cut = true
   end
   return exit
@@ -147,7 +148,7 @@ local result_fields = { "code", "signal", "stdout", "stderr", "cut", "redacted" 
 local function finished(value, argv, options)
   if options.check and (value.code ~= 0 or value.signal) then
     local tail = core.text.printable(value.stderr:match "([^\n]*)\n*$" or "", 200)
-    error({ kind = "failed", message = ("'%s' %s%s"):format(words.shown(argv), words.ended(value),
+    error({ kind = "failed", message = ("'%s' %s%s"):format(words.shown(argv), exit_text.of_code(value),
       tail ~= "" and ": " .. tail or ""), hint = "without check = true the exit code is data" }, 0)
   end
   return closed.record(value, "the result of ctx:exec", result_fields)

@@ -11,6 +11,7 @@ local command = require "moonlet.engine.runner.command"
 local closed = require "moonlet.engine.context.closed"
 local words = require "moonlet.engine.effects.words"
 local exit_record = require "moonlet.engine.base.exit_record"
+local exit_text = require "moonlet.engine.base.exit_text"
 
 local M = {}
 
@@ -117,11 +118,11 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   if exit.why == "not_started" then
     result.status, result.why = "failed", exit.error.message
   elseif exit.why == "wall" then
-    result.status, result.why = "timeout", words.too_long(limit)
+    result.status, result.why = "timeout", exit_text.of(exit, { wall = limit })
   elseif exit.why == "exited" then
     result.status = "ran"
   elseif exit.why == "signalled" then
-    result.status, result.why = "failed", words.ended(exit)
+    result.status, result.why = "failed", exit_text.of(exit)
   else
     error(exit.error or { kind = "lost", message = "the command was lost" }, 0)
   end
@@ -172,7 +173,7 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     if result.status == "ran" then
       result.status = result.exit_code == expected and "passed" or "failed"
       if result.status == "failed" then
-        result.why = ("%s%s"):format(words.ended { code = result.exit_code },
+        result.why = ("%s%s"):format(exit_text.of_code { code = result.exit_code },
           expected ~= 0 and (", not %d"):format(expected) or "")
       end
     end

@@ -1,5 +1,4 @@
---- The words of a command, and the words for how it ended: the same for ctx:exec, ctx:validate and ctx:require.
-local duration = require "moonlet.duration"
+--- The words of a command: the same for ctx:exec, ctx:validate and ctx:require.
 local record = require "moonlet.record"
 
 local M = {}
@@ -43,18 +42,5 @@ end
 ---@param argv string[]
 ---@return string
 function M.shown(argv) return core.text.printable(table.concat(argv, " "), 200) end
-
---- "ended with exit code 1", "was ended by signal 9".
----@param exit {code: integer, signal: integer?}
----@return string
-function M.ended(exit)
-  if exit.signal and exit.signal ~= 0 then return ("was ended by signal %d"):format(exit.signal) end
-  return ("ended with exit code %d"):format(exit.code)
-end
-
---- "took longer than 2s, and was ended".
----@param wall integer  ms
----@return string
-function M.too_long(wall) return ("took longer than %s, and was ended"):format(duration.text(wall)) end
 
 return M

@@ -1,13 +1,14 @@
 --- The user's own programs for events of runs: `hooks` of the config, as argument lists. They get ten seconds, and
 --- their exit changes nothing of the run.
+local exit_text = require "moonlet.engine.base.exit_text"
+
 local M = {}
 
 local wall_ms = 10000
 
 local function complaint(exit)
   if exit.why == "exited" and exit.code == 0 then return nil end
-  if exit.why == "exited" then return ("ended with exit code %d"):format(exit.code) end
-  return exit.error and exit.error.message or "was ended: " .. exit.why
+  return exit.error and exit.error.message or exit_text.of(exit, { wall = wall_ms })
 end
 
 --- Runs the hook `name`, if there is one. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT

@@ -2,6 +2,7 @@
 --- input is listed in input-manifest.md with its digest, and the cuts that were made.
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
+local exit_text = require "moonlet.engine.base.exit_text"
 
 local M = {}
 
@@ -144,7 +145,7 @@ function M.complete(run, inputs)
         cap = 8 << 20, wall = 60000,
       }
       if exit.why ~= "exited" then
-        error(exit.error or { kind = "failed", message = ("--input %s was ended: %s"):format(input.spec, exit.why) }, 0)
+        error(exit.error or { kind = "failed", message = ("--input %s %s"):format(input.spec, exit_text.of(exit)) }, 0)
       end
       if exit.code ~= 0 then
         error({ kind = "failed", at = input.spec, message = ("--input %s ended with exit code %d: %s"):format(

@@ -1,7 +1,7 @@
 --- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its arguments are
 --- replaced; without a prompt form the prompt goes to its standard input. The answer is out/output.md if the program
 --- wrote it, else its standard output.
-local duration = require "moonlet.duration"
+local exit_text = require "moonlet.engine.base.exit_text"
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
 
@@ -74,18 +74,8 @@ function M.finish(exit, output, limits)
       warnings = not output.text:find("%S") and { "the answer is empty" } or nil }
   end
   local kinds = { wall = "timeout", idle = "timeout", cancelled = "lost", lost = "lost" }
-  local messages = {
-    wall = "did not finish within " .. duration.text(limits.wall) .. " and was ended",
-    idle = "printed nothing for " .. duration.text(limits.idle) .. " and was ended",
-    -- A person who cancels never reads this: it is the keeper's end.
-    cancelled = "was ended with its keeper",
-    lost = "was lost: its keeper died",
-    not_started = "could not be started",
-    signalled = ("was ended by signal %s"):format(exit.signal),
-    exited = ("ended with exit code %s"):format(exit.code),
-  }
   local tail = lines.last(exit.stderr_tail or "")
-  local message = "the agent " .. messages[exit.why]
+  local message = "the agent " .. exit_text.of(exit, limits)
   if exit.error and exit.error.message ~= "" then message = message .. ": " .. exit.error.message end
   if exit.why == "exited" and tail then message = message .. ": " .. tail:sub(1, 300) end
   return { status = "failed", text = output.text, cut = output.cut,

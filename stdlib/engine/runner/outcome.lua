@@ -15,7 +15,7 @@
 ---   timeout         the host ended it because its time was up (`cause`: the class of what it was stuck in)
 ---   lost            its keeper died
 ---   failed          it reported a failure that no other class fits
-local duration = require "moonlet.duration"
+local exit_text = require "moonlet.engine.base.exit_text"
 local classify = require "moonlet.engine.runner.classify"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
 local stream = require "moonlet.engine.runner.stream"
@@ -144,10 +144,6 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
-local function wording(limits, key)
-  return limits and limits[key] and " within " .. duration.text(limits[key]) or " in time"
-end
-
 --- The problem in which an ended attempt was stuck: the rest of the message, and its class; `certain` if the agent's
 --- own events reported it.
 local function stuck_in(state, exit, now)
@@ -166,11 +162,8 @@ end
 --- The error of an attempt that ran out of its time, or was silent for too long.
 local function time_error(name, state, exit, limits, now)
   local idle = exit.why == "idle"
-  local message = not idle and name .. " did not finish" .. wording(limits, "wall") .. " and was ended"
-    or ("%s printed nothing%s and was ended"):format(name, limits and limits.idle
-      and " for " .. duration.text(limits.idle) or " for too long")
   local more, cause, certain, wait = stuck_in(state, exit, now)
-  message = message .. more
+  local message = ("%s %s%s"):format(name, exit_text.of(exit, limits), more)
   -- Some wait in silence for as long as their provider asks, however long: that is the host's to do.
   if idle and cause and (retryable[cause] or certain and stops_others[cause]) then
     wait = (retryable[cause] or cause == "quota") and wait or {}
@@ -196,10 +189,8 @@ local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
   if why == "finished" then return finished_error(name, state, limits) end
-  if why == "cancelled" then return M.error("lost", name .. " was ended with its keeper") end
-  if why == "lost" then return M.error("lost", name .. " was lost: its keeper died") end
-  local err = exit.error or {}
-  local message = name .. " could not be started"
+  local err, message = exit.error or {}, ("%s %s"):format(name, exit_text.of(exit))
+  if why == "cancelled" or why == "lost" then return M.error("lost", message) end
   if err.message and err.message ~= "" then message = message .. ": " .. err.message end
   return M.error("failed", message, { kind = err.kind or "failed", hint = err.hint })
 end

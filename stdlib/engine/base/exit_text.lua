@@ -1,0 +1,34 @@
+--- The end of a process in words, by the `why` of its exit: "ended with exit code 1".
+local duration = require "moonlet.duration"
+
+local M = {}
+
+--- "ended with exit code 1", "was ended by signal 9".
+---@param exit {code: integer, signal: integer?}
+---@return string
+function M.of_code(exit)
+  if exit.signal and exit.signal ~= 0 then return ("was ended by signal %d"):format(exit.signal) end
+  return ("ended with exit code %d"):format(exit.code)
+end
+
+local texts = {
+  exited = M.of_code, signalled = M.of_code,
+  wall = function(_, limit)
+    return ("did not finish %s and was ended"):format(limit and "within " .. duration.text(limit) or "in time")
+  end,
+  idle = function(_, limit)
+    return ("printed nothing for %s and was ended"):format(limit and duration.text(limit) or "too long")
+  end,
+  -- A person who cancels never reads this: it is the keeper's end.
+  cancelled = function() return "was ended with its keeper" end,
+  lost = function() return "was lost: its keeper died" end,
+  not_started = function() return "could not be started" end,
+}
+
+--- The rest of a sentence whose subject is the program.
+---@param exit table  as core.process gives it
+---@param limits {wall: integer?, idle: integer?}?  ms
+---@return string
+function M.of(exit, limits) return texts[exit.why](exit, limits and limits[exit.why]) end
+
+return M
