@@ -8,16 +8,20 @@ local M = {}
 
 local read_cap, longest_line = 1 << 20, 500
 
+local function key_of(event) return ("%s:%s"):format(event.type, event.text) end
+
+local function noted(home, id)
+  local keys = {}
+  for _, event in ipairs(store.events(home, id)) do keys[key_of(event)] = true end
+  return keys
+end
+
 --- A reader of a session's log, which knows the markers that are noted.
 ---@param home table
 ---@param id string
 ---@return table
 function M.reader(home, id)
-  local reader = { home = home, root = store.root(home), id = id, offset = 0, rest = "", seen = {} }
-  for _, event in ipairs(store.events(home, id)) do
-    if event.text then reader.seen[("%s:%s"):format(event.type, event.text)] = true end
-  end
-  return reader
+  return { home = home, root = store.root(home), id = id, offset = 0, rest = "", seen = noted(home, id) }
 end
 
 --- Notes the new markers in what was printed and what is shown, and returns them.
@@ -35,7 +39,12 @@ function M.new(reader, facts)
   for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line:sub(1, longest_line) end
   for _, line in ipairs(facts and facts.lines or {}) do lines[#lines + 1] = line end
   local found = report.markers(lines, reader.seen)
-  for _, marker in ipairs(found) do store.note(reader.home, reader.id, { type = marker.type, text = marker.text }) end
+  local before = found[1] and noted(reader.home, reader.id)
+  for _, marker in ipairs(found) do
+    if not before[key_of(marker)] then
+      store.note(reader.home, reader.id, { type = marker.type, text = marker.text })
+    end
+  end
   return found
 end
 

@@ -14,15 +14,38 @@ local M = {}
 
 local poll_ms = 250
 local diagnosis_bytes = 500
+-- One that only runs hooks has the lock for a moment now and then.
+local take_over_ms = 300
+
+--- The lock of the process that watches over the session; nil while another has it.
+local function lock_of(watch, ms)
+  return (core.file.lock(watch.root, store.path(watch.rec.id, "watch.lock"), ms))
+end
+
+local function take_over(watch)
+  watch.lock = lock_of(watch, take_over_ms)
+  if watch.lock then return end
+  error({ kind = "denied", message = ("another process watches over %s already"):format(watch.rec.id),
+    hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
+end
+
+--- True if this process runs the hooks now: one that only does that leaves them to one that watches.
+local function has_hooks(watch)
+  if watch.lock then return true end
+  local lock = lock_of(watch, 0)
+  if lock then core.file.unlock(lock) end
+  return lock ~= nil
+end
 
 --- Runs the user's hook for an event of a session; its failure is an event too.
 local function fire(watch, name, more)
   local argv = watch.hooks[name]
-  if not argv or #argv == 0 then return end
+  if not argv or #argv == 0 or not has_hooks(watch) then return end
   local rec, home = watch.rec, watch.home
+  store.note(home, rec.id, { type = "hook", hook = name, text = more.MOONLET_TEXT })
   local env = { MOONLET_SESSION = rec.id, MOONLET_EVENT = name, MOONLET_VERDICT = watch.state or "",
     MOONLET_RUN = rec.run or "", MOONLET_TASK_ID = "", MOONLET_DIR = home.agent_path .. "/" .. store.path(rec.id) }
-  for key, value in pairs(more or {}) do env[key] = tostring(value) end
+  for key, value in pairs(more) do env[key] = tostring(value) end
   local list = {}
   for key, value in pairs(core.system.env_matching "") do
     if not env[key] then list[#list + 1] = key .. "=" .. value end
@@ -40,13 +63,23 @@ local function work_of(watch)
   return { MOONLET_FILES_CHANGED = #summary.files_changed, MOONLET_TESTS = summary.tests or "" }
 end
 
+--- True if the end of the session had its hook already.
+local function is_reported(watch)
+  for _, event in ipairs(store.events(watch.home, watch.rec.id)) do
+    if event.type == "hook" and event.hook == "done" and not event.text then return true end
+  end
+  return false
+end
+
 local hooked = { question = true, milestone = true, done = true, blocked = true }
 
 local function note_markers(watch, facts)
   for _, marker in ipairs(markers.new(watch.reader, facts)) do
     watch.say(("%s: %s: %s"):format(watch.rec.id, marker.type, marker.text))
-    if hooked[marker.type] and marker.type ~= "done" then
-      fire(watch, marker.type, { MOONLET_TEXT = marker.text })
+    if hooked[marker.type] then
+      local more = marker.type == "done" and work_of(watch) or {}
+      more.MOONLET_TEXT = marker.text
+      fire(watch, marker.type, more)
     end
   end
 end
@@ -65,6 +98,8 @@ local function intervene(watch, found, act)
     if act.act == "resume" then
       local made = resume.resume(home, id, {})
       watch.rec, watch.reader = made.rec, markers.reader(home, made.rec.id)
+      core.file.unlock(watch.lock)
+      take_over(watch)
       watch.say(("%s goes on as %s"):format(id, made.rec.id))
     end
   end
@@ -88,10 +123,24 @@ local function look(watch)
   return found, facts
 end
 
---- Watches until the session has ended. Returns its last row.
+--- A policy that leaves all to a person: what is left to do is to run the hooks.
+M.only_hooks = { poke = math.huge, answers = {} }
+for kind in pairs(stuck.defaults.answers) do M.only_hooks.answers[kind] = "ask" end
+
+--- True if the user has a hook for what happens in a session.
+---@param hooks table<string, string[]>
+function M.has_hooks(hooks)
+  for _, name in ipairs { "question", "milestone", "stuck", "blocked", "done" } do
+    if hooks[name] and #hooks[name] > 0 then return true end
+  end
+  return false
+end
+
+--- Watches until the session has ended. Returns its last row. With `from_start` its hooks are run for all that it
+--- has printed, whoever has noted it.
 ---@param home table
 ---@param id string
----@param options {policy: table?, hooks: table?, limits: table?, say: fun(text: string)?}
+---@param options {policy: table?, hooks: table?, limits: table?, say: fun(text: string)?, from_start: boolean?}
 function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
   local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
@@ -99,6 +148,8 @@ function M.run(home, id, options)
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),
     hooks = options.hooks or {}, limits = options.limits, say = options.say or function() end }
+  if options.from_start then watch.reader.seen = {} end
+  if options.policy ~= M.only_hooks then take_over(watch) end
   local memory, asked = stuck.memory(), nil
   while true do
     local found, facts = look(watch)
@@ -106,7 +157,9 @@ function M.run(home, id, options)
     local act = stuck.decide(found, memory, policy, core.clock.monotonic())
     if act.act == "ask" and asked ~= act.why then
       asked = act.why
-      store.note(home, watch.rec.id, { type = "intervention", act = "ask", why = act.why, state = found.state })
+      if has_hooks(watch) then
+        store.note(home, watch.rec.id, { type = "intervention", act = "ask", why = act.why, state = found.state })
+      end
       watch.say(("%s: waits for a person: %s"):format(watch.rec.id, act.why))
       fire(watch, "question", { MOONLET_TEXT = act.why })
     elseif act.act ~= "ask" and act.act ~= "wait" and act.act ~= "none" then
@@ -116,7 +169,7 @@ function M.run(home, id, options)
     if act.act == "none" then asked = nil end
     core.task.sleep(options.poll or poll_ms)
   end
-  fire(watch, "done", work_of(watch))
+  if not is_reported(watch) then fire(watch, "done", work_of(watch)) end
   return states.of(home, watch.rec.id)
 end
 

@@ -1,5 +1,6 @@
 --- `moonlet session …`: programs on a terminal of their own, which outlive the command that started them.
 local options = require "moonlet.engine.cli.options"
+local config = require "moonlet.engine.load.config"
 local confinement = require "moonlet.engine.session.confinement"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
@@ -13,6 +14,7 @@ local store = require "moonlet.engine.session.store"
 local stuck = require "moonlet.engine.session.stuck"
 local table_of = require "moonlet.engine.cli.verbs"
 local typing = require "moonlet.engine.session.typing"
+local watch = require "moonlet.engine.session.watch"
 
 local M = {}
 
@@ -90,9 +92,11 @@ local function policy_of(found)
   return policy
 end
 
---- Leaves a process of its own to watch over a session.
-local function leave_watch(home, id, found)
+--- Leaves a process of its own to watch over a session; without --watch it only runs the hooks, if there are any.
+local function leave_watch(home, id, found, hooks)
+  if not found.watch and not watch.has_hooks(hooks) then return end
   local argv = { "session", "watch", id, "--detached", "--repo", home.top }
+  if not found.watch then argv[#argv + 1] = "--only-hooks" end
   for name in pairs(watch_options) do
     for _, value in ipairs(type(found[name]) == "table" and found[name] or { found[name] }) do
       argv[#argv + 1], argv[#argv + 2] = "--" .. name, value
@@ -146,7 +150,7 @@ verbs.start = {
     for name in pairs(watch_options) do
       if found[name] and not found.watch then error(options.usage(("--%s needs --watch"):format(name)), 0) end
     end
-    local home = repository.open(found.repo)
+    local home, hooks = repository.open(found.repo), config.load().hooks
     local rec = start.start(home, {
       argv = rest, name = found.name, cwd = found.cwd, agent = found.agent, rows = rows, cols = cols,
       limit = found.limit and duration.ms(found.limit, "--limit"),
@@ -155,7 +159,7 @@ verbs.start = {
       confine = rules_of(found, rest, home),
       log_cap = found["log-cap"] and number_of(found["log-cap"], "log-cap", 4096),
     })
-    if found.watch then leave_watch(home, rec.id, found) end
+    leave_watch(home, rec.id, found, hooks)
     return envelope("start", { id = rec.id, pid = rec.pid, dir = home.agent_path .. "/" .. store.path(rec.id) }, 0,
       rec.id .. "\n")
   end,
@@ -389,7 +393,9 @@ verbs.resume = {
     local home, id = one(found, rest, "resume")
     local argv = table.move(rest, 2, #rest, 1, {})
     if found.last and argv[1] then error(options.usage("--last and a command exclude each other"), 0) end
+    local hooks = config.load().hooks
     local made = require("moonlet.engine.session.resume").resume(home, id, { last = found.last, argv = argv })
+    leave_watch(home, made.rec.id, {}, hooks)
     local result = { id = made.rec.id, parent = id, conversation = made.conversation, context = made.context or false }
     if made.context then return envelope("resume", result, 0, made.rec.id .. "\n") end
     return envelope("resume", result, 1, made.rec.id .. "\n", { kind = "failed", at = null,
@@ -400,16 +406,20 @@ verbs.resume = {
 
 verbs.watch = {
   known = with { answer = watch_options.answer, poke = watch_options.poke, ["give-up"] = watch_options["give-up"],
-    ["then"] = watch_options["then"], detached = { help = "this process is left to watch", hidden = true } },
+    ["then"] = watch_options["then"], ["only-hooks"] = { help = "run the hooks, and answer, poke and end nothing" },
+    detached = { help = "this process is left to watch", hidden = true } },
   run = function(found, rest)
     local home, id = one(found, rest, "watch")
     no_more(rest, 1, "watch")
-    local config = require("moonlet.engine.load.config").load()
+    for name in pairs(found["only-hooks"] and watch_options or {}) do
+      if found[name] then error(options.usage(("--only-hooks and --%s exclude each other"):format(name)), 0) end
+    end
+    local policy, hooks = found["only-hooks"] and watch.only_hooks or policy_of(found), config.load().hooks
     if found.detached then
       core.system.print(1, id .. "\n")
       core.detach.done(home.agent_path .. "/" .. store.path(id, "watch.log"))
     end
-    local row = require("moonlet.engine.session.watch").run(home, id, { policy = policy_of(found), hooks = config.hooks,
+    local row = watch.run(home, id, { policy = policy, hooks = hooks, from_start = found.detached,
       say = function(text) core.system.print(2, core.text.printable(text, 600) .. "\n") end })
     return envelope("watch", row, 0, ("%s: %s\n"):format(row.id, row.state))
   end,
