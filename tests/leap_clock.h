@@ -1,5 +1,5 @@
-// A clock that goes as the system's does, and leaps when told: to everybody who reads it the
-// process was stopped for so long. Any thread.
+// A clock that runs like the system's, and leaps on request: for each reader the process was
+// stopped for that long. Any thread.
 #pragma once
 
 #include <atomic>

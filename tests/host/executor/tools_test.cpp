@@ -226,7 +226,7 @@ TEST_CASE("executor: a folder that is swapped for a link to the outside is no wa
   CHECK(seen >= reads / 5);
 }
 
-TEST_CASE("executor plan: the template lacks nothing, and a bare plan is told what it lacks") {
+TEST_CASE("executor plan: the template lacks nothing, and the gaps of a bare plan are reported") {
   CHECK(missing_sections(plan_template(), "").empty());
   CHECK(missing_sections("# Plan\nDo it.\n", "").size() == 5);
   const auto missing = missing_sections("## Integration points\n", "Requirements:\n- x\n");

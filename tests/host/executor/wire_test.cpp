@@ -344,7 +344,7 @@ TEST_CASE("executor failure: the status and the provider's words give its kind")
         "the server answered 302; it redirects to http://other/, which is not followed");
 }
 
-TEST_CASE("executor http: this machine is told from names that look like it") {
+TEST_CASE("executor http: this machine is distinguished from names that look like it") {
   for (const char* url : {"http://127.0.0.1:1/v1", "http://localhost/v1", "http://[::1]:8/v1",
                           "http://127.8.8.8/v1"}) {
     INFO(url);

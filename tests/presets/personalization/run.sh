@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the personalization-scanner over corpora in which preferences, secrets and personal data are planted, and tells
-# its precision, its recall and what leaked; then over what is made to mislead it.
+# Runs the personalization-scanner over corpora in which preferences, secrets and personal data are planted, and
+# prints its precision, its recall and the leaks; then over texts that are made to mislead it.
 #   run.sh MOONLET
 # Prints "ok …", "skip …" and "FAIL …" lines and the figures; ends with 1 when something failed. Needs git and python3.
 # A corpus is a folder, NAME.planted (what must be found) and NAME.private (what must not occur anywhere); values.py

@@ -2,7 +2,7 @@
 # Runs the precommit-classifier over many small repositories and compares what it says.
 #   run.sh MOONLET [NAME…]     all cases, or those whose name contains one of the words
 # Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a case failed. Needs git and python3.
-# The cases stand in cases.txt; how to write one is told there.
+# The cases stand in cases.txt, which explains how to write one.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET [NAME...]" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -151,7 +151,7 @@ local odd = m.merge.findings { m.null, 5, "text", {}, { findings = 7 }, { findin
   { { claim = "a bare list" } } }
 is(count(odd), 5, "what can be read is read")
 
--- Many: cheap, and all of them told.
+-- Many: cheap, and all of them reported.
 local many = {}
 for i = 1, 10000 do many[i] = finding { line = i % 100 + 1, claim = ("kind %d of trouble with part %d"):format(i % 7, i) } end
 local started = ctx:now()

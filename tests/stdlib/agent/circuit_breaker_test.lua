@@ -28,7 +28,7 @@ between(trip("soon", 30 * 1000), 29 * 1000, 32 * 1000, "what is told is believed
 between(trip("month", 31 * 24 * 60 * minute), 31 * 24 * 60 * minute - minute, 31 * 24 * 60 * minute + minute, "for a month")
 between(trip("far", 400 * 24 * 60 * minute), 31 * 24 * 60 * minute, 33 * 24 * 60 * minute, "to a point")
 
--- Refused as soon as it was asked again: ever more patience, whatever is told.
+-- An account that is refused again at once waits ever longer, whatever reset time is reported.
 local last = 0
 for round = 1, 6 do
   local patience = trip("again", 10)

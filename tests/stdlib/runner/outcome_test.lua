@@ -36,7 +36,7 @@ local classes = {
 }
 for _, case in ipairs(classes) do is(truth.classify(case[2], case[3]), case[1], case[2]) end
 is(truth.classify "the moon is blue", nil, "words that say nothing")
--- A told status decides; words count without one only, and only providers' own.
+-- A reported status decides. Words count only without one, and only the providers' own.
 for _, case in ipairs {
   { "refused", "unexpected status 404 Not Found: No route for /v1/oauth/responses" },
   { "refused", "unexpected status 400 Bad Request: see https://docs.example.com/authentication for the list" },
@@ -349,7 +349,7 @@ for _, piece in ipairs { "f", " ", "{", "1", "a ", "\n", "{\n", "error:", "hit y
     { text = "" }, { wall = 1, idle = 1 }).error.message, "exit code 7: disk is full", "any program: a long line of " .. piece)
 end
 
--- opencode tells of a provider that refuses in its log alone; what it waits for is what ended it.
+-- opencode reports a provider's refusal only in its log. The cause of its wait is the cause of its end.
 local function logged(level, rest)
   return ("timestamp=2026-11-22T10:03:03.241Z level=%s run=d0d0945c message=%s session.id=ses_1 small=false agent=build"):format(
     level, rest)
