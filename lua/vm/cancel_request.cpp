@@ -8,7 +8,7 @@ constexpr std::uint64_t kPeriodMs = 200;
 }  // namespace
 
 Result<void> CancelRequest::make(const Dir& run_dir) {
-  // Not by a temporary file: the next taker of the run's lock sweeps those of others away.
+  // Written in place: the next taker of the lock deletes the temporary files of other processes.
   auto file = run_dir.open_update(kName);
   return file ? Result<void>() : file.error();
 }

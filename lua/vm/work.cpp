@@ -122,7 +122,7 @@ int push_result(lua_State* L, Operation& operation) {
     return 2;
   }
   push_value(L, *result);
-  result = nlohmann::json();  // the collector may come late
+  result = nlohmann::json();  // freed now: the garbage collector may run much later
   return 1;
 }
 

@@ -1,6 +1,7 @@
-// Work: a C++ function that takes its time (hashing, a database) on a thread of its own, while the
-// loop goes on and Lua's clock stands still. Its borrowed values must outlive the await: values on
-// the Lua stack do. The function touches no Lua. Loop thread only, but for the function.
+// Work: a slow C++ function (hashing, a database) on a thread of its own. The event loop keeps
+// running, and the time does not count against the script's limit on computing. Borrowed values
+// must outlive the await: values on the Lua stack do. The function touches no Lua. Loop thread
+// only, but for the function.
 #pragma once
 
 #include <atomic>

@@ -114,8 +114,8 @@ ctx.inputs = {}
 
 ---@class moonlet.AttemptRecord
 ---@field number integer
----@field status string         "ok", "failed", "invalid", "timeout", …
----@field class string?         the kind of a failure: "quota", "rate", "crash", …
+---@field status string         "ok", "failed", "invalid-output" or "abandoned"
+---@field class string?         the kind of a failure: "quota", "rate", "timeout", "crashed", …
 ---@field exit_code integer?
 ---@field duration_ms integer
 ---@field usage moonlet.Usage?

@@ -20,12 +20,12 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kLock = "lock";
-// The next lock: the process with the flock on this file is the only taker. It becomes the lock by
-// a rename, flock and all. So there is no moment at which two hold it, and no kill leaves a lock
-// that cannot be taken.
+// A taker locks this file first, so one process takes the run at a time. rename() turns the file
+// into the lock and keeps its flock. A killed taker leaves nothing locked.
 constexpr const char* kNext = "lock.next";
 
-// One line of fixed width. Its first word distinguishes a driver from a passing holder.
+// One line of fixed width. The first word is `pid` for a driver and `now` for a holder that
+// releases the lock at once.
 constexpr std::size_t kHolderSize = 97;
 constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";
@@ -176,7 +176,7 @@ int rewrite(int fd, std::string_view line) {
   return sync_bytes(fd) != 0 ? errno : 0;
 }
 
-// The flock once more, when its holder was killed: it keeps the lock until its end.
+// Retries the flock. A killed holder keeps its flock until the kernel has ended it.
 Flock flock_of_ending(int fd, const Holder& holder) {
   constexpr std::int64_t kPatienceMs = 5000;
   const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;

@@ -37,7 +37,8 @@ class RunLock {
   static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over,
                               Hold hold = Hold::kDrive);
 
-  /// The pid of the process that has the lock of the run in `run_dir`; 0 when it is free.
+  /// The pid of the process that has the lock of the run in `run_dir`; 0 when it is free, 1 when
+  /// the holder is unknown.
   static std::int64_t holder(const Dir& run_dir);
 
   /// Grows by one at each take of this run's lock; a keeper refuses an older one.

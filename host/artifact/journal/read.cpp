@@ -41,8 +41,8 @@ class Reader {
 
   JournalReport finish(std::uint64_t size) {
     report_.torn_bytes = size - report_.whole_bytes;
-    // A torn write is at most a batch, and a power cut adds only zeros to it. Any other fault was
-    // written whole once and has been changed since.
+    // A power cut tears at most one batch and adds only zeros. Any other fault means that a
+    // complete line was changed later.
     const bool certain = bad_ && (durable_beyond_ || !zeros_beyond_);
     if (certain || report_.torn_bytes > kLongestTorn) {
       report_.damage = bad_ ? *bad_ : JournalDamage{lines_, "it has no end"};
@@ -60,9 +60,8 @@ class Reader {
     if (!journal_line_is_whole(text, *line)) return "its bytes are not those that were written";
     if (line->generation < report_.generation) return nullptr;
     if (line->n == report_.records + 1 && line->previous == report_.last_hash) return nullptr;
-    if (line->n == 1 && line->previous != kJournalStart) {
-      return kOtherFormat;
-    }
+    // Each format has a start hash of its own.
+    if (line->n == 1 && line->previous != kJournalStart) return kOtherFormat;
     if (line->n <= report_.records) return "it stands there twice, or out of order";
     return "lines before it are missing";
   }
@@ -80,7 +79,8 @@ class Reader {
     if (visit_) visit_({line.n, line.generation, line.body, offset, text.size()});
   }
 
-  // After the first bad line: is there proof that it had been durable?
+  // Looks behind the first bad line for a valid one that says `rest_durable`: the bad line was
+  // synced.
   void look_beyond(std::string_view text, bool too_long) {
     zeros_beyond_ = zeros_beyond_ || text.find('\0') != std::string_view::npos;
     if (durable_beyond_ || too_long) return;

@@ -28,7 +28,7 @@ std::string readable(std::string_view text, std::size_t cap) {
   return out;
 }
 
-// The escapes of a key stand for "/", "#" and "%" in a name, of which a folder's name has none.
+// Names of folders cannot hold "/", "#" and "%". Their escapes in a key become "-".
 std::string without_escapes(std::string_view key) {
   std::string out;
   for (std::size_t at = 0; at < key.size(); ++at) {

@@ -280,6 +280,7 @@ void Supervisor::launch(StartFrame& frame) {
   request.reset_signals = kOurSignals;
   // A torn line must not swallow the record that the child itself writes.
   if (auto flushed = log_.flush(false); !flushed && step.durable) {
+    remove_cgroup(step.cgroup);
     return not_started(frame, flushed.error());
   }
 

@@ -22,7 +22,7 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- The answer as the journal can hold it, and the size of the whole if that is not all of it.
+--- Shortens the answer to the limit of the journal. `cut` is the original size, nil or false when nothing was cut.
 ---@param whole string
 ---@param cut integer|false|nil  the size of the whole, if `whole` is a part already
 ---@return string text

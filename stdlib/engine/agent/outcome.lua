@@ -1,6 +1,6 @@
 --- The outcomes of an agent call, each built once, here: of one attempt, from the exit of its process, the runner's
 --- reading of its answer, the check of its workspace and the check against its schema; and of the call, from the last
---- attempt and the end of its lease. No other file writes a field of either.
+--- attempt and the end of its lease. Only made_answer.lua, for answers that no process gave, builds another.
 local metering = require "moonlet.engine.agent.metering"
 local citations = require "moonlet.engine.agent.citations"
 local cuts = require "moonlet.engine.agent.cuts"
@@ -166,8 +166,8 @@ end
 ---@param lease_end moonlet.LeaseEnd
 ---@return moonlet.CallOutcome
 function M.raised(err, attempts, lease_end)
-  return { status = "failed", text = "", error = err, attempts = attempts, warnings = lease_end.warnings,
-    files_changed = lease_end.files_changed }
+  return { status = "failed", class = type(err) == "table" and rawget(err, "class") or nil, text = "", error = err,
+    attempts = attempts, warnings = lease_end.warnings, files_changed = lease_end.files_changed }
 end
 
 return M

@@ -16,8 +16,8 @@ local poll_ms = 50
 --- A provider that asks for more patience than this is asked for later, as with a quota.
 local longest_patience_ms = 10 * 60 * 1000
 
---- For so long a prompt is asked again and again where the account has had too many requests and nobody says until
---- when: most limits are those of a minute. No longer than an attempt itself may take.
+--- The time for retries of a prompt whose account had too many requests, when the provider gives no time: most limits
+--- are those of a minute. An attempt's own limit bounds it too.
 local longest_rate_ms = 10 * 60 * 1000
 
 --- How long to wait before try number `tries` + 1: it doubles, with jitter, and never less than what the

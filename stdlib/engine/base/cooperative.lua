@@ -1,4 +1,4 @@
---- Cooperative yields in long loops. They go by time: on a slow disk a few files take as long as many elsewhere.
+--- Cooperative yields in long loops. They yield after a time and not after a number of files: disks differ in speed.
 local M = {}
 
 local longest_ms = 50

@@ -19,8 +19,8 @@ function M.during(step, fn)
   return result
 end
 
---- Before a failure ends what is beside it: one of the host itself is no reason to end what is under way, which comes
---- to its end first. Who cancels that does not wait.
+--- Waits for the steps that are under way below `path` when the host itself failed: paid processes finish first. A
+--- cancel ends the wait.
 ---@param run table
 ---@param path string  of the scope that ends
 ---@param err any

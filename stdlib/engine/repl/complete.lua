@@ -26,7 +26,7 @@ local function names_in(session, value, path, sign)
   end
   if type(value) == "string" and sign == ":" then value = string end
   if type(value) ~= "table" then return names end
-  -- The fields of its own: an answer is a closed record.
+  -- `next`, because a closed record raises for unknown names.
   for key, field in next, value do
     if sign == ":" and type(field) ~= "function" then goto continue end
     if type(key) == "string" and key:match("^[%a_][%w_]*$") then names[#names + 1] = key end

@@ -315,7 +315,7 @@ local host_files = {
   ["prompt.md"] = true, ["input-manifest.md"] = true, ["output.md"] = true, ["decision.md"] = true,
   ["model.md"] = true, ["model.json"] = true, ["events.jsonl"] = true, ["stdout.log"] = true,
   ["stderr.log"] = true, ["exit.json"] = true, ["changes.patch"] = true, ["held-back.patch"] = true,
-  ["schema.json"] = true, ["before-merge"] = true, out = true, steps = true,
+  ["schema.json"] = true, ["plan.md"] = true, ["before-merge"] = true, out = true, steps = true,
 }
 
 --- Writes a file of the run's artifact directory: ctx:write("findings.md", text).

@@ -15,6 +15,9 @@
 ---   timeout         the host ended it because its time was up (`cause`: the class of what it was stuck in)
 ---   lost            its keeper died
 ---   failed          it reported a failure that no other class fits
+---
+--- Other rooms have classes of their own: `outside`, `conflict` and `gone` (workspace), `cancelled` and `abandoned`
+--- (the run ended first).
 local exit_text = require "moonlet.engine.base.exit_text"
 local classify = require "moonlet.engine.runner.classify"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
