@@ -7,6 +7,7 @@ local confinement = require "moonlet.engine.session.confinement"
 local duration = require "moonlet.duration"
 local grants = require "moonlet.engine.context.grants"
 local journal = require "moonlet.engine.journal.journal"
+local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
 local observer = require "moonlet.engine.session.observer"
 local record = require "moonlet.record"
@@ -39,8 +40,7 @@ local function check_alive(own)
   local status, exit = core.session.status(own.home.handle, own.id)
   if status == "running" then return end
   if status == "lost" or status == "none" then error(lost(own), 0) end
-  local how = exit.why == "exited" and "exit code " .. exit.code or exit.why
-  error({ kind = "failed", message = ("the session %s has ended (%s)"):format(own.id, how),
+  error({ kind = "failed", message = ("the session %s has ended (%s)"):format(own.id, judge.cause(exit)),
     hint = ("moonlet session log %s shows what it printed"):format(own.id) }, 0)
 end
 

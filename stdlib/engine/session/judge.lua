@@ -34,15 +34,21 @@ local function ago(ms) return duration.text(ms < 1000 and ms or ms // 1000 * 100
 
 local function quoted(line) return ("'%s'"):format(core.text.printable(line, 120)) end
 
+--- The end of a session's program: "exit code 3", "its time limit".
+---@param exit table  its exit record
+---@return string
+function M.cause(exit)
+  return exit.why == "exited" and ("exit code %d"):format(exit.code)
+    or exit.why == "signalled" and ("signal %d"):format(exit.signal)
+    or exit.why == "wall" and "its time limit" or exit.why == "idle" and "its limit of silence"
+    or exit.why == "cancelled" and "it was ended" or exit.why
+end
+
 --- Rules about sessions that have ended, by their exit record.
 local function ended(status, exit)
   if status == "running" then return nil end
   if status == "exited" then
-    local how = exit.why == "exited" and ("exit code %d"):format(exit.code)
-      or exit.why == "signalled" and ("signal %d"):format(exit.signal)
-      or exit.why == "wall" and "its time limit" or exit.why == "idle" and "its limit of silence"
-      or exit.why == "cancelled" and "it was ended" or exit.why
-    return verdict("ended", "exit-record", nil, { "the keeper recorded its end: " .. how })
+    return verdict("ended", "exit-record", nil, { "the keeper recorded its end: " .. M.cause(exit) })
   end
   if status == "none" then return verdict("ended", "never-started", nil, { "its program never ran" }) end
   return verdict("lost", "no-exit-record", nil, { "its keeper was killed before it could record the end" })

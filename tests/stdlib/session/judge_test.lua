@@ -25,6 +25,7 @@ end
 
 test("the exit record comes before all else", function()
   is(judge.judge("exited", { why = "exited", code = 0 }, nil).state, "ended", "exited")
+  is(judge.judge("exited", { why = "wall" }, nil).evidence[1], "the keeper recorded its end: its time limit", "a limit")
   is(judge.judge("lost", {}, facts { "Continue? [y/n]" }).state, "lost", "lost")
   is(judge.judge("none", {}, nil).rule, "never-started", "none")
 end)
