@@ -16,14 +16,12 @@
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- of runs: started, finished, parked, review; of
 ---                                                     both: done, question, blocked; of sessions: stuck, milestone
 ---   }
+local config_check = require "moonlet.engine.load.config_check"
 local record = require "moonlet.record"
-local duration = require "moonlet.duration"
-local route_table = require "moonlet.engine.load.route_table"
-local runner_names = require "moonlet.engine.runner.names"
 
 local M = {}
 
-local source_cap = 1 << 20
+local source_cap = config_check.source_cap
 local deepest, most_values = 8, 10000
 
 ---@class moonlet.Config
@@ -35,57 +33,6 @@ local deepest, most_values = 8, 10000
 ---@field limits table
 ---@field hooks table<string, string[]>
 ---@field prompts table<string, string>  templates by role: their texts
-
-local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table" }
-local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
-  file = "string", private = "boolean" }
-local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
-  processes = "integer", parallel = "integer", retries = "integer" }
-local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
-  stuck = "list", milestone = "list", blocked = "list", review = "list" }
-
---- Arguments that would make a clean one-shot something else, or a run's record wrong.
-local refused_args = {
-  codex = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
-    "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
-    "--add-dir" },
-  claude = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr", "--session-id",
-    "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
-    "--input-format", "--bg", "--background", "-w", "--worktree" },
-  gemini = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
-    "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" },
-  opencode = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive", "--auto",
-    "--share" },
-  executor = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only", "--network", "--wall" },
-}
-
---- Codex's settings that say the same as those.
-local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
-  permissions = true, approval_policy = true }
-
---- True if a word is a refused option, or begins with one: a short option takes its value joined (-sX), a long one
---- after `=`, and an option that yargs reads may be in camel case.
-local function is_refused(name, word)
-  if name == "codex" then
-    local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
-    local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
-    if key and refused_settings[key] then return true end
-  end
-  if (name == "gemini" or name == "opencode") and word:sub(1, 2) == "--" then
-    local option, rest = word:match("^([^=]*)(.*)$")
-    word = option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
-  end
-  for _, refused in ipairs(refused_args[name] or {}) do
-    local long = refused:sub(1, 2) == "--"
-    if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
-      or not long and word:sub(1, #refused) == refused and word:sub(1, 2) ~= "--" then
-      return true
-    end
-  end
-  -- Options without a value stand together: -pc.
-  return name == "claude" and word:find("^%-[pdvh]+[crw]") ~= nil
-end
 
 local function user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -147,214 +94,6 @@ local function data(value, path, budget, fail)
   return copy
 end
 
-local function shown(path)
-  local parts = {}
-  for i, key in ipairs(path) do
-    if type(key) == "string" and key:find("^[%a_][%w_]*$") then
-      parts[i] = (i > 1 and "." or "") .. key
-    elseif type(key) == "string" then
-      parts[i] = ('["%s"]'):format(core.text.printable(key, 60))
-    else
-      parts[i] = ("[%d]"):format(key)
-    end
-  end
-  return #parts > 0 and table.concat(parts) or "the config"
-end
-
-local function names_of(fields)
-  local names = {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  return names
-end
-
---- The text of a template that the config names; raises.
-local function template_text(path)
-  path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
-  local real = core.system.real_path(path) or path
-  local folder, name = real:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text
-  if root then text, err = core.file.read(root, name, source_cap) end
-  if not text then error(err, 0) end
-  return require("moonlet.engine.load.prompts").check(text, path)
-end
-
---- Checks a config; calls `report(path, message, hint)` for each error.
-local function check(config, report, folder)
-  local function fields_of(value, fields, path)
-    if type(value) ~= "table" then
-      report(path, ("%s must be a table, not a %s"):format(shown(path), type(value)))
-      return false
-    end
-    for key, item in pairs(value) do
-      local below = { table.unpack(path) }
-      below[#below + 1] = key
-      if not fields[key] then
-        report(below, ("%s has no key '%s'"):format(shown(path), core.text.printable(tostring(key), 60)),
-          record.suggest(tostring(key), names_of(fields)))
-        value[key] = nil
-      else
-        local ok, err = pcall(record.check, { [key] = item }, { [key] = fields[key] }, shown(path))
-        if not ok then
-          report(below, err.message, err.hint)
-          value[key] = nil
-        end
-      end
-    end
-    return true
-  end
-  local function texts(list, path, pattern, what)
-    local count = 0
-    for key, item in pairs(list) do
-      count = count + 1
-      if math.type(key) ~= "integer" or key > #list or type(item) ~= "string" or item:find("\0", 1, true)
-        or not item:find(pattern) then
-        report(path, ("%s must be a list of %s"):format(shown(path), what))
-        return false
-      end
-    end
-    return count == #list
-  end
-
-  if not fields_of(config, top_fields, {}) then return end
-  local own = {}
-  for name, entry in pairs(config.runners or {}) do
-    local path = { "runners", name }
-    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route"
-      or runner_names.has(runner_names.internal, name) then
-      report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
-        "use lower-case letters, digits, - and _, and none of rules, route, command and cassette")
-    elseif fields_of(entry, runner_fields, path) then
-      if entry.file then own[#own + 1] = name end
-      if not entry.file and not runner_names.has(runner_names.programs, name) then
-        report(path, ("there is no runner '%s'"):format(name), record.suggest(name, runner_names.programs)
-          .. "; one of your own needs file = \"NAME.lua\"")
-      end
-      if entry.args and texts(entry.args, { "runners", name, "args" }, "", "texts") then
-        for _, word in ipairs(entry.args) do
-          if is_refused(name, word) then
-            report({ "runners", name, "args" }, ("%s cannot hold '%s'"):format(
-              shown { "runners", name, "args" }, core.text.printable(word, 60)),
-              "it is moonlet that says how an agent is confined, and each call is a fresh one")
-          end
-        end
-      end
-      if entry.env then texts(entry.env, { "runners", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
-      for _, key in ipairs { "program", "home", "file", "model" } do
-        if entry[key] and (entry[key] == "" or entry[key]:find("\0", 1, true)) then
-          report({ "runners", name, key }, ("%s is empty"):format(shown { "runners", name, key }))
-        end
-      end
-      for _, key in ipairs { "home", "file" } do
-        local value = entry[key]
-        if value and value:sub(1, 1) ~= "/" and value:sub(1, 2) ~= "~/" then entry[key] = folder .. "/" .. value end
-        if value and value:sub(1, 2) == "~/" then
-          entry[key] = require("moonlet.engine.runner.shared").home_path(value)
-        end
-      end
-    end
-  end
-  --- Checks the text after a runner's name; a route must lead to a runner that can be asked.
-  local function check_rest(name, word, path)
-    if word ~= "command" and word ~= "cassette" then
-      if name ~= word then
-        report(path, ("%s: the runner '%s' takes nothing after a colon"):format(shown(path), word),
-          "its arguments belong into runners." .. word .. ".args")
-      end
-      return
-    end
-    local ok, spec = pcall(require("moonlet.engine.load.runners").parse, name, { runners = {} })
-    if not ok then
-      report(path, ("%s: %s"):format(shown(path), spec.message), spec.hint)
-    elseif word == "command" and not spec.argv and path[1] == "routes" then
-      report(path, ("%s: '%s' names no program"):format(shown(path), name), "write command:PROGRAM ARG…")
-    end
-  end
-  local function check_runner(name, path)
-    local word = name:match("^([^:]+):") or name
-    if word == "route" then
-      local is_default = path[1] == "runner"
-      if is_default and word == name then return end
-      report(path, is_default and "runner: 'route' takes nothing after a colon"
-        or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
-      return
-    end
-    local all = {}
-    for _, list in ipairs { runner_names.internal, runner_names.programs, own } do
-      table.move(list, 1, #list, #all + 1, all)
-    end
-    if runner_names.has(all, word) then return check_rest(name, word, path) end
-    report(path, ("%s: there is no runner '%s'"):format(shown(path), core.text.printable(name, 60)),
-      record.suggest(word, all))
-  end
-  if config.runner then check_runner(config.runner, { "runner" }) end
-  local spelt = {}
-  for type_name, route in pairs(config.routes or {}) do
-    local path = { "routes", type_name }
-    local normal = type(type_name) == "string" and route_table.normal(type_name)
-    if not normal then
-      report({ "routes" }, "routes must give a table to names of task types")
-    elseif normal == "" then
-      report(path, ("'%s' cannot name a task type"):format(core.text.printable(type_name, 60)))
-    elseif spelt[normal] then
-      report(path, ("%s and %s are the same task type, '%s'"):format(shown { "routes", spelt[normal] }, shown(path),
-        normal), "keep one of them")
-    elseif fields_of(route, route_table.fields, path) then
-      spelt[normal] = type_name
-      for _, risk in ipairs { "low", "medium", "high" } do
-        local below = route[risk]
-        if below and fields_of(below, route_table.risk_fields, { "routes", type_name, risk }) and below.runner then
-          check_runner(below.runner, { "routes", type_name, risk, "runner" })
-        end
-      end
-      if route.runner then check_runner(route.runner, { "routes", type_name, "runner" }) end
-    end
-  end
-  local prices = require "moonlet.engine.budget.prices"
-  for model, price in pairs(config.prices or {}) do
-    local path = { "prices", model }
-    if type(model) ~= "string" then
-      report({ "prices" }, "prices must give a table to names of models")
-    else
-      for _, wrong in ipairs { { prices.check_name, model }, { prices.check, price } } do
-        local ok, err = pcall(wrong[1], wrong[2], shown(path))
-        if not ok then report(path, err.message, err.hint) end
-      end
-    end
-  end
-  if config.limits and fields_of(config.limits, limit_fields, { "limits" }) then
-    for name, value in pairs(config.limits) do
-      if name == "wall" then
-        local ok, err = pcall(duration.ms, value, "limits.wall")
-        if not ok then report({ "limits", "wall" }, err.message, err.hint) end
-      elseif value < 0 or (name == "parallel" and (value < 1 or value > 10000)) then
-        report({ "limits", name }, ("limits.%s cannot be %s"):format(name, tostring(value)))
-      end
-    end
-  end
-  if config.prompts then
-    local roles, known = require("moonlet.prompt.templates").roles, {}
-    for _, role in ipairs(roles) do known[role] = "string" end
-    if fields_of(config.prompts, known, { "prompts" }) then
-      for role, file in pairs(config.prompts) do
-        local ok, text = pcall(template_text, file:find "^[/~]" and file or folder .. "/" .. file)
-        if ok then
-          config.prompts[role] = text
-        else
-          report({ "prompts", role }, ("prompts.%s: %s"):format(role, text.message), text.hint)
-        end
-      end
-    end
-  end
-  if config.hooks and fields_of(config.hooks, hook_fields, { "hooks" }) then
-    for name, argv in pairs(config.hooks) do
-      if texts(argv, { "hooks", name }, "", "texts: a program and its arguments") and #argv == 0 then
-        report({ "hooks", name }, ("hooks.%s is empty"):format(name))
-      end
-    end
-  end
-end
-
 local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {} }
 end
@@ -394,7 +133,7 @@ function M.read(text, path)
   end
   local stop = {}
   local ok, config = pcall(data, value, {}, { count = 0 }, function(where, message)
-    report(where, shown(where) .. ": " .. message)
+    report(where, config_check.shown(where) .. ": " .. message)
     error(stop, 0)
   end)
   if not ok and config ~= stop then error(config, 0) end
@@ -402,7 +141,7 @@ function M.read(text, path)
     report({}, "the config returns no table")
     problems[#problems].hint = "end it with: return { … }"
   elseif ok then
-    check(config, report, folder)
+    config_check.check(config, report, folder)
   end
   if #problems > 0 then
     table.sort(problems, function(a, b)

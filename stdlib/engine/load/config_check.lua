@@ -1,0 +1,324 @@
+--- What a config may hold. Each part has a check that reports every error, and leaves out what is wrong.
+local duration = require "moonlet.duration"
+local record = require "moonlet.record"
+local route_table = require "moonlet.engine.load.route_table"
+local runner_names = require "moonlet.engine.runner.names"
+
+local M = {}
+
+--- The most bytes of a config, or of a template that it names.
+M.source_cap = 1 << 20
+
+local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
+  hooks = "table", prompts = "table" }
+local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
+  file = "string", private = "boolean" }
+local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
+  processes = "integer", parallel = "integer", retries = "integer" }
+local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
+  stuck = "list", milestone = "list", blocked = "list", review = "list" }
+
+--- Arguments that would make a clean one-shot something else, or a run's record wrong.
+local refused_args = {
+  codex = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
+    "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
+    "--add-dir" },
+  claude = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr", "--session-id",
+    "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
+    "--input-format", "--bg", "--background", "-w", "--worktree" },
+  gemini = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
+    "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" },
+  opencode = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive", "--auto",
+    "--share" },
+  executor = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only", "--network", "--wall" },
+}
+
+--- Codex's settings that say the same as those.
+local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
+  permissions = true, approval_policy = true }
+
+--- True if a word is a refused option, or begins with one: a short option takes its value joined (-sX), a long one
+--- after `=`, and an option that yargs reads may be in camel case.
+local function is_refused(name, word)
+  if name == "codex" then
+    local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
+    local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
+    if key and refused_settings[key] then return true end
+  end
+  if (name == "gemini" or name == "opencode") and word:sub(1, 2) == "--" then
+    local option, rest = word:match("^([^=]*)(.*)$")
+    word = option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
+  end
+  for _, refused in ipairs(refused_args[name] or {}) do
+    local long = refused:sub(1, 2) == "--"
+    if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
+      or not long and word:sub(1, #refused) == refused and word:sub(1, 2) ~= "--" then
+      return true
+    end
+  end
+  -- Options without a value stand together: -pc.
+  return name == "claude" and word:find("^%-[pdvh]+[crw]") ~= nil
+end
+
+--- A path of keys as a person writes it: routes["test-gaps"].runner.
+---@param path (string|integer)[]
+---@return string
+function M.shown(path)
+  local parts = {}
+  for i, key in ipairs(path) do
+    if type(key) == "string" and key:find("^[%a_][%w_]*$") then
+      parts[i] = (i > 1 and "." or "") .. key
+    elseif type(key) == "string" then
+      parts[i] = ('["%s"]'):format(core.text.printable(key, 60))
+    else
+      parts[i] = ("[%d]"):format(key)
+    end
+  end
+  return #parts > 0 and table.concat(parts) or "the config"
+end
+
+local shown = M.shown
+
+local function names_of(fields)
+  local names = {}
+  for name in pairs(fields) do names[#names + 1] = name end
+  return names
+end
+
+--- The text of a template that the config names; raises.
+local function template_text(path)
+  path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
+  local real = core.system.real_path(path) or path
+  local folder, name = real:match("^(.*)/([^/]+)$")
+  local root, err = core.file.root(folder == "" and "/" or folder)
+  local text
+  if root then text, err = core.file.read(root, name, M.source_cap) end
+  if not text then error(err, 0) end
+  return require("moonlet.engine.load.prompts").check(text, path)
+end
+
+---@class moonlet.ConfigCheck
+---@field report fun(path: (string|integer)[], message: string, hint: string?)
+---@field folder string   of the config
+---@field own string[]    names of the user's own runners
+local Check = {}
+Check.__index = Check
+
+--- Reports each key that `fields` does not know, or whose value is of another type, and takes it out.
+---@return boolean  false if the value is no table
+function Check:fields_of(value, fields, path)
+  if type(value) ~= "table" then
+    self.report(path, ("%s must be a table, not a %s"):format(shown(path), type(value)))
+    return false
+  end
+  for key, item in pairs(value) do
+    local below = { table.unpack(path) }
+    below[#below + 1] = key
+    if not fields[key] then
+      self.report(below, ("%s has no key '%s'"):format(shown(path), core.text.printable(tostring(key), 60)),
+        record.suggest(tostring(key), names_of(fields)))
+      value[key] = nil
+    else
+      local ok, err = pcall(record.check, { [key] = item }, { [key] = fields[key] }, shown(path))
+      if not ok then
+        self.report(below, err.message, err.hint)
+        value[key] = nil
+      end
+    end
+  end
+  return true
+end
+
+--- True for a list of texts that each hold the pattern; reports another value.
+function Check:texts(list, path, pattern, what)
+  local count = 0
+  for key, item in pairs(list) do
+    count = count + 1
+    if math.type(key) ~= "integer" or key > #list or type(item) ~= "string" or item:find("\0", 1, true)
+      or not item:find(pattern) then
+      self.report(path, ("%s must be a list of %s"):format(shown(path), what))
+      return false
+    end
+  end
+  return count == #list
+end
+
+function Check:args(name, args)
+  local path = { "runners", name, "args" }
+  if not self:texts(args, path, "", "texts") then return end
+  for _, word in ipairs(args) do
+    if is_refused(name, word) then
+      self.report(path, ("%s cannot hold '%s'"):format(shown(path), core.text.printable(word, 60)),
+        "it is moonlet that says how an agent is confined, and each call is a fresh one")
+    end
+  end
+end
+
+function Check:runner_entry(name, entry)
+  if not entry.file and not runner_names.has(runner_names.programs, name) then
+    self.report({ "runners", name }, ("there is no runner '%s'"):format(name),
+      record.suggest(name, runner_names.programs) .. "; one of your own needs file = \"NAME.lua\"")
+  end
+  if entry.args then self:args(name, entry.args) end
+  if entry.env then self:texts(entry.env, { "runners", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
+  for _, key in ipairs { "program", "home", "file", "model" } do
+    if entry[key] and (entry[key] == "" or entry[key]:find("\0", 1, true)) then
+      self.report({ "runners", name, key }, ("%s is empty"):format(shown { "runners", name, key }))
+    end
+  end
+  for _, key in ipairs { "home", "file" } do
+    local value = entry[key]
+    if value and value:sub(1, 1) ~= "/" and value:sub(1, 2) ~= "~/" then entry[key] = self.folder .. "/" .. value end
+    if value and value:sub(1, 2) == "~/" then
+      entry[key] = require("moonlet.engine.runner.shared").home_path(value)
+    end
+  end
+end
+
+function Check:runners(entries)
+  for name, entry in pairs(entries) do
+    local path = { "runners", name }
+    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route"
+      or runner_names.has(runner_names.internal, name) then
+      self.report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
+        "use lower-case letters, digits, - and _, and none of rules, route, command and cassette")
+    elseif self:fields_of(entry, runner_fields, path) then
+      if entry.file then self.own[#self.own + 1] = name end
+      self:runner_entry(name, entry)
+    end
+  end
+end
+
+--- Checks the text after a runner's name; a route must lead to a runner that can be asked.
+function Check:runner_rest(name, word, path)
+  if word ~= "command" and word ~= "cassette" then
+    if name ~= word then
+      self.report(path, ("%s: the runner '%s' takes nothing after a colon"):format(shown(path), word),
+        "its arguments belong into runners." .. word .. ".args")
+    end
+    return
+  end
+  local ok, spec = pcall(require("moonlet.engine.load.runners").parse, name, { runners = {} })
+  if not ok then
+    self.report(path, ("%s: %s"):format(shown(path), spec.message), spec.hint)
+  elseif word == "command" and not spec.argv and path[1] == "routes" then
+    self.report(path, ("%s: '%s' names no program"):format(shown(path), name), "write command:PROGRAM ARG…")
+  end
+end
+
+--- Checks the name of a runner where the config uses one.
+function Check:runner(name, path)
+  local word = name:match("^([^:]+):") or name
+  if word == "route" then
+    local is_default = path[1] == "runner"
+    if is_default and word == name then return end
+    self.report(path, is_default and "runner: 'route' takes nothing after a colon"
+      or ("%s: a route leads to a runner, not to '%s'"):format(shown(path), core.text.printable(name, 60)))
+    return
+  end
+  local all = {}
+  for _, list in ipairs { runner_names.internal, runner_names.programs, self.own } do
+    table.move(list, 1, #list, #all + 1, all)
+  end
+  if runner_names.has(all, word) then return self:runner_rest(name, word, path) end
+  self.report(path, ("%s: there is no runner '%s'"):format(shown(path), core.text.printable(name, 60)),
+    record.suggest(word, all))
+end
+
+function Check:route(type_name, route)
+  for _, risk in ipairs { "low", "medium", "high" } do
+    local below = route[risk]
+    if below and self:fields_of(below, route_table.risk_fields, { "routes", type_name, risk }) and below.runner then
+      self:runner(below.runner, { "routes", type_name, risk, "runner" })
+    end
+  end
+  if route.runner then self:runner(route.runner, { "routes", type_name, "runner" }) end
+end
+
+function Check:routes(routes)
+  local spelt = {}
+  for type_name, route in pairs(routes) do
+    local path = { "routes", type_name }
+    local normal = type(type_name) == "string" and route_table.normal(type_name)
+    if not normal then
+      self.report({ "routes" }, "routes must give a table to names of task types")
+    elseif normal == "" then
+      self.report(path, ("'%s' cannot name a task type"):format(core.text.printable(type_name, 60)))
+    elseif spelt[normal] then
+      self.report(path, ("%s and %s are the same task type, '%s'"):format(shown { "routes", spelt[normal] },
+        shown(path), normal), "keep one of them")
+    elseif self:fields_of(route, route_table.fields, path) then
+      spelt[normal] = type_name
+      self:route(type_name, route)
+    end
+  end
+end
+
+function Check:prices(all)
+  local prices = require "moonlet.engine.budget.prices"
+  for model, price in pairs(all) do
+    local path = { "prices", model }
+    if type(model) ~= "string" then
+      self.report({ "prices" }, "prices must give a table to names of models")
+    else
+      for _, wrong in ipairs { { prices.check_name, model }, { prices.check, price } } do
+        local ok, err = pcall(wrong[1], wrong[2], shown(path))
+        if not ok then self.report(path, err.message, err.hint) end
+      end
+    end
+  end
+end
+
+function Check:limits(limits)
+  if not self:fields_of(limits, limit_fields, { "limits" }) then return end
+  for name, value in pairs(limits) do
+    if name == "wall" then
+      local ok, err = pcall(duration.ms, value, "limits.wall")
+      if not ok then self.report({ "limits", "wall" }, err.message, err.hint) end
+    elseif value < 0 or (name == "parallel" and (value < 1 or value > 10000)) then
+      self.report({ "limits", name }, ("limits.%s cannot be %s"):format(name, tostring(value)))
+    end
+  end
+end
+
+--- Puts the texts of the templates in place of their paths.
+function Check:prompts(prompts)
+  local known = {}
+  for _, role in ipairs(require("moonlet.prompt.templates").roles) do known[role] = "string" end
+  if not self:fields_of(prompts, known, { "prompts" }) then return end
+  for role, file in pairs(prompts) do
+    local ok, text = pcall(template_text, file:find "^[/~]" and file or self.folder .. "/" .. file)
+    if ok then
+      prompts[role] = text
+    else
+      self.report({ "prompts", role }, ("prompts.%s: %s"):format(role, text.message), text.hint)
+    end
+  end
+end
+
+function Check:hooks(hooks)
+  if not self:fields_of(hooks, hook_fields, { "hooks" }) then return end
+  for name, argv in pairs(hooks) do
+    if self:texts(argv, { "hooks", name }, "", "texts: a program and its arguments") and #argv == 0 then
+      self.report({ "hooks", name }, ("hooks.%s is empty"):format(name))
+    end
+  end
+end
+
+--- Checks a config; calls `report(path, message, hint)` for each error.
+---@param config table  plain data; wrong keys are taken out
+---@param report fun(path: (string|integer)[], message: string, hint: string?)
+---@param folder string  relative paths of the config begin here
+function M.check(config, report, folder)
+  local self = setmetatable({ report = report, folder = folder, own = {} }, Check)
+  if not self:fields_of(config, top_fields, {}) then return end
+  self:runners(config.runners or {})
+  if config.runner then self:runner(config.runner, { "runner" }) end
+  self:routes(config.routes or {})
+  self:prices(config.prices or {})
+  if config.limits then self:limits(config.limits) end
+  if config.prompts then self:prompts(config.prompts) end
+  if config.hooks then self:hooks(config.hooks) end
+end
+
+return M
