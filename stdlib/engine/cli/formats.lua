@@ -38,9 +38,12 @@ local function text_of(item, key)
   return type(value) == "string" and value ~= "" and core.text.clean(value) or nil
 end
 
+--- Readers keep numbers of lines in 32 bits.
+local most_lines = 0x7fffffff
+
 local function line_of(item)
   local line = math.tointeger(rawget(item, "line"))
-  return line and line > 0 and line or nil
+  return line and line > 0 and line <= most_lines and line or nil
 end
 
 --- Every finding of a result, each with how it was settled: nil, "refuted" or "suppressed".
@@ -126,6 +129,18 @@ local function uri(path)
   return (path:gsub("[^%w/._~-]", function(char) return ("%%%02X"):format(char:byte()) end))
 end
 
+--- The place of a finding. Code scanning asks for one: a finding about a whole file stands in its first line, one
+--- about the whole change at the top of the repository.
+local function location_of(item)
+  local file, line, evidence = text_of(item, "file"), line_of(item), text_of(item, "evidence")
+  local is_absolute = file and file:sub(1, 1) == "/"
+  return { physicalLocation = {
+    artifactLocation = { uri = (is_absolute and "file://" or "") .. uri(file or "."),
+      uriBaseId = not is_absolute and "SRCROOT" or nil },
+    region = { startLine = line or 1, snippet = line and evidence and { text = evidence } or nil },
+  } }
+end
+
 local function sentence(text)
   text = core.text.strip(text)
   return text:find "[.!?…]$" and text or text .. "."
@@ -143,19 +158,13 @@ local function pascal(id)
 end
 
 local function result_of(one, index)
-  local item, location = one.item, nil
-  local severity, file, line = findings.severity(text_of(item, "severity")), text_of(item, "file"), line_of(item)
-  if file then
-    local evidence = text_of(item, "evidence")
-    local region = line and { startLine = line, snippet = evidence and { text = evidence } or nil }
-    location = { physicalLocation = { region = region or nil,
-      artifactLocation = { uri = uri(file), uriBaseId = "SRCROOT" } } }
-  end
+  local item = one.item
+  local severity = findings.severity(text_of(item, "severity"))
   local fix, settled = text_of(item, "fix"), one.settled
   return {
     ruleId = rule_of(item), ruleIndex = index, level = levels[severity],
     message = { text = sentence(text_of(item, "claim")) .. (fix and " " .. sentence(fix) or "") },
-    locations = location and core.json.array { location } or nil,
+    locations = core.json.array { location_of(item) },
     partialFingerprints = { ["moonletFinding/v1"] = one.fingerprint },
     suppressions = core.json.array { settled and { kind = settled == "suppressed" and "inSource" or "external",
       status = "accepted", justification = ("%s: %s"):format(settled,
