@@ -101,8 +101,13 @@ class Supervisor {
   void launch(StartFrame& frame);
   void not_started(StartFrame& frame, Error error);
   Result<void> record_intents(std::size_t count);
-  Result<void> open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]);
-  Result<Fd> open_terminal(Step& step, const ChildSpec& spec);
+  /// The ends of a program's output that the program gets: pipes, or a terminal for all three.
+  struct ProgramEnds {
+    Fd outputs[2], terminal;
+  };
+  Result<ProgramEnds> open_streams(Step& step, const ChildSpec& spec);
+  Result<ProgramEnds> open_terminal(Step& step, const ChildSpec& spec);
+  void supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t pid);
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
   // watching

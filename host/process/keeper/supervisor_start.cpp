@@ -45,6 +45,18 @@ const char* value_of(const std::vector<char*>& env, std::string_view name) {
   return nullptr;
 }
 
+// The environment of a child: that of its frame with the mark of this keeper. The texts stay where
+// they are.
+std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
+  std::vector<char*> env = pointers(frame.env, frame.envc, 1);
+  env.erase(std::remove_if(env.begin(), env.end(),
+                           [](char* entry) { return is_named(entry, kMarkName); }),
+            env.end());
+  env.push_back(mark.data());
+  env.push_back(nullptr);
+  return env;
+}
+
 // The descriptor limit that we were started with, for programs that cannot bear a greater one.
 const rlimit& inherited_file_limit() {
   static const rlimit limit = [] {
@@ -171,29 +183,32 @@ std::shared_ptr<const Redactor> Supervisor::redactor_for(const std::vector<Secre
   return redactor_;
 }
 
-Result<void> Supervisor::open_streams(Step& step, const ChildSpec& spec, int (&ends)[2]) {
+Result<Supervisor::ProgramEnds> Supervisor::open_streams(Step& step, const ChildSpec& spec) {
   auto redactor = redactor_for(spec.secrets);
   struct Part {
     const OutputSpec& spec;
     Stream& stream;
     Capture& capture;
   } parts[2] = {{spec.out, step.out, step.out_capture}, {spec.err, step.err, step.err_capture}};
+  ProgramEnds ends;
   for (int i = 0; i < 2; ++i) {
     Part& part = parts[i];
-    if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) return opened;
+    if (auto opened = part.capture.open(identity_.output_dir_fd, part.spec); !opened) {
+      return opened.error();
+    }
     if (part.spec.target == OutputSpec::Target::kNull) continue;
     part.capture.redact(redactor);
-    int read_end = -1;
-    if (!make_output_pipe(read_end, ends[i])) return Error::from_errno(errno, "make a pipe");
+    int read_end = -1, write_end = -1;
+    if (!make_output_pipe(read_end, write_end)) return Error::from_errno(errno, "make a pipe");
+    ends.outputs[i] = Fd(write_end);
     if (!part.stream.start(poller_, read_end, step.number)) {
       return Error::from_errno(errno, "watch a pipe");
     }
   }
-  return {};
+  return ends;
 }
 
-// Returns the program's end of it.
-Result<Fd> Supervisor::open_terminal(Step& step, const ChildSpec& spec) {
+Result<Supervisor::ProgramEnds> Supervisor::open_terminal(Step& step, const ChildSpec& spec) {
   auto opened = Terminal::open({identity_.output_dir_fd,
                                 spec.out.cap,
                                 {spec.terminal_rows, spec.terminal_cols},
@@ -204,7 +219,9 @@ Result<Fd> Supervisor::open_terminal(Step& step, const ChildSpec& spec) {
     return Error::from_errno(errno, "watch a terminal");
   }
   step.terminal = std::move(opened->terminal);
-  return std::move(opened->program);
+  ProgramEnds ends;
+  ends.terminal = std::move(opened->program);
+  return ends;
 }
 
 void Supervisor::launch(StartFrame& frame) {
@@ -217,14 +234,9 @@ void Supervisor::launch(StartFrame& frame) {
 
   std::vector<char*> argv = pointers(frame.argv, frame.argc, 0);
   argv.push_back(nullptr);
-  std::vector<char*> env = pointers(frame.env, frame.envc, 1);
-  env.erase(std::remove_if(env.begin(), env.end(),
-                           [](char* entry) { return is_named(entry, kMarkName); }),
-            env.end());
   std::string mark =
       std::string(kMarkName) + "=" + mark_value(identity_.token, step.number, identity_.outer_mark);
-  env.push_back(mark.data());
-  env.push_back(nullptr);
+  std::vector<char*> env = marked_environment(frame, mark);
 
   const char* path_variable = value_of(env, "PATH");
   auto program = find_program(argv[0], path_variable, spec.cwd);
@@ -238,18 +250,9 @@ void Supervisor::launch(StartFrame& frame) {
     ruleset = std::move(*made);
   }
 
-  int ends[2] = {-1, -1};
-  Fd terminal;
-  if (spec.terminal_rows != 0) {
-    auto opened = open_terminal(step, spec);
-    if (!opened) return not_started(frame, opened.error());
-    terminal = std::move(*opened);
-    step.held = std::move(frame.stdin_fd);
-  } else if (auto opened = open_streams(step, spec, ends); !opened) {
-    for (int end : ends) Fd(end).close();
-    return not_started(frame, opened.error());
-  }
-  Fd write_ends[2] = {Fd(ends[0]), Fd(ends[1])};
+  auto ends = spec.terminal_rows != 0 ? open_terminal(step, spec) : open_streams(step, spec);
+  if (!ends) return not_started(frame, ends.error());
+  if (ends->terminal) step.held = std::move(frame.stdin_fd);
   Fd cgroup;
   if (spec.own_cgroup) {
     step.cgroup = make_step_cgroup(identity_.cgroup, step.number);
@@ -268,10 +271,10 @@ void Supervisor::launch(StartFrame& frame) {
   request.envp = env.data();
   request.cwd = spec.cwd.empty() ? nullptr : spec.cwd.c_str();
   request.fds = {frame.stdin_fd ? frame.stdin_fd.get() : null_.get(),
-                 write_ends[0] ? write_ends[0].get() : null_.get(),
-                 write_ends[1] ? write_ends[1].get() : null_.get()};
-  if (terminal) request.fds.assign(3, terminal.get());
-  request.on_terminal = static_cast<bool>(terminal);
+                 ends->outputs[0] ? ends->outputs[0].get() : null_.get(),
+                 ends->outputs[1] ? ends->outputs[1].get() : null_.get()};
+  if (ends->terminal) request.fds.assign(3, ends->terminal.get());
+  request.on_terminal = static_cast<bool>(ends->terminal);
   request.die_with_parent = true;
   request.cgroup_fd = cgroup.get();
   request.limits = child_limits(identity_.token, step.number);
@@ -294,7 +297,13 @@ void Supervisor::launch(StartFrame& frame) {
   const Spawned& spawned = std::get<Spawned>(result);
   if (spawned.torn) log_.mark_torn();
   if (!spawned.recorded) log_.add(line.prefix + std::to_string(spawned.pid) + line.suffix);
-  step.pid = spawned.pid;
+  supervise(std::move(owned), spec, spawned.pid);
+}
+
+// Takes a step whose program runs among those that are watched.
+void Supervisor::supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t pid) {
+  Step& step = *owned;
+  step.pid = pid;
   step.spawned_as = ++spawned_;
   step.step = std::move(spec.step);
   step.attempt = std::move(spec.attempt);
