@@ -20,7 +20,7 @@
 #   needs    what the case needs, one a line: root, user, linux, soak, mounts (root that may mount),
 #            release (the release build), normal (no sanitizer), no-tsan (no ThreadSanitizer, which holds
 #            signals back and is too slow for limits on time), program NAME; else it is skipped
-#   limit    the time that cmd may take, in seconds (60); ten times that with --soak
+#   limit    the time that cmd may take, in seconds (120); ten times that with --soak
 # After each case no process may be left, two seconds later, that belongs to it: all of them carry
 # the case's directory in their environment (PATH), working directory or executable.
 set -uo pipefail
@@ -178,7 +178,7 @@ prepare_work() {
 
 # Runs the case in folder $CASE; prints what is wrong with it.
 verify_case() {
-  local want=0 limit=60 status line before=
+  local want=0 limit=120 status line before=
   prepare_work || { echo "the working directory could not be made" && return; }
   if [ -e "$CASE/setup" ]; then
     run_snippet "$CASE/setup" 120 >"$tmp/setup.log" 2>&1 </dev/null ||
