@@ -17,9 +17,10 @@
 #   setup    a bash snippet run before cmd, in the working directory too
 #   nogit    an empty file: the working directory is not a git repository
 #   clean    an empty file: cmd must leave the working directory as setup left it (.git apart)
-#   needs    what the case needs, one a line: root, user, linux, soak, mounts (root that may mount),
-#            release (the release build), normal (no sanitizer), no-tsan (no ThreadSanitizer, which holds
-#            signals back and is too slow for limits on time), program NAME; else it is skipped
+#   needs    what the case needs, one a line: root, user, linux (and a build with the calls that only Linux
+#            has), soak, mounts (root that may mount), release (the release build), normal (no sanitizer),
+#            no-tsan (no ThreadSanitizer, which holds signals back and is too slow for limits on time),
+#            program NAME; else it is skipped
 #   limit    the time that cmd may take, in seconds (120); ten times that with --soak
 # After each case no process may be left, two seconds later, that belongs to it: all of them carry
 # the case's directory in their environment (PATH), working directory or executable.
@@ -134,7 +135,10 @@ unmet_need() {
       '' | '#'*) ;;
       root) [ "$(id -u)" -eq 0 ] || { echo "needs root" && return; } ;;
       user) [ "$(id -u)" -ne 0 ] || { echo "needs a plain user" && return; } ;;
-      linux) [ "$(uname -s)" = Linux ] || { echo "needs Linux" && return; } ;;
+      linux)
+        { [ "$(uname -s)" = Linux ] && ! grep -qs '^MOONLET_PLAIN_POSIX:BOOL=ON' "$build/CMakeCache.txt"; } ||
+          { echo "needs Linux" && return; }
+        ;;
       release) [ "${build##*/}" = release ] || { echo "needs the release build" && return; } ;;
       mounts)
         { [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; } ||

@@ -13,6 +13,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::size_t kLongestTitle = 200;
+constexpr std::uint32_t kFirstWide = 0x1100;
 constexpr std::size_t kFeedPart = 4096;
 
 /// Bytes after a control character within which a sequence that it begins has surely ended.
@@ -50,16 +51,16 @@ void put_utf8(std::string& out, std::uint32_t code) {
 
 // Appends the text of a cell; returns how many columns it takes.
 int put_cell(std::string& out, const VTermScreenCell& cell) {
-  // The second half of a wide character has no text of its own.
-  if (cell.chars[0] == static_cast<std::uint32_t>(-1)) return 1;
-  if (cell.chars[0] == 0) {
+  // The second half of a wide character is met alone where the first was overwritten.
+  if (cell.chars[0] == 0 || cell.chars[0] == static_cast<std::uint32_t>(-1)) {
     out += ' ';
   } else {
     for (int i = 0; i < VTERM_MAX_CHARS_PER_CELL && cell.chars[i] != 0; ++i) {
       put_utf8(out, cell.chars[i]);
     }
   }
-  return std::max<int>(cell.width, 1);
+  // Libvterm calls what stands before a second half wide.
+  return cell.chars[0] < kFirstWide ? 1 : std::max<int>(cell.width, 1);
 }
 
 void trim(std::string& text) {

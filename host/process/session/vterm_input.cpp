@@ -11,6 +11,8 @@ namespace moonlet {
 namespace {
 
 constexpr char kEscape = '\x1b', kCancel = '\x18', kSubstitute = '\x1a';
+constexpr std::string_view kSaveCursor = "\x1b\x37", kRestoreCursor = "\x1b\x38";
+constexpr std::string_view kStringEnds = "\x1b\x18\x1a";
 constexpr std::size_t kMostParameters = 256;  // bytes
 constexpr std::size_t kMostNumbers = 16, kMostDigits = 5, kMostBetween = 3;
 constexpr int kMostRepeats = 500;
@@ -52,7 +54,7 @@ std::size_t plain_sequence(std::string_view bytes) {
       digits = 0;
     } else if (byte < '0' || byte > '9') {
       const bool ends = byte >= '@' && byte <= '~';
-      return ends && byte != 'b' && byte != 'h' && byte != 'r' ? at + 1 : 0;
+      return ends && std::string_view("bhrsu").find(byte) == std::string_view::npos ? at + 1 : 0;
     } else if (++digits > kMostDigits) {
       return 0;
     }
@@ -85,6 +87,12 @@ std::string_view VtermInput::clean(std::string_view bytes) {
         state_ = State::kText;
         last_ = 0;
       }
+      continue;
+    }
+    if (state_ == State::kString) {
+      const std::size_t end = bytes.find_first_of(kStringEnds);
+      bytes.remove_prefix(std::min(end, bytes.size()));
+      if (!bytes.empty()) state_ = State::kText;
       continue;
     }
     // No escape or control sequence has a character beyond ASCII: it ends there, and means nothing.
@@ -126,6 +134,8 @@ void VtermInput::put_escape(char byte) {
     out_ += byte;
   } else if (byte < '0') {
     if (parameters_.size() <= kMostBetween) parameters_ += byte;
+  } else if (parameters_.empty() && (byte == 'X' || byte == '^' || byte == '_')) {
+    state_ = State::kString;
   } else if (byte != 0x7f) {
     state_ = State::kText;
     last_ = 0;
@@ -165,6 +175,18 @@ void VtermInput::end_sequence(char final) {
   if (final == 'b') {
     if (leader.empty() && between.empty()) repeat(numbers);
     return;
+  }
+  if (all.empty() && final == 's') {
+    out_ += kSaveCursor;
+    return;
+  }
+  if (all.empty() && final == 'u') {
+    out_.append(kRestoreCursor).append(kComeInside);
+    return;
+  }
+  // A soft reset leaves libvterm its margins.
+  if (all == "!" && final == 'p') {
+    out_.append(kSaveCursor).append("\x1b[?6l\x1b[r").append(kRestoreCursor);
   }
   has_margins_ |= final == 'r' || (final == 'h' && numbers.find("69") != std::string_view::npos);
   out_.append("\x1b[").append(leader).append(within_limits(numbers)).append(between);

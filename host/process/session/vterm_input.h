@@ -15,15 +15,16 @@ class VtermInput {
   static constexpr std::string_view kComeInside = "\x1b[0h";
 
   /// The bytes to parse in place of `bytes`, valid until the next call. Broken UTF-8 is replaced,
-  /// control characters above 0x7f are left out, a control sequence comes whole, with few and small
-  /// numbers, and one that repeats a character (CSI … b) as that character.
+  /// control characters above 0x7f and strings for an application are left out, a control sequence
+  /// comes whole, with few and small numbers, and one that libvterm does not know as others that it
+  /// does: a repeated character (CSI … b), a saved cursor (CSI s).
   std::string_view clean(std::string_view bytes);
 
   /// True when the program may have set margins: by CSI … r, or left and right ones by mode 69.
   bool has_margins() const { return has_margins_; }
 
  private:
-  enum class State { kText, kEscape, kSequence };
+  enum class State { kText, kEscape, kSequence, kString };
 
   void begin_escape();
   void put_text(std::string_view text);

@@ -67,11 +67,13 @@ end
 local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
-  if blocked and program.canonical and program.echo == false then
-    return waiting("password", "terminal:echo-off", facts,
-      { ("%s reads the terminal with echo off"):format(processes.foreground or "the program") }, reading.prompt)
-  end
   local still = facts.silent_ms >= limits.settled
+  -- Where the system does not say who reads, a terminal that stands still with echo off is evidence enough.
+  if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
+    return waiting("password", "terminal:echo-off", facts, { blocked
+      and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
+      or "the terminal takes a line with echo off" }, reading.prompt)
+  end
   if reading.prompt and (still or blocked) and not (reading.is_working and not reading.prompt.all) then
     local own = grammars.named(agent)
     local evidence = { ("the screen shows %s"):format(quoted(reading.line)) }

@@ -10,6 +10,7 @@ import time
 
 M = sys.argv[1]
 def run(*w, **k): return subprocess.run([M, "session", *w], capture_output=True, text=True, **k)
+def first(text): return text.splitlines()[0].split("(")[0].strip()  # not every system says which process
 run("start", "--name", "c", "--", "sh", "-c", "printf 'hello '; stty -echo; while read l; do echo \"<$l>\"; done")
 run("wait", "c", "--until", "hello", "--timeout", "5s")
 def attach(name="c"):
@@ -28,9 +29,9 @@ pid, fd = attach()
 print("screen" if b"hello" in until(fd, b"hello") else "no screen")
 os.write(fd, b"typed\r")
 print("answer" if b"<typed>" in until(fd, b"<typed>") else "no answer")
-second = run("submit", "c", "x"); print(second.returncode, second.stderr.split("(")[0].strip())
-poke = run("poke", "c"); print(poke.returncode, poke.stderr.split("(")[0].strip())
-p2, f2 = attach(); print(until(f2, b"already").decode()[:80].split("(")[0].strip()); os.waitpid(p2, 0)
+second = run("submit", "c", "x"); print(second.returncode, first(second.stderr))
+poke = run("poke", "c"); print(poke.returncode, first(poke.stderr))
+p2, f2 = attach(); print(first(until(f2, b"already").decode())); os.waitpid(p2, 0)
 os.write(fd, b"\x1d")
 out = until(fd, b"detached"); print("detached" if b"detached; S-001 goes on" in out and b"?1049l" in out else out)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
@@ -53,4 +54,4 @@ pid, fd = attach("S-002"); until(fd, b"up"); open("taken", "w").close()
 while not os.path.exists("refused"): time.sleep(0.02)
 os.write(fd, b"\x1d"); until(fd, b"detached"); os.waitpid(pid, 0); open("free", "w").close()
 said = json.loads(script.communicate()[0])["result"]
-print(said[0], said[1], said[2].split("(")[0].strip(), said[3])
+print(said[0], said[1], first(said[2]), said[3])

@@ -3,9 +3,11 @@
 
     tmux_compare.py MOONLET PROGRAM…                bash, python3, less, vim
     tmux_compare.py MOONLET --log FILE COLSxROWS    what a program printed is fed to both instead
+    tmux_compare.py MOONLET --sequences FILE        tmux shows what the unit test of the screen expects
 """
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -114,7 +116,52 @@ def feed_log(path, size):
     return wrong
 
 
+def bytes_of(text):
+    """The bytes that \\e, \\r, \\n, \\t, \\b, \\\\ and \\xNN stand for."""
+    names = {b"e": b"\x1b", b"r": b"\r", b"n": b"\n", b"t": b"\t", b"b": b"\b", b"\\": b"\\"}
+    return re.sub(rb"\\(x..|.)", lambda found: names.get(found[1]) or bytes([int(found[1][1:], 16)]), text.encode())
+
+
+def comes_to(rows, cursor):
+    """Waits until tmux shows this; what it shows else."""
+    until = time.monotonic() + 5
+    while True:
+        row, col = map(int, tmux("display-message", "-p", "#{cursor_y},#{cursor_x}").split(","))
+        shown, at = tmux_screen(), f"{row},{min(col, 19)}"
+        if shown == rows and cursor in ("-", at):
+            return None
+        if time.monotonic() > until:
+            return f"{shown} and the cursor at {at}"
+
+
+def play_sequences(path):
+    """The facts of a file, but those in brackets."""
+    fifo, wrong = os.path.abspath("sequences"), 0
+    os.mkfifo(fifo)
+    tmux("new-session", "-d", "-x", "20", "-y", "6", "-s", "t", "sh", "-c", f"stty raw -echo; exec cat '{fifo}'")
+    tmux("set-option", "-g", "status", "off")
+    tmux("resize-window", "-t", "t", "-x", "20", "-y", "6")
+    with open(fifo, "wb", buffering=0) as feed, open(path, encoding="utf-8") as facts:
+        for line in facts:
+            what, script, rows, cursor = (line.rstrip("\n").split("\t") + [None] * 3)[:4]
+            if cursor is None or line[0] == "[":
+                continue
+            feed.write(b"\x1bc\x1b[?1049l\x1b[2J\x1b[H")
+            other = comes_to([], "0,0")
+            feed.write(bytes_of(script))
+            other = other or comes_to([bytes_of(row).decode() for row in rows.split("|")] if rows != "-" else [], cursor)
+            if other:
+                print(f"{what}: tmux shows {other}")
+                wrong += 1
+        tmux("kill-server")
+    return wrong
+
+
 SOCKET, ENDED = f"moonlet-{os.getpid()}", []
+if sys.argv[2] == "--sequences":
+    others = play_sequences(sys.argv[3])
+    print("tmux shows the same" if others == 0 else f"{others} differ")
+    sys.exit(0)
 if sys.argv[2] == "--log":
     sys.exit(feed_log(sys.argv[3], sys.argv[4]))
 with open("text", "w", encoding="utf-8") as file:

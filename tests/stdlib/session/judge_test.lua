@@ -34,6 +34,8 @@ test("a program that reads the terminal waits, whatever it shows", function()
   is(waits(facts({ "strange" }, { processes = blocked })), "text", "a read")
   is(waits(facts({ "strange" }, { processes = blocked, program = { echo = false, canonical = true } })), "password",
     "echo off")
+  is(waits(facts({ "strange" }, { processes = { count = 1 }, program = { echo = false, canonical = true } })),
+    "password", "echo off, and the system does not say who reads")
   is(waits(facts({ "Continue? [y/N] " }, { processes = blocked })), "y/n", "a question")
   is(waits(facts { "Approve change [y/n]" }), "y/n", "a question of a program that polls")
   is(waits(facts { "Select directory:" }), "directory", "a directory")

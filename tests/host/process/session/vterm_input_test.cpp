@@ -19,7 +19,7 @@ TEST_CASE("usual output reaches libvterm unchanged, in one piece or byte by byte
   for (const std::string text :
        {"plain äöü € 🌙\r\n", "\x1b[?1049h\x1b[2J\x1b[1;1H\x1b[38;5;9mx\x1b[0m", "\x1b(0lqk\x1b(B",
         "\x1b]2;title\x07\x1b]8;;http://a\x1b\\b\x1b]8;;\x1b\\", "\x1b[38:2:1:2:3m", "\x1b[>4;2m",
-        "\x1b[4 q\x1b[!p\x1b#8\x1bM\x1b\x37",
+        "\x1b[4 q\x1b[\"p\x1b#8\x1bM\x1b\x37",
         "a\x18"
         "b"}) {
     CHECK(cleaned(text) == text);
@@ -52,6 +52,7 @@ TEST_CASE("input that libvterm 0.1 does not survive is changed or left out") {
   CHECK(cleaned("\x1b[1\x1b[2H\x1b[3\x18x") == "\x1b[2H\x18x");
   CHECK(cleaned("\x1b(\x7f[" + std::string(40, ';') + "mx\x1b(") ==
         "\x1b[" + std::string(15, ';') + "mx");
+  CHECK(cleaned("a\x1b_Gi=31;中\x1b\\b\x1b^x\x18") == "a\x1b\\b\x18");
   CHECK(cleaned("\x1b\x38") == "\x1b\x38" + std::string(VtermInput::kComeInside));
 }
 
