@@ -2,6 +2,7 @@
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
+local closed = require "moonlet.engine.context.closed"
 local loader = require "moonlet.engine.load.loader"
 local reference = require "moonlet.engine.cli.doc.reference"
 local routing = require "moonlet.engine.agent.routing"
@@ -232,7 +233,7 @@ end
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
-  plan.preset.check(look(plan.home, plan.grants, plan.inputs, plan.options.reason), plan.args)
+  plan.preset.check(look(plan.home, plan.grants, plan.inputs, plan.options.reason), closed.args(plan.args, plan.preset.args))
 end
 
 --- Refuses a sandbox that is none, or that the run has no right to.

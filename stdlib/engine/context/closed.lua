@@ -64,10 +64,21 @@ function M.data(data, schema)
   return data
 end
 
---- Closes the arguments of a preset.
+--- A deep copy of plain data. A list stays a list.
+---@generic T
+---@param value T
+---@return T
+function M.copy(value)
+  if type(value) ~= "table" then return value end
+  local result = {}
+  for key, item in pairs(value) do result[key] = M.copy(item) end
+  return core.json.is_array(value) and core.json.array(result) or result
+end
+
+--- The arguments of a preset, closed. It is a copy: a preset may change its own, and the record keeps the given ones.
 ---@param args table<string, any>
 ---@param declared table<string, any>
 ---@return table
-function M.args(args, declared) return setmetatable(args, metatable_of("args", declared)) end
+function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
 
 return M

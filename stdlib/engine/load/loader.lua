@@ -1,6 +1,7 @@
 --- Finds and loads presets: ./presets, then the user's, then the built-in ones. A preset is NAME.lua, or a folder
 --- NAME with init.lua and the preset's other files.
 local record = require "moonlet.record"
+local closed = require "moonlet.engine.context.closed"
 local readonly = require "moonlet.engine.load.readonly"
 local globals_of = require "moonlet.engine.load.globals"
 local preset_module = require "moonlet.preset"
@@ -348,7 +349,7 @@ end
 ---@param args string[]?
 ---@return table
 function M.globals(source, args)
-  local globals = { m = script_m(source), args = args or {} }
+  local globals = { m = script_m(source), args = closed.copy(args or {}) }
   globals.require = script_require(source, globals)
   return globals
 end

@@ -1,5 +1,7 @@
 --- Read-only views of modules for scripts: a script gets the functions, never the tables that the
 --- host itself works with. Plain data (a schema, a list) is handed out as a copy.
+local closed = require "moonlet.engine.context.closed"
+
 local M = {}
 
 local views = setmetatable({}, { __mode = "k" })
@@ -18,17 +20,9 @@ local function is_data(value, depth)
   return true
 end
 
-local function copy(value)
-  local result = {}
-  for key, item in pairs(value) do
-    result[key] = type(item) == "table" and copy(item) or item
-  end
-  return core.json.is_array(value) and core.json.array(result) or result
-end
-
 local function shown(value, name)
   if type(value) ~= "table" then return value end
-  if is_data(value, 0) then return copy(value) end
+  if is_data(value, 0) then return closed.copy(value) end
   return M.view(value, name)
 end
 

@@ -74,7 +74,8 @@ function M.of(run, name, given)
   local args = arguments(preset, given or {})
   local own = run.grants.all and run.grants or grants.from_needs(preset.needs)
   own.seen = run.grants.seen
-  if preset.check then preset.check(look(run.home, own, run.inputs or {}, run.options.reason), args) end
+  local seen = look(run.home, own, run.inputs or {}, run.options.reason)
+  if preset.check then preset.check(seen, closed.args(args, preset.args)) end
   return {
     preset = preset,
     input = { verb = "preset", preset = name, text = found.source.opened, args = args },
