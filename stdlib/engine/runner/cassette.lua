@@ -237,12 +237,9 @@ function M.keep(job, attempt, exit, text)
   replace(base, beside, attempt.number, kept_before(job))
 end
 
---- The remedy for a cassette that does not fit; the tests of a preset have a command of their own for it.
-M.again = "record it again with --record DIR"
-
 local function miss(dir, message, hint)
   error({ kind = "failed", class = "refused", message = ("the cassette %s %s"):format(dir, message),
-    hint = hint or M.again }, 0)
+    hint = hint or "record it again with --record DIR" }, 0)
 end
 
 local function read_json(root, path)

@@ -168,7 +168,10 @@ local function problems_of(case, envelope, code, unasked)
   end
   if #list > 0 then
     if message ~= "" then
-      if envelope.error.hint == cassette.again then envelope.error.hint = case.again end
+      if message:find("the cassette ", 1, true) then
+        local has = tostring(envelope.error.hint):match "^it has: .*"
+        envelope.error.hint = (has and has .. "; " or "") .. case.again
+      end
       add("the error of the run: " .. core.text.printable(words_of_error(envelope.error), 900))
     end
     for _, why in ipairs(step_errors(told, message)) do add(why) end
@@ -238,20 +241,20 @@ local function recorder(spec, tests_path)
     core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable"), 0)
 end
 
---- The words of the run that a case asks for.
-local function words_of(target, case, tests_path, place, again)
+--- The words of the run that a case asks for. `fresh` is the folder of the cassette that is being made, in place of
+--- its own; with `again` the run makes it.
+local function words_of(target, case, tests_path, place, fresh, again)
   local words = { "run", target, "--repo", place, "--json", "--runner" }
   local rest = (case.runner or "rules"):match("^cassette:(.*)$")
   local tape = rest and cassette.parse(rest, tests_path)
   if again then
-    if not tape then
-      error(record.invalid("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"'), 0)
-    end
     words[#words + 1] = recorder(case.record, tests_path)
     words[#words + 1] = "--record"
-    words[#words + 1] = tape.dir
+    words[#words + 1] = fresh
+  elseif tape then
+    words[#words + 1] = fresh and "cassette:" .. fresh .. tape.text:sub(#"cassette:" + #tape.dir + 1) or tape.text
   else
-    words[#words + 1] = tape and tape.text or case.runner or "rules"
+    words[#words + 1] = case.runner or "rules"
   end
   for _, word in ipairs(case.args or {}) do words[#words + 1] = word end
   return words
@@ -265,8 +268,7 @@ end
 ---@field consent string    consent.mark() of the preset that may have its needs; "" for none
 ---@field allowed moonlet.Grants
 
-local function run_case(tests, name, case, again)
-  check_case(case, tests.allowed, again)
+local function run_case(tests, name, case, fresh, again)
   local target, tests_path = tests.target, tests.path
   local place, root, remove = temporary.folder("test-" .. name)
   local ok, list = pcall(function()
@@ -280,7 +282,7 @@ local function run_case(tests, name, case, again)
       if not envelope.ok then return { "the repository could not be made: " .. envelope.error.message } end
     end
     write_all(root, place, case.change)
-    local envelope, code = run(words_of(target, case, tests_path, place, again), tests.consent)
+    local envelope, code = run(words_of(target, case, tests_path, place, fresh, again), tests.consent)
     local unasked
     envelope, code, unasked = answer_all(case, place, envelope, code)
     if not again then return problems_of(case, envelope, code, unasked) end
@@ -292,26 +294,67 @@ local function run_case(tests, name, case, again)
   return list
 end
 
---- Makes the cassette of a test anew and runs the test with it. The cassette that was there comes back if that fails.
-local function record_case(tests, name, case)
+--- The folder of a test's cassette; nil without one.
+local function tape_of(case, tests_path)
   local spec = (case.runner or "rules"):match("^cassette:(.*)$")
-  local dir = spec and cassette.parse(spec, tests.path).dir
-  local parent, own = (dir or ""):match "^(.*)/([^/]+)/?$"
-  local root = parent and core.file.root(parent)
-  local kept = root and core.file.stat(root, own) and own .. ".before"
-  if kept then
-    core.file.remove(root, kept)
-    core.file.rename(root, own, kept)
+  local tape = spec and cassette.parse(spec, tests_path)
+  return tape and not tape.run and tape.dir or nil
+end
+
+--- True if another test plays the same cassette. A test that cannot be read may play it, too.
+local function is_shared(tests, name, dir)
+  local root = core.file.root(tests.path)
+  for _, entry in ipairs(core.file.list(root, ".") or {}) do
+    local other = entry.name:match("^(.+)%.lua$")
+    if other and other ~= name then
+      local text = core.file.read(root, entry.name, source_cap)
+      local ok, same = pcall(function()
+        return tape_of(cases.load(tests.shown .. "/" .. entry.name, text or "", tests.source), tests.path) == dir
+      end)
+      if same or not ok then return true end
+    end
   end
-  local problems = run_case(tests, name, case, true)
-  if #problems == 0 then problems = run_case(tests, name, case) end
-  if kept and #problems > 0 then
-    core.file.remove(root, own)
-    core.file.rename(root, kept, own)
+  return false
+end
+
+--- Puts the recordings of a new cassette in place of those of the same steps; only a cassette of one test alone loses
+--- the steps that the new one does not have.
+local function put_in_place(root, own, fresh, is_alone)
+  local names = {}
+  for _, entry in ipairs(core.file.list(root, fresh) or {}) do names[entry.name] = true end
+  for _, entry in ipairs(is_alone and core.file.list(root, own) or {}) do
+    if not names[entry.name] then core.file.remove(root, own .. "/" .. entry.name) end
+  end
+  for name in pairs(names) do
+    core.file.remove(root, own .. "/" .. name)
+    local moved, err = core.file.rename(root, fresh .. "/" .. name, own .. "/" .. name)
+    if not moved then error(err, 0) end
+  end
+end
+
+--- Makes the cassette of a test anew, in a folder beside it, and runs the test with that. It takes the place of the one
+--- before if the test passes.
+local function record_case(tests, name, case)
+  local dir = tape_of(case, tests.path)
+  if not dir then
+    error(record.invalid("the test has a record and no cassette", 'give it runner = "cassette:FOLDER"'), 0)
+  end
+  local parent, own = dir:match "^(.*)/([^/]+)/?$"
+  local root, err = core.file.make_root(parent)
+  if not root then error(err, 0) end
+  local fresh = own .. ".new"
+  core.file.remove(root, fresh)
+  local problems = run_case(tests, name, case, parent .. "/" .. fresh, true)
+  if #problems == 0 then problems = run_case(tests, name, case, parent .. "/" .. fresh) end
+  local ok, why = true, nil
+  if #problems == 0 then
+    core.file.make_root(dir)
+    ok, why = pcall(put_in_place, root, own, fresh, not is_shared(tests, name, dir))
+  elseif core.file.stat(root, own) then
     problems[#problems + 1] = "the cassette stays as it was"
-  elseif kept then
-    core.file.remove(root, kept)
   end
+  core.file.remove(root, fresh)
+  if not ok then error(why, 0) end
   return problems
 end
 
@@ -347,7 +390,9 @@ local function problems_of_file(tests, root, entry, case_name, again)
     local text, err = core.file.read(root, entry.name, source_cap)
     if not text then error(err, 0) end
     local case = cases.load(tests.shown .. "/" .. entry.name, text, tests.source)
-    case.again = ("say moonlet preset test %s %s --record --allow agents"):format(tests.source.name, case_name)
+    local command = ("moonlet preset test %s %s --record --allow needs --allow agents"):format(tests.source.name, case_name)
+    case.again = (case.record and "record it: " or 'give the test record = "command:agent", then: ') .. command
+    check_case(case, tests.allowed, again)
     if again and not case.record and (case.runner or ""):find "^cassette:" then
       return { 'the test does not say how its cassette is made: give it record = "command:agent"' }
     end
