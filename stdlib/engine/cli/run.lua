@@ -233,7 +233,8 @@ end
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
-  plan.preset.check(look(plan.home, plan.grants, plan.inputs, plan.options.reason), closed.args(plan.args, plan.preset.args))
+  local seen = look(plan.home, plan.grants, plan.inputs, plan.options.reason)
+  plan.preset.check(seen, closed.args(plan.args, plan.preset.args))
 end
 
 --- Refuses a sandbox that is none, or that the run has no right to.

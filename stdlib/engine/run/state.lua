@@ -58,8 +58,10 @@ function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and dura
 function M.short(id) return id:match "^R%-0*(%d+)$" or id end
 
 --- A word of a command line, as a shell reads it.
-local function quoted(text)
-  if text:find "^[%w_./#@:-]+$" and text:sub(1, 1) ~= "#" then return text end
+---@param text string
+---@return string
+function M.quoted(text)
+  if text:find "^[%w_./#@:,=+-]+$" and text:sub(1, 1) ~= "#" then return text end
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
@@ -71,7 +73,7 @@ end
 function M.answers(id, parked, with_key)
   local list = {}
   for _, item in ipairs(parked) do
-    local which = with_key and " --key " .. core.text.printable(quoted(item.key), 400) or ""
+    local which = with_key and " --key " .. core.text.printable(M.quoted(item.key), 400) or ""
     list[#list + 1] = item.kind == "gate" and ("moonlet answer %s approve%s   (or reject)"):format(id, which)
       or ("moonlet answer %s 'TEXT'%s"):format(id, which)
   end

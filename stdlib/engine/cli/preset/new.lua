@@ -1,6 +1,10 @@
 --- `moonlet preset new NAME`: a preset that runs at once with --runner mock, and a test beside it. With --pattern P it
---- begins as the built-in preset P.
+--- begins as the built-in preset P, with the arguments of one of its tests as an example.
 local record = require "moonlet.record"
+local cases = require "moonlet.engine.cli.preset.case"
+local grants = require "moonlet.engine.context.grants"
+local loader = require "moonlet.engine.load.loader"
+local state = require "moonlet.engine.run.state"
 
 local M = {}
 
@@ -50,11 +54,11 @@ return m.preset {
 local test_text = [=[
 -- A test of NAME: `moonlet preset test NAME` runs it in a folder of its own. All fields but `expect` may be left out.
 return {
-  summary = "two files are looked at, without an agent",
-  files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" }, -- committed to a repository that is made for the test
-  -- change = { ["a.py"] = "x = 2\n", ["b.py"] = false }, -- not committed; false removes a file
-  -- git = false,                                         -- the folder is no repository
-  args = { "--files", "a.py,b.py" },
+  summary = "it runs to its end, without an agent",
+  files = FILES, -- committed to a repository that is made for the test
+  CHANGE, -- not committed; false removes a file
+  -- git = false, -- the folder is no repository
+  args = ARGS,
   -- rules (the default), mock, or what agents said once: "cassette:FOLDER" plays a folder of tests/ that --record made,
   -- "cassette:FOLDER,fault=429@a.py" with a fault. A cassette also holds the files that agents changed.
   runner = "mock",
@@ -63,34 +67,95 @@ return {
   expect = {
     verdict = "degraded", -- made-up answers are never `ok`
     -- exit_code = 4, error = "a part of the message", findings = "a part of findings.md",
-    -- files = { ["notes.md"] = "a part of an artifact" },
-    result = { lost = {} }, -- the fields that matter; a list has its full length
+    -- files = { ["notes.md"] = "a part of an artifact" },RESULT
   },
 }
 ]=]
 
---- The files of a new preset by their path, without a pattern or from the built-in preset of that name.
+--- A table of texts as Lua writes it: texts by paths, or a list.
+local function written(texts)
+  local function quoted(text) return (("%q"):format(text):gsub("\\\n", "\\n")) end
+  local parts, paths = {}, {}
+  for i, text in ipairs(texts) do parts[i] = quoted(text) end
+  for path in pairs(#parts == 0 and texts or {}) do paths[#paths + 1] = path end
+  table.sort(paths)
+  for i, path in ipairs(paths) do
+    parts[i] = ("[%s] = %s"):format(quoted(path), texts[path] and quoted(texts[path]) or "false")
+  end
+  return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" }, args = { "--files", "a.py,b.py" },
+  result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
+
+--- The shortest test of a built-in preset that plays its cassette to a good end, or its tests/mock.lua, if any.
+local function example_of(pattern)
+  local best, least
+  for path, text in pairs(core.script.tests()) do
+    local preset, file = path:match("^([^/]+)/tests/([^/]+)%.lua$")
+    if preset == pattern then
+      local case = cases.load(path, text, loader.built_in(pattern))
+      local is_whole = (case.runner or ""):find "^cassette:[^,]*$" and case.expect.verdict == "ok"
+      local length = file == "mock" and 0 or #table.concat(case.args or {}, " ")
+      if (is_whole or file == "mock") and (not least or length < least) then best, least = case, length end
+    end
+  end
+  return best
+end
+
+local function test_of(name, example)
+  local values = { NAME = name, FILES = written(example.files or {}), ARGS = written(example.args or {}),
+    CHANGE = example.change and "change = " .. written(example.change)
+      or '-- change = { ["a.py"] = "x = 2\\n", ["b.py"] = false }',
+    RESULT = example.result or "" }
+  return (test_text:gsub("%u+", values))
+end
+
+--- The files of a new preset by their path, without a pattern or from that built-in preset; and the example.
 local function files_of(name, pattern)
   if not pattern then
-    return { ["init.lua"] = init_text:gsub("NAME", name), ["tests/mock.lua"] = test_text:gsub("NAME", name) }
+    return { ["init.lua"] = init_text:gsub("NAME", name), ["tests/mock.lua"] = test_of(name, own_example) }, {}
   end
   local from, files, names, seen = pattern:gsub("_", "-"), {}, {}, {}
   for _, path in ipairs(core.script.presets()) do
     local preset, file = path:match "^([^/]+)/(.+)$"
-    if not seen[preset] then names[#names + 1] = preset end
+    if not seen[preset] and example_of(preset) then names[#names + 1] = preset end
     seen[preset] = true
     if preset == from then files[file] = core.script.preset_file(path) end
   end
-  if not files["init.lua"] then
+  local example = example_of(from)
+  if not example then
     error(record.invalid(("there is no pattern '%s'"):format(core.text.printable(pattern, 60)),
       record.suggest(from, names)), 0)
   end
   local quoted = from:gsub("%p", "%%%0")
   files["init.lua"] = files["init.lua"]:gsub('name = "' .. quoted .. '"', ('name = "%s"'):format(name), 1)
-  files["tests/mock.lua"] = test_text:gsub("NAME", name):gsub("two files are looked at", "it runs to its end")
-    :gsub('  args = [^\n]*\n', '  -- args = { "--name", "value" },\n')
-    :gsub(" %-%- exit_code.-\n    result = [^\n]*\n", "\n")
-  return files
+    :gsub("moonlet run " .. quoted .. "%f[^%w-]", "moonlet run " .. name)
+  files["tests/mock.lua"] = test_of(name, example)
+  return files, example
+end
+
+--- The words of an example, for the repository that the preset is in: files of its own stand for those of the example.
+local function words_here(example, paths)
+  local words, names = {}, {}
+  for path in pairs(example.files or {}) do names[#names + 1] = path end
+  table.sort(names)
+  for i, word in ipairs(example.args or {}) do
+    for n, path in ipairs(names) do
+      word = word:gsub("%f[%w]" .. path:gsub("%p", "%%%0") .. "%f[^%w]", paths[n] or paths[1])
+    end
+    words[i] = " " .. state.quoted(word)
+  end
+  return table.concat(words)
+end
+
+--- The commands to go on with, which work as they stand.
+local function commands(home, name, example, paths)
+  local source = loader.find(home, name)
+  local asked = grants.without_agents(grants.from_needs(loader.preset(source).needs))
+  local allow = #grants.describe(asked) > 0 and " --allow needs" or ""
+  return ("  moonlet run %s --runner mock%s%s\n  moonlet preset check %s\n  moonlet preset test %s%s\n"):format(name,
+    allow, words_here(example, paths), name, name, allow)
 end
 
 --- Makes presets/NAME.
@@ -109,18 +174,21 @@ function M.new(home, name, pattern)
       error(record.invalid(("%s/%s is there already"):format(folder, path), "choose another name"), 0)
     end
   end
-  local files, paths = files_of(name, pattern), core.json.array {}
+  local files, example = files_of(name, pattern)
+  local paths = core.json.array {}
   for path, text in pairs(files) do
     local inside, file = path:match "^(.-)/?([^/]+)$"
     local root, err = core.file.make_root(inside == "" and place or place .. "/" .. inside)
-    local written
-    if root then written, err = core.file.write(root, file, text) end
-    if not written then error(err, 0) end
+    local is_written
+    if root then is_written, err = core.file.write(root, file, text) end
+    if not is_written then error(err, 0) end
     paths[#paths + 1] = ("presets/%s/%s"):format(name, path)
   end
   table.sort(paths)
-  return { name = name, files = paths }, ("made %s\n\n  moonlet run %s --runner mock\n  moonlet preset check %s\n"
-    .. "  moonlet preset test %s\n"):format(table.concat(paths, ", "), name, name, name)
+  local text = ("made %s\n\n%s"):format(table.concat(paths, ", "), commands(home, name, example, paths))
+  if not loader.built_in(name) then return { name = name, files = paths }, text end
+  return { name = name, files = paths },
+    ("%s\nnote: in this repository it takes the place of the built-in preset %s\n"):format(text, name)
 end
 
 return M

@@ -390,8 +390,9 @@ local function problems_of_file(tests, root, entry, case_name, again)
     local text, err = core.file.read(root, entry.name, source_cap)
     if not text then error(err, 0) end
     local case = cases.load(tests.shown .. "/" .. entry.name, text, tests.source)
-    local command = ("moonlet preset test %s %s --record --allow needs --allow agents"):format(tests.source.name, case_name)
-    case.again = (case.record and "record it: " or 'give the test record = "command:agent", then: ') .. command
+    local first = case.record and "record it: " or 'give the test record = "command:agent", then: '
+    case.again = ("%smoonlet preset test %s %s --record --allow needs --allow agents"):format(first, tests.source.name,
+      case_name)
     check_case(case, tests.allowed, again)
     if again and not case.record and (case.runner or ""):find "^cassette:" then
       return { 'the test does not say how its cassette is made: give it record = "command:agent"' }
