@@ -40,6 +40,8 @@ may:setpriv                                  util-linux          util-linux  uti
 may:ps                                       procps              procps-ng   procps-ng      -
 may:nm                                       binutils            binutils    binutils       -
 may:strace                                   strace              strace      strace         -
+may:zsh                                      zsh                 zsh         zsh            zsh
+may:fish                                     fish                fish        fish           fish
 may:tmux                                     tmux                tmux        tmux           tmux
 may:vim                                      vim                 vim-enhanced vim           vim
 may:less                                     less                less        less           less

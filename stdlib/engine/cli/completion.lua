@@ -3,6 +3,8 @@
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local loader = require "moonlet.engine.load.loader"
+local packets = require "moonlet.engine.task.packets"
+local run = require "moonlet.engine.cli.run"
 local store = require "moonlet.engine.run.store"
 local state = require "moonlet.engine.run.state"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -17,8 +19,12 @@ local most_runs = 30
 local scripts = {
   bash = [==[
 _moonlet() {
-  local IFS=$'\n'
-  COMPREPLY=($(moonlet completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1))
+  local line
+  COMPREPLY=()
+  while IFS= read -r line; do
+    if [[ $line == *' '* ]]; then line=$(printf %q "$line"); fi
+    COMPREPLY+=("$line")
+  done < <(moonlet completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null | cut -f 1)
 }
 complete -o default -F _moonlet moonlet
 ]==],
@@ -31,7 +37,7 @@ _moonlet() {
   for line in "${(@)found}"; do
     [[ -n $line ]] && shown+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}")
   done
-  if (( ${#shown} )); then _describe moonlet shown; else _files; fi
+  if (( ${#shown} )); then _describe moonlet shown; else compset -P '--*='; _files; fi
 }
 if [ "$funcstack[1]" = _moonlet ]; then _moonlet "$@"; else compdef _moonlet moonlet; fi
 ]==],
@@ -68,8 +74,8 @@ local function add_runs(add, word)
   local ok, home = pcall(repository.open, nil)
   local root = ok and store.root(home)
   if not root then return end
-  add("last", "the newest run")
   for i, id in ipairs(store.ids(root)) do
+    if i == 1 then add("last", "the newest run") end
     if i > most_runs then return end
     local rec = store.look(root, id)
     local name = word and word:find "^[Rr]" and id or state.short(id)
@@ -77,29 +83,52 @@ local function add_runs(add, word)
   end
 end
 
---- The arguments of the preset that the words name, as options.
-local function preset_arguments(words)
-  local name
-  for i = 2, #words - 1 do
-    if words[i]:sub(1, 1) ~= "-" then name = name or words[i] end
-  end
-  local ok, preset = pcall(function()
-    return loader.preset(loader.find(core.run.home(repository.folder(nil)), name))
-  end)
-  return ok and preset and preset.args or {}
+local function add_packets(add)
+  local ok, all = pcall(function() return packets.all(repository.open(nil)) end)
+  for _, packet in ipairs(ok and all.list or {}) do add(packet.id, packet.title) end
 end
 
-local function add_options(add, verb, words)
-  for name, option in pairs(verbs.options(verb)) do
+local function add_sessions(add)
+  local ok, ids = pcall(function() return core.session.list(repository.open(nil).handle) end)
+  if not ok or #ids == 0 then return end
+  add("last", "the newest session")
+  for i = math.max(1, #ids - most_runs + 1), #ids do add(ids[i]) end
+end
+
+--- What stands before the last word, without options and their values.
+local function arguments(words, known)
+  local list, i = {}, 1
+  while i < #words do
+    local option = known[words[i]:match "^%-%-([^=]+)$"]
+    if words[i]:sub(1, 1) ~= "-" then list[#list + 1] = words[i] end
+    i = i + (option and option.value and 2 or 1)
+  end
+  return list
+end
+
+--- The options that may stand there: those of the verb, and the arguments of the preset that the words name.
+local function options_of(verb, words)
+  local known = verbs.options(verb)
+  if verb.name ~= "run" then return known end
+  local name = arguments(words, known)[2]
+  local ok, all = pcall(function()
+    local preset = loader.preset(loader.find(core.run.home(repository.folder(nil)), name))
+    return run.preset_options(preset)
+  end)
+  return ok and all or known
+end
+
+local function add_options(add, known)
+  for name, option in pairs(known) do
     if not option.hidden then add("--" .. name, option.help) end
   end
-  if verb.name ~= "run" then return end
-  for name, declared in pairs(preset_arguments(words)) do add("--" .. name:gsub("_", "-"), declared.help) end
 end
 
---- The values of an option: those that its help lists, or the names that there are.
+--- The values of an option: those that it declares, those that its help lists, or the names that there are.
 local function add_values(add, name, option)
-  if name == "runner" then
+  if option.choices then
+    for _, choice in ipairs(option.choices) do add(choice) end
+  elseif name == "runner" then
     for _, known in ipairs(runners.names { runners = {} }) do add(known) end
   elseif name == "preset" or name == "pattern" then
     add_presets(add)
@@ -110,12 +139,14 @@ local function add_values(add, name, option)
   end
 end
 
---- True if no argument stands before the last word.
-local function is_first(verb, words)
-  for i = select(2, verb.name:gsub("%S+", "")) + 1, #words - 1 do
-    if words[i]:sub(1, 1) ~= "-" then return false end
-  end
-  return true
+--- Adds values behind the others of a list: "a,b" offers "a,b" and what may follow "a,".
+local function add_to_list(add, word, name, option)
+  local before = option.many and word:match "^.*," or ""
+  local there = {}
+  for item in before:gmatch "[^,]+" do there[item] = true end
+  add_values(function(value, about)
+    if not there[value] then add(before .. value, about) end
+  end, name, option)
 end
 
 --- Candidates for the last of the words.
@@ -123,8 +154,9 @@ end
 ---@return string[]  each with its explanation behind a tab
 function M.candidates(words)
   local given = {}
-  for _, word in ipairs(words) do
-    if word ~= "=" then given[#given + 1] = word end -- bash takes --name=value apart
+  for i, word in ipairs(words) do
+    -- bash takes --name=value apart
+    if word ~= "=" then given[#given + 1] = word elseif i == #words then given[#given + 1] = "" end
   end
   local word = given[#given] or ""
   local list, add = collector(word)
@@ -143,23 +175,24 @@ function M.candidates(words)
     end
   end
   if not verb then return list end
-  local before = whole[#whole - 1]:match "^%-%-(.+)$"
-  local option = before and verbs.options(verb)[before]
-  local takes = verb.arguments or ""
+  local known, takes = options_of(verb, whole), verb.arguments or ""
+  local joined, rest = word:match "^(%-%-[^=]+=)(.*)$"
+  local before = joined and joined:sub(3, -2) or whole[#whole - 1]:match "^%-%-(.+)$"
+  local option = before and known[before]
+  local place = #arguments(whole, known) - select(2, verb.name:gsub("%S+", "")) + 1
   if option and option.value then
-    add_values(add, before, option)
+    local offer = joined and function(value, about) add(joined .. value, about) end or add
+    add_to_list(offer, rest or word, before, option)
   elseif word:sub(1, 1) == "-" then
-    add_options(add, verb, given)
-  elseif takes:find "PRESET" or takes:find "^NAME" then
-    if is_first(verb, whole) then add_presets(add) end
-  elseif takes:find "RUN" then
-    local place = #whole - select(2, verb.name:gsub("%S+", ""))
-    if place == 1 or takes:find "…" then add_runs(add, word) end
-    if place == 2 then
-      for choice in (takes:match "%S+%s+%[?([%l|%s-]+)" or ""):gmatch "[%l-]+" do add(choice) end
-    end
-  elseif takes:find "|" then
-    for choice in takes:gmatch "[%l-]+" do add(choice) end
+    add_options(add, known)
+  elseif place == 1 or takes:find "…" or takes:find "RUN RUN" then
+    if takes:find "PRESET" or takes:find "^NAME" then add_presets(add) end
+    if takes:find "T%-001" then add_packets(add) end
+    if takes:find "SESSION" then add_sessions(add) end
+    if takes:find "RUN" then add_runs(add, word) end
+    for choice in (takes:match "^%l[%l|]+" or ""):gmatch "%l+" do add(choice) end
+  elseif place == 2 then
+    for choice in (takes:match "^RUN%s+%[?([%l|%s-]+)" or ""):gmatch "[%l-]+" do add(choice) end
   end
   table.sort(list)
   return list

@@ -11,6 +11,7 @@ local M = {}
 ---@field hidden boolean?
 ---@field common boolean?  in the short help of a verb that has many
 ---@field letter string?   "f": it may be written -f
+---@field choices string[]? values that completion offers
 
 local function usage(message, hint)
   local err = record.invalid(message, hint)

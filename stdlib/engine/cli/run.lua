@@ -21,6 +21,7 @@ local nested = require "moonlet.engine.load.nested"
 local store = require "moonlet.engine.run.store"
 local report = require "moonlet.engine.run.report"
 local run_module = require "moonlet.engine.run.run"
+local findings = require "moonlet.findings"
 local formats = require "moonlet.engine.cli.formats"
 local page = require "moonlet.engine.base.page"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -63,7 +64,7 @@ local known = { -- the common ones stand in the short help
   ["dry-run"] = { common = true, help = "make the prompts and the record; start no agent" },
   ["prepared"] = { value = "ID", help = "run what --dry-run prepared" },
   ["gates"] = { value = "park|deny", help = "what a gate does without a person (default park)" },
-  ["fail-on"] = { value = "SEVERITY",
+  ["fail-on"] = { value = "SEVERITY", choices = findings.severities,
     help = "end with exit code 7 if a finding is critical, high, medium, low or info, or graver than that" },
   ["format"] = { value = "lines|github|sarif",
     help = "print the findings in this form in place of the report" },
@@ -83,7 +84,10 @@ M.known = known
 local default_limit = 8
 local builtin_runners = { rules = true, mock = true, command = true, cassette = true } -- no program of a known name
 
-local function preset_options(preset)
+--- The options of `moonlet run` and the arguments of a preset, which have the field `arg`.
+---@param preset table
+---@return table<string, moonlet.Option>
+function M.preset_options(preset)
   local all = {}
   for name, option in pairs(known) do all[name] = option end
   for name, declared in pairs(preset.args) do
@@ -101,6 +105,7 @@ local function preset_options(preset)
     all[option_name] = {
       value = declared.type ~= "boolean" and declared.type:upper() or nil,
       many = declared.type == "list", help = table.concat(parts, "; "):gsub("^; ", ""), arg = name,
+      choices = declared.choices,
     }
   end
   return all
@@ -408,7 +413,7 @@ local function plan_of(words, output, consent, origin)
   local args, early = before_script(home, rest, base)
   local preset, resume = loader.open(source, args)
   if preset then nested.resolve(home, source, preset) end
-  local all = preset and preset_options(preset) or known
+  local all = preset and M.preset_options(preset) or known
   local found, positional = options.parse(rest, all)
   if found.help then return nil, help_text(preset, all, found.help == "all") end
   if preset and #positional > 0 then

@@ -11,6 +11,13 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
+--- States before a verdict, and their names in the ledger.
+local open_states = { running = "running", interrupted = "running", prepared = "prepared" }
+
+local statuses = { "parked" }
+for name in pairs(manifest.exit_codes) do statuses[#statuses + 1] = name end
+for name in pairs(open_states) do statuses[#statuses + 1] = name end
+
 M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
   limit = { value = "N", letter = "n", help = "how many, newest first (default 50)" },
@@ -18,7 +25,8 @@ M.known = {
   before = { value = "RUN", help = "only runs before this one: the next page" },
   task = { value = "ID", help = "only runs of this task" },
   preset = { value = "NAME", help = "only runs of this preset" },
-  status = { value = "NAME", help = "only runs that came to this verdict, or are running, interrupted, prepared or "
+  status = { value = "NAME", choices = statuses,
+    help = "only runs that came to this verdict, or are running, interrupted, prepared or "
     .. "parked (they wait for a person or a quota)" },
   verdict = { value = "NAME", help = "as --status", hidden = true },
   since = { value = "DAY", help = "only runs from this day on, as 2026-11-01" },
@@ -27,8 +35,6 @@ M.known = {
 }
 local null = core.json.null
 
---- States before a verdict, and their names in the ledger.
-local open_states = { running = "running", interrupted = "running", prepared = "prepared" }
 local batch = 500
 
 --- True when a run in this state is one of the wanted.
@@ -135,11 +141,8 @@ local function wanted_of(found)
   local name = found.status and "status" or "verdict"
   local status = found[name]
   if status and status ~= "parked" and not manifest.exit_codes[status] and not open_states[status] then
-    local names = { "parked" }
-    for known in pairs(manifest.exit_codes) do names[#names + 1] = known end
-    for known in pairs(open_states) do names[#names + 1] = known end
     error(options.usage(("--%s '%s' is none"):format(name, core.text.printable(status, 40)),
-      record.suggest(status, names)), 0)
+      record.suggest(status, statuses)), 0)
   end
   return { limit = limit, before = before, task = found.task, preset = found.preset, status = status,
     since = options.day(found.since, "since") }
