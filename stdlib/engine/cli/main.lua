@@ -1,5 +1,6 @@
 --- The command line: finds the verb, prints its result, returns the exit code.
 local options = require "moonlet.engine.cli.options"
+local page = require "moonlet.engine.base.page"
 local verbs = require "moonlet.engine.cli.verbs"
 local traces = require "moonlet.engine.context.traces"
 
@@ -7,6 +8,16 @@ local M = {}
 
 --- The output format as far as it is known: errors need it before options are parsed.
 local output = { json = false, events = false }
+
+--- On a terminal the text broken between words. A text with a wider word, such as a path to be copied, stays whole.
+local function wrapped(text)
+  local out = page.out()
+  local columns = out.columns - 2
+  for word in text:gmatch "%S+" do
+    if not out.terminal or core.text.width(word) > columns then return text end
+  end
+  return table.concat(page.wrap(text, columns), "\n  ")
+end
 
 --- The message, the remedy and the frames of the script's author, safe for a terminal. An error of a script begins
 --- with its place, as compilers write it: "presets/x.lua:12: message".
@@ -16,13 +27,13 @@ local function error_text(err)
   local at = not is_cancelled and err.at ~= core.json.null and err.at or nil
   local frames, line = not is_cancelled and traces.of(err) or {}, at and at:find ":%d+$"
   local place = line and at or frames[1] and frames[1].at
-  local lines = { ("%s: %s"):format(place and core.text.printable(place) or "moonlet",
-    core.text.printable(err.message, 2000)) }
+  local lines = { wrapped(("%s: %s"):format(place and core.text.printable(place) or "moonlet",
+    core.text.printable(err.message, 2000))) }
   if at and not line and not err.message:find(at, 1, true) then
     lines[#lines + 1] = "  at: " .. core.text.printable(at)
   end
   if err.hint ~= core.json.null and err.hint and err.hint ~= "" then
-    lines[#lines + 1] = "  " .. core.text.printable(err.hint, 2000)
+    lines[#lines + 1] = "  " .. wrapped(core.text.printable(err.hint, 2000))
   end
   local is_known = #frames == 1 and frames[1].at == place
   for _, frame in ipairs(is_known and {} or frames) do
@@ -57,7 +68,7 @@ end
 
 --- The help of moonlet, of a verb, of a group of verbs.
 local function help(words)
-  local kind = words[2]
+  local kind = words[2] == "--all" and "all" or words[2]
   if kind == "man" then return require("moonlet.engine.cli.manual").text() end
   if words[1] ~= "help" or not kind or kind == "all" then return verbs.overview(kind == "all") end
   local asked = table.move(words, 2, #words, 1, {})

@@ -16,7 +16,9 @@ local open_states = { running = "running", interrupted = "running", prepared = "
 
 local statuses = { "parked" }
 for name in pairs(manifest.exit_codes) do statuses[#statuses + 1] = name end
-for name in pairs(open_states) do statuses[#statuses + 1] = name end
+for name in pairs(open_states) do
+  if not manifest.exit_codes[name] then statuses[#statuses + 1] = name end
+end
 
 M.known = {
   repo = { value = "DIR", help = "the repository or folder (default: here)" },
