@@ -167,7 +167,7 @@ int script_print(lua_State* L) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   for (int i = 1; i <= count; ++i) {
-    if (i > 1) luaL_addchar(&buffer, '\t');
+    if (i > 1) luaL_addchar(&buffer, ' ');
     push_printed(L, i);
     luaL_addvalue(&buffer);
   }

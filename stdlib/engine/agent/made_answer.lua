@@ -38,7 +38,7 @@ local function by_rules(call)
     local problems = core.json.validate(call.schema, data)
     if problems then
       error({ kind = "failed", at = place_of(call.rules), message = "the rules returned something else than the schema "
-        .. "asks for: " .. problems:gsub("%s*\n%s*", "; "):gsub("; $", "") }, 0)
+        .. "asks for: " .. schema.in_words(problems) }, 0)
     end
     text = core.json.encode(data, 2)
   end

@@ -3,6 +3,7 @@
 --- attempt and the end of its lease. Only made_answer.lua, for answers that no process gave, builds another.
 local metering = require "moonlet.engine.agent.metering"
 local citations = require "moonlet.engine.agent.citations"
+local context = require "moonlet.engine.context.context"
 local cuts = require "moonlet.engine.agent.cuts"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local output = require "moonlet.engine.agent.output"
@@ -53,6 +54,12 @@ local M = {}
 ---@field attempts table[]      as the journal has them
 ---@field exit table?
 
+local function copy_of(err)
+  local copy = setmetatable({}, getmetatable(err))
+  for key, value in next, err do copy[key] = value end
+  return infrastructure_error.is(err) and infrastructure_error.mark(copy) or copy
+end
+
 --- The status, class and error of an attempt, from the first of its problems.
 local function judge(job, evidence, cut, workspace)
   local answer, exit = evidence.answer, evidence.exit
@@ -90,6 +97,15 @@ function M.reported(evidence, status)
   return evidence.so_far()
 end
 
+--- The error of an attempt with the step, and the command that shows its log.
+local function located(job, err)
+  if not err then return nil end
+  local copy = copy_of(err)
+  copy.step = context.plain(job.key)
+  if copy.hint then copy.hint = copy.hint:gsub(outcome.read_log, function() return context.log_of(job.run, job.key) end) end
+  return copy
+end
+
 --- The outcome of an attempt.
 ---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
@@ -104,17 +120,19 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   local reported = M.reported(evidence, status)
   if status == "ok" then status, class, err = judge(job, evidence, cut, check_workspace()) end
   mark_not_started(job, evidence, err)
-  local data, problems
+  local data, problems, in_words
   if status == "ok" and job.call.schema then
-    data, problems = output.check(job.call.schema, text, evidence.normalise)
+    data, problems, in_words = output.check(job.call.schema, text, evidence.normalise)
     if data == nil then
       status, class = "invalid-output", "invalid-output"
-      err = { kind = "failed", class = "invalid-output", hint = "read output.md",
-        message = "the answer is not what was asked for: " .. problems }
+      err = { kind = "failed", class = "invalid-output", hint = context.log_of(job.run, job.key),
+        message = ("the answer of '%s' does not fit its schema%s: %s"):format(context.plain(job.key),
+          attempt.repairs and ", also when asked again" or "", in_words) }
     end
     if data ~= nil then citations.mark(job, attempt, evidence, data) end
     data = output.redacted(data)
   end
+  err = located(job, err)
   local refused = evidence.refused ~= nil
   -- A provider that refused an attempt has charged nothing.
   local spent = not refused and metering.priced(job, reported, answer.model) or nil
@@ -129,10 +147,9 @@ end
 --- The error of a call with the place where its work is kept.
 local function with_hint(err, hint)
   if not hint or type(err) ~= "table" then return err end
-  local copy = setmetatable({}, getmetatable(err))
-  for key, value in next, err do copy[key] = value end
+  local copy = copy_of(err)
   copy.hint = (err.hint and err.hint .. "; " or "") .. hint
-  return infrastructure_error.is(err) and infrastructure_error.mark(copy) or copy
+  return copy
 end
 
 ---@class moonlet.LeaseEnd   how a lease ended

@@ -21,18 +21,21 @@ local function parse_json(text)
   return nil, value.message
 end
 
---- Checks an answer against a schema. Returns the data, or nil and what is wrong with it.
+--- Checks an answer against a schema. Returns the data, or nil and what is wrong with it: whole for the agent, in a
+--- line for people.
 ---@param schema table
 ---@param text string
 ---@param normalise (fun(data: any, schema: table): any)?  undoes what the runner had to ask for
----@return any data, string? problems
+---@return any data, string? problems, string? in_words
 function M.check(schema, text, normalise)
   local data, why = parse_json(text)
-  if data == nil then return nil, "the answer is not JSON: " .. tostring(why) end
+  if data == nil then
+    return nil, "the answer is not JSON: " .. tostring(why), "it is not JSON: " .. tostring(why)
+  end
   if normalise then data = normalise(data, schema) end
   data = schemas.shaped(data, schema)
   local problems = core.json.validate(schema, data)
-  if problems then return nil, problems end
+  if problems then return nil, problems, schemas.in_words(problems) end
   return data
 end
 

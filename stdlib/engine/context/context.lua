@@ -1,6 +1,7 @@
 --- The host's state of each ctx. Scripts hold the ctx, which is an empty table to them; the state behind it is only
 --- reachable from here.
 local budget = require "moonlet.engine.budget.budget"
+local command_line = require "moonlet.engine.base.command_line"
 local budget_view = require "moonlet.engine.context.budget_view"
 local input_hash = require "moonlet.engine.journal.input_hash"
 local journal = require "moonlet.engine.journal.journal"
@@ -145,6 +146,14 @@ end
 ---@return string
 function M.plain(key)
   return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
+end
+
+--- The command that shows what a step printed.
+---@param run table
+---@param key string
+---@return string
+function M.log_of(run, key)
+  return ("moonlet log %s %s"):format(command_line.short(run.id), command_line.quoted(M.plain(key)))
 end
 
 --- The place of a body's steps: its path, or that of its clean-up, or of the clean-up around it that uses its ctx.

@@ -14,7 +14,7 @@ end
 function M.of(...)
   local parts = table.pack(...)
   for i = 1, parts.n do parts[i] = shown(parts[i]) end
-  return core.text.cut(table.concat(parts, "\t", 1, parts.n), longest)
+  return core.text.cut(table.concat(parts, " ", 1, parts.n), longest)
 end
 
 return M

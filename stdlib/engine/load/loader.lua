@@ -412,6 +412,17 @@ local function refuse_unreturned(source, value)
     value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin), 0)
 end
 
+local function outside_of_run(at)
+  return record.invalid("ctx is used outside of run: a preset may use it only in its function",
+    "move that into run = function(ctx, args) … end", at)
+end
+
+--- True if the text makes a preset, outside of comments and strings.
+local function makes_preset(text)
+  text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
+  return text:find "%.preset%s*[{(]" ~= nil
+end
+
 --- Runs a source until it returns or asks for `ctx`, also in a coroutine of its own. Returns the preset; or, for a
 --- script, a function that resumes it: resume(ctx) -> the script's result.
 ---@param source moonlet.Source
@@ -456,7 +467,11 @@ function M.open(source, args)
     is_preset = true
     return value
   end
-  if how == "ended" then refuse_unreturned(source, value) end
+  if how == "ended" then
+    refuse_unreturned(source, value)
+  elseif preset_module.last() or makes_preset(source.text) then
+    error(outside_of_run(outside), 0)
+  end
   return nil, function(ctx)
     if how == "ended" then return value end
     current = ctx
@@ -468,10 +483,7 @@ function M.open(source, args)
       error(result, 0)
     end
     if ended == "yielded" then refuse_yield() end
-    if preset_module.is(result) then
-      error(record.invalid("ctx is used outside of run: a preset may use it only in its function",
-        "move that into run = function(ctx, args) … end", outside), 0)
-    end
+    if preset_module.is(result) then error(outside_of_run(outside), 0) end
     return result
   end
 end

@@ -371,7 +371,7 @@ local function finish(run, ok, result)
   if run.verdict == "blocked" and not run.error then
     local item = verdict.first_blocked(run.validation)
     run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
-      item.command, item.why), hint = "read its stdout.log and stderr.log under steps/" }
+      item.command, item.why), hint = context.log_of(run, item.at) }
   end
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()

@@ -1,4 +1,5 @@
 --- The state of a run as people read it: running, interrupted, prepared or its verdict, and the command that goes on.
+local command_line = require "moonlet.engine.base.command_line"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
 
@@ -52,18 +53,7 @@ end
 ---@return string
 function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
 
---- The short form of a run's id, as commands take it: 7 for R-007.
----@param id string
----@return string
-function M.short(id) return id:match "^R%-0*(%d+)$" or id end
-
---- A word of a command line, as a shell reads it.
----@param text string
----@return string
-function M.quoted(text)
-  if text:find "^[%w_./#@:,=+-]+$" and text:sub(1, 1) ~= "#" then return text end
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+M.short = command_line.short
 
 --- The commands that answer the open points of a run.
 ---@param id string
@@ -73,7 +63,7 @@ end
 function M.answers(id, parked, with_key)
   local list = {}
   for _, item in ipairs(parked) do
-    local which = with_key and " --key " .. core.text.printable(M.quoted(item.key), 400) or ""
+    local which = with_key and " --key " .. core.text.printable(command_line.quoted(item.key), 400) or ""
     list[#list + 1] = item.kind == "gate" and ("moonlet answer %s approve%s   (or reject)"):format(id, which)
       or ("moonlet answer %s 'TEXT'%s"):format(id, which)
   end

@@ -3,6 +3,7 @@
 --- wrote it, else its standard output.
 local exit_text = require "moonlet.engine.base.exit_text"
 local lines = require "moonlet.engine.base.lines"
+local outcome = require "moonlet.engine.runner.outcome"
 local record = require "moonlet.record"
 
 local M = { name = "command" }
@@ -80,7 +81,7 @@ function M.finish(exit, output, limits)
   if exit.why == "exited" and tail then message = message .. ": " .. tail:sub(1, 300) end
   return { status = "failed", text = output.text, cut = output.cut,
     error = { kind = exit.error and exit.why ~= "lost" and exit.error.kind or kinds[exit.why] or "failed",
-      message = message, hint = exit.error and exit.error.hint or "read stderr.log and stdout.log" } }
+      message = message, hint = exit.error and exit.error.hint or outcome.read_log } }
 end
 
 return M

@@ -176,7 +176,7 @@ function M.answer(schema, key)
     if not problems then return { text = core.json.encode(value, 2), data = value } end
   end
   error(record.invalid(("the runner mock cannot make an answer that fits the schema of '%s': %s"):format(key,
-    (tostring(problems):gsub("%s*\n%s*", "; "))),
+    schemas.in_words(tostring(problems))),
     "give the call rules, which a test can run with --runner rules, or play a cassette"), 0)
 end
 

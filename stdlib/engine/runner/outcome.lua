@@ -26,6 +26,9 @@ local timezones = require "moonlet.engine.runner.timezones"
 
 local M = {}
 
+--- In a hint it stands for the command that shows what the step printed.
+M.read_log = "read its log"
+
 M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
   "crashed", "timeout", "lost", "failed" }
 
@@ -39,10 +42,10 @@ local hints = {
   context = "give it less: fewer inputs, a narrower prompt, or a model with a larger window",
   refused = "read the message; the same request would be refused again",
   network = "look at the connection, the proxy and the provider's status",
-  interrupted = "read stderr.log and stdout.log",
-  ["invalid-output"] = "read stdout.log; ask for less at once",
+  interrupted = M.read_log,
+  ["invalid-output"] = M.read_log .. "; ask for less at once",
   killed = "look for what ended it: memory, a person, the system going down",
-  crashed = "read stderr.log and stdout.log",
+  crashed = M.read_log,
 }
 local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
 local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"

@@ -289,4 +289,32 @@ function M.normalise(value, schema)
   return strip(M.unwrap(value, schema), schema, schema, 0)
 end
 
+local most_problems = 5
+
+--- One line of core.json.validate, without the place in the schema.
+local function problem_in_words(line)
+  line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
+  local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'
+  local verb = names and names:find('" ', 1, true) and "are missing" or "is missing"
+  if not names then
+    place, names, rest = line:match '^(.-) has the unexpected property (".-[^\\]")(.*)$'
+    verb, rest = "is unexpected", rest and rest:gsub("^; expected only .*", "")
+  end
+  if not names then return (line:gsub("^the value ", "it ")) end
+  return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
+end
+
+--- What core.json.validate found, in one line for people.
+---@param problems string
+---@return string
+function M.in_words(problems)
+  local list, count = {}, 0
+  for line in problems:gmatch "[^\n]+" do
+    count = count + 1
+    if count <= most_problems then list[count] = problem_in_words(line) end
+  end
+  if count > most_problems then list[#list + 1] = ("and %d more"):format(count - most_problems) end
+  return table.concat(list, "; ")
+end
+
 return M

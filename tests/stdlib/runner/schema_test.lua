@@ -68,3 +68,15 @@ local loop = { type = "object", properties = { next = { ["$ref"] = "#" } }, requ
 is(schema.strict(loop) ~= nil, true, "a schema that holds itself")
 same(schema.normalise({ next = { next = null } }, loop), { next = {} }, "and back")
 is(schema.strict(require("moonlet.findings").schema) ~= nil, true, "the schema of findings")
+
+test("what does not fit a schema is said in one line", function()
+  local s = require "moonlet.schema"
+  local bugs = s.object { bugs = s.list(s.object { line = s.integer() }), n = s.optional(s.integer()) }
+  local function said(value) return schema.in_words(core.json.validate(bugs, value)) end
+  gives(function() return said { functions = core.json.array {} } end, "'bugs' is missing; 'functions' is unexpected")
+  gives(function() return said { bugs = core.json.array { { lin = 1 } }, n = 1 } end,
+    "'line' is missing in /bugs/0; is \"lin\" meant to be \"line\"?; 'lin' is unexpected in /bugs/0; did you mean \"line\"?")
+  gives(function() return said { bugs = core.json.array {}, n = "x" } end, '/n is "x"; expected an integer')
+  gives(function() return said { bugs = core.json.array {}, a = 1, b = 1, c = 1, d = 1, e = 1, f = 1 } end,
+    "'a' is unexpected; 'b' is unexpected; 'c' is unexpected; 'd' is unexpected; 'e' is unexpected; and 1 more")
+end)

@@ -1,10 +1,10 @@
 --- `moonlet preset new NAME`: a preset that runs at once with --runner mock, and a test beside it. With --pattern P it
 --- begins as the built-in preset P, with the arguments of one of its tests as an example.
 local record = require "moonlet.record"
+local command_line = require "moonlet.engine.base.command_line"
 local cases = require "moonlet.engine.cli.preset.case"
 local grants = require "moonlet.engine.context.grants"
 local loader = require "moonlet.engine.load.loader"
-local state = require "moonlet.engine.run.state"
 
 local M = {}
 
@@ -144,7 +144,7 @@ local function words_here(example, paths)
     for n, path in ipairs(names) do
       word = word:gsub("%f[%w]" .. path:gsub("%p", "%%%0") .. "%f[^%w]", paths[n] or paths[1])
     end
-    words[i] = " " .. state.quoted(word)
+    words[i] = " " .. command_line.quoted(word)
   end
   return table.concat(words)
 end
