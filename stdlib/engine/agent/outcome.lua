@@ -102,7 +102,8 @@ local function located(job, err)
   if not err then return nil end
   local copy = copy_of(err)
   copy.step = context.plain(job.key)
-  if copy.hint then copy.hint = copy.hint:gsub(outcome.read_log, function() return context.log_of(job.run, job.key) end) end
+  local log = context.log_of(job.run, job.key)
+  copy.hint = copy.hint and copy.hint:gsub(outcome.read_log, function() return log end)
   return copy
 end
 

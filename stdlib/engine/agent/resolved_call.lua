@@ -138,10 +138,9 @@ end
 
 --- The route of the call, or else of the run. Raises for work that is not to be asked of an agent.
 local function route(run, call)
+  local own = call.runner and runners.parse(call.runner, run.config) or call.argv and { name = "command" }
   -- The runner mock stands in for every other.
-  local asked = run.runner.name == "mock" and run.runner or call.runner and runners.parse(call.runner, run.config)
-    or call.argv and { name = "command" } or run.runner
-  return routing.of_call(run, call, asked)
+  return routing.of_call(run, call, run.runner.name ~= "mock" and own or run.runner)
 end
 
 local function resolve(run, call, spec)
@@ -186,19 +185,31 @@ function M.with_prompt(resolved, prompt)
   end, __newindex = refuse_change })
 end
 
-local function check_rights(run, call)
-  grants.check_agents(run.grants)
+local function check_rights(run, call, starts)
+  if starts then grants.check_agents(run.grants) end
   for _, name in ipairs(call.env or {}) do grants.check_env(run.grants, name) end
   for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
+end
+
+--- Raises for an input that is not there. An agent or a command that was not started may have been to make it.
+local function check_inputs(run, call)
+  local seen = run.checking
+  if run.mocked or seen and #seen.commands > 0 then return end
+  for _, path in ipairs(call.inputs or {}) do
+    if not core.file.stat(run.home.root, path) and not (seen and seen.made_up[path]) then
+      error(record.invalid(("ctx:agent: the input %s is not there"):format(core.text.printable(path, 200)),
+        "inputs are files of the repository, relative to its top"), 0)
+    end
+  end
 end
 
 --- A call that the runner mock answers is refused what it would be refused of an agent. A script has no needs to
 --- declare, and starts none here.
 local function check_as_real(run, call)
-  local mode = workspace.mode(run, call)
-  if not (run.preset or run.checking) then return end
-  check_rights(run, call)
-  if mode == "read-only" then return end
+  local mode, declares = workspace.mode(run, call), run.preset ~= nil or run.checking ~= nil
+  check_rights(run, call, declares)
+  check_inputs(run, call)
+  if mode == "read-only" or not declares then return end
   for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
 end
 
@@ -242,7 +253,7 @@ function M.of(run, call, routed)
     job.cassette = routed.runner
     job.recorded_runner = function(recorded) return recorded_runner(run, recorded) end
   end
-  check_rights(run, call)
+  check_rights(run, call, true)
   if not run.dry then worker.check(runner.name) end
   job.sandbox = workspace.mode(run, call)
   job.confine = confine_of(run, call, runner)

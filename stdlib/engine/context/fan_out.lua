@@ -112,7 +112,8 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   if options.limit and options.limit < 1 then error(record.invalid("limit must be at least 1"), 0) end
   local need, total = options.need, #items
   if need and need > 0 and total == 0 then
-    error(record.invalid(("ctx:%s: the list is empty"):format(verb), "need asks for a result: look at the list before"), 0)
+    error(record.invalid(("ctx:%s: the list is empty"):format(verb), "need asks for results: look at the list before"),
+      0)
   end
   if need and (need < 0 or need > total) then
     error(record.invalid(("need is %d, but there are %d items"):format(need, total)), 0)
@@ -186,7 +187,8 @@ local lost_fields = { "branch", "kind", "message" }
 local function lost_branch(key, err)
   local message, step = message_of(err), type(err) == "table" and rawget(err, "step")
   if step and not message:find(step, 1, true) then message = ("%s (step %s)"):format(message, step) end
-  return closed.record({ branch = key, kind = tostring(kind_of(err)), message = message }, "a lost branch", lost_fields)
+  return closed.record({ branch = key, kind = tostring(kind_of(err)), message = message }, "a lost branch",
+    lost_fields)
 end
 
 local outcome_fields = { "ok", "value", "error" }
