@@ -1,4 +1,5 @@
 --- `moonlet preset list`, `show NAME`, `test NAME`, `new NAME` and `check FILE`.
+local budget = require "moonlet.engine.budget.budget"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local loader = require "moonlet.engine.load.loader"
@@ -61,7 +62,12 @@ local function show(home, name, with_source)
   lines[#lines + 1] = "sha256: " .. result.sha256
   lines[#lines + 1] = "may: " .. table.concat(grants.describe(grants.from_needs(preset.needs)), "; ")
   if preset.task_type then lines[#lines + 1] = "task type: " .. core.text.printable(preset.task_type, 100) end
-  if preset.budget.wall then lines[#lines + 1] = "wall budget: " .. tostring(preset.budget.wall) end
+  local limits = {}
+  for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
+    local limit = preset.budget[kind]
+    if limit then limits[#limits + 1] = ("%s=%s"):format(kind, kind == "wall" and limit or budget.shown(kind, limit)) end
+  end
+  if limits[1] then lines[#lines + 1] = "budget: " .. table.concat(limits, ", ") end
   lines[#lines + 1] = ""
   lines[#lines + 1] = ("arguments: moonlet run %s --help"):format(preset.name)
   return result, table.concat(lines, "\n") .. "\n"

@@ -147,7 +147,7 @@ function M.text(run, envelope)
     duration.text(run.duration_ms))
   notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
-  local go_on = run.verdict and state.go_on(run.id, run.verdict, run.error, run.parked)
+  local go_on = run.verdict and state.go_on(run.id, run.verdict, run.error, run.parked, run.steps)
   return table.concat(lines, "\n") .. "\n", { go_on = go_on }
 end
 

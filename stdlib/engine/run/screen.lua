@@ -213,7 +213,7 @@ local function add_end(lines, facts)
     gap(lines)
     lines[#lines + 1] = "Files: " .. near(facts.files)
   end
-  local command = state.go_on(facts.id, facts.state, some(facts.error), facts.parked)
+  local command = state.go_on(facts.id, facts.state, some(facts.error), facts.parked, facts.steps)
   if command then lines[#lines + 1] = "Go on: " .. command end
 end
 

@@ -70,15 +70,28 @@ function M.answers(id, parked, with_key)
   return list
 end
 
+local over = { failed = true, degraded = true, blocked = true }
+
+--- True if a resume has something to keep or to try again: an agent that was asked, or a step that failed.
+local function is_worth_resuming(steps)
+  for _, step in ipairs(steps) do
+    local is_made_up = step.kind == "agent" and (step.runner == "mock" or step.runner == "rules")
+    if not is_made_up and (step.kind == "agent" or step.status ~= "ok") then return true end
+  end
+  return false
+end
+
 --- The command that goes on with a run in a state, or those that answer it; nil where nothing is left to do. A person's
 --- no is final.
 ---@param id string
 ---@param state string
 ---@param err moonlet.Error?  of the run
 ---@param parked table[]?     the points at which it waits for a person
+---@param steps table[]?      of the run
 ---@return string?
-function M.go_on(id, state, err, parked)
+function M.go_on(id, state, err, parked, steps)
   local short = M.short(id)
+  if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
   if state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected" then return nil end
   if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
   if state == "needs-human" then
