@@ -36,6 +36,7 @@ os.write(fd, b"\x1d")
 out = until(fd, b"detached"); print("detached" if b"detached; S-001 goes on" in out and b"?1049l" in out else out)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 third = run("submit", "c", "again"); print(third.returncode); run("wait", "c", "--until", "<again>", "--timeout", "5s")
+run("poke", "c"); print("poked", run("wait", "c", "--until", "<>", "--timeout", "5s").returncode)
 pid, fd = attach(); until(fd, b"again"); run("kill", "c", "--grace", "100ms"); print(b"has ended" in until(fd, b"has ended"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 # The script that started a session is no writer either while a person has it; afterwards it is again.
