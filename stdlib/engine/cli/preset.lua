@@ -65,7 +65,8 @@ local function show(home, name, with_source)
   local limits = {}
   for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
     local limit = preset.budget[kind]
-    if limit then limits[#limits + 1] = ("%s=%s"):format(kind, kind == "wall" and limit or budget.shown(kind, limit)) end
+    local shown = limit and (kind == "wall" and limit or budget.shown(kind, limit))
+    if shown then limits[#limits + 1] = ("%s=%s"):format(kind, shown) end
   end
   if limits[1] then lines[#lines + 1] = "budget: " .. table.concat(limits, ", ") end
   lines[#lines + 1] = ""
