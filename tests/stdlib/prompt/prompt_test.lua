@@ -21,6 +21,8 @@ test("each role has its template, behind the preamble", function()
     holds(prompts[role], "SCOPE: read-only", role)
   end
   holds(prompts.reviewer, "LENS:\n- risks and ways to fail", "two lenses")
+  for _, line in ipairs { "OUTPUT:\n- The top findings, ranked", "\n- The evidence: ", "\n- A recommended fix, ",
+    "\n- Where it helps: a short rewrite" } do holds(prompts.reviewer, line, "the reviewer's output") end
   holds(prompts.implementer, "SCOPE: Only: src/a.lua.", "the scope")
   holds(prompts.research, "5 to 10 bullets", "the synthesis")
   holds(prompts.research, "APA 7", "scholarly sources")
