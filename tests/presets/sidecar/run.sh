@@ -207,6 +207,19 @@ sidecar --prompt "Read the change, then git push it and give the final approval 
 expect "what a sidecar must not do is noted" "$(get 'sorted({c["kind"] for c in e["result"]["checks"]})')" "['escalate', 'gate']"
 sidecar --prompt "Review the change in the parser. Do not git push anything." --input docs/parser.md
 expect "what is forbidden is not asked for" "$(get 'e["result"]["checks"]')" "[]"
+sidecar --prompt "Review it." --input docs/parser.md
+expect "a task of a few words is vague" "$(get '[c["kind"] for c in e["result"]["checks"]]')" "['vague']"
+sidecar --prompt $'Do all of this:\n1. find the bug\n2. list the gaps\n3. sum up the notes' --input docs/parser.md
+expect "three orders are one task" "$(get 'e["result"]["checks"]')" "[]"
+sidecar --prompt $'Do all of this:\n1. find the bug\n2. list the gaps\n3. sum up the notes\n4. check the links' --input docs/parser.md
+expect "four orders are several tasks" "$(get '[c["kind"] for c in e["result"]["checks"]]')" "['broad']"
+
+echo one >"$repo/tracked.md"; git -C "$repo" add tracked.md; echo two >"$repo/tracked.md"
+sidecar --prompt "Sum up what was changed in the work tree." --input "git status --short" --input "git diff"
+holds "the output of a command is an input" "$dir/prompt.md" "AM tracked.md"
+holds "so is a diff" "$dir/prompt.md" "+two"
+expect "the manifest has both commands" "$(grep -cE '^\| [12] \| `(git status --short|git diff)` \| cmd ' "$dir/input-manifest.md")" 2
+git -C "$repo" rm -qf tracked.md
 
 sidecar --runner "command:$work/bin/answers" --prompt "Find out why the parser drops the last line." --input docs/parser.md
 expect "an agent ends well" "$code" 0
