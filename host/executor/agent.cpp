@@ -8,8 +8,8 @@
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/executor/context.h"
+#include "host/executor/message.h"
 #include "host/executor/wire/failure.h"
-#include "host/validation/question.h"
 
 namespace moonlet::executor {
 
@@ -110,11 +110,21 @@ std::string Agent::last_message() const {
 }
 
 std::optional<Agent::Ending> Agent::ending_of(const std::string& message) const {
-  if (auto question = last_question(message)) {
-    return Ending{Status::kQuestion, question->text, question->options};
+  Message read = read_message(message);
+  if (read.end == Message::End::kNone) return std::nullopt;
+  const bool asks = read.end == Message::End::kQuestion;
+  return Ending{asks ? Status::kQuestion : Status::kBlocked, read.text, read.options};
+}
+
+void Agent::leave_calls() {
+  SessionData& data = session_.data();
+  for (const Call& call : open_calls()) {
+    const bool begun = data.started_call == call.id;
+    data.items.push_back(output_of(call, begun ? "[the executor was stopped while this ran: look "
+                                                 "at what it did]"
+                                               : "[not run: the executor was stopped before]"));
   }
-  if (auto blocked = last_blocked(message)) return Ending{Status::kBlocked, blocked->text, {}};
-  return std::nullopt;
+  data.started_call.clear();
 }
 
 std::optional<int> Agent::settle_calls() {
@@ -247,9 +257,10 @@ void Agent::take(Turn turn) {
                           {"role", "user"},
                           {"content", json::array({{{"type", "input_text"}, {"text", text}}})}});
   };
-  if (!turn.text.empty()) report_.message(turn.text);
+  const bool broken = turn.calls.empty() && (turn.cut || turn.filtered);
+  if (!turn.text.empty()) report_.message(turn.text, !broken);
   if (!turn.usage.empty()) report_.usage(data.usage);
-  if (turn.calls.empty() && (turn.cut || turn.filtered)) {
+  if (broken) {
     report_.warning(turn.cut ? "the model's answer was cut off: it is asked to go on"
                              : "the provider withheld a part of the answer");
     user("Your answer was cut off. Go on, in smaller steps.");

@@ -44,6 +44,8 @@ class Agent {
   int run();
   /// Prints the end of a task that is over already, without asking anybody.
   int repeat();
+  /// Gives the calls that have no output yet one that says so: a new message comes before them.
+  void leave_calls();
 
  private:
   struct Ending {

@@ -66,7 +66,7 @@ Result<Session> open_session(const Dir& state, const Options& options, const Red
 
 /// Adds what is asked now to the conversation. False when nothing is: the task is over, or waits
 /// for an answer, and the same was asked once more.
-bool begin_turn(SessionData& data, const Options& options, const Plan& plan,
+bool begin_turn(SessionData& data, Agent& agent, const Options& options, const Plan& plan,
                 const Workspace& workspace, bool is_new, bool forked) {
   const std::string& root = workspace.root().path();
   if (is_new) {
@@ -77,6 +77,7 @@ bool begin_turn(SessionData& data, const Options& options, const Plan& plan,
     const bool same = options.description == data.description && !forked;
     if (same && data.status != Status::kRunning && data.status != Status::kBlocked) return false;
     if (!same || data.status == Status::kBlocked) {
+      agent.leave_calls();
       const bool new_plan = !plan.path.empty() && plan.sha256 != data.plan_sha256;
       data.items.push_back(
           user_item(next_message(options.description, data.status == Status::kQuestion,
@@ -167,7 +168,7 @@ int run(Work& work) {
       work.report.warning("the plan lacks: " + names + " (--plan-template shows a whole one)");
     }
   }
-  if (!begin_turn(data, options, plan, workspace, is_new, forked)) {
+  if (!begin_turn(data, agent, options, plan, workspace, is_new, forked)) {
     std::fprintf(
         stderr, "moonlet-executor: %s; give another DESCRIPTION to go on\n",
         data.status == Status::kQuestion ? "the task waits for an answer" : "the task is complete");
@@ -179,7 +180,15 @@ int run(Work& work) {
   return agent.run();
 }
 
-int main(int argc, char** argv) {
+/// A file that is opened must not take the place of a standard descriptor that is closed.
+void fill_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    // The lowest free number is taken: this one.
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR);
+  }
+}
+
+int work(int argc, char** argv) {
   // The key is in this process's memory: no other process of the user may read that.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   watch_signals();
@@ -211,6 +220,17 @@ int main(int argc, char** argv) {
   const Redactor redactor(secrets, environment);
   Work work{std::move(*options), redactor, Report(wants_json(argc, argv), redactor)};
   return run(work);
+}
+
+int main(int argc, char** argv) {
+  fill_standard_descriptors();
+  const int code = work(argc, argv);
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fputs(
+      "moonlet-executor: error: standard output could not be written\n"
+      "  look at its disk or reader; the same TASK-ID prints the end again\n",
+      stderr);
+  return code == kExitComplete || code == kExitQuestion ? kExitFailed : code;
 }
 
 }  // namespace

@@ -1,58 +1,42 @@
 #include "host/executor/report.h"
 
-#include <algorithm>
 #include <cstdio>
+#include <sstream>
 
 #include "host/base/json.h"
 #include "host/base/text.h"
+#include "host/executor/message.h"
+#include "host/executor/session.h"
 
 namespace moonlet::executor {
 
 namespace {
 
 using nlohmann::json;
-constexpr std::string_view kProgress = "[PROGRESS]";
-constexpr std::string_view kEnding[] = {"[QUESTION]", "[BLOCKED]"};
-constexpr std::string_view kFacts[] = {"[QUESTION]", "[BLOCKED]", "[FILES_MODIFIED]",
-                                       "[CODEX_COMPLETE]", "[Tool:"};
-
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
-bool is_one_of(std::string_view line, const std::string_view* begin, const std::string_view* end) {
-  const auto first = line.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return false;
-  return std::any_of(
-      begin, end, [&](std::string_view marker) { return starts_with(line.substr(first), marker); });
-}
-
-/// The message up to the question or obstacle that it ends with, which is printed on its own.
-std::string_view without_ending(std::string_view message) {
-  std::size_t cut = message.size();
-  for (std::size_t at = 0; at < message.size();) {
-    const auto end = std::min(message.find('\n', at), message.size());
-    if (is_one_of(message.substr(at, end - at), std::begin(kEnding), std::end(kEnding))) cut = at;
-    at = end + 1;
-  }
-  return message.substr(0, cut);
-}
-
 std::string one_line(std::string_view text) { return printable(text, 2000); }
 
 }  // namespace
 
 void Report::line(const std::string& text) {
-  const std::string safe = strip_controls(redactor_.apply(text)) + "\n";
+  const std::string safe = redactor_.apply(strip_controls(text)) + "\n";
   std::fwrite(safe.data(), 1, safe.size(), stdout);
   std::fflush(stdout);
 }
 
+/// A text of the model behind a marker; its further lines are text.
+void Report::marked(const char* marker, const std::string& text) {
+  std::istringstream rows(strip_controls(text));
+  std::string row, all;
+  for (bool first = true; std::getline(rows, row) || first; first = false) {
+    all += first ? marker + row : "\n" + as_text(row);
+    row.clear();
+  }
+  line(all);
+}
+
 void Report::event(json value) {
   if (!json_) return;
-  for (auto& item : value) {
-    if (item.is_string()) item = redactor_.apply(item.get_ref<const std::string&>());
-  }
+  redact(value, redactor_);
   const std::string text = json_text(value) + "\n";
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
@@ -62,20 +46,13 @@ void Report::session(const std::string& id, const std::string& model) {
   event({{"type", "session"}, {"id", id}, {"model", model}});
 }
 
-void Report::message(std::string_view text) {
+void Report::message(std::string_view text, bool may_end) {
   event({{"type", "text"}, {"text", std::string(text)}});
-  const std::string_view shown = json_ ? text : without_ending(text);
-  for (std::size_t at = 0; at < shown.size();) {
-    const auto end = std::min(shown.find('\n', at), shown.size());
-    const std::string_view row = shown.substr(at, end - at);
-    at = end + 1;
-    if (starts_with(row, kProgress)) {
-      auto rest = row.substr(kProgress.size());
-      if (!rest.empty() && rest[0] == ' ') rest.remove_prefix(1);
-      progress(rest);
-    } else if (!json_ && !row.empty()) {
-      // A marker that states a fact is the executor's own; in the model's words it is indented.
-      line((is_one_of(row, std::begin(kFacts), std::end(kFacts)) ? "  " : "") + std::string(row));
+  for (const Message::Row& row : read_message(text, may_end).rows) {
+    if (row.progress) {
+      progress(row.text);
+    } else if (!json_) {
+      line(row.text);
     }
   }
 }
@@ -128,7 +105,7 @@ void Report::warning(const std::string& text) {
 void Report::question(const std::string& text, const std::vector<std::string>& options) {
   event({{"type", "question"}, {"text", text}, {"options", options}});
   if (json_) return;
-  line("[QUESTION] " + text);
+  marked("[QUESTION] ", text);
   if (options.empty()) return;
   line("Options:");
   for (std::size_t i = 0; i < options.size(); ++i) {
@@ -138,7 +115,7 @@ void Report::question(const std::string& text, const std::vector<std::string>& o
 
 void Report::blocked(const std::string& text) {
   event({{"type", "blocked"}, {"text", text}});
-  if (!json_) line("[BLOCKED] " + text);
+  if (!json_) marked("[BLOCKED] ", text);
 }
 
 void Report::files(const std::vector<Change>& changes) {

@@ -24,7 +24,9 @@ class Report {
 
   void session(const std::string& id, const std::string& model);
   /// A message of the model: its progress lines become markers, its other lines are text.
-  void message(std::string_view text);
+  /// The question or obstacle that it ends with is left out: question() and blocked() print it.
+  /// With `may_end` false the turn goes on, and they are text.
+  void message(std::string_view text, bool may_end = true);
   void progress(std::string_view text);
   void tool_begins(const std::string& name, const std::string& detail);
   void tool_ended(const std::string& name, const std::string& detail, const ToolResult& result);
@@ -42,6 +44,7 @@ class Report {
 
  private:
   void line(const std::string& text);
+  void marked(const char* marker, const std::string& text);
   void event(nlohmann::json value);
 
   bool json_;

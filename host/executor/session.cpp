@@ -104,6 +104,8 @@ Result<SessionData> from_json(json value, const std::string& path) {
   return data;
 }
 
+}  // namespace
+
 /// Secrets stand in texts, so each text is looked through: not the JSON, whose form must stay.
 void redact(json& value, const Redactor& redactor) {
   if (value.is_string()) {
@@ -114,8 +116,6 @@ void redact(json& value, const Redactor& redactor) {
     for (auto& item : value) redact(item, redactor);
   }
 }
-
-}  // namespace
 
 const char* to_string(Status status) {
   switch (status) {

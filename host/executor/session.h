@@ -60,6 +60,9 @@ class Session {
   SessionData data_;
 };
 
+/// Takes secrets out of all texts in `value`, however deep.
+void redact(nlohmann::json& value, const Redactor& redactor);
+
 /// Makes the folder of the sessions; git ignores what is in it.
 Result<Dir> open_state_dir(const std::string& path);
 

@@ -113,13 +113,15 @@ class Finder {
  public:
   explicit Finder(std::string_view marker) : marker_(marker) {}
 
-  void line(std::string_view text) {
+  /// `begin` and `end` are the place of the line in the answer.
+  void line(std::string_view text, std::size_t begin, std::size_t end) {
     // The cap may split a character.
     if (text.size() > Question::kLineCap) text = cut_end(text, Question::kLineCap);
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
     if (fence_.takes(text)) return;
-    if (block_ != Block::kNone && belongs(text)) return;
-    if (!fence_.opens(text)) begin(text);
+    const bool marked =
+        (block_ != Block::kNone && belongs(text)) || (!fence_.opens(text) && begins(text, begin));
+    if (marked) question_->end = end;
   }
 
   std::optional<Question> take() { return std::move(question_); }
@@ -127,16 +129,18 @@ class Finder {
  private:
   enum class Block { kNone, kText, kOptions };
 
-  void begin(std::string_view text) {
+  bool begins(std::string_view text, std::size_t at) {
     const std::size_t indent = indent_of(text);
-    if (indent > 3 || !starts_with(text.substr(indent), marker_)) return;
+    if (indent > 3 || !starts_with(text.substr(indent), marker_)) return false;
     auto tail = text.substr(indent + marker_.size());
     // "[QUESTION](…)" and "[QUESTION][…]" are links.
-    if (!tail.empty() && (tail[0] == '(' || tail[0] == '[')) return;
+    if (!tail.empty() && (tail[0] == '(' || tail[0] == '[')) return false;
     if (!tail.empty() && tail[0] == ':') tail.remove_prefix(1);
     question_.emplace().text = trimmed_line(tail);
+    question_->begin = at;
     block_ = Block::kText;
     blank_ = false;
+    return true;
   }
 
   // False ends the open question.
@@ -202,12 +206,11 @@ class Finder {
 };
 
 std::optional<Question> last_marked(std::string_view answer, std::string_view marker) {
-  if (starts_with(answer, "\xef\xbb\xbf")) answer.remove_prefix(3);
   Finder finder(marker);
-  while (!answer.empty()) {
-    const std::size_t end = std::min(answer.find('\n'), answer.size());
-    finder.line(answer.substr(0, end));
-    answer.remove_prefix(std::min(end + 1, answer.size()));
+  for (std::size_t at = starts_with(answer, "\xef\xbb\xbf") ? 3 : 0; at < answer.size();) {
+    const std::size_t end = std::min(answer.find('\n', at), answer.size());
+    finder.line(answer.substr(at, end - at), at, end);
+    at = end + 1;
   }
   return finder.take();
 }
@@ -220,6 +223,17 @@ std::optional<Question> last_question(std::string_view answer) {
 
 std::optional<Question> last_blocked(std::string_view answer) {
   return last_marked(answer, kBlocked);
+}
+
+void each_line(std::string_view answer,
+               const std::function<void(std::string_view line, bool fenced)>& visit) {
+  Fence fence;
+  for (std::size_t at = 0; at < answer.size();) {
+    const std::size_t end = std::min(answer.find('\n', at), answer.size());
+    const auto line = answer.substr(at, end - at);
+    visit(line, fence.takes(line) || fence.opens(line));
+    at = end + 1;
+  }
 }
 
 }  // namespace moonlet

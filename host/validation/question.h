@@ -3,6 +3,8 @@
 // task executors end it. Pure function, any thread.
 #pragma once
 
+#include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,11 +20,15 @@ struct Question {
 
   std::string text;
   std::vector<std::string> options;
+  std::size_t begin = 0, end = 0;  ///< its lines are these bytes of the answer
 };
 
 /// Empty when the answer asks no question.
 std::optional<Question> last_question(std::string_view answer);
 /// The same for [BLOCKED]: the text is the reason that the agent cannot go on.
 std::optional<Question> last_blocked(std::string_view answer);
+/// Visits the lines of an answer. `fenced` is true for those that belong to a code fence.
+void each_line(std::string_view answer,
+               const std::function<void(std::string_view line, bool fenced)>& visit);
 
 }  // namespace moonlet
