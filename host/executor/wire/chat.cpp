@@ -11,7 +11,6 @@ namespace {
 
 using nlohmann::json;
 constexpr std::size_t kMostCalls = 1000;
-constexpr JsonLimits kWireJson{std::size_t{64} << 20, 128, 2'000'000, BigIntegers::kDouble};
 
 std::string message_text(const json& item) {
   if (item.contains("content") && item["content"].is_string()) return item["content"];

@@ -165,7 +165,7 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     return failure_of(reply.status, reply.headers, reply.body, clock_.wall_ms());
   }
   if (reply.end == HttpReply::End::kWhole && !streams) {
-    auto body = parse_json(whole);
+    auto body = parse_json(whole, kWireJson);
     if (!body || !body->is_object()) {
       return Failure{Failure::Kind::kNetwork, "the server's answer is not JSON", reply.status};
     }

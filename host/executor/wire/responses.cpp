@@ -9,7 +9,6 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
-constexpr JsonLimits kWireJson{std::size_t{64} << 20, 128, 2'000'000, BigIntegers::kDouble};
 
 /// Reasoning that holds nothing to carry is only a reference, which a server without memory does
 /// not find.

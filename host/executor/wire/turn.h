@@ -10,7 +10,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "host/base/json.h"
+
 namespace moonlet::executor {
+
+/// What is taken from a server goes into a session, some levels deeper: it must stay readable
+/// there.
+inline constexpr JsonLimits kWireJson{std::size_t{64} << 20, 64, 2'000'000, BigIntegers::kDouble};
 
 struct Usage {
   std::int64_t input = 0, cached = 0, output = 0, reasoning = 0;

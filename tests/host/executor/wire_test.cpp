@@ -168,6 +168,21 @@ TEST_CASE("executor responses: items are carried whole, reasoning with its conte
   CHECK(reader.turn().usage.reasoning == 2);
 }
 
+TEST_CASE("executor responses: an item that nests deeper than a session may is refused") {
+  const auto reader_of = [](int depth) {
+    ResponsesReader reader;
+    const std::string item =
+        R"({"type":"message","a":)" + std::string(depth, '[') + std::string(depth, ']') + "}";
+    reader.take("", R"({"type":"response.output_item.done","item":)" + item + "}");
+    return reader;
+  };
+  CHECK(reader_of(63).failure());
+  ResponsesReader reader = reader_of(62);
+  REQUIRE(!reader.failure());
+  const json session = {{"items", reader.turn().items}, {"outcome", json::array({json::array()})}};
+  CHECK(moonlet::parse_json(session.dump(), moonlet::kRecordJsonLimits).ok());
+}
+
 TEST_CASE("executor responses: a failed stream says whether to try again") {
   const std::vector<std::pair<std::string, Failure::Kind>> codes = {
       {"server_error", Failure::Kind::kNetwork},
