@@ -2,9 +2,10 @@
 --- parent of one that stays, and the newest run: its number is not given a second time.
 ---
 --- A kill in the middle leaves nothing half: the record of a run moves to `.agent/pruned` in one rename, after which
---- the run does not exist, and the next prune removes what lies there.
+--- the run does not exist. Whoever reads the ledger drops its row, and the next prune removes what lies there.
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
+local ledger = require "moonlet.engine.run.ledger"
 local options = require "moonlet.engine.cli.options"
 local store = require "moonlet.engine.run.store"
 local state_of = require "moonlet.engine.run.state"
@@ -44,7 +45,7 @@ local function is_asked(rec, place, wanted, now)
   return ended ~= nil and now - ended > wanted.older
 end
 
---- The ids to remove, oldest first, and those that were asked for and stay: { id, why }.
+--- The ids to remove, newest first, so that no parent goes before its children, and those that were asked for and stay: { id, why }.
 local function choose(home, root, wanted)
   local ids, records, go, stay = store.ids(root), {}, {}, core.json.array {}
   local now = core.clock.wall()
@@ -66,17 +67,18 @@ local function choose(home, root, wanted)
     end
   end
   local list = {}
-  for i = #ids, 1, -1 do
-    if go[ids[i]] then list[#list + 1] = ids[i] end
+  for _, id in ipairs(ids) do
+    if go[id] then list[#list + 1] = id end
   end
   return list, stay, records
 end
 
 local function checked(done, err) if not done then error(err, 0) end end
 
---- Removes what lies in `.agent/pruned`: sidecars first, for the record says which they are.
-local function empty(root)
+--- Removes what lies in `.agent/pruned`: rows of the ledger and sidecars first, for the record says which they are.
+local function empty(home, root)
   local used
+  checked(ledger.forget_pruned(home))
   for _, entry in ipairs(core.file.list(root, "pruned") or {}) do
     local at = "pruned/" .. entry.name
     local text = core.file.read(root, at .. "/run.json", store.record_cap)
@@ -97,15 +99,11 @@ local function empty(root)
   end
 end
 
---- Takes one run away, unless somebody has begun to drive it. The ledger forgets it first: a row without a run would
---- read as a loss.
+--- Takes one run away, unless somebody has begun to drive it.
 local function remove(home, root, id)
   local lock = core.file.lock(root, ("runs/%s/lock.next"):format(id), 0)
   if not lock or core.runs.holder(home.handle, id) then return false end
-  local forgot, err = core.ledger.forget(home.handle, id)
-  if not forgot and core.ledger.present(home.handle) then error(err, 0) end
   checked(core.file.rename(root, "runs/" .. id, "pruned/" .. id))
-  core.ledger.forget(home.handle, id)
   core.file.unlock(lock)
   return true
 end
@@ -151,7 +149,7 @@ function M.main(words)
         if remove(home, root, id) then removed[#removed + 1] = id end
         core.task.check()
       end
-      empty(root)
+      empty(home, root)
       checked(core.file.remove(root, "pruned"))
     end
   end

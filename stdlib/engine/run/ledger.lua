@@ -50,6 +50,18 @@ local function tell(filled, why)
   end
 end
 
+--- Drops the rows of the runs that `moonlet run prune` has taken away: it may have been killed before it did so.
+---@param home table
+---@return boolean? done, table? err
+function M.forget_pruned(home)
+  local root = core.file.root(home.agent_path)
+  for _, entry in ipairs(root and core.file.list(root, "pruned") or {}) do
+    local forgot, err = core.ledger.forget(home.handle, entry.name)
+    if not forgot and core.ledger.present(home.handle) then return nil, err end
+  end
+  return true
+end
+
 --- Makes the ledger fit for use: a lost one is rebuilt, and missing runs are added. Nil and an error if it cannot be
 --- used.
 ---@param home table
@@ -68,6 +80,8 @@ function M.ready(home, quiet)
     tell(filled, stale and "was out of date" or "was not there")
     return true
   end
+  local clean, why = M.forget_pruned(home)
+  if not clean then return nil, why end
   local filled, err = core.ledger.complete(home.handle)
   if not filled then return nil, err end
   if not quiet then tell(filled, "lacked runs") end
