@@ -14,11 +14,8 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   timeout = { value = "TIME", help = "how long to wait for its end (default 30s)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 local poll_ms = 50
 

@@ -8,12 +8,9 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   why = { value = "TEXT", help = "the reason" },
   by = { value = "NAME", help = "who decides (default: the user of this shell)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
 local tries = 5 -- the run may go on at the same moment

@@ -7,11 +7,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
+M.known = options.with_common()
 
 local file_name, file_cap = ".luarc.json", 1 << 20
 local globals = { "ctx", "m", "args" }

@@ -10,11 +10,8 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
+M.known = options.with_common {
   follow = { letter = "f", help = "go on until the run ends" },
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 
 local null = core.json.null

@@ -13,6 +13,22 @@ local M = {}
 ---@field letter string?   "f": it may be written -f
 ---@field choices string[]? values that completion offers
 
+local common = {
+  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+  json = { help = "print one JSON envelope and nothing else" },
+  help = { help = "this text" },
+}
+
+--- The options of a verb about a repository: its own, and those that all of them have.
+---@param own table<string, moonlet.Option>?
+---@return table<string, moonlet.Option>
+function M.with_common(own)
+  local all = {}
+  for name, option in pairs(common) do all[name] = option end
+  for name, option in pairs(own or {}) do all[name] = option end
+  return all
+end
+
 local function usage(message, hint)
   local err = record.invalid(message, hint)
   err.usage = true

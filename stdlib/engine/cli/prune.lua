@@ -14,13 +14,10 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
-M.known = {
+M.known = options.with_common {
   older = { value = "TIME", help = "runs that ended longer ago than this: 30d, 12h" },
   keep = { value = "N", help = "all but the newest N runs" },
   ["dry-run"] = { help = "say what would be removed, and remove nothing" },
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 
 local null = core.json.null
@@ -45,7 +42,8 @@ local function is_asked(rec, place, wanted, now)
   return ended ~= nil and now - ended > wanted.older
 end
 
---- The ids to remove, newest first, so that no parent goes before its children, and those that were asked for and stay: { id, why }.
+--- The ids to remove, newest first, so that no parent goes before its children, and those asked for that
+--- stay: { id, why }.
 local function choose(home, root, wanted)
   local ids, records, go, stay = store.ids(root), {}, {}, core.json.array {}
   local now = core.clock.wall()

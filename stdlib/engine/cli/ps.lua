@@ -7,11 +7,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
+M.known = options.with_common()
 
 local function row_text(child, now)
   local left = child.deadline_ms and duration.text(math.max(child.deadline_ms - now, 0)) or "none"

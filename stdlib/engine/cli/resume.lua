@@ -16,18 +16,15 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
   budget = { value = "KIND=N,…", many = true, help = "another limit than it was started with; KIND=none lifts it" },
   plain = { help = "as --verbose", hidden = true },
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
-  json = { help = "print one JSON envelope and nothing else" },
   events = { help = "print events as JSON lines while they happen" },
   detached = { help = "this process is left to drive the run", hidden = true },
-  help = { help = "this text" },
 }
 
 --- The rights of the run. A preset's rights were accepted with its text at the start: a changed text asks again, and

@@ -20,8 +20,7 @@ for name in pairs(open_states) do
   if not manifest.exit_codes[name] then statuses[#statuses + 1] = name end
 end
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   limit = { value = "N", letter = "n", help = "how many, newest first (default 50)" },
   all = { help = "all of them" },
   before = { value = "RUN", help = "only runs before this one: the next page" },
@@ -32,8 +31,6 @@ M.known = {
     .. "parked (they wait for a person or a quota)" },
   verdict = { value = "NAME", help = "as --status", hidden = true },
   since = { value = "DAY", help = "only runs from this day on, as 2026-11-01" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 local null = core.json.null
 

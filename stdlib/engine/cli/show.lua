@@ -17,14 +17,11 @@ local about = require "moonlet.engine.task.about"
 
 local M = {}
 
-M.known = {
+M.known = options.with_common {
   answer = { help = "print the answer alone: of the run, or with --step of one of its agents" },
   prompt = { help = "print the prompt alone, likewise" },
   format = { value = "lines|github|sarif", help = "print the findings in this form" },
   step = { value = "KEY", help = "one step: its name or the end of its key" },
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 
 local null = core.json.null

@@ -12,8 +12,7 @@ local M = {}
 
 local null = core.json.null
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
   run = { value = "RUN", help = "of this run only" },
   runner = { value = "NAME", help = "of this runner only; what a cassette played counts here alone" },
@@ -21,8 +20,6 @@ M.known = {
   since = { value = "DAY", help = "from this day on, as 2026-11-01" },
   ["until"] = { value = "DAY", help = "up to this day, that included" },
   csv = { help = "print comma-separated values" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",

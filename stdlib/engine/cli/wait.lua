@@ -9,13 +9,10 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   timeout = { value = "TIME", help = "give up waiting after this (exit code 124); the run goes on" },
   plain = { help = "as --verbose", hidden = true },
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 local poll_ms = 100
 local parked_poll_ms = 500

@@ -19,19 +19,9 @@ local watch = require "moonlet.engine.session.watch"
 local M = {}
 
 local null = core.json.null
+local with = options.with_common
 local poll_ms = 50
 local timed_out = 124
-
-local common = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
-
-local function with(more)
-  for name, option in pairs(common) do more[name] = option end
-  return more
-end
 
 local function envelope(verb, result, code, text, err)
   return { ok = code == 0, command = "session " .. verb, run = null, result = result or null, error = err or null },

@@ -9,11 +9,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
+M.known = options.with_common()
 
 local null = core.json.null
 local most_shown = 12

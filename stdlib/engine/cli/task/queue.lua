@@ -15,13 +15,10 @@ local null = core.json.null
 local poll_ms, claim_ms = 200, 20
 local default_limit, most_resumes = 8, 3
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   limit = { value = "N", help = "how many at once (default 8)" },
   runner = { value = "R", help = "the runner, in place of that of each packet" },
   ["dry-run"] = { help = "make the record and the prompt of each; start nothing" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
 }
 local queue_known = { repo = M.known.repo, json = M.known.json, help = M.known.help }
 

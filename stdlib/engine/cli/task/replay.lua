@@ -7,8 +7,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
+M.known = options.with_common {
   reason = { value = "TEXT", help = "why it is run again, for the record" },
   runner = { value = "R[,R…]", many = true, help = "another runner (default: that of the run)" },
   model = { value = "NAME", help = "another model" },
@@ -17,9 +16,7 @@ M.known = {
   ["dry-run"] = { help = "make the record and the prompt; start nothing" },
   step = { value = "KEY", help = "do this one step again, and of the others only those whose input changes by it" },
   prompt = { value = "FILE", help = "with --step: the step's new prompt" },
-  json = { help = "print one JSON envelope and nothing else" },
   events = { help = "print events as JSON lines while they happen" },
-  help = { help = "this text" },
 }
 
 --- The words behind the verb, without the run: the first one that is neither an option nor its value.

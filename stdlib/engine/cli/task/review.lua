@@ -15,19 +15,12 @@ local patch_cap = 256 << 20
 local most_shown = 60000
 local most_listed = 500
 
-local common = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
-local words_of_review = {
+M.known = options.with_common {
   note = { value = "TEXT", help = "why, for the record" },
   by = { value = "NAME", help = "who reviews (default: the user of this shell)" },
   sha = { value = "HASH", help = "the hash that review show gave: refused if it is another one by now" },
 }
-for name, option in pairs(common) do words_of_review[name] = option end
-M.known = words_of_review
-local known = { list = common, show = common, approve = words_of_review, reject = words_of_review }
+local known = { list = options.with_common(), show = options.with_common(), approve = M.known, reject = M.known }
 
 --- The changes of a run: text and hash; nil where it has none.
 local function patch_of(home, rec)

@@ -10,11 +10,6 @@ local M = {}
 
 local null = core.json.null
 
-local common = {
-  repo = { value = "DIR", help = "the repository or folder (default: here)" },
-  json = { help = "print one JSON envelope and nothing else" },
-  help = { help = "this text" },
-}
 local fields = {
   title = { value = "TEXT", help = "what it is, in one line" },
   summary = { value = "TEXT", help = "what is to be done" },
@@ -30,15 +25,10 @@ local fields = {
   status = { value = "draft|ready", help = "ready: moonlet run start-ready may start it (default draft)" },
 }
 
-local function with_common(more)
-  local all = {}
-  for name, option in pairs(common) do all[name] = option end
-  for name, option in pairs(more or {}) do all[name] = option end
-  return all
-end
-local known = { list = with_common(), show = with_common(), create = with_common(fields), edit = with_common(fields),
-  ready = with_common { draft = { help = "make it a draft again" } } }
-M.known = with_common(fields)
+local with = options.with_common
+local known = { list = with(), show = with(), create = with(fields), edit = with(fields),
+  ready = with { draft = { help = "make it a draft again" } } }
+M.known = with(fields)
 
 local function printable(text, size) return core.text.printable(text, size or 200) end
 
