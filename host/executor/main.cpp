@@ -116,7 +116,7 @@ int run(Work& work) {
   if (!root) return refuse(work, root.error());
   if (options.state_dir.empty()) options.state_dir = root->path() + "/.codex-sessions/tasks";
   if (options.state_dir[0] != '/') options.state_dir = root->path() + "/" + options.state_dir;
-  auto state = open_state_dir(options.state_dir);
+  auto state = open_state_dir(options.state_dir, *root);
   if (!state) return refuse(work, state.error());
   auto session = open_session(*state, options, work.redactor);
   if (!session) return refuse(work, session.error());

@@ -6,8 +6,12 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
+#include "host/base/id.h"
 #include "host/base/json.h"
+#include "host/base/text.h"
+#include "host/executor/tools/workspace.h"
 #include "host/executor/wire/failure.h"
 
 namespace moonlet::executor {
@@ -104,6 +108,23 @@ Result<SessionData> from_json(json value, const std::string& path) {
   return data;
 }
 
+/// The name of a file in a folder that the executor did not make: each session has a lock beside
+/// it.
+std::optional<std::string> foreign_name(const Dir& state) {
+  std::optional<std::string> foreign;
+  (void)state.each(".", [&](const Entry& entry) {
+    const auto dot = entry.name.rfind('.');
+    const std::string id = entry.name.substr(0, dot);
+    const std::string kind = dot == std::string::npos ? "" : entry.name.substr(dot);
+    const bool ours = entry.name == ".gitignore" || Dir::is_temporary(entry.name) ||
+                      (is_valid_id(id) && state.exists(id + ".lock") &&
+                       (kind == ".json" || kind == ".lock" || kind == ".baseline"));
+    if (!ours) foreign = entry.name;
+    return ours;
+  });
+  return foreign;
+}
+
 }  // namespace
 
 /// Secrets stand in texts, so each text is looked through: not the JSON, whose form must stay.
@@ -168,10 +189,24 @@ Result<void> Session::save(Durable durable) {
   return state_.write_file(file_of(data_.task_id), json_text(value) + "\n", durable);
 }
 
-Result<Dir> open_state_dir(const std::string& path) {
+Result<Dir> open_state_dir(const std::string& path, const Dir& root) {
+  const auto refuse = [&](const std::string& why) {
+    return Error{ErrorKind::kInvalid, "STATE_DIR is " + path + ": " + why,
+                 "name a folder that is new or empty, such as .codex-sessions/tasks", path};
+  };
+  std::error_code none;
+  const bool is_new = !std::filesystem::exists(path, none);
   auto state = Dir::make(path);
   if (!state) return state.error();
-  if (!state->exists(".gitignore")) {
+  const std::string here = real_path(state->path());
+  if (is_beneath(real_path(root.path()), here)) return refuse("the repository lies in it");
+  const bool ours = is_new || (here + "/").find("/.codex-sessions/") != std::string::npos;
+  if (!ours) {
+    if (auto name = foreign_name(*state)) {
+      return refuse("'" + printable(*name, 100) + "' in it is no session");
+    }
+  }
+  if (ours && !state->exists(".gitignore")) {
     if (auto done = state->write_file(".gitignore", "*\n", Durable::kNo); !done) {
       return done.error();
     }

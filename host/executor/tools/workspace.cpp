@@ -22,6 +22,8 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+}  // namespace
+
 std::string real_path(const std::string& path) {
   char buffer[PATH_MAX];
   return ::realpath(path.c_str(), buffer) != nullptr ? buffer : path;
@@ -31,8 +33,6 @@ bool is_beneath(const std::string& path, const std::string& folder) {
   return path == folder || (path.compare(0, folder.size(), folder) == 0 &&
                             (folder.back() == '/' || path[folder.size()] == '/'));
 }
-
-}  // namespace
 
 Workspace::Workspace(Dir root, const std::string& state_dir)
     : root_(std::move(root)), real_root_(real_path(root_.path())) {
@@ -80,6 +80,15 @@ Result<std::string> Workspace::relative(std::string_view path) const {
   return result;
 }
 
+bool Workspace::holds_sessions(std::string_view rel) const {
+  return is_beneath(std::string(rel), ".codex-sessions") ||
+         (!state_rel_.empty() && is_beneath(std::string(rel), state_rel_));
+}
+
+bool Workspace::is_read_only_name(std::string_view name) {
+  return std::find(std::begin(kReadOnly), std::end(kReadOnly), lower(name)) != std::end(kReadOnly);
+}
+
 Result<void> Workspace::check_writable(std::string_view rel) const {
   const auto refuse = [&] {
     return Error{
@@ -88,13 +97,10 @@ Result<void> Workspace::check_writable(std::string_view rel) const {
         "git's own files, settings of agents and session files are not for tools to change",
         {}};
   };
-  if (!state_rel_.empty() && is_beneath(std::string(rel), state_rel_)) return refuse();
+  if (holds_sessions(rel)) return refuse();
   for (std::size_t at = 0; at <= rel.size();) {
     const auto end = std::min(rel.find('/', at), rel.size());
-    const std::string part = lower(rel.substr(at, end - at));
-    if (std::find(std::begin(kReadOnly), std::end(kReadOnly), part) != std::end(kReadOnly)) {
-      return refuse();
-    }
+    if (is_read_only_name(rel.substr(at, end - at))) return refuse();
     at = end + 1;
   }
   return {};

@@ -12,6 +12,11 @@
 
 namespace moonlet::executor {
 
+/// The path without links; itself where it does not exist.
+std::string real_path(const std::string& path);
+/// True for `folder` and what lies in it. Both are absolute and without links.
+bool is_beneath(const std::string& path, const std::string& folder);
+
 class Workspace {
  public:
   /// `state_dir` is read-only to tools where it lies beneath the root.
@@ -24,6 +29,10 @@ class Workspace {
   /// kDenied for a place that is read-only to tools: git's own files, settings of agents, the
   /// sessions.
   Result<void> check_writable(std::string_view rel) const;
+  /// True for the folder of the sessions and what lies in it.
+  bool holds_sessions(std::string_view rel) const;
+  /// True for the name of such a place, in whatever folder.
+  static bool is_read_only_name(std::string_view name);
   /// These places, by their names at the top of the root.
   const std::vector<std::string>& read_only() const { return read_only_; }
 
