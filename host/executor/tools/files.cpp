@@ -67,6 +67,13 @@ Result<void> replace(const Dir& root, const std::string& rel, const Before& befo
   return root.write_file(rel, text, Durable::kNo, unchanged, before.info.mode);
 }
 
+Result<void> check_size(const std::string& rel, std::uint64_t size) {
+  if (size <= kLargestFile) return {};
+  return invalid(shown_path(rel) + " would have " + std::to_string(size) + " bytes, at most " +
+                     std::to_string(kLargestFile) + " are written",
+                 "write less, or have a command of Bash make the file");
+}
+
 std::size_t count(const std::string& text, const std::string& part) {
   std::size_t n = 0;
   for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) {
@@ -149,6 +156,7 @@ ToolResult write_tool(const Workspace& workspace, const Arguments& arguments) {
   if (auto allowed = workspace.check_writable(*rel); !allowed) {
     return ToolResult::of(allowed.error());
   }
+  if (auto fits = check_size(*rel, content->size()); !fits) return ToolResult::of(fits.error());
   auto place = place_of(workspace.root(), *rel, true);
   if (!place) return ToolResult::of(place.error());
   auto info = place->folder.stat(place->name);
@@ -198,6 +206,9 @@ ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments) {
                                       lines_of(before->text, *from) + ")",
                                   "take in more of the text around it, or set replace_all"));
   }
+  const std::uint64_t size =
+      before->text.size() - matches * from->size() + std::uint64_t{matches} * to->size();
+  if (auto fits = check_size(*rel, size); !fits) return ToolResult::of(fits.error());
   std::string text;
   std::size_t at = 0;
   for (auto found = before->text.find(*from); found != std::string::npos;

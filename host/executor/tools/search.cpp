@@ -28,7 +28,8 @@ Error invalid(std::string message, std::string hint) {
 class Walk {
  public:
   using Visit = std::function<bool(const std::string& rel)>;
-  Walk(const Dir& root, Visit visit) : root_(root), visit_(std::move(visit)) {}
+  Walk(const Workspace& workspace, Visit visit)
+      : workspace_(workspace), root_(workspace.root()), visit_(std::move(visit)) {}
 
   /// False when the walk was stopped, or had too much to look at.
   bool run(const std::string& rel, int depth = 0) {
@@ -39,6 +40,8 @@ class Walk {
       const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
       if (entry.kind == EntryKind::kDir) {
         if (entry.name == ".git" || depth >= kDeepest) continue;
+        // The conversation holds the pattern itself.
+        if (workspace_.holds_sessions(path)) continue;
         if (!run(path, depth + 1)) return false;
       } else if (entry.kind != EntryKind::kOther && !visit_(path)) {
         return false;
@@ -49,6 +52,7 @@ class Walk {
   bool exhausted() const { return entries_ > kMostEntries; }
 
  private:
+  const Workspace& workspace_;
   const Dir& root_;
   Visit visit_;
   std::size_t entries_ = 0;
@@ -168,7 +172,7 @@ ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments) {
     return ToolResult::of(there.error());
   std::string output;
   std::size_t names = 0;
-  Walk walk(workspace.root(), [&](const std::string& rel) {
+  Walk walk(workspace, [&](const std::string& rel) {
     const auto below = beneath(rel, *base);
     if (!RE2::FullMatch(re2::StringPiece(below.data(), below.size()), regex)) return true;
     if (++names > kMostNames) return false;
@@ -206,7 +210,7 @@ ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments) {
   const Dir& root = workspace.root();
   bool all = true;
   if (auto folder = root.dir(*base)) {
-    Walk walk(root, [&](const std::string& rel) {
+    Walk walk(workspace, [&](const std::string& rel) {
       const auto below = beneath(rel, *base);
       const re2::StringPiece piece(below.data(), below.size());
       return (!glob->empty() && !RE2::FullMatch(piece, names)) || grep_file(root, job, rel);

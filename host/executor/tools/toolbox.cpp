@@ -1,6 +1,7 @@
 #include "host/executor/tools/toolbox.h"
 
 #include <initializer_list>
+#include <new>
 #include <utility>
 
 #include "host/base/json.h"
@@ -99,7 +100,15 @@ std::string Toolbox::detail(const Call& call) const {
 }
 
 ToolResult Toolbox::run(const Call& call, std::int64_t until_ms) {
-  ToolResult result = run_checked(call, until_ms);
+  ToolResult result;
+  try {
+    result = run_checked(call, until_ms);
+  } catch (const std::bad_alloc&) {
+    result = ToolResult::of({ErrorKind::kLimit,
+                             "the memory does not suffice for this call",
+                             "ask for less at once",
+                             {}});
+  }
   result.output =
       cut_middle(redactor_.apply(to_valid_utf8(result.output)), kOutputCap, "narrow the call");
   return result;

@@ -74,6 +74,42 @@ TEST_CASE("executor edit: an exact match, and how many there are") {
   CHECK((info.st_mode & 0777) == 0755);
 }
 
+TEST_CASE("executor files: no more is written than can be read") {
+  Scratch scratch;
+  const std::string before(1'000'000, 'a');
+  scratch.write("root/big.txt", before);
+  const Workspace workspace = scratch.workspace();
+  auto result = edit(workspace, {{"path", "big.txt"},
+                                 {"old_string", "a"},
+                                 {"new_string", std::string(100'000, 'b')},
+                                 {"replace_all", true}});
+  CHECK(result.output.find("would have 100000000000 bytes") != std::string::npos);
+  CHECK(scratch.read("root/big.txt") == before);
+  result = edit(workspace, {{"path", "big.txt"},
+                            {"old_string", "a"},
+                            {"new_string", std::string(10, 'b')},
+                            {"replace_all", true}});
+  CHECK(result.status == ToolResult::Status::kOk);
+  const json large = {{"path", "new.txt"}, {"content", std::string(11 << 20, 'x')}};
+  CHECK(write_tool(workspace, Arguments(large)).status == ToolResult::Status::kFailed);
+}
+
+TEST_CASE("executor search: the sessions are left out") {
+  Scratch scratch;
+  ::mkdir((scratch.path + "/root/state").c_str(), 0755);
+  ::mkdir((scratch.path + "/root/.codex-sessions").c_str(), 0755);
+  for (const char* name : {"state/a.json", ".codex-sessions/a.json", "a.json"}) {
+    scratch.write(std::string("root/") + name, "frobnicate\n");
+  }
+  const Workspace workspace = scratch.workspace();
+  const json arguments = {{"pattern", "frobnicate"}}, names = {{"pattern", "**/*.json"}};
+  CHECK(grep_tool(workspace, Arguments(arguments)).output == "a.json:1:frobnicate\n");
+  CHECK(glob_tool(workspace, Arguments(names)).output == "a.json\n");
+  // A session that is named is read: it is read-only, and no secret.
+  const json named = {{"path", "state/a.json"}};
+  CHECK(read_tool(workspace, Arguments(named)).status == ToolResult::Status::kOk);
+}
+
 TEST_CASE("executor files: paths that lead out are refused, in words") {
   Scratch scratch;
   const Workspace workspace = scratch.workspace();
