@@ -29,8 +29,10 @@ void Changes::look_into(const std::string& rel, Files& files, int depth, bool& p
       return;
     }
     const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
-    // Places that no tool writes are no work of theirs.
-    if (Dir::is_temporary(entry.name) || !workspace_.check_writable(path)) continue;
+    // Records of git, of moonlet and of the executor itself are no work of a task.
+    const bool records = path == ".git" || path == ".agent" || workspace_.holds_sessions(path) ||
+                         (entry.name == "objects" && path.find("/.git/") != std::string::npos);
+    if (Dir::is_temporary(entry.name) || records) continue;
     if (entry.kind == EntryKind::kDir) {
       look_into(path, files, depth + 1, partial);
     } else if (auto info = root.stat(path)) {

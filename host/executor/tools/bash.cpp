@@ -159,6 +159,7 @@ Result<int> Bash::start(const std::string& command, int output_fd) {
     if (std::holds_alternative<Spawned>(result)) can_mount_ = false;
   }
   if (auto* failure = std::get_if<SpawnFailure>(&result)) return failure->error;
+  mounted_ = !request.read_only.empty();
   return static_cast<int>(std::get<Spawned>(result).pid);
 }
 
@@ -233,8 +234,9 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
          " left running " + (before == 1 ? "was" : "were") + " ended");
   }
   if (left > 0) note(std::to_string(left) + " processes could not be ended");
-  for (const std::string& path : guard_.put_back()) {
-    if (path == ".git/index") continue;
+  for (const std::string& path : guard_.put_back(mounted_)) {
+    const std::string full = "/" + path;
+    if (full.size() >= 11 && full.compare(full.size() - 11, 11, "/.git/index") == 0) continue;
     note(path[0] == '!' ? path.substr(1) +
                               " was changed, is read-only to tools and could not be "
                               "put back"

@@ -57,6 +57,7 @@ class Bash {
   Guard guard_;
   std::string program_, temporary_;
   bool can_mount_ = true;  // until the kernel says otherwise
+  bool mounted_ = false;   // the read-only places are, for this command
 };
 
 }  // namespace moonlet::executor

@@ -1,6 +1,7 @@
 #include "host/executor/tools/guard.h"
 
 #include <algorithm>
+#include <deque>
 
 namespace moonlet::executor {
 
@@ -9,7 +10,12 @@ namespace {
 constexpr std::uint64_t kLargest = 1 << 20;
 constexpr std::uint64_t kMostBytes = 16 << 20;
 constexpr std::size_t kMostFiles = 20'000;
+constexpr std::size_t kMostEntries = 200'000;  // that are looked at to find the places
 constexpr int kDeepest = 16;
+
+bool ends_with(const std::string& text, std::string_view end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
 
 bool same(const FileInfo& a, const FileInfo& b) {
   return a.kind == b.kind && a.inode == b.inode && a.size == b.size && a.ctime_ns == b.ctime_ns;
@@ -17,14 +23,46 @@ bool same(const FileInfo& a, const FileInfo& b) {
 
 }  // namespace
 
-Guard::Files Guard::look() const {
+/// The read-only places, at the top and below. Folders near the top come first, so that a heap of
+/// packages hides none of the project's own.
+Guard::Files Guard::places() {
+  Files found;
+  const Dir& root = workspace_.root();
+  const auto add = [&](const std::string& rel) {
+    if (auto info = root.stat(rel)) found[rel] = *info;
+  };
+  for (const std::string& place : workspace_.read_only()) add(place);
+  std::size_t entries = 0;
+  std::deque<std::string> folders{"."};
+  for (; !folders.empty() && entries < kMostEntries; folders.pop_front()) {
+    const std::string prefix = folders.front() == "." ? "" : folders.front() + "/";
+    (void)root.each(folders.front(), [&](const Entry& entry) {
+      const std::string path = prefix + entry.name;
+      if (Workspace::is_read_only_name(entry.name) || workspace_.holds_sessions(path)) {
+        add(path);
+      } else if (entry.kind == EntryKind::kDir) {
+        folders.push_back(path);
+      }
+      return ++entries < kMostEntries;
+    });
+  }
+  partial_ = !folders.empty();
+  return found;
+}
+
+Guard::Files Guard::look(const Files& places) const {
   Files files;
-  for (const std::string& place : workspace_.read_only()) look_into(place, files, 0);
+  for (const auto& [place, info] : places) {
+    if (place.find('/') == std::string::npos) look_into(place, files, 0);
+  }
+  for (const auto& [place, info] : places) {
+    if (place.find('/') != std::string::npos) look_into(place, files, 0);
+  }
   return files;
 }
 
 void Guard::look_into(const std::string& rel, Files& files, int depth) const {
-  if (rel == ".git/objects" || rel == ".git/lfs" || depth > kDeepest) return;
+  if (ends_with(rel, ".git/objects") || ends_with(rel, ".git/lfs") || depth > kDeepest) return;
   const Dir& root = workspace_.root();
   auto info = root.stat(rel);
   if (!info || files.size() >= kMostFiles) return;
@@ -40,7 +78,8 @@ void Guard::look_into(const std::string& rel, Files& files, int depth) const {
 }
 
 void Guard::remember() {
-  const Files files = look();
+  places_ = places();
+  const Files files = look(places_);
   for (auto it = saved_.begin(); it != saved_.end();) {
     const auto now = files.find(it->first);
     if (now != files.end() && same(now->second, it->second.info)) {
@@ -65,15 +104,45 @@ void Guard::remember() {
   }
 }
 
-std::vector<std::string> Guard::put_back() {
+/// A place that a command made goes; one that it moved goes back to where it was.
+bool Guard::undo_place(const std::string& place, const FileInfo& info) {
+  const Dir& root = workspace_.root();
+  for (const auto& [old, before] : places_) {
+    if (before.inode != info.inode || before.kind != info.kind || root.exists(old)) continue;
+    const auto slash = old.rfind('/');
+    if (slash != std::string::npos && !root.make_dirs(old.substr(0, slash))) return false;
+    return root.rename(place, old).ok();
+  }
+  return info.kind == EntryKind::kDir ? root.remove_tree(place).ok() : root.remove_file(place).ok();
+}
+
+std::vector<std::string> Guard::put_back(bool mounted) {
   std::vector<std::string> changed;
   const Dir& root = workspace_.root();
-  for (const auto& [path, info] : look()) {
+  const bool was_partial = partial_;
+  for (const auto& [place, info] : places()) {
+    // A place beyond the bounds may have been there before.
+    if (places_.count(place) > 0) continue;
+    const bool undone = !was_partial && undo_place(place, info);
+    changed.push_back(undone ? place : "!" + place);
+  }
+  partial_ = partial_ || was_partial;
+  Files watched = places_;
+  std::vector<std::string> held;
+  for (const std::string& place : workspace_.read_only()) {
+    const auto known = watched.find(place);
+    if (!mounted || known == watched.end() || known->second.kind == EntryKind::kLink) continue;
+    held.push_back(place);
+    watched.erase(known);
+  }
+  for (const auto& [path, info] : look(watched)) {
     if (saved_.count(path) > 0) continue;
     changed.push_back(root.remove_file(path).ok() ? path : "!" + path);
   }
-  const Files files = look();
+  const Files files = look(watched);
   for (auto& [path, saved] : saved_) {
+    const auto holds = [&path = path](const std::string& place) { return is_beneath(path, place); };
+    if (std::any_of(held.begin(), held.end(), holds)) continue;
     const auto now = files.find(path);
     if (now != files.end() && same(now->second, saved.info)) continue;
     const bool done = restore(path, saved);

@@ -1,6 +1,7 @@
-// Guard keeps the read-only places of a workspace as they are where no kernel does: it remembers
-// their files before a command runs and puts back what the command changed. Git's objects are not
-// among them: they are content, and nothing that runs. It owns the remembered bytes. One thread.
+// Guard keeps the read-only places of a workspace as they are where no kernel does, at its top and
+// in the folders below: it remembers their files before a command runs and puts back what the
+// command changed. Git's objects are not among them: they are content, and nothing that runs. It
+// owns the remembered bytes. One thread.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,10 @@ class Guard {
   /// Remembers the places as they are.
   void remember();
   /// Puts back what differs, and returns its paths. A path that could not be put back, as it was
-  /// too large to remember, begins with "!".
-  std::vector<std::string> put_back();
+  /// too large to remember, begins with "!". A place that was moved is moved back.
+  /// With `mounted` the kernel held the places at the top: what changed there is the work of
+  /// others.
+  std::vector<std::string> put_back(bool mounted = false);
 
  private:
   struct Saved {
@@ -30,13 +33,17 @@ class Guard {
   };
   using Files = std::map<std::string, FileInfo>;
 
-  Files look() const;
+  Files places();
+  Files look(const Files& places) const;
+  bool undo_place(const std::string& place, const FileInfo& info);
   void look_into(const std::string& rel, Files& files, int depth) const;
   bool restore(const std::string& path, const Saved& saved);
 
   const Workspace& workspace_;
+  Files places_;
   std::map<std::string, Saved> saved_;
   std::uint64_t kept_bytes_ = 0;
+  bool partial_ = false;
 };
 
 }  // namespace moonlet::executor

@@ -1,5 +1,7 @@
 #include "host/executor/tools/guard.h"
 
+#include "host/executor/changes.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,11 +60,10 @@ TEST_CASE("executor guard: what a command changed in a read-only place is put ba
     fs::create_directories(repository.path + "/.claude/commands");
     repository.write(".claude/commands/evil.md", "x");
     repository.write(".mcp.json", "{}");
-    CHECK(guard.put_back() == Paths{".claude/commands/evil.md", ".git/config",
-                                    ".git/hooks/post-checkout", ".git/hooks/pre-commit",
-                                    ".mcp.json"});
+    CHECK(guard.put_back() == Paths{".claude", ".git/config", ".git/hooks/post-checkout",
+                                    ".git/hooks/pre-commit", ".mcp.json"});
     CHECK(!repository.has(".mcp.json"));
-    CHECK(!repository.has(".claude/commands/evil.md"));
+    CHECK(!repository.has(".claude"));
     CHECK(!repository.has(".git/hooks/post-checkout"));
   }
   SECTION("git's folder moved away, and another in its place") {
@@ -97,6 +98,77 @@ TEST_CASE("executor guard: what a command changed in a read-only place is put ba
   CHECK(repository.read("a.txt") == "a\n");
   guard.remember();
   CHECK(guard.put_back().empty());
+}
+
+TEST_CASE("executor guard: places below the top are put back, too") {
+  const Repository repository;
+  fs::create_directories(repository.path + "/pkg/.git/hooks");
+  fs::create_directories(repository.path + "/pkg/.git/objects");
+  fs::create_directories(repository.path + "/pkg/.claude");
+  fs::create_directories(repository.path + "/a/b/c");
+  repository.write("pkg/.git/config", "[core]\n");
+  repository.write("pkg/.git/objects/blob", "only here");
+  repository.write("pkg/.claude/settings.json", "{}");
+  const Workspace workspace(std::move(*Dir::open(repository.path)), "");
+  Guard guard(workspace);
+  guard.remember();
+  SECTION("new and edited ones") {
+    repository.write("pkg/.claude/settings.json", "evil");
+    repository.write("pkg/.git/hooks/pre-commit", "evil");
+    fs::create_directories(repository.path + "/a/b/c/.Claude");
+    repository.write("a/b/c/.Claude/settings.json", "evil");
+    fs::create_directory_symlink("/tmp", repository.path + "/a/.cursor");
+    CHECK(guard.put_back() == Paths{"a/.cursor", "a/b/c/.Claude", "pkg/.claude/settings.json",
+                                    "pkg/.git/hooks/pre-commit"});
+    CHECK(!repository.has("a/b/c/.Claude"));
+    CHECK(!repository.has("a/.cursor"));
+    CHECK(!repository.has("pkg/.git/hooks/pre-commit"));
+  }
+  SECTION("a folder around one that is moved, with what cannot be remembered") {
+    fs::rename(repository.path + "/pkg", repository.path + "/moved");
+    CHECK(guard.put_back() == Paths{"moved/.claude", "moved/.git"});
+    CHECK(!repository.has("moved/.git"));
+  }
+  SECTION("a folder around one that is removed") {
+    fs::remove_all(repository.path + "/pkg/.claude");
+    CHECK(guard.put_back() == Paths{"pkg/.claude/settings.json"});
+  }
+  CHECK(repository.read("pkg/.claude/settings.json") == "{}");
+  CHECK(repository.read("pkg/.git/config") == "[core]\n");
+  CHECK(repository.read("pkg/.git/objects/blob") == "only here");
+  guard.remember();
+  CHECK(guard.put_back().empty());
+}
+
+TEST_CASE("executor guard: a place that the kernel held is left to those who changed it") {
+  const Repository repository;
+  const Workspace workspace(std::move(*Dir::open(repository.path)), "");
+  Guard guard(workspace);
+  guard.remember();
+  repository.write(".git/config", "[user]\n");
+  fs::create_directories(repository.path + "/a/.git");
+  repository.write(".mcp.json", "{}");
+  CHECK(guard.put_back(true) == Paths{".mcp.json", "a/.git"});
+  CHECK(repository.read(".git/config") == "[user]\n");
+}
+
+TEST_CASE("executor changes: settings of agents that changed are named") {
+  const Repository repository;
+  const Workspace workspace(std::move(*Dir::open(repository.path)), repository.path + "/state");
+  auto state = Dir::make(repository.path + "/state");
+  REQUIRE(state);
+  Changes changes(workspace, std::move(*state), "t.baseline");
+  REQUIRE(changes.begin());
+  fs::create_directories(repository.path + "/pkg/.claude");
+  fs::create_directories(repository.path + "/pkg/.git/objects");
+  repository.write("pkg/.claude/settings.json", "x");
+  repository.write("pkg/.git/config", "x");
+  repository.write("pkg/.git/objects/blob", "x");
+  repository.write(".mcp.json", "x");
+  repository.write(".git/config", "x");
+  Paths paths;
+  for (const Change& change : changes.now()) paths.push_back(change.path);
+  CHECK(paths == Paths{".mcp.json", "pkg/.claude/settings.json", "pkg/.git/config"});
 }
 
 TEST_CASE("executor guard: objects of git and other files are the command's to write") {
