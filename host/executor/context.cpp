@@ -41,6 +41,16 @@ Markers: each stands at the start of a line of your text.
 When all is done, answer without a tool call: a short summary of what you made and how you checked it.
 )";
 
+/// True for text in another encoding: UTF-16 with its mark, or one byte a letter, as Latin-1.
+bool looks_like_text(std::string_view bytes) {
+  const auto mark = bytes.substr(0, 2);
+  if (mark == "\xff\xfe" || mark == "\xfe\xff") return true;
+  return std::none_of(bytes.begin(), bytes.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte < 0x20 && c != '\n' && c != '\r' && c != '\t') || (byte >= 0x7f && byte < 0xa0);
+  });
+}
+
 std::string fenced(const std::string& title, const std::string& text) {
   return "\n# " + title + "\n\n" + text + (text.empty() || text.back() != '\n' ? "\n" : "");
 }
@@ -98,10 +108,15 @@ Result<Plan> read_plan(const std::string& path) {
     return read_plan(target);
   }
   if (file->cut || looks_binary(file->bytes)) {
+    const bool text = looks_like_text(file->bytes);
     return Error{ErrorKind::kInvalid,
                  "the plan " + printable(path, 300) +
-                     (file->cut ? " is larger than 1 MB" : " is a binary file"),
-                 "give a Markdown file; --plan-template prints one to fill in", path};
+                     (file->cut ? " is larger than 1 MB"
+                      : text    ? " is text, but not in UTF-8"
+                                : " is a binary file"),
+                 text ? "save it as UTF-8 (iconv -t UTF-8 does that)"
+                      : "give a Markdown file; --plan-template prints one to fill in",
+                 path};
   }
   return Plan{path, to_valid_utf8(file->bytes), sha256_hex(file->bytes)};
 }

@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
-#include <iterator>
 
 #include "host/base/id.h"
 #include "host/base/text.h"
@@ -53,6 +52,8 @@ environment:
 exit codes: 0 complete, 1 failed, 2 wrong usage, 3 a question, 5 a limit was reached, 6 blocked,
 75 the account's quota is used up, 130 ended by a signal
 )";
+
+constexpr std::int64_t kDescriptionCap = 16 << 20;
 
 Error usage(std::string message, std::string hint = "see moonlet-executor --help") {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
@@ -246,7 +247,13 @@ Result<Options> read_options(int argc, char** argv) {
   if (auto valid = check_id(options.task_id, "the TASK-ID"); !valid) return valid.error();
   options.description = (*rest)[1];
   if (options.description == "-") {
-    options.description.assign(std::istreambuf_iterator<char>(std::cin), {});
+    options.description.resize(kDescriptionCap + 1);
+    std::cin.read(options.description.data(), kDescriptionCap + 1);
+    options.description.resize(static_cast<std::size_t>(std::cin.gcount()));
+    if (options.description.size() > kDescriptionCap) {
+      return usage("the DESCRIPTION on standard input is larger than 16 MB",
+                   "put large texts into files, and name them");
+    }
   }
   if (options.description.find_first_not_of(" \t\r\n") == std::string::npos) {
     return usage("the DESCRIPTION is empty", "say what to implement");

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::size_t kOutputCap = 30'000;
 constexpr std::int64_t kGraceMs = 1000, kDrainMs = 500, kKillMs = 5000;
+const std::string kTemporary = "moonlet-executor-";
 constexpr rlim_t kLargestFile = 4ULL << 30;
 
 constexpr const char* kPassedOn[] = {
@@ -44,6 +46,33 @@ Error no_confinement(const std::string& why) {
           "Bash cannot be confined here: " + why,
           "--no-bash goes without it; --unconfined runs commands with your own rights",
           {}};
+}
+
+/// The lock of a folder says that its owner lives; empty where another holds it.
+Fd lock_folder(const std::string& path) {
+  Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) folder.close();
+  return folder;
+}
+
+/// Removes the folders of executors that were killed.
+void sweep_temporaries(const std::string& base) {
+  auto parent = Dir::open(base);
+  if (!parent) return;
+  std::vector<std::string> left;
+  (void)parent->each(".", [&](const Entry& entry) {
+    if (entry.kind == EntryKind::kDir && entry.name.size() == kTemporary.size() + 6 &&
+        entry.name.rfind(kTemporary, 0) == 0) {
+      left.push_back(entry.name);
+    }
+    return left.size() < 1000;
+  });
+  for (const std::string& name : left) {
+    struct stat info {};
+    const Fd lock = lock_folder(base + "/" + name);
+    if (!lock || ::fstat(lock.get(), &info) != 0 || info.st_uid != ::geteuid()) continue;
+    (void)parent->remove_tree(name);
+  }
 }
 
 }  // namespace
@@ -82,9 +111,17 @@ Result<std::unique_ptr<Bash>> Bash::make(const Workspace& workspace, BashOptions
   bash->program_ = *program;
   const char* base = std::getenv("TMPDIR");
   std::string folder =
-      std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/moonlet-executor-XXXXXX";
-  if (::mkdtemp(folder.data()) == nullptr) {
-    return Error::from_errno(errno, "make a temporary folder for commands", folder);
+      std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/" + kTemporary + "XXXXXX";
+  sweep_temporaries(folder.substr(0, folder.rfind('/')));
+  const std::string pattern = folder;
+  // Another executor may sweep the folder away before it is locked.
+  for (int tries = 0; tries < 5 && !bash->temporary_lock_; ++tries) {
+    folder = pattern;
+    if (::mkdtemp(folder.data()) == nullptr) {
+      return Error::from_errno(errno, "make a temporary folder for commands", folder);
+    }
+    bash->temporary_lock_ = lock_folder(folder);
+    if (::access(folder.c_str(), F_OK) != 0) bash->temporary_lock_.close();
   }
   bash->temporary_ = folder;
   return bash;

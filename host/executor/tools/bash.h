@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/base/clock.h"
+#include "host/base/fd.h"
 #include "host/executor/tools/guard.h"
 #include "host/executor/tools/tool.h"
 #include "host/executor/tools/workspace.h"
@@ -56,6 +57,7 @@ class Bash {
   int stop_fd_;
   Guard guard_;
   std::string program_, temporary_;
+  Fd temporary_lock_;
   bool can_mount_ = true;  // until the kernel says otherwise
   bool mounted_ = false;   // the read-only places are, for this command
 };

@@ -156,6 +156,9 @@ ToolResult write_tool(const Workspace& workspace, const Arguments& arguments) {
   if (auto allowed = workspace.check_writable(*rel); !allowed) {
     return ToolResult::of(allowed.error());
   }
+  if (path->empty() || path->back() == '/') {
+    return ToolResult::of(invalid(shown_path(*path) + " names a folder", "name a file"));
+  }
   if (auto fits = check_size(*rel, content->size()); !fits) return ToolResult::of(fits.error());
   auto place = place_of(workspace.root(), *rel, true);
   if (!place) return ToolResult::of(place.error());

@@ -41,8 +41,9 @@ Failure no_answer(const HttpReply& reply) {
       return {Failure::Kind::kNetwork, "the server sent nothing for too long"};
     case End::kBroken:
       return {Failure::Kind::kNetwork,
-              reply.status == 0 ? "the server was not reached: " + reply.error
-                                : "the stream broke off: " + reply.error,
+              reply.status != 0 ? "the stream broke off: " + reply.error
+              : reply.reached   ? "the server gave no answer: " + reply.error
+                                : "the server was not reached: " + reply.error,
               reply.status};
     case End::kWhole:
     case End::kStopped:

@@ -41,6 +41,7 @@ struct Http::Transfer {
   HttpReply reply;
   std::int64_t last_byte_ms = 0;
   bool stopped = false;
+  CURLcode result = CURLE_OK;
   curl_slist* headers = nullptr;
 
   ~Transfer() { curl_slist_free_all(headers); }
@@ -133,7 +134,12 @@ HttpReply Http::post(const HttpRequest& request) {
   long status = 0;
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   transfer.reply.status = static_cast<int>(status);
-  if (transfer.reply.end == HttpReply::End::kBroken && why[0] != 0) transfer.reply.error = why;
+  if (transfer.result == CURLE_OUT_OF_MEMORY) {
+    // libcurl says so of a header line beyond its own limit.
+    transfer.reply.error = "a line of the answer's head is too long";
+  } else if (transfer.reply.end == HttpReply::End::kBroken) {
+    transfer.reply.error = why[0] != 0 ? why : curl_easy_strerror(transfer.result);
+  }
   return std::move(transfer.reply);
 }
 
@@ -147,7 +153,10 @@ HttpReply::End Http::wait(Transfer& transfer, const HttpRequest& request) {
       if (message->msg != CURLMSG_DONE) continue;
       if (transfer.stopped) return HttpReply::End::kStopped;
       if (message->data.result == CURLE_OK) return HttpReply::End::kWhole;
-      transfer.reply.error = curl_easy_strerror(message->data.result);
+      long sent = 0;
+      curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &sent);
+      transfer.reply.reached = sent > 0;
+      transfer.result = message->data.result;
       return HttpReply::End::kBroken;
     }
     const std::int64_t now = clock_.monotonic_ms();

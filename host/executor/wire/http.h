@@ -41,6 +41,7 @@ struct HttpReply {
   /// True when the server answered, as far as somebody wanted to read it.
   bool answered() const { return end == End::kWhole || end == End::kStopped; }
   std::string error;
+  bool reached = false;  ///< the request was sent
 };
 
 /// True when the host of `url` is this machine: localhost, 127.0.0.0/8 or ::1.

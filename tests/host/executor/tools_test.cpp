@@ -90,6 +90,9 @@ TEST_CASE("executor files: no more is written than can be read") {
                             {"new_string", std::string(10, 'b')},
                             {"replace_all", true}});
   CHECK(result.status == ToolResult::Status::kOk);
+  const json folder = {{"path", "new/"}, {"content", "x"}};
+  CHECK(write_tool(workspace, Arguments(folder)).output.find("names a folder") !=
+        std::string::npos);
   const json large = {{"path", "new.txt"}, {"content", std::string(11 << 20, 'x')}};
   CHECK(write_tool(workspace, Arguments(large)).status == ToolResult::Status::kFailed);
 }

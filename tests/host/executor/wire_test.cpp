@@ -1,5 +1,11 @@
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <map>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "host/executor/wire/chat.h"
@@ -357,6 +363,44 @@ TEST_CASE("executor failure: the status and the provider's words give its kind")
   CHECK(moved.kind == Kind::kRefused);
   CHECK(moved.message ==
         "the server answered 302; it redirects to http://other/, which is not followed");
+}
+
+TEST_CASE("executor http: an answer that breaks off is not a server that is not reached") {
+  const auto ask = [](const std::string& answer) {
+    const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in place{};
+    place.sin_family = AF_INET;
+    place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof place;
+    REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&place), size) == 0);
+    REQUIRE(::listen(listener, 1) == 0);
+    ::getsockname(listener, reinterpret_cast<sockaddr*>(&place), &size);
+    std::thread server([&] {
+      const int peer = ::accept(listener, nullptr, nullptr);
+      char request[4096];
+      (void)::recv(peer, request, sizeof request, 0);
+      for (std::size_t at = 0; at < answer.size();) {
+        const auto sent = ::send(peer, answer.data() + at, answer.size() - at, MSG_NOSIGNAL);
+        if (sent <= 0) break;
+        at += static_cast<std::size_t>(sent);
+      }
+      ::close(peer);
+    });
+    Http http(moonlet::system_clock(), -1);
+    HttpRequest request;
+    request.url = "http://127.0.0.1:" + std::to_string(ntohs(place.sin_port));
+    request.body = "{}";
+    request.on_bytes = [](std::string_view) { return true; };
+    HttpReply reply = http.post(request);
+    server.join();
+    ::close(listener);
+    CHECK(reply.end == HttpReply::End::kBroken);
+    CHECK(reply.reached);
+    return reply.error;
+  };
+  CHECK(ask("").find("Empty reply") != std::string::npos);
+  CHECK(ask("HTTP/1.1 200 OK\r\nX: " + std::string(4 << 20, 'y')) ==
+        "a line of the answer's head is too long");
 }
 
 TEST_CASE("executor http: this machine is distinguished from names that look like it") {
