@@ -142,7 +142,7 @@ Error kill_error(const LuaState& state) {
   error.kind = state.kill_kind();
   error.message = state.killed();
   error.at = state.killed_at();
-  error.hint = "the script does too much by itself: let it wait for something, or do less";
+  error.hint = state.kill_hint();
   return error;
 }
 

@@ -309,11 +309,18 @@ void LuaState::die(lua_State* L) {
   std::abort();  // not reached: raise does not return
 }
 
+namespace {
+std::string in_seconds(std::int64_t ms) {
+  if (ms % 1000 != 0) return std::to_string(ms) + " ms";
+  return std::to_string(ms / 1000) + " s";
+}
+}  // namespace
+
 std::string LuaState::killed() const {
   switch (kill_.load(std::memory_order_relaxed)) {
     case kTime:
-      return "the script ran for more than " + std::to_string(limits_.run_ms) +
-             " ms without waiting for anything";
+      return "the script computed for " + in_seconds(limits_.run_ms) +
+             " without waiting for anything";
     case kCancel:
       return "cancelled by the user, while the script was computing";
     case kBudget:
@@ -324,6 +331,11 @@ std::string LuaState::killed() const {
     default:
       return {};
   }
+}
+
+std::string LuaState::kill_hint() const {
+  if (kill_.load(std::memory_order_relaxed) == kMemory) return "let the script hold less at once";
+  return "is this an endless loop? ctx:yield() lets a long one go on";
 }
 
 void LuaState::end_in(std::int64_t ms) { budget_end_.store(now_ns() + ms * 1'000'000); }

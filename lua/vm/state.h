@@ -84,6 +84,8 @@ class LuaState {
   bool is_interrupted() const { return interrupt_.load(std::memory_order_relaxed) != kNone; }
   /// Why Lua was killed: empty while it is well.
   std::string killed() const;
+  /// The remedy for it.
+  std::string kill_hint() const;
   /// kLimit, kCancelled or kBudget.
   ErrorKind kill_kind() const;
   /// The run's time is up in `ms`. Lua that does not come to a wait soon after that is killed.

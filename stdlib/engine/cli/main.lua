@@ -129,10 +129,19 @@ end
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
   local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)
+  local check = require "moonlet.engine.cli.preset.check"
   if not ended then
     envelope, code = failure(output.command or "run", envelope)
+  elseif check.begun and kind == "limit" then
+    local text
+    envelope, text = check.killed(err)
+    envelope.command = output.command
+    present(envelope, text)
+    return 2, core.json.encode_record(envelope)
   elseif not envelope then
     envelope, code = failure(output.command or "run", err)
+    -- A script that computes without end before it asks for ctx has started nothing.
+    if kind == "limit" and output.command == "run" then code = 2 end
     -- A config that does not terminate is an error before anything was started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then

@@ -142,7 +142,7 @@ void check_end(const Header& header, const json& envelope) {
   if (header.end == "killed") {
     CHECK(envelope["error"]["kind"] == "limit");
     const char* what = header.kind == "memory" ? "MB of memory"
-                       : header.kind == "time" ? "ms without"
+                       : header.kind == "time" ? "without waiting"
                                                : "more than";
     CHECK(message.find(what) != std::string::npos);
     if (envelope["run"].is_object()) CHECK(envelope["run"]["verdict"] == "failed");

@@ -126,9 +126,13 @@ local function check_name(source, preset, problems)
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
+--- Removes the folder of the dry run that goes on.
+M.clean_up = nil
+
 --- Goes through it in a folder of its own. Returns the error that it came to, what it did, and the rights it used.
 local function once(home, source, preset, resume, also)
   local place, _, remove = temporary.folder "check"
+  M.clean_up = remove
   local ok, err, seen, used = pcall(function()
     local plan = plan_of(home, source, preset, resume, place, also)
     local failed, seen = go_through(plan)
@@ -190,6 +194,15 @@ local function text_of(name, problems, notes, seen)
   return table.concat(lines, "\n") .. "\n"
 end
 
+local function result_of(name, problems, notes, seen)
+  seen = seen or { agents = 0, commands = core.json.array {}, steps = 0 }
+  return { name = name, problems = problems, notes = notes, agents = seen.agents, commands = seen.commands },
+    text_of(name, problems, notes, seen)
+end
+
+--- The name of the preset that is being checked.
+M.begun = nil
+
 ---@param home table
 ---@param target string  a preset's name, or a Lua file
 ---@return table result, string text, boolean passed
@@ -197,11 +210,19 @@ function M.check(home, target)
   local source = loader.find(home, target)
   local problems, notes, seen = core.json.array {}, core.json.array {}, nil
   core.event.display "none"
+  M.begun = source.name
   config.with_runners_alone(function() seen = check_whole(home, source, problems, notes) end)
-  seen = seen or { agents = 0, commands = core.json.array {}, steps = 0 }
-  local result = { name = source.name, problems = problems, notes = notes, agents = seen.agents,
-    commands = seen.commands }
-  return result, text_of(source.name, problems, notes, seen), #problems == 0
+  local result, text = result_of(source.name, problems, notes, seen)
+  return result, text, #problems == 0
+end
+
+--- The outcome of a check whose preset computed without end.
+---@param err table
+---@return table envelope, string text
+function M.killed(err)
+  if M.clean_up then M.clean_up() end
+  local result, text = result_of(M.begun, core.json.array { problem(err) }, core.json.array {}, nil)
+  return { ok = false, run = core.json.null, result = result, error = core.json.null }, text
 end
 
 return M
