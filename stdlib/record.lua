@@ -167,7 +167,9 @@ function M.fault(value, path, depth)
     return ("%s is %s, which JSON cannot hold"):format(path, value ~= value and "NaN" or "-infinity")
   end
   if kind ~= "table" then return nil end
-  if depth > 100 then return path .. " nests deeper than 100 levels, or contains itself" end
+  if depth > 100 then
+    return ("%s… nests deeper than 100 levels, or contains itself"):format(path:sub(1, 40))
+  end
   local hole = M.hole(value)
   if hole then return ("%s: item %d is nil"):format(path, hole) end
   local listed = #value > 0

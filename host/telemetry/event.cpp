@@ -1,6 +1,7 @@
 #include "host/telemetry/event.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 
 #include "host/base/clock.h"
@@ -123,12 +124,28 @@ bool has_no_line(const Event& event) {
 
 }  // namespace
 
+std::string plain_key(std::string_view key) {
+  std::string name;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    unsigned code = 0;
+    const char* end = key.data() + std::min(i + 3, key.size());
+    if (key[i] == '%' && i + 2 < key.size() &&
+        std::from_chars(key.data() + i + 1, end, code, 16).ptr == end) {
+      name += static_cast<char>(code);
+      i += 2;
+    } else {
+      name += key[i];
+    }
+  }
+  return name;
+}
+
 std::string to_line(const Event& event, std::size_t cap) {
   if (has_no_line(event)) return {};
   std::string line = iso8601_utc(event.wall_ms).substr(11, 8) + "Z ";
   line += to_string(event.type);
   if (!event.step.empty()) {
-    line.append(" ").append(event.step);
+    line.append(" ").append(plain_key(event.step));
   } else if (!event.run.empty()) {
     line.append(" ").append(event.run);
   }

@@ -54,6 +54,10 @@ struct Event {
 /// {"number", "type", "ts", "run", "step", "data"}; a number 0, an empty run and step are left out.
 nlohmann::json to_json(const Event& event);
 
+/// A step's key with the names that it was made from: "parallel/src/b.lua" for
+/// "parallel/src%2Fb.lua".
+std::string plain_key(std::string_view key);
+
 /// One line for people, without a line end: "03:12:00Z step.started correctness: runner=codex". No
 /// control characters, at most `cap` bytes or a little more. Empty for events that are for programs
 /// alone (a budget, an agent's tools), or that another event has a line for.

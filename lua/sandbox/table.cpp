@@ -118,6 +118,10 @@ int table_concat(lua_State* L) {
     lua_rawgeti(L, 1, i);
     if (!lua_isstring(L, -1)) {
       refuse_lost(L, -1);
+      if (lua_touserdata(L, -1) == nullptr && lua_islightuserdata(L, -1)) {
+        return luaL_error(L, "m.null at %I: it is JSON's null, or that branch returned nothing",
+                          static_cast<LUAI_UACINT>(i));
+      }
       return luaL_error(L, "invalid value (a %s at index %I) in table for 'concat'",
                         luaL_typename(L, -1), static_cast<LUAI_UACINT>(i));
     }

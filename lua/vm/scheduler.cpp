@@ -346,6 +346,7 @@ std::shared_ptr<CancelScope> Scheduler::open_scope(std::optional<std::int64_t> t
       error.message = kind == ErrorKind::kBudget
                           ? what + " is used up"
                           : what + " took longer than " + std::to_string(ms) + " ms";
+      if (what.starts_with("the run's")) error.hint = "--budget wall=… gives it more time";
       if (on_deadline) on_deadline(what, error);
       cancel(late, std::move(error));
     };

@@ -335,6 +335,7 @@ std::string LuaState::killed() const {
 
 std::string LuaState::kill_hint() const {
   if (kill_.load(std::memory_order_relaxed) == kMemory) return "let the script hold less at once";
+  if (kill_.load(std::memory_order_relaxed) == kBudget) return "--budget wall=… gives it more time";
   return "is this an endless loop? ctx:yield() lets a long one go on";
 }
 

@@ -88,9 +88,10 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
   Error error;
   error.kind = ErrorKind::kInvalid;
   error.message = "program '" + std::string(name) + "' was not found";
-  error.hint = path != nullptr ? "its PATH is " + std::string(path).substr(0, 500)
-                               : "its environment has no PATH; looked in " + std::string(kNoPath);
-  error.hint += "; install it or name it with its path";
+  if (path == nullptr) {
+    error.hint = "its environment has no PATH; looked in " + std::string(kNoPath) + "; ";
+  }
+  error.hint += "install it or name it with its path";
   error.at = name;
   return error;
 }

@@ -1,7 +1,6 @@
 #include "host/telemetry/live/view.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "host/base/text.h"
 #include "host/telemetry/live/text.h"
@@ -79,20 +78,8 @@ std::string counts_text(const std::array<std::size_t, kLiveStates>& counts, std:
   return text;
 }
 
-/// The name that a part of a key was made from: "src/b.lua" for "src%2Fb.lua".
 std::string decoded(std::string_view key) {
-  std::string name;
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    unsigned code = 0;
-    const char* end = key.data() + std::min(i + 3, key.size());
-    if (key[i] == '%' && std::from_chars(key.data() + i + 1, end, code, 16).ptr == end &&
-        i + 2 < key.size()) {
-      name += static_cast<char>(code);
-      i += 2;
-    } else {
-      name += key[i];
-    }
-  }
+  const std::string name = plain_key(key);
   return printable(name, name.size());
 }
 

@@ -65,7 +65,7 @@ function M.main(words, output)
   end
   local value, option = gate.read_answer(item, text)
   if not value then
-    error(options.usage(("'%s' is no answer to it"):format(core.text.printable(text, 80)),
+    error(options.usage(("'%s' is no answer to the %s"):format(core.text.printable(text, 80), item.kind),
       expected(item)), 0)
   end
   local now = core.clock.wall()

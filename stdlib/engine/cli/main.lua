@@ -140,8 +140,6 @@ function M.killed(message, at, kind, hint)
     return 2, core.json.encode_record(envelope)
   elseif not envelope then
     envelope, code = failure(output.command or "run", err)
-    -- A script that computes without end before it asks for ctx has started nothing.
-    if kind == "limit" and output.command == "run" then code = 2 end
     -- A config that does not terminate is an error before anything was started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then

@@ -99,6 +99,10 @@ function M.parse(words, known, start)
           if value == nil then
             error(usage(("--%s needs a value"):format(name), ("--%s %s"):format(name, option.value)), 0)
           end
+          if known[value:match "^%-%-([^=]+)" or ""] then
+            error(usage(("--%s needs a value, and '%s' looks like an option"):format(name, value),
+              ("write --%s=%s if that is the value"):format(name, value)), 0)
+          end
         end
         set(found, canonical, option, value)
       end

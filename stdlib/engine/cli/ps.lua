@@ -1,4 +1,5 @@
 --- `moonlet ps`: every live child of the runs and sessions of this repository.
+local context = require "moonlet.engine.context.context"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
@@ -12,7 +13,7 @@ M.known = options.with_common()
 local function row_text(child, now)
   local left = child.deadline_ms and duration.text(math.max(child.deadline_ms - now, 0)) or "none"
   return ("%-7s %7d %9s %9s  %s"):format(child.run, child.pid, duration.text(child.age_ms), left,
-    core.text.printable(child.step, 120))
+    core.text.printable(context.plain(child.step), 120))
 end
 
 ---@param words string[]

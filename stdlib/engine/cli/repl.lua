@@ -171,7 +171,9 @@ function M.main(given, output)
   if output.json or not envelope then return envelope, code end
   -- Each line has printed its value, or its error.
   local id = envelope.run ~= null and envelope.run.id
-  if id and core.terminal.can_ask() then
+  if id and envelope.run.verdict == "needs-human" then
+    core.system.print(2, ("moonlet answer %s approve, then moonlet repl --resume %s\n"):format(id, id))
+  elseif id and core.terminal.can_ask() then
     core.system.print(1, ("%s is kept; moonlet repl --resume %s goes on\n"):format(id, id))
   end
   return nil, code

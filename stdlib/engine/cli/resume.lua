@@ -1,5 +1,6 @@
 --- `moonlet run resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
 --- are replayed, not repeated.
+local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
@@ -148,6 +149,13 @@ end
 ---@param output table
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
+  for i, word in ipairs(words) do
+    local value = word:match "^%-%-runner=(.*)$" or word == "--runner" and words[i + 1]
+    if value then
+      error(options.usage("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
+        command_line.quoted(value))), 0)
+    end
+  end
   local found, rest = verbs.read("run resume", words, M.known)
   if not found then return nil, 0 end
   if #rest ~= 1 then

@@ -352,15 +352,35 @@ local function set_limits(plan, found)
   if plan.options.usd_asked then metering.check_plan(plan) end
 end
 
+--- A cassette that names a run as other commands do, with the id of the run; a folder of that name comes first.
+local function with_run_id(home, text)
+  local name, rest = text:match "^cassette:([^,]+)(.*)$"
+  if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then return text end
+  return ("cassette:%s%s"):format((store.find(home, name)), rest)
+end
+
+--- Raises for a command whose program is not there.
+local function check_command(argv, home)
+  local program = argv[1]
+  local path = program:sub(1, 1) == "/" and program or home.top .. "/" .. program
+  local is_there
+  if program:find("/", 1, true) then is_there = core.system.real_path(path) else
+    is_there = core.system.find_program(program)
+  end
+  if is_there then return end
+  error(record.invalid(("--runner command: the program '%s' is not there"):format(core.text.printable(program, 200)),
+    "install it, or name it by its path; nothing was started"), 0)
+end
+
 --- The runners that the command line names, in order: a list with commas, or the option several times. The words of
 --- a command or a cassette may hold commas.
-local function runners_of(values)
+local function runners_of(values, home)
   local list = {}
   for _, value in ipairs(values or {}) do
     local is_whole = value:find "^command:" or value:find "^cassette:"
     for item in ((is_whole and value:gsub(",", "\0") or value) .. ","):gmatch "([^,]*)," do
       if item == "" then error(options.usage("--runner names no runner", "write --runner codex,claude"), 0) end
-      list[#list + 1] = (item:gsub("%z", ","))
+      list[#list + 1] = with_run_id(home, (item:gsub("%z", ",")))
     end
   end
   return list
@@ -433,7 +453,7 @@ local function plan_of(words, output, consent, origin)
   local before = (plan.before or base or {}).record or {}
   local told = before.options or {}
   packet = packet or packet_of_argument(home, preset, found, plan.before and before)
-  plan.runners = runners_of(found.runner)
+  plan.runners = runners_of(found.runner, home)
   found.runner = plan.runners[origin.index or 1]
   local offered = packet and preset and task_plan().args(preset, packet, found["agent-role"] or told.agent_role,
     origin.linked) or base and preset and require("moonlet.engine.task.replay").args(preset, before)
@@ -449,7 +469,9 @@ local function plan_of(words, output, consent, origin)
   plan.runner_spec = found.runner or before.runner or packet and packet.runner or plan.config.runner or "rules"
   if base and found.runner and found.runner ~= before.runner then told.model = nil end
   for _, other in ipairs(plan.runners) do
-    local name = runners.parse(other, plan.config).name
+    local spec = runners.parse(other, plan.config)
+    local name = spec.name
+    if spec.argv then check_command(spec.argv, home) end
     if not builtin_runners[name] and name ~= "route" then runners.locate(name, plan.config) end
   end
   plan.runner = runners.parse(plan.runner_spec, plan.config)
@@ -569,6 +591,10 @@ function M.drive(plan)
   local run = run_module.create(plan)
   local envelope, code
   if plan.options.dry_run then
+    if run.runner_name == "mock" or run.runner_name == "rules" then
+      core.event.emit("warning", nil, { text = ("the runner %s costs nothing: give the real one to see the worst case")
+        :format(run.runner_name) })
+    end
     envelope, code = run_module.dry_run(run)
   else
     envelope, code = run_module.execute(run)

@@ -56,7 +56,9 @@ local metatable = {
     for name in pairs(M.verbs) do names[name] = true end
     for name in pairs(M.getters) do names[name] = true end
     local record = require "moonlet.record"
-    error(record.invalid(("ctx has no '%s'"):format(tostring(key)), record.hint(tostring(key), names)), 0)
+    local preset = M.of(ctx).run.preset
+    error(record.invalid(("ctx has no '%s'"):format(tostring(key)), preset and preset.args[key]
+      and "run is given (ctx, args), in this order" or record.hint(tostring(key), names)), 0)
   end,
   __newindex = function()
     error({ kind = "denied", message = "ctx is read-only" }, 0)

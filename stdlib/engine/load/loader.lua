@@ -110,7 +110,10 @@ local function disk_files(root, folder, main, text)
     if snapshot then
       return snapshot[file], record.invalid("there is no file " .. core.text.printable(file, 80))
     end
-    if not folder then return nil, record.invalid("a preset of one file has no folder of its own") end
+    if not folder then
+      return nil, record.invalid(("a preset of one file has no others: move it to presets/%s/init.lua first"):format(
+        main:gsub("%.lua$", "")))
+    end
     return core.file.read(root, folder == "." and file or folder .. "/" .. file, source_cap)
   end
   local function files()
@@ -219,6 +222,11 @@ end
 ---@return moonlet.Source
 function M.file(path)
   local full = path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
+  local as_folder = core.file.root(full)
+  as_folder = as_folder and core.file.stat(as_folder, "init.lua")
+  if as_folder then
+    full, path = full:gsub("/+$", "") .. "/init.lua", path:gsub("/+$", "") .. "/init.lua"
+  end
   if full:sub(-1) == "/" then
     error(record.invalid(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
       "name a Lua file, or a preset: moonlet preset list"), 0)
@@ -235,7 +243,8 @@ function M.file(path)
   if cut then error(record.invalid(path .. " is larger than 1 MB", "a script is a small text file"), 0) end
   local read, files = disk_files(root, ".", name, text)
   return {
-    name = name:gsub("%.lua$", ""), origin = path, builtin = false, text = text, path = full, read = read,
+    name = as_folder and folder:match("[^/]*$") or name:gsub("%.lua$", ""), origin = path, builtin = false, text = text,
+    path = full, read = read,
     folder = name == "init.lua" and folder or nil,
     hash = function()
       local own = files()
@@ -290,7 +299,8 @@ local function own_module(source, name, globals)
   local text, err = read_own(source, file)
   if not text then
     error(record.invalid(("there is no module '%s'"):format(name),
-      record.nearest(name, { "moonlet" }) and "did you mean 'moonlet'?" or err and err.message), 0)
+      name:find "json$" and "m.json is there" or record.nearest(name, { "moonlet" }) and "did you mean 'moonlet'?"
+        or err and err.message), 0)
   end
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
 end

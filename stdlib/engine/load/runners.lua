@@ -51,8 +51,10 @@ function M.get(name, config)
     loaded[name] = loaded[name] or require("moonlet.engine.load.user_runner").load(name, entry.file, load_builtin)
     return loaded[name], entry
   end
+  local is_program = name:find("/", 1, true) or core.system.find_program(name)
   error(record.invalid(("there is no runner '%s'"):format(core.text.printable(name, 60)),
-    record.suggest(name, M.names(config))), 0)
+    is_program and "for a program: --runner command:" .. core.text.printable(name, 60)
+      or record.suggest(name, M.names(config))), 0)
 end
 
 --- Reads a --runner value (or ctx:agent's runner). Resolving "route" is left to engine/agent/routing.lua.

@@ -18,7 +18,7 @@ local help_text = [[
   :edit             the last line in $VISUAL or $EDITOR
   :reload NAME      forgets a module of your own, so that require reads it again
   :save NAME        the lines that worked, as presets/NAME.lua (--force replaces it)
-  :quit             leaves, as ^D does]]
+  :quit             leaves, as ^D and :exit do]]
 
 local function steps_text(run, wanted)
   local lines = {}
@@ -76,6 +76,7 @@ M.all = {
   help = function(_, _, say) say(help_text) end,
   quit = function() return nil, true end,
   q = function() return nil, true end,
+  exit = function() return nil, true end,
   steps = function(session, _, say) say(steps_text(session.run)) end,
   show = function(session, rest, say)
     if rest ~= "" then

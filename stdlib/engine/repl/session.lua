@@ -350,6 +350,11 @@ local function next_text(session)
       if ask_leave(session) then return nil end
     else
       core.line.remember(session.prompt, (core.secret.hide(text)))
+      local plain = text:match("^%s*(%a+)%s*$")
+      if plain and rawget(session.environment, plain) == nil and (plain == "help" or plain == "exit" or plain == "quit")
+      then
+        text = ":" .. plain
+      end
       local word, rest = text:match("^%s*(:%a+)%s*(.-)%s*$")
       if not word and not text:match("^%s*:") then
         return journal.fact(run, key, sources, function() return text end), false

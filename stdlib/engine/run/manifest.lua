@@ -43,7 +43,9 @@ function M.error(err)
   if err == nil then return null end
   if type(err) ~= "table" then
     local at, message = tostring(err):match("^(.-:%d+): (.*)$")
-    err = traces.pass({ kind = "failed", message = message or tostring(err), at = at }, err)
+    local of_data = message and message:find("(field 'data')", 1, true)
+    err = traces.pass({ kind = "failed", message = message or tostring(err), at = at, hint = of_data
+      and "an answer has data only where its call has a schema; text is the raw answer" or nil }, err)
   end
   -- A script may raise any table: fields that are no text are left out.
   local function text(key, otherwise)

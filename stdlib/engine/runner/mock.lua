@@ -1,5 +1,6 @@
 --- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without an agent, and costs
 --- nothing. The same step gives the same answer each time; its texts say that they are made up.
+local context = require "moonlet.engine.context.context"
 local mock_pattern = require "moonlet.engine.runner.mock_pattern"
 local record = require "moonlet.record"
 local schemas = require "moonlet.engine.runner.schema"
@@ -166,7 +167,9 @@ end
 ---@param key string   of the step
 ---@return {text: string, data: any}
 function M.answer(schema, key)
-  if not schema then return { text = ("[mock] no agent was asked: this stands for the answer of '%s'"):format(key) } end
+  if not schema then
+    return { text = ("[mock] no agent was asked: this stands for the answer of '%s'"):format(context.plain(key)) }
+  end
   local problems
   for i = 1, tries do
     local at = { root = schema, pick = numbers_of(("%s %d"):format(key, i)), depth = 0 }
@@ -175,8 +178,8 @@ function M.answer(schema, key)
       or core.json.validate(schema, value)
     if not problems then return { text = core.json.encode(value, 2), data = value } end
   end
-  error(record.invalid(("the runner mock cannot make an answer that fits the schema of '%s': %s"):format(key,
-    schemas.in_words(tostring(problems))),
+  error(record.invalid(("the runner mock cannot make an answer that fits the schema of '%s': %s"):format(
+    context.plain(key), schemas.in_words(tostring(problems))),
     "give the call rules, which a test can run with --runner rules, or play a cassette"), 0)
 end
 

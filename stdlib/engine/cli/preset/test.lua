@@ -81,24 +81,26 @@ local function run(words, consent)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
---- Gives the answers at which a run waits, one after the other.
-local function answer_all(case, place, envelope, code)
-  local given = 0
-  for _, text in ipairs(case.answers or {}) do
-    local told = envelope.run
-    if told == core.json.null or told.verdict ~= "needs-human" then break end
-    envelope, code = run { "answer", told.id, tostring(text), "--repo", place, "--json" }
-    given = given + 1
-  end
-  return envelope, code, #(case.answers or {}) - given
-end
-
 --- An error, its place and what to do, in words.
 local function words_of_error(err)
   local hint = err.hint ~= core.json.null and err.hint
   local at = err.at ~= core.json.null and err.at
   local text = hint and ("%s (%s)"):format(err.message, hint) or err.message
   return at and not text:find(at, 1, true) and ("%s: %s"):format(at, text) or text
+end
+
+--- Gives the answers at which a run waits, one after the other.
+local function answer_all(case, place, envelope, code)
+  local given = 0
+  for _, text in ipairs(case.answers or {}) do
+    local told = envelope.run
+    if told == core.json.null or told.verdict ~= "needs-human" then break end
+    local answered, answered_code = run { "answer", told.id, tostring(text), "--repo", place, "--json" }
+    if answered.run == core.json.null then return envelope, code, 0, words_of_error(answered.error) end
+    envelope, code = answered, answered_code
+    given = given + 1
+  end
+  return envelope, code, #(case.answers or {}) - given
 end
 
 --- The errors of failed steps: why the whole is not as it should be, and the change in a prompt that a cassette was
@@ -283,8 +285,9 @@ local function run_case(tests, name, case, fresh, again)
     end
     write_all(root, place, case.change)
     local envelope, code = run(words_of(target, case, tests_path, place, fresh, again), tests.consent)
-    local unasked
-    envelope, code, unasked = answer_all(case, place, envelope, code)
+    local unasked, refused
+    envelope, code, unasked, refused = answer_all(case, place, envelope, code)
+    if refused then return { refused } end
     if not again then return problems_of(case, envelope, code, unasked) end
     if envelope.run ~= core.json.null then return {} end
     return { "the cassette could not be made: " .. words_of_error(envelope.error) }
@@ -441,8 +444,10 @@ function M.test(home, name, filter, again, allow, tell)
   local allowed, consent = consent_of(home, source, allow)
   local root, path, remove = tests_of(home, source)
   if not root then
+    local first = not source.builtin and not source.folder
+      and ("move it to presets/%s/init.lua first; then "):format(source.name) or ""
     error(record.invalid(("preset %s has no tests"):format(source.name),
-      "put Lua files into its folder tests/, each returning { files, args, runner, expect }"), 0)
+      first .. "put Lua files into its folder tests/, each returning { files, args, runner, expect }"), 0)
   end
   if again and source.builtin then
     remove()
