@@ -124,7 +124,10 @@ bool process_left(const std::string& text) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    if (read_file(entry.path() / "cmdline").find(text) != std::string::npos) return true;
+    // A process that ends while it is read is an error of the stream, and gone.
+    std::ostringstream command;
+    command << std::ifstream(entry.path() / "cmdline").rdbuf();
+    if (command.str().find(text) != std::string::npos) return true;
   }
   return false;
 }
