@@ -72,7 +72,7 @@ ctx.inputs = {}
 ---@class moonlet.AgentCall
 ---@field name string?         the step's key; give one to every call in a script that you go on editing
 ---@field prompt string        the whole prompt; the agent sees nothing of the script
----@field schema moonlet.Schema? the answer must be JSON of this schema; one repair round, then a failure
+---@field schema moonlet.Schema? the answer must be JSON of this schema, alone or in one fence; one repair round, then a failure
 ---@field rules (fun(): any)?  the answer without a model, for the runner `rules`; that runner refuses a call without it
 ---@field runner string?       instead of the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
 ---@field model string?        instead of the run's

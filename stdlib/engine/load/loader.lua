@@ -427,10 +427,11 @@ local function outside_of_run(at)
     "move that into run = function(ctx, args) … end", at)
 end
 
---- True if the text makes a preset, outside of comments and strings.
-local function makes_preset(text)
+--- True if the last statement of a text returns a preset, as its lines look without comments and strings.
+local function returns_preset(text)
   text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
-  return text:find "%.preset%s*[{(]" ~= nil
+  local last = ("\n" .. text):match "^.*\nreturn([^\n]*%.preset%s*[{(].*)$"
+  return last ~= nil and not last:find "\n[%a_]"
 end
 
 --- Runs a source until it returns or asks for `ctx`, also in a coroutine of its own. Returns the preset; or, for a
@@ -479,7 +480,7 @@ function M.open(source, args)
   end
   if how == "ended" then
     refuse_unreturned(source, value)
-  elseif preset_module.last() or makes_preset(source.text) then
+  elseif returns_preset(source.text) then
     error(outside_of_run(outside), 0)
   end
   return nil, function(ctx)

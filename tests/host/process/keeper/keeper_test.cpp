@@ -115,7 +115,7 @@ TEST_CASE("a child that cannot be started has the reason in its error", "[proces
   Error error = error_of(spec);
   CHECK(error.kind == ErrorKind::kInvalid);
   CHECK(error.message == "program 'moonlet-no-such-program' was not found");
-  CHECK(error.hint.find("/usr/bin:/bin") != std::string::npos);
+  CHECK(error.hint == "install it or name it with its path");
 
   spec.env = {"A=b"};
   CHECK(error_of(spec).hint.find("has no PATH") != std::string::npos);
