@@ -591,10 +591,6 @@ function M.drive(plan)
   local run = run_module.create(plan)
   local envelope, code
   if plan.options.dry_run then
-    if run.runner_name == "mock" or run.runner_name == "rules" then
-      core.event.emit("warning", nil, { text = ("the runner %s costs nothing: give the real one to see the worst case")
-        :format(run.runner_name) })
-    end
     envelope, code = run_module.dry_run(run)
   else
     envelope, code = run_module.execute(run)

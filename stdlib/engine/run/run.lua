@@ -532,17 +532,18 @@ end
 --- The worst-case cost of the prepared agents, as a line for people.
 local function worst_case_text(run)
   local worst = run.worst
+  local function cost(usd) return worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", usd)) end
   local text = worst.calls == 1 and "1 agent call is prepared" or ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls > 0 then
-    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd))
+  if worst.calls > 0 and worst.agents == 0 then
+    text = ("%s; the runner %s costs nothing: give the real one to see the worst case"):format(text, run.runner_name)
+  elseif worst.calls > 0 then
     text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-      :format(text, worst.agents, worst.tokens, cost)
+      :format(text, worst.agents, worst.tokens, cost(worst.usd))
   end
-  if worst.planned and worst.planned > worst.calls and worst.calls > 0 then
+  if worst.planned and worst.planned > worst.calls and worst.agents > 0 then
     local share = worst.planned / worst.calls
-    local cost = worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", worst.usd * share))
     text = ("%s; it plans at most %d agent calls in all: at worst about %d tokens%s"):format(text, worst.planned,
-      math.ceil(worst.tokens * share), cost)
+      math.ceil(worst.tokens * share), cost(worst.usd * share))
   end
   if #worst.uncounted == 0 then return text end
   return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
@@ -584,8 +585,7 @@ function M.dry_run(run)
       beyond = tell_beyond(run), uncounted = worst.uncounted,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
-  core.run.finish()
-  M.current = nil
+  abandon()
   return envelope, 0
 end
 
