@@ -63,8 +63,8 @@ class Session {
 /// Takes secrets out of all texts in `value`, however deep.
 void redact(nlohmann::json& value, const Redactor& redactor);
 
-/// Makes the folder of the sessions, where git ignores all. kInvalid for the `root` of the repository,
-/// a folder above it, and a folder that holds files of others.
+/// Makes the folder of the sessions, where git ignores all. kInvalid for the `root` of the
+/// repository, a folder above it, and a folder that holds files of others.
 Result<Dir> open_state_dir(const std::string& path, const Dir& root);
 
 }  // namespace moonlet::executor
