@@ -14,8 +14,7 @@
 
 namespace moonlet::executor {
 
-/// What is taken from a server goes into a session, some levels deeper: it must stay readable
-/// there.
+/// The limits of an answer. A session holds it some levels deeper, and must stay readable.
 inline constexpr JsonLimits kWireJson{std::size_t{64} << 20, 64, 2'000'000, BigIntegers::kDouble};
 
 struct Usage {

@@ -95,7 +95,7 @@ local function add_sessions(add)
   for i = math.max(1, #ids - most_runs + 1), #ids do add(ids[i]) end
 end
 
---- What stands before the last word, without options and their values.
+--- The words before the last one, without options and their values.
 local function arguments(words, known)
   local list, i = {}, 1
   while i < #words do

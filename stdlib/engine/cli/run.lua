@@ -589,12 +589,8 @@ function M.drive(plan)
   local warning = loader.name_warning(plan.source, plan.preset)
   if warning then core.event.emit("warning", nil, { text = warning }) end
   local run = run_module.create(plan)
-  local envelope, code
-  if plan.options.dry_run then
-    envelope, code = run_module.dry_run(run)
-  else
-    envelope, code = run_module.execute(run)
-  end
+  local go = plan.options.dry_run and run_module.dry_run or run_module.execute
+  local envelope, code = go(run)
   if plan.format then return envelope, code, formats.text(plan.format, envelope) end
   local text, about = report.text(run, envelope)
   return envelope, code, text, about

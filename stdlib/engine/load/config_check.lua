@@ -1,4 +1,4 @@
---- What a config may hold. Each part has a check that reports every error, and leaves out what is wrong.
+--- The checks of a config. Each part has a check that reports every error, and leaves out what is wrong.
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local route_table = require "moonlet.engine.load.route_table"

@@ -304,7 +304,7 @@ local function problem_in_words(line)
   return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
 end
 
---- What core.json.validate found, in one line for people.
+--- The problems that core.json.validate found, in one line for people.
 ---@param problems string
 ---@return string
 function M.in_words(problems)

@@ -68,7 +68,7 @@ local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- Where the system does not say who reads, a terminal that stands still with echo off is evidence enough.
+  -- A terminal that stands still with echo off is evidence enough if the system does not say who reads.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")

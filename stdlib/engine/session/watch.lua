@@ -14,7 +14,7 @@ local M = {}
 
 local poll_ms = 250
 local diagnosis_bytes = 500
--- One that only runs hooks has the lock for a moment now and then.
+-- A watcher that only runs hooks has the lock for a moment now and then.
 local take_over_ms = 300
 
 --- The lock of the process that watches over the session; nil while another has it.
