@@ -2,6 +2,7 @@
 --- and ends an agent that has said that it is done, has taken too many turns, or waits in silence for a provider that
 --- refused it. It reads with the attempt's one reading (reading.lua), which the attempt's end goes on with.
 local background = require "moonlet.engine.base.background"
+local lines = require "moonlet.engine.base.lines"
 local stream = require "moonlet.engine.runner.stream"
 local task = core.task
 
@@ -9,6 +10,7 @@ local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
 local last_look_ms = 200
+local tail_size, longest_line = 4096, 120
 local done_grace_ms = 5000 -- until one that is done is ended
 local wait_grace_ms = 3000 -- until one is ended that waits for its provider: its own first try again is sooner
 local refused_grace_ms = 1000 -- the same, where asking again is of no use
@@ -24,13 +26,20 @@ local most_broken_off = 3
 ---@field waiting_since integer?
 ---@field done_at integer?
 
-local function tell(job, seen)
-  local reading = seen.reading
-  if seen.told and reading.doing == seen.told_doing and reading.tokens == seen.told_tokens then return end
-  seen.told, seen.told_doing, seen.told_tokens = true, reading.doing, reading.tokens
+local function tell(job, seen, doing, tokens)
+  if seen.told and doing == seen.told_doing and tokens == seen.told_tokens then return end
+  seen.told, seen.told_doing, seen.told_tokens = true, doing, tokens
   local limit = job.limits.wall
-  job.run.emit("progress", { step = job.key, doing = reading.doing, tokens = reading.tokens,
+  job.run.emit("progress", { step = job.key, doing = doing, tokens = tokens,
     limit_ms = limit and limit > 0 and limit or nil })
+end
+
+--- The last whole line that a program has printed. A part of a line could be a part of a secret, which nothing redacts.
+local function last_line(job)
+  local text = core.run.read_tail(job.dir .. "/stdout.log", tail_size) or ""
+  if #text == tail_size then text = text:match "\n(.*)$" or "" end
+  local line = lines.last(text:match "^(.*)\n" or "")
+  return line and core.text.printable(line, longest_line)
 end
 
 --- A tool that is at work may say nothing for as long as the agent may take.
@@ -69,9 +78,18 @@ local function follow(job, seen, id)
     task.watch_sleep(caught_up and rest or math.min(rest, catching_up_ms))
     ok, caught_up = pcall(reading.look, reading)
     pcall(reading.look_at_log, reading)
-    tell(job, seen)
+    tell(job, seen, reading.doing, reading.tokens)
     if ok then hold_idle(seen, id) end
   until not ok or end_finished(job, seen, id)
+end
+
+--- Follows a program whose output has no events: its last line is what it does.
+local function follow_lines(job)
+  local seen = {}
+  while true do
+    task.watch_sleep(every_ms)
+    tell(job, seen, last_line(job))
+  end
 end
 
 --- Calls fn, which waits for the process of an attempt, and follows the process meanwhile. If fn raises, the rest of
@@ -84,7 +102,7 @@ end
 ---@param fn fun(): T
 ---@return T
 function M.during(job, reading, id, taken_over, fn)
-  if not reading then return fn() end
+  if not reading then return background.during(function() follow_lines(job) end, fn) end
   -- The host before may have held its limit.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end
