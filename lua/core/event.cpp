@@ -52,7 +52,8 @@ bool print_message(Services& services, const Event& event) {
 
 /// display(mode): "live" view for a person at a terminal, and few lines where there is none;
 /// "plain": a line for each event; "events" as JSON lines in the result stream; "messages": what
-/// scripts log, and warnings; "prompt": the same, with the live view beneath; "none"
+/// scripts log, and warnings; "prompt": the same, with the live view beneath; "watch": the live
+/// view of a run that another process drives; "none"
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
@@ -66,9 +67,9 @@ int event_display(lua_State* L) {
     return 0;
   } else if (mode == "messages" || mode == "prompt") {
     services.show([&services](const Event& event) { print_message(services, event); });
-  } else if (mode == "live" && services.show_live()) {
+  } else if ((mode == "live" || mode == "watch") && services.show_live(nullptr, mode == "watch")) {
     return 0;
-  } else if (mode == "plain" || mode == "live") {
+  } else if (mode == "plain" || mode == "live" || mode == "watch") {
     services.show([&services, all = mode == "plain"](const Event& event) {
       if (!all && !is_told_to_pipes(event.type)) return;
       const std::string line = to_line(event);

@@ -42,11 +42,12 @@ void Services::print_beside_view(int stream, std::string_view text) {
   live_->print_above(text, [this, stream](std::string_view part) { print_itself_(stream, part); });
 }
 
-bool Services::show_live(std::function<bool(const Event&)> prints) {
+bool Services::show_live(std::function<bool(const Event&)> prints, bool watches) {
   const auto lookup = [this](std::string_view name) { return env(name); };
   if (!interactive || !print || !can_show_live(STDERR_FILENO, lookup)) return false;
   show(nullptr);
   auto options = LiveTerminal::options_from(lookup);
+  if (watches) options.help = "^C leaves it running";
   options.fd = STDERR_FILENO;
   options.keys = STDIN_FILENO;
   options.take_continued = take_continued;

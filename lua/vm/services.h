@@ -50,8 +50,8 @@ struct Services {
   void show(std::function<void(const Event&)> fn);
   /// Shows events as a live view on descriptor 2, and printed text above it. False, without any
   /// change, when no person sits at a terminal. Events that `prints` answers true to are not the
-  /// view's.
-  bool show_live(std::function<bool(const Event&)> prints = nullptr);
+  /// view's. A view that only `watches` says that ^C leaves the run alone.
+  bool show_live(std::function<bool(const Event&)> prints = nullptr, bool watches = false);
   /// The view that is shown; empty without one.
   std::weak_ptr<LiveTerminal> live() const { return live_; }
   /// Lets the run go as a dying host does: children that may outlive a host run on under its

@@ -29,7 +29,7 @@
 ---@field start fun(words: string[]): string?, moonlet.Error?  the first line that `moonlet word…` prints
 
 ---@class core.event
----@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"none")  chooses the display of events
+---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses the display of events
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
 ---  the line of an event of a file; "" where it has none

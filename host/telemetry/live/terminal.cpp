@@ -173,7 +173,7 @@ LiveStyle LiveTerminal::style(const Size& now) const {
   // The last column stays free, for terminals break a line that fills it each in its own way; so do
   // the cursor's line and one above the view.
   return {std::max(now.width - 1, 1), std::max(now.height - 2, 1), options_.colour,
-          options_.unicode};
+          options_.unicode, options_.help};
 }
 
 /// Takes the lines that wait.

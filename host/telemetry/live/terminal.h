@@ -36,6 +36,7 @@ class LiveTerminal {
     std::function<void(std::string_view)> write;  ///< takes the drawn text
     bool colour = true;
     bool unicode = true;
+    std::string_view help = LiveStyle{}.help;  ///< what the keys do; a text that stays
     /// True once after the process was stopped and went on: others have written since.
     std::function<bool()> take_continued;
   };

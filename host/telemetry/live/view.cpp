@@ -369,7 +369,7 @@ std::vector<LiveLine> View::live() {
   for (const auto& shown : list) add_shown(shown);
   if (style_.height >= kHeightWithHelp && lines_left() > 0) {
     LiveRow row(style_);
-    row.add("^C stops, and keeps what is done", Tone::kDim);
+    row.add(style_.help, Tone::kDim);
     lines_.push_back(row.take());
   }
   const auto most = static_cast<std::size_t>(std::max(style_.height, 1));

@@ -16,6 +16,8 @@ struct LiveStyle {
   int height = 24;  ///< lines that there may be
   bool colour = false;
   bool unicode = true;  ///< allows marks beyond ASCII
+  std::string_view help =
+      "^C stops, and keeps what is done";  ///< the last line, where there is room
 };
 
 struct LiveLine {

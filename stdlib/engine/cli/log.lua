@@ -126,7 +126,7 @@ local function attach(words)
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])
   local root = store.root(home)
-  core.event.display "live"
+  core.event.display "watch"
   local ok, err = pcall(drain, home, id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, true, function(_, text)
     each_event(text, core.event.replay)
   end)

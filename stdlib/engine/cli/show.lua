@@ -144,7 +144,7 @@ local function on_screen(home, root, id, rec, out)
     took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(steps, out), error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
     files = home.agent_path .. "/" .. rec.sidecar,
-    folder = function(step) return home.agent_path .. "/" .. folder(step) end,
+    folder = function(step) return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step) end,
     tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3) end }, out)
 end
 

@@ -115,8 +115,11 @@ end
 
 --- The report for a terminal.
 local function on_screen(run, envelope, out)
-  local function folder(step) return run.absolute(run.directory_of(step.key)) end
   local said, root = held_back(run), core.file.root(run.home.agent_path)
+  local function folder(step)
+    local at = run.directory_of(step.key)
+    return root and core.file.stat(root, at) and run.absolute(at)
+  end
   notes(run, said)
   return screen.text({ id = run.id, name = run.preset_name, title = run.options.title,
     state = run.verdict or "prepared", summary = summary(run, envelope.run.usage), took_ms = run.duration_ms,

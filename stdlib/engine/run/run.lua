@@ -132,6 +132,12 @@ local function status_of(err)
   return pending and pending.kind ~= "timeout" and "cancelled" or "failed"
 end
 
+--- The error of a step that was ended for the error of another one; nil for one with an error of its own.
+local function of_sibling(err)
+  if type(err) ~= "table" or rawget(err, "kind") == "cancelled" then return nil end
+  return { kind = "cancelled", message = "ended with the steps beside it: " .. tostring(err.message) }
+end
+
 local function add_steps(run)
   --- Executes a step, or replays it. `live(last, hash)` executes it, and returns a JSON value. Returns the value, and
   --- the step, which the caller ends.
@@ -169,13 +175,13 @@ local function add_steps(run)
 
   function run.end_step(step, status, outcome)
     step.status = status
-    step.error = outcome.error
+    step.error = status == "cancelled" and of_sibling(outcome.error) or outcome.error
     if outcome.exit_code ~= 0 then step.exit_code = outcome.exit_code end
     step.duration_ms = core.clock.monotonic() - step.started
     core.event.emit("step.finished", step.key, { kind = step.kind, status = status,
       cached = step.cached or nil, duration_ms = step.duration_ms, exit_code = outcome.exit_code,
-      error = type(outcome.error) == "table" and outcome.error.message or outcome.error,
-      error_kind = type(outcome.error) == "table" and rawget(outcome.error, "kind") or nil, runner = step.runner,
+      error = type(step.error) == "table" and step.error.message or step.error,
+      error_kind = type(step.error) == "table" and rawget(step.error, "kind") or nil, runner = step.runner,
       usage = step.usage, attempts = step.attempts and #step.attempts,
       taken_over = was_taken_over(step) })
     tell_budget(run)

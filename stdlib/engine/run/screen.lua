@@ -25,7 +25,7 @@ local null = core.json.null
 ---@field parked table[]
 ---@field notes string[]    lines that follow
 ---@field files string?     the path of the sidecar
----@field folder fun(step: table): string  the folder of a step
+---@field folder fun(step: table): string?  the folder of a step, where it has one
 ---@field tail fun(step: table): string[]?  the last lines of a step's stderr
 ---@field lines string[]?   in place of the result
 
@@ -176,7 +176,8 @@ local function add_failures(lines, out, facts)
       for _, line in ipairs(facts.tail(step) or {}) do
         lines[#lines + 1] = "    " .. (out.unicode and "│ " or "| ") .. core.text.fit(plain(line, 400), out.columns - 6)
       end
-      lines[#lines + 1] = "    " .. near(facts.folder(step))
+      local folder = facts.folder(step)
+      if folder then lines[#lines + 1] = "    " .. near(folder) end
     end
   end
   if count > most_failures then lines[#lines + 1] = ("  %d more failed"):format(count - most_failures) end

@@ -73,6 +73,8 @@ nlohmann::json nested(int depth) {
 TEST_CASE("events are one readable line") {
   CHECK(to_line(event(EventType::kStepStarted, {{"runner", "codex"}, {"attempt", 1}},
                       "a/correct")) == "03:12:00Z step.started a/correct: attempt=1 runner=codex");
+  CHECK(to_line(event(EventType::kStepStarted, {{"runner", "codex"}}, "src%2Fb.lua/100%/%1b")) ==
+        "03:12:00Z step.started src/b.lua/100%/\\x1b: runner=codex");
   CHECK(to_line(event(EventType::kLog, {{"text", "two words"}, {"none", nullptr}})) ==
         "03:12:00Z log R-007: two words");
   CHECK(to_line(event(EventType::kBudget, {{"left", {{"usd", 1}}}})).empty());

@@ -109,7 +109,7 @@ end
 local function step_errors(told, of_run)
   local list, count = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
-    local message = step.error ~= core.json.null and step.error.message
+    local message = step.status ~= "cancelled" and step.error ~= core.json.null and step.error.message
     local key = context.plain(step.key)
     local at = (message or ""):find(key, 1, true)
     local same = at and message:sub(1, at - 1) or message
