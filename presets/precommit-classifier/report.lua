@@ -1,9 +1,11 @@
 --- The answer as a page for people: the decision, its reasons, and the commands to run.
 
+local findings = require "moonlet.findings"
 local git = require "moonlet.git"
 
 local format = string.format
 local concat = table.concat
+local plain = findings.inline
 
 local M = {}
 
@@ -23,10 +25,6 @@ local function inline(text)
   local fence = string.rep("`", longest + 1)
   local pad = longest > 0 and " " or ""
   return fence .. pad .. text .. pad .. fence
-end
-
-local function plain(text)
-  return (string.gsub(text, "[\\`*_{}%[%]<>|#]", "\\%0"))
 end
 
 ---@param result table the preset's result

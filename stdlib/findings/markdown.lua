@@ -45,9 +45,17 @@ end
 local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
   "()%f[%w@](@%a[%w_-]*)()" }
 
--- The start and end of the next text that is shown as code: a span between backticks, an address, a mention.
+-- The next name of a file that would need an escape, which could not be copied then.
+local function next_path(text, pos)
+  for from, word in string.gmatch(text, "()([%w_./~@+-]+)", pos) do
+    word = match(word, "^(.-)%.*$")
+    if find(word, "[/.]") and escape_underscores(word) ~= word then return from, from + #word, word end
+  end
+end
+
+-- The start and end of the next text that is shown as code: a span between backticks, an address, a mention, a path.
 local function next_code(text, pos)
-  local best_from, best_to, best
+  local best_from, best_to, best = next_path(text, pos)
   for _, shape in ipairs(CODE) do
     local from, code, to = match(text, shape, pos)
     if from and (not best_from or from < best_from) then best_from, best_to, best = from, to, code end

@@ -4,7 +4,7 @@ local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local loader = require "moonlet.engine.load.loader"
 local packets = require "moonlet.engine.task.packets"
-local run = require "moonlet.engine.cli.run"
+local run_options = require "moonlet.engine.cli.run.known"
 local store = require "moonlet.engine.run.store"
 local state = require "moonlet.engine.run.state"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -113,7 +113,7 @@ local function options_of(verb, words)
   local name = arguments(words, known)[2]
   local ok, all = pcall(function()
     local preset = loader.preset(loader.find(core.run.home(repository.folder(nil)), name))
-    return run.preset_options(preset)
+    return run_options.of_preset(preset)
   end)
   return ok and all or known
 end

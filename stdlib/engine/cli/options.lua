@@ -36,6 +36,17 @@ local function usage(message, hint)
 end
 M.usage = usage
 
+--- Raises if an option has a value that is none of two words.
+---@param name string
+---@param word string?  nil where it was not given
+---@param one string
+---@param other string
+function M.check_word(name, word, one, other)
+  if word == nil or word == one or word == other then return end
+  error(usage(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
+    ("write --%s %s or --%s %s"):format(name, one, name, other)), 0)
+end
+
 local function set(found, name, option, value)
   if option.many then
     found[name] = found[name] or {}

@@ -2,6 +2,7 @@
 --- are replayed, not repeated.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
+local limits = require "moonlet.engine.cli.task.limits"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
 local consent = require "moonlet.engine.effects.consent"
@@ -80,15 +81,14 @@ function M.plan(home, id, rec, found)
   if (preset == nil) ~= (rec.script == true) then
     error(record.invalid(("%s is no longer what run %s was started with"):format(source.origin, id)), 0)
   end
-  local run_cli = require "moonlet.engine.cli.run"
-  run_cli.check_gates(found.gates)
+  options.check_word("gates", found.gates, "park", "deny")
   rec.options.gates = found.gates or rec.options.gates
   local own_config = store.config(rec)
   local plan = {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
     runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
-    budget = run_cli.change_budget(rec.budget or {}, found.budget),
+    budget = limits.change_budget(rec.budget or {}, found.budget),
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
     inputs = nil, lost = lost, may_ask = not (found.json or found.events), fresh = found.fresh,
     before = { id = rec.task_id, run = id, record = rec, was = was, resumed = true },
@@ -101,7 +101,7 @@ function M.plan(home, id, rec, found)
   end
   if not plan.budget.usd then
     rec.options.usd_asked = nil
-  elseif plan.budget.usd ~= rec.budget.usd or run_cli.names_usd(found.budget) then
+  elseif plan.budget.usd ~= rec.budget.usd or limits.names_usd(found.budget) then
     rec.options.usd_asked = true
     metering.check_plan(plan)
   end
@@ -164,9 +164,8 @@ function M.main(words, output)
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])
-  local run_cli = require "moonlet.engine.cli.run"
-  run_cli.check_gates(found.gates)
-  run_cli.change_budget({}, found.budget)
+  options.check_word("gates", found.gates, "park", "deny")
+  limits.change_budget({}, found.budget)
   local function plan_of(now)
     local is_well = now.verdict == "ok" or now.verdict == "prepared" or now.verdict == "findings"
     local is_over = now.ended and is_well and not store.is_prompt(now)

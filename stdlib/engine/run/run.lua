@@ -24,6 +24,7 @@ local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
 local class = require "moonlet.engine.run.class"
 local verdict = require "moonlet.engine.run.verdict"
+local worst_case = require "moonlet.engine.run.worst_case"
 local environment = require "moonlet.engine.run.environment"
 local resume_checks = require "moonlet.engine.run.resume_checks"
 local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
@@ -264,7 +265,7 @@ local function leave(run, err)
 end
 
 --- Creates the directories of a run. All that can be refused was checked before.
----@param plan table the parsed command line (engine/cli/run.lua)
+---@param plan table the parsed command line (engine/cli/run/plan.lua)
 ---@return table run
 function M.create(plan)
   local run = class.new {
@@ -535,36 +536,6 @@ function M.execute(run)
   return finish_or_abandon(run, ok, result)
 end
 
---- The worst-case cost of the prepared agents, as a line for people.
-local function worst_case_text(run)
-  local worst = run.worst
-  local function cost(usd) return worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", usd)) end
-  local text = worst.calls == 1 and "1 agent call is prepared" or ("%d agent calls are prepared"):format(worst.calls)
-  if worst.calls > 0 and worst.agents == 0 then
-    text = ("%s; the runner %s costs nothing: give the real one to see the worst case"):format(text, run.runner_name)
-  elseif worst.calls > 0 then
-    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-      :format(text, worst.agents, worst.tokens, cost(worst.usd))
-  end
-  if worst.planned and worst.planned > worst.calls and worst.agents > 0 then
-    local share = worst.planned / worst.calls
-    text = ("%s; it plans at most %d agent calls in all: at worst about %d tokens%s"):format(text, worst.planned,
-      math.ceil(worst.tokens * share), cost(worst.usd * share))
-  end
-  if #worst.uncounted == 0 then return text end
-  return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
-end
-
---- Reports limits that may not hold all prepared agents, and returns them.
-local function tell_beyond(run)
-  local beyond = metering.beyond(run.budget, run.worst)
-  for _, item in ipairs(beyond) do
-    core.event.emit("warning", nil, { text = ("the limit %s=%s may not be enough: the prepared agents may come to %s")
-      :format(item.kind, budget.shown(item.kind, item.limit), budget.shown(item.kind, item.worst)) })
-  end
-  return core.json.array(beyond)
-end
-
 --- --dry-run: runs up to the agents, writes their prompts, starts none of them, and asks nobody
 --- (engine/effects/dry_run.lua).
 ---@param run table
@@ -584,11 +555,11 @@ function M.dry_run(run)
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
     model = run.model or null, status = "prepared" }, 2) .. "\n")
-  core.event.emit("log", nil, { text = worst_case_text(run) })
+  core.event.emit("log", nil, { text = worst_case.text(run) })
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
-      beyond = tell_beyond(run), uncounted = worst.uncounted,
+      beyond = worst_case.beyond(run), uncounted = worst.uncounted,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
   abandon()

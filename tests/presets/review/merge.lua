@@ -171,6 +171,8 @@ for _, bad in ipairs { "](http", "](java", " <img", "\27", "\n# heading", " @tea
   hasnt(hostile, bad, "the page")
 end
 has(hostile, "a_b_c", "a name stays as it is")
+has(page(merge(review("a", finding { claim = "src/__init__.py and lib/_a.py. are _not_ read" }))),
+  "`src/__init__.py` and `lib/_a.py`. are \\_not\\_ read", "paths can be copied")
 local lines = select(2, page(merge(review("a", finding()))):gsub("\n", ""))
 is(lines <= 14, true, "a page for one finding is short")
 has(page(merge(review("a"))), "no findings", "nothing found")

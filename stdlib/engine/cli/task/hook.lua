@@ -116,10 +116,9 @@ end
 --- Classifies what is staged; a risk stops the commit.
 local function pre_commit(home)
   local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain" }
-  local run_cli = require "moonlet.engine.cli.run"
-  local plan = run_cli.plan(words, {})
+  local plan = require("moonlet.engine.cli.run.plan").of_words(words, {})
   core.event.display "none"
-  local envelope = run_cli.drive(plan)
+  local envelope = require("moonlet.engine.cli.run").drive(plan)
   local result = envelope.result
   if result == null or type(result) ~= "table" then
     return envelope, math.tointeger(envelope.run.exit_code) or 1

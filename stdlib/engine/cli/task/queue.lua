@@ -103,14 +103,16 @@ end
 
 --- Prepares each packet that is ready: records and prompts.
 local function prepare_all(home, found)
-  local run_cli = require "moonlet.engine.cli.run"
+  local plan_module, run_cli = require "moonlet.engine.cli.run.plan", require "moonlet.engine.cli.run"
   local now = queued(home)
   local runs, lines, errors = {}, {}, {}
   core.event.display "none"
   for _, packet in ipairs(now) do
     local words = { "run", packet.id, "--dry-run", "--repo", home.top }
     if found.runner then table.move({ "--runner", found.runner }, 1, 2, #words + 1, words) end
-    local ok, envelope = pcall(function() return (run_cli.drive((run_cli.plan(words, { json = found.json })))) end)
+    local ok, envelope = pcall(function()
+      return (run_cli.drive((plan_module.of_words(words, { json = found.json }))))
+    end)
     if ok then
       runs[#runs + 1] = envelope.run
       lines[#lines + 1] = ("%s  %s is prepared: %s/prompt.md"):format(packet.id, envelope.run.id, envelope.run.dir)

@@ -21,7 +21,7 @@ M.known = options.with_common {
 
 --- The words behind the verb, without the run: the first one that is neither an option nor its value.
 local function split(words)
-  local run_known = require("moonlet.engine.cli.run").known
+  local run_known = require("moonlet.engine.cli.run.known").all
   local rest, target, own, i = {}, nil, {}, 3
   while i <= #words do
     local word = words[i]
@@ -69,19 +69,19 @@ function M.main(words, output)
   if not target then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
   local home = repository.open(repo_of(rest))
   local base = replay.base(home, target)
-  local run_cli = require "moonlet.engine.cli.run"
+  local plan_module = require "moonlet.engine.cli.run.plan"
   local again = table.move(rest, 1, #rest, 3, { "run", base.target })
   local change = own.step and step_replay.of(home, base, own)
   if change then again = step_replay.take_options(again, change) end
   local origin = { base = base }
-  local planned, plan = pcall(run_cli.plan, again, output, nil, origin)
+  local planned, plan = pcall(plan_module.of_words, again, output, nil, origin)
   if not planned then
     if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
     error(plan, 0)
   end
   if not plan then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
   if change then step_replay.attach(plan, change) end
-  return run_cli.start(plan, again, output, nil, origin)
+  return require("moonlet.engine.cli.run").start(plan, again, output, nil, origin)
 end
 
 return M

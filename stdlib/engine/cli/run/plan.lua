@@ -1,0 +1,470 @@
+--- The plan of a run, from its command line: whatever can be refused is refused before anything is written.
+local options = require "moonlet.engine.cli.options"
+local record = require "moonlet.record"
+local arg = require "moonlet.arg"
+local closed = require "moonlet.engine.context.closed"
+local loader = require "moonlet.engine.load.loader"
+local routing = require "moonlet.engine.agent.routing"
+local acceptance = require "moonlet.engine.effects.consent"
+local worker = require "moonlet.engine.effects.worker"
+local repository = require "moonlet.engine.run.repository"
+local grants = require "moonlet.engine.context.grants"
+local runners = require "moonlet.engine.load.runners"
+local cassette = require "moonlet.engine.runner.cassette"
+local config = require "moonlet.engine.load.config"
+local metering = require "moonlet.engine.agent.metering"
+local inputs = require "moonlet.engine.run.inputs"
+local look = require "moonlet.engine.run.look"
+local nested = require "moonlet.engine.load.nested"
+local store = require "moonlet.engine.run.store"
+local formats = require "moonlet.engine.cli.formats"
+local known = require "moonlet.engine.cli.run.known"
+local limits = require "moonlet.engine.cli.task.limits"
+
+local M = {}
+
+--- Loads the module for packets, only for a run that has one.
+local function task_plan() return require "moonlet.engine.task.plan" end
+
+local default_limit = 8
+local builtin_runners = { rules = true, mock = true, command = true, cassette = true } -- no program of a known name
+
+--- The first word that is no option names the target. Values of options are skipped.
+local function find_target(words)
+  local i = 2
+  while i <= #words do
+    local word = words[i]
+    if word == "--" then return words[i + 1], i + 1 end
+    if word:sub(1, 1) ~= "-" or word == "-" then return word, i end
+    local name = word:match("^%-%-([^=]+)$")
+    local takes = name and known.all[name] and known.all[name].value or word == "--help" and words[i + 1] == "all"
+    if takes then i = i + 1 end
+    i = i + 1
+  end
+end
+
+local function without(words, index)
+  local rest = {}
+  for i = 2, #words do
+    if i ~= index then rest[#rest + 1] = words[i] end
+  end
+  return rest
+end
+
+--- The arguments of the command line; of a prepared run those it was prepared with, and no others.
+local function preset_args(preset, found, all, prepared, offered)
+  local given = {}
+  for name, value in pairs(offered or {}) do given[name] = value end
+  for option_name, option in pairs(all) do
+    local value = found[option_name]
+    if option.arg and value ~= nil then
+      local declared = preset.args[option.arg]
+      if type(value) == "table" then value = table.concat(value, ",") end
+      given[option.arg] = arg.convert(declared, value, option_name)
+    end
+  end
+  if prepared then
+    local name = not offered and next(given)
+    if name then
+      error(options.usage(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
+        "leave it out, or prepare another run with --dry-run"), 0)
+    end
+    for key, value in pairs(prepared.args or {}) do
+      if preset.args[key] and value ~= core.json.null then given[key] = value end
+    end
+  end
+  return arg.complete(preset.args, given)
+end
+
+local function check_needs(preset, home)
+  local needs = preset.needs
+  if needs.repository and not home.git then
+    error(record.invalid(("%s is not a git repository, and preset %s works on one"):format(home.top,
+      preset.name), "run it inside a repository, or name one with --repo DIR", home.top), 0)
+  end
+  for _, program in ipairs(needs.programs or {}) do
+    if not core.system.find_program(program) then
+      error(record.invalid(("preset %s needs the program '%s', which is not in PATH"):format(
+        preset.name, program), "install it, or put its folder into PATH"), 0)
+    end
+  end
+end
+
+--- The rights of the run: built-in presets get those that they declare, others those that were allowed.
+local function resolve_grants(source, preset, allow, consent, no_agents)
+  local given, accepted = grants.empty(), false
+  for _, text in ipairs(allow or {}) do
+    if grants.parse(given, text) then accepted = true end
+  end
+  if not preset then
+    if accepted then
+      error(options.usage("--allow needs is for presets; a script declares nothing",
+        "name what it may do: --allow run=git"), 0)
+    end
+    return given
+  end
+  if given.all then return given end
+  local wanted = acceptance.demand(source, preset, accepted, consent, no_agents)
+  for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
+  return wanted
+end
+
+--- The rights that a prepared run was given, as long as its text is the same.
+local function given_before(plan, allow)
+  local rec = (plan.before or plan.base or {}).record
+  if not rec or not loader.is_text(plan.source, rec.preset_sha256) then return nil end
+  for _, text in ipairs(allow or {}) do grants.parse(rec.grants, text) end
+  return rec.grants
+end
+
+--- Lets the preset refuse its arguments before anything is written.
+local function let_preset_check(plan)
+  if not plan.preset or not plan.preset.check then return end
+  local seen = look(plan.home, plan.grants, plan.inputs, plan.options.reason)
+  plan.preset.check(seen, closed.args(plan.args, plan.preset.args))
+end
+
+--- Refuses a sandbox that is none, or that the run has no right to.
+local function check_sandbox(plan)
+  local asked = plan.options.sandbox
+  options.check_word("sandbox", asked, "read-only", "workspace-write")
+  if asked == "workspace-write" and not plan.grants.all and #plan.grants.write == 0 then
+    error({ kind = "denied", usage = true, message = ("--sandbox workspace-write: %s may not write anything"):format(
+      plan.preset and "preset " .. plan.name or plan.name), hint = "add --allow write=. for the whole work tree" }, 0)
+  end
+end
+
+local function whole_number(text, name)
+  local number = math.tointeger(tonumber(text))
+  if not number or number < 1 or number > 10000 then
+    error(options.usage(("--%s must be a whole number from 1 to 10000, not '%s'"):format(name,
+      core.text.printable(text, 40))), 0)
+  end
+  return number
+end
+
+local function absolute(path)
+  return path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
+end
+
+local function check_task_id(id)
+  core.run.check_id(id, "task id")
+  if core.secret.hide(id) ~= id then
+    error(options.usage("the task id has the value of a secret of the environment, and would name a folder",
+      "choose another --task-id, or leave it out"), 0)
+  end
+end
+
+--- The run that --dry-run has prepared under a task id; none if it was driven since.
+local function find_prepared(home, id)
+  core.run.check_id(id, "task id")
+  local run, rec = store.of_task(home, id)
+  if not run or not rec.options.dry_run then
+    error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
+      run and (": %s has been started with it"):format(run) or ""),
+      run and "moonlet run show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
+  end
+  if rec.ended then
+    error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
+      and "was cancelled" or "came to: " .. tostring(rec.verdict)), "prepare it anew with --dry-run"), 0)
+  end
+  local lost
+  rec, lost = store.as_given(home, rec)
+  return { id = id, run = run, record = rec, lost = lost }
+end
+
+--- Known facts of a script before it is opened, which begins its execution: its `args`, and the prepared run. Options
+--- that only a preset would understand are refused later, if it is none.
+local function before_script(home, words, base)
+  local ok, found, positional = pcall(options.parse, words, known.all)
+  if not ok then return {} end
+  if base and base.record.script and #positional == 0 then return base.record.args end
+  local before = found.prepared and not found.help and find_prepared(home, found.prepared) or nil
+  return before and before.record.script and before.record.args or positional, before
+end
+
+--- The arguments of a script; of a prepared run those it was prepared with, and no others.
+local function script_args(positional, before, base)
+  if base and #positional == 0 then return base.record.args end
+  if not before then return core.json.array(positional) end
+  local prepared = before.record.args
+  if #positional > 0 and table.concat(positional, "\0") ~= table.concat(prepared, "\0") then
+    error(options.usage("--prepared runs what was prepared, with its arguments",
+      "leave them out, or prepare another run with --dry-run"), 0)
+  end
+  return prepared
+end
+
+--- The part of the command line that run.json keeps, completed from the options of a prepared run.
+local function options_of(found, kept)
+  return {
+    title = found.title or kept.title, phase = found.phase or kept.phase,
+    task_type = found["task-type"] or kept.task_type, risk = found.risk or kept.risk,
+    model = found.model or kept.model,
+    agent_role = found["agent-role"] or kept.agent_role, reason = found.reason or kept.reason,
+    inputs = core.json.array(found.input or {}), dry_run = found["dry-run"],
+    record = found.record and absolute(found.record) or kept.record, sandbox = found.sandbox or kept.sandbox,
+    unconfined = found.unconfined or kept.unconfined,
+    gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
+  }
+end
+
+--- Raises if a run was prepared for another target.
+local function check_same(plan)
+  local rec = plan.before.record
+  if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
+  error(record.invalid(("'%s' was prepared for %s %s, not %s"):format(plan.before.id, rec.script and "the script"
+    or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
+end
+
+--- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a USD limit of the user that could
+--- not be kept.
+local function set_limits(plan, found)
+  local before = (plan.before or plan.base or {}).record
+  plan.budget = before and limits.change_budget(before.budget, found.budget)
+    or limits.parse_budget(found.budget, plan.preset, plan.config)
+  plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
+    or plan.config.limits.parallel or default_limit
+  local asked = limits.names_usd(found.budget)
+  if before then asked = asked or before.options.usd_asked else asked = asked or plan.config.limits.usd ~= nil end
+  plan.options.usd_asked = plan.budget.usd ~= nil and asked or nil
+  if plan.options.usd_asked then metering.check_plan(plan) end
+end
+
+--- A cassette that names a run as other commands do, with the id of the run; a folder of that name comes first.
+local function with_run_id(home, text)
+  local name, rest = text:match "^cassette:([^,]+)(.*)$"
+  if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then return text end
+  return ("cassette:%s%s"):format((store.find(home, name)), rest)
+end
+
+--- Raises for a command whose program is not there.
+local function check_command(argv, home)
+  local program = argv[1]
+  local path = program:sub(1, 1) == "/" and program or home.top .. "/" .. program
+  local is_there
+  if program:find("/", 1, true) then is_there = core.system.real_path(path) else
+    is_there = core.system.find_program(program)
+  end
+  if is_there then return end
+  error(record.invalid(("--runner command: the program '%s' is not there"):format(core.text.printable(program, 200)),
+    "install it, or name it by its path; nothing was started"), 0)
+end
+
+--- The runners that the command line names, in order: a list with commas, or the option several times. The words of
+--- a command or a cassette may hold commas.
+local function runners_of(values, home)
+  local list = {}
+  for _, value in ipairs(values or {}) do
+    local is_whole = value:find "^command:" or value:find "^cassette:"
+    for item in ((is_whole and value:gsub(",", "\0") or value) .. ","):gmatch "([^,]*)," do
+      if item == "" then error(options.usage("--runner names no runner", "write --runner codex,claude"), 0) end
+      list[#list + 1] = with_run_id(home, (item:gsub("%z", ",")))
+    end
+  end
+  return list
+end
+
+--- The inputs of a run from others: the one that it replays, or its place in a pipeline.
+---@class moonlet.RunOrigin
+---@field base {id: string, record: table, source: table?}?  the run that it replays
+---@field index integer?    which of the runners
+---@field linked string?    what the run before it came to
+---@field parent string?    the first run of the pipeline
+
+--- The packet that an argument `packet` of a preset names, whose task is then the packet's; nil for none.
+local function packet_of_argument(home, preset, found, prepared)
+  local word = found.packet or prepared and prepared.args.packet
+  if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
+  for _, name in ipairs { "task", "prompt" } do
+    if preset.args[name] and found[name] then
+      error(options.usage(("--%s and --packet exclude each other"):format(name)), 0)
+    end
+  end
+  return task_plan().get(home, word)
+end
+
+--- A command line that was read, on its way to a plan.
+---@class moonlet.RunLine
+---@field home table
+---@field target string              the preset, file or packet that it names
+---@field packet table?
+---@field source table
+---@field preset table?              nil for a script
+---@field resume function?
+---@field all table<string, moonlet.Option>
+---@field found table<string, any>   the options that it gives
+---@field positional string[]
+---@field early table?               what was prepared, of a script
+---@field origin moonlet.RunOrigin
+
+--- The folder that --repo names among words that are not parsed yet.
+local function repo_of(words)
+  local repo
+  for i, word in ipairs(words) do
+    repo = word:match("^%-%-repo=(.*)$") or (word == "--repo" and words[i + 1]) or repo
+  end
+  return repo
+end
+
+--- Reads a command line with the options of the preset that it names.
+---@return moonlet.RunLine? line, string? help
+local function read(words, origin)
+  local target, index = find_target(words)
+  if not target then
+    local found = options.parse(words, known.all, 2)
+    if found.help then return nil, known.help(nil, nil, found.help == "all") end
+    error(options.usage("run what?",
+      "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)"), 0)
+  end
+  local rest = without(words, index)
+  local home, base = repository.open(repo_of(rest)), origin.base
+  local packet = target:find "^[Tt]%-%d+$" and task_plan().of_target(home, target) or nil
+  local source = base and base.source or loader.find(home, packet and (packet.preset or task_plan().preset) or target)
+  local args, early = before_script(home, rest, base)
+  local preset, resume = loader.open(source, args)
+  if preset then nested.resolve(home, source, preset) end
+  local all = preset and known.of_preset(preset) or known.all
+  local found, positional = options.parse(rest, all)
+  if found.help then return nil, known.help(preset, all, found.help == "all") end
+  if preset and #positional > 0 then
+    error(options.usage(("preset %s takes no argument '%s'"):format(preset.name,
+      core.text.printable(positional[1], 60)), "its arguments are named: moonlet run "
+        .. preset.name .. " --help"), 0)
+  end
+  return { home = home, target = target, packet = packet, source = source, preset = preset, resume = resume, all = all,
+    found = found, positional = positional, early = early, origin = origin }
+end
+
+--- Finds what the run goes on from: the record of what was prepared or is replayed, {} for neither.
+local function set_before(plan, line)
+  local found = line.found
+  if found.prepared then
+    plan.before = line.early or find_prepared(plan.home, found.prepared)
+    plan.lost = plan.before.lost
+    check_same(plan)
+  end
+  plan.base = line.origin.base
+  return (plan.before or plan.base or {}).record or {}
+end
+
+local function set_args(plan, line, before)
+  local packet, preset, found = line.packet, plan.preset, line.found
+  local role = found["agent-role"] or (before.options or {}).agent_role
+  local offered = packet and preset and task_plan().args(preset, packet, role, line.origin.linked)
+    or plan.base and preset and require("moonlet.engine.task.replay").args(preset, before)
+  plan.args = preset and preset_args(preset, found, line.all, plan.before and before, offered)
+    or script_args(line.positional, plan.before, plan.base)
+  if packet then
+    found.title = found.title or packet.title
+    found["agent-role"] = role or packet.agent_role
+    if not plan.before then found.input = task_plan().inputs(packet, found.input) end
+  end
+  return offered
+end
+
+--- Raises if the program of a runner that the command line names is not there.
+local function check_named_runners(plan)
+  for _, text in ipairs(plan.runners) do
+    local spec = runners.parse(text, plan.config)
+    if spec.argv then check_command(spec.argv, plan.home) end
+    if not builtin_runners[spec.name] and spec.name ~= "route" then runners.locate(spec.name, plan.config) end
+  end
+end
+
+--- Sets the runner, the options that go on record, and the route.
+local function set_runner(plan, line, before)
+  local found, packet, kept = line.found, line.packet, before.options or {}
+  plan.runner_spec = found.runner or before.runner or packet and packet.runner or plan.config.runner or "rules"
+  if plan.base and found.runner and found.runner ~= before.runner then kept.model = nil end
+  check_named_runners(plan)
+  plan.runner = runners.parse(plan.runner_spec, plan.config)
+  plan.runner_spec = plan.runner.text or plan.runner_spec
+  if (plan.before or plan.base and not packet) and not found.input then found.input = kept.inputs end
+  plan.options = options_of(found, kept)
+  plan.routed = routing.of_run(plan)
+  routing.check_some(plan, function(routed)
+    if routed.runner.name == "cassette" then cassette.check(routed.runner, plan.home) end
+    if not builtin_runners[routed.runner.name] then runners.locate(routed.runner.name, plan.config) end
+  end)
+end
+
+--- Makes the run one of the packet's.
+local function attach_packet(plan, line, packet)
+  local found = line.found
+  task_plan().attach(plan, task_plan().about(packet))
+  task_plan().check_runner(plan)
+  local is_first = not (line.origin.parent or found.parent or plan.base or plan.before or found["dry-run"])
+  if is_first and not found["if-ready"] then task_plan().check_free(plan.home, packet) end
+  plan.if_ready = found["if-ready"] and packet
+end
+
+local function set_task_id(plan, found)
+  if found["task-id"] then check_task_id(found["task-id"]) end
+  if found["task-id"] and found.prepared then
+    error(options.usage("--task-id and --prepared exclude each other"), 0)
+  end
+  plan.task_id = found["task-id"]
+end
+
+--- Sets the inputs, and the run that this one follows.
+local function set_inputs(plan, line, before, offered)
+  local found, origin = line.found, line.origin
+  plan.inputs = inputs.prepare(plan.home, found.input or {})
+  if origin.linked and not (offered and offered.linked) then
+    plan.inputs[#plan.inputs + 1] = inputs.of_text("the run before this one", origin.linked)
+  end
+  local parent = origin.parent or found.parent or plan.base and plan.base.id or before.parent_run_id
+  plan.parent = type(parent) == "string" and parent or nil
+  plan.options.pipeline = (origin.parent or found.parent) and true or (before.options or {}).pipeline
+end
+
+--- Sets how the run is driven and shown.
+local function set_output(plan, line, output)
+  local found = line.found
+  plan.compare, plan.edits = found.compare, found["edit-prompt"]
+  plan.background, plan.detached = found.background, found.detached
+  plan.may_ask = not (found.json or found.events)
+  output.json, output.events = found.json or false, found.events or false
+  plan.display = plan.source.display or options.display(found, output)
+end
+
+--- The plan of a command line, or the help that it asks for; raises for whatever can be refused before anything is
+--- written.
+---@param words string[]
+---@param output table
+---@param consent string?
+---@param origin moonlet.RunOrigin?
+---@return table? plan, string? help
+function M.of_words(words, output, consent, origin)
+  local line, help = read(words, origin or {})
+  if not line then return nil, help end
+  local found, preset = line.found, line.preset
+  local plan = { home = line.home, source = line.source, preset = preset, resume = line.resume, target = line.target,
+    name = preset and preset.name or line.source.name, options = {} }
+  local before = set_before(plan, line)
+  line.packet = line.packet or packet_of_argument(plan.home, preset, found, plan.before and before)
+  plan.runners = runners_of(found.runner, plan.home)
+  found.runner = plan.runners[line.origin.index or 1]
+  local offered = set_args(plan, line, before)
+  plan.config = config.current()
+  set_runner(plan, line, before)
+  plan.grants = given_before(plan, found.allow)
+    or resolve_grants(plan.source, preset, found.allow, consent, plan.runner.name == "mock")
+  if line.packet then attach_packet(plan, line, line.packet) end
+  set_task_id(plan, found)
+  if preset then check_needs(preset, plan.home) end
+  set_inputs(plan, line, before, offered)
+  let_preset_check(plan)
+  if plan.options.record then cassette.prepare(plan.options.record) end
+  check_sandbox(plan)
+  worker.check_plan(plan)
+  options.check_word("gates", found.gates, "park", "deny")
+  plan.format = not line.all.format.arg and found.format or nil
+  formats.check(found, plan.format)
+  set_limits(plan, found)
+  set_output(plan, line, output)
+  return plan
+end
+
+return M
