@@ -263,8 +263,12 @@ suite_session() {
   if [ -n "$quick" ]; then lines=400000; fi
   seq -f 'line %.0f of some sixty characters, as programs print them' $lines >plain
   sed $'s/^line [0-9]*/\e[32m&\e[0m/' plain >coloured
-  for kind in plain coloured; do
-    begin "session: $(($(wc -c <$kind) / 1000000)) MB of $kind lines through a pseudo-terminal, to a file and a screen"
+  awk -v lines=$lines 'BEGIN {
+    for (i = 0; i < lines; i++)
+      printf "\033[%d;%dH\033[%dmdrawn at %d", i * 7 % 40 + 1, i * 31 % 110 + 1, 30 + i % 8, i
+  }' >drawn
+  for kind in plain coloured drawn; do
+    begin "session: $(($(wc -c <$kind) / 1000000)) MB of $kind text through a pseudo-terminal, to a file and a screen"
     contender "bare forkpty loop with libvterm (limit)" "$tools/pty_bare" run/printed cat $kind
     contender "moonlet session" sh -c "'$moonlet' session wait \"\$('$moonlet' session start -- cat $kind)\""
     race 0 run

@@ -118,15 +118,6 @@ struct Screen::Callbacks {
   }
   static void answer(void* user, std::string_view text) { output(text.data(), text.size(), user); }
 
-  static int damage(VTermRect, void* user) {
-    ++of(user).version_;
-    return 1;
-  }
-  static int movecursor(VTermPos, VTermPos, int, void* user) {
-    ++of(user).version_;
-    return 1;
-  }
-
 #if VTERM_VERSION_MAJOR == 0 && VTERM_VERSION_MINOR < 2
   using Piece = char*;
   static std::string_view piece_text(char* text) { return text == nullptr ? "" : text; }
@@ -149,7 +140,6 @@ struct Screen::Callbacks {
       if (screen.coming_title_.size() < 4 * kLongestTitle) screen.coming_title_ += piece;
       screen.title_ = printable(strip_controls(screen.coming_title_), kLongestTitle);
     }
-    ++screen.version_;
     return 1;
   }
 
@@ -226,8 +216,6 @@ struct Screen::Callbacks {
 
   static VTermScreenCallbacks screen(bool keeps_lines) {
     VTermScreenCallbacks callbacks{};
-    callbacks.damage = damage;
-    callbacks.movecursor = movecursor;
     callbacks.settermprop = settermprop;
     if (keeps_lines) callbacks.sb_pushline = pushline;
     callbacks.sb_popline = popline;
@@ -259,7 +247,6 @@ Screen::Screen(ScreenSize size, Handlers handlers)
 #if VTERM_VERSION_MAJOR > 0 || VTERM_VERSION_MINOR >= 3
   vterm_screen_enable_reflow(screen_, true);
 #endif
-  vterm_screen_set_damage_merge(screen_, VTERM_DAMAGE_SCROLL);
   vterm_screen_reset(screen_, 1);
 }
 
@@ -284,7 +271,6 @@ void Screen::feed(std::string_view bytes) {
     bytes.remove_prefix(to);
   }
   parse(bytes);
-  vterm_screen_flush_damage(screen_);
 }
 
 // The part of plain lines that those behind it push off the screen: twice the rows bring the cursor
@@ -305,6 +291,7 @@ std::pair<std::size_t, std::size_t> Screen::superfluous(std::string_view bytes) 
 }
 
 void Screen::parse(std::string_view bytes) {
+  ++version_;
   while (!bytes.empty()) {
     const auto part = bytes.substr(0, kFeedPart);
     vterm_input_write(vterm_, part.data(), part.size());
@@ -324,8 +311,6 @@ void Screen::resize(ScreenSize size) {
   size_ = size;
   vterm_set_size(vterm_, size.rows, size.cols);
   parse(VtermInput::kComeInside);
-  vterm_screen_flush_damage(screen_);
-  ++version_;
 }
 
 std::string Screen::row(int index) const {

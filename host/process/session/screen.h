@@ -65,7 +65,7 @@ class Screen {
   Cursor cursor() const;
   bool alternate() const { return alternate_; }
   const std::string& title() const { return title_; }
-  /// Changed with every visible change.
+  /// Changed with all that is fed and with every resize.
   std::uint64_t version() const { return version_; }
 
   /// Sequences that draw the present screen on another terminal, from a cleared one.

@@ -44,11 +44,12 @@ std::string within_limits(std::string_view numbers) {
   return kept;
 }
 
-// The bytes, behind its start, of a control sequence that is complete and plain: it may be taken as
-// it is. 0 for another.
+// The size of a control sequence that is complete and plain: it may be taken as it is. 0 for
+// another.
 std::size_t plain_sequence(std::string_view bytes) {
+  if (bytes.size() < 2 || bytes[1] != '[') return 0;
   std::size_t digits = 0;
-  for (std::size_t at = 0; at < std::min(bytes.size(), kMostNumbers); ++at) {
+  for (std::size_t at = 2; at < std::min(bytes.size(), kMostNumbers + 2); ++at) {
     const char byte = bytes[at];
     if (byte == ';') {
       digits = 0;
@@ -73,37 +74,59 @@ std::string_view VtermInput::clean(std::string_view bytes) {
   unfinished_ = bytes.substr(bytes.size() - held);
   bytes.remove_suffix(held);
   if (!is_valid_utf8(bytes)) bytes = joined_ = to_valid_utf8(bytes);
+  const bool has_upper = bytes.find('\xc2') != std::string_view::npos;
   out_.clear();
+  // Most stretches stay as they are, and are copied only where another one before or behind them
+  // does not.
+  const char* stretch = bytes.data();
+  const auto put_stretch = [&] { out_.append(stretch, bytes.data()); };
   while (!bytes.empty()) {
-    if (state_ == State::kText) {
-      const auto text = bytes.substr(0, bytes.find(kEscape));
+    if (state_ != State::kText) {
+      bytes.remove_prefix(take(bytes));
+      stretch = bytes.data();
+      continue;
+    }
+    const auto text = bytes.substr(0, bytes.find(kEscape));
+    if (has_upper) {
+      put_stretch();
       put_text(text);
-      if (text.size() < bytes.size()) begin_escape();
-      bytes.remove_prefix(std::min(text.size() + 1, bytes.size()));
-      if (state_ != State::kEscape || bytes.empty() || bytes[0] != '[') continue;
-      if (const std::size_t size = plain_sequence(bytes.substr(1)); size > 0) {
-        out_.append("\x1b").append(bytes.substr(0, size + 1));
-        bytes.remove_prefix(size + 1);
-        state_ = State::kText;
-        last_ = 0;
-      }
-      continue;
+      stretch = bytes.data() + text.size();
+    } else if (!text.empty()) {
+      saw_character(text.back());
     }
-    if (state_ == State::kString) {
-      const std::size_t end = bytes.find_first_of(kStringEnds);
-      bytes.remove_prefix(std::min(end, bytes.size()));
-      if (!bytes.empty()) state_ = State::kText;
-      continue;
+    bytes.remove_prefix(text.size());
+    if (bytes.empty()) break;
+    const std::size_t size = plain_sequence(bytes);
+    if (size == 0) {
+      put_stretch();
+      begin_escape();
+      bytes.remove_prefix(1);
+      stretch = bytes.data();
+    } else {
+      bytes.remove_prefix(size);
+      last_ = 0;
     }
-    // No escape or control sequence has a character beyond ASCII: it ends there, and means nothing.
-    if (static_cast<unsigned char>(bytes[0]) >= 0x80) {
-      state_ = State::kText;
-      continue;
-    }
-    state_ == State::kEscape ? put_escape(bytes[0]) : put_sequence(bytes[0]);
-    bytes.remove_prefix(1);
   }
+  if (out_.empty()) return {stretch, static_cast<std::size_t>(bytes.data() - stretch)};
+  put_stretch();
   return out_;
+}
+
+// Takes what begins within an escape or control sequence or a string; returns how many bytes it
+// took.
+std::size_t VtermInput::take(std::string_view bytes) {
+  if (state_ == State::kString) {
+    const std::size_t end = std::min(bytes.find_first_of(kStringEnds), bytes.size());
+    if (end < bytes.size()) state_ = State::kText;
+    return end;
+  }
+  // No escape or control sequence has a character beyond ASCII: it ends there, and means nothing.
+  if (static_cast<unsigned char>(bytes[0]) >= 0x80) {
+    state_ = State::kText;
+    return 0;
+  }
+  state_ == State::kEscape ? put_escape(bytes[0]) : put_sequence(bytes[0]);
+  return 1;
 }
 
 void VtermInput::begin_escape() {
@@ -116,7 +139,7 @@ void VtermInput::put_text(std::string_view text) {
     const std::size_t control = find_upper_control(text);
     out_.append(text.substr(0, control));
     text.remove_prefix(std::min(control + 2, text.size()));
-    if (control > 0) last_ = out_.back() < ' ' || out_.back() == 0x7f ? '\0' : out_.back();
+    if (control > 0) saw_character(out_.back());
   }
 }
 

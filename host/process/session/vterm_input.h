@@ -14,10 +14,10 @@ class VtermInput {
   /// a resize, and where it is restored on a smaller screen, libvterm may leave it outside.
   static constexpr std::string_view kComeInside = "\x1b[0h";
 
-  /// The bytes to parse in place of `bytes`, valid until the next call. Broken UTF-8 is replaced,
-  /// control characters above 0x7f and strings for an application are left out, a control sequence
-  /// comes whole, with few and small numbers, and one that libvterm does not know as others that it
-  /// does: a repeated character (CSI … b), a saved cursor (CSI s).
+  /// The bytes to parse in place of `bytes`, valid as long as those and until the next call. Broken
+  /// UTF-8 is replaced, control characters above 0x7f and strings for an application are left out,
+  /// a control sequence comes whole, with few and small numbers, and one that libvterm does not
+  /// know as others that it does: a repeated character (CSI … b), a saved cursor (CSI s).
   std::string_view clean(std::string_view bytes);
 
   /// True when the program may have set margins: by CSI … r, or left and right ones by mode 69.
@@ -26,6 +26,8 @@ class VtermInput {
  private:
   enum class State { kText, kEscape, kSequence, kString };
 
+  std::size_t take(std::string_view bytes);
+  void saw_character(char byte) { last_ = byte < ' ' || byte == 0x7f ? '\0' : byte; }
   void begin_escape();
   void put_text(std::string_view text);
   void put_escape(char byte);
