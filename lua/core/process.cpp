@@ -109,6 +109,7 @@ int push_exit_table(lua_State* L, ChildExit& exit) {
   set_number(L, "cpu_ms", exit.cpu_ms);
   set_number(L, "max_rss_kb", exit.max_rss_kb);
   set_number(L, "stragglers", exit.stragglers);
+  set_number(L, "stdout_in_time", static_cast<lua_Integer>(exit.out_in_time));
   set_flag(L, "drained", exit.drained);
   push_stream(L, exit.out,
               {"stdout", "stdout_total", "stdout_kept", "stdout_cut", "stdout_write_error"});

@@ -145,6 +145,7 @@ m.runner = {}
 ---@field signal integer?
 ---@field stderr_tail string?   the last 64 KB of standard error
 ---@field error moonlet.Error?  of a program that could not be started
+---@field late true?            it said that it was done only after a limit had ended it
 
 ---@class moonlet.RunnerAnswers
 ---@field file string?     the text of output.md

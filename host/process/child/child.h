@@ -115,6 +115,8 @@ struct ChildExit {
   Captured out, err;
   bool drained = true;  ///< both streams reached their end before the drain deadline
   int stragglers = 0;   ///< processes of its tree that had to be killed after it had exited
+  /// Bytes of `out` that had come when a limit ended it; 0 for other ends.
+  std::uint64_t out_in_time = 0;
   std::int64_t duration_ms = 0;  ///< from exec to the end of the main process
   std::int64_t cpu_ms = 0;       ///< the main process and the children it waited for
   std::int64_t max_rss_kb = 0;

@@ -284,6 +284,10 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
                     : reason == Reason::kIdle   ? Why::kIdle
                     : reason == Reason::kFinish ? Why::kFinished
                                                 : Why::kCancelled;
+    if (reason == Reason::kWall || reason == Reason::kIdle) {
+      drain(step);
+      step.exit.out_in_time = step.out_capture.total();
+    }
     // The step's group gets one signal at once; the next look finds the others.
     step.group_asked = true;
     kill(-step.pid, SIGTERM);

@@ -188,6 +188,7 @@ std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t 
   add_stream(exit.err, kErrNames);
   if (!exit.drained) line.add("drained", 0);
   if (exit.stragglers > 0) line.add("stragglers", exit.stragglers);
+  if (exit.out_in_time > 0) line.add("out_in_time", exit.out_in_time);
   if (!exit.error.message.empty()) {
     line.add_some("error", exit.error.message).add("error_kind", to_string(exit.error.kind));
     line.add_some("error_hint", exit.error.hint).add_some("error_at", exit.error.at);
@@ -376,6 +377,7 @@ ChildExit exit_of(const json& record) {
   exit.err = stream_of(record, kErrNames);
   exit.drained = small_of(record, "drained", 1) != 0;
   exit.stragglers = small_of(record, "stragglers");
+  exit.out_in_time = count_of(record, "out_in_time");
   exit.duration_ms = number_of(record, "ms");
   exit.cpu_ms = number_of(record, "cpu_ms");
   exit.max_rss_kb = number_of(record, "rss_kb");

@@ -329,6 +329,7 @@ void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit) 
   put(out, exit.err);
   put(out, static_cast<std::uint8_t>(exit.drained));
   put(out, static_cast<std::int32_t>(exit.stragglers));
+  put(out, exit.out_in_time);
   put(out, exit.duration_ms);
   put(out, exit.cpu_ms);
   put(out, exit.max_rss_kb);
@@ -460,6 +461,7 @@ std::optional<ExitFrame> decode_exit(std::string_view body) {
   take(in, exit.err);
   exit.drained = in.flag();
   exit.stragglers = in.take<std::int32_t>();
+  exit.out_in_time = in.take<std::uint64_t>();
   exit.duration_ms = in.take<std::int64_t>();
   exit.cpu_ms = in.take<std::int64_t>();
   exit.max_rss_kb = in.take<std::int64_t>();

@@ -21,7 +21,7 @@ namespace moonlet {
 inline constexpr const char* kKeeperSocketName = "keeper.sock";
 
 /// Changed with every change of a field or its meaning.
-inline constexpr std::uint32_t kKeeperProtocol = 7;
+inline constexpr std::uint32_t kKeeperProtocol = 8;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;

@@ -13,6 +13,7 @@ local outcome = require "moonlet.engine.agent.outcome"
 local output = require "moonlet.engine.agent.output"
 local readings = require "moonlet.engine.agent.reading"
 local in_flight = require "moonlet.engine.context.in_flight"
+local stream = require "moonlet.engine.runner.stream"
 local usage = require "moonlet.engine.runner.usage"
 local worker = require "moonlet.engine.effects.worker"
 
@@ -219,6 +220,16 @@ function M.lost(job, number)
   return err and err.message or nil
 end
 
+--- True if the agent said that it was done only after a limit had ended it: the limit may have ended its tool first.
+---@param exit moonlet.RunnerExit
+local function is_late(job, runner, state, exit)
+  if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
+  if exit.stdout_in_time == exit.stdout_total or exit.stdout_in_time > log_cap then return false end
+  local before = stream.reader(runner)
+  before:feed(files.read_left(job.run, job.dir .. "/stdout.log", exit.stdout_in_time) or "")
+  return not before.state.done
+end
+
 --- Reads the remains of the attempt by the runner's own rules.
 ---@return moonlet.AttemptEvidence
 local function collect(job, runner, exit, reading)
@@ -226,6 +237,8 @@ local function collect(job, runner, exit, reading)
   exit.stderr_tail = core.run.read_tail(dir .. "/stderr.log", stderr_cap)
   local state = reading and reading.state or runner.begin and runner.begin() or nil
   local all = not reading or exit.why == "not_started" or read_rest(job, reading, exit)
+  exit.late = exit.late or state and is_late(job, runner, state, exit) or nil
+  if exit.late then state.done = false end
   local answer = output.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
   return { exit = exit, answer = answer, unread = not all, lost = loss(job, runner, exit), normalise = runner.normalise,
     seen = runner.shows_tools and state and not (state.seen and state.seen.hidden) and (state.seen or {}) or nil,

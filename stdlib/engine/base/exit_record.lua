@@ -16,7 +16,7 @@ return function(exit, result)
     version = 1, why = exit.why, code = exit.code >= 0 and exit.code or null,
     signal = exit.signal ~= 0 and exit.signal or null,
     duration_ms = exit.duration_ms, cpu_ms = exit.cpu_ms, max_rss_kb = exit.max_rss_kb,
-    drained = exit.drained, stragglers = exit.stragglers,
+    late = exit.late, drained = exit.drained, stragglers = exit.stragglers,
     stdout = { total = exit.stdout_total, kept = exit.stdout_kept, cut = exit.stdout_cut,
       write_error = or_null(exit.stdout_write_error) },
     stderr = { total = exit.stderr_total, kept = exit.stderr_kept, cut = exit.stderr_cut,

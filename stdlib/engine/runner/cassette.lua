@@ -233,7 +233,7 @@ function M.keep(job, attempt, exit, text)
   end
   local not_started = exit.error and { kind = exit.error.kind, message = exit.error.message, hint = exit.error.hint }
   put("exit.json", core.json.encode({ version = 1, why = exit.why, code = exit.code, signal = exit.signal,
-    duration_ms = exit.duration_ms, error = not_started }, 2) .. "\n")
+    late = exit.late, duration_ms = exit.duration_ms, error = not_started }, 2) .. "\n")
   replace(base, beside, attempt.number, kept_before(job))
 end
 
@@ -546,10 +546,11 @@ function M.play(spec, job, attempt)
   run.write_artifact(job.dir .. "/stderr.log", tape.stderr)
   if tape.answer then run.write_artifact(job.dir .. "/out/output.md", tape.answer) end
   if not kind or kind == "slow" or kind == "invalid" then change(job, tape) end
+  local printed = #tape.stdout
   local exit = { why = tape.exit.why, code = tape.exit.code or -1, signal = tape.exit.signal or 0, duration_ms = 0,
-    cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = #tape.stdout, stdout_kept = #tape.stdout,
-    stdout_cut = false, stderr_total = #tape.stderr, stderr_kept = #tape.stderr, stderr_cut = false,
-    error = tape.exit.error }
+    cpu_ms = 0, max_rss_kb = 0, drained = true, stragglers = 0, stdout_total = printed, stdout_kept = printed,
+    stdout_in_time = printed, late = tape.exit.late, stdout_cut = false, stderr_total = #tape.stderr,
+    stderr_kept = #tape.stderr, stderr_cut = false, error = tape.exit.error }
   return exit, call, kind and told[kind] and told[kind]() or nil
 end
 

@@ -67,6 +67,7 @@ local function exit_of(tape, folder, model)
   end
   local function number(key) return math.tointeger(exit[key]) end
   return { why = type(exit.why) == "string" and exit.why or "exited", code = number "code", signal = number "signal",
+    late = exit.late == true or nil,
     error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
 end
 

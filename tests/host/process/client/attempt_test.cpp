@@ -127,6 +127,7 @@ TEST_CASE("an exit is on record with all but its text") {
   exit.err = {"", 9, 5, false, 5};
   exit.drained = false;
   exit.stragglers = 3;
+  exit.out_in_time = 2;
   exit.duration_ms = 1ll << 40;
   exit.cpu_ms = 5;
   exit.max_rss_kb = 6;
@@ -152,6 +153,7 @@ TEST_CASE("an exit is on record with all but its text") {
     CHECK(back.err.write_errno == 5);
     CHECK_FALSE(back.drained);
     CHECK(back.stragglers == 3);
+    CHECK(back.out_in_time == 2);
     CHECK(back.duration_ms == 1ll << 40);
     CHECK(back.cpu_ms == 5);
     CHECK(back.max_rss_kb == 6);

@@ -44,6 +44,7 @@ ChildExit full_exit() {
   exit.err.total = 1ull << 40;
   exit.drained = false;
   exit.stragglers = 3;
+  exit.out_in_time = 2;
   exit.duration_ms = 4;
   exit.cpu_ms = 5;
   exit.max_rss_kb = 6;
@@ -128,6 +129,7 @@ TEST_CASE("every frame reads back as it was written") {
   CHECK(exit->exit.out.write_errno == 28);
   CHECK(exit->exit.err.total == 1ull << 40);
   CHECK_FALSE(exit->exit.drained);
+  CHECK(exit->exit.out_in_time == 2);
   CHECK(exit->exit.pid == 77);
 
   auto live = decode_live(next().body);
