@@ -319,7 +319,8 @@ class LineEditor::Impl {
     el_set(editor_, EL_GETCFN, &next_character);
     el_set(editor_, EL_EDITOR, "emacs");
     el_set(editor_, EL_SIGNAL, 0);
-    el_set(editor_, EL_ADDFN, "moonlet-complete", "completes the word", &complete_word);
+    // el_set would leave copies of both texts behind.
+    el_wset(editor_, EL_ADDFN, L"moonlet-complete", L"completes the word", &complete_word);
     el_set(editor_, EL_BIND, "^I", "moonlet-complete", nullptr);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     el_set(editor_, EL_BIND, "^W", "ed-delete-prev-word", nullptr);
