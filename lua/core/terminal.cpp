@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/base/text.h"
 #include "host/telemetry/live/terminal.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
@@ -95,25 +96,27 @@ int terminal_can_ask(lua_State* L) {
   return 1;
 }
 
-/// ask(text) -> the line that was typed; nil at the end of the input. Ask can_ask() first.
+/// ask(text) -> the line that was typed; nil at the end of the input. Ask can_ask() first. Whatever
+/// the text is, nothing in it moves the cursor or hides a part of it.
 int terminal_ask(lua_State* L) {
-  std::size_t size = 0;
-  const char* text = luaL_checklstring(L, 1, &size);
+  const std::string_view text = check_text(L, 1);
   Services& services = Services::of(L);
   Pending& pending = Scheduler::of(L).prepare(L, push_line);
   if (const auto view = services.live().lock()) view->suspend();
-  if (services.print) services.print(STDERR_FILENO, {text, size});
+  if (services.print) services.print(STDERR_FILENO, strip_controls(text));
   pending.operation = std::make_shared<LineRead>(services.loop, services.live());
   return Scheduler::of(L).await(L);
 }
 
-/// page() -> {columns, rows, colour, unicode} of the terminal that results are printed on; nil when
-/// they go somewhere else
+/// page([stream]) -> {columns, rows, colour, unicode} of the terminal that results are printed on,
+/// or that is stream 2; nil when they go somewhere else
 int terminal_page(lua_State* L) {
+  const int stream =
+      luaL_optinteger(L, 1, STDOUT_FILENO) == STDERR_FILENO ? STDERR_FILENO : STDOUT_FILENO;
   const Services& services = Services::of(L);
   winsize size{};
-  if (!services.interactive || isatty(STDOUT_FILENO) == 0) return 0;
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size = {24, 80, 0, 0};
+  if (!services.interactive || isatty(stream) == 0) return 0;
+  if (ioctl(stream, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) size = {24, 80, 0, 0};
   const auto lookup = [&services](std::string_view name) { return services.env(name); };
   const auto style = LiveTerminal::options_from(lookup);
   const char* term = services.env("TERM");

@@ -278,8 +278,8 @@
 ---@field ask fun(text: string): string  nil at the end of the input
 ---@field run fun(argv: string[]): integer  its exit code: runs a program of the person on the terminal, and waits
 ---@field can_ask fun(): boolean  true if a person at a terminal can be asked
----@field page fun(): {columns: integer, rows: integer, colour: boolean, unicode: boolean}?
----  the terminal that results are printed on; nil when they go somewhere else
+---@field page fun(stream: integer?): {columns: integer, rows: integer, colour: boolean, unicode: boolean}?
+---  the terminal that results are printed on, or that is stream 2; nil when they go somewhere else
 
 ---@class core.text
 ---@field clean fun(text: string): string  malformed UTF-8 replaced by U+FFFD

@@ -10,11 +10,14 @@ local M = {}
 local tones = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", cyan = "36" }
 --- Lines longer than this are hard to read, however wide the terminal is.
 local widest = 100
+local longest_quoted = 256 * 1024
 
---- The page of standard output. A pipe gets 80 columns for help, and neither colour nor layout for reports.
+--- The page of standard output, or of stream 2. A pipe gets 80 columns for help, and neither colour nor layout for
+--- reports.
+---@param stream integer?
 ---@return moonlet.Page
-function M.out()
-  local found = core.terminal.page()
+function M.out(stream)
+  local found = core.terminal.page(stream)
   if not found then return { columns = 80, colour = false, unicode = true, terminal = false } end
   return { columns = math.max(20, math.min(found.columns, widest)), colour = found.colour, unicode = found.unicode,
     terminal = true }
@@ -76,6 +79,36 @@ function M.wrap(text, columns)
     lines[#lines + 1] = line
   end
   return lines
+end
+
+--- Text that a person decides on, in lines behind a bar: none of it can pass for a line of moonlet's own, and none of
+--- it is hidden. Its colours go; other sequences and marks are spelled out.
+---@param text string
+---@param columns integer
+---@return string[]
+function M.quote(text, columns)
+  local lines = {}
+  local said = text:gsub("\27%[[%d;:]*m", ""):gsub("\r\n", "\n"):gsub("\t", "    "):gsub("\n*$", "")
+  for line in (said .. "\n"):gmatch "(.-)\n" do
+    local parts = {}
+    local last = split_word(core.text.printable(line, longest_quoted), math.max(columns - 4, 8), parts)
+    for _, part in ipairs(parts) do lines[#lines + 1] = "  | " .. part end
+    lines[#lines + 1] = "  | " .. last
+  end
+  return lines
+end
+
+--- Adds a text behind its name, as one paragraph: it breaks here and not at the terminal's edge, beyond which text
+--- could pass for a line of its own.
+---@param lines string[]
+---@param page moonlet.Page
+---@param name string
+---@param text string
+---@param cap integer?  its longest size in bytes
+function M.hang(lines, page, name, text, cap)
+  for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do
+    lines[#lines + 1] = (i == 1 and name or (" "):rep(#name)) .. line
+  end
 end
 
 --- Adds a row of two columns, the second one wrapped beneath itself; a left part that is too wide gets its own line.

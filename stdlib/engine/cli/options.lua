@@ -180,7 +180,7 @@ end
 ---@param json boolean?
 function M.print_help(text, json)
   local null = core.json.null
-  core.system.print(1, not json and text or core.json.encode { ok = true, command = "help", run = null,
+  core.system.print(1, not json and core.text.strip(text) or core.json.encode { ok = true, command = "help", run = null,
     result = { text = text }, error = null } .. "\n")
 end
 

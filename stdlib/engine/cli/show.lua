@@ -44,9 +44,10 @@ end
 local function show_parked(id, rec, lines)
   local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   for _, item in ipairs(open) do
-    lines[#lines + 1] = ("waits (%s %s): %s"):format(item.kind, item.key, core.text.printable(item.text, 400))
+    lines[#lines + 1] = ("waits (%s %s): %s"):format(item.kind, core.text.printable(item.key, 80),
+      core.text.printable(item.text, 400))
     if item.why then lines[#lines + 1] = "  why: " .. core.text.printable(item.why, 400) end
-    if item.show then lines[#lines + 1] = core.text.clean(item.show) end
+    for _, line in ipairs(item.show and page.quote(item.show, math.huge) or {}) do lines[#lines + 1] = line end
     for i, option in ipairs(item.options or {}) do
       lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 200))
     end

@@ -2,9 +2,12 @@
 --- file a preset under the user's state directory.
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
+local page = require "moonlet.engine.base.page"
 local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
+
+local longest_needs = 64 * 1024
 
 local function accepted_folder()
   local base = state_dir.path()
@@ -36,12 +39,11 @@ end
 
 local function ask(source, wanted, question)
   if not core.terminal.can_ask() then return false end
-  local lines = { ("preset %s (%s) asks to:"):format(source.name, source.origin) }
-  for _, line in ipairs(grants.describe(wanted)) do lines[#lines + 1] = "  " .. line end
-  lines[#lines + 1] = question
-  for name in pairs(source.nested or {}) do table.insert(lines, #lines, "  run the preset " .. name) end
-  for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 2000) end
-  local answer = core.terminal.ask(table.concat(lines, "\n"))
+  local lines, out = {}, page.out(2)
+  page.hang(lines, out, "preset ", ("%s (%s) asks to:"):format(source.name, source.origin), 2000)
+  for _, line in ipairs(grants.describe(wanted)) do page.hang(lines, out, "  ", line, longest_needs) end
+  for name in pairs(source.nested or {}) do page.hang(lines, out, "  ", "run the preset " .. name, 2000) end
+  local answer = core.terminal.ask(table.concat(lines, "\n") .. "\n" .. question)
   answer = answer and answer:lower():match("^%s*(%l*)%s*$")
   return answer == "y" or answer == "yes"
 end

@@ -6,6 +6,7 @@ local journal = require "moonlet.engine.journal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local input_hash = require "moonlet.engine.journal.input_hash"
+local page = require "moonlet.engine.base.page"
 local irreversible = require "moonlet.engine.effects.irreversible"
 local values = require "moonlet.engine.journal.values"
 local commands = require "moonlet.engine.runner.command"
@@ -38,14 +39,13 @@ local function bind_shown(run, fields)
   }
 end
 
+--- What a person sees of a point that waits.
 local function print_shown(item)
-  local lines = { ("%s asks: %s"):format(item.kind, item.text) }
-  if item.why then lines[#lines + 1] = "why: " .. item.why end
-  for i, line in ipairs(lines) do lines[i] = core.text.printable(line, 4000) end
-  if item.show then lines[#lines + 1] = core.text.clean(item.show) end
-  for i, option in ipairs(item.options or {}) do
-    lines[#lines + 1] = ("  %d. %s"):format(i, core.text.printable(option, 400))
-  end
+  local lines, out = {}, page.out(2)
+  page.hang(lines, out, item.kind .. " asks: ", item.text, 4000)
+  if item.why then page.hang(lines, out, "why: ", item.why, 4000) end
+  if item.show then table.move(page.quote(item.show, out.columns), 1, show_cap, #lines + 1, lines) end
+  for i, option in ipairs(item.options or {}) do page.hang(lines, out, ("  %d. "):format(i), option, 400) end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -87,7 +87,7 @@ local function present(session, line)
       error = line.ok and core.json.null or manifest.error(line.results[1]) } .. "\n")
     return
   end
-  if not line.ok then return core.system.print(2, error_of(session, line.results[1]) .. "\n") end
+  if not line.ok then return core.system.print(2, core.text.strip(error_of(session, line.results[1])) .. "\n") end
   for i = 1, line.results.n do
     if i > 1 or line.results[1] ~= nil then say(session, show.text(line.results[i])) end
   end

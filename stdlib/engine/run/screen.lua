@@ -55,7 +55,7 @@ local function gap(lines) if lines[#lines] ~= "" then lines[#lines + 1] = "" end
 
 local function add_head(lines, out, facts)
   local mark = marks[facts.state] or marks.failed
-  local verdict = page.paint(out, mark[3], (out.unicode and mark[1] or mark[2]) .. " " .. facts.state)
+  local verdict = page.paint(out, mark[3], (out.unicode and mark[1] or mark[2]) .. " " .. plain(facts.state, 40))
   local parts = { verdict, plain(facts.title or facts.name, 80), facts.id }
   if facts.summary and facts.summary ~= "" then parts[#parts + 1] = plain(facts.summary, 200) end
   if facts.took_ms then parts[#parts + 1] = duration.text(facts.took_ms) end
@@ -198,11 +198,7 @@ local function add_parked(lines, out, facts)
     gap(lines)
     add_wrapped(lines, out, 2, ("%s %s"):format(item.kind == "gate" and "Approve?" or "Question:", plain(item.text)))
     if some(item.why) then add_wrapped(lines, out, 2, "why: " .. plain(item.why)) end
-    if some(item.show) then
-      for line in core.text.strip(item.show):gmatch "[^\n]+" do
-        lines[#lines + 1] = "    " .. core.text.fit(line, out.columns - 4)
-      end
-    end
+    for _, line in ipairs(some(item.show) and page.quote(item.show, out.columns) or {}) do lines[#lines + 1] = line end
     for i, option in ipairs(item.options or {}) do
       add_wrapped(lines, out, 4, ("%d. %s"):format(i, plain(option, 400)))
     end
