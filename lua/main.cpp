@@ -256,7 +256,7 @@ int run_command(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   const std::string_view word = argc == 2 ? argv[1] : "";
-  if (word == "--version" || word == "-V" || word == "version") {
+  if (word == "--version" || word == "-V" || word == "-v" || word == "version") {
     std::printf("moonlet %s\n", MOONLET_VERSION);
     return 0;
   }

@@ -1,5 +1,6 @@
 // core.system: the process around the engine, as far as the standard library may ask for it.
 #include <limits.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -113,6 +114,13 @@ int system_print(lua_State* L) {
   return 0;
 }
 
+/// reader_is_gone() -> true once nobody can read what is printed: a pipe without a reader
+int system_reader_is_gone(lua_State* L) {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  lua_pushboolean(L, poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
+  return 1;
+}
+
 /// keeper_program() -> path, or nil and why it cannot be used
 int system_keeper_program(lua_State* L) {
   const std::string& path = Services::of(L).keeper_program;
@@ -153,6 +161,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"find_program", guard<system_find_program>},
     {"real_path", guard<system_real_path>},
     {"print", guard<system_print>},
+    {"reader_is_gone", guard<system_reader_is_gone>},
     {"keeper_program", guard<system_keeper_program>},
     {"is_writable", guard<system_is_writable>},
     {nullptr, nullptr},

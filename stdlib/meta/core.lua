@@ -240,6 +240,7 @@
 ---@field find_program fun(name: string): string?  the path of a program in PATH; relative folders do not count
 ---@field is_writable fun(path: string): boolean?, moonlet.Error?  the path, or the folder it would be made in
 ---@field keeper_program fun(): string?, moonlet.Error?  path, or nil and why it cannot be used
+---@field reader_is_gone fun(): boolean  true once nobody can read what is printed
 ---@field print fun(stream: integer, text: string)  1 is the result, 2 is for the person
 ---@field real_path fun(path: string): any  the absolute path with every link followed, or nil
 

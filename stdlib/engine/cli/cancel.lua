@@ -181,6 +181,7 @@ function M.main(words)
   local id = store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
   local ended
+  local had_ended = not is_open(select(2, store.find(home, id))) and not core.runs.holder(home.handle, id)
   repeat
     if core.runs.holder(home.handle, id) then ask_holder(home, id, limit) end
     local rec = select(2, store.find(home, id))
@@ -191,7 +192,8 @@ function M.main(words)
     end
   until ended
   return { ok = true, command = "run cancel", run = store.envelope(home, ended), error = core.json.null,
-    result = { verdict = ended.verdict, worktrees = tell_left(home, id) } }, 0, ("%s: %s\n"):format(id, ended.verdict)
+    result = { verdict = ended.verdict, worktrees = tell_left(home, id) } }, 0,
+    ("%s%s: %s\n"):format(id, had_ended and " has ended already" or "", ended.verdict)
 end
 
 return M

@@ -7,6 +7,7 @@ local packets = require "moonlet.engine.task.packets"
 local run_options = require "moonlet.engine.cli.run.known"
 local store = require "moonlet.engine.run.store"
 local state = require "moonlet.engine.run.state"
+local step_files = require "moonlet.engine.run.step_files"
 local verbs = require "moonlet.engine.cli.verbs"
 local runners = require "moonlet.engine.load.runners"
 
@@ -46,7 +47,11 @@ function __moonlet_words
     set -l words (commandline -opc) (commandline -ct)
     moonlet completion words -- $words[2..-1] 2>/dev/null
 end
-complete -c moonlet -a '(__moonlet_words)'
+function __moonlet_has_none
+    test (count (__moonlet_words)) -eq 0
+end
+complete -c moonlet -f -k -a '(__moonlet_words)'
+complete -c moonlet -F -n __moonlet_has_none
 ]==],
 }
 
@@ -70,17 +75,36 @@ local function add_presets(add)
   end
 end
 
-local function add_runs(add, word)
+--- States of the runs that a verb has a use for; of the others it takes any.
+local states_for = {
+  answer = function(name) return name == "needs-human" end,
+  ["run resume"] = function(name) return name ~= "ok" and name ~= "prepared" and name ~= "findings" end,
+}
+
+local function add_runs(add, word, verb)
+  local is_wanted = states_for[verb]
   local ok, home = pcall(repository.open, nil)
   local root = ok and store.root(home)
   if not root then return end
   for i, id in ipairs(store.ids(root)) do
-    if i == 1 then add("last", "the newest run") end
     if i > most_runs then return end
     local rec = store.look(root, id)
     local name = word and word:find "^[Rr]" and id or state.short(id)
-    if rec then add(name, ("%s: %s"):format(rec.preset, state.of(home, id, rec))) end
+    local now = rec and state.of(home, id, rec)
+    if now and (not is_wanted or is_wanted(now)) then
+      if i == 1 then add("last", "the newest run") end
+      add(name, ("%s: %s"):format(rec.preset, now))
+    end
   end
+end
+
+--- The steps of the run that the words name.
+local function add_steps(add, run)
+  pcall(function()
+    local home = repository.open(nil)
+    local _, rec = store.find(home, run)
+    for _, step in ipairs(step_files.of(store.root(home), rec)) do add(step_files.name(step.key), step.status) end
+  end)
 end
 
 local function add_packets(add)
@@ -180,7 +204,9 @@ function M.candidates(words)
   local before = joined and joined:sub(3, -2) or whole[#whole - 1]:match "^%-%-(.+)$"
   local option = before and known[before]
   local place = #arguments(whole, known) - select(2, verb.name:gsub("%S+", "")) + 1
-  if option and option.value then
+  if before == "step" and verb.name == "run show" then
+    add_steps(add, arguments(whole, known)[3])
+  elseif option and option.value then
     local offer = joined and function(value, about) add(joined .. value, about) end or add
     add_to_list(offer, rest or word, before, option)
   elseif word:sub(1, 1) == "-" then
@@ -189,8 +215,13 @@ function M.candidates(words)
     if takes:find "PRESET" or takes:find "^NAME" then add_presets(add) end
     if takes:find "T%-001" then add_packets(add) end
     if takes:find "SESSION" then add_sessions(add) end
-    if takes:find "RUN" then add_runs(add, word) end
+    if takes:find "RUN" then
+      add_runs(add, word, verb.name)
+      return list -- the newest first
+    end
     for choice in (takes:match "^%l[%l|]+" or ""):gmatch "%l+" do add(choice) end
+  elseif place == 2 and takes:find "STEP" then
+    add_steps(add, arguments(whole, known)[3])
   elseif place == 2 then
     for choice in (takes:match "^RUN%s+%[?([%l|%s-]+)" or ""):gmatch "[%l-]+" do add(choice) end
   end

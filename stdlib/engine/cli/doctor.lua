@@ -155,8 +155,10 @@ end
 
 local function check_presets(checks, home)
   local found, names = loader.all(home)
+  local good = {}
   for _, name in ipairs(names) do
     local ok, err = pcall(loader.preset, found[name])
+    if ok then good[#good + 1] = name end
     if not ok then
       checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),
         found[name].origin)
@@ -165,7 +167,7 @@ local function check_presets(checks, home)
         ("read it, then moonlet run %s --allow needs"):format(name))
     end
   end
-  checks.add("presets", "ok", table.concat(names, ", "))
+  checks.add("presets", "ok", table.concat(good, ", "))
 end
 
 local function check_leftovers(checks, home)

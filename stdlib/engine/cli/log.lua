@@ -11,7 +11,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
-  follow = { letter = "f", help = "go on until the run ends" },
+  follow = { letter = "f", help = "go on until the run or the step ends" },
 }
 
 local null = core.json.null
@@ -38,10 +38,11 @@ local function is_over(home, id)
   return rec.ended or not core.runs.holder(home.handle, id)
 end
 
---- Calls `take` with what is new until there is nothing more, and with `follow` until the run is over.
-local function drain(home, id, readers, follow, take)
-  while true do
-    local over, some = not follow or is_over(home, id), false
+--- Calls `take` with what is new until there is nothing more and `is_done` says that nothing will come, or until nobody
+--- reads what is printed.
+local function drain(readers, is_done, take)
+  while not core.system.reader_is_gone() do
+    local over, some = is_done(), false
     for i, read in ipairs(readers) do
       local text = read(over)
       while text ~= "" do
@@ -68,6 +69,21 @@ local function each_event(text, fn)
 end
 
 local function print_text(stream, text) core.system.print(stream, core.text.strip(text)) end
+
+--- A function that says whether a step has ended.
+local function step_watch(root, rec, step)
+  if step.status ~= "running" then return function() return true end end
+  local read, ended = reader(root, rec.sidecar .. "/events.jsonl", true), false
+  return function()
+    for text in read, false do
+      if text == "" then break end
+      each_event(text, function(kind, _, _, key)
+        if kind == "run.resumed" or key == step.key then ended = kind == "step.finished" end
+      end)
+    end
+    return ended
+  end
+end
 
 --- The envelope of --json: the events, or what the step printed.
 local function as_json(home, root, rec, step)
@@ -103,9 +119,11 @@ local function log(words)
         "agents and validations have logs; what ctx:exec gives is the script's to keep"), 0)
     end
     local files = { reader(root, folder .. "/stdout.log", true), reader(root, folder .. "/stderr.log", true) }
-    drain(home, id, files, found.follow, print_text)
+    local has_ended = step_watch(root, rec, step)
+    drain(files, function() return not found.follow or has_ended() or is_over(home, id) end, print_text)
   else
-    drain(home, id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, found.follow, function(_, text)
+    local function is_done() return not found.follow or is_over(home, id) end
+    drain({ reader(root, rec.sidecar .. "/events.jsonl", true) }, is_done, function(_, text)
       each_event(text, function(...)
         local line = core.event.line(...)
         if line ~= "" then core.system.print(1, line .. "\n") end
@@ -127,7 +145,8 @@ local function attach(words)
   local id, rec = store.find(home, rest[1])
   local root = store.root(home)
   core.event.display "watch"
-  local ok, err = pcall(drain, home, id, { reader(root, rec.sidecar .. "/events.jsonl", true) }, true, function(_, text)
+  local events = { reader(root, rec.sidecar .. "/events.jsonl", true) }
+  local ok, err = pcall(drain, events, function() return is_over(home, id) end, function(_, text)
     each_event(text, core.event.replay)
   end)
   core.event.display "none"

@@ -70,7 +70,7 @@ end
 local function help(words)
   local kind = words[2] == "--all" and "all" or words[2]
   if kind == "man" then return require("moonlet.engine.cli.manual").text() end
-  if words[1] ~= "help" or not kind or kind == "all" then return verbs.overview(kind == "all") end
+  if not kind or kind == "all" then return verbs.overview(kind == "all") end
   local asked = table.move(words, 2, #words, 1, {})
   local verb = verbs.find(asked)
   if verb then return verbs.help(verb, verbs.options(verb)) end

@@ -188,7 +188,7 @@ local function laid_out(cells, out)
     for _, cell in ipairs(cells) do widths[name] = math.max(widths[name], core.text.width(cell[name])) end
   end
   local others = widths.id + widths.ago + widths.state + widths.took + 8
-  widths.what = math.min(widths.what, math.max(out.columns - others, 12))
+  widths.what = math.min(widths.what, math.max(out.columns - others, 6))
   for i, cell in ipairs(cells) do
     local parts = {}
     for k, name in ipairs(order) do parts[k] = page.pad(core.text.fit(cell[name], widths[name]), widths[name]) end

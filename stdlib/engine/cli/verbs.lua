@@ -287,6 +287,11 @@ function M.unknown(words)
     return options.usage(("moonlet %s needs a command"):format(group), table.concat(M.words(group), ", "))
   end
   local said = group and group .. " " .. word or word
+  for _, entry in ipairs(group and {} or M.list) do
+    if entry.name:match "^%S+ (%S+)$" == word then
+      return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet %s?"):format(entry.name))
+    end
+  end
   return options.usage(("there is no command '%s'"):format(core.text.printable(said, 60)),
     record.suggest(word, M.words(group)))
 end

@@ -204,7 +204,7 @@ local function is_live(home, id) return (core.session.status(home.handle, id)) =
 
 local function follow(home, root, id, from)
   local rest = ""
-  while true do
+  while not core.system.reader_is_gone() do
     local live = is_live(home, id)
     local bytes, began = log.read(root, id, from, 1 << 20)
     if bytes ~= "" then
