@@ -257,11 +257,13 @@ function M.page(result, opts)
   apart(say, "Unverified", unverified, "Nobody, and no rule, could make sure of these.", several)
   apart(say, "Unsupported", unsupported, "Their reviewers were never shown the lines that they cite.", several)
   apart(say, "Refuted", refuted, "A reviewer looked into these, and they do not hold.", several)
+  local notes = opts.notes or {}
+  if #unjudged + #notes > 0 then say "## Notes\n" end
   if #unjudged > 0 then
     say("- Nobody knows what these reviewers read, for their streams do not show it: "
       .. M.inline(concat(unjudged, ", "), 400) .. ".")
   end
-  for _, note in ipairs(opts.notes or {}) do say("- " .. M.inline(note, 400)) end
+  for _, note in ipairs(notes) do say("- " .. M.inline(note, 400)) end
   while lines[#lines] == "" do lines[#lines] = nil end
   return concat(lines, "\n") .. "\n"
 end

@@ -3,15 +3,40 @@ local page = require "moonlet.engine.base.page"
 
 local M = {}
 
+--- The text of the code span that begins at a run of backticks, which ends it too, and the place after it.
+local function span_at(text, pos, ticks)
+  local from = pos + #ticks
+  for stop, found, after in text:gmatch("()(`+)()", from) do
+    if found == ticks then
+      local code = text:sub(from, stop - 1)
+      return code:match "^ (.*%S.*) $" or code, after
+    end
+  end
+end
+
+--- Text with keep(code) in place of each code span, and of each character that was escaped outside of code.
+local function without_code(text, keep)
+  local parts, pos = {}, 1
+  while true do
+    local from = text:find("[\\`]", pos)
+    if not from then break end
+    parts[#parts + 1] = text:sub(pos, from - 1)
+    local escaped, ticks = text:match("^\\(%p)", from), text:match("^`+", from)
+    local code, after
+    if ticks then code, after = span_at(text, from, ticks) end
+    parts[#parts + 1] = (code or escaped) and keep(code or escaped) or ticks or "\\"
+    pos = after or from + (escaped and 2 or ticks and #ticks or 1)
+  end
+  return table.concat(parts) .. text:sub(pos)
+end
+
 --- Text without the marks of emphasis, code and links, and without escapes; what stands in code stays as it is.
 local function inline(text)
   local codes = {}
-  local function keep(code)
+  text = without_code(text, function(code)
     codes[#codes + 1] = code
     return ("\1%d\2"):format(#codes)
-  end
-  text = text:gsub("(`+)%s?(.-)%s?%1", function(_, code) return keep(code) end)
-  text = text:gsub("\\(%p)", keep)
+  end)
   text = text:gsub("<!%-%-.-%-%->", ""):gsub("%*%*(.-)%*%*", "%1"):gsub("%f[%w_]__(.-)__%f[^%w_]", "%1")
   text = text:gsub("%[([^%]]+)%]%(([^)]+)%)", "%1 (%2)"):gsub("&lt;", "<"):gsub("&gt;", ">"):gsub("&amp;", "&")
   return (text:gsub("\1(%d+)\2", function(number) return codes[tonumber(number)] end))
@@ -71,12 +96,13 @@ function M.lines(text, out)
     paragraph, rows = nil, nil
   end
   for raw in (core.text.strip(text):gsub("\t", "  "):gsub("\n*$", "") .. "\n"):gmatch "(.-)\n" do
-    local mark = raw:match "^%s*(```+)" or raw:match "^%s*(~~~+)"
+    local mark = raw:match "^%s*(```+)[^`]*$" or raw:match "^%s*(~~~+)"
     local level, heading = raw:match "^(#+)%s+(.*)$"
     local space, bullet, item = raw:match "^(%s*)([-*+])%s+(.*)$"
     local number_space, number, numbered = raw:match "^(%s*)(%d+[.)])%s+(.*)$"
     if fence then
-      if raw:match("^%s*" .. fence) then fence = nil else lines[#lines + 1] = "    " .. raw end
+      local is_end = raw:match("^%s*" .. fence .. fence:sub(1, 1) .. "*%s*$")
+      if is_end then fence = nil else lines[#lines + 1] = "    " .. raw end
     elseif mark then
       flush()
       fence = mark

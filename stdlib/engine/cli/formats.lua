@@ -1,6 +1,8 @@
 --- Findings for machines: lines for editors, annotations for GitHub Actions, SARIF 2.1.0 for code scanning. Findings
---- that were refuted or suppressed are carried as such, so that a reader sees that they were looked at.
+--- that were refuted or suppressed are carried as such, so that a reader sees that they were looked at; one that was
+--- not verified counts for no verdict, and is a note.
 local findings = require "moonlet.findings"
+local names = require "moonlet.git.names"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 
@@ -38,6 +40,18 @@ local function text_of(item, key)
   return type(value) == "string" and value ~= "" and core.text.clean(value) or nil
 end
 
+--- The name of a file, in bytes: git's quotes around one that is no UTF-8 are undone.
+local function path_of(item)
+  local path = rawget(item, "file")
+  if type(path) ~= "string" or path == "" then return nil end
+  local bytes = names.unquote(path)
+  return core.text.is_utf8(bytes) and path or bytes
+end
+
+local function percent(bytes)
+  return (bytes:gsub(".", function(char) return ("%%%02X"):format(char:byte()) end))
+end
+
 --- Readers keep numbers of lines in 32 bits.
 local most_lines = 0x7fffffff
 
@@ -46,20 +60,22 @@ local function line_of(item)
   return line and line > 0 and line <= most_lines and line or nil
 end
 
---- Every finding of a result, each with how it was settled: nil, "refuted" or "suppressed".
+--- Every finding of a result, each with how it was settled: nil, "refuted" or "suppressed"; `doubt` is "unverified" or
+--- "unsupported" for those that no verdict counts.
 local function collect(result)
   local list = {}
-  local function add(name, settled)
+  local function add(name, settled, doubt)
     local items = type(result) == "table" and result ~= null and rawget(result, name)
     for _, item in ipairs(type(items) == "table" and items ~= null and items or {}) do
       if type(item) == "table" and item ~= null and text_of(item, "claim") then
         local is_refuted = rawget(item, "status") == "refuted"
-        list[#list + 1] = { item = item, settled = settled or is_refuted and "refuted" or nil }
+        list[#list + 1] = { item = item, settled = settled or is_refuted and "refuted" or nil, doubt = doubt }
       end
     end
   end
   add("findings")
-  add("unverified")
+  add("unverified", nil, "unverified")
+  add("unsupported", nil, "unsupported")
   add("refuted", "refuted")
   add("suppressed", "suppressed")
   return list
@@ -71,8 +87,9 @@ local function lines_text(list)
     local item = one.item
     local file, line, fix = text_of(item, "file"), line_of(item), text_of(item, "fix")
     if not one.settled then
-      lines[#lines + 1] = core.text.printable(("%s:%d: %s: %s%s"):format(file or ".", line or 1,
-        findings.severity(text_of(item, "severity")), text_of(item, "claim"), fix and " " .. fix or ""), 4000)
+      lines[#lines + 1] = core.text.printable(("%s:%s %s%s: %s%s"):format(file or ".", line and line .. ":" or "",
+        findings.severity(text_of(item, "severity")), one.doubt and (" (%s)"):format(one.doubt) or "",
+        text_of(item, "claim"), fix and " " .. fix or ""), 4000)
     end
   end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
@@ -86,20 +103,30 @@ local function escaped(text, is_property)
   return (text:gsub("[%%\r\n:,]", codes))
 end
 
+--- A file's name as a property. The reader decodes a few characters alone: others that cannot be seen, and bytes that
+--- are no UTF-8, stay as %XX in the name that it shows.
+local function file_property(path)
+  local shown = path:gsub(core.text.is_utf8(path) and utf8.charpattern or "[%c\128-\255]", function(char)
+    if char ~= "\r" and char ~= "\n" and findings.visible(char) ~= char then return percent(char) end
+  end)
+  return escaped(shown, true)
+end
+
 --- Workflow commands, which show up beside the line in a pull request.
 local function github_text(list)
   local lines = {}
   for _, one in ipairs(list) do
     local item = one.item
     local severity, where = findings.severity(text_of(item, "severity")), {}
-    local file, line = text_of(item, "file"), line_of(item)
-    if file then where[#where + 1] = "file=" .. escaped(file, true) end
+    local file, line = path_of(item), line_of(item)
+    if file then where[#where + 1] = "file=" .. file_property(file) end
     if file and line then where[#where + 1] = "line=" .. line end
-    where[#where + 1] = "title=" .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
+    where[#where + 1] = "title=" .. escaped(("%s%s: %s"):format(one.doubt and one.doubt .. ", " or "", severity,
+      text_of(item, "lens") or "review"), true)
     local fix = text_of(item, "fix")
     local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
     if not one.settled then
-      lines[#lines + 1] = ("::%s %s::%s"):format(commands[severity], table.concat(where, ","), escaped(said))
+      lines[#lines + 1] = ("::%s %s::%s"):format(one.doubt and "notice" or commands[severity], table.concat(where, ","), escaped(said))
     end
   end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
@@ -126,17 +153,26 @@ local weights = { critical = "9.5", high = "8.0", medium = "5.5", low = "3.0", i
 
 --- A path as the reference of a URI.
 local function uri(path)
-  return (path:gsub("[^%w/._~-]", function(char) return ("%%%02X"):format(char:byte()) end))
+  return (path:gsub("[^%w/._~-]", percent))
+end
+
+--- True for a path that leads out of the repository.
+local function is_outside(path)
+  local depth = 0
+  for part in path:gmatch "[^/]+" do
+    depth = depth + (part == ".." and -1 or part == "." and 0 or 1)
+    if depth < 0 then return true end
+  end
+  return path:sub(1, 1) == "/"
 end
 
 --- The place of a finding. Code scanning asks for one: a finding about a whole file stands in its first line, one
 --- about the whole change at the top of the repository.
 local function location_of(item)
-  local file, line, evidence = text_of(item, "file"), line_of(item), text_of(item, "evidence")
-  local is_absolute = file and file:sub(1, 1) == "/"
+  local file, line, evidence = path_of(item) or ".", line_of(item), text_of(item, "evidence")
   return { physicalLocation = {
-    artifactLocation = { uri = (is_absolute and "file://" or "") .. uri(file or "."),
-      uriBaseId = not is_absolute and "SRCROOT" or nil },
+    artifactLocation = { uri = (file:sub(1, 1) == "/" and "file://" or "") .. uri(file),
+      uriBaseId = not is_outside(file) and "SRCROOT" or nil },
     region = { startLine = line or 1, snippet = line and evidence and { text = evidence } or nil },
   } }
 end
@@ -162,7 +198,7 @@ local function result_of(one, index)
   local severity = findings.severity(text_of(item, "severity"))
   local fix, settled = text_of(item, "fix"), one.settled
   return {
-    ruleId = rule_of(item), ruleIndex = index, level = levels[severity],
+    ruleId = rule_of(item), ruleIndex = index, level = one.doubt and "note" or levels[severity],
     message = { text = sentence(text_of(item, "claim")) .. (fix and " " .. sentence(fix) or "") },
     locations = core.json.array { location_of(item) },
     partialFingerprints = { ["moonletFinding/v1"] = one.fingerprint },
@@ -170,7 +206,7 @@ local function result_of(one, index)
       status = "accepted", justification = ("%s: %s"):format(settled,
         sentence(text_of(item, "reason") or "no reason is given")) } },
     properties = { severity = severity, lens = text_of(item, "lens"), confidence = tonumber(rawget(item, "confidence")),
-      status = settled or text_of(item, "status") or "open" },
+      status = settled or one.doubt or text_of(item, "status") or "open" },
   }
 end
 

@@ -3,6 +3,7 @@
 local duration = require "moonlet.duration"
 local markdown = require "moonlet.engine.base.markdown"
 local page = require "moonlet.engine.base.page"
+local severities = require "moonlet.findings"
 local state = require "moonlet.engine.run.state"
 local step_files = require "moonlet.engine.run.step_files"
 
@@ -36,6 +37,8 @@ local marks = {
   ["needs-human"] = { "?", "?", "yellow" }, quota = { "?", "?", "yellow" },
   cancelled = { "■", "-", "yellow" }, interrupted = { "■", "-", "yellow" },
 }
+local is_severity = {}
+for _, name in ipairs(severities.severities) do is_severity[name] = true end
 local severity_tones = { critical = "red", high = "red", medium = "yellow" }
 local most_findings, most_failures = 40, 10
 
@@ -88,13 +91,17 @@ local function add_finding(lines, out, item)
   local severity, file, at = plain(item.severity, 10), some(rawget(item, "file")), math.tointeger(rawget(item, "line"))
   local indent = 10
   local place = file and plain(file, 400) .. (at and ":" .. at or "") or ""
-  local said = place .. " " .. plain(item.claim)
-  local wrapped = core.text.width(place) > out.columns - indent and { place, table.unpack(page.wrap(plain(item.claim),
-    out.columns - indent)) } or page.wrap(said, out.columns - indent)
-  local tone = severity_tones[severity]
-  local rest = wrapped[1]:sub(1, #place + 1) == place .. " " and wrapped[1]:sub(#place + 1)
-  -- Two blanks set the place apart, where there is room.
-  if rest and core.text.width(wrapped[1]) < out.columns - indent then wrapped[1] = place .. " " .. rest end
+  local room, taken = out.columns - indent, core.text.width(place) + 1
+  local tone, claim = severity_tones[severity], plain(item.claim)
+  local wrapped
+  if place == "" or taken > room then
+    wrapped = page.wrap(claim, room)
+    if place ~= "" then table.insert(wrapped, 1, place) end
+  else
+    -- Two blanks set the place apart: a word that is one column wider stands for it.
+    wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
+    wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
+  end
   lines[#lines + 1] = (tone and page.paint(out, tone, severity) or severity)
     .. (" "):rep(indent - core.text.width(severity)) .. wrapped[1]
   for i = 2, #wrapped do lines[#lines + 1] = (" "):rep(indent) .. wrapped[i] end
@@ -106,16 +113,25 @@ local function add_finding(lines, out, item)
   end
 end
 
---- The head of findings.md before its first part: its title, and the scope of the review.
-local function introduction(text)
-  local head = ("\n" .. (text or "")):match "^(.-)\n## " or ""
-  return head:match "\n# ([^\n]*)", (head:gsub("\n# [^\n]*", ""))
+--- The title of findings.md, and all of it beside the lists of findings by severity, which are laid out from the
+--- result.
+local function beside_findings(text)
+  local title, parts, is_list = nil, {}, false
+  for line in (text or ""):gmatch "[^\n]*\n?" do
+    local heading = line:match "^## ([^\n]*)"
+    if heading then
+      is_list = is_severity[heading:lower()] or heading:find "^And %d+ more, a line each$" ~= nil
+    end
+    local first = not title and line:match "^# ([^\n]*)"
+    if first then title = first elseif not is_list then parts[#parts + 1] = line end
+  end
+  return title, table.concat(parts)
 end
 
 local function add_result(lines, out, facts)
   local list = findings_of(facts.result)
   if list then
-    local title, rest = introduction(facts.findings)
+    local title, rest = beside_findings(facts.findings)
     if title then
       gap(lines)
       for _, line in ipairs(markdown.lines("# " .. title, out)) do lines[#lines + 1] = line end
@@ -129,7 +145,8 @@ local function add_result(lines, out, facts)
     end
     if rest:find "%S" then
       gap(lines)
-      table.move(markdown.lines(rest, out), 1, 1000, #lines + 1, lines)
+      local shown = markdown.lines((rest:gsub("^\n+", "")), out)
+      table.move(shown, 1, #shown, #lines + 1, lines)
     end
     return
   end

@@ -1,0 +1,58 @@
+local screen = require "moonlet.engine.run.screen"
+
+local function text_of(facts, columns)
+  for name, value in pairs { id = "R-007", name = "review", state = "ok", steps = {}, degraded = {}, parked = {},
+    notes = {}, folder = function() end, tail = function() end } do
+    if facts[name] == nil then facts[name] = value end
+  end
+  return screen.text(facts, { columns = columns or 80, colour = false, unicode = true, terminal = true })
+end
+
+test("the report shows each part of findings.md that is no list by severity", function()
+  local text = text_of {
+    result = { findings = { { severity = "high", file = "a.lua", line = 1, claim = "It leaks." } } },
+    findings = "# Review: 1 finding\n\n1 high.\n\n## Lost: 1 review\n\n- risks: gone\n\n## High\n\n1. `a.lua:1` It leaks.\n\n"
+      .. "## And 3 more, a line each\n\n41. low\n\n## Unverified: 1\n\n1. high `b.lua:2` It loops.\n\n## Notes\n\n- read by none",
+  }
+  is(text, [[
+✓ ok  review  R-007
+
+Review: 1 finding
+
+high      a.lua:1  It leaks.
+
+1 high.
+
+Lost: 1 review
+
+• risks: gone
+
+Unverified: 1
+
+1. high b.lua:2 It loops.
+
+Notes
+
+• read by none
+]], "the screen")
+end)
+
+test("two blanks stand after the place of a finding, however its claim is wrapped", function()
+  local text = text_of({ result = { findings = {
+    { severity = "low", file = "a.lua", line = 1, claim = "one two three four five" },
+    { severity = "low", file = "a.lua", line = 2, claim = "one two three four seven" },
+    { severity = "low", file = "a b/日本.lua", claim = "fourteen-columns" },
+    { severity = "low", file = ("long/"):rep(8), claim = "it is long" },
+    { severity = "low", claim = "no place" },
+  } } }, 42)
+  holds(text, [[
+
+low       a.lua:1  one two three four five
+low       a.lua:2  one two three four
+          seven
+low       a b/日本.lua  fourteen-columns
+low       long/long/long/long/long/long/long/long/
+          it is long
+low       no place
+]], "the list")
+end)
