@@ -126,7 +126,8 @@ local function github_text(list)
     local fix = text_of(item, "fix")
     local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
     if not one.settled then
-      lines[#lines + 1] = ("::%s %s::%s"):format(one.doubt and "notice" or commands[severity], table.concat(where, ","), escaped(said))
+      lines[#lines + 1] = ("::%s %s::%s"):format(one.doubt and "notice" or commands[severity],
+        table.concat(where, ","), escaped(said))
     end
   end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
