@@ -47,12 +47,35 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// Reordering marks, invisible joiners of other scripts excepted: those carry meaning.
+// Invisible joiners and selectors, which other scripts and emoji need: a sign that they join stands
+// before them.
+bool is_joiner(std::uint32_t code) {
+  return code == 0x200c || code == 0x200d || (code >= 0xfe00 && code <= 0xfe0f) ||
+         (code >= 0xe0100 && code <= 0xe01ef);
+}
+
+// Marks that are not seen: blanks and joiners without a width, fillers, signs of layout.
+bool is_invisible(std::uint32_t code) {
+  return code == 0x200b || (code >= 0x2060 && code <= 0x206f) || code == 0xad || code == 0x34f ||
+         code == 0x180e || code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0 ||
+         code == 0x17b4 || code == 0x17b5 || (code >= 0x1d173 && code <= 0x1d17a);
+}
+
+// Marks that reorder or hide text, and those that are not seen. Joiners carry meaning.
 bool deceives(std::uint32_t code) {
+  if (is_invisible(code)) return true;
   return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
          code == 0x200e || code == 0x200f || code == 0x061c || code == 0x2028 || code == 0x2029 ||
          code == 0xfeff || (code >= 0xe0000 && code <= 0xe007f) ||
          (code >= 0xfff9 && code <= 0xfffb);
+}
+
+// True where a joiner has something to join: a keycap, a sign beyond ASCII, a picture of one.
+bool may_join(std::uint32_t before, std::uint32_t joiner) {
+  if (before < 0x80)
+    return joiner == 0xfe0f && before != 0 &&
+           std::strchr("0123456789#*", static_cast<int>(before)) != nullptr;
+  return !is_joiner(before) || (joiner == 0x200d && before == 0xfe0f);
 }
 
 bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && code <= 0x9f); }
@@ -271,6 +294,7 @@ std::string strip_controls(std::string_view text) {
 
 std::string printable(std::string_view text, std::size_t cap) {
   std::string out;
+  std::uint32_t before = 0;
   for (std::size_t at = 0; at < text.size();) {
     bool whole;
     const std::size_t size = subpart(text.substr(at), whole);
@@ -282,7 +306,7 @@ std::string printable(std::string_view text, std::size_t cap) {
       std::snprintf(escape, sizeof escape, "\\%c", code == '\n' ? 'n' : code == '\t' ? 't' : 'r');
     } else if (is_control(code) && code < 0x80) {
       std::snprintf(escape, sizeof escape, "\\x%02x", static_cast<unsigned>(code));
-    } else if (is_control(code) || deceives(code)) {
+    } else if (is_control(code) || deceives(code) || (is_joiner(code) && !may_join(before, code))) {
       std::snprintf(escape, sizeof escape, "\\u{%x}", static_cast<unsigned>(code));
     }
     // A malformed sequence is shown byte by byte: the next round sees the rest of it.
@@ -292,6 +316,7 @@ std::string printable(std::string_view text, std::size_t cap) {
     if (out.size() + shown.size() > cap) return out + "\xe2\x80\xa6";
     out += shown;
     at += step;
+    before = code;
   }
   return out;
 }

@@ -89,7 +89,7 @@ bool is_beside(const Event& event, std::string_view key) {
                                            "runner"};
   // The command prints the error of its run itself.
   constexpr std::string_view kOfRuns[] = {"error", "message"};
-  constexpr std::string_view kOfWarnings[] = {"taken_over", "retry_in_ms"};
+  constexpr std::string_view kOfWarnings[] = {"taken_over", "retry_in_ms", "reported"};
   const auto among = [key](const auto& list) {
     return std::find(std::begin(list), std::end(list), key) != std::end(list);
   };

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <system_error>
 
+#include "host/telemetry/live/terminal.h"
 #include "lua/engine/script.h"
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
@@ -153,6 +154,8 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
   while (!task->done() && !scheduler.killed()) {
     if (!cancelled && scheduler.hear_end()) {
       cancelled = true;
+      const auto view = Services::of(state.main()).live().lock();
+      if (view) view->say_stopping();
       scheduler.pump();
       continue;
     }

@@ -47,7 +47,7 @@ bool Services::show_live(std::function<bool(const Event&)> prints, bool watches)
   if (!interactive || !print || !can_show_live(STDERR_FILENO, lookup)) return false;
   show(nullptr);
   auto options = LiveTerminal::options_from(lookup);
-  if (watches) options.help = "^C leaves it running";
+  if (watches) options.help = options.help_stopping = "^C leaves it running";
   options.fd = STDERR_FILENO;
   options.keys = STDIN_FILENO;
   options.take_continued = take_continued;

@@ -17,7 +17,7 @@ std::string text_of(const nlohmann::json& fields, const char* key) {
   if (!fields.is_object()) return {};
   const auto found = fields.find(key);
   if (found == fields.end() || !found->is_string()) return {};
-  return printable(found->get_ref<const std::string&>(), kLongestText);
+  return printable(strip_controls(found->get_ref<const std::string&>()), kLongestText);
 }
 
 std::optional<double> number_of(const nlohmann::json& fields, const char* key) {
@@ -48,7 +48,7 @@ const nlohmann::json& object_of(const nlohmann::json& fields, const char* key) {
 }
 
 LiveState state_from(const std::string& status, const std::string& error_kind) {
-  if (status == "ok") return LiveState::kOk;
+  if (status == "ok" || status == "prepared") return LiveState::kOk;
   if (status == "parked") return LiveState::kParked;
   if (status == "cancelled" || error_kind == "cancelled") return LiveState::kCancelled;
   return LiveState::kFailed;
@@ -58,9 +58,7 @@ std::size_t index(LiveState state) { return static_cast<std::size_t>(state); }
 
 }  // namespace
 
-bool LiveStep::is_paid() const {
-  return is_agent() && !cached && runner != "rules" && runner != "cassette";
-}
+bool LiveStep::is_paid() const { return is_asked() && !cached && runner != "cassette"; }
 
 std::size_t LivePhase::begun() const {
   return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
@@ -89,7 +87,7 @@ bool LiveModel::apply(const Event& event) {
       note_budget(event);
       return true;
     case EventType::kStepStarted:
-      begin_step(event);
+      step_of(event);
       return true;
     case EventType::kStepFinished:
       end_step(event);
@@ -191,14 +189,10 @@ LiveStep& LiveModel::step_of(const Event& event) {
   step.key = std::move(key);
   step.started_ms = event.wall_ms;
   step.kind = text_of(event.fields, "kind");
-  if (step.is_agent()) ++agents[index(LiveState::kRunning)];
+  step.runner = text_of(event.fields, "runner");
+  if (step.is_asked()) ++agents[index(LiveState::kRunning)];
   phase.steps.push_back(std::move(step));
   return phase.steps.back();
-}
-
-void LiveModel::begin_step(const Event& event) {
-  LiveStep& step = step_of(event);
-  step.runner = text_of(event.fields, "runner");
 }
 
 bool LiveModel::note_step(const Event& event) {
@@ -220,7 +214,6 @@ void LiveModel::end_step(const Event& event) {
   step.cached = flag_of(event.fields, "cached");
   step.taken_over = step.taken_over || flag_of(event.fields, "taken_over");
   step.attempts = integer_of(event.fields, "attempts");
-  if (step.runner.empty()) step.runner = text_of(event.fields, "runner");
   step.note = text_of(event.fields, "error");
   step.doing.clear();
   step.tokens.reset();
@@ -232,11 +225,11 @@ void LiveModel::end_step(const Event& event) {
   step.is_estimate = text_of(usage, "cost_is") == "estimate";
   --phase.counts[index(LiveState::kRunning)];
   ++phase.counts[index(step.state)];
-  if (step.is_agent()) {
+  if (step.is_asked()) {
     --agents[index(LiveState::kRunning)];
     ++agents[index(step.state)];
-    count_spend(step);
   }
+  if (step.is_agent()) count_spend(step);
   forget_some(phase, step.state);
 }
 
@@ -258,6 +251,10 @@ void LiveModel::forget_some(LivePhase& phase, LiveState state) {
   if (oldest == phase.steps.end()) return;
   phase.steps.erase(oldest);
   ++phase.dropped[index(state)];
+}
+
+bool LiveModel::any_agent() const {
+  return std::any_of(agents.begin(), agents.end(), [](std::size_t count) { return count > 0; });
 }
 
 std::size_t LiveModel::waiting(std::size_t phase) const {

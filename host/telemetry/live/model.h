@@ -39,6 +39,8 @@ struct LiveStep {
   std::string note;                 ///< the reason that it failed
 
   bool is_agent() const { return kind == "agent"; }
+  /// True when somebody is asked: rules and made-up answers read nothing.
+  bool is_asked() const { return is_agent() && runner != "rules" && runner != "mock"; }
   /// True when a model was asked for this run and has to be paid.
   bool is_paid() const;
 };
@@ -79,12 +81,13 @@ class LiveModel {
   std::string verdict;                            ///< once it has ended
   std::vector<LivePhase> phases;                  ///< in the order in which they were first named
   std::size_t current = 0;                        ///< the phase that new steps belong to
-  std::array<std::size_t, kLiveStates> agents{};  ///< totals over all phases
+  std::array<std::size_t, kLiveStates> agents{};  ///< those that were asked, over all phases
   LiveSpend spend;
   std::vector<std::pair<std::string, double>> left;  ///< limited budgets: kind and the amount left
   std::optional<std::int64_t> wall_left_ms;          ///< the time left of a limit, at left_at_ms
   std::int64_t left_at_ms = 0;
 
+  bool any_agent() const;
   /// Branches of the phase that have not begun.
   std::size_t waiting(std::size_t phase) const;
 
@@ -102,7 +105,6 @@ class LiveModel {
   bool note_progress(const Event& event);
   void note_budget(const Event& event);
   LiveStep& step_of(const Event& event);
-  void begin_step(const Event& event);
   bool note_step(const Event& event);
   void end_step(const Event& event);
   void count_branch(const std::string& key);

@@ -90,7 +90,7 @@ LiveTerminal::~LiveTerminal() {
 void LiveTerminal::emit(const Event& event) {
   const bool seen = model_.apply(event);
   // These stay to be read after the view has gone.
-  if (event.type == EventType::kLog || event.type == EventType::kWarning) add_line(event);
+  if (event.type == EventType::kLog || event.type == EventType::kWarning) add_message(event);
   if (event.type == EventType::kRunFinished) return finish();
   if (!seen && waiting_.empty()) return;
   if (finished_) return replace({});
@@ -99,9 +99,9 @@ void LiveTerminal::emit(const Event& event) {
 }
 
 /// Lines go out with the next frame: a flood of them costs ten writes a second.
-void LiveTerminal::add_line(const Event& event) {
-  const auto line = to_line(event);
-  if (line.empty()) return;
+void LiveTerminal::add_message(const Event& event) {
+  const auto lines = render_message(event, style(size()));
+  if (lines.empty()) return;
   if (waiting_.size() > kMostWaiting) {
     draw();
     if (waiting_.size() > kMostWaiting) {
@@ -111,9 +111,8 @@ void LiveTerminal::add_line(const Event& event) {
   }
   const bool coloured = options_.colour && event.type == EventType::kWarning;
   if (coloured) waiting_ += "\x1b[33m";
-  waiting_ += line;
+  for (const auto& line : lines) waiting_.append(line).append("\n");
   if (coloured) waiting_ += "\x1b[0m";
-  waiting_ += '\n';
 }
 
 /// Brings the timer forward, so that a change is seen as soon as the last frame is old enough.
@@ -242,6 +241,12 @@ void LiveTerminal::suspend() {
   replace({});
   suspended_ = true;
   EchoOff::restore();
+}
+
+void LiveTerminal::say_stopping() {
+  options_.help = options_.help_stopping;
+  dirty_ = true;
+  draw_when_due();
 }
 
 void LiveTerminal::resume(bool at_line_start) {

@@ -37,6 +37,7 @@ class LiveTerminal {
     bool colour = true;
     bool unicode = true;
     std::string_view help = LiveStyle{}.help;  ///< what the keys do; a text that stays
+    std::string_view help_stopping = "it stops: what is done is kept";  ///< likewise, at the end
     /// True once after the process was stopped and went on: others have written since.
     std::function<bool()> take_continued;
   };
@@ -54,6 +55,8 @@ class LiveTerminal {
   void emit(const Event& event);
   /// Takes the view away, has `print` write `text` where it was; the view comes back beneath.
   void print_above(std::string_view text, const std::function<void(std::string_view)>& print);
+  /// The last line of the view says from now on that the run stops.
+  void say_stopping();
   /// Takes the view away until resume(), and keeps lines back, while the user answers a question.
   void suspend();
   /// `at_line_start`: true when the cursor stands at the start of a line.
@@ -76,7 +79,7 @@ class LiveTerminal {
   bool is_ours();
   std::string erased(const Size& now);
   std::string waiting_lines();
-  void add_line(const Event& event);
+  void add_message(const Event& event);
   void draw();
   void replace(const std::vector<LiveLine>& last);
 

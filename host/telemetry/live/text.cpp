@@ -116,7 +116,10 @@ std::string spend_text(const LiveSpend& spend) {
 
 std::string left_text(const LiveModel& model, std::int64_t now_ms) {
   std::string text;
-  for (const auto& [kind, amount] : model.left) append(text, left_of(kind, amount));
+  // Without agents nothing but time is spent.
+  for (const auto& [kind, amount] : model.left) {
+    if (model.any_agent()) append(text, left_of(kind, amount));
+  }
   if (model.wall_left_ms && !model.ended_ms) {
     const auto since = std::max<std::int64_t>(now_ms - model.left_at_ms, 0);
     append(text, time_text(*model.wall_left_ms - since, true));

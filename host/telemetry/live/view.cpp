@@ -1,6 +1,7 @@
 #include "host/telemetry/live/view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "host/base/text.h"
 #include "host/telemetry/live/text.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr std::size_t kFinalPhases = 20;
 constexpr int kShortestLabel = 8;
+constexpr std::size_t kLongestMessage = 4000;
 constexpr int kHeightWithHelp = 12;
 
 /// The rank of a state where lines are few: the lowest gets a line first.
@@ -223,12 +225,19 @@ void View::add_phase(std::size_t index) {
   LiveRow row(style_);
   row.add(mark_of(state, style_.unicode), tone_of(state)).add(" ");
   std::string counts;
-  if (total > 0) counts = " " + std::to_string(phase.ended()) + "/" + std::to_string(total);
+  if (total > 0) {
+    counts = " " + std::to_string(phase.count(LiveState::kOk)) + "/" + std::to_string(total);
+  }
   row.add(
       cut_to_width(phase.name, std::max(row.room() - display_width(counts), kShortestLabel), sign_),
       Tone::kBold);
   row.add(counts);
-  if (failed > 0) row.add(", " + std::to_string(failed) + " failed", Tone::kRed);
+  for (const auto& [ended, word] :
+       {std::pair{LiveState::kFailed, " failed"}, std::pair{LiveState::kParked, " parked"},
+        std::pair{LiveState::kCancelled, " cancelled"}}) {
+    const auto count = std::to_string(phase.count(ended));
+    if (phase.count(ended) > 0) row.add(", " + count + word, tone_of(ended));
+  }
   lines_.push_back(row.take());
 }
 
@@ -389,6 +398,34 @@ std::vector<LiveLine> View::final() {
 std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
                                   std::int64_t now_ms) {
   return View(model, style, now_ms).live();
+}
+
+std::vector<std::string> render_message(const Event& event, const LiveStyle& style) {
+  if (!event.fields.is_object() || event.fields.value("reported", nlohmann::json()) == true) {
+    return {};
+  }
+  const auto said = event.fields.find("text");
+  if (said == event.fields.end() || !said->is_string()) return {};
+  const bool is_warning = event.type == EventType::kWarning;
+  LiveStep step;
+  step.key = event.step;
+  const auto name = event.step.empty() ? "" : label_of(step) + ": ";
+  std::vector<std::string> lines;
+  std::string rest = name + strip_controls(said->get_ref<const std::string&>());
+  if (rest.size() > kLongestMessage) {
+    rest = std::string(cut_end(rest, kLongestMessage)) + (style.unicode ? "\xe2\x80\xa6" : "...");
+  }
+  while (!rest.empty() && rest.back() == '\n') rest.pop_back();
+  std::string mark = is_warning ? "! " : style.unicode ? "\xc2\xb7 " : "- ";
+  std::size_t end = 0;
+  for (std::size_t at = 0; at <= rest.size(); at = end + 1) {
+    end = std::min(rest.find('\n', at), rest.size());
+    const auto line = printable(rest.substr(at, end - at), 2 * kLongestMessage);
+    for (const auto& part : wrap_to_width(line, style.width - 2)) {
+      lines.push_back(std::exchange(mark, "  ") + part);
+    }
+  }
+  return lines;
 }
 
 std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,

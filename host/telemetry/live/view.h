@@ -30,6 +30,10 @@ struct LiveLine {
 std::vector<LiveLine> render_live(const LiveModel& model, const LiveStyle& style,
                                   std::int64_t now_ms);
 
+/// A log or warning for above the view: behind a mark, in lines of the style's width. None for what
+/// the report at the end says.
+std::vector<std::string> render_message(const Event& event, const LiveStyle& style);
+
 /// The view that stays when the run has ended: the phases. The report says the rest. At most a few
 /// dozen lines, whatever the height.
 std::vector<LiveLine> render_final(const LiveModel& model, const LiveStyle& style,

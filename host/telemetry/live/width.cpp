@@ -87,4 +87,24 @@ std::string cut_middle_to_width(std::string_view text, int columns, std::string_
   return std::string(head).append(sign).append(tail);
 }
 
+std::vector<std::string> wrap_to_width(std::string_view text, int columns) {
+  std::vector<std::string> lines;
+  while (true) {
+    std::size_t end = walk(text, columns).bytes;
+    if (end >= text.size()) break;
+    // A character that is wider than a line must not hold up the rest.
+    end = std::max(end, std::max<std::size_t>(utf8_sequence(text), 1));
+    const std::size_t blank = text[end] == ' ' ? end : text.rfind(' ', end);
+    const bool in_words = blank != std::string_view::npos &&
+                          text.substr(0, blank).find_first_not_of(' ') != std::string_view::npos;
+    if (in_words) end = blank;
+    lines.emplace_back(text.substr(0, in_words ? text.find_last_not_of(' ', end) + 1 : end));
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    if (text.empty()) return lines;
+  }
+  lines.emplace_back(text);
+  return lines;
+}
+
 }  // namespace moonlet

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace moonlet {
 
@@ -19,5 +20,9 @@ std::string cut_to_width(std::string_view text, int columns,
 /// Likewise with a cut in the middle: the end of a path says most.
 std::string cut_middle_to_width(std::string_view text, int columns,
                                 std::string_view sign = "\xe2\x80\xa6");
+
+/// One line as lines that take at most so many columns, broken between words where that can be.
+/// Blanks stay as they are, but those at a break.
+std::vector<std::string> wrap_to_width(std::string_view text, int columns);
 
 }  // namespace moonlet

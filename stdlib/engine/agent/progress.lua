@@ -39,7 +39,8 @@ local function last_line(job)
   local text = core.run.read_tail(job.dir .. "/stdout.log", tail_size) or ""
   if #text == tail_size then text = text:match "\n(.*)$" or "" end
   local line = lines.last(text:match "^(.*)\n" or "")
-  return line and core.text.printable(line, longest_line)
+  -- A program that draws over its line shows what it wrote last.
+  return line and stream.printable(line:gsub("\r+$", ""):match "[^\r]*$", longest_line)
 end
 
 --- A tool that is at work may say nothing for as long as the agent may take.

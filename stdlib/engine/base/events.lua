@@ -84,9 +84,11 @@ M.list = {
   { name = "artifact", about = "A file for people is written in the sidecar.", fields = {
     path = "its path below .agent", bytes = "its size" } },
   { name = "log", about = "A line of the script or the host.", fields = {
-    text = "the line", ["taken_over?"] = "true if it is about a process of another host" } },
+    text = "the line", ["taken_over?"] = "true if it is about a process of another host",
+    ["reported?"] = "true where the report of the run says it too" } },
   { name = "warning", about = "A line that a person should see.", fields = {
-    text = "the line", ["retry_in_ms?"] = "the time until the next attempt" } },
+    text = "the line", ["retry_in_ms?"] = "the time until the next attempt",
+    ["reported?"] = "true where the report of the run says it too" } },
 }
 
 return M

@@ -27,12 +27,18 @@ M.known = options.with_common {
 local null = core.json.null
 local most_lines = 4000
 
-local function show_steps(steps, lines)
+--- What a step was: no agent where rules gave the answer, or none was given.
+local function kind_of(step, state)
+  if step.kind ~= "agent" or step.runner ~= "rules" then return step.kind end
+  return state == "prepared" and state or step.runner
+end
+
+local function show_steps(steps, lines, state)
   for _, step in ipairs(steps) do
     local took_text = step.duration_ms ~= null and duration.text(step.duration_ms) or ""
     local code = math.tointeger(step.exit_code)
     local status = step.status == "ok" and code and "exit " .. code or step.status
-    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, step.kind, took_text,
+    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, kind_of(step, state), took_text,
       core.text.printable(step_files.name(step.key), 80), step.cached and " (from the journal)"
       or step.doing and "  " .. core.text.printable(step.doing, 80) or "")
     if step.error ~= null and step.error then
@@ -92,7 +98,7 @@ local function step_text(root, home, rec, word)
   local step = step_files.find(step_files.of(root, rec), word)
   local folder = step_files.folder(root, rec, step)
   local lines = {}
-  show_steps({ step }, lines)
+  show_steps({ step }, lines, state_of.of(home, rec.id, rec))
   local answer = core.file.read(root, folder .. "/output.md", text_cap)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
   local stderr = step_files.tail(root, folder .. "/stderr.log", 10)
@@ -102,7 +108,7 @@ local function step_text(root, home, rec, word)
 end
 
 --- The steps as rows of a page.
-local function step_rows(steps, out)
+local function step_rows(steps, out, state)
   local lines, width = {}, 8
   for _, step in ipairs(steps) do
     width = math.max(width, core.text.width(core.text.printable(step_files.label(step.key), 200)))
@@ -113,7 +119,7 @@ local function step_rows(steps, out)
     local status = step.status == "ok" and code and "exit " .. code or tostring(step.status)
     local name = core.text.fit(core.text.printable(step_files.label(step.key), 200), width, true)
     local took = step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or ""
-    local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, step.kind)
+    local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, kind_of(step, state))
     local doing = step.doing and "  " .. core.text.printable(step.doing, 200) or ""
     local more = step.cached and " (from the journal)" or doing
     lines[#lines + 1] = core.text.fit(line .. more, out.columns)
@@ -142,7 +148,8 @@ local function on_screen(home, root, id, rec, out)
   local function folder(step) return step_files.folder(root, rec, step) end
   return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
     state = state, summary = runner_text(rec) .. (started and ", " .. state_of.ago(started, core.clock.wall()) or ""),
-    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(steps, out), error = rec.error,
+    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(steps, out, state),
+    error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
     files = home.agent_path .. "/" .. rec.sidecar,
     folder = function(step) return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step) end,
@@ -190,7 +197,7 @@ function M.main(words)
   local children = about.children(home, id)
   table.move(about.lines(home, rec, children), 1, most_lines, #lines + 1, lines)
   show_parked(id, rec, lines)
-  show_steps(step_files.of(root, rec), lines)
+  show_steps(step_files.of(root, rec), lines, state_of.of(home, id, rec))
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and not rec.options.dry_run then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)

@@ -124,7 +124,7 @@ end
 local function park(run, item)
   check_cancelled(run, item)
   run.parked[#run.parked + 1] = item
-  run.emit("warning", { step = item.key, text = ("waits for a person: %s"):format(item.text) })
+  run.emit("warning", { step = item.key, reported = true, text = ("waits for a person: %s"):format(item.text) })
   local ok, err = pcall(function()
     task.park()
     check_cancelled(run, item)

@@ -325,7 +325,7 @@ function M.create(plan)
   end
   local model = manifest.model(run.model, run.runner_name, run.config.runners)
   run.route = routing.told(run.routed, model ~= null and model or nil)
-  if run.route then core.event.emit("log", nil, { text = run.route }) end
+  if run.route then core.event.emit("log", nil, { reported = true, text = run.route }) end
   run.unlisted = not before
   hooks.fire(run, "started")
   return run

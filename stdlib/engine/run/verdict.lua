@@ -214,7 +214,8 @@ function M.add(run)
     note(run, "degraded", { at = path, succeeded = succeeded, total = total, lost = core.json.array(names),
       failure = failure and { kind = failure.kind, message = failure.message, blocked = failure.blocked } or nil,
     }, path)
-    core.event.emit("warning", nil, { text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
+    core.event.emit("warning", nil, { reported = true,
+      text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 
   --- The findings of the run, which are shown at its end; `path` is that of the body that wrote them.

@@ -80,8 +80,8 @@ function M.at(value, ...)
   return value
 end
 
---- A line for people: no control characters, cut.
-function M.printable(text, cap) return core.text.printable(text, cap or 200) end
+--- A line for people: no colours or control characters, cut.
+function M.printable(text, cap) return core.text.printable(core.text.strip(text), cap or 200) end
 
 --- A message as it may be kept and shown. Some carry the body of an HTTP answer: its message is taken.
 function M.message(text)

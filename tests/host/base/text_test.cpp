@@ -142,6 +142,18 @@ TEST_CASE("any input becomes harmless on a terminal") {
   }
 }
 
+TEST_CASE("a printable text shows marks that are not seen, and keeps joiners that join") {
+  CHECK(printable("a\u200bb\u2060\u00ad\u3164") == "a\\u{200b}b\\u{2060}\\u{ad}\\u{3164}");
+  CHECK(strip_controls("a\u200bb") == "ab");
+  for (const std::string kept :
+       {"\u2764\ufe0f\u200d\U0001f525", "1\ufe0f\u20e3", "\u0645\u06cc\u200c\u062e",
+        "\u0915\u094d\u200d\u0937", "\u845b\U000e0100"}) {
+    CHECK(printable(kept) == kept);
+  }
+  CHECK(printable("a\u200db\ufe01") == "a\\u{200d}b\\u{fe01}");
+  CHECK(printable("\u2764\ufe0f\ufe01\ufe02") == "\u2764\ufe0f\\u{fe01}\\u{fe02}");
+}
+
 TEST_CASE("a printable text is one line") {
   CHECK(printable("plain \xc3\xa4 \\") == "plain \xc3\xa4 \\");
   CHECK(printable("a\nb\tc\r") == "a\\nb\\tc\\r");

@@ -4,6 +4,7 @@ local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
 local lineage = require "moonlet.engine.task.lineage"
 local options = require "moonlet.engine.cli.options"
+local step_files = require "moonlet.engine.run.step_files"
 local store = require "moonlet.engine.run.store"
 local verbs = require "moonlet.engine.cli.verbs"
 
@@ -14,6 +15,7 @@ M.known = options.with_common()
 local null = core.json.null
 local most_shown = 12
 
+--- A run as a line; a mark points to the one that was asked for, where there are others.
 local function line_of(node, wanted)
   local parts = { node.id, node.verdict, core.text.printable(node.runner, 24) }
   if node.pipeline then parts[#parts + 1] = "pipeline" end
@@ -33,7 +35,7 @@ local function tree(home, rest)
   if #rest ~= 1 then error(options.usage("the tree of which run?", "moonlet run tree R-007"), 0) end
   local id, rec = store.find(home, rest[1])
   local node = lineage.tree(home, rec)
-  local lines = { line_of(node, id) }
+  local lines = { line_of(node, #node.children > 0 and id) }
   draw(node, id, lines, "")
   return node, table.concat(lines, "\n") .. "\n", store.envelope(home, rec)
 end
@@ -78,7 +80,7 @@ local function diff(home, rest)
   add_pair(lines, "cost", found.cost_usd, "usd")
   local part = found.first_difference
   lines[#lines + 1] = ("%-9s %s"):format("parts at", part == null and "no step"
-    or ("%s: %s"):format(core.text.printable(part.step, 100), part.difference))
+    or ("%s: %s"):format(core.text.printable(step_files.name(part.step), 100), part.difference))
   add_lines(lines, "files", found.files)
   add_lines(lines, "prompt", found.prompt)
   add_lines(lines, "findings", found.findings)

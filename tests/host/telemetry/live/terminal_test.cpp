@@ -200,8 +200,7 @@ TEST_CASE("the live view is redrawn in place, lines stay above it") {
   f.log("hello");
   f.emit(EventType::kStepStarted, "a", {{"kind", "exec"}});
   f.pass(100);
-  CHECK(f.screen.lines() ==
-        Lines{"03:12:00Z log R-001: hello", "review R-001 | 0s | codex", "* a             0s"});
+  CHECK(f.screen.lines() == Lines{"- hello", "review R-001 | 0s | codex", "* a             0s"});
   CHECK(f.screen.cursor_shown());
   CHECK(f.screen.wraps());
   CHECK(f.screen.row() == 3);
@@ -210,9 +209,9 @@ TEST_CASE("the live view is redrawn in place, lines stay above it") {
   f.emit(EventType::kStepFinished, "a",
          {{"kind", "exec"}, {"status", "failed"}, {"duration_ms", 1100}, {"error", "no"}});
   f.emit(EventType::kRunFinished, "", {{"verdict", "failed"}});
-  CHECK(f.screen.lines() == Lines{"03:12:00Z log R-001: hello"});
+  CHECK(f.screen.lines() == Lines{"- hello"});
   f.log("later");
-  CHECK(f.screen.lines().back() == "03:12:01Z log R-001: later");
+  CHECK(f.screen.lines().back() == "- later");
   CHECK(f.screen.cursor_shown());
 }
 
@@ -239,7 +238,7 @@ TEST_CASE("a flood of lines in one turn is bounded") {
   for (int i = 0; i < 5000; ++i) f.log(std::string(100, 'x'));
   CHECK(f.writes > 0);
   f.pass(100);
-  CHECK(f.screen.lines().size() == 5001);
+  CHECK(f.screen.lines().size() == 15001);  // each in three lines
 }
 
 TEST_CASE("the live view survives every size") {
@@ -287,20 +286,30 @@ TEST_CASE("the live view goes while somebody is asked, and keeps lines back") {
   SECTION("an answer ends its line itself") {
     f.screen.feed("y\r\n");
     f.view->resume(true);
-    CHECK(f.screen.lines() ==
-          Lines{"approve? y", "03:12:00Z log R-001: meanwhile", "review R-001 | 2s | codex"});
+    CHECK(f.screen.lines() == Lines{"approve? y", "- meanwhile", "review R-001 | 2s | codex"});
   }
   SECTION("without an answer the view begins a line") {
     f.view->resume(false);
-    CHECK(f.screen.lines() ==
-          Lines{"approve? ", "03:12:00Z log R-001: meanwhile", "review R-001 | 2s | codex"});
+    CHECK(f.screen.lines() == Lines{"approve? ", "- meanwhile", "review R-001 | 2s | codex"});
   }
   SECTION("the run may end meanwhile") {
     f.emit(EventType::kRunFinished, "", {{"verdict", "cancelled"}});
-    CHECK(f.screen.lines().back() == "03:12:00Z log R-001: meanwhile");
+    CHECK(f.screen.lines().back() == "- meanwhile");
     f.view->resume(false);
     CHECK(f.screen.lines().size() == 2);
   }
+}
+
+TEST_CASE("the last line says that a run stops") {
+  Fixture f;
+  f.begin();
+  f.pass(100);
+  f.resize(40, 20);
+  f.pass(100);
+  CHECK(f.screen.lines().back() == "^C stops, and keeps what is done");
+  f.view->say_stopping();
+  f.pass(100);
+  CHECK(f.screen.lines().back() == "it stops: what is done is kept");
 }
 
 TEST_CASE("after a stop the live view begins anew beneath other programs' output") {

@@ -95,13 +95,13 @@ TEST_CASE("the live view is a tree of phases and steps") {
             "agents: 1 running, 1 failed, 1 ok \u00b7 12.3k+ tokens, $0.40 and what is unknown",
             "\u2713 facts 1/1",
             "  \u2713 exec               40ms",
-            "\u25cf review 2/4, 1 failed",
+            "\u25cf review 1/4, 1 failed",
             "  \u2713 bugs      codex    2.1s  12.3k tokens, $0.40",
             "  \u2717 style     codex    2.1s  2 attempts: exit code 3",
             "  \u25cf tests     codex     12s",
         });
   feed.wait(1000).finish("parallel/tests/agent", "ok", usage(1'000, 0.0123)).end("degraded");
-  CHECK(feed.last() == Lines{"\u2713 facts 1/1", "\u2717 review 3/4, 1 failed"});
+  CHECK(feed.last() == Lines{"\u2713 facts 1/1", "\u2717 review 2/4, 1 failed"});
 }
 
 TEST_CASE("the live view shows the spending of each step") {
@@ -117,7 +117,7 @@ TEST_CASE("the live view shows the spending of each step") {
   const auto lines = feed.seen(100);
   REQUIRE(lines.size() == 9);
   CHECK(lines[1] ==
-        "agents: 2 running, 4 ok \u00b7 50+ tokens, ~$0.0010 and what is unknown, 900 before");
+        "agents: 2 running, 3 ok \u00b7 50+ tokens, ~$0.0010 and what is unknown, 900 before");
   CHECK(lines[2] == "\u2713 a         codex    2.1s  900 tokens, cached");
   CHECK(lines[3] == "\u2713 b         codex    2.1s  50 tokens, ~$0.0010");
   CHECK(lines[4] == "\u25cf c         codex      0s  taken over");
@@ -142,6 +142,13 @@ TEST_CASE("the live view shows the present action of an agent") {
   CHECK(feed.seen(100)[1] == "\u25cf a         codex      0s  20.0k tokens so far");
   feed.finish("a", "ok");
   CHECK(feed.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
+}
+
+TEST_CASE("the words of a program that prints colour are plain") {
+  EventFeed feed;
+  feed.start("a").emit(EventType::kProgress, "a",
+                       {{"doing", "\x1b[31mred 4\x1b[0m \x1b]0;HACK\x07\r"}});
+  CHECK(feed.seen()[1] == "\u25cf a         codex      0s  red 4 ");
 }
 
 TEST_CASE("the live view shows the rest of each budget") {
@@ -171,7 +178,7 @@ TEST_CASE("two hundred agents have a place on 24 lines") {
   }
   const auto lines = feed.seen(80, 22);
   REQUIRE(lines.size() == 22);
-  CHECK(lines[1] == "\u25cf ask 180/200, 3 failed");
+  CHECK(lines[1] == "\u25cf ask 177/200, 3 failed");
   for (int i = 0; i < 8; ++i) {
     CHECK(lines[2 + i].find("\u25cf lens-" + std::to_string(181 + i)) == 2);
   }
@@ -240,6 +247,49 @@ TEST_CASE("the live view passes nothing on that a terminal would obey") {
     }
     delete lines;
   }
+}
+
+TEST_CASE("the live view counts no agent where rules answer or answers are made up") {
+  EventFeed feed;
+  feed.emit(EventType::kBudget, {}, {{"left", {{"tokens", 600'000}}}, {"wall_left_ms", 60'000}});
+  feed.start("a", "agent", "rules").finish("a", "ok", {{"runner", "rules"}});
+  feed.start("b", "agent", "mock").finish("b", "failed");
+  CHECK(feed.seen(120)[0] == "review R-007 \u00b7 0s \u00b7 codex \u00b7 left: 1m00s");
+  CHECK(feed.seen()[1] == "\u2713 a         rules    2.1s  nothing spent");
+  feed.start("d");
+  CHECK(feed.seen(120)[0] ==
+        "review R-007 \u00b7 0s \u00b7 codex \u00b7 agents: 1 running \u00b7 left: 600.0k tokens, "
+        "1m00s");
+}
+
+TEST_CASE("a phase counts what is ok, and says how the rest ended") {
+  EventFeed feed;
+  feed.phase("look", 4).start("a").start("b").start("c").start("d");
+  feed.finish("a", "cancelled").finish("b", "cancelled").finish("c", "parked");
+  CHECK(feed.seen(120)[1] == "\u25cf look 0/4, 1 parked, 2 cancelled");
+  feed.finish("d").end("cancelled");
+  CHECK(feed.last() == Lines{"? look 1/4, 1 parked, 2 cancelled"});
+}
+
+TEST_CASE("messages are wrapped, and have the step's plain name") {
+  const auto lines = [](EventType type, const std::string& step, nlohmann::json fields, int width,
+                        bool unicode = true) {
+    LiveStyle style;
+    style.width = width;
+    style.unicode = unicode;
+    return render_message({type, kStart, "R-007", step, std::move(fields)}, style);
+  };
+  CHECK(lines(EventType::kWarning, "parallel/src%2Fa.lua/src%2Fa.lua",
+              {{"text", "the agent said nothing"}, {"retry_in_ms", 5}},
+              24) == Lines{"! src/a.lua: the agent", "  said nothing"});
+  CHECK(lines(EventType::kLog, {}, {{"text", "a\n  b   c\x1b[2J\rd\n"}}, 80) ==
+        Lines{"\u00b7 a", "    b   cd"});
+  CHECK(lines(EventType::kLog, {}, {{"text", "x"}}, 80, false) == Lines{"- x"});
+  CHECK(lines(EventType::kWarning, {}, {{"text", "3 of 4"}, {"reported", true}}, 80).empty());
+  CHECK(lines(EventType::kLog, {}, {{"text", 7}}, 80).empty());
+  const auto cut = lines(EventType::kLog, {}, {{"text", std::string(9000, 'x')}}, 1002);
+  REQUIRE(cut.size() == 5);
+  CHECK(cut.back() == "  \u2026");
 }
 
 TEST_CASE("the live view takes events of any shape") {

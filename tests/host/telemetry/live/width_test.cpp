@@ -58,3 +58,14 @@ TEST_CASE("a long path is cut in the middle") {
     CHECK(wide.find("\u2026\u0301") == std::string::npos);
   }
 }
+
+TEST_CASE("a line is broken between words, or within a word that is too long") {
+  using Lines = std::vector<std::string>;
+  CHECK(wrap_to_width("", 10) == Lines{""});
+  CHECK(wrap_to_width("  a  b", 10) == Lines{"  a  b"});
+  CHECK(wrap_to_width("one two  three", 8) == Lines{"one two", "three"});
+  CHECK(wrap_to_width("one two", 3) == Lines{"one", "two"});
+  CHECK(wrap_to_width("abcdefgh", 3) == Lines{"abc", "def", "gh"});
+  CHECK(wrap_to_width("\u65e5\u672c", 3) == Lines{"\u65e5", "\u672c"});
+  CHECK(wrap_to_width("\u65e5\u672c", 1) == Lines{"\u65e5", "\u672c"});
+}
