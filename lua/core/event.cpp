@@ -50,6 +50,18 @@ bool print_message(Services& services, const Event& event) {
   return true;
 }
 
+/// Prints the line that was held back.
+void release(Services& services) {
+  const std::string line = std::exchange(services.last_line, {});
+  if (services.print && !line.empty()) services.print(2, line);
+}
+
+/// release(): prints the line of the run's end, which waits in a pipe until its report is printed
+int event_release(lua_State* L) {
+  release(Services::of(L));
+  return 0;
+}
+
 /// display(mode): "live" view for a person at a terminal, and few lines where there is none;
 /// "plain": a line for each event; "events" as JSON lines in the result stream; "messages": what
 /// scripts log, and warnings; "prompt": the same, with the live view beneath; "watch": the live
@@ -72,8 +84,13 @@ int event_display(lua_State* L) {
   } else if (mode == "plain" || mode == "live" || mode == "watch") {
     services.show([&services, all = mode == "plain"](const Event& event) {
       if (!all && !is_told_to_pipes(event.type)) return;
+      release(services);
       const std::string line = to_line(event);
-      if (services.print && !line.empty()) services.print(2, line + "\n");
+      if (!services.print || line.empty()) return;
+      // The report of a pipe comes before the line of the end.
+      const bool is_end = event.type == EventType::kRunFinished && isatty(STDOUT_FILENO) == 0;
+      if (is_end) services.last_line = line + "\n";
+      if (!is_end) services.print(2, line + "\n");
     });
   } else {
     services.show(nullptr);
@@ -186,13 +203,10 @@ int event_emit(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"display", guard<event_display>},
-    {"start", guard<event_start>},
-    {"types", guard<event_types>},
-    {"line", guard<event_line>},
-    {"replay", guard<event_replay>},
-    {"emit", guard<event_emit>},
-    {nullptr, nullptr},
+    {"display", guard<event_display>}, {"start", guard<event_start>},
+    {"types", guard<event_types>},     {"release", guard<event_release>},
+    {"line", guard<event_line>},       {"replay", guard<event_replay>},
+    {"emit", guard<event_emit>},       {nullptr, nullptr},
 };
 
 }  // namespace

@@ -111,6 +111,15 @@ function M.hang(lines, page, name, text, cap)
   end
 end
 
+--- Adds a remedy, indented by two; one that is a command stays on a line, so that it can be copied.
+---@param lines string[]
+---@param page moonlet.Page
+---@param hint string
+function M.add_hint(lines, page, hint)
+  local wrapped = hint:find "^moonlet " and { hint } or M.wrap(hint, page.columns - 2)
+  for _, line in ipairs(wrapped) do lines[#lines + 1] = "  " .. line end
+end
+
 --- Adds a row of two columns, the second one wrapped beneath itself; a left part that is too wide gets its own line.
 ---@param lines string[]
 ---@param page moonlet.Page

@@ -135,8 +135,10 @@ local function exceeded(budget, kind, amount)
   local text = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(budget.what,
     shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
     shown(kind, budget.reserved[kind]), shown(kind, amount))
-  local err = { kind = "budget", message = text,
-    hint = ("finished steps are kept; give more with --budget %s=… and resume the run"):format(kind) }
+  local wanted = math.max(budget.limits[kind] * 2, budget.spent[kind] + budget.reserved[kind] + amount)
+  local err = { kind = "budget", message = text, hint = "finished steps are kept; " .. (budget.parent
+    and "raise this limit in the script and resume the run"
+    or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted))) }
   M.note_refusal(budget, err)
   return err
 end

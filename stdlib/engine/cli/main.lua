@@ -9,12 +9,13 @@ local M = {}
 --- The output format as far as it is known: errors need it before options are parsed.
 local output = { json = false, events = false }
 
---- On a terminal the text broken between words. A text with a wider word, such as a path to be copied, stays whole.
+--- On a terminal the text broken between words. A command, or a text with a wider word, such as a path to be copied,
+--- stays whole.
 local function wrapped(text)
   local out = page.out()
   local columns = out.columns - 2
   for word in text:gmatch "%S+" do
-    if not out.terminal or core.text.width(word) > columns then return text end
+    if not out.terminal or text:find "^moonlet " or core.text.width(word) > columns then return text end
   end
   return table.concat(page.wrap(text, columns), "\n  ")
 end
@@ -43,7 +44,7 @@ local function error_text(err)
 end
 
 --- Prints an envelope in the wanted form. `text` is for a person; `about` says whether it is laid out for the terminal,
---- the error in it too, and which command goes on.
+--- the error in it too, what to say about its failed steps, and the last line.
 local function present(envelope, text, about)
   if output.json or output.events then
     core.system.print(1, core.json.encode_record(envelope) .. "\n")
@@ -55,7 +56,8 @@ local function present(envelope, text, about)
   end
   if envelope.error ~= core.json.null then core.system.print(2, error_text(envelope.error)) end
   if text and text ~= "" then core.system.print(1, core.text.strip(text)) end
-  if type(about) == "table" and about.go_on then core.system.print(2, ("Go on: %s\n"):format(about.go_on)) end
+  if type(about) ~= "table" then return end
+  core.system.print(2, (about.failures or "") .. (about.last_line and about.last_line .. "\n" or ""))
 end
 
 local function failure(command, err)
@@ -115,6 +117,7 @@ function M.main(words)
   if envelope == nil then return code, "null" end
   envelope.command = output.command
   present(envelope, text, about)
+  core.event.release()
   return code, core.json.encode_record(envelope)
 end
 
@@ -150,6 +153,7 @@ function M.killed(message, at, kind, hint)
   end
   envelope.command = output.command or envelope.command
   present(envelope)
+  core.event.release()
   return code, core.json.encode_record(envelope)
 end
 

@@ -205,9 +205,9 @@ function M.main(words)
   local kept = driven and core.json.array {} or worktree.left(home, id)
   for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end
   lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. rec.sidecar
-  local goes_on = rec.ended and rec.verdict ~= "needs-human"
-    and state_of.go_on(id, rec.verdict, rec.error, nil, rec.steps)
-  if goes_on then lines[#lines + 1] = "Go on: " .. goes_on end
+  if rec.ended and rec.verdict ~= "needs-human" then
+    lines[#lines + 1] = state_of.last_line(id, rec.verdict, rec.error, nil, rec.steps)
+  end
   envelope.result.worktrees = kept
   envelope.result.lifecycle = about.lifecycle(rec)
   for _, child in ipairs(children) do

@@ -2,6 +2,7 @@
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
+local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 local resume = require "moonlet.engine.cli.resume"
 local manifest = require "moonlet.engine.run.manifest"
@@ -70,14 +71,15 @@ function M.main(words, output)
       id, rec = store.find(home, id)
     elseif rec.ended and not resume.is_parked_for_quota(rec) then
       local code = manifest.exit_codes[rec.verdict] or 1
-      return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict)
+      return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict),
+        { last_line = state.last_line(id, rec.verdict, rec.error, rec.parked, rec.steps) }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
       -- It may have ended between the two readings.
       id, rec = store.find(home, id)
       if not rec.ended and rec.options.dry_run then
         error({ kind = "lost", message = ("%s does not run"):format(id),
-          hint = require("moonlet.engine.run.state").prepared(home, rec) }, 0)
+          hint = state.prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
           hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)

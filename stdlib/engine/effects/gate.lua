@@ -208,6 +208,9 @@ local function answer_of(run, item, timeout, bound)
   return here
 end
 
+--- The giver of an answer, in words.
+local function whom(by) return by == "terminal" and "a person at the terminal" or by end
+
 --- Raises if a run does not wait for this answer: somebody else was quicker, or its time is over.
 ---@param id string
 ---@param rec table      the record of the run
@@ -218,7 +221,7 @@ function M.check_open(id, rec, given, before)
   if before and before.shown == given.shown then
     local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
+      core.text.printable(value, 80), core.text.printable(whom(by), 80)), "moonlet run show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.key and item.shown == given.shown then
@@ -253,8 +256,8 @@ function M.gate(ctx, call, bound)
   local step = run.begin_step(item.key, "gate")
   local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and given.value ~= "approve" then
-    ok, given = false, { kind = "rejected", at = item.key,
-      message = ("'%s' was rejected%s"):format(item.text, given.note and ": " .. given.note or " by " .. given.by) }
+    local why = given.note and ": " .. given.note or " by " .. whom(given.by)
+    ok, given = false, { kind = "rejected", message = ("'%s' was rejected%s"):format(item.text, why) }
   end
   if not ok then
     run.end_step(step, status_of(given), { error = given })

@@ -181,7 +181,7 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
     return result
   end)
   run.end_step(step, result.status == "passed" and "ok" or "failed", { exit_code = result.exit_code,
-    error = result.why and { kind = "failed", message = result.why } or nil })
+    error = result.why and { kind = "failed", message = result.why, at = core.text.place() } or nil })
   return result
 end
 

@@ -113,32 +113,36 @@ local function notes(run, lines)
   return lines
 end
 
---- The report for a terminal.
-local function on_screen(run, envelope, out)
-  local said, root = held_back(run), core.file.root(run.home.agent_path)
+--- The facts of a report for people.
+local function facts_of(run, envelope)
+  local root = core.file.root(run.home.agent_path)
   local function folder(step)
     local at = run.directory_of(step.key)
     return root and core.file.stat(root, at) and run.absolute(at)
   end
-  notes(run, said)
-  return screen.text({ id = run.id, name = run.preset_name, title = run.options.title,
+  return { id = run.id, name = run.preset_name, title = run.options.title,
     state = run.verdict or "prepared", summary = summary(run, envelope.run.usage), took_ms = run.duration_ms,
     result = envelope.result, findings = run.findings, error = envelope.error, steps = run.steps,
-    degraded = run.degraded, parked = run.parked, notes = said, files = run.absolute(run.sidecar), folder = folder,
+    degraded = run.degraded, parked = run.parked, files = run.absolute(run.sidecar), folder = folder,
     tail = function(step)
       return root and step_files.tail(root, run.directory_of(step.key) .. "/stderr.log", 3)
-    end }, out)
+    end }
 end
 
 --- The distilled answer, the verdict, its grounds, and the places of the rest.
 ---@param run table
 ---@param envelope table
 ---@return string text
----@return {is_whole: boolean?, go_on: string?} about  whether the text has the error too; the command that goes on
+---@return {is_whole: boolean?, failures: string?, last_line: string?} about  whether the text has the error too; else
+---  the failed steps, and the command that goes on
 function M.text(run, envelope)
   local out = page.out()
-  if out.terminal then return on_screen(run, envelope, out), { is_whole = true } end
-  local lines = held_back(run)
+  local facts, lines = facts_of(run, envelope), held_back(run)
+  if out.terminal then
+    notes(run, lines)
+    facts.notes = lines
+    return screen.text(facts, out), { is_whole = true }
+  end
   local findings = run.findings
   if findings and findings ~= "" then
     lines[#lines + 1] = findings:gsub("\n*$", "\n")
@@ -150,8 +154,8 @@ function M.text(run, envelope)
     duration.text(run.duration_ms))
   notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
-  local go_on = run.verdict and state.go_on(run.id, run.verdict, run.error, run.parked, run.steps)
-  return table.concat(lines, "\n") .. "\n", { go_on = go_on }
+  return table.concat(lines, "\n") .. "\n", { failures = screen.failures(facts),
+    last_line = run.verdict and state.last_line(run.id, run.verdict, run.error, run.parked, run.steps) }
 end
 
 return M

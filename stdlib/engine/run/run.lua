@@ -344,6 +344,14 @@ local function tell_overshoot(run)
   end
 end
 
+--- Puts a number into the remedy for a run whose time is over: twice its limit.
+local function name_more_time(run)
+  local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
+  local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
+  if type(hint) ~= "string" then return end
+  run.error.hint = hint:gsub("wall=…", ("wall=%g%s"):format(tonumber(amount) * 2, unit))
+end
+
 --- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
 local function tell_idle_faults(run)
   if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
@@ -377,12 +385,14 @@ local function finish(run, ok, result)
   if run.verdict == "failed" and ok then run.error = verdict.empty_fan_out(run) end
   if run.verdict == "blocked" and not run.error then
     local item = verdict.first_blocked(run.validation)
+    local step = run.step_keys[item.at]
     run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
-      item.command, item.why), hint = context.log_of(run, item.at) }
+      item.command, item.why), at = step and step.error and step.error.at, hint = context.log_of(run, item.at) }
   end
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
   tell_overshoot(run)
+  name_more_time(run)
   tell_idle_faults(run)
   -- A run whose Lua was killed has not done this itself.
   core.run.remove_temporary()

@@ -172,40 +172,86 @@ local function near(path)
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
 end
 
---- Steps that failed, each with its place in the author's file and the end of what it printed on stderr; an error that
---- is one of theirs is said once.
-local function add_failures(lines, out, facts)
-  local err, is_said, count = some(facts.error), false, 0
-  local failed = {}
+--- The steps that failed, those that failed alike together.
+local function failed_groups(facts)
+  local groups, by_text = {}, {}
   for _, step in ipairs(facts.steps) do
     local wrong = some(step.error)
-    if step.status == "failed" and wrong and step.kind ~= "function" then failed[#failed + 1] = step end
-  end
-  for _, step in ipairs(failed) do
-    count = count + 1
-    local message = plain(step.error.message)
-    is_said = is_said or err ~= nil and plain(err.message):find(message, 1, true) ~= nil
-    if count <= most_failures then
-      gap(lines)
-      local name = plain(step_files.label(step.key), 60)
-      page.row(lines, out, 2, name, math.min(core.text.width(name) + 5, 28), message)
-      if some(step.error.at) then lines[#lines + 1] = "    at " .. plain(step.error.at, 400) end
-      for _, line in ipairs(facts.tail(step) or {}) do
-        lines[#lines + 1] = "    " .. (out.unicode and "│ " or "| ") .. core.text.fit(plain(line, 400), out.columns - 6)
+    if step.status == "failed" and wrong and step.kind ~= "function" then
+      local tail = facts.tail(step) or {}
+      local text = tostring(wrong.message) .. "\n" .. table.concat(tail, "\n")
+      local group = by_text[text]
+      if not group then
+        group = { step = step, message = plain(wrong.message), tail = tail, names = {} }
+        by_text[text], groups[#groups + 1] = group, group
       end
-      local folder = facts.folder(step)
-      if folder then lines[#lines + 1] = "    " .. near(folder) end
+      table.insert(group.names, plain(step_files.label(step.key), 60))
     end
   end
-  if count > most_failures then lines[#lines + 1] = ("  %d more failed"):format(count - most_failures) end
+  return groups
+end
+
+--- A group of failed steps. What the error of the run says is not repeated, if that was printed.
+---@param err moonlet.Error?
+local function add_group(lines, out, facts, group, err)
+  local said = err and plain(err.message) or ""
+  local is_said = said:find(group.message, 1, true) ~= nil
+  local name = table.concat(group.names, ", ")
+  if is_said or #group.names > 1 then
+    add_wrapped(lines, out, 2, name)
+    if not is_said then add_wrapped(lines, out, 4, group.message) end
+  else
+    page.row(lines, out, 2, name, math.min(core.text.width(name) + 5, 28), group.message)
+  end
+  local at = some(group.step.error.at)
+  if at and at ~= (err and err.at) then lines[#lines + 1] = "    at " .. plain(at, 400) end
+  for _, line in ipairs(group.tail) do
+    local shown = plain(line, 400)
+    local is_quoted = (": " .. group.message):find(": " .. shown:match "^%s*(.-)%s*$", 1, true)
+    if not is_quoted then
+      lines[#lines + 1] = "    " .. (out.unicode and "│ " or "| ") .. core.text.fit(shown, out.columns - 6)
+    end
+  end
+  local folder = facts.folder(group.step)
+  if folder then lines[#lines + 1] = "    " .. near(folder) end
+end
+
+--- The error of the run, and the steps that failed, each with its place in the author's file and the end of its stderr;
+--- each sentence once.
+local function add_failures(lines, out, facts)
+  local err, groups = some(facts.error), failed_groups(facts)
   local is_plain = facts.state == "cancelled" or facts.state == "needs-human"
-  if not err or is_plain then return end
-  if not (is_said and count == 1 and plain(err.message) == plain(failed[1].error.message)) then
+  local is_own = err ~= nil and not is_plain
+  for _, group in ipairs(groups) do is_own = is_own and plain(err.message) ~= group.message end
+  local function add_hint()
+    local hint = err and not is_plain and some(err.hint)
+    if hint and hint ~= "" then page.add_hint(lines, out, plain(hint)) end
+  end
+  if is_own then
     gap(lines)
     add_wrapped(lines, out, 2, plain(err.message))
     if some(err.at) then lines[#lines + 1] = "  at " .. plain(err.at, 400) end
+    add_hint()
   end
-  if some(err.hint) and err.hint ~= "" then add_wrapped(lines, out, 2, plain(err.hint)) end
+  for i = 1, math.min(#groups, most_failures) do
+    gap(lines)
+    add_group(lines, out, facts, groups[i], is_own and err or nil)
+  end
+  if #groups > most_failures then lines[#lines + 1] = ("  %d more failed"):format(#groups - most_failures) end
+  if not is_own then add_hint() end
+end
+
+--- The steps that failed, for a pipe, in which the error of the run is printed before.
+---@param facts moonlet.Screen
+---@return string
+function M.failures(facts)
+  local lines, out = {}, { columns = 10000, colour = false, unicode = true, terminal = false }
+  local groups, err = failed_groups(facts), some(facts.error)
+  for i = 1, math.min(#groups, most_failures) do
+    add_group(lines, out, facts, groups[i], err)
+  end
+  if #groups > most_failures then lines[#lines + 1] = ("  %d more failed"):format(#groups - most_failures) end
+  return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
 end
 
 --- The points at which the run waits for a person.
@@ -227,8 +273,7 @@ local function add_end(lines, facts)
     gap(lines)
     lines[#lines + 1] = "Files: " .. near(facts.files)
   end
-  local command = state.go_on(facts.id, facts.state, some(facts.error), facts.parked, facts.steps)
-  if command then lines[#lines + 1] = "Go on: " .. command end
+  lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps)
 end
 
 --- The report, in lines of the page's width.

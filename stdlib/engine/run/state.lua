@@ -55,6 +55,16 @@ function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and dura
 
 M.short = command_line.short
 
+--- The words that answer a question: its options, or the number of one that is long.
+local function option_words(options)
+  local words = {}
+  for i, option in ipairs(options or {}) do
+    local is_short = #option <= 20 and core.text.printable(option) == option
+    words[i] = is_short and command_line.quoted(option) or tostring(i)
+  end
+  return words[1] and words or { "'TEXT'" }
+end
+
 --- The commands that answer the open points of a run.
 ---@param id string
 ---@param parked table[]
@@ -64,13 +74,15 @@ function M.answers(id, parked, with_key)
   local list = {}
   for _, item in ipairs(parked) do
     local which = with_key and " --key " .. core.text.printable(command_line.quoted(item.key), 400) or ""
-    list[#list + 1] = item.kind == "gate" and ("moonlet answer %s approve%s   (or reject)"):format(id, which)
-      or ("moonlet answer %s 'TEXT'%s"):format(id, which)
+    local words = item.kind == "gate" and { "approve", "reject" } or option_words(item.options)
+    local others = table.concat(words, ", ", 2)
+    list[#list + 1] = ("moonlet answer %s %s%s%s"):format(id, words[1], which,
+      others ~= "" and ("   (or %s)"):format(others) or "")
   end
   return list
 end
 
-local over = { failed = true, degraded = true, blocked = true }
+local over = { degraded = true, blocked = true }
 
 --- True if a resume has something to keep or to try again: an agent that was asked, or a step that failed.
 local function is_worth_resuming(steps)
@@ -79,6 +91,10 @@ local function is_worth_resuming(steps)
     if not is_made_up and (step.kind == "agent" or step.status ~= "ok") then return true end
   end
   return false
+end
+
+local function is_rejected(state, err)
+  return state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected"
 end
 
 --- The command that goes on with a run in a state, or those that answer it; nil where nothing is left to do. A person's
@@ -92,14 +108,29 @@ end
 function M.go_on(id, state, err, parked, steps)
   local short = M.short(id)
   if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
-  if state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected" then return nil end
+  if is_rejected(state, err) then return nil end
   if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
   if state == "needs-human" then
     if not parked or not parked[1] then return "moonlet answer " .. short end
     return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
   end
   if state == "quota" then return "moonlet run wait " .. short end
-  return ("moonlet run resume %s%s"):format(short, state == "budget" and " --budget KIND=N" or "")
+  local hint = state == "budget" and type(err) == "table" and rawget(err, "hint")
+  local more = type(hint) == "string" and hint:match "%-%-budget %l+=[%w.]+"
+  return ("moonlet run resume %s%s"):format(short, more and " " .. more or "")
+end
+
+--- The last line of a report: the command that goes on, or that does it all again after a person's no.
+---@param id string
+---@param state string
+---@param err moonlet.Error?
+---@param parked table[]?
+---@param steps table[]?
+---@return string?
+function M.last_line(id, state, err, parked, steps)
+  local command = M.go_on(id, state, err, parked, steps)
+  if command then return "Go on: " .. command end
+  return is_rejected(state, err) and ("Again: moonlet run replay " .. M.short(id)) or nil
 end
 
 --- A time that has passed, as people say it.

@@ -56,3 +56,41 @@ low       long/long/long/long/long/long/long/long/
 low       no place
 ]], "the list")
 end)
+
+local function failed(key, message, at) return { key = key, kind = "agent", status = "failed",
+  error = { message = message, at = at } } end
+
+test("a failure is said once, with its step, its place, the rest of its stderr, and its folder", function()
+  local facts = { state = "failed", name = "fan", steps = { failed("parallel/b.lua/agent", "it ended: no key", "fan.lua:2") },
+    error = { kind = "failed", message = "it ended: no key", at = "fan.lua:2", hint = "moonlet log 7 " .. ("b"):rep(40) },
+    tail = function() return { "first", "no key" } end, folder = function() return "/files/b" end }
+  is(text_of(facts, 50), [[
+✗ failed  fan  R-007
+
+  b.lua   it ended: no key
+    at fan.lua:2
+    │ first
+    /files/b
+  moonlet log 7 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+Go on: moonlet run resume 7
+]], "on a narrow screen, where the command stays whole")
+  is(screen.failures(facts), "  b.lua\n    │ first\n    /files/b\n", "in a pipe, below the error")
+  facts.error = { kind = "quorum", message = "1 of 2 reviews; the first failure: it ended: no key" }
+  is(text_of(facts), [[
+✗ failed  fan  R-007
+
+  1 of 2 reviews; the first failure: it ended: no key
+
+  b.lua
+    at fan.lua:2
+    │ first
+    /files/b
+Go on: moonlet run resume 7
+]], "as a part of the error of the run")
+end)
+
+test("steps that failed alike are named together", function()
+  local facts = { state = "budget", tail = function() end, folder = function() end, steps = { failed("r1", "4 are allowed"), failed("r2", "4 are allowed"),
+    failed("r3", "no key") }, error = core.json.null }
+  is(screen.failures(facts), "  r1, r2\n    4 are allowed\n  r3   no key\n", "")
+end)

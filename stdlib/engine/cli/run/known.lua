@@ -83,13 +83,15 @@ end
 
 --- A line for each kind of argument of a preset, from the annotation of m.arg.KIND.
 local function kinds_text(preset)
-  local kinds, lines = {}, {}
+  local kinds, names, lines = {}, {}, {}
   for _, declared in pairs(preset.args) do kinds[declared.type] = true end
   for kind in pairs(kinds) do
-    local text = reference.kind_of_argument(kind)
-    if kind ~= "boolean" and text then lines[#lines + 1] = ("  %-9s %s"):format(kind:upper(), text) end
+    if kind ~= "boolean" and reference.kind_of_argument(kind) then names[#names + 1] = kind end
   end
-  table.sort(lines)
+  table.sort(names)
+  for _, kind in ipairs(names) do
+    page.row(lines, page.out(), 2, kind:upper(), 12, reference.kind_of_argument(kind))
+  end
   return table.concat(lines, "\n")
 end
 
