@@ -2,7 +2,7 @@
 # Runs the end-to-end cases, a folder each, several at a time, and ends with its count.
 #   run.sh [--build DIR] [--filter WORD] [--jobs N] [--keep] [CASE…]
 # A case is a folder <room>/<case> beside this script; CASE is that or the case's name alone. --filter
-# takes the cases whose <room>/<case> contains WORD. --jobs is twice the number of cores, at least 4.
+# takes the cases whose <room>/<case> contains WORD. --jobs is three times the number of cores, for most cases wait.
 # A case folder holds
 #   cmd      a bash snippet, run in the case's working directory; $MOONLET is the executable (also on
 #            PATH as `moonlet`), $AGENTS the fake agents, $PRESETS the presets for cases, $TOOLS
@@ -303,8 +303,7 @@ fi
 [ -x "$build/moonlet" ] || die "there is no $build/moonlet; build it first (tests/run.sh does)"
 build_helpers || die "the fake agents could not be built"
 if [ -z "$jobs" ]; then
-  jobs=$((2 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))
-  if [ "$jobs" -lt 4 ]; then jobs=4; fi
+  jobs=$((3 * $(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)))
 fi
 if [ ${#names[@]} -eq 0 ]; then
   for folder in "$e2e"/*/*/cmd; do

@@ -305,7 +305,7 @@ namespace {
 SchemaError limit_error(const std::string& what) {
   SchemaError error;
   error.schema = "#";
-  error.message = "limit: " + what;
+  error.message.append("limit: ").append(what);
   return error;
 }
 
