@@ -34,6 +34,7 @@
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
 ---  the line of an event of a file; "" where it has none
 ---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  shows an event of a file
+---@field release fun()  prints the line of the run's end, which waits in a pipe until its report is printed
 ---@field types fun(): string[]  the types of events
 ---@field start fun(file: string)  events belong to the run from now on, and are kept in the file beneath .agent
 
