@@ -199,8 +199,9 @@ count_catch() {
   fi
 }
 
-run_unit_tests() {
-  local launcher=() program
+launcher=()
+begin_unit_tests() {
+  local program
   # gcc's ThreadSanitizer cannot place its shadow under the address randomization of new kernels.
   if [ "$preset" = tsan ] && setarch -R true 2>/dev/null; then launcher=(setarch -R); fi
   for program in host_tests lua_tests executor_tests; do
@@ -210,6 +211,10 @@ run_unit_tests() {
   done
   say "build/$preset/tests/run_stdlib"
   begin stdlib timeout -k 10 900 ${launcher[@]+"${launcher[@]}"} "$build/tests/run_stdlib" "$filter"
+}
+
+count_unit_tests() {
+  local program
   for program in host_tests lua_tests executor_tests; do
     if [ -e "$scratch/$program.pid" ]; then count_catch "$program"; fi
   done
@@ -236,11 +241,17 @@ count_counting() {
   fi
 }
 
+begin_counting() {
+  local name=$1 part=$2
+  shift 2
+  say "$name"
+  begin "$part" "$@"
+}
+
 run_counting() {
   local name=$1
   shift
-  say "$name"
-  begin counting "$@"
+  begin_counting "$name" counting "$@"
   count_counting "$name" counting
 }
 
@@ -273,7 +284,7 @@ count_cases() {
   fi
 }
 
-run_presets() {
+begin_presets() {
   local program folder name
   for program in "$root"/tests/presets/*/run.sh; do
     name=$(basename "$(dirname "$program")")
@@ -287,6 +298,10 @@ run_presets() {
     say "moonlet preset test $name"
     begin "preset-$name" "$build/moonlet" preset test "$name" --repo "$root"
   done
+}
+
+count_presets() {
+  local name
   for name in "$scratch"/cases-*.pid "$scratch"/preset-*.pid; do
     if ! [ -e "$name" ]; then continue; fi
     name=$(basename "$name" .pid)
@@ -408,10 +423,15 @@ moonlet_build "$preset"
 build=$root/build/$preset
 
 run_house_rules
-run_unit_tests
-run_presets
-run_counting "tests/docs, the reference" python3 "$root/tests/docs/reference_test.py" "$build/moonlet" "$filter"
-run_counting "tests/docs, the guides" python3 "$root/tests/docs/guides_test.py" "$build/moonlet" "$filter"
+# All of these wait for processes most of their time.
+begin_unit_tests
+begin_presets
+begin_counting "tests/docs, the reference" reference python3 "$root/tests/docs/reference_test.py" "$build/moonlet" "$filter"
+begin_counting "tests/docs, the guides" guides python3 "$root/tests/docs/guides_test.py" "$build/moonlet" "$filter"
+count_unit_tests
+count_presets
+count_counting "tests/docs, the reference" reference
+count_counting "tests/docs, the guides" guides
 run_counting "tests/e2e" "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 # They are as slow as they are; sanitizers say nothing of them.
 if [ "$preset" != asan ] && [ "$preset" != tsan ]; then

@@ -84,6 +84,8 @@ Result<RunLock> lock_new_run(const Runs& runs, const RunDir& run) {
   return lock;
 }
 
+constexpr int kMostDraws = 16;  // of a task id
+
 /// Everything create() does that may fail, without touching Lua.
 Result<void> create_run(Services& services, Home& home, std::string_view task_id,
                         std::string_view preset, std::string_view run_id, std::string_view packet) {
@@ -104,9 +106,18 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
     }
   } else if (run_is_new) {
     // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
-    run->task_id =
-        task_id.empty() ? default_task_id(preset, services.clock.wall_ms()) : std::string(task_id);
-    auto sidecar = make_sidecar(**agent, run->task_id);
+    const auto make = [&]() -> Result<void> {
+      run->task_id = task_id.empty() ? default_task_id(preset, services.clock.wall_ms())
+                                     : std::string(task_id);
+      return make_sidecar(**agent, run->task_id);
+    };
+    auto sidecar = make();
+    // Runs that begin in the same second may draw the same id.
+    for (int again = 0; again < kMostDraws && task_id.empty() && !sidecar &&
+                        sidecar.error().kind == ErrorKind::kInvalid;
+         ++again) {
+      sidecar = make();
+    }
     if (!sidecar) return sidecar.error();
     auto created = runs.create();
     if (!created) {

@@ -284,7 +284,7 @@ suite_startup() {
     printf 'local m = require "moonlet"\n'
     for module in "$root"/stdlib/*.lua; do
       module=$(basename "$module" .lua)
-      if [ "$module" != init ]; then printf 'require "moonlet.%s"\n' "$module"; fi
+      if [ "$module" != init ] && [ "$module" != preset ]; then printf 'require "moonlet.%s"\n' "$module"; fi
     done
     printf 'return m.preset { name = "all", summary = "Loads every module.", run = function() end }\n'
   } >all.lua

@@ -9,6 +9,7 @@ local worktree = require "moonlet.engine.workspace.worktree"
 local page = require "moonlet.engine.base.page"
 local screen = require "moonlet.engine.run.screen"
 local state = require "moonlet.engine.run.state"
+local store = require "moonlet.engine.run.store"
 local step_files = require "moonlet.engine.run.step_files"
 
 local M = {}
@@ -138,10 +139,18 @@ end
 function M.text(run, envelope)
   local out = page.out()
   local facts, lines = facts_of(run, envelope), held_back(run)
+  local last_line
+  if run.verdict then
+    last_line = state.last_line(run.id, run.verdict, run.error, run.parked, run.steps)
+  else
+    last_line = "Go on: " .. state.start_prepared(run.home, select(2, store.find(run.home, run.id)))
+  end
   if out.terminal then
     notes(run, lines)
     facts.notes = lines
-    return screen.text(facts, out), { is_whole = true }
+    -- The result of a dry run is for programs; its log has the worst case as a sentence.
+    if not run.verdict then facts.result = null end
+    return screen.text(facts, out) .. (run.verdict and "" or last_line .. "\n"), { is_whole = true }
   end
   local findings = run.findings
   if findings and findings ~= "" then
@@ -155,7 +164,7 @@ function M.text(run, envelope)
   notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
   return table.concat(lines, "\n") .. "\n", { failures = screen.failures(facts),
-    last_line = run.verdict and state.last_line(run.id, run.verdict, run.error, run.parked, run.steps) }
+    last_line = last_line }
 end
 
 return M

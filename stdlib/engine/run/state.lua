@@ -19,15 +19,19 @@ local function target_word(home, rec)
   return require("moonlet.git.names").shell_word(word) or "PRESET"
 end
 
-local function start_prepared(home, rec)
-  return ("moonlet run %s --prepared %s"):format(target_word(home, rec), rec.task_id)
-end
-
 --- The command that starts a run of which only the prompts were made.
 ---@param home table
 ---@param rec table
 ---@return string
-function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(start_prepared(home, rec)) end
+function M.start_prepared(home, rec)
+  return ("moonlet run %s --prepared %s"):format(target_word(home, rec), rec.task_id)
+end
+
+--- The same as a sentence.
+---@param home table
+---@param rec table
+---@return string
+function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(M.start_prepared(home, rec)) end
 
 --- The state of a run that has not ended.
 ---@param home table
