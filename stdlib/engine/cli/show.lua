@@ -27,7 +27,7 @@ M.known = options.with_common {
 local null = core.json.null
 local most_lines = 4000
 
---- What a step was: no agent where rules gave the answer, or none was given.
+--- The kind of a step for people: no agent where rules gave the answer, or none was given.
 local function kind_of(step, state)
   if step.kind ~= "agent" or step.runner ~= "rules" then return step.kind end
   return state == "prepared" and state or step.runner

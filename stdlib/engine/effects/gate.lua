@@ -39,7 +39,7 @@ local function bind_shown(run, fields)
   }
 end
 
---- What a person sees of a point that waits.
+--- The lines of a waiting point for a person.
 local function print_shown(item)
   local lines, out = {}, page.out(2)
   page.hang(lines, out, item.kind .. " asks: ", item.text, 4000)
