@@ -127,20 +127,31 @@ read_report() {
 
 # --- programs that run side by side ------------------------------------------------------------------
 # begin NAME COMMAND…: starts a program once fewer than $jobs run. Its output goes to $scratch/NAME.out
-# and NAME.err.
+# and NAME.err, its exit code to NAME.status. The code is not read with a late `wait`: bash forgets a
+# child that has ended when the system gives its process id to another child.
 begin() {
   local name=$1
   shift
   while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do sleep 0.1; done
-  (cd "$root" && exec "$@") >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
+  rm -f "$scratch/$name.status"
+  (
+    cd "$root" || exit
+    trap 'kill "$program"' TERM
+    "$@" &
+    program=$!
+    wait "$program"
+    echo $? >"$scratch/$name.ending"
+    mv "$scratch/$name.ending" "$scratch/$name.status"
+  ) >"$scratch/$name.out" 2>"$scratch/$name.err" </dev/null &
   printf '%s' $! >"$scratch/$name.pid"
 }
 
-# Waits for the program and puts its output together in NAME.log; returns its exit code.
+# Waits for the program and puts its output together in NAME.log; returns its exit code, 127 when nothing
+# recorded one.
 ended() {
-  local status
-  wait "$(<"$scratch/$1.pid")"
-  status=$?
+  local status=127
+  while ! [ -e "$scratch/$1.status" ] && kill -0 "$(<"$scratch/$1.pid")" 2>/dev/null; do sleep 0.1; done
+  if [ -e "$scratch/$1.status" ]; then status=$(<"$scratch/$1.status"); fi
   cat "$scratch/$1.err" "$scratch/$1.out" >"$scratch/$1.log"
   return "$status"
 }
