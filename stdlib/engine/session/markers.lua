@@ -7,6 +7,8 @@ local store = require "moonlet.engine.session.store"
 local M = {}
 
 local read_cap, longest_line = 1 << 20, 500
+-- The bytes of a line that is not ended: more than longest_line, because sequences of a terminal stand in it.
+local longest_rest = 4 * longest_line
 
 local function key_of(event) return ("%s:%s"):format(event.type, event.text) end
 
@@ -24,20 +26,20 @@ function M.reader(home, id)
   return { home = home, root = store.root(home), id = id, offset = 0, rest = "", seen = noted(home, id) }
 end
 
---- Notes the new markers in what was printed and what is shown, and returns them.
----@param reader table
----@param facts table?  of a session that runs
----@return {type: string, text: string}[]
-function M.new(reader, facts)
-  local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
-  reader.offset = began + #bytes
-  local text, lines = reader.rest .. log.plain(bytes), {}
-  local whole = text:match "^.*\n" or ""
-  -- A line without end is cut: a marker begins its line.
-  reader.rest = text:sub(#whole + 1, #whole + longest_line)
-  text = whole
-  for line in text:gmatch "[^\n]+" do lines[#lines + 1] = line:sub(1, longest_line) end
-  for _, line in ipairs(facts and facts.lines or {}) do lines[#lines + 1] = line end
+--- The lines of what was printed that may be markers. Most output has none: it is searched and not split.
+local function candidates(bytes)
+  for name in pairs(report.marker_types) do
+    if bytes:find(name, 1, true) then
+      local lines = {}
+      for line in log.plain(bytes):gmatch "[^\n]+" do lines[#lines + 1] = line:sub(1, longest_line) end
+      return lines
+    end
+  end
+  return {}
+end
+
+--- Notes the markers of lines that are new, and returns them.
+local function note(reader, lines)
   local found = report.markers(lines, reader.seen)
   local before = found[1] and noted(reader.home, reader.id)
   for _, marker in ipairs(found) do
@@ -48,15 +50,33 @@ function M.new(reader, facts)
   return found
 end
 
+--- Notes the new markers in what was printed and what is shown, and returns them.
+---@param reader table
+---@param facts table?  of a session that runs
+---@return {type: string, text: string}[]
+function M.new(reader, facts)
+  local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
+  reader.offset = began + #bytes
+  local text = reader.rest .. bytes
+  local whole = text:match "^.*[\r\n]" or ""
+  -- A line without end is cut: a marker begins its line.
+  reader.rest = text:sub(#whole + 1, #whole + longest_rest)
+  local lines = candidates(whole)
+  for _, line in ipairs(facts and facts.lines or {}) do lines[#lines + 1] = line end
+  return note(reader, lines)
+end
+
 --- Notes all markers of a session up to now.
 ---@param home table
 ---@param id string
 function M.catch_up(home, id)
   local reader, before = M.reader(home, id), nil
+  local is_over = core.session.status(home.handle, id) ~= "running"
   while before ~= reader.offset do
     before = reader.offset
     M.new(reader)
   end
+  if is_over then note(reader, candidates(reader.rest)) end
 end
 
 return M

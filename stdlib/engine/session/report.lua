@@ -47,7 +47,8 @@ local function tests_of(lines)
   end
 end
 
-local names = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
+--- The markers, and the types of their events.
+M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
 
 --- The markers in lines of output: {type, text}, each once.
 ---@param lines string[]
@@ -57,7 +58,7 @@ function M.markers(lines, seen)
   local found = {}
   for _, line in ipairs(lines) do
     local name, text = line:match "^[^%w%[]*%[(%u+)%]%s*(.*)$"
-    local kind = name and names[name]
+    local kind = name and M.marker_types[name]
     if kind then
       text = core.text.printable(text:gsub("[%s│]+$", ""), 400)
       local key = kind .. ":" .. text
