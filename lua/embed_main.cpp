@@ -68,19 +68,34 @@ bool is_lua(const std::string& name) {
   return name.size() > 4 && name.compare(name.size() - 4, 4, ".lua") == 0;
 }
 
+/// A string literal, which compiles ten times as fast as a list of numbers.
+void write_literal(std::ofstream& out, const std::string& bytes) {
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    if (at % 64 == 0) out << (at == 0 ? "\n\"" : "\"\n\"");
+    const auto byte = static_cast<unsigned char>(bytes[at]);
+    const bool is_plain = byte >= ' ' && byte < 127 && byte != '"' && byte != '\\' && byte != '?';
+    if (is_plain) {
+      out << bytes[at];
+    } else {
+      const char octal[] = {'\\', static_cast<char>('0' + (byte >> 6)),
+                            static_cast<char>('0' + (byte >> 3) % 8),
+                            static_cast<char>('0' + byte % 8), '\0'};
+      out << octal;
+    }
+  }
+  out << (bytes.empty() ? "\"\"" : "\"");
+}
+
 void write_array(std::ofstream& out, const char* list, const std::vector<Entry>& entries) {
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    out << "alignas(8) const unsigned char " << list << i << "[] = {";
-    for (std::size_t at = 0; at < entries[i].bytes.size(); ++at) {
-      if (at % 32 == 0) out << '\n';
-      out << static_cast<unsigned>(static_cast<unsigned char>(entries[i].bytes[at])) << ',';
-    }
-    out << "0};\n";
+    out << "alignas(8) const char " << list << i << "[] =";
+    write_literal(out, entries[i].bytes);
+    out << ";\n";
   }
   out << "const EmbeddedFile " << list << "_files[] = {\n";
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    out << "  {\"" << entries[i].name << "\", {reinterpret_cast<const char*>(" << list << i << "), "
-        << entries[i].bytes.size() << "}},\n";
+    out << "  {\"" << entries[i].name << "\", {" << list << i << ", " << entries[i].bytes.size()
+        << "}},\n";
   }
   out << "  {nullptr, {}},\n};\n";
 }

@@ -54,19 +54,24 @@ while [ $# -gt 0 ]; do
 done
 
 # --- matching output ---------------------------------------------------------------------------------
-# Turns one expected line into an extended regular expression.
-to_regex() {
-  local text=$1
-  text=$(sed -e 's/[][\\.*^$+?(){}|]/\\&/g' <<<"$text")
-  text=${text//'<\*>'/.*}
-  text=${text//<ID>/[A-Za-z0-9][A-Za-z0-9._-]*}
-  text=${text//<RUN>/R-[0-9][0-9][0-9]+}
-  text=${text//<TIME>/[0-9]+-[0-9][0-9]-[0-9][0-9]T[0-9:.]+Z}
-  text=${text//<NUM>/[0-9]+(\\.[0-9]+)?}
-  text=${text//<HEX>/[0-9a-f]+}
-  text=${text//<DIR>/$(sed -e 's/[][\\.*^$+?(){}|]/\\&/g' <<<"$work")}
-  text=${text//<TMP>/$(sed -e 's/[][\\.*^$+?(){}|]/\\&/g' <<<"$tmp")}
-  printf '^%s$' "$text"
+# Turns lines into extended regular expressions that match them alone.
+quoted() { sed -e 's/[][\\.*^$+?(){}|]/\\&/g' -e '$a\'; }
+
+# Puts into `patterns` the regular expressions of the expected lines.
+read_patterns() {
+  local line here above
+  here=$(quoted <<<"$work")
+  above=$(quoted <<<"$tmp")
+  while IFS= read -r line; do
+    line=${line//'<\*>'/.*}
+    line=${line//<ID>/[A-Za-z0-9][A-Za-z0-9._-]*}
+    line=${line//<RUN>/R-[0-9][0-9][0-9]+}
+    line=${line//<TIME>/[0-9]+-[0-9][0-9]-[0-9][0-9]T[0-9:.]+Z}
+    line=${line//<NUM>/[0-9]+(\\.[0-9]+)?}
+    line=${line//<HEX>/[0-9a-f]+}
+    line=${line//<DIR>/"$here"}
+    patterns+=("^${line//<TMP>/"$above"}$")
+  done < <(quoted <"$1")
 }
 
 # match_from I J: whether actual lines from J on match the expected ones from I on.
@@ -88,7 +93,7 @@ match_from() {
 
 matches() {
   local patterns=() actual=() line
-  while IFS= read -r line || [ -n "$line" ]; do patterns+=("$(to_regex "$line")"); done <"$1"
+  read_patterns "$1"
   while IFS= read -r line || [ -n "$line" ]; do actual+=("$line"); done <"$2"
   match_from 0 0
 }

@@ -126,4 +126,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "split":
         split(sys.argv[2], sys.argv[3], sys.argv[4:])
     else:
-        compare(sys.argv[2])
+        for case in sys.argv[2:]:
+            compare(case)

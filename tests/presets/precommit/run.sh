@@ -53,7 +53,6 @@ run_case() {
     [ -e "$dir/$name" ] && echo "$name" >>"$dir/appeared"
   done <"$dir/absent"
   state_of "$at" >"$dir/after"
-  python3 "$here/check.py" compare "$dir"
   rm -rf "$dir/repo"
 }
 
@@ -63,8 +62,9 @@ cases=("$work"/cases/*/)
 [ ${#cases[@]} -gt 0 ] || exit 0
 for dir in "${cases[@]}"; do
   while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
-  run_case "${dir%/}" >>"$work/told" &
+  run_case "${dir%/}" &
 done
 wait
+python3 "$here/check.py" compare "${cases[@]%/}" >"$work/told" || echo "FAIL check.py ended early" >>"$work/told"
 cat "$work/told"
 ! grep -q '^FAIL' "$work/told"
