@@ -435,7 +435,12 @@ moonlet_build "$preset"
 build=$root/build/$preset
 
 run_house_rules
-# All of these wait for processes most of their time.
+# All of these wait for processes most of their time, the real agents most of all. Sanitizers say nothing of agents.
+with_agents=
+if [ "$preset" != asan ] && [ "$preset" != tsan ]; then
+  with_agents=1
+  begin_counting "tests/agents" agents "$root/tests/agents/run.sh" "$build/moonlet" "$filter"
+fi
 begin_unit_tests
 begin_presets
 begin_counting "tests/docs, the reference" reference python3 "$root/tests/docs/reference_test.py" "$build/moonlet" "$filter"
@@ -444,12 +449,6 @@ count_unit_tests
 count_presets
 count_counting "tests/docs, the reference" reference
 count_counting "tests/docs, the guides" guides
-# The real agents wait for most of their time. Sanitizers say nothing of them.
-with_agents=
-if [ "$preset" != asan ] && [ "$preset" != tsan ]; then
-  with_agents=1
-  begin_counting "tests/agents" agents "$root/tests/agents/run.sh" "$build/moonlet" "$filter"
-fi
 begin_counting "tests/e2e" e2e "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 count_counting "tests/e2e" e2e
 if [ -n "$with_agents" ]; then count_counting "tests/agents" agents; fi

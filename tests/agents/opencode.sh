@@ -3,9 +3,9 @@
 # never started.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-opencode_shares="schema_repaired quota_without_a_time server_error_once bad_request login_refused \
+opencode_shares="schema_repaired quota_without_a_time server_error_once login_refused \
   interrupted_in_a_tool host_killed"
-opencode_shares_soak="schema_never_met empty_answer tool_leaves_a_process \
+opencode_shares_soak="bad_request schema_never_met empty_answer tool_leaves_a_process \
   rate_with_retry_after soak_server_error_for_ever connection_refused context_too_long forbidden \
   login_refused_to_three soak_hang_in_the_answer hang_in_a_tool interrupted_while_it_waits all_killed_then_swept \
   host_killed_and_the_agent_ends host_killed_while_it_writes review review_one_fails review_two_fail \

@@ -238,6 +238,10 @@ run_case() {
 }
 
 # --- all of them -------------------------------------------------------------------------------------
+# Claude runs these with MOONLET_SOAK=1 alone: moonlet does most of the work in them, and Codex runs them each time.
+claude_soak="patterns review_all_quota review_two_fail login_refused_to_three prompts_refused read_only_by_the_host \
+  host_killed_while_it_writes quota_without_a_time rate_for_ever"
+
 # takes NAME RUNNER: true when the case runs with the runner: by the end of its name, or for Codex and Claude, and for
 # the runners that share it.
 takes() {
@@ -248,6 +252,10 @@ takes() {
       return
     fi
   done
+  if [ "$2" = claude ] && [ -z "${MOONLET_SOAK:-}" ]; then
+    [[ " $claude_soak " != *" ${1#case_} "* ]]
+    return
+  fi
   if [ "$2" = codex ] || [ "$2" = claude ]; then return; fi
   [[ " ${!shares} ${MOONLET_SOAK:+${!shares_soak}} " == *" ${1#case_} "* ]]
 }

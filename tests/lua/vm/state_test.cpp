@@ -244,7 +244,8 @@ TEST_CASE("a machine that has little time for Lua kills no script, until far mor
         return compute_for_a_while(L);
       },
       &leaping);
-  // The hook that ends a script runs once in many instructions: the loop has more of them than the call.
+  // The hook that ends a script runs once in many instructions: the loop has more of them than the
+  // call.
   CHECK(is_killed(starved.run("while true do wait() for i = 1, 10000 do end end")));
 }
 
