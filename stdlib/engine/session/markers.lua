@@ -23,7 +23,28 @@ end
 ---@param id string
 ---@return table
 function M.reader(home, id)
-  return { home = home, root = store.root(home), id = id, offset = 0, rest = "", seen = noted(home, id) }
+  return { home = home, root = store.root(home), id = id, offset = 0, rest = "", is_cut = false,
+    seen = noted(home, id) }
+end
+
+--- The lines that have ended, with what came of the first one before. The beginning of the last line is kept: a marker
+--- begins its line, so the rest of a long one is skipped.
+local function ended_lines(reader, bytes)
+  if reader.is_cut then
+    local feed, back = bytes:find("\n", 1, true), bytes:find("\r", 1, true)
+    if not feed and not back then return "" end
+    bytes = bytes:sub(math.min(feed or #bytes, back or #bytes))
+    reader.is_cut = false
+  end
+  local text = reader.rest .. bytes
+  local last = text:find("[\r\n][^\r\n]*$", -longest_rest)
+  reader.is_cut = not last and #text > longest_rest
+  if reader.is_cut then
+    reader.rest = ""
+    return text
+  end
+  reader.rest = text:sub((last or 0) + 1)
+  return text:sub(1, last or 0)
 end
 
 --- The lines of what was printed that may be markers. Most output has none: it is searched and not split.
@@ -57,11 +78,7 @@ end
 function M.new(reader, facts)
   local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
   reader.offset = began + #bytes
-  local text = reader.rest .. bytes
-  local whole = text:match "^.*[\r\n]" or ""
-  -- A line without end is cut: a marker begins its line.
-  reader.rest = text:sub(#whole + 1, #whole + longest_rest)
-  local lines = candidates(whole)
+  local lines = candidates(ended_lines(reader, bytes))
   for _, line in ipairs(facts and facts.lines or {}) do lines[#lines + 1] = line end
   return note(reader, lines)
 end
