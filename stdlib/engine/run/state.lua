@@ -81,7 +81,7 @@ function M.answers(id, parked, with_key)
     local words = item.kind == "gate" and { "approve", "reject" } or option_words(item.options)
     local others = table.concat(words, ", ", 2)
     list[#list + 1] = ("moonlet answer %s %s%s%s"):format(id, words[1], which,
-      others ~= "" and ("   (or %s)"):format(others) or "")
+      others ~= "" and ("   # or %s"):format(others) or "")
   end
   return list
 end

@@ -7,7 +7,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
-local poll_ms, second_look_ms = 100, 400
+local poll_ms, second_look_ms = 50, 400
 local quiet_ms = 2000
 -- How much of the output a pattern is looked for in at once, and how much of it again with the next.
 local wait_piece, wait_overlap = 1 << 18, 1 << 14
