@@ -30,6 +30,13 @@ std::string named(std::int32_t pid) {
   return pid > 0 ? " (process " + std::to_string(pid) + ")" : std::string();
 }
 
+Error taken_over(const Terminal& terminal) {
+  return Error{ErrorKind::kDenied,
+               "a person has taken the session over" + named(terminal.attached()),
+               "wait until they have detached",
+               {}};
+}
+
 }  // namespace
 
 struct Sessions::Person {
@@ -64,7 +71,7 @@ bool Sessions::answer(const Frame& frame, std::string& out) {
     case FrameType::kResize: {
       auto wish = decode_number(frame.body);
       if (!wish) return false;
-      done = resize(*wish);
+      done = resize(*wish, false);
       break;
     }
     case FrameType::kEndTerminal: {
@@ -101,12 +108,7 @@ bool Sessions::answer(const Frame& frame, std::string& out) {
 Result<void> Sessions::type(const TypeFrame& typed, bool is_person) {
   const auto found = find(typed.number);
   if (found.terminal == nullptr) return no_session();
-  if (!is_person && found.terminal->attached() != 0) {
-    return Error{ErrorKind::kDenied,
-                 "a person has taken the session over" + named(found.terminal->attached()),
-                 "wait until they have detached",
-                 {}};
-  }
+  if (!is_person && found.terminal->attached() != 0) return taken_over(*found.terminal);
   std::vector<TypedPart> parts;
   for (const auto& [kind, text] : typed.parts) {
     if (kind > static_cast<std::uint8_t>(TypedPart::Kind::kBytes)) {
@@ -117,9 +119,10 @@ Result<void> Sessions::type(const TypeFrame& typed, bool is_person) {
   return found.terminal->type(parts, typed.tag, loop_.clock().monotonic_ms());
 }
 
-Result<void> Sessions::resize(NumberFrame wish) {
+Result<void> Sessions::resize(NumberFrame wish, bool is_person) {
   const auto found = find(wish.number);
   if (found.terminal == nullptr) return no_session();
+  if (!is_person && found.terminal->attached() != 0) return taken_over(*found.terminal);
   found.terminal->resize(size_of(wish.value), loop_.clock().monotonic_ms());
   return {};
 }
@@ -179,7 +182,7 @@ bool Sessions::obey(const Frame& frame) {
   auto wish = frame.type == FrameType::kResize ? decode_number(frame.body) : std::nullopt;
   if (!wish) return false;
   wish->number = person_->number;
-  return resize(*wish).ok();
+  return resize(*wish, true).ok();
 }
 
 void Sessions::serve_person() {

@@ -36,7 +36,7 @@ class Sessions {
   struct Person;
 
   Result<void> type(const TypeFrame& typed, bool is_person);
-  Result<void> resize(NumberFrame wish);
+  Result<void> resize(NumberFrame wish, bool is_person);
   Supervisor::OnTerminal find(std::uint32_t number) const;
   void serve_person();
   bool obey(const Frame& frame);

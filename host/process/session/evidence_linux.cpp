@@ -61,7 +61,8 @@ bool reads_terminal(pid_t pid) {
                            std::to_string(std::strtol(call.c_str() + 2, nullptr, 16));
   char target[64];
   const ssize_t size = readlink(link.c_str(), target, sizeof target);
-  return size > 8 && std::string(target, 8) == "/dev/pts";
+  const std::string name(target, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+  return name == "/dev/tty" || name.rfind("/dev/pts/", 0) == 0;
 }
 
 // Adds the children of all threads of `pid`; none when it has ended.

@@ -94,7 +94,7 @@ void SessionLog::note(std::int64_t now_ms) {
 }
 
 void SessionLog::resized(ScreenSize size, std::int64_t now_ms) {
-  note(now_ms);
+  note(noted_ms_);
   size_ = size;
   char line[64];
   const int length =

@@ -133,6 +133,7 @@ struct Screen::Callbacks {
   static int settermprop(VTermProp property, VTermValue* value, void* user) {
     Screen& screen = of(user);
     if (property == VTERM_PROP_ALTSCREEN) screen.alternate_ = value->boolean != 0;
+    if (property == VTERM_PROP_MOUSE) screen.mouse_ = value->number;
     if (property == VTERM_PROP_CURSORVISIBLE) screen.cursor_visible_ = value->boolean != 0;
     if (property == VTERM_PROP_TITLE) {
       if (begins(value->string)) screen.coming_title_.clear();
@@ -348,7 +349,30 @@ Screen::Cursor Screen::cursor() const {
   return {at.row, at.col, cursor_visible_};
 }
 
-std::string Screen::redraw() const {
+/// libvterm does not say which modes are on; the keys that it would send do.
+std::string Screen::modes() {
+  std::string sent, out;
+  auto answer = std::exchange(handlers_.answer, [&](std::string_view bytes) { sent += bytes; });
+  vterm_keyboard_key(vterm_, VTERM_KEY_UP, VTERM_MOD_NONE);
+  if (sent == "\x1bOA") out += "\x1b[?1h";
+  sent.clear();
+  vterm_keyboard_start_paste(vterm_);
+  vterm_keyboard_end_paste(vterm_);
+  if (!sent.empty()) out += "\x1b[?2004h";
+  if (mouse_ != VTERM_PROP_MOUSE_NONE) {
+    constexpr int kWheel = 4;
+    sent.clear();
+    vterm_mouse_button(vterm_, kWheel, true, VTERM_MOD_NONE);
+    out += mouse_ == VTERM_PROP_MOUSE_CLICK  ? "\x1b[?1000h"
+           : mouse_ == VTERM_PROP_MOUSE_DRAG ? "\x1b[?1002h"
+                                             : "\x1b[?1003h";
+    if (sent.rfind("\x1b[<", 0) == 0) out += "\x1b[?1006h";
+  }
+  handlers_.answer = std::move(answer);
+  return out;
+}
+
+std::string Screen::redraw() {
   std::string out = "\x1b[0m\x1b[2J";
   for (int row = 0; row < size_.rows; ++row) {
     out += "\x1b[" + std::to_string(row + 1) + ";1H";
@@ -368,7 +392,7 @@ std::string Screen::redraw() const {
   }
   const Cursor at = cursor();
   out += "\x1b[" + std::to_string(at.row + 1) + ";" + std::to_string(at.col + 1) + "H";
-  return out + (at.visible ? "\x1b[?25h" : "\x1b[?25l");
+  return out + (at.visible ? "\x1b[?25h" : "\x1b[?25l") + modes();
 }
 
 void Screen::type(std::string_view text) {

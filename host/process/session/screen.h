@@ -68,8 +68,9 @@ class Screen {
   /// Changed with all that is fed and with every resize.
   std::uint64_t version() const { return version_; }
 
-  /// Sequences that draw the present screen on another terminal, from a cleared one.
-  std::string redraw() const;
+  /// Sequences that draw the present screen on another terminal, from a cleared one, and switch on
+  /// what its program has: application cursor keys, marks around pasted text, the mouse.
+  std::string redraw();
 
   // --- what a person types, as this terminal sends it; the answer handler gets the bytes
 
@@ -83,6 +84,7 @@ class Screen {
  private:
   void keep_line(std::string text);
   void parse(std::string_view bytes);
+  std::string modes();
   std::pair<std::size_t, std::size_t> superfluous(std::string_view bytes);
 
   ScreenSize size_;
@@ -94,6 +96,7 @@ class Screen {
   std::uint64_t version_ = 0;
   bool cursor_visible_ = true;
   bool alternate_ = false;
+  int mouse_ = 0;  // a VTERM_PROP_MOUSE_…
   bool flooded_ = false, has_gap_ = false;
   std::string title_, coming_title_;
   VtermInput input_;

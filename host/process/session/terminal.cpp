@@ -33,14 +33,19 @@ Error system_error(std::string_view doing) { return Error::from_errno(errno, doi
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (!((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '/' ||
-          byte == '_')) {
-      continue;
-    }
-    ++letters;
-    hash = (hash ^ byte) * 1099511628211u;
+  bool named = false;  // in a word that begins with a letter: "case_17", not "17s"
+  char before = ' ';
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '_';
+    const bool is_digit = c >= '0' && c <= '9';
+    if (is_letter && !(before >= '0' && before <= '9')) named = true;
+    if (!is_letter && !is_digit) named = false;
+    before = c;
+    const bool is_counted = i + 1 < text.size() && text[i + 1] == '/';  // "17/90"
+    if (!is_letter && !(is_digit && (named || is_counted))) continue;
+    if (is_letter) ++letters;
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   }
   return letters < 3 ? 0 : hash;
 }
@@ -226,6 +231,7 @@ Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_vie
   is_typing_ = false;
   if (!tag.empty()) typed_tags_.emplace(tag);
   input_ms_ = now_ms;
+  input_at_ = log_.end();
   flush();
   return {};
 }
@@ -299,7 +305,10 @@ std::string Terminal::describe(pid_t main, std::size_t history, std::int64_t now
       {"unread_input", waiting_.size()},
       {"attached", attached_},
   });
-  if (input_bytes_ > 0) facts["input_ms"] = now_ms - input_ms_;
+  if (input_bytes_ > 0) {
+    facts["input_ms"] = now_ms - input_ms_;
+    facts["input_at"] = input_at_;
+  }
   if (main != 0 && master_) {
     facts["program"] = terminal_facts(master_.get());
     facts["processes"] = process_facts(main, tcgetpgrp(master_.get()));

@@ -75,7 +75,7 @@ class Terminal {
 
   /// The screen and all facts, as JSON; `main` is the program's process.
   std::string describe(pid_t main, std::size_t history, std::int64_t now_ms) const;
-  const Screen& screen() const { return screen_; }
+  Screen& screen() { return screen_; }
   /// Gets the bytes of the program as they come; nullptr for nobody.
   void attach(std::function<void(std::string_view)> sink, std::int32_t pid);
   /// The process that has taken the session over; 0 without one.
@@ -100,6 +100,7 @@ class Terminal {
 
   std::int64_t started_ms_ = 0, now_ms_ = 0;
   std::int64_t output_ms_ = 0, input_ms_ = 0, novel_ms_ = 0;
+  std::uint64_t input_at_ = 0;  // the end of the log when something was typed last
   std::uint64_t input_bytes_ = 0;
   std::uint64_t repeats_ = 0;  // lines since the last new one that had been there before
   std::uint64_t sampled_version_ = 0;

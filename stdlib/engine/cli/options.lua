@@ -80,7 +80,9 @@ function M.parse(words, known, start)
     if not option.hidden then names[#names + 1] = name end
   end
   local letters = { ["-h"] = "help" }
-  for name, option in pairs(known) do letters[option.letter and "-" .. option.letter or ""] = name end
+  for name, option in pairs(known) do
+    if option.letter then letters["-" .. option.letter] = name end
+  end
   local i = start or 1
   while i <= #words do
     local word = words[i]

@@ -32,8 +32,9 @@ end
 --- The text of the cast: lines of JSON.
 ---@param root any
 ---@param rec moonlet.SessionRecord
+---@param facts table?  of a session that runs: its newest output has no note of its time yet
 ---@return string
-function M.of(root, rec)
+function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),
     term = { cols = rec.cols or 120, rows = rec.rows or 40, type = "xterm-256color" }, title = rec.id } }
   local at, last, size = log.bounds(root, rec.id), 0, nil
@@ -42,21 +43,26 @@ function M.of(root, rec)
     lines[#lines + 1] = core.json.encode { math.max(0, ms - last) / 1000, kind, text }
     last = math.max(last, ms)
   end
+  local function output(ms, to)
+    while to and to > at do
+      local bytes, began = log.read(root, rec.id, at, math.min(longest_chunk, to - at))
+      if bytes == "" then break end
+      at = began + #bytes
+      local text
+      text, rest = text_of(rest .. bytes)
+      event(ms, "o", text)
+    end
+  end
   for _, note in ipairs(notes(root, rec.id)) do
     if note.size then
       if size and size ~= note.size then event(note.ms, "r", note.size) end
       size = note.size
     else
-      while note.offset and note.offset > at do
-        local bytes, began = log.read(root, rec.id, at, math.min(longest_chunk, note.offset - at))
-        if bytes == "" then break end
-        at = began + #bytes
-        local text
-        text, rest = text_of(rest .. bytes)
-        event(note.ms, "o", text)
-      end
+      output(note.ms, note.offset)
     end
   end
+  local _, finish = log.bounds(root, rec.id)
+  output(facts and facts.age_ms - facts.silent_ms or last, finish)
   return table.concat(lines, "\n") .. "\n"
 end
 

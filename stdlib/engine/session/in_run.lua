@@ -7,7 +7,6 @@ local confinement = require "moonlet.engine.session.confinement"
 local duration = require "moonlet.duration"
 local grants = require "moonlet.engine.context.grants"
 local journal = require "moonlet.engine.journal.journal"
-local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
 local observer = require "moonlet.engine.session.observer"
 local record = require "moonlet.record"
@@ -31,18 +30,7 @@ local read_cap = 1 << 20
 local handles = setmetatable({}, { __mode = "k" })
 local Session = {}
 
-local function lost(own)
-  return { kind = "lost", message = ("the session %s was lost: its keeper was killed"):format(own.id),
-    hint = ("moonlet session log %s shows what it printed"):format(own.id) }
-end
-
-local function check_alive(own)
-  local status, exit = core.session.status(own.home.handle, own.id)
-  if status == "running" then return end
-  if status == "lost" or status == "none" then error(lost(own), 0) end
-  error({ kind = "failed", message = ("the session %s has ended (%s)"):format(own.id, judge.cause(exit)),
-    hint = ("moonlet session log %s shows what it printed"):format(own.id) }, 0)
-end
+local function check_alive(own) states.check_alive(own.home, own.id) end
 
 local function own_of(session)
   local own = handles[session]
@@ -150,8 +138,8 @@ function Session:expect(what, options)
   if not conditions[what] then find("", what) end
   local value = step(own, options.name or "expect", { verb = "expect", what = what }, {}, function()
     if not conditions[what] then return await_output(own, what, limit) end
-    if what ~= "exit" then check_alive(own) end
-    local came, row = states.wait(own.home, own.id, what, limit, nil, function() observer.look(own.observer) end)
+    if what ~= "exit" and what ~= "marker" then check_alive(own) end
+    local came, row = states.wait(own.home, own.id, what, limit, own.offset, function() observer.look(own.observer) end)
     if came == "ended" then check_alive(own) end
     if came == "timeout" then
       error({ kind = "timeout", message = ("%s: no %s within %s"):format(own.id, what, duration.text(limit)),
@@ -297,7 +285,7 @@ function M.session(ctx, call)
   run.end_step(made, "ok", {})
   local own = { run = run, home = run.home, key = key, id = value.id, counts = {}, offset = 0 }
   local is_over = run.journal and run.journal.ends[key .. "/close"]
-  if not is_over and core.session.status(own.home.handle, own.id) == "lost" then error(lost(own), 0) end
+  if not is_over and core.session.status(own.home.handle, own.id) == "lost" then check_alive(own) end
   if options.writes and not is_over then own.release = write_lock.hold_for_agent(run, key) end
   local session = setmetatable({}, metatable)
   handles[session] = own

@@ -21,9 +21,10 @@ end
 --- A reader of a session's log, which knows the markers that are noted.
 ---@param home table
 ---@param id string
+---@param from integer?  the offset from which it reads; the beginning of the log without it
 ---@return table
-function M.reader(home, id)
-  return { home = home, root = store.root(home), id = id, offset = 0, rest = "", is_cut = false,
+function M.reader(home, id, from)
+  return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
     seen = noted(home, id) }
 end
 
@@ -59,6 +60,13 @@ local function candidates(bytes)
   return {}
 end
 
+--- The lines that were printed since, where they may be markers.
+local function printed(reader)
+  local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
+  reader.offset = began + #bytes
+  return candidates(ended_lines(reader, bytes))
+end
+
 --- Notes the markers of lines that are new, and returns them.
 local function note(reader, lines)
   local found = report.markers(lines, reader.seen)
@@ -76,11 +84,22 @@ end
 ---@param facts table?  of a session that runs
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
-  local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
-  reader.offset = began + #bytes
-  local lines = candidates(ended_lines(reader, bytes))
+  local lines = printed(reader)
   for _, line in ipairs(facts and facts.lines or {}) do lines[#lines + 1] = line end
   return note(reader, lines)
+end
+
+--- True once a marker was printed behind the offset that the reader began at, noted or not.
+---@param reader table
+---@param is_over boolean  the session has ended
+---@return boolean
+function M.is_there(reader, is_over)
+  local before
+  while before ~= reader.offset do
+    before = reader.offset
+    if report.markers(printed(reader), {})[1] then return true end
+  end
+  return is_over and report.markers(candidates(reader.rest), {})[1] ~= nil
 end
 
 --- Notes all markers of a session up to now.

@@ -57,7 +57,7 @@ M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done"
 function M.markers(lines, seen)
   local found = {}
   for _, line in ipairs(lines) do
-    local name, text = line:match "^[^%w%[]*%[(%u+)%]%s*(.*)$"
+    local name, text = line:match "^[^%w%[`>]*%[(%u+)%]%s*(.*)$"
     local kind = name and M.marker_types[name]
     if kind then
       text = core.text.printable(text:gsub("[%s│]+$", ""), 400)

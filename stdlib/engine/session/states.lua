@@ -1,6 +1,7 @@
 --- The state of a session as commands and presets ask for it: its record, its keeper's log, its screen.
 local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
+local markers = require "moonlet.engine.session.markers"
 local record = require "moonlet.record"
 local report = require "moonlet.engine.session.report"
 local store = require "moonlet.engine.session.store"
@@ -53,8 +54,8 @@ function M.judge(home, id, limits)
   return found, facts, exit, rec
 end
 
-local function waits_for(found, facts)
-  local question = facts and M.question(facts)
+local function waits_for(home, id, found, facts)
+  local question = facts and M.question(home, id, facts)
   if question then return "[QUESTION] " .. question end
   if found.state == "waiting-for-input" then
     return ("%s: %s"):format(found.waits, found.detail or found.evidence[#found.evidence])
@@ -62,13 +63,34 @@ local function waits_for(found, facts)
   if found.state == "waiting-for-quota" then return found.evidence[1] end
 end
 
---- The question that the program asks with the marker, if its screen shows one.
+--- The question that the program asks with the marker, if its screen shows one. It is open until something is typed.
+---@param home table
+---@param id string
 ---@param facts table
 ---@return string?
-function M.question(facts)
+function M.question(home, id, facts)
   local text = table.concat(facts.lines, "\n")
+  if facts.input_at and text:find("[QUESTION]", 1, true) then
+    local since = log.read(store.root(home), id, facts.input_at, 1 << 20)
+    if not since:find("[QUESTION]", 1, true) then return nil end
+  end
   local question = text:find("[QUESTION]", 1, true) and (core.text.question(text))
   return question and question:match "^[^\n]+" or nil
+end
+
+--- Raises if a session has ended.
+---@param home table
+---@param id string
+---@param kind string?  of the error about one that ended in order (default "failed")
+function M.check_alive(home, id, kind)
+  local status, exit = core.session.status(home.handle, id)
+  if status == "running" then return end
+  local hint = ("moonlet session log %s shows what it printed"):format(id)
+  if status == "lost" or status == "none" then
+    error({ kind = "lost", message = ("the session %s was lost: its keeper was killed"):format(id), hint = hint }, 0)
+  end
+  error({ kind = kind or "failed", hint = hint,
+    message = ("the session %s has ended (%s)"):format(id, judge.cause(exit)) }, 0)
 end
 
 --- A session as a row of `session list`.
@@ -77,10 +99,11 @@ end
 function M.of(home, id)
   local found, facts, exit, rec = M.judge(home, id)
   return {
-    id = id, name = rec.name, state = found.state, waits = found.waits, waits_for = waits_for(found, facts),
+    id = id, name = rec.name, state = found.state, waits = found.waits, waits_for = waits_for(home, id, found, facts),
     rule = found.rule, evidence = core.json.array(found.evidence), since_ms = found.since_ms, live = facts ~= nil,
     command = command_of(rec), agent = rec.agent, cwd = rec.cwd, pid = exit.pid, started_at = rec.started_at,
     age_ms = facts and facts.age_ms or exit.duration_ms, silent_ms = facts and facts.silent_ms,
+    cause = not facts and exit.why and judge.cause(exit) or nil,
     exit_code = not facts and exit.code or nil, ended_by = not facts and exit.why or nil,
     log_bytes = facts and facts.log_end, attached = facts and facts.attached ~= 0 and facts.attached or nil,
     parent = rec.parent,
@@ -181,7 +204,7 @@ local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
   prompt = function(found) return found.state == "waiting-for-input" end,
-  marker = function(_, facts) return M.question(facts) ~= nil end,
+  marker = function() return false end,
 }
 
 --- Waits for a condition: exit, quiet, prompt, marker, or a pattern in its output. Returns "came", "ended" or
@@ -190,7 +213,7 @@ local conditions = {
 ---@param id string
 ---@param what string
 ---@param limit integer?   ms
----@param from integer?    the offset from which the pattern is looked for (default: all that is kept)
+---@param from integer?    the offset from which the pattern or a marker is looked for (default: all that is kept)
 ---@param meanwhile fun()?  called now and then
 ---@return string, table
 function M.wait(home, id, what, limit, from, meanwhile)
@@ -203,10 +226,12 @@ function M.wait(home, id, what, limit, from, meanwhile)
     seen = seen:sub(-wait_overlap) .. bytes
     return pattern_in(log.plain(seen), what) ~= nil
   end
+  local reader = what == "marker" and markers.reader(home, id, from)
   if not condition then pattern_in("", what) end
   while true do
     local status = core.session.status(home.handle, id)
     if not condition and output_has() then return "came", M.of(home, id) end
+    if reader and markers.is_there(reader, status ~= "running") then return "came", M.of(home, id) end
     if status ~= "running" and not behind then
       local row = M.of(home, id)
       return what == "exit" and "came" or "ended", row

@@ -1,6 +1,7 @@
 --- Typing into a session, with a note of it. Input is not noted while the terminal does not echo it: it may be a
 --- password.
 local grammars = require "moonlet.engine.session.grammars"
+local record = require "moonlet.record"
 local store = require "moonlet.engine.session.store"
 
 local M = {}
@@ -9,6 +10,8 @@ local M = {}
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1
+-- Linux drops what comes behind this in a line that a program reads as a whole.
+local longest_line = 4095
 local noted_cap = 2000
 
 ---@class moonlet.SessionInput
@@ -20,6 +23,18 @@ local noted_cap = 2000
 ---@field what string?       what the note calls it (default "input")
 ---@field tag string?        typed only once under it
 
+local function check_text(text, program)
+  if text:find("\27[201~", 1, true) then
+    error(record.invalid("the text holds the sequence that ends a paste", "leave ESC [201~ out"), 0)
+  end
+  for line in program.canonical and text:gmatch "[^\n]+" or function() end do
+    if #line > longest_line then
+      error(record.invalid(("the program reads line by line, and a line holds %d bytes: this one has %d"):format(
+        longest_line, #line), "put the text into a file, and type its name"), 0)
+    end
+  end
+end
+
 --- Types into a session that runs; raises if it does not, or a person has taken it over.
 ---@param home table
 ---@param id string
@@ -28,6 +43,7 @@ function M.submit(home, id, input)
   local facts, err = store.look(home, id)
   if not facts then error(err, 0) end
   local program = facts.program or {}
+  check_text(input.text or "", program)
   local parts = {}
   if input.text and input.text ~= "" then parts[1] = { text_kind, input.text } end
   for _, key in ipairs(input.keys or {}) do parts[#parts + 1] = { key_kind, key } end

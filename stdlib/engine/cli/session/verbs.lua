@@ -233,14 +233,19 @@ verbs.log = {
     no_more(rest, 1, "log")
     local root = store.root(home)
     if found.cast then
-      core.system.print(1, require("moonlet.engine.session.asciicast").of(root, store.read(home, id)))
+      if found.tail or found.since or found.follow then
+        error(options.usage("--cast shows the whole session: it excludes --tail, --since and --follow"), 0)
+      end
+      core.system.print(1, require("moonlet.engine.session.asciicast").of(root, store.read(home, id),
+        is_live(home, id) and store.look(home, id) or nil))
       return nil, 0
     end
     if found.tail and found.since then error(options.usage("--tail and --since exclude each other"), 0) end
     local bytes, began, first
     if found.since then
-      local from = number_of(found.since, "since", 0)
-      first = log.bounds(root, id)
+      local last
+      first, last = log.bounds(root, id)
+      local from = math.min(number_of(found.since, "since", 0), last)
       bytes, began = log.read(root, id, from, 64 << 20)
       if began <= from then first = 0 end
     else
@@ -268,6 +273,7 @@ verbs.screen = {
     no_more(rest, 1, "screen")
     if found.resize then
       local cols, rows = size_of(found.resize, "resize")
+      states.check_alive(home, id, "invalid")
       core.session.resize(home.handle, id, rows, cols)
       return envelope("screen", { id = id, rows = rows, cols = cols }, 0, "")
     end
@@ -286,7 +292,7 @@ verbs.screen = {
 verbs.submit = {
   known = with {
     ["no-enter"] = { help = "do not press Enter after the text" },
-    keys = { value = "KEYS", help = "press these instead, as ctrl-c,up,enter" },
+    keys = { value = "KEYS", help = "press these, after the text if there is one, and no Enter: ctrl-c,up,enter" },
   },
   run = function(found, rest)
     local home, id = one(found, rest, "submit")
@@ -296,7 +302,8 @@ verbs.submit = {
     if not rest[2] and #keys == 0 then
       error(options.usage("submit which text?", 'moonlet session submit S-001 "yes"; an empty text presses Enter'), 0)
     end
-    typing.submit(home, id, { text = rest[2], keys = keys, enter = rest[2] and not found["no-enter"], by = "user" })
+    states.check_alive(home, id, "invalid")
+    typing.submit(home, id, { text = rest[2], keys = keys, enter = #keys == 0 and not found["no-enter"], by = "user" })
     return envelope("submit", { id = id }, 0, "")
   end,
 }
@@ -306,10 +313,18 @@ verbs.poke = {
   run = function(found, rest)
     local home, id = one(found, rest, "poke")
     no_more(rest, 1, "poke")
+    states.check_alive(home, id, "invalid")
     typing.submit(home, id, { text = "", enter = true, by = "user", what = "poke" })
     return envelope("poke", { id = id }, 0, "")
   end,
 }
+
+--- " (exit code 3)"; nothing for a session that runs or was ended on request.
+local function cause_text(row)
+  return row.cause and row.ended_by ~= "cancelled" and (" (%s)"):format(row.cause) or ""
+end
+
+local function end_text(row) return ("%s: %s%s\n"):format(row.id, row.state, cause_text(row)) end
 
 verbs.kill = {
   known = with { grace = { value = "TIME", help = "from asking its processes to end to killing them (default 5s)" } },
@@ -318,13 +333,15 @@ verbs.kill = {
     no_more(rest, 1, "kill")
     local grace = found.grace and duration.ms(found.grace, "--grace") or 5000
     local row = states.finish(home, id, grace)
-    return envelope("kill", row, 0, ("%s: %s\n"):format(id, row.state))
+    return envelope("kill", row, 0, end_text(row))
   end,
 }
 
 verbs.wait = {
   known = with {
-    ["until"] = { value = "WHAT", help = "exit (default), quiet, prompt, marker, or a Lua pattern in its output" },
+    ["until"] = { value = "WHAT",
+      help = "exit (default), quiet, prompt, marker, or a Lua pattern in all that it printed" },
+    since = { value = "OFFSET", help = "look for the marker or the pattern behind this offset (session log --json)" },
     timeout = { value = "TIME", help = "give up waiting after this (exit code 124); it goes on" },
   },
   run = function(found, rest)
@@ -332,17 +349,20 @@ verbs.wait = {
     no_more(rest, 1, "wait")
     local limit = found.timeout and duration.ms(found.timeout, "--timeout")
     local reader = markers.reader(home, id)
-    local came, row = states.wait(home, id, found["until"] or "exit", limit, nil, function() markers.new(reader) end)
+    local from = found.since and number_of(found.since, "since", 0)
+    local came, row = states.wait(home, id, found["until"] or "exit", limit, from, function() markers.new(reader) end)
     if came == "timeout" then
       local err = { kind = "timeout", message = ("%s: not yet after %s"):format(id, duration.text(limit)), hint = null,
         at = null }
       return envelope("wait", row, timed_out, nil, err)
     elseif came == "ended" then
       return envelope("wait", row, 1, nil, { kind = "failed", at = null,
-        message = ("%s has ended before that"):format(id), hint = ("moonlet session log %s"):format(id) })
+        message = ("%s has ended before that%s"):format(id, cause_text(row)),
+        hint = ("moonlet session log %s"):format(id) })
     end
     local code = (found["until"] or "exit") == "exit" and row.exit_code ~= 0 and 1 or 0
-    return envelope("wait", row, code, ("%s: %s\n"):format(id, row.state))
+    return envelope("wait", row, code, end_text(row), code ~= 0 and { kind = "failed", hint = null, at = null,
+      message = ("%s has ended: %s"):format(id, row.cause or row.state) } or nil)
   end,
 }
 
@@ -426,6 +446,7 @@ verbs.attach = {
       error(record.invalid("there is no terminal here to attach the session to",
         "moonlet session screen and session submit need none"), 0)
     end
+    states.check_alive(home, id, "invalid")
     store.note(home, id, { type = "attached", by = "user" })
     local how = core.session.attach(home.handle, id, letter:byte() & 0x1f)
     store.note(home, id, { type = "detached", by = "user", why = how })

@@ -6,8 +6,10 @@ return {
   prompts = {
     { kind = "password", at_cursor = { "[Pp]assword[^%w]*:%s*$", "[Pp]assphrase[^%w].*:%s*$", "[Pp]assphrase:%s*$",
       "PIN:%s*$", "[Tt]oken:%s*$" } },
-    { kind = "y/n", at_cursor = { "[%[%(][yY]/[nN][%]%)]", "[%[%(][nN]/[yY][%]%)]", "[%[%(][Yy]es/[Nn]o[^%]%)]*[%]%)]",
-      "[%[%(]y/N/a[%]%)]" }, deny = { text = "n", enter = true }, approve = { text = "y", enter = true } },
+    { kind = "y/n", at_cursor = { "[%[%(][Yy]es/[Nn]o[^%]%)]*[%]%)]" }, deny = { text = "no", enter = true },
+      approve = { text = "yes", enter = true } },
+    { kind = "y/n", at_cursor = { "[%[%(][yY]/[nN][%]%)]", "[%[%(][nN]/[yY][%]%)]", "[%[%(]y/N/a[%]%)]" },
+      deny = { text = "n", enter = true }, approve = { text = "y", enter = true } },
     { kind = "directory", at_cursor = { "[Ss]elect .*director", "[Ss]elect .*folder", "[Cc]hoose .*director",
       "[Cc]hoose .*folder", "[Ww]hich directory" } },
     { kind = "trust", at_cursor = { "[Tt]rust .*%?%s*$" } },
@@ -19,7 +21,8 @@ return {
       "^%(END%)%s*$", "^lines %d+%-%d+" } },
   },
   shell = "[%$#>%%»❯›:] ?$",
-  quota = { "[Uu]sage limit reached", "[Rr]ate limit exceeded", "[Qq]uota exceeded", "429 Too Many Requests",
-    "RESOURCE_EXHAUSTED" },
+  -- A refusal ends its sentence; a line that goes on is about one.
+  quota = { "[Uu]sage limit reached%f[^%w ]", "[Rr]ate limit exceeded%f[^%w ]", "[Qq]uota exceeded%f[^%w ]",
+    "You.+hit your.+limit%f[^%w ]", "429 Too Many Requests", "RESOURCE_EXHAUSTED" },
   downloads = { "%d+%%.*[KMG]i?B", "[KMG]i?B/s", "[Dd]ownloading", "[Rr]eceiving objects:", "[Ff]etching .*%d+%%" },
 }

@@ -77,6 +77,23 @@ TEST_CASE("keys are sent as the program asked for them") {
   CHECK(shown.answers == "\x1b[200~a\rb\x1b[201~");
 }
 
+TEST_CASE("a redrawn screen has the modes that its program switched on") {
+  Shown shown, second;
+  CHECK(shown.screen.redraw().find("h\x1b[?1h") == std::string::npos);
+  CHECK(shown.screen.redraw().find("2004") == std::string::npos);
+  shown.screen.feed("\x1b[?1h\x1b[?2004h\x1b[?1002h\x1b[?1006h");
+  const std::string drawn = shown.screen.redraw();
+  CHECK(shown.answers.empty());
+  for (const char* mode : {"\x1b[?1h", "\x1b[?2004h", "\x1b[?1002h", "\x1b[?1006h"}) {
+    INFO(mode + 1);
+    CHECK(drawn.find(mode) != std::string::npos);
+  }
+  second.screen.feed(drawn);
+  CHECK(second.screen.redraw() == drawn);
+  shown.screen.feed("\x1b[?1l\x1b[?2004l\x1b[?1002l");
+  CHECK(shown.screen.redraw().find("\x1b[?1h") == std::string::npos);
+}
+
 TEST_CASE("a redrawn screen is the same screen") {
   Shown first, second;
   first.screen.feed(
