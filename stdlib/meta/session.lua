@@ -4,7 +4,7 @@
 
 ---@class moonlet.SessionCall
 ---@field argv string[]?          instead of the list in the table itself
----@field cwd string?             beneath the repository; its top without it
+---@field cwd string?             relative to the top of the repository, which is the default
 ---@field env table<string, string>?  variables beside the usual ones
 ---@field timeout string|number|nil  ends it after this
 ---@field idle string|number|nil     ends it after this long without output

@@ -26,6 +26,7 @@ local send_fields = { enter = "boolean", keys = "list", name = "string" }
 local expect_fields = { timeout = "duration", name = "string" }
 local default_expect_ms, poll_ms, close_grace_ms = 60 * 1000, 50, 3000
 local read_cap = 1 << 20
+local least_size = { rows = 1, cols = 2 }
 
 local handles = setmetatable({}, { __mode = "k" })
 local Session = {}
@@ -270,6 +271,12 @@ function M.session(ctx, call)
     error({ kind = "prepared", message = "a dry run goes no further than " .. what }, 0)
   end
   local key = context.key(state, options.name or "session")
+  for _, name in ipairs { "rows", "cols" } do
+    local size = options[name]
+    if size and (size < least_size[name] or size > 500) then
+      error(record.invalid(("ctx:session: %s = %d: a terminal has %d to 500"):format(name, size, least_size[name])), 0)
+    end
+  end
   local input = { verb = "session", argv = argv, env = options.env, cwd = options.cwd }
   local value, made = run.step(key, "session", nil, input, { once = true, paid = true }, function(last, hash)
     if run.cancels then run.end_cancelled() end

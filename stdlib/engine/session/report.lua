@@ -104,14 +104,17 @@ end
 function M.of(home, rec, row)
   local root = store.root(home)
   local lines, inputs, interventions = M.lines(root, rec.id), core.json.array {}, core.json.array {}
+  local attached = 0
   for _, event in ipairs(store.events(home, rec.id)) do
     if event.type == "input" or event.type == "poke" then inputs[#inputs + 1] = event end
+    if event.type == "attached" then attached = attached + 1 end
     if event.type == "intervention" then interventions[#interventions + 1] = event end
   end
   local files, is_whole = M.files_changed(rec.cwd, started_ns(rec))
   return { id = rec.id, state = row.state, exit_code = row.exit_code, ended_by = row.ended_by, took_ms = row.age_ms,
-    waits_for = row.waits_for, inputs = inputs, interventions = interventions, files_changed = core.json.array(files),
-    files_whole = is_whole, tests = tests_of(lines), markers = core.json.array(M.markers(lines, {})),
+    waits_for = row.waits_for, inputs = inputs, attached = attached, interventions = interventions,
+    files_changed = core.json.array(files), files_whole = is_whole,
+    tests = tests_of(lines), markers = core.json.array(M.markers(lines, {})),
     parent = rec.parent }
 end
 
@@ -125,7 +128,8 @@ function M.text(report)
   local function add(text, ...) lines[#lines + 1] = text:format(...) end
   if report.waits_for then add("waits for %s", core.text.printable(report.waits_for, 200)) end
   for _, marker in ipairs(report.markers) do add("%s: %s", marker.type, marker.text) end
-  add("typed: %d times", #report.inputs)
+  add("typed: %d times%s", #report.inputs, report.attached > 0 and
+    ("; a person took it over %d times, and what they typed is in its log alone"):format(report.attached) or "")
   for _, event in ipairs(report.interventions) do
     add("intervention: %s, because %s", core.text.printable(tostring(event.act), 40),
       core.text.printable(tostring(event.why), 200))
