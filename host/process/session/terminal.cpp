@@ -29,7 +29,8 @@ constexpr std::int64_t kUndrawnMs = 20;
 
 Error system_error(std::string_view doing) { return Error::from_errno(errno, doing); }
 
-// A hash of the line without its counters, clocks and spinners; 0 when nothing is left.
+// A hash of the line without spinners, clocks and amounts, which change by themselves. Numbers that
+// show progress stay: "17/90", "case_17". 0 when nothing is left.
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;

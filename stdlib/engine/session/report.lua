@@ -129,7 +129,7 @@ function M.text(report)
   if report.waits_for then add("waits for %s", core.text.printable(report.waits_for, 200)) end
   for _, marker in ipairs(report.markers) do add("%s: %s", marker.type, marker.text) end
   add("typed: %d times%s", #report.inputs, report.attached > 0 and
-    ("; a person took it over %d times, and what they typed is in its log alone"):format(report.attached) or "")
+    ("; a person took it over %d times, whose typing is not counted"):format(report.attached) or "")
   for _, event in ipairs(report.interventions) do
     add("intervention: %s, because %s", core.text.printable(tostring(event.act), 40),
       core.text.printable(tostring(event.why), 200))

@@ -67,14 +67,14 @@ end
 ---@param home table
 ---@param id string
 ---@param facts table
+---@param from integer?  a question that was printed before this offset does not count
 ---@return string?
-function M.question(home, id, facts)
+function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
-  if facts.input_at and text:find("[QUESTION]", 1, true) then
-    local since = log.read(store.root(home), id, facts.input_at, 1 << 20)
-    if not since:find("[QUESTION]", 1, true) then return nil end
-  end
-  local question = text:find("[QUESTION]", 1, true) and (core.text.question(text))
+  if not text:find("[QUESTION]", 1, true) then return nil end
+  local since = math.max(facts.input_at or 0, from or 0)
+  if since > 0 and not log.read(store.root(home), id, since, 1 << 20):find("[QUESTION]", 1, true) then return nil end
+  local question = core.text.question(text)
   return question and question:match "^[^\n]+" or nil
 end
 
@@ -200,11 +200,13 @@ local function pattern_in(text, pattern)
   return at
 end
 
+--- The conditions of a wait that the state of a running session fulfils.
 local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
   prompt = function(found) return found.state == "waiting-for-input" end,
-  marker = function() return false end,
+  -- Programs that draw their screen print no lines that the log could be searched for.
+  marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 
 --- Waits for a condition: exit, quiet, prompt, marker, or a pattern in its output. Returns "came", "ended" or
@@ -238,7 +240,9 @@ function M.wait(home, id, what, limit, from, meanwhile)
     end
     if condition and what ~= "exit" then
       local rec, facts = store.read(home, id), store.look(home, id)
-      if facts and condition(judge.judge("running", {}, facts, rec.agent), facts) then return "came", M.of(home, id) end
+      if facts and condition(judge.judge("running", {}, facts, rec.agent), facts, home, id, from) then
+        return "came", M.of(home, id)
+      end
     end
     if limit and core.clock.monotonic() - since >= limit then return "timeout", M.of(home, id) end
     if meanwhile then meanwhile() end
