@@ -3,14 +3,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
 namespace moonlet {
 
 namespace {
 
 constexpr std::size_t kBufferSize = 256 * 1024;
-constexpr std::size_t kWorthPassing = 64 * 1024;
 
 // One buffer for all streams: each read is taken care of before the next.
 char* shared_buffer() {
@@ -35,17 +33,12 @@ bool Stream::start(Poller& poller, int fd, std::uint64_t key) {
 
 std::size_t Stream::drain(std::size_t limit, const std::function<void(std::string_view)>& sink) {
   char* const buffer = shared_buffer();
-  std::size_t total = 0, used = 0;
-  const auto pass_on = [&] {
-    if (used > 0) sink({buffer, std::exchange(used, 0)});
-  };
+  std::size_t total = 0;
   while (fd_ >= 0 && total < limit) {
-    ssize_t got = read(fd_, buffer + used, kBufferSize - used);
+    const ssize_t got = read(fd_, buffer, kBufferSize);
     if (got > 0) {
       total += static_cast<std::size_t>(got);
-      used += static_cast<std::size_t>(got);
-      // A terminal gives a page at a time.
-      if (used >= kWorthPassing) pass_on();
+      sink({buffer, static_cast<std::size_t>(got)});
     } else if (got < 0 && errno == EINTR) {
       continue;
     } else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -54,7 +47,6 @@ std::size_t Stream::drain(std::size_t limit, const std::function<void(std::strin
       close();
     }
   }
-  pass_on();
   return total;
 }
 

@@ -23,7 +23,8 @@ constexpr std::size_t kMostTags = 65536;
 // So many bytes in so short a time are a flood.
 constexpr std::int64_t kRateMs = 250;
 constexpr std::size_t kFlood = 512 * 1024;
-// A flood is drawn in pieces as large as this, or as long: most lines of one need no drawing.
+// A flood of plain lines is drawn in pieces as large as this, or as long: most lines of one need no
+// drawing. Escape sequences are drawn as they come: the program prints the next ones meanwhile.
 constexpr std::size_t kMostUndrawn = 256 * 1024;
 constexpr std::int64_t kUndrawnMs = 20;
 
@@ -156,7 +157,7 @@ void Terminal::keep(std::string_view bytes, std::int64_t now_ms) {
   repeats_ += static_cast<std::uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
   if (undrawn_.empty()) undrawn_since_ms_ = now_ms;
   undrawn_ += bytes;
-  if (undrawn_.size() >= kMostUndrawn) settle();
+  if (undrawn_.size() >= kMostUndrawn || bytes.find('\x1b') != bytes.npos) settle();
 }
 
 void Terminal::settle() {
