@@ -137,6 +137,27 @@ local accepts = {
   callable = function(v) return type(v) == "function" end,
 }
 
+-- The wanted types of fields, taken apart once for each text of them.
+local wishes = {}
+
+local function wish_of(wanted)
+  local wish = wishes[wanted]
+  if wish then return wish end
+  local name, mark = wanted:match "^(.-)(!?)$"
+  wish = { options = {}, required = mark == "!", is_list = name == "list" }
+  for option in name:gmatch "[^|]+" do wish.options[#wish.options + 1] = option end
+  wishes[wanted] = wish
+  return wish
+end
+
+local function fits(wish, value)
+  for _, option in ipairs(wish.options) do
+    local test = accepts[option]
+    if test and test(value) or type(value) == option then return true end
+  end
+  return false
+end
+
 --- The index of a nil before a list's last item; nil for a list without holes.
 --- ```lua
 --- m.record.hole { "a", nil, "c" } --> 2
@@ -194,7 +215,7 @@ end
 --- The types of a field in words.
 local function expected(wanted)
   local names = {}
-  for option in wanted:gsub("!", ""):gmatch "[^|]+" do
+  for _, option in ipairs(wish_of(wanted).options) do
     names[#names + 1] = with_article(option == "callable" and "function" or option)
   end
   return table.concat(names, " or ")
@@ -204,7 +225,7 @@ end
 local function first_field(fields)
   local names = {}
   for name, wanted in pairs(fields) do
-    if wanted:sub(-1) == "!" then return name .. " = …" end
+    if wish_of(wanted).required then return name .. " = …" end
     names[#names + 1] = name
   end
   table.sort(names)
@@ -234,24 +255,20 @@ function M.check(value, fields, what)
     if not wanted then
       error(M.invalid(("%s has no key '%s'"):format(what, tostring(key)), M.hint(tostring(key), fields)), 0)
     end
-    local fits = false
-    for option in wanted:gsub("!", ""):gmatch("[^|]+") do
-      local test = accepts[option]
-      fits = fits or (test and test(given)) or type(given) == option
-    end
-    if not fits then
+    if not fits(wish_of(wanted), given) then
       core.lost.refuse(given)
       error(M.invalid(("%s.%s must be %s, not %s"):format(what, key, expected(wanted), with_article(type_name(given))),
         type(given) == "string" and wanted:find "^list" and ("write %s = { %q }"):format(key, given) or nil), 0)
     end
   end
   for name, wanted in pairs(fields) do
-    local hole = wanted:find("^list!?$") and value[name] ~= nil and M.hole(value[name])
+    local wish = wish_of(wanted)
+    local hole = wish.is_list and value[name] ~= nil and M.hole(value[name])
     if hole then
       error(M.invalid(("%s.%s: item %d is nil"):format(what, name, hole),
         "nil ends a list: leave the item out, or write \"\" for an empty text"), 0)
     end
-    if wanted:sub(-1) == "!" and value[name] == nil then
+    if wish.required and value[name] == nil then
       error(M.invalid(("%s needs '%s'"):format(what, name)), 0)
     end
   end

@@ -11,22 +11,28 @@ local record = require "moonlet.record"
 local M = {}
 
 local array = core.json.array
-local optionals = setmetatable({}, { __mode = "k" })
+local optionals, built = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
-local function part_of(name, part, where)
+-- What a builder returned has been checked. A part that an author wrote is checked alone for its words, and then with
+-- all around it: it may refer there.
+local function check_part(name, part, where)
   check.check_part(part, ("m.schema.%s: %s"):format(name, where))
-  return part
 end
 
---- Checks the options of a builder and puts them into its schema under the names that JSON Schema has for them.
+local function checked(name, schema)
+  local ok, err = pcall(check.check, schema, "m.schema." .. name)
+  if not ok then error(record.invalid(err.message, err.hint), 0) end
+  built[schema] = true
+  return schema
+end
+
+--- A schema without its parts: the options of a builder, under the names that JSON Schema has for them.
 local function build(name, schema, options, fields, words)
   options = record.check(options or {}, fields, "m.schema." .. name)
   for key, value in pairs(options) do
     if key ~= "open" then schema[words[key] or key] = value end
   end
-  local ok, err = pcall(check.check, schema, "m.schema." .. name)
-  if not ok then error(record.invalid(err.message, err.hint), 0) end
-  return schema
+  return checked(name, schema)
 end
 
 ---@class moonlet.SchemaOptions
@@ -50,6 +56,8 @@ end
 ---@field min number?
 ---@field max number?
 
+local object_fields = { description = "string", open = "boolean" }
+
 --- An object. Its fields are required unless they are optional, and there are no others unless it is open.
 ---
 --- Errors: `invalid` a field that is no schema, or an unknown option.
@@ -65,15 +73,20 @@ function M.object(fields, options)
   if type(fields) ~= "table" or #fields > 0 then
     error(record.invalid("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }"), 0)
   end
-  local schema = { type = "object", properties = {}, required = array {} }
+  local schema = build("object", { type = "object" }, options, object_fields, {})
+  local properties, required, all_built = {}, array {}, true
   for name, part in pairs(fields) do
-    part_of("object", part, tostring(name))
-    schema.properties[name] = part
-    if not optionals[part] then table.insert(schema.required, name) end
+    if not built[part] then
+      check_part("object", part, tostring(name))
+      all_built = false
+    end
+    properties[name] = part
+    if not optionals[part] then required[#required + 1] = name end
   end
-  if #schema.required == 0 then schema.required = nil end
-  if not (type(options) == "table" and options.open) then schema.additionalProperties = false end
-  return build("object", schema, options, { description = "string", open = "boolean" }, {})
+  schema.properties = properties
+  if #required > 0 then schema.required = required end
+  if not (options and options.open) then schema.additionalProperties = false end
+  return all_built and schema or checked("object", schema)
 end
 
 --- A list of one kind of item.
@@ -89,9 +102,12 @@ function M.list(item, options)
   if item == nil then
     error(record.invalid("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())"), 0)
   end
-  return build("list", { type = "array", items = part_of("list", item, "the item") }, options,
+  if not built[item] then check_part("list", item, "the item") end
+  local schema = build("list", { type = "array" }, options,
     { description = "string", min = "integer", max = "integer", unique = "boolean" },
     { min = "minItems", max = "maxItems", unique = "uniqueItems" })
+  schema.items = item
+  return built[item] and schema or checked("list", schema)
 end
 
 --- Text.
@@ -170,10 +186,10 @@ function M.optional(schema)
   if schema == nil then
     error(record.invalid("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())"), 0)
   end
-  part_of("optional", schema, "its schema")
+  if not built[schema] then check_part("optional", schema, "its schema") end
   local copy = {}
   for key, value in pairs(schema) do copy[key] = value end
-  optionals[copy] = true
+  optionals[copy], built[copy] = true, built[schema]
   return copy
 end
 

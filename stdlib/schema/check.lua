@@ -41,7 +41,10 @@ local function refuse(what, place, message, hint)
   error(record.invalid(("%s: %s (at %s)"):format(what, message, place), hint), 0)
 end
 
-local function step(place, name) return place .. "/" .. name:gsub("~", "~0"):gsub("/", "~1") end
+local function step(place, name)
+  if name:find "[~/]" then name = name:gsub("~", "~0"):gsub("/", "~1") end
+  return place .. "/" .. name
+end
 
 local check
 
