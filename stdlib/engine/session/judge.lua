@@ -41,7 +41,7 @@ function M.cause(exit)
   return exit.why == "exited" and ("exit code %d"):format(exit.code)
     or exit.why == "signalled" and ("signal %d"):format(exit.signal)
     or exit.why == "wall" and "its time limit" or exit.why == "idle" and "its limit of silence"
-    or exit.why == "cancelled" and "it was ended" or exit.why
+    or exit.why == "cancelled" and "it was ended" or exit.why == "lost" and "its keeper was killed" or exit.why
 end
 
 --- Rules about sessions that have ended, by their exit record.

@@ -8,6 +8,7 @@ local M = {}
 
 local default_rows, default_cols = 40, 120
 local default_grace_ms = 5000
+local name_patience_ms = 10000
 
 ---@class moonlet.SessionStart
 ---@field argv string[]
@@ -59,12 +60,7 @@ local function folder_of(cwd)
   return not cwd and here or cwd:sub(1, 1) == "/" and cwd or here .. "/" .. cwd
 end
 
---- Starts the program and returns the session's record with its id and pid. Raises if it could not be started; then
---- its folder stays, with the reason.
----@param home table
----@param wanted moonlet.SessionStart
----@return moonlet.SessionRecord
-function M.start(home, wanted)
+local function start(home, wanted)
   if wanted.argv[1] == "" then error(record.invalid("the command is empty", "name a program to run"), 0) end
   if wanted.name then check_name(home, wanted.name) end
   if wanted.agent and not grammars.named(wanted.agent) then
@@ -101,6 +97,23 @@ function M.start(home, wanted)
   store.note(home, id, { type = "started", pid = pid })
   rec.pid = pid
   return rec
+end
+
+--- Starts the program and returns the session's record with its id and pid. Raises if it could not be started; then
+--- its folder stays, with the reason.
+---@param home table
+---@param wanted moonlet.SessionStart
+---@return moonlet.SessionRecord
+function M.start(home, wanted)
+  if not wanted.name then return start(home, wanted) end
+  -- Two that start at the same moment may not both find the name free.
+  core.run.make_home(home.handle)
+  local lock, err = core.file.lock(store.root(home), "sessions.lock", name_patience_ms)
+  if not lock then error(err, 0) end
+  local ok, result = pcall(start, home, wanted)
+  core.file.unlock(lock)
+  if not ok then error(result, 0) end
+  return result
 end
 
 return M

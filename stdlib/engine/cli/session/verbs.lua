@@ -123,7 +123,7 @@ verbs.start = {
     idle = { value = "TIME", help = "end it after this long without output (default: never)" },
     grace = { value = "TIME", help = "from asking it to end to killing it (default 5s)" },
     size = { value = "COLSxROWS", help = "of its terminal (default 120x40)" },
-    ["log-cap"] = { value = "BYTES", help = "how much of its output is kept (default 64 MiB)" },
+    ["log-cap"] = { value = "BYTES", help = "how much of its output is kept (default 64 MiB, at least 32768)" },
     agent = { value = "NAME", help = "whose prompts to look for: codex, claude (default: by the command)" },
     sandbox = { value = "read-only|workspace-write", help = "let it write its temporary folder and the agent's state "
       .. "alone, or the work tree (--cwd) too (default: your own rights)" },
@@ -147,7 +147,7 @@ verbs.start = {
       idle = found.idle and duration.ms(found.idle, "--idle"),
       grace = found.grace and duration.ms(found.grace, "--grace"),
       confine = rules_of(found, rest, home),
-      log_cap = found["log-cap"] and number_of(found["log-cap"], "log-cap", 4096),
+      log_cap = found["log-cap"] and number_of(found["log-cap"], "log-cap", 32768),
     })
     leave_watch(home, rec.id, found, hooks)
     return envelope("start", { id = rec.id, pid = rec.pid, dir = home.agent_path .. "/" .. store.path(rec.id) }, 0,
