@@ -200,7 +200,7 @@ local function start_ready(home, found)
     list = runs
   else
     runs, errors = start_all(home, found, tell)
-    table.sort(runs, function(a, b) return a.id < b.id end)
+    table.sort(runs, function(a, b) return store.number(a.id) < store.number(b.id) end)
     for i, rec in ipairs(runs) do
       list[i] = store.envelope(home, rec)
       if code == 0 then code = math.tointeger(rec.exit_code) or 1 end

@@ -94,7 +94,7 @@ class Screen {
 /// A live view on a pseudo terminal, with a clock that is moved by hand.
 class Fixture {
  public:
-  Fixture() : loop_(clock_) {
+  explicit Fixture(bool colour = false) : loop_(clock_) {
     master_ = ::posix_openpt(O_RDWR | O_NOCTTY);
     REQUIRE(master_ >= 0);
     REQUIRE(::grantpt(master_) == 0);
@@ -104,11 +104,12 @@ class Fixture {
     resize(40, 12);
     LiveTerminal::Options options;
     options.fd = slave_;
-    options.colour = false;
+    options.colour = colour;
     options.unicode = false;
     options.write = [this](std::string_view text) {
       ++writes;
       bytes += text.size();
+      written += text;
       screen.feed(text);
     };
     options.take_continued = [this] { return std::exchange(continued, false); };
@@ -142,6 +143,7 @@ class Fixture {
   Screen screen{12};
   std::size_t writes = 0;
   std::size_t bytes = 0;
+  std::string written;
   bool continued = false;
   std::optional<LiveTerminal> view;
 
@@ -189,6 +191,16 @@ TEST_CASE("colours and marks are as the environment asks") {
   CHECK(LiveTerminal::options_from(environment({{"LC_CTYPE", "C.utf8"}})).unicode);
   CHECK_FALSE(
       LiveTerminal::options_from(environment({{"LC_ALL", "C"}, {"LANG", "C.UTF-8"}})).unicode);
+}
+
+TEST_CASE("a warning is yellow where colours are shown, a line of a log is not") {
+  Fixture f(true);
+  f.begin();
+  f.emit(EventType::kWarning, "", {{"text", "the limit is near"}});
+  f.log("hello");
+  f.pass(100);
+  CHECK(f.written.find("\x1b[33m! the limit is near\n\x1b[0m- hello\n") != std::string::npos);
+  CHECK(f.screen.lines()[0] == "! the limit is near");
 }
 
 TEST_CASE("the live view is redrawn in place, lines stay above it") {
