@@ -80,8 +80,7 @@ end
 ---
 --- Errors: `invalid` a glob with too many alternatives.
 --- ```lua
---- local glob = require "moonlet.glob"
---- local fits = glob.compile "src/**/*.{c,h}"
+--- local fits = m.glob.compile "src/**/*.{c,h}"
 --- fits "src/io/read.c" --> true
 --- fits "read.c" --> false
 --- ```
@@ -107,7 +106,7 @@ end
 
 --- True when the text has a character that only globs use.
 --- ```lua
---- require("moonlet.glob").is_glob "src/*.c" --> true
+--- m.glob.is_glob "src/*.c" --> true
 --- ```
 ---@param text string
 ---@return boolean
@@ -117,7 +116,7 @@ end
 
 --- The folder that a glob cannot leave: the names before its first special character.
 --- ```lua
---- require("moonlet.glob").root "src/io/*.c" --> "src/io"
+--- m.glob.root "src/io/*.c" --> "src/io"
 --- ```
 ---@param glob string
 ---@return string

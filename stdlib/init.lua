@@ -6,6 +6,7 @@
 ---@field facts moonlet.facts
 ---@field findings moonlet.findings
 ---@field git moonlet.git
+---@field glob moonlet.glob
 ---@field merge moonlet.merge
 ---@field pack moonlet.pack
 ---@field patterns moonlet.patterns
@@ -114,8 +115,10 @@ function M.fail(failure)
 end
 
 --- Modules that load when first used.
+-- Modules of knowledge (paths, secrets, redaction, passwords, phrases, text) are required by name: few presets need
+-- them.
 local lazy = {
-  duration = true, facts = true, findings = true, git = true, merge = true, pack = true,
+  duration = true, facts = true, findings = true, git = true, glob = true, merge = true, pack = true,
   patterns = true, prompt = true, record = true,
   schema = true,
 }

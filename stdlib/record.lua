@@ -1,4 +1,5 @@
---- Closed records: tables whose keys are known. A wrong key is an error that names the near one.
+--- Closed records: tables of options whose keys are known. A wrong key is an error that names the near one. The
+--- records of a run are others: moonlet.engine.journal.records.
 ---@class moonlet.record
 local M = {}
 

@@ -4,6 +4,7 @@ namespace moonlet {
 
 namespace {
 
+// script and coroutine are defined in the rooms above, engine and sandbox, which own their parts.
 constexpr luaL_Reg kLibraries[] = {
     {"task", luaopen_core_task},           {"json", luaopen_core_json},
     {"text", luaopen_core_text},           {"clock", luaopen_core_clock},

@@ -1,7 +1,7 @@
 // The trampoline between Lua and C++. lua_error may be a longjmp (Lua built as C), which skips
 // destructors, and a C++ exception must not cross a lua_pcall. So: every bound function runs in
 // guard<fn>, and whatever owns memory lives in a box, a userdata that was created first; arguments
-// are checked before. Loop thread only.
+// are checked before. Loop thread only. The keeper's guard is another thing: a process.
 #pragma once
 
 #include <cstdio>

@@ -1,4 +1,5 @@
 --- The scan: reads the listed inputs, finds preferences in them and leaves out private text.
+--- Without a model this is the whole answer; tests/presets/personalization counts what it finds, rightly and wrongly.
 local m = require "moonlet"
 local units = require "units"
 local statements = require "statements"

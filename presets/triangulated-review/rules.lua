@@ -1,5 +1,6 @@
 --- Review without a model: deterministic rules that read the added lines of a change and say only what
 --- they are sure of. A lens selects rules; the wording is each rule's own. The rules lie in rules/.
+--- They are the whole review where no model is asked; tests/presets/review counts the planted defects that they find.
 
 local findings = require "moonlet.findings"
 local git = require "moonlet.git"

@@ -354,7 +354,7 @@ def wrong_calls_are_seen():
     wanted = ["moonlet.AgentCall has no field 'promt'", "moonlet.AgentCall needs 'prompt'",
               "moonlet.AgentResult has no field 'txet'", "moonlet.ExecResult has no field 'cod'", "there is no ctx:paralel",
               "there is no m.merge.finding", "moonlet.Needs has no field 'program'", "moonlet.Limits has no field 'agent'",
-              "there is no moonlet.glob.compil"]
+              "there is no m.glob.compil"]
     found = [problem.split(": ", 1)[1] for problem in checker.problems]
     if found != wanted:
         raise Failed("\n".join(found))

@@ -1,5 +1,5 @@
 // The record of a run that no host drives. Whole commands of it are in
-// tests/e2e/run/plans-grow-old.
+// tests/e2e/run/stale-state-is-reread.
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 #include "tests/lua/fixture.h"

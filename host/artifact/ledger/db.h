@@ -1,6 +1,6 @@
 // One SQLite connection to the ledger's file: opening and checking it, statements, transactions,
 // and SQLite's errors in our words. It waits for other processes and changes no global setting of
-// SQLite. One thread.
+// SQLite. A wrapper library would save the statements only. One thread.
 #pragma once
 
 #include <cstdint>

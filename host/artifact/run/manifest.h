@@ -1,5 +1,5 @@
-// The input manifest: the inputs of an agent, file by file, with sizes and digests, as markdown and
-// as JSON. load_file reads one input in bounded memory. One thread.
+// The input manifest: the inputs of an agent, file by file, with sizes and digests, as
+// markdown. load_file reads one input in bounded memory. One thread.
 #pragma once
 
 #include <cstdint>

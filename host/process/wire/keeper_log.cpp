@@ -57,6 +57,7 @@ void add_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+// Text and not a JSON tree: the child writes its own pid into the line of its start (StartRecord).
 class Line {
  public:
   explicit Line(std::string_view record) {

@@ -2,7 +2,8 @@
 // takes the terminal over: no alternate screen, no raw mode, no signal handler; keys that are typed
 // meanwhile are not echoed. Each frame is one
 // write that hides the cursor at its start and shows it at its end, so that whatever ends the
-// process, kill -9 too, leaves a sound terminal. Loop thread only.
+// process, kill -9 too, leaves a sound terminal. It is C++ because it outlives a script that was
+// killed. Loop thread only.
 #pragma once
 
 #include <uv.h>

@@ -1,6 +1,6 @@
 // Validates a value against a compiled schema. The first pass only decides and stops at the first
 // fault; a second one, with half the budget, explains a value that does not fit. It keeps its state
-// on the stack and only reads the Program: any thread.
+// on the stack and only reads the Program: any thread. The second pass is in explain.cpp.
 #pragma once
 
 #include <map>

@@ -1,7 +1,8 @@
 // The engine: moonlet inside a C++ program. An Engine runs presets and scripts, one at a time; a
 // program may open several. It owns a keeper process a run and no process-wide state: it installs
 // no signal handler, changes neither directory nor environment, and becomes no subreaper. One
-// engine belongs to one thread, cancel() apart.
+// engine belongs to one thread, cancel() apart. It runs command lines: functions of the program for
+// scripts, typed events and handles of runs are not part of it yet.
 #pragma once
 
 #include <functional>

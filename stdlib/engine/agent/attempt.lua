@@ -58,7 +58,7 @@ end
 local function rename(...) return infrastructure_error.call(core.run.rename, ...) end
 local function remove(...) return infrastructure_error.call(core.run.remove, ...) end
 local function size_of(...) return infrastructure_error.call(core.run.size, ...) end
-local function run_child(...) return infrastructure_error.call(core.process.run, ...) end
+local run_child = infrastructure_error.run_child
 
 --- The file that an attempt prints to; the last attempt has the plain name.
 local function keep_earlier(dir, number)
@@ -293,7 +293,8 @@ function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0)
 end
 
---- Does one attempt. Its output is read once: while it runs, and the rest at its end.
+--- Does one attempt. Its output is read once: while it runs, and the rest at its end. in_flight counts it and progress
+--- watches it; the slot is held by the call, for all attempts.
 ---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
 ---@return moonlet.AttemptEvidence

@@ -343,7 +343,7 @@ end
 local function paid_before(resolved, key)
   local run = resolved.run
   local function in_step(twin)
-    return as_begun(with_agreed_prompt(resolved, twin, run.agent_directory(false, twin)), twin)
+    return as_begun(with_agreed_prompt(resolved, twin, run.claim_directory(false, twin)), twin)
   end
   local found = journal.paid_before(run, key, function(twin) return input_of(in_step(twin)) end)
   if found ~= key then return found, in_step(found) end
@@ -406,11 +406,11 @@ function M.agent(ctx, call)
   if resolved.absent and not paid and not (run.journal and run.journal.begins[key]) then error(resolved.absent, 0) end
   core.task.check()
   if paid then
-    local paid_dir = run.agent_directory(false, paid_key)
+    local paid_dir = run.claim_directory(false, paid_key)
     return closed_answer(run_agent_step(paid, paid_key, paid_dir, state.budget), call)
   end
   prompt_cuts.note(run, key, call.prompt)
-  local dir = run.agent_directory(state.path == "" and key, key)
+  local dir = run.claim_directory(state.path == "" and key, key)
   if run.dry and not run.checking then prepare(resolved, key, dir) end
   resolved = with_agreed_prompt(resolved, key, dir)
   if is_made then return closed_answer(made_answer.run(state, resolved, key, dir), call) end

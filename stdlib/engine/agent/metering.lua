@@ -1,5 +1,5 @@
 --- Meters an agent call: the reserve of an attempt before it starts, its usage, and its cost. Runners that report
---- no usage are counted by their text, four bytes a token.
+--- no usage are counted by their text, four bytes a token. It lies in this room because it reads those reports.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local record = require "moonlet.record"

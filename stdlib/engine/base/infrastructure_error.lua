@@ -33,4 +33,9 @@ function M.call(fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
+--- Runs a program; a failure of the host around it becomes an infrastructure error.
+---@param spec table  of core.process.run
+---@return table exit
+function M.run_child(spec) return M.call(core.process.run, spec) end
+
 return M

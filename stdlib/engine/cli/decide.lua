@@ -45,7 +45,7 @@ local function put_decision(home, run, decision, why, by)
     end
     if done then return id, rec end
   end
-  error(err or { kind = "failed", message = run .. " goes on all the time", hint = "decide when it has ended" }, 0)
+  error(err or { kind = "failed", message = run .. " is still running", hint = "decide when it has finished" }, 0)
 end
 
 ---@param words string[]

@@ -179,7 +179,7 @@ end
 local function tell_foreign(state)
   local task = core.task.current()
   if not state.task or state.task == task or state.foreign_told then return end
-  if state.run.cleaning and state.run.cleaning[task] then return end
+  if M.cleanup(state.run).places[task] then return end
   state.foreign_told = true
   state.run.emit("warning", { text = ("%s: a branch uses the ctx of the function around it, so its steps are known by "
     .. "when they come: use the one that the branch is given"):format(core.text.place() or "the script") })
@@ -187,7 +187,8 @@ end
 
 --- The key of the next step called `name` in this body: its path, the name, and from the second
 --- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival. Each verb
---- that does something begins here: it does nothing any more once the body is to end.
+--- that does something begins here: it does nothing any more once the body is to end. A clean-up that was put off
+--- below this body runs first.
 ---@param state moonlet.State
 ---@param name string
 ---@param at_once boolean?  this place may not be one that can wait

@@ -9,7 +9,7 @@ local in_flight = require "moonlet.engine.context.in_flight"
 
 local M = {}
 
-local function run_child(...) return infrastructure_error.call(core.process.run, ...) end
+local run_child = infrastructure_error.run_child
 
 local doubt = "it may or may not have happened"
 

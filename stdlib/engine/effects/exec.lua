@@ -63,7 +63,7 @@ local function prepare(call)
   return arguments(call), options, math.min(cap, largest_cap)
 end
 
-local function run_child(...) return infrastructure_error.call(core.process.run, ...) end
+local run_child = infrastructure_error.run_child
 
 --- The options for core.process.run.
 local function child_of(run, key, argv, options, cap, wall, durable)

@@ -15,11 +15,7 @@ local deepest = 24
 local most_looks = 2000
 local largest_script = 256 * 1024
 
-local function set(words)
-  local found = {}
-  for word in words:gmatch("%S+") do found[word] = true end
-  return found
-end
+local set = require("moonlet.text").set
 
 local shells = set "sh bash dash zsh ksh ksh93 mksh ash rbash yash fish posh"
 

@@ -1,5 +1,6 @@
 --- The journal of a run as its steps see it. A recorded step is replayed, in the order in which it happened. Any
---- other is executed, and recorded before the script sees its result.
+--- other is executed, and recorded before the script sees its result. A run gives it two functions to call before it
+--- acts: end_cancelled and settle_cleanups.
 ---
 --- Records, in the order of the file:
 ---   drive    a host begins to drive the run; with retry it repeats failed steps, with fresh it observes facts anew
@@ -246,9 +247,8 @@ end
 
 local function tell_changed(run, item)
   run.emit("log", { step = item.key, text = item.places
-    and "it held a secret that the environment does not have any more: what is on record is taken, with its name only"
-    or "it held what looks like a secret, which is not kept, and it is not the same any more: what is on record is "
-      .. "taken, without the secret" })
+    and "it contained a secret that is no longer in the environment: the recorded text is used, with the secret's name"
+    or "it changed since it was recorded, and what looks like a secret was redacted: the recorded text is used" })
 end
 
 --- Says that a step is done again because the file with its value is missing or damaged.

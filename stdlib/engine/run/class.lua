@@ -123,7 +123,7 @@ local fields = {
 ---@field read_artifact fun(path: string, cap: integer): string?, table?
 ---@field input_list fun(): table[]?
 ---@field emit fun(kind: string, fields: table)
----@field agent_directory fun(top_level: boolean, key: string): string
+---@field claim_directory fun(top_level: boolean, key: string): string
 ---@field directory_of fun(key: string): string
 ---@field open_directory fun(dir: string, kept: boolean?)
 ---@field step_directory fun(key: string): string
@@ -145,7 +145,7 @@ local fields = {
 ---@field note_findings fun(path: string, text: string)
 local methods = {
   absolute = true, write_artifact = true, has_written = true, read_artifact = true, input_list = true, emit = true,
-  agent_directory = true, directory_of = true, open_directory = true, step_directory = true, resolve_cwd = true,
+  claim_directory = true, directory_of = true, open_directory = true, step_directory = true, resolve_cwd = true,
   child_environment = true, step = true, begin_step = true, end_step = true, end_parked = true, is_cancelled = true,
   end_cancelled = true, note_quota = true, settle_cleanups = true, note_begin = true, note_recorded = true,
   note_step = true, note_validation = true, note_degraded = true, note_findings = true,

@@ -62,7 +62,7 @@ local function add_paths(run)
   --- The directory of an agent call. The first call of the run's own body gets the sidecar itself, every other one
   --- its own under steps/. It is made with open_directory(). A recorded attempt keeps its directory, whichever call
   --- is the first by now.
-  function run.agent_directory(top_level, key)
+  function run.claim_directory(top_level, key)
     local begun = run.journal and run.journal.begins[key]
     if top_level and not begun then run.root_key = run.root_key or key end
     return run.directory_of(key)
@@ -316,12 +316,12 @@ function M.create(plan)
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
     preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
   if type(run.journal.decided) == "string" then
-    core.event.emit("warning", nil, { text = ("'%s' was decided of what the run had come to before: decision.md says "
-      .. "that until somebody decides again"):format(core.text.printable(run.journal.decided, 40)) })
+    core.event.emit("warning", nil, { text = ("decision.md ('%s') is about an earlier result: run `moonlet decide %s` "
+      .. "again"):format(core.text.printable(run.journal.decided, 40), run.id) })
   end
   for _, name in ipairs(plan.lost or {}) do
-    core.event.emit("warning", nil, { text = ("%s of the run held a secret that the environment does not have any "
-      .. "more: its name stands in place of it"):format(name) })
+    core.event.emit("warning", nil, { text = ("%s of the run contained a secret that is no longer in the "
+      .. "environment: its name is used instead"):format(name) })
   end
   local model = manifest.model(run.model, run.runner_name, run.config.runners)
   run.route = routing.told(run.routed, model ~= null and model or nil)

@@ -1,4 +1,5 @@
---- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record.
+--- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record. They
+--- lie in this room because they use all rooms below.
 local closed = require "moonlet.engine.context.closed"
 local context = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"
