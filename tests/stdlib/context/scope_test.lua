@@ -1,5 +1,6 @@
 -- Scopes, tasks, fan-outs and budgets as a script meets them.
 local m = require "moonlet"
+local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 require "moonlet.engine.run.verbs"
 
@@ -430,4 +431,33 @@ test("names in keys are unambiguous, and plain ones stay as they are", function(
   end
   local old = { plain_names = true, stand_ins = require("moonlet.engine.journal.input_hash").stand_ins() }
   is(state.part({ journal = old }, "a/b#2"), "a/b#2", "in a run of before")
+end)
+
+--- The warnings of a branch that spawns with the ctx of the function around it.
+local function warnings_of_foreign(before)
+  local watched, texts = setmetatable({}, { __index = run }), {}
+  function watched.emit(kind, fields) if kind == "warning" then texts[#texts + 1] = fields.text end end
+  scope.body(watched, "", {}, function(ctx)
+    ctx:spawn("side", function()
+      before(watched, context.of(ctx))
+      ctx:spawn("own", function() end)
+      ctx:spawn("own", function() end)
+    end)
+  end)
+  return texts
+end
+
+test("a branch that uses the ctx of the function around it is warned of once", function()
+  gives(function()
+    local texts = warnings_of_foreign(function() end)
+    return #texts, texts[1]:match "a branch uses the ctx of the function around it"
+  end, "1,a branch uses the ctx of the function around it")
+end)
+
+test("a clean-up that another task runs uses the ctx of its body without a warning", function()
+  gives(function()
+    return #warnings_of_foreign(function(watched, state)
+      context.cleanup(watched).places[core.task.current()] = { path = "", counts = {}, scope = state.scope }
+    end)
+  end, "0")
 end)
