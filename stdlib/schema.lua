@@ -13,8 +13,8 @@ local M = {}
 local array = core.json.array
 local optionals, built = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
--- What a builder returned has been checked. A part that an author wrote is checked alone for its words, and then with
--- all around it: it may refer there.
+-- A builder has checked what it returns. An author's own part is checked twice: its words alone, and then with the
+-- schema around it, because it may refer to that.
 local function check_part(name, part, where)
   check.check_part(part, ("m.schema.%s: %s"):format(name, where))
 end

@@ -1,4 +1,4 @@
-// Starting one program in a process group of its own. The keeper forks its worker itself, and an
+// Starting one program in a session of its own. The keeper forks its worker itself, and an
 // editor that a person uses stays in the terminal's session (lua/core/terminal.cpp). It never forks
 // the caller (a 500 MB host starts a child as fast as a small one), closes nothing and leaves the
 // caller's signal mask as it was. The caller reaps. Any thread.

@@ -2,7 +2,8 @@
 // process, its streams and its whole tree are done with. Owns the steps; is the parent of all of
 // their processes and reaps every child that the kernel gives it. Knows no socket: it reports to a
 // SupervisorListener. Worker thread of a process in which every child is its own to reap.
-// Three files by the life of a step, each under 600 lines: _start, this one (watch), _end.
+// The life of a step is in three files: supervisor_start.cpp, supervisor.cpp (it runs) and
+// supervisor_end.cpp.
 #pragma once
 
 #include <deque>

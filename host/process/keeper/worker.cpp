@@ -92,8 +92,8 @@ class Worker final : public SupervisorListener {
   std::unique_ptr<Channel> host_;   // none: nobody drives us
   uv_poll_t* host_poll_ = nullptr;  // the poll of host_
   int polled_ = 0;
-  // Independent facts: of the host greeted_ and host_quiet_, of the end finishing_ and ending_, of
-  // the log durable_, recorded_ and retrying_.
+  // These facts are independent. The host: greeted_, host_quiet_. The end: finishing_, ending_. The
+  // log: durable_, recorded_, retrying_.
   bool greeted_ = false;
   bool host_quiet_ = false;        // it asks for no more, but may listen
   std::string frames_;             // frames that wait for the log

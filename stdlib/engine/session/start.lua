@@ -1,5 +1,6 @@
 --- Starting a session: its folder, its record, its keeper.
 local redact_argv = require "moonlet.engine.agent.redact_argv"
+local lock_file = require "moonlet.engine.base.lock_file"
 local grammars = require "moonlet.engine.session.grammars"
 local record = require "moonlet.record"
 local store = require "moonlet.engine.session.store"
@@ -8,7 +9,6 @@ local M = {}
 
 local default_rows, default_cols = 40, 120
 local default_grace_ms = 5000
-local name_patience_ms = 10000
 
 ---@class moonlet.SessionStart
 ---@field argv string[]
@@ -106,14 +106,9 @@ end
 ---@return moonlet.SessionRecord
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
-  -- Two that start at the same moment may not both find the name free.
+  -- One of two starts at the same moment finds the name free.
   core.run.make_home(home.handle)
-  local lock, err = core.file.lock(store.root(home), "sessions.lock", name_patience_ms)
-  if not lock then error(err, 0) end
-  local ok, result = pcall(start, home, wanted)
-  core.file.unlock(lock)
-  if not ok then error(result, 0) end
-  return result
+  return lock_file.during(store.root(home), "sessions.lock", function() return start(home, wanted) end)
 end
 
 return M

@@ -1,11 +1,11 @@
 --- The task packets of a repository, `.agent/tasks/T-001.json`. A packet that is wrong is one error; the others work.
+local lock_file = require "moonlet.engine.base.lock_file"
 local packets = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
 
 local M = {}
 
 local packet_cap = 1 << 20
-local lock_wait_ms, lock_patience_ms = 20, 30 * 1000
 
 local function root_of(home)
   local root, err = core.file.root(home.agent_path)
@@ -39,27 +39,6 @@ local function read(root, id)
   if ok then return packet end
   if type(packet) ~= "table" then error(packet, 0) end
   return nil, packet
-end
-
---- Calls fn() under a lock file of `.agent`; waits for another process that has it.
----@generic T
----@param root any
----@param name string
----@param fn fun(): T
----@return T
-function M.locked(root, name, fn)
-  local since = core.clock.monotonic()
-  while true do
-    local held, err, busy = core.file.lock(root, name, 0, "process " .. core.system.pid)
-    if held then
-      local ok, result = pcall(fn)
-      core.file.unlock(held)
-      if not ok then error(result, 0) end
-      return result
-    end
-    if not busy or core.clock.monotonic() - since > lock_patience_ms then error(err, 0) end
-    core.task.sleep(lock_wait_ms)
-  end
 end
 
 ---@class moonlet.PacketFault
@@ -215,7 +194,7 @@ end
 function M.create(home, fields)
   core.run.make_home(home.handle)
   local root = root_of(home)
-  return M.locked(root, "tasks.lock", function()
+  return lock_file.during(root, "tasks.lock", function()
     local made, err = core.file.make_dirs(root, "tasks")
     if not made then error(err, 0) end
     local number = 0
