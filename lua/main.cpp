@@ -203,13 +203,14 @@ void fill_standard_descriptors() {
   }
 }
 
-/// This very program, whatever its name is; empty where the system does not say, or it was
-/// replaced meanwhile.
-std::string own_program() {
+/// This very program, whatever its name is; empty where it was replaced meanwhile, or the system
+/// does not say and it was started by its name alone.
+std::string own_program(const char* name) {
   char path[PATH_MAX];
   std::size_t size = sizeof path;
-  if (uv_exepath(path, &size) != 0 || access(path, X_OK) != 0) return {};
-  return {path, size};
+  if (uv_exepath(path, &size) == 0) return access(path, X_OK) == 0 ? path : "";
+  const bool is_path = name != nullptr && std::strchr(name, '/') != nullptr;
+  return is_path && realpath(name, path) != nullptr ? path : "";
 }
 
 bool ends_with_envelope = false;
@@ -227,17 +228,43 @@ bool ends_with_envelope = false;
   }
 }
 
+constexpr std::string_view kNoLoopEnvelope =
+    R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
+    R"("message":"cannot open an event loop: the system refused a pipe, EMFILE or ENFILE",)"
+    R"("hint":"too many open files: raise `ulimit -n`, or end other programs","at":null}})"
+    "\n";
+constexpr std::string_view kNoLoop =
+    "moonlet: cannot open an event loop: the system refused a pipe, EMFILE or ENFILE\n"
+    "  too many open files: raise `ulimit -n`, or end other programs\n";
+
+/// libuv aborts when it cannot make the pipe of its signals for the first loop.
+void on_no_loop(int) {
+  print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoLoopEnvelope : kNoLoop);
+  _exit(1);
+}
+
+moonlet::Result<moonlet::Engine> open_engine(moonlet::EngineOptions options) {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = on_no_loop;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGABRT, &action, &before);
+  auto engine = moonlet::Engine::open(std::move(options));
+  sigaction(SIGABRT, &before, nullptr);
+  return engine;
+}
+
 int run_command(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   moonlet::EngineOptions options;
-  options.moonlet_program = own_program();
+  options.moonlet_program = own_program(argc > 0 ? argv[0] : nullptr);
   options.print = print;
   options.interactive = true;
   options.on_detached = print_into;
   options.interrupt_signal = kInterruptSignal;
   options.on_stuck = [=](const std::string& why) { end_stuck_host(argc, argv, why); };
   install_interrupt();
-  auto engine = moonlet::Engine::open(std::move(options));
+  auto engine = open_engine(std::move(options));
   if (!engine) return report(argc, argv, engine.error());
   watch_signals(*engine);
   auto outcome = engine->command(words);

@@ -306,16 +306,39 @@ void escape_unsafe(std::string_view text, std::string& out) {
   }
 }
 
-/// Most text needs no escape; the library escapes what JSON demands.
-void write_string(const std::string& text, std::string& out) {
+constexpr std::size_t kPiece = std::size_t{64} << 10;
+
+/// The length of the first piece of a text. It ends between two characters.
+std::size_t piece_size(std::string_view text) {
+  if (text.size() <= kPiece) return text.size();
+  const auto continues = [&](std::size_t at) {
+    return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+  };
+  std::size_t size = kPiece;
+  while (kPiece - size < 4 && continues(size)) --size;
+  // Four continuation bytes in a row belong to no character.
+  return continues(size) ? kPiece : size;
+}
+
+/// Most text needs no escape; the library escapes what JSON demands. It goes piece by piece, for
+/// the library makes copies.
+void write_string(std::string_view text, std::string& out) {
   const auto is_plain = [](unsigned char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
   };
-  if (!std::all_of(text.begin(), text.end(), is_plain)) {
-    return escape_unsafe(json(text).dump(-1, ' ', false, json::error_handler_t::replace), out);
-  }
+  // A buffer that grows by doubling would hold a long text up to three times; there is room for
+  // what follows it, too.
+  if (text.size() > kPiece) out.reserve(out.size() + json_size(text) + kPiece);
   out += '"';
-  out += text;
+  for (; !text.empty(); text.remove_prefix(piece_size(text))) {
+    const std::string_view piece = text.substr(0, piece_size(text));
+    if (std::all_of(piece.begin(), piece.end(), is_plain)) {
+      out += piece;
+      continue;
+    }
+    const std::string escaped = json(piece).dump(-1, ' ', false, json::error_handler_t::replace);
+    escape_unsafe(std::string_view(escaped).substr(1, escaped.size() - 2), out);
+  }
   out += '"';
 }
 

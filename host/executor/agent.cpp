@@ -1,7 +1,6 @@
 #include "host/executor/agent.h"
 
-#include <poll.h>
-
+#include <algorithm>
 #include <set>
 
 #include "host/base/id.h"
@@ -19,6 +18,7 @@ using nlohmann::json;
 constexpr int kMostRooms = 6;            // how often room is made for one request
 constexpr int kMostEmpty = 5;            // answers in a row that hold nothing
 constexpr std::size_t kMostCalls = 128;  // calls of one answer that are run
+constexpr std::int64_t kLastLookMs = 10'000;
 
 bool is_type(const json& item, const char* type) { return text_of(item, "type") == type; }
 
@@ -26,16 +26,8 @@ json output_of(const Call& call, const std::string& text) {
   return {{"type", "function_call_output"}, {"call_id", call.id}, {"output", text}};
 }
 
-std::string message_text(const json& item) {
-  std::string text;
-  if (!item.contains("content") || !item["content"].is_array()) return text_of(item, "content");
-  for (const json& part : item["content"]) {
-    std::string piece = text_of(part, "text");
-    if (piece.empty()) piece = text_of(part, "refusal");
-    if (!text.empty() && !piece.empty()) text += '\n';
-    text += piece;
-  }
-  return text;
+std::string joined(const std::string& one, const std::string& other) {
+  return one + (one.empty() || other.empty() ? "" : "\n") + other;
 }
 
 }  // namespace
@@ -50,13 +42,46 @@ Agent::Agent(AgentOptions options, const Clock& clock, Session& session, Client&
       changes_(changes),
       report_(report) {}
 
+void Agent::Said::prepend(const json& message) {
+  Said before;
+  if (!message.contains("content") || !message["content"].is_array()) {
+    before.text = text_of(message, "content");
+  } else {
+    for (const json& part : message["content"]) {
+      before.text = joined(before.text, text_of(part, "text"));
+      before.refusal = joined(before.refusal, text_of(part, "refusal"));
+    }
+  }
+  text = joined(before.text, text);
+  refusal = joined(before.refusal, refusal);
+}
+
+std::optional<int> Agent::begin() {
+  if (auto begun = changes_.begin(options_.limit); !begun) {
+    return fail(begun.error(), "failed", kExitFailed);
+  }
+  if (auto code = end_at_limit()) return code;
+  // No call was paid for yet, so it does not wait for the disk.
+  if (!save(Durable::kNo)) return kExitFailed;
+  return std::nullopt;
+}
+
+std::optional<int> Agent::end_at_limit() {
+  if (options_.limit.stopped()) {
+    return fail(Failure{Failure::Kind::kInterrupted, "ended by a signal"});
+  }
+  if (!options_.limit.over()) return std::nullopt;
+  return fail(Failure{Failure::Kind::kTimeout, "the wall limit is over"});
+}
+
 int Agent::run() {
+  if (auto code = begin()) return *code;
   for (;;) {
     if (auto code = settle_calls()) return *code;
-    const std::string message = last_message();
-    if (!message.empty()) {
-      auto ending = ending_of(message);
-      return finish(ending ? *ending : Ending{Status::kComplete, message, {}});
+    const Said said = last_message();
+    const auto ending = ending_of(said);
+    if (ending || !said.text.empty()) {
+      return finish(ending ? *ending : Ending{Status::kComplete, said.text, {}});
     }
     if (empty_ >= kMostEmpty) {
       return fail(
@@ -91,26 +116,27 @@ std::vector<Call> Agent::open_calls() const {
   for (const json& item : items) {
     if (!is_type(item, "function_call")) continue;
     Call call{text_of(item, "call_id"), text_of(item, "name"), text_of(item, "arguments")};
+    call.whole = text_of(item, "status") != "incomplete";
     if (answered.count(call.id) == 0) calls.push_back(std::move(call));
   }
   return calls;
 }
 
 /// The text that the conversation ends with, where it is the model's last word.
-std::string Agent::last_message() const {
+Agent::Said Agent::last_message() const {
   const json& items = session_.data().items;
-  std::string text;
+  Said said;
   for (auto item = items.rbegin(); item != items.rend(); ++item) {
     if (is_type(*item, "reasoning")) continue;
     if (!is_type(*item, "message") || text_of(*item, "role") != "assistant") break;
-    const std::string piece = message_text(*item);
-    text = text.empty() ? piece : piece + "\n" + text;
+    said.prepend(*item);
   }
-  return text;
+  return said;
 }
 
-std::optional<Agent::Ending> Agent::ending_of(const std::string& message) const {
-  Message read = read_message(message);
+std::optional<Agent::Ending> Agent::ending_of(const Said& said) const {
+  if (!said.refusal.empty()) return Ending{Status::kBlocked, "refused: " + said.refusal, {}};
+  Message read = read_message(said.text);
   if (read.end == Message::End::kNone) return std::nullopt;
   const bool asks = read.end == Message::End::kQuestion;
   return Ending{asks ? Status::kQuestion : Status::kBlocked, read.text, read.options};
@@ -131,13 +157,13 @@ std::optional<int> Agent::settle_calls() {
   SessionData& data = session_.data();
   const std::vector<Call> calls = open_calls();
   if (calls.empty()) return std::nullopt;
-  // The text of the model beside its calls.
-  std::string message;
+  // The model's text beside its calls.
+  Said beside;
   for (auto item = data.items.rbegin(); item != data.items.rend(); ++item) {
     if (is_type(*item, "function_call_output") || text_of(*item, "role") == "user") break;
-    if (is_type(*item, "message")) message = message_text(*item) + "\n" + message;
+    if (is_type(*item, "message")) beside.prepend(*item);
   }
-  const auto ending = ending_of(message);
+  const auto ending = ending_of(beside);
   std::size_t number = 0;
   for (const Call& call : calls) {
     if (ending) {
@@ -146,14 +172,18 @@ std::optional<int> Agent::settle_calls() {
                                      "obstacle]"));
       continue;
     }
+    if (!call.whole) {
+      data.items.push_back(output_of(call,
+                                     "[not run: this call arrived incomplete: send it again, "
+                                     "whole]"));
+      continue;
+    }
     if (++number > kMostCalls) {
       data.items.push_back(output_of(
           call, "[not run: an answer may hold " + std::to_string(kMostCalls) + " calls]"));
       continue;
     }
-    if (options_.deadline_ms > 0 && clock_.monotonic_ms() >= options_.deadline_ms) {
-      return fail(Failure{Failure::Kind::kTimeout, "the wall limit is over"});
-    }
+    if (auto code = end_at_limit()) return code;
     const std::string detail = toolbox_.detail(call);
     const bool again = data.started_call == call.id;
     if (again && call.name == "Bash") {
@@ -174,9 +204,8 @@ std::optional<int> Agent::settle_calls() {
     data.items.push_back(output_of(call, result.output));
     data.started_call.clear();
     if (!save()) return kExitFailed;
-    if (stopped()) return fail(Failure{Failure::Kind::kInterrupted, "ended by a signal"});
   }
-  if (!ending) return std::nullopt;
+  if (!ending) return end_at_limit();
   return finish(*ending);
 }
 
@@ -191,7 +220,7 @@ ToolResult Agent::run_call(const Call& call, const std::string& detail) {
     session_.data().started_call = call.id;
     if (!save()) return {"[the session could not be saved]", ToolResult::Status::kFailed};
   }
-  ToolResult result = toolbox_.run(call, options_.deadline_ms);
+  ToolResult result = toolbox_.run(call, options_.limit);
   report_.tool_ended(call.name, detail, result);
   return result;
 }
@@ -257,12 +286,19 @@ void Agent::take(Turn turn) {
                           {"role", "user"},
                           {"content", json::array({{{"type", "input_text"}, {"text", text}}})}});
   };
-  const bool broken = turn.calls.empty() && (turn.cut || turn.filtered);
+  const bool broken = turn.calls.empty() && turn.cut;
+  const bool runs = std::any_of(turn.calls.begin(), turn.calls.end(),
+                                [](const Call& call) { return call.whole; });
   if (!turn.text.empty()) report_.message(turn.text, !broken);
   if (!turn.usage.empty()) report_.usage(data.usage);
-  if (broken) {
-    report_.warning(turn.cut ? "the model's answer was cut off: it is asked to go on"
-                             : "the provider withheld a part of the answer");
+  if (!turn.refusal.empty() || runs) {
+    empty_ = 0;
+    return;
+  }
+  if (!turn.calls.empty()) {
+    report_.warning("the model's call arrived incomplete: it was not run");
+  } else if (broken) {
+    report_.warning("the model's answer was cut off: it is asked to go on");
     user("Your answer was cut off. Go on, in smaller steps.");
   } else if (turn.calls.empty() && turn.text.find_first_not_of(" \t\r\n") == std::string::npos) {
     user("Your answer was empty. Go on with the task, or say in a sentence that it is done.");
@@ -275,10 +311,9 @@ void Agent::take(Turn turn) {
 
 int Agent::finish(const Ending& ending) {
   SessionData& data = session_.data();
-  const std::vector<Change> changes = changes_.now();
   data.status = ending.status;
   json files = json::array();
-  for (const Change& change : changes) {
+  for (const Change& change : changes()) {
     files.push_back({{"path", change.path}, {"change", change.what}});
   }
   data.outcome = {{"text", ending.text}, {"options", ending.options}, {"files", files}};
@@ -303,12 +338,11 @@ int Agent::repeat() {
     }
   }
   const std::string text = text_of(outcome, "text");
-  if (changes_.partial()) report_.warning("the repository is too large to compare all of it");
   report_.files(changes);
   switch (data.status) {
     case Status::kQuestion:
       report_.question(text, options);
-      report_.done(true, last_message());
+      report_.done(true, last_message().text);
       return kExitQuestion;
     case Status::kBlocked:
       report_.blocked(text);
@@ -361,21 +395,25 @@ int Agent::fail(const Failure& failure) {
 
 int Agent::fail(const Error& error, const char* what, int code, const Failure* failure) {
   (void)save();
-  if (const auto changes = changes_.now(); !changes.empty()) report_.files(changes);
+  const auto files = changes();
+  if (code == kExitLimit || !files.empty()) report_.files(files);
   report_.error(error, what, failure);
   report_.done(false, error.message);
   return code;
 }
 
-bool Agent::save() {
-  auto saved = session_.save();
-  if (!saved) report_.error(saved.error());
-  return saved.ok();
+/// The differences on disk. The last look has a time of its own, as it comes after every limit.
+std::vector<Change> Agent::changes() {
+  bool partial = false;
+  auto files = changes_.now(partial, {&clock_, clock_.monotonic_ms() + kLastLookMs, -1});
+  if (partial) report_.warning("the repository is too large to compare all of it");
+  return files;
 }
 
-bool Agent::stopped() const {
-  pollfd stop{options_.stop_fd, POLLIN, 0};
-  return options_.stop_fd >= 0 && ::poll(&stop, 1, 0) > 0;
+bool Agent::save(Durable durable) {
+  auto saved = session_.save(durable);
+  if (!saved) report_.error(saved.error());
+  return saved.ok();
 }
 
 }  // namespace moonlet::executor

@@ -31,8 +31,7 @@ struct AgentOptions {
   std::string model, effort, instructions;
   int max_iterations = 50;
   std::int64_t context_tokens = 0;
-  std::int64_t deadline_ms = 0;
-  int stop_fd = -1;
+  Limit limit;
 };
 
 class Agent {
@@ -40,7 +39,7 @@ class Agent {
   Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
         Toolbox& toolbox, Changes& changes, Report& report);
 
-  /// Works until the turn ends; the exit code of the process.
+  /// Takes the baseline of the files and works until the turn ends; the exit code of the process.
   int run();
   /// Prints the end of a task that is over already, without asking anybody.
   int repeat();
@@ -54,19 +53,26 @@ class Agent {
     std::vector<std::string> options;
   };
 
+  struct Said {
+    std::string text, refusal;
+    void prepend(const nlohmann::json& message);
+  };
+
+  std::optional<int> begin();
+  std::optional<int> end_at_limit();
   std::optional<int> settle_calls();
   ToolResult run_call(const Call& call, const std::string& detail);
   std::vector<Call> open_calls() const;
-  std::string last_message() const;
-  std::optional<Ending> ending_of(const std::string& message) const;
+  Said last_message() const;
+  std::optional<Ending> ending_of(const Said& said) const;
   std::optional<int> ask();
   std::optional<int> make_room();
   void take(Turn turn);
   int finish(const Ending& ending);
   int fail(const Failure& failure);
   int fail(const Error& error, const char* what, int code, const Failure* failure = nullptr);
-  bool save();
-  bool stopped() const;
+  bool save(Durable durable = Durable::kYes);
+  std::vector<Change> changes();
 
   AgentOptions options_;
   const Clock& clock_;

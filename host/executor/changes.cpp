@@ -16,41 +16,56 @@ constexpr std::size_t kBaselineCap = 256 << 20;
 constexpr std::uint64_t kLargestHashed = 16 << 20, kMostHashed = 128 << 20;
 constexpr std::size_t kFoldedFrom = 20;  // so many new files in a new folder are one line
 constexpr int kDeepest = 64;
+constexpr std::size_t kLimitEvery = 64;  // entries between two looks at the limit
 
 }  // namespace
 
-void Changes::look_into(const std::string& rel, Files& files, int depth, bool& partial) const {
+struct Changes::Look {
+  const Limit& limit;
+  Files files;
+  std::size_t entries = 0;
+  bool partial = false;
+};
+
+/// True where the folder holds something that counts.
+bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
   const Dir& root = workspace_.root();
   auto listing = root.list(rel, kMostFiles);
-  if (!listing) return;
+  if (!listing) return false;
+  bool holds = false;
   for (const Entry& entry : listing->entries) {
-    if (files.size() >= kMostFiles || depth > kDeepest) {
-      partial = true;
-      return;
-    }
+    const bool ends = ++look.entries % kLimitEvery == 0 && look.limit.reached();
+    if (ends || look.files.size() >= kMostFiles || depth > kDeepest) look.partial = true;
+    if (look.partial) return true;
     const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
     // Records of git, of moonlet and of the executor itself are no work of a task.
     const bool records = path == ".git" || path == ".agent" || workspace_.holds_sessions(path) ||
                          (entry.name == "objects" && path.find("/.git/") != std::string::npos);
     if (Dir::is_temporary(entry.name) || records) continue;
+    holds = true;
     if (entry.kind == EntryKind::kDir) {
-      look_into(path, files, depth + 1, partial);
+      if (!look_into(path, look, depth + 1)) look.files[path + "/"] = {};
     } else if (auto info = root.stat(path)) {
-      files[path] = {info->size, info->inode, info->ctime_ns, {}};
+      look.files[path] = {info->size, info->inode, info->ctime_ns, {}};
     }
   }
+  return holds;
 }
 
-Changes::Files Changes::look(bool& partial) const {
-  Files files;
-  look_into(".", files, 0, partial);
-  return files;
+Changes::Files Changes::look(const Limit& limit, bool& partial) const {
+  Look look{limit, {}};
+  look_into(".", look, 0);
+  partial = look.partial;
+  return std::move(look.files);
 }
 
-Result<void> Changes::begin() {
-  if (load()) return {};
-  files_ = look(partial_);
-  return save();
+Result<bool> Changes::begin(const Limit& limit) {
+  if (!load()) {
+    files_ = look(limit, partial_);
+    if (limit.reached()) return false;
+    if (auto saved = save(); !saved) return saved.error();
+  }
+  return begun_ = true;
 }
 
 std::string Changes::digest(const std::string& rel, std::uint64_t size) const {
@@ -80,16 +95,17 @@ void Changes::touch_all() {
   (void)save();
 }
 
-std::vector<Change> Changes::now() const {
-  bool partial = false;
-  const Files files = look(partial);
+std::vector<Change> Changes::now(bool& partial, const Limit& limit) const {
   std::vector<Change> changes;
+  if (!begun_) return changes;
+  const Files files = look(limit, partial);
   std::set<std::string> old_folders;
   for (const auto& [path, stamp] : files_) {
     for (auto at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
       old_folders.insert(path.substr(0, at + 1));
     }
     const auto found = files.find(path);
+    if (path.back() == '/') continue;
     if (found == files.end()) {
       if (!partial) changes.push_back({path, "deleted"});
     } else if (found->second.ctime_ns != stamp.ctime_ns || found->second.size != stamp.size ||
@@ -101,7 +117,7 @@ std::vector<Change> Changes::now() const {
   }
   std::map<std::string, std::vector<std::string>> created;  // by the highest folder that is new
   for (const auto& [path, stamp] : files) {
-    if (files_.count(path) > 0) continue;
+    if (files_.count(path) > 0 || old_folders.count(path) > 0) continue;
     std::string folder;
     for (auto at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
       folder = path.substr(0, at + 1);
@@ -119,12 +135,13 @@ std::vector<Change> Changes::now() const {
   }
   std::sort(changes.begin(), changes.end(),
             [](const Change& a, const Change& b) { return a.path < b.path; });
+  partial = partial || partial_;
   return changes;
 }
 
 void Changes::end() { (void)state_.remove_file(name_); }
 
-// One record a file: size inode ctime sha256 path, and a NUL byte.
+// One record for a file or an empty folder: size inode ctime sha256 path, and a NUL byte.
 Result<void> Changes::save() const {
   std::string text = partial_ ? "partial\n" : "whole\n";
   for (const auto& [path, stamp] : files_) {

@@ -7,12 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "host/executor/tools/limit.h"
 #include "host/executor/tools/workspace.h"
 
 namespace moonlet::executor {
 
 struct Change {
-  std::string path;  ///< a folder that is new with all in it ends in "/"
+  std::string path;  ///< a new folder, empty or with very many files, ends in "/"
   std::string what;  ///< created, modified or deleted
 };
 
@@ -21,18 +22,18 @@ class Changes {
   Changes(const Workspace& workspace, Dir state, std::string baseline_name)
       : workspace_(workspace), state_(std::move(state)), name_(std::move(baseline_name)) {}
 
-  /// Takes the baseline, or the one that a killed process left.
-  Result<void> begin();
+  /// Takes the baseline, or the one that a killed process left. False when the limit came first:
+  /// nothing is compared then.
+  Result<bool> begin(const Limit& limit = {});
   /// Remembers the content of a file that a tool is about to replace.
   void touch(const std::string& rel);
   /// The same of all files, as far as that is cheap: before the first command runs.
   void touch_all();
-  /// The differences from the baseline, sorted by path.
-  std::vector<Change> now() const;
+  /// The differences from the baseline, sorted by path. With `partial` set there may be more: the
+  /// limit came first, or there are too many files.
+  std::vector<Change> now(bool& partial, const Limit& limit = {}) const;
   /// Forgets the baseline: what differs was reported for good.
   void end();
-  /// True when there are too many files to compare all of them.
-  bool partial() const { return partial_; }
 
  private:
   struct Stamp {
@@ -42,8 +43,10 @@ class Changes {
   };
   using Files = std::map<std::string, Stamp>;
 
-  Files look(bool& partial) const;
-  void look_into(const std::string& rel, Files& files, int depth, bool& partial) const;
+  struct Look;
+
+  Files look(const Limit& limit, bool& partial) const;
+  bool look_into(const std::string& rel, Look& look, int depth) const;
   bool load();
   Result<void> save() const;
   std::string digest(const std::string& rel, std::uint64_t size) const;
@@ -52,7 +55,7 @@ class Changes {
   Dir state_;
   std::string name_;
   Files files_;
-  bool partial_ = false, touched_all_ = false;
+  bool begun_ = false, partial_ = false, touched_all_ = false;
 };
 
 }  // namespace moonlet::executor

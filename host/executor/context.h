@@ -23,7 +23,7 @@ struct Plan {
 Result<Plan> read_plan(const std::string& path);
 
 struct ContextOptions {
-  bool read_only = false, bash = true, network = false, confined = true;
+  bool read_only = false, bash = true, network = false, confined = true, keeps_folders = false;
 };
 std::string instructions(const ContextOptions& options);
 

@@ -1,8 +1,6 @@
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -11,27 +9,13 @@
 #include "host/executor/context.h"
 #include "host/executor/options.h"
 #include "host/executor/plan.h"
+#include "host/executor/reaper.h"
 #include "host/executor/repository.h"
 #include "host/process/child/subreaper.h"
 
 namespace moonlet::executor {
 
 namespace {
-
-int stop_pipe[2] = {-1, -1};
-
-void on_signal(int) {
-  const char byte = 0;
-  [[maybe_unused]] const auto written = ::write(stop_pipe[1], &byte, 1);
-}
-
-void watch_signals() {
-  if (::pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
-}
 
 nlohmann::json user_item(const std::string& text) {
   return {{"type", "message"},
@@ -40,8 +24,9 @@ nlohmann::json user_item(const std::string& text) {
 }
 
 /// The session of the task, or of its branch.
-Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor) {
-  if (options.fork.empty()) return Session::open(state, options.task_id, redactor);
+Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor,
+                             pid_t owner) {
+  if (options.fork.empty()) return Session::open(state, options.task_id, redactor, owner);
   auto source = Session::read(state, options.task_id);
   if (!source) return source.error();
   if (!source->has_value()) {
@@ -50,7 +35,7 @@ Result<Session> open_session(const Dir& state, const Options& options, const Red
                  "look into " + state.path(),
                  {}};
   }
-  auto branch = Session::open(state, options.fork, redactor);
+  auto branch = Session::open(state, options.fork, redactor, owner);
   if (!branch) return branch.error();
   if (branch->existed()) {
     return Error{ErrorKind::kInvalid,
@@ -95,13 +80,27 @@ struct Work {
   Options options;
   Redactor redactor;
   Report report;
+  pid_t owner;
 };
+
+int exit_code_of(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kInvalid:
+    case ErrorKind::kDenied:
+      return kExitUsage;
+    case ErrorKind::kTimeout:
+      return kExitLimit;
+    case ErrorKind::kCancelled:
+      return kExitInterrupted;
+    default:
+      return kExitFailed;
+  }
+}
 
 int refuse(Work& work, const Error& error) {
   work.report.error(error, "refused");
   work.report.done(false, error.message);
-  return error.kind == ErrorKind::kInvalid || error.kind == ErrorKind::kDenied ? kExitUsage
-                                                                               : kExitFailed;
+  return exit_code_of(error);
 }
 
 int run(Work& work) {
@@ -118,32 +117,36 @@ int run(Work& work) {
   if (options.state_dir[0] != '/') options.state_dir = root->path() + "/" + options.state_dir;
   auto state = open_state_dir(options.state_dir, *root);
   if (!state) return refuse(work, state.error());
-  auto session = open_session(*state, options, work.redactor);
+  auto session = open_session(*state, options, work.redactor, work.owner);
   if (!session) return refuse(work, session.error());
   SessionData& data = session->data();
-  const Workspace workspace(std::move(*root), options.state_dir);
+  const Workspace workspace(std::move(*root), options.state_dir, options.startup_files);
 
   std::unique_ptr<Bash> bash;
   if (!options.no_bash) {
     auto made = Bash::make(
         workspace, {!options.unconfined, options.network, options.read_only, options.env_names},
-        system_clock(), stop_pipe[0]);
+        system_clock(), options.limit.stop_fd);
     if (!made) return refuse(work, made.error());
     bash = std::move(*made);
     if (options.unconfined) work.report.warning("Bash runs unconfined, with your own rights");
+    if (bash->keeps_folders()) {
+      work.report.warning(
+          "no mounts are possible here: what a command changes in .git is undone when it has "
+          "ended");
+    }
   }
   Toolbox toolbox(workspace, bash.get(), work.redactor, options.read_only);
 
-  const std::int64_t deadline = system_clock().monotonic_ms() + options.wall_ms;
-  Http http(system_clock(), stop_pipe[0]);
-  Client client(
-      http, system_clock(), stop_pipe[0],
-      {options.base_url, options.key,
-       options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms, deadline},
-      {[&](const Failure& failure, int attempt, std::int64_t pause) {
-         work.report.retry(failure, attempt, pause);
-       },
-       [&](const std::string& text) { work.report.warning(text); }});
+  Http http(system_clock(), options.limit.stop_fd);
+  Client client(http, system_clock(), options.limit.stop_fd,
+                {options.base_url, options.key,
+                 options.api != Api::kUnknown ? options.api : api_from(data.api), options.idle_ms,
+                 options.limit.deadline_ms},
+                {[&](const Failure& failure, int attempt, std::int64_t pause) {
+                   work.report.retry(failure, attempt, pause);
+                 },
+                 [&](const std::string& text) { work.report.warning(text); }});
   auto own_state = Dir::open(state->path());
   if (!own_state) return refuse(work, own_state.error());
   Changes changes(workspace, std::move(*own_state), data.task_id + ".baseline");
@@ -151,11 +154,11 @@ int run(Work& work) {
   AgentOptions agent_options{
       options.model,
       options.effort,
-      instructions({options.read_only, bash != nullptr, options.network, !options.unconfined}),
+      instructions({options.read_only, bash != nullptr, options.network, !options.unconfined,
+                    bash != nullptr && bash->keeps_folders()}),
       options.max_iterations,
       options.context_tokens,
-      deadline,
-      stop_pipe[0]};
+      options.limit};
   Agent agent(agent_options, system_clock(), *session, client, toolbox, changes, work.report);
   work.report.session(data.task_id, options.model);
   const bool forked = !options.fork.empty();
@@ -174,9 +177,6 @@ int run(Work& work) {
         data.status == Status::kQuestion ? "the task waits for an answer" : "the task is complete");
     return agent.repeat();
   }
-  if (auto begun = changes.begin(); !begun) return refuse(work, begun.error());
-  // No call was paid for yet, so it does not wait for the disk.
-  if (auto saved = session->save(Durable::kNo); !saved) return refuse(work, saved.error());
   return agent.run();
 }
 
@@ -189,16 +189,15 @@ void fill_standard_descriptors() {
 }
 
 int work(int argc, char** argv) {
-  // The key is in this process's memory: no other process of the user may read that.
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  watch_signals();
-  become_subreaper();
-  auto options = read_options(argc, argv);
+  // The key is in this process's memory.
+  hide_memory();
+  const Worker worker = begin_worker(argc, argv);
+  auto options = read_options(argc, argv, worker.stop_fd);
   if (!options) {
     const Redactor none;
     Report report(wants_json(argc, argv), none);
     report.error(options.error(), "refused");
-    return kExitUsage;
+    return exit_code_of(options.error());
   }
   switch (options->action) {
     case Options::Action::kHelp:
@@ -218,7 +217,7 @@ int work(int argc, char** argv) {
   std::vector<std::string> environment;
   for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
   const Redactor redactor(secrets, environment);
-  Work work{std::move(*options), redactor, Report(wants_json(argc, argv), redactor)};
+  Work work{std::move(*options), redactor, Report(wants_json(argc, argv), redactor), worker.reaper};
   return run(work);
 }
 

@@ -1,10 +1,14 @@
 #include "host/executor/options.h"
 
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <climits>
 #include <cstdlib>
 #include <cstring>
-#include <iostream>
 
+#include "host/base/fd.h"
 #include "host/base/id.h"
 #include "host/base/text.h"
 #include "host/executor/wire/http.h"
@@ -31,6 +35,8 @@ options:
   --read-only        change nothing: no Write, no Edit, and Bash writes nothing
   --network          let Bash use the network
   --env NAME         let Bash see this variable
+  --startup-files    let tools write files that make programs start on this machine, such as
+                     .envrc, .vscode, git hooks and settings of agents
   --no-bash          go without Bash
   --unconfined       run Bash with your own rights, where the kernel cannot confine it
   --api responses|chat   the API of the server; it is probed by default
@@ -135,7 +141,8 @@ bool take_flag(Options& options, const std::string& word) {
                                                  {"--unconfined", &options.unconfined},
                                                  {"--read-only", &options.read_only},
                                                  {"--no-plan", &options.no_plan},
-                                                 {"--no-bash", &options.no_bash}};
+                                                 {"--no-bash", &options.no_bash},
+                                                 {"--startup-files", &options.startup_files}};
   for (const auto& [name, flag] : flags) {
     if (word == name) return *flag = true;
   }
@@ -177,6 +184,28 @@ Result<std::vector<std::string>> read_words(Words& words, Options& options) {
     }
   }
   return rest;
+}
+
+Result<std::string> read_input(const Limit& limit) {
+  std::string text;
+  char buffer[64 * 1024];
+  while (text.size() <= kDescriptionCap) {
+    pollfd fds[2] = {{STDIN_FILENO, POLLIN, 0}, {limit.stop_fd, POLLIN, 0}};
+    const auto left = limit.deadline_ms - limit.clock->monotonic_ms();
+    ::poll(fds, 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+    if (limit.stopped()) return Error{ErrorKind::kCancelled, "ended by a signal", {}, {}};
+    if (limit.over()) {
+      return Error{ErrorKind::kTimeout,
+                   "the wall limit is over: the DESCRIPTION on standard input has no end",
+                   "close standard input, or raise --wall",
+                   {}};
+    }
+    if (fds[0].revents == 0) continue;
+    const long size = read_some(STDIN_FILENO, buffer, sizeof buffer);
+    if (size <= 0) break;
+    text.append(buffer, static_cast<std::size_t>(size));
+  }
+  return text;
 }
 
 Result<void> read_environment(Options& options) {
@@ -226,13 +255,14 @@ bool wants_json(int argc, char** argv) {
   return false;
 }
 
-Result<Options> read_options(int argc, char** argv) {
+Result<Options> read_options(int argc, char** argv, int stop_fd) {
   Options options;
   options.key = take_key();
   Words words{argc, argv};
   auto rest = read_words(words, options);
   if (!rest) return rest.error();
   if (options.action != Options::Action::kRun) return options;
+  options.limit = {&system_clock(), system_clock().monotonic_ms() + options.wall_ms, stop_fd};
   const std::size_t wanted = options.no_plan ? 2 : 3;
   if (rest->size() < wanted) {
     static constexpr const char* kNames[] = {"TASK-ID", "DESCRIPTION", "PLAN-FILE"};
@@ -247,9 +277,9 @@ Result<Options> read_options(int argc, char** argv) {
   if (auto valid = check_id(options.task_id, "the TASK-ID"); !valid) return valid.error();
   options.description = (*rest)[1];
   if (options.description == "-") {
-    options.description.resize(kDescriptionCap + 1);
-    std::cin.read(options.description.data(), kDescriptionCap + 1);
-    options.description.resize(static_cast<std::size_t>(std::cin.gcount()));
+    auto input = read_input(options.limit);
+    if (!input) return input.error();
+    options.description = std::move(*input);
     if (options.description.size() > kDescriptionCap) {
       return usage("the DESCRIPTION on standard input is larger than 16 MB",
                    "put large texts into files, and name them");

@@ -15,6 +15,10 @@ namespace {
 using nlohmann::json;
 std::string one_line(std::string_view text) { return printable(text, 2000); }
 
+void complain(const char* prefix, const std::string& text) {
+  std::fprintf(stderr, "%s%s\n", prefix, one_line(text).c_str());
+}
+
 }  // namespace
 
 void Report::line(const std::string& text) {
@@ -64,7 +68,7 @@ void Report::progress(std::string_view text) {
 
 void Report::tool_begins(const std::string& name, const std::string& detail) {
   event({{"type", "tool"}, {"name", name}, {"detail", detail}, {"status", "running"}});
-  if (!json_) line("[Tool: " + printable(name, 60) + "] " + detail);
+  if (!json_) line("[Tool: " + printable(name, 60) + "]" + (detail.empty() ? "" : " " + detail));
 }
 
 void Report::tool_ended(const std::string& name, const std::string& detail,
@@ -94,12 +98,13 @@ void Report::retry(const Failure& failure, int attempt, std::int64_t pause_ms) {
   if (failure.status != 0) value["status"] = failure.status;
   event(std::move(value));
   std::fprintf(stderr, "moonlet-executor: %s; next try in %.1f s\n",
-               redactor_.apply(failure.message).c_str(), static_cast<double>(pause_ms) / 1000);
+               one_line(redactor_.apply(failure.message)).c_str(),
+               static_cast<double>(pause_ms) / 1000);
 }
 
 void Report::warning(const std::string& text) {
   event({{"type", "warning"}, {"message", text}});
-  std::fprintf(stderr, "moonlet-executor: warning: %s\n", redactor_.apply(text).c_str());
+  complain("moonlet-executor: warning: ", redactor_.apply(text));
 }
 
 void Report::question(const std::string& text, const std::vector<std::string>& options) {
@@ -153,9 +158,8 @@ void Report::error(const Error& error, const char* what, const Failure* failure)
     value["retry_after_ms"] = failure->retry_after_ms;
   }
   event(std::move(value));
-  const std::string message = redactor_.apply(error.message);
-  std::fprintf(stderr, "moonlet-executor: error: %s\n", message.c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", redactor_.apply(error.hint).c_str());
+  complain("moonlet-executor: error: ", redactor_.apply(error.message));
+  if (!error.hint.empty()) complain("  ", redactor_.apply(error.hint));
 }
 
 }  // namespace moonlet::executor

@@ -8,6 +8,16 @@
 
 namespace moonlet::executor {
 
+namespace {
+
+Result<Dir> open_root(const std::string& path) {
+  if (path != "/") return Dir::open(path);
+  return Error{ErrorKind::kInvalid, "the repository root is /, the whole machine",
+               "name the project's folder in REPO_ROOT, or start in it", path};
+}
+
+}  // namespace
+
 Result<Dir> find_repository(const std::string& named) {
   char* here = ::realpath(named.empty() ? "." : named.c_str(), nullptr);
   if (here == nullptr) {
@@ -15,12 +25,12 @@ Result<Dir> find_repository(const std::string& named) {
   }
   const std::string start = here;
   std::free(here);
-  if (!named.empty()) return Dir::open(start);
+  if (!named.empty()) return open_root(start);
   for (std::string at = start;;) {
     struct stat info {};
-    if (::stat((at + "/.git").c_str(), &info) == 0) return Dir::open(at);
+    if (::stat((at + "/.git").c_str(), &info) == 0) return open_root(at);
     const auto slash = at.rfind('/');
-    if (slash == std::string::npos || at == "/") return Dir::open(start);
+    if (slash == std::string::npos || at == "/") return open_root(start);
     at.erase(slash == 0 ? 1 : slash);
   }
 }

@@ -1,6 +1,7 @@
 #include "host/executor/session.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -8,11 +9,13 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "host/base/clock.h"
 #include "host/base/id.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/executor/tools/workspace.h"
 #include "host/executor/wire/failure.h"
+#include "host/process/child/tree.h"
 
 namespace moonlet::executor {
 
@@ -21,25 +24,36 @@ namespace {
 using nlohmann::json;
 constexpr int kVersion = 1;
 constexpr std::size_t kFileCap = 512 << 20;
+constexpr std::int64_t kEndingMs = 10'000;
 
 std::string file_of(const std::string& id) { return id + ".json"; }
 
-Result<Fd> lock(const Dir& state, const std::string& id) {
+bool lives(pid_t pid) {
+  ProcessInfo info;
+  return pid > 0 && read_process(pid, info) && !info.zombie;
+}
+
+Result<Fd> lock(const Dir& state, const std::string& id, pid_t owner) {
   auto opened = state.open_update(id + ".lock");
   if (!opened) return opened.error();
   const int fd = opened->get();
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+  const std::int64_t give_up = system_clock().monotonic_ms() + kEndingMs;
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return Error::from_errno(errno, "lock the task", id);
     char text[32] = {};
     const ssize_t size = ::pread(fd, text, sizeof text - 1, 0);
-    const long pid = size > 0 ? std::strtol(text, nullptr, 10) : 0;
+    const auto pid = static_cast<pid_t>(size > 0 ? std::strtol(text, nullptr, 10) : 0);
+    if (!lives(pid) && system_clock().monotonic_ms() < give_up) {
+      ::poll(nullptr, 0, 10);
+      continue;
+    }
     return Error{ErrorKind::kFailed,
                  "the task " + id + " is being worked on by process " +
                      (pid > 0 ? std::to_string(pid) : std::string("(unknown)")),
                  "wait until it ends, use another TASK-ID, or branch with --fork NEW-ID",
                  {}};
   }
-  const std::string pid = std::to_string(::getpid()) + "\n";
+  const std::string pid = std::to_string(owner) + "\n";
   if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) < 0) {
     return Error::from_errno(errno, "write the lock of the task", id);
   }
@@ -169,8 +183,9 @@ Result<std::optional<SessionData>> Session::read(const Dir& state, const std::st
   return std::optional<SessionData>(std::move(*data));
 }
 
-Result<Session> Session::open(const Dir& state, const std::string& id, const Redactor& redactor) {
-  auto held = lock(state, id);
+Result<Session> Session::open(const Dir& state, const std::string& id, const Redactor& redactor,
+                              pid_t owner) {
+  auto held = lock(state, id, owner);
   if (!held) return held.error();
   auto own = Dir::open(state.path());
   if (!own) return own.error();
@@ -179,6 +194,14 @@ Result<Session> Session::open(const Dir& state, const std::string& id, const Red
   if (!data) return data.error();
   session.existed_ = data->has_value();
   if (data->has_value()) session.data_ = std::move(**data);
+  const std::string& task = session.data_.task_id;
+  if (session.existed_ && task != id) {
+    const std::string path = state.path_of(file_of(id));
+    return Error{ErrorKind::kInvalid,
+                 "the session " + path + " is that of the task '" + printable(task, 100) + "'",
+                 "move it away; --fork NEW-ID begins a task with the conversation of another one",
+                 path};
+  }
   session.data_.task_id = id;
   return session;
 }

@@ -3,6 +3,8 @@
 // it lives: a second process of the same id is refused. One thread.
 #pragma once
 
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -38,8 +40,11 @@ struct SessionData {
 
 class Session {
  public:
-  /// Takes the lock of `id` in `state`; kFailed with the holder's pid where it is held.
-  static Result<Session> open(const Dir& state, const std::string& id, const Redactor& redactor);
+  /// Takes the lock of `id` in `state`, for the process that a caller knows as `owner`. kFailed
+  /// with the holder's pid where it is held; a holder whose own owner was killed has some seconds
+  /// to end.
+  static Result<Session> open(const Dir& state, const std::string& id, const Redactor& redactor,
+                              pid_t owner = ::getpid());
   /// The data of another task, as it is at the moment.
   static Result<std::optional<SessionData>> read(const Dir& state, const std::string& id);
 

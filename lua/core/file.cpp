@@ -11,9 +11,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/artifact/file/dir.h"
+#include "host/artifact/file/startup_files.h"
 #include "host/artifact/run/manifest.h"
+#include "host/base/release.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/vm/error.h"
@@ -209,7 +212,7 @@ int file_read(lua_State* L) {
   read = dir.read_file(path, static_cast<std::size_t>(cap));
   if (!read) return push_failure(L, read.error());
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  read->bytes = {};  // the collector may come late
+  release(read->bytes);  // the collector may come late
   lua_pushnil(L);
   lua_pushboolean(L, read->cut);
   lua_pushinteger(L, static_cast<lua_Integer>(read->size));
@@ -241,7 +244,7 @@ int file_part(lua_State* L) {
   // The collector may come late.
   file = Error{};
   lua_pushlstring(L, text.data(), had);
-  text = {};
+  release(text);
   return 1;
 }
 
@@ -334,6 +337,21 @@ int file_take(lua_State* L) {
   return push_input(L, entry, text);
 }
 
+/// is_startup(path, writes) -> boolean
+int file_is_startup(lua_State* L) {
+  const std::string_view path = check_text(L, 1);
+  lua_settop(L, 2);  // an absent list is nil, and not what is pushed next
+  auto& writes = push_box<std::vector<std::string>>(L);
+  if (!lua_isnoneornil(L, 2)) {
+    for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; ++i) {
+      writes.emplace_back(check_text(L, -1));
+      lua_pop(L, 1);
+    }
+  }
+  lua_pushboolean(L, is_startup_file(path, writes));
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"load", guard<file_load>},
     {"take", guard<file_take>},
@@ -349,6 +367,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"list", guard<file_list>},
     {"rename", guard<file_rename>},
     {"make_new", guard<file_make_new>},
+    {"is_startup", guard<file_is_startup>},
     {nullptr, nullptr},
 };
 

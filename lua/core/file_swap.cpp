@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "host/artifact/file/swap.h"
+#include "host/base/release.h"
 #include "lua/core/file.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
@@ -38,6 +39,7 @@ int file_content(lua_State* L) {
   }
   if (!content) return push_failure(L, content.error());
   lua_pushlstring(L, content->data(), content->size());
+  release(*content);
   return 1;
 }
 

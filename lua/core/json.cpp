@@ -2,6 +2,7 @@
 #include <string>
 
 #include "host/base/json.h"
+#include "host/base/release.h"
 #include "host/validation/schema/schema.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
@@ -19,6 +20,7 @@ int decode(lua_State* L, const JsonLimits& limits) {
   parsed = parse_json({text, size}, limits);
   if (!parsed) return raise_error(L, parsed.error());
   push_value(L, *parsed);
+  parsed = Error{};  // the collector may come late
   return 1;
 }
 
@@ -42,7 +44,9 @@ int encode(lua_State* L, const ValueLimits& limits) {
   read_value(L, 1, value, limits);
   auto& text = push_box<std::string>(L);
   text = json_text(value, indent);
+  value = nullptr;  // the collector may come late
   lua_pushlstring(L, text.data(), text.size());
+  release(text);
   return 1;
 }
 

@@ -8,11 +8,13 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "host/telemetry/live/line_editor.h"
 #include "lua/core/core.h"
+#include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
@@ -234,7 +236,16 @@ int line_open(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.interactive) return 0;
   auto& prompt = push_box<PromptRef>(L);
-  prompt = std::make_shared<LinePrompt>(services, LuaState::of(L), std::string(history, size));
+  bool made = true;
+  try {
+    prompt = std::make_shared<LinePrompt>(services, LuaState::of(L), std::string(history, size));
+  } catch (const std::system_error&) {
+    made = false;
+  }
+  if (!made) {
+    return raise(L, ErrorKind::kFailed, "cannot start the thread that reads the prompt",
+                 "raise its limits: `ulimit -u`, `ulimit -v`");
+  }
   lua_pushboolean(L, prompt->edits());
   lua_pushboolean(L, prompt->prompts());
   return 3;

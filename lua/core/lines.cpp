@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "host/artifact/file/line_reader.h"
+#include "host/base/release.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
@@ -78,7 +79,7 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
     lua_rawseti(L, -3, ++count);
     lua_pushinteger(L, static_cast<lua_Integer>(line.number));
     lua_rawseti(L, -2, count);
-    line.text = {};  // the collector may come late
+    release(line.text);  // the collector may come late
   }
   const std::uint64_t others = reader.lines.others();
   lua_pushinteger(L, static_cast<lua_Integer>(others - reader.others_told));

@@ -1,14 +1,19 @@
-// core.process: one child of the run, from its start to the end of its tree.
+// core.process: one child of the run, from its start to the end of its tree; and queries to other
+// programs before there is a run.
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "host/base/release.h"
 #include "host/process/child/tree.h"
 #include "host/process/client/attempt.h"
 #include "host/process/client/keeper.h"
+#include "host/process/client/query.h"
 #include "lua/core/core.h"
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
@@ -17,6 +22,7 @@
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/work.h"
 
 namespace moonlet {
 
@@ -115,8 +121,8 @@ int push_exit_table(lua_State* L, ChildExit& exit) {
               {"stdout", "stdout_total", "stdout_kept", "stdout_cut", "stdout_write_error"});
   push_stream(L, exit.err,
               {"stderr", "stderr_total", "stderr_kept", "stderr_cut", "stderr_write_error"});
-  exit.out.text = {};
-  exit.err.text = {};
+  release(exit.out.text);
+  release(exit.err.text);
   if (exit.why == ChildExit::Why::kLost || exit.why == ChildExit::Why::kNotStarted) {
     push_error(L, exit.error);
     lua_setfield(L, -2, "error");
@@ -287,6 +293,34 @@ int process_hold_idle(lua_State* L) {
   return 0;
 }
 
+/// The main process of an attempt at work, whoever started it; 0 when it is unknown.
+int pid_of(const Run& run, std::string_view attempt) {
+  const auto child = find_working(run, attempt);
+  if (!child || !run.keeper || child->pid() != 0) return child ? child->pid() : 0;
+  for (const AdoptedChild& adopted : run.keeper->adopted()) {
+    if (adopted.attempt == attempt) return static_cast<int>(adopted.pid);
+  }
+  return 0;
+}
+
+/// newest_descendant(attempt) -> ms since 1970 at which the youngest living process below its main
+/// process was born; nil when there is none
+int process_newest_descendant(lua_State* L) {
+  const std::string_view attempt = check_text(L, 1);
+  const int pid = pid_of(check_run(L), attempt);
+  if (pid == 0) return 0;
+  std::int64_t newest = -1;
+  {
+    const auto processes = list_processes();
+    for (const TreeMember& member : find_tree(processes, pid, {})) {
+      if (!member.info.zombie) newest = std::max(newest, member.info.born_ms);
+    }
+  }
+  if (newest < 0) return 0;
+  lua_pushinteger(L, Services::of(L).clock.wall_ms() - (boot_clock_ms() - newest));
+  return 1;
+}
+
 /// sees_processes() -> whether the system lets us look at processes, and so end all that a step has
 /// started
 int process_sees_processes(lua_State* L) {
@@ -308,13 +342,34 @@ int process_confinement(lua_State* L) {
   return 1;
 }
 
+/// query{argv, env} -> {code, out}, or nil and an error: asks a program that only reads and ends,
+/// before there is a run; `code` is -1 where it was ended
+int process_query(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  auto& spec = push_box<ChildSpec>(L);
+  read_child_spec(L, 1, spec);
+  auto& query = push_box<Query>(L);
+  query.argv = spec.argv;
+  query.environment = spec.env;
+  auto& stop = push_box<std::atomic<bool>>(L, false);
+  query.stop = &stop;
+  push_work(L) = [&query]() -> Result<nlohmann::json> {
+    auto answer = ask(std::move(query));
+    if (!answer) return answer.error();
+    return nlohmann::json{{"code", answer->code}, {"out", std::move(answer->out)}};
+  };
+  return await_work(L, &stop);
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"run", guard<process_run>},
+    {"query", guard<process_query>},
     {"attempt", guard<process_attempt>},
     {"take", guard<process_take>},
     {"stop", guard<process_stop>},
     {"end_finished", guard<process_end_finished>},
     {"hold_idle", guard<process_hold_idle>},
+    {"newest_descendant", guard<process_newest_descendant>},
     {"confinement", guard<process_confinement>},
     {"sees_processes", guard<process_sees_processes>},
     {nullptr, nullptr},

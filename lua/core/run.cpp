@@ -9,6 +9,7 @@
 #include "host/artifact/run/manifest.h"
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
+#include "host/base/release.h"
 #include "host/process/client/sweep.h"
 #include "host/process/client/temporary_folders.h"
 #include "lua/core/core.h"
@@ -94,9 +95,12 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
   auto run = std::make_unique<Run>();
   run->agent = *agent;
   Runs runs(**agent);
+  run->label = preset;
   const bool run_is_new = run_id.empty();
+  std::uint64_t taken = 0;
+  if (run_is_new) taken = services.live_keepers().highest((*agent)->path_of("runs"), 'R');
   if (run_is_new && task_id.empty() && !packet.empty()) {
-    auto created = runs.create();
+    auto created = runs.create(taken);
     if (!created) return created.error();
     run->dir = std::move(*created);
     run->task_id = std::string(packet) + "-" + run->dir->id();
@@ -119,7 +123,7 @@ Result<void> create_run(Services& services, Home& home, std::string_view task_id
       sidecar = make();
     }
     if (!sidecar) return sidecar.error();
-    auto created = runs.create();
+    auto created = runs.create(taken);
     if (!created) {
       (void)(*agent)->remove_tree("sidecars/" + run->task_id);
       return created.error();
@@ -270,7 +274,7 @@ int run_read(lua_State* L) {
     return 2;
   }
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  read->bytes = {};
+  release(read->bytes);
   lua_pushnil(L);
   lua_pushboolean(L, read->cut);
   return 3;
@@ -290,6 +294,7 @@ int run_read_tail(lua_State* L) {
   const ssize_t got = ::pread(file->get(), text.data(), text.size(), from);
   if (got < 0) return 0;
   lua_pushlstring(L, text.data(), static_cast<std::size_t>(got));
+  release(text);
   return 1;
 }
 
@@ -379,7 +384,7 @@ int run_read_value(lua_State* L) {
   if (!read && read.error().kind != ErrorKind::kInvalid) return raise_error(L, read.error());
   if (!read || read->cut) return 0;
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  read->bytes = {};
+  release(read->bytes);
   return 1;
 }
 
@@ -394,6 +399,7 @@ int run_redact(lua_State* L) {
   auto& redacted = push_box<std::string>(L);
   redacted = Services::of(L).redactor.apply(text);
   lua_pushlstring(L, redacted.data(), redacted.size());
+  release(redacted);
   return 1;
 }
 

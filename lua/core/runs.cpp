@@ -1,4 +1,5 @@
-// core.runs: the runs of a repository that somebody else drives, or nobody any more.
+// core.runs: the runs of a repository that somebody else drives, or nobody any more, and the
+// keepers of this user that are at work.
 #include <poll.h>
 
 #include <string>
@@ -14,6 +15,7 @@
 #include "lua/vm/cancel_request.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/services.h"
 #include "lua/vm/state.h"
 
 namespace moonlet {
@@ -22,6 +24,11 @@ namespace {
 
 void set_text(lua_State* L, const char* key, const std::string& text) {
   lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, key);
+}
+
+void set_number(lua_State* L, const char* key, lua_Integer value) {
+  lua_pushinteger(L, value);
   lua_setfield(L, -2, key);
 }
 
@@ -86,6 +93,16 @@ int runs_sweep(lua_State* L) {
   return 1;
 }
 
+void push_child(lua_State* L, const LiveProcess& child) {
+  lua_createtable(L, 0, 6);
+  set_text(L, "step", child.record.step);
+  set_number(L, "pid", child.info.pid);
+  set_number(L, "age_ms", child.age_ms);
+  lua_pushboolean(L, child.main);
+  lua_setfield(L, -2, "main");
+  if (child.record.deadline_ms > 0) set_number(L, "deadline_ms", child.record.deadline_ms);
+}
+
 /// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every process that lives
 int runs_live(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -105,19 +122,8 @@ int runs_live(lua_State* L) {
   }
   lua_Integer count = 0;
   for (const auto& [id, child] : children) {
-    lua_createtable(L, 0, 6);
+    push_child(L, child);
     set_text(L, "run", id);
-    set_text(L, "step", child.record.step);
-    lua_pushinteger(L, child.info.pid);
-    lua_setfield(L, -2, "pid");
-    lua_pushinteger(L, child.age_ms);
-    lua_setfield(L, -2, "age_ms");
-    lua_pushboolean(L, child.main);
-    lua_setfield(L, -2, "main");
-    if (child.record.deadline_ms > 0) {
-      lua_pushinteger(L, child.record.deadline_ms);
-      lua_setfield(L, -2, "deadline_ms");
-    }
     lua_rawseti(L, 2, ++count);
   }
   lua_settop(L, 2);
@@ -174,8 +180,71 @@ int runs_end_orphans(lua_State* L) {
   return 0;
 }
 
+/// index_error() -> error?: why keepers cannot be entered into the index of live ones
+int runs_index_error(lua_State* L) {
+  const Services& services = Services::of(L);
+  if (services.state_dir().empty()) return 0;
+  auto& made = push_box<Result<Dir>>(L, Error{});
+  made = services.live_keepers().make();
+  if (made) return 0;
+  push_error(L, made.error());
+  return 1;
+}
+
+/// keepers() -> { {id, place, removed, label, pid, age_ms, children?}, … }: those of this user that
+/// are at work
+int runs_keepers(lua_State* L) {
+  using Found = std::vector<std::pair<LiveKeeper, std::vector<LiveProcess>>>;
+  auto& found = push_box<Found>(L);
+  const LiveIndex index = Services::of(L).live_keepers();
+  LuaState::host_work(L, [&] {
+    for (LiveKeeper& keeper : index.list()) {
+      auto children = keeper.removed ? list_live(keeper) : std::vector<LiveProcess>();
+      found.emplace_back(std::move(keeper), std::move(children));
+    }
+    return 0;
+  });
+  lua_createtable(L, static_cast<int>(found.size()), 0);
+  lua_Integer count = 0;
+  for (const auto& [keeper, children] : found) {
+    lua_createtable(L, 0, 7);
+    set_text(L, "id", keeper.record.run_id);
+    set_text(L, "place", keeper.run_dir);
+    set_text(L, "label", keeper.record.label);
+    set_number(L, "pid", keeper.record.worker_pid);
+    set_number(L, "age_ms", keeper.age_ms);
+    lua_pushboolean(L, keeper.removed);
+    lua_setfield(L, -2, "removed");
+    lua_createtable(L, static_cast<int>(children.size()), 0);
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      push_child(L, children[i]);
+      lua_rawseti(L, -2, static_cast<lua_Integer>(i) + 1);
+    }
+    lua_setfield(L, -2, "children");
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/// end_keeper(place, grace): ends a run or session whose folder was there and is gone, and waits
+int runs_end_keeper(lua_State* L) {
+  const std::string_view place = check_text(L, 1);
+  const lua_Integer grace = luaL_checkinteger(L, 2);
+  auto& ended = push_box<Result<void>>(L);
+  const LiveIndex index = Services::of(L).live_keepers();
+  ended = LuaState::host_work(L, [&]() -> Result<void> {
+    const auto keeper = index.find_removed(place);
+    return keeper ? end_keeper(*keeper, grace) : Result<void>();
+  });
+  if (!ended) return raise_error(L, ended.error());
+  return 0;
+}
+
 constexpr luaL_Reg kFunctions[] = {
     {"sweep", guard<runs_sweep>},
+    {"index_error", guard<runs_index_error>},
+    {"keepers", guard<runs_keepers>},
+    {"end_keeper", guard<runs_end_keeper>},
     {"live", guard<runs_live>},
     {"left", guard<runs_left>},
     {"holder", guard<runs_holder>},

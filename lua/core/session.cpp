@@ -1,12 +1,17 @@
 // core.session: programs on a terminal under keepers of their own, which outlive this process.
+#include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "host/artifact/run/session_dir.h"
+#include "host/base/append_lines.h"
+#include "host/base/id.h"
 #include "host/process/child/program.h"
 #include "host/process/client/attempt.h"
-#include "host/process/client/detach.h"
+#include "host/process/client/hook.h"
 #include "host/process/client/session.h"
 #include "host/process/client/sweep.h"
 #include "host/process/session/terminal.h"
@@ -17,10 +22,13 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/work.h"
 
 namespace moonlet {
 
 namespace {
+
+std::string sessions_folder(const Home& home) { return home.root() + "/.agent/sessions"; }
 
 /// The home at 1, and the folder of the session whose id is at 2.
 Result<Dir> session_dir(lua_State* L) {
@@ -35,13 +43,25 @@ Result<Dir> session_dir(lua_State* L) {
                {}};
 }
 
-/// Calls `fn` with the session's folder, off Lua's clock; raises its error. False stays on no path.
+/// The folder of a session, or the entry in the index of one that runs without its folder.
+Result<Dir> session_or_entry(lua_State* L) {
+  auto dir = session_dir(L);
+  if (dir || dir.error().kind != ErrorKind::kInvalid) return dir;
+  const Home& home = check_home(L, 1);
+  const std::string path = sessions_folder(home) + "/" + std::string(check_text(L, 2));
+  auto keeper = Services::of(L).live_keepers().find_removed(path);
+  if (keeper) return std::move(keeper->dir);
+  return dir;
+}
+
+/// Calls `fn` with what `find` gives, the session's folder or its entry, off Lua's clock; raises
+/// its error.
 template <typename Fn>
-void with_session(lua_State* L, Fn fn) {
+void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session_or_entry) {
   auto& failure = push_box<Error>(L);
   bool failed = false;
   {
-    auto dir = session_dir(L);
+    auto dir = find(L);
     Result<void> done;
     if (dir) {
       done = LuaState::host_work(L, [&] { return fn(*dir); });
@@ -66,13 +86,14 @@ int session_make(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& made = push_box<Result<std::string>>(L, Error{});
   auto agent = home.make();
-  made = agent ? make_session_dir(**agent) : Result<std::string>(agent.error());
+  const auto taken = Services::of(L).live_keepers().highest(sessions_folder(home), 'S');
+  made = agent ? make_session_dir(**agent, taken) : Result<std::string>(agent.error());
   if (!made) return raise_error(L, made.error());
   lua_pushlstring(L, made->data(), made->size());
   return 1;
 }
 
-/// list(home) -> {id, …}, oldest first
+/// list(home) -> {id, …}, oldest first; also of those that run without their folders
 int session_list(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& ids = push_box<Result<std::vector<std::string>>>(L, std::vector<std::string>());
@@ -83,6 +104,15 @@ int session_list(lua_State* L) {
     ids = list_sessions(**agent);
   }
   if (!ids) return raise_error(L, ids.error());
+  const std::string folder = sessions_folder(home) + "/";
+  for (const LiveKeeper& keeper : Services::of(L).live_keepers().list()) {
+    const std::string& id = keeper.record.run_id;
+    const bool is_missing = std::find(ids->begin(), ids->end(), id) == ids->end();
+    if (keeper.removed && keeper.run_dir == folder + id && is_missing) ids->push_back(id);
+  }
+  std::sort(ids->begin(), ids->end(), [](const std::string& a, const std::string& b) {
+    return id_number('S', a) < id_number('S', b);
+  });
   lua_createtable(L, static_cast<int>(ids->size()), 0);
   lua_Integer count = 0;
   for (const std::string& id : *ids) {
@@ -92,8 +122,9 @@ int session_list(lua_State* L) {
   return 1;
 }
 
-/// start(home, id, {argv, env, cwd, rows, cols, log_cap?, wall?, idle?, grace?, redact?, confine?})
-/// -> pid; or nil and an error where the program could not be started. See core.process.run.
+/// start(home, id, {argv, env, cwd, rows, cols, label?, log_cap?, wall?, idle?, grace?, redact?,
+/// confine?}) -> pid; or nil and an error where the program could not be started. See
+/// core.process.run. The label names it where its folder is gone.
 int session_start(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& started = push_box<StartedSession>(L);
@@ -109,6 +140,8 @@ int session_start(lua_State* L) {
   spec.grace_ms = luaL_optinteger(L, -1, spec.grace_ms);
   spec.step = kSessionStep;
   spec.attempt = kSessionAttempt;
+  auto& label = push_box<std::string>(L);
+  if (lua_getfield(L, 3, "label") == LUA_TSTRING) label = check_text(L, -1);
   const Services& services = Services::of(L);
   const std::string_view id = check_text(L, 2);
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -117,6 +150,9 @@ int session_start(lua_State* L) {
     options.run_dir_fd = dir.fd();
     options.run_id = id;
     options.generation = 1;
+    options.label = label;
+    const auto live = services.live_keepers().make();  // without the index it runs all the same
+    if (live) options.live_dir_fd = live->fd();
     auto result = start_session(options, std::move(spec));
     if (!result) return result.error();
     started = std::move(*result);
@@ -132,7 +168,7 @@ int session_start(lua_State* L) {
 }
 
 /// status(home, id) -> "none" | "running" | "exited" | "lost", {why, code, signal, duration_ms,
-/// pid, started_ms}
+/// pid, started_ms, stdout_total, stdout_kept, stdout_write_error?}
 int session_status(lua_State* L) {
   auto& kept = push_box<KeptAttempt>(L);
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -143,7 +179,7 @@ int session_status(lua_State* L) {
   });
   static constexpr const char* kNames[] = {"none", "running", "exited", "lost"};
   lua_pushstring(L, kNames[static_cast<int>(kept.state)]);
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 9);
   const std::string_view why = to_string(kept.exit.why);
   lua_pushlstring(L, why.data(), why.size());
   lua_setfield(L, -2, "why");
@@ -152,6 +188,13 @@ int session_status(lua_State* L) {
   set_number(L, "duration_ms", kept.exit.duration_ms);
   set_number(L, "pid", kept.pid);
   set_number(L, "started_ms", kept.started_ms);
+  const Captured& out = kept.exit.out;
+  set_number(L, "stdout_total", static_cast<std::int64_t>(out.total));
+  set_number(L, "stdout_kept", static_cast<std::int64_t>(out.kept));
+  if (out.write_errno != 0) {
+    lua_pushstring(L, std::strerror(out.write_errno));
+    lua_setfield(L, -2, "stdout_write_error");
+  }
   return 2;
 }
 
@@ -238,17 +281,20 @@ int session_processes(lua_State* L) {
   return 1;
 }
 
-/// append(home, id, name, text): to a file of the session
+/// append(home, id, name, lines): to a file of the session
 int session_append(lua_State* L) {
   const std::string_view name = check_text(L, 3);
   const std::string_view text = check_text(L, 4);
-  with_session(L, [&](const Dir& dir) -> Result<void> {
-    auto file = dir.open_append(name);
-    if (!file) return file.error();
-    const int number = write_all(file->get(), text);
-    if (number != 0) return Error::from_errno(number, "write", std::string(name));
-    return {};
-  });
+  with_session(
+      L,
+      [&](const Dir& dir) -> Result<void> {
+        auto file = dir.open_append(name);
+        if (!file) return file.error();
+        const int number = append_lines(file->get(), text);
+        if (number != 0) return Error::from_errno(number, "write", std::string(name));
+        return {};
+      },
+      session_dir);
   return 0;
 }
 
@@ -265,11 +311,10 @@ int session_replay(lua_State* L) {
   return 1;
 }
 
-/// hook(argv, env): runs a user's program for an event; waits for its first line or its end, ten
-/// seconds at most
+/// hook(argv, env, wall) -> {code, signal, late}, or nil and an error: runs a user's program for an
+/// event, for so many milliseconds at most
 int session_hook(lua_State* L) {
-  auto& request = push_box<DetachRequest>(L);
-  auto& failure = push_box<Error>(L);
+  auto& request = push_box<HookRequest>(L);
   for (int list = 1; list <= 2; ++list) {
     luaL_checktype(L, list, LUA_TTABLE);
     for (lua_Integer i = 1; lua_rawgeti(L, list, i) == LUA_TSTRING; ++i) {
@@ -278,23 +323,19 @@ int session_hook(lua_State* L) {
     }
     lua_pop(L, 1);
   }
-  request.patience_ms = 10'000;
+  request.wall_ms = luaL_checkinteger(L, 3);
+  auto& stop = push_box<std::atomic<bool>>(L, false);
+  request.stop = &stop;
   const char* path = Services::of(L).env("PATH");
-  bool failed = false;
-  {
+  push_work(L) = [&request, path]() -> Result<nlohmann::json> {
     auto program = find_program(request.argv.empty() ? "" : request.argv[0], path, {});
-    Result<std::string> line = program ? Result<std::string>(std::string()) : program.error();
-    if (program) {
-      request.argv[0] = *program;
-      line = LuaState::host_work(L, [&] { return start_detached(std::move(request)); });
-    }
-    if (!line) {
-      failed = true;
-      failure = line.error();
-    }
-  }
-  if (failed) return raise_error(L, failure);
-  return 0;
+    if (!program) return program.error();
+    request.argv[0] = *program;
+    const auto end = run_hook(std::move(request));
+    if (!end) return end.error();
+    return nlohmann::json{{"code", end->code}, {"signal", end->signal}, {"late", end->late}};
+  };
+  return await_work(L, &stop);
 }
 
 /// attach(home, id, key) -> "key" | "ended" | "gone": the person at this terminal takes it over

@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -50,10 +51,30 @@ int system_env_matching(lua_State* L) {
   return 1;
 }
 
+/// state_dir() -> the user's state folder of moonlet, or nil
+int system_state_dir(lua_State* L) {
+  auto& path = push_box<std::string>(L);
+  path = Services::of(L).state_dir();
+  if (path.empty()) return 0;
+  lua_pushlstring(L, path.data(), path.size());
+  return 1;
+}
+
 /// cwd() -> absolute path
 int system_cwd(lua_State* L) {
   const std::string& path = Services::of(L).working_directory;
   lua_pushlstring(L, path.data(), path.size());
+  return 1;
+}
+
+/// user() -> the name of the user that this process runs as, or nil
+int system_user(lua_State* L) {
+  uv_passwd_t user;
+  if (uv_os_get_passwd(&user) != 0) return 0;
+  auto& name = push_box<std::string>(L);
+  name = user.username;
+  uv_os_free_passwd(&user);
+  lua_pushlstring(L, name.data(), name.size());
   return 1;
 }
 
@@ -124,11 +145,6 @@ int system_reader_is_gone(lua_State* L) {
 /// keeper_program() -> path, or nil and why it cannot be used
 int system_keeper_program(lua_State* L) {
   const std::string& path = Services::of(L).keeper_program;
-  if (path.empty()) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "the moonlet program was found neither beside this one nor in PATH");
-    return 2;
-  }
   if (access(path.c_str(), X_OK) != 0) {
     lua_pushnil(L);
     lua_pushfstring(L, "%s cannot be run: %s", path.c_str(), std::strerror(errno));
@@ -158,6 +174,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"env", guard<system_env>},
     {"env_matching", guard<system_env_matching>},
     {"cwd", guard<system_cwd>},
+    {"state_dir", guard<system_state_dir>},
+    {"user", guard<system_user>},
     {"find_program", guard<system_find_program>},
     {"real_path", guard<system_real_path>},
     {"print", guard<system_print>},

@@ -1,6 +1,8 @@
-// core.terminal: asking the person at the terminal one question, and the size of that terminal.
+// core.terminal: asking the person at the terminal one question, the size of that terminal, and all
+// of standard input.
 // Only a program that said so (EngineOptions::interactive) lets the engine use its standard
 // streams.
+#include <poll.h>
 #include <spawn.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
@@ -10,10 +12,12 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "host/base/clock.h"
 #include "host/base/text.h"
 #include "host/telemetry/live/terminal.h"
 #include "lua/core/core.h"
@@ -108,6 +112,50 @@ int terminal_ask(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
+/// All that comes on standard input until its end, or why not. What is beyond `cap` is read, too:
+/// the writer must not fail.
+std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, const char*& why) {
+  const Clock& clock = system_clock();
+  const std::int64_t deadline = clock.monotonic_ms() + limit_ms;
+  std::string text;
+  std::uint64_t total = 0;
+  char buffer[16384];
+  while (true) {
+    pollfd ready{STDIN_FILENO, POLLIN, 0};
+    const std::int64_t left = deadline - clock.monotonic_ms();
+    if (left <= 0) {
+      why = "timeout";
+      return std::nullopt;
+    }
+    if (::poll(&ready, 1, static_cast<int>(left)) <= 0) continue;
+    const ssize_t got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) break;
+    total += static_cast<std::uint64_t>(got);
+    if (total <= cap) text.append(buffer, static_cast<std::size_t>(got));
+  }
+  why = "limit";
+  return total <= cap ? std::optional<std::string>(std::move(text)) : std::nullopt;
+}
+
+/// read(cap, ms) -> all of standard input; nil and "limit" where it is longer, nil and "timeout"
+/// where it has not ended after so many milliseconds
+int terminal_read(lua_State* L) {
+  const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
+  const lua_Integer limit = luaL_checkinteger(L, 2);
+  if (!Services::of(L).interactive) return luaL_error(L, "standard input is not the engine's");
+  auto& text = push_box<std::optional<std::string>>(L);
+  const char* why = nullptr;
+  text = LuaState::host_work(L, [&] { return read_input(cap, limit, why); });
+  if (!text) {
+    lua_pushnil(L);
+    lua_pushstring(L, why);
+    return 2;
+  }
+  lua_pushlstring(L, text->data(), text->size());
+  return 1;
+}
+
 /// page([stream]) -> {columns, rows, colour, unicode} of the terminal that results are printed on,
 /// or that is stream 2; nil when they go somewhere else
 int terminal_page(lua_State* L) {
@@ -197,9 +245,9 @@ int terminal_run(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"run", guard<terminal_run>}, {"can_ask", guard<terminal_can_ask>},
-    {"ask", guard<terminal_ask>}, {"page", guard<terminal_page>},
-    {nullptr, nullptr},
+    {"read", guard<terminal_read>},       {"run", guard<terminal_run>},
+    {"can_ask", guard<terminal_can_ask>}, {"ask", guard<terminal_ask>},
+    {"page", guard<terminal_page>},       {nullptr, nullptr},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "host/base/digest.h"
+#include "host/base/release.h"
 #include "host/base/text.h"
 #include "host/telemetry/live/width.h"
 #include "host/validation/question.h"
@@ -16,6 +17,13 @@ namespace {
 
 int push_string(lua_State* L, const std::string& text) {
   lua_pushlstring(L, text.data(), text.size());
+  return 1;
+}
+
+/// The collector, which does not see the size of a box, may come late.
+int push_and_release(lua_State* L, std::string& text) {
+  push_string(L, text);
+  release(text);
   return 1;
 }
 
@@ -34,7 +42,7 @@ int text_clean(lua_State* L) {
   }
   auto& cleaned = push_box<std::string>(L);
   cleaned = to_valid_utf8(text);
-  return push_string(L, cleaned);
+  return push_and_release(L, cleaned);
 }
 
 /// cut(text, cap [, note]) -> text: head and tail, with a line that says what was left out
@@ -46,7 +54,7 @@ int text_cut(lua_State* L) {
   const char* note = luaL_optlstring(L, 3, "", &size);
   auto& cut = push_box<std::string>(L);
   cut = cut_middle(text, static_cast<std::size_t>(cap), {note, size});
-  return push_string(L, cut);
+  return push_and_release(L, cut);
 }
 
 /// strip(text) -> text without control characters, safe to show on a terminal
@@ -54,7 +62,7 @@ int text_strip(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& stripped = push_box<std::string>(L);
   stripped = strip_controls(text);
-  return push_string(L, stripped);
+  return push_and_release(L, stripped);
 }
 
 /// printable(text [, cap]) -> one line for a message

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -51,6 +52,20 @@ std::string find_moonlet() {
     rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
   }
   return {};
+}
+
+/// Completes the name of the program that is the keeper of every run; kInvalid when there is none.
+Result<void> set_keeper(std::string& program) {
+  const bool is_named = !program.empty();
+  if (!is_named) program = find_moonlet();
+  if (is_executable(program)) return {};
+  Error error;
+  error.kind = ErrorKind::kInvalid;
+  error.message = is_named ? "cannot run the moonlet program: " + std::string(strerror(errno))
+                           : "the moonlet program is neither beside this program nor in PATH";
+  error.hint = "install moonlet, or name its program in EngineOptions::moonlet_program";
+  error.at = program;
+  return error;
 }
 
 int push_main(lua_State* L) {
@@ -250,7 +265,7 @@ Result<Engine> Engine::open(EngineOptions options) {
     if (asked == ".") error.hint = "the working directory was removed: change to another one";
     return error;
   }
-  if (options.moonlet_program.empty()) options.moonlet_program = find_moonlet();
+  if (auto found = set_keeper(options.moonlet_program); !found) return found.error();
   try {
     auto impl = std::make_unique<Impl>(std::move(options));
     if (const int failure = impl->failure(); failure != 0) {

@@ -25,8 +25,25 @@ const char kNumbersKey = 0;
 constexpr std::size_t kLongestLine = 16 << 10;
 
 /// Functions of the base library that a script may have as they are.
-constexpr const char* kPlain[] = {"assert", "error",  "getmetatable", "ipairs", "rawequal",
-                                  "rawlen", "select", "tonumber",     "type"};
+constexpr const char* kPlain[] = {"getmetatable", "ipairs",   "rawequal", "rawlen",
+                                  "select",       "tonumber", "type"};
+
+/// error(message, level): Lua's own (upvalue 1) never raises nil, which a handler takes for "no
+/// error". Lua 5.5 does the same.
+int script_error(lua_State* L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 2);
+    lua_pushliteral(L, "a nil value was raised as an error");
+    lua_replace(L, 1);
+  }
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/// assert(value, message): Lua's own (upvalue 1) without the message if that is nil.
+int script_assert(lua_State* L) {
+  if (!lua_toboolean(L, 1) && lua_gettop(L) == 2 && lua_isnil(L, 2)) lua_settop(L, 1);
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
 
 /// The message handler of an xpcall; upvalue 1 is the script's. After a kill, and while the script
 /// is interrupted, the script's handler is left out: an error that a hook raised calls it with
@@ -293,6 +310,12 @@ int luaopen_sandbox_base(lua_State* L) {
     lua_setfield(L, -2, name);
   }
   luaL_setfuncs(L, kFunctions, 0);
+  lua_getglobal(L, "error");
+  lua_pushcclosure(L, guard<script_error>, 1);
+  lua_setfield(L, -2, "error");
+  lua_getglobal(L, "assert");
+  lua_pushcclosure(L, guard<script_assert>, 1);
+  lua_setfield(L, -2, "assert");
   lua_getglobal(L, "xpcall");
   lua_pushcclosure(L, guard<script_xpcall>, 1);
   lua_setfield(L, -2, "xpcall");

@@ -1,10 +1,13 @@
 #include "lua/vm/cancel_request.h"
 
+#include <sys/stat.h>
+
 namespace moonlet {
 
 namespace {
 constexpr const char* kName = "cancel";
 constexpr std::uint64_t kPeriodMs = 200;
+constexpr std::uint64_t kRemovedMs = 20'000;
 }  // namespace
 
 Result<void> CancelRequest::make(const Dir& run_dir) {
@@ -29,11 +32,20 @@ CancelRequest::~CancelRequest() {
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
 
+// True when the folder has been gone for a while: nothing of the run can be recorded any more, and
+// its keeper has ended its children.
+bool CancelRequest::is_removed(std::uint64_t now_ms) {
+  struct stat info;
+  if (fstat(run_dir_.fd(), &info) != 0 || info.st_nlink > 0) return false;
+  if (removed_ms_ == 0) removed_ms_ = now_ms;
+  return now_ms - removed_ms_ >= kRemovedMs;
+}
+
 void CancelRequest::look() {
   const std::uint64_t now = uv_hrtime() / 1'000'000;
   if (now - looked_ms_ < kPeriodMs / 2) return;
   looked_ms_ = now;
-  if (!run_dir_.exists(kName)) return;
+  if (!is_removed(now) && !run_dir_.exists(kName)) return;
   uv_timer_stop(timer_);
   (void)run_dir_.remove_file(kName);
   fn_();

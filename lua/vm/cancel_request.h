@@ -1,6 +1,7 @@
 // CancelRequest: a file in a run's folder by which another process asks its host to end it. The
-// host looks for it a few times a second, which works in any program that embeds the engine. Owns a
-// timer that does not keep the loop alive. Loop thread only.
+// removal of that folder asks the same, 20 seconds later. The host looks a few times a second,
+// which works in any program that embeds the engine. Owns a timer that does not keep the loop
+// alive. Loop thread only.
 #pragma once
 
 #include <uv.h>
@@ -26,10 +27,13 @@ class CancelRequest {
   CancelRequest& operator=(const CancelRequest&) = delete;
 
  private:
+  bool is_removed(std::uint64_t now_ms);
+
   const Dir& run_dir_;
   std::function<void()> fn_;
   uv_timer_t* timer_;
   std::uint64_t looked_ms_ = 0;
+  std::uint64_t removed_ms_ = 0;  // when it was first seen to be removed; 0: it is there
 };
 
 }  // namespace moonlet

@@ -28,19 +28,16 @@ Result<void> Run::adopt(Services& services) {
 /// The processes of a dead keeper are ended before a new keeper starts.
 Result<Keeper*> Run::ensure_keeper(Services& services) {
   if (keeper) return keeper.get();
-  if (services.keeper_program.empty()) {
-    return Error{
-        ErrorKind::kFailed,
-        "there is no keeper: the moonlet program was found neither beside this one nor in PATH",
-        "install moonlet, or name it in EngineOptions::moonlet_program",
-        {}};
-  }
   if (auto adopted = adopt(services); !adopted) return adopted.error();
   if (keeper) return keeper.get();
   if (resumed) {
     if (auto swept = sweep(dir->dir().fd()); !swept) return swept.error();
   }
-  auto started = Keeper::start(services.loop, keeper_options(services));
+  KeeperOptions options = keeper_options(services);
+  const auto live = services.live_keepers().make();  // without the index it runs all the same
+  if (live) options.live_dir_fd = live->fd();
+  options.label = label;
+  auto started = Keeper::start(services.loop, std::move(options));
   if (!started) return started.error();
   keeper = std::move(*started);
   return keeper.get();

@@ -29,6 +29,7 @@ struct Run {
   std::optional<RunDir> dir;
   std::optional<RunLock> lock;
   std::string task_id;
+  std::string label;                      ///< its name in the index of live keepers
   bool resumed = false;                   ///< it had been driven, or prepared, before
   std::unique_ptr<CancelRequest> cancel;  ///< another process may ask for its end
   std::unique_ptr<Journal> journal;       ///< once opened; let go before the lock

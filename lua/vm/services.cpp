@@ -95,6 +95,15 @@ const char* Services::env(std::string_view name) const {
   return nullptr;
 }
 
+std::string Services::state_dir() const {
+  const auto is_absolute = [](const char* path) { return path != nullptr && path[0] == '/'; };
+  if (const char* base = env("XDG_STATE_HOME"); is_absolute(base)) {
+    return std::string(base) + "/moonlet";
+  }
+  const char* home = env("HOME");
+  return is_absolute(home) ? std::string(home) + "/.local/state/moonlet" : std::string();
+}
+
 void count_output(lua_State* L, std::size_t bytes) {
   constexpr std::size_t kMost = std::size_t{8} << 20;
   constexpr std::size_t kOverhead = 64;  // an empty line is a record too

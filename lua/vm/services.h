@@ -10,6 +10,8 @@
 
 #include "host/base/clock.h"
 #include "host/base/loop.h"
+#include "host/base/worker_pool.h"
+#include "host/process/client/live_index.h"
 #include "host/telemetry/live/terminal.h"
 #include "host/telemetry/secret/redact.h"
 #include "host/telemetry/sink.h"
@@ -43,6 +45,7 @@ struct Services {
   /// collected.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
   std::size_t most_open_folders = 0;
+  WorkerPool workers;  ///< for slow functions of C++ (lua/vm/work.h)
 
   Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
   ~Services();
@@ -63,6 +66,11 @@ struct Services {
   static void set(lua_State* L, Services& services);
   /// The value of an environment variable; nullptr when it is not set.
   const char* env(std::string_view name) const;
+  /// The user's state folder of moonlet, for what outlives a repository; empty when neither
+  /// XDG_STATE_HOME nor HOME names an absolute path.
+  std::string state_dir() const;
+  /// The keepers of this user that are at work.
+  LiveIndex live_keepers() const { return LiveIndex(state_dir()); }
 
  private:
   void print_beside_view(int stream, std::string_view text);

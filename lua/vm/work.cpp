@@ -2,15 +2,11 @@
 
 #include <uv.h>
 
-#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <new>
 #include <semaphore>
-#include <system_error>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "host/base/operation.h"
 #include "lua/vm/error.h"
@@ -23,53 +19,24 @@ namespace moonlet {
 
 namespace {
 
-/// libuv ends the process when it cannot start all threads of its pool, which it does with the
-/// first work. This checks first: a limit of processes may leave no room for them.
-bool pool_can_start() {
-  static const bool can = [] {
-    const char* asked = std::getenv("UV_THREADPOOL_SIZE");
-    const int size = asked != nullptr ? std::atoi(asked) : 4;
-    std::counting_semaphore<> go{0};
-    std::vector<std::thread> threads;
-    bool made = true;
-    try {
-      while (made && static_cast<int>(threads.size()) < size && threads.size() < 1024) {
-        threads.emplace_back([&go] { go.acquire(); });
-      }
-    } catch (const std::system_error&) {
-      made = false;
-    }
-    go.release(static_cast<std::ptrdiff_t>(threads.size()));
-    for (auto& thread : threads) thread.join();
-    return made;
-  }();
-  return can;
-}
-
 class Work final : public Operation {
  public:
-  Work(uv_loop_t* loop, WorkFunction fn, std::atomic<bool>* stop)
+  Work(Services& services, WorkFunction fn, std::atomic<bool>* stop)
       : shared_(std::make_shared<Shared>()), stop_(stop) {
     shared_->owner = this;
     shared_->fn = std::move(fn);
-    if (!pool_can_start()) {
+    std::unique_ptr<Request> request(new Request{{}, shared_});
+    request->done.data = request.get();
+    if (uv_async_init(services.loop.raw(), &request->done, on_done) != 0) {
       shared_->run();
       complete();
       return;
     }
-    auto* request = new Request{{}, shared_};
-    request->work.data = request;
-    const int queued = uv_queue_work(
-        loop, &request->work,
-        [](uv_work_t* work) { static_cast<Request*>(work->data)->shared->run(); },
-        [](uv_work_t* work, int) {
-          const std::unique_ptr<Request> request(static_cast<Request*>(work->data));
-          if (Work* owner = request->shared->owner) owner->complete();
-        });
-    if (queued == 0) return;
-    delete request;
-    shared_->run();
-    complete();
+    // The loop frees it.
+    services.workers.run([request = request.release()] {
+      request->shared->run();
+      uv_async_send(&request->done);
+    });
   }
 
   ~Work() override {
@@ -102,9 +69,16 @@ class Work final : public Operation {
     }
   };
   struct Request {
-    uv_work_t work;
+    uv_async_t done;
     std::shared_ptr<Shared> shared;
   };
+
+  static void on_done(uv_async_t* done) {
+    Work* owner = static_cast<Request*>(done->data)->shared->owner;
+    uv_close(reinterpret_cast<uv_handle_t*>(done),
+             [](uv_handle_t* closed) { delete static_cast<Request*>(closed->data); });
+    if (owner != nullptr) owner->complete();
+  }
 
   void start_cancel() override {
     if (stop_ != nullptr && !done()) stop_->store(true);
@@ -133,7 +107,7 @@ WorkFunction& push_work(lua_State* L) { return push_box<WorkFunction>(L); }
 int await_work(lua_State* L, std::atomic<bool>* stop) {
   WorkFunction& fn = *to_box<WorkFunction>(L, -1);
   Pending& pending = Scheduler::of(L).prepare(L, push_result, true);  // may raise
-  pending.operation = std::make_shared<Work>(Services::of(L).loop.raw(), std::move(fn), stop);
+  pending.operation = std::make_shared<Work>(Services::of(L), std::move(fn), stop);
   return Scheduler::of(L).await(L);
 }
 

@@ -1,4 +1,5 @@
 #include "host/artifact/file/line_reader.h"
+#include "host/base/release.h"
 
 #include <unistd.h>
 
@@ -63,7 +64,7 @@ void LineReader::add(std::string_view bytes) {
   if (state_ == State::kWanted) {
     if (size_ > rules_.longest) {
       state_ = State::kTooLong;
-      line_ = {};
+      release(line_);
     } else {
       line_.append(bytes);
     }
@@ -82,7 +83,7 @@ void LineReader::end_line(std::vector<Line>& lines) {
     ++others_;
   } else if (state == State::kTooLong || (state == State::kWanted && line_.size() > kChunk &&
                                           is_crowded(line_, rules_.most_values))) {
-    line_ = {};
+    release(line_);
     lines.push_back({{}, number_, size});
   } else if (state == State::kWanted || rules_.kind == LineKind::kAny) {
     if (!line_.empty() && line_.back() == '\r') line_.pop_back();

@@ -18,7 +18,8 @@ namespace moonlet {
 namespace {
 
 // Empties a tree with two open descriptors whatever its depth: a folder that is not empty is moved
-// up to the top, where its turn comes later, so no folder is ever deeper than two.
+// up to the top, where its turn comes later, so no folder is ever deeper than two. An entry that
+// another process has removed or moved up meanwhile is no error.
 class TreeRemover {
  public:
   TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}
@@ -27,7 +28,7 @@ class TreeRemover {
   int run() {
     for (;;) {
       std::vector<std::string> names;
-      if (const int number = read_names(top_, names); number != 0) return number;
+      if (const int number = read_names(top_, names); number != 0) return unless_gone(number);
       if (names.empty()) return 0;
       for (const auto& name : names) {
         if (const int number = remove_from_top(name); number != 0) return number;
@@ -50,6 +51,8 @@ class TreeRemover {
   }
 
  private:
+  static int unless_gone(int number) { return number == ENOENT ? 0 : number; }
+
   static int read_names(int dir, std::vector<std::string>& names) {
     constexpr std::size_t kBatch = 4096;
     Fd copy(::openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -77,7 +80,7 @@ class TreeRemover {
     if (::unlinkat(dir, name, 0) == 0 || errno == ENOENT) return 0;
     if (errno != EISDIR && errno != EPERM && errno != EACCES) return errno;
     const int number = errno;
-    if (::unlinkat(dir, name, AT_REMOVEDIR) == 0) return 0;
+    if (::unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
     if (errno == ENOTEMPTY || errno == EEXIST) return EISDIR;
     return errno == ENOTDIR ? number : errno;
   }
@@ -86,11 +89,11 @@ class TreeRemover {
     int number = remove_entry(top_, name.c_str());
     if (number != EISDIR) return number;
     Fd dir(open_folder(top_, name.c_str()));
-    if (!dir) return errno;
+    if (!dir) return unless_gone(errno);
     for (;;) {
       std::vector<std::string> names;
       number = read_names(dir.get(), names);
-      if (number != 0) return number;
+      if (number != 0) return unless_gone(number);
       if (names.empty()) break;
       for (const auto& inner : names) {
         number = remove_entry(dir.get(), inner.c_str());
@@ -98,16 +101,18 @@ class TreeRemover {
         if (number != 0) return number;
       }
     }
-    return ::unlinkat(top_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
+    if (::unlinkat(top_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
+    // Another process has moved a folder up in its place: run() finds it.
+    return errno == ENOTEMPTY || errno == EEXIST ? 0 : errno;
   }
 
   int move_up(int dir, const std::string& name) {
     // A folder can only be moved when it may be written itself: its ".." changes.
     Fd folder(open_folder(dir, name.c_str()));
-    if (!folder) return errno;
+    if (!folder) return unless_gone(errno);
     for (;;) {
       const std::string moved = ".rm-" + std::to_string(++moves_);
-      if (::renameat(dir, name.c_str(), top_, moved.c_str()) == 0) return 0;
+      if (::renameat(dir, name.c_str(), top_, moved.c_str()) == 0 || errno == ENOENT) return 0;
       if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR && errno != EISDIR)
         return errno;
     }
@@ -124,9 +129,14 @@ int remove_tree(int dir, const char* name, std::uint64_t max_entries) {
   if (::unlinkat(dir, name, 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR && errno != EPERM && errno != EACCES) return errno;
   Fd top(TreeRemover::open_folder(dir, name));
-  if (!top) return errno;
-  if (const int number = TreeRemover(top.get(), max_entries).run(); number != 0) return number;
-  return ::unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : errno;
+  if (!top) return errno == ENOENT ? 0 : errno;
+  TreeRemover remover(top.get(), max_entries);
+  for (;;) {
+    if (const int number = remover.run(); number != 0) return number;
+    if (::unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
+    // Another process that removes the same tree has moved a folder up into it.
+    if (errno != ENOTEMPTY && errno != EEXIST) return errno;
+  }
 }
 
 }  // namespace moonlet

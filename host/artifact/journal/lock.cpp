@@ -278,6 +278,13 @@ Result<void> RunLock::check() const {
   error.kind = ErrorKind::kDenied;
   error.at = printable(held.dir.path_of(kLock));
   if (!info) {
+    struct stat folder {};
+    if (::fstat(held.dir.fd(), &folder) == 0 && folder.st_nlink == 0) {
+      error.at = printable(held.dir.path());
+      error.message = "the folder of run " + held.id + " has been removed: " + error.at;
+      error.hint = "nothing of it is on record any more; start the run again";
+      return error;
+    }
     error.message = "the lock file of run " + held.id + " has been removed: " + error.at;
     error.hint = "nothing more is written; resume the run (`moonlet run resume " + held.id + "`)";
     return error;

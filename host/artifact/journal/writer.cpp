@@ -14,6 +14,7 @@
 #include "host/artifact/file/dir_open.h"
 #include "host/artifact/journal/line.h"
 #include "host/artifact/journal/read.h"
+#include "host/base/release.h"
 #include "host/base/text.h"
 
 namespace moonlet {
@@ -277,7 +278,7 @@ std::string JournalWriter::lines_of(Batch& batch) {
     entry.offset = file_.size + lines.size();
     file_.last_hash = append_journal_line(lines, line);
     entry.length = file_.size + lines.size() - entry.offset - 1;
-    entry.body = {};
+    release(entry.body);
   }
   return lines;
 }

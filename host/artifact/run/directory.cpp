@@ -74,12 +74,13 @@ void Runs::write_hint(std::string_view id) const {
   (void)write_all(fd->get(), std::string(id) + "\n");
 }
 
-Result<RunDir> Runs::create() const {
+Result<RunDir> Runs::create(std::uint64_t taken) const {
   // Other processes may take ids faster than their highest is found: each round tries more.
   std::uint64_t tries = 64;
   auto from = start();
   for (int round = 0; from.ok(); ++round, tries *= 2) {
-    for (std::uint64_t number = *from + 1; number <= *from + tries; ++number) {
+    const std::uint64_t last = std::max(*from, taken);
+    for (std::uint64_t number = last + 1; number <= last + tries; ++number) {
       if (number > kMostRuns) break;
       const auto id = numbered_id(kLetter, number);
       auto made = agent_.create_exclusive_dir(in("runs", id), Durable::kYes);

@@ -39,8 +39,8 @@ class Runs {
   /// `agent` is the `.agent` folder; borrowed, outlives this.
   explicit Runs(const Dir& agent) : agent_(agent) {}
 
-  /// Makes the next run's folder and marks it live, durably.
-  Result<RunDir> create() const;
+  /// Makes the next run's folder and marks it live, durably. Its number is greater than `taken`.
+  Result<RunDir> create(std::uint64_t taken = 0) const;
   /// An existing run; kInvalid when the id is malformed or there is none.
   Result<RunDir> open(std::string_view id) const;
   /// Ids, newest first, at most `limit`.

@@ -29,11 +29,11 @@ Result<std::vector<std::uint64_t>> numbers_in(const Dir& agent) {
 
 }  // namespace
 
-Result<std::string> make_session_dir(const Dir& agent) {
+Result<std::string> make_session_dir(const Dir& agent, std::uint64_t taken) {
   if (auto made = agent.make_dirs("sessions", Durable::kYes); !made) return made.error();
   auto numbers = numbers_in(agent);
   if (!numbers) return numbers.error();
-  const std::uint64_t highest = numbers->empty() ? 0 : numbers->back();
+  const std::uint64_t highest = std::max(taken, numbers->empty() ? 0 : numbers->back());
   for (std::uint64_t number = highest + 1; number <= highest + kTries; ++number) {
     const auto id = numbered_id(kLetter, number);
     auto made = agent.create_exclusive_dir(path_of(id), Durable::kYes);

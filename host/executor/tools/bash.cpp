@@ -28,6 +28,7 @@ constexpr std::size_t kOutputCap = 30'000;
 constexpr std::int64_t kGraceMs = 1000, kDrainMs = 500, kKillMs = 5000;
 const std::string kTemporary = "moonlet-executor-";
 constexpr rlim_t kLargestFile = 4ULL << 30;
+constexpr std::size_t kMostAtTop = 10'000;
 
 constexpr const char* kPassedOn[] = {
     "PATH",   "HOME",       "USER",        "LOGNAME",       "SHELL",        "LANG",
@@ -124,6 +125,7 @@ Result<std::unique_ptr<Bash>> Bash::make(const Workspace& workspace, BashOptions
     if (::access(folder.c_str(), F_OK) != 0) bash->temporary_lock_.close();
   }
   bash->temporary_ = folder;
+  bash->try_mounts();
   return bash;
 }
 
@@ -152,17 +154,42 @@ std::vector<std::string> Bash::environment() const {
   return list;
 }
 
-/// The read-only places that are there, by their full names.
-std::vector<std::string> Bash::mounts() const {
-  std::vector<std::string> list;
-  for (const std::string& rel : workspace_.read_only()) {
-    auto info = workspace_.root().stat(rel);
-    if (info && info->kind != EntryKind::kLink) list.push_back(workspace_.root().path_of(rel));
+/// Landlock keeps git's folder in its place where no mount holds it. It knows no exceptions within
+/// a folder, so it keeps every folder at the top.
+Result<Fd> Bash::make_rules() const {
+  const Dir& root = workspace_.root();
+  Confinement rules;
+  rules.writable = {temporary_};
+  if (keeps_folders_) {
+    rules.keeping_folders = {root.path()};
+    auto listing = root.list(".", kMostAtTop);
+    if (!listing) return listing.error();
+    for (const Entry& entry : listing->entries) {
+      if (entry.kind != EntryKind::kDir || workspace_.is_read_only(entry.name, true)) continue;
+      rules.writable.push_back(root.path_of(entry.name));
+    }
+  } else if (!options_.read_only) {
+    rules.writable.push_back(root.path());
   }
-  return list;
+  rules.no_network = !options_.network && confinement_support().abi >= 4;
+  return make_ruleset(rules, {program_, std::getenv("PATH"), std::getenv("HOME"), {}});
 }
 
-Result<int> Bash::start(const std::string& command, int output_fd) {
+/// The read-only places that a mount can hold. The folder around a place below the top could be
+/// moved away together with the mount.
+std::vector<std::string> Bash::places_to_hold() const {
+  std::vector<std::string> places;
+  if (!can_mount_) return places;
+  for (const std::string& place : workspace_.read_only()) {
+    auto info = workspace_.root().stat(place);
+    const bool at_top = place.find('/') == std::string::npos;
+    if (at_top && info && info->kind != EntryKind::kLink) places.push_back(place);
+  }
+  return places;
+}
+
+Result<int> Bash::start(const std::string& command, int output_fd,
+                        const std::vector<std::string>& held) const {
   std::vector<std::string> argv = {program_, "-c", command};
   std::vector<std::string> env = environment();
   auto argv_list = pointers(argv);
@@ -178,26 +205,27 @@ Result<int> Bash::start(const std::string& command, int output_fd) {
   request.limits = {{RLIMIT_CORE, {0, 0}}, {RLIMIT_FSIZE, {kLargestFile, kLargestFile}}};
   Fd ruleset;
   if (options_.confined) {
-    Confinement rules;
-    rules.writable = {temporary_};
-    if (!options_.read_only) rules.writable.push_back(workspace_.root().path());
-    rules.no_network = !options_.network && confinement_support().abi >= 4;
-    auto made = make_ruleset(rules, {program_, std::getenv("PATH"), std::getenv("HOME"), {}});
+    auto made = make_rules();
     if (!made) return made.error();
     ruleset = std::move(*made);
     request.ruleset_fd = ruleset.get();
     request.no_sockets = !options_.network;
-    if (!options_.read_only && can_mount_) request.read_only = mounts();
+    for (const auto& place : held) request.read_only.push_back(workspace_.root().path_of(place));
   }
   SpawnResult result = spawn(request);
-  if (std::holds_alternative<SpawnFailure>(result) && !request.read_only.empty()) {
-    request.read_only.clear();
-    result = spawn(request);
-    if (std::holds_alternative<Spawned>(result)) can_mount_ = false;
-  }
   if (auto* failure = std::get_if<SpawnFailure>(&result)) return failure->error;
-  mounted_ = !request.read_only.empty();
   return static_cast<int>(std::get<Spawned>(result).pid);
+}
+
+/// Finds out, by a command that does nothing, what the kernel lets a command hold.
+void Bash::try_mounts() {
+  if (!options_.confined || options_.read_only) return;
+  const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+  const auto pid = start(":", null.get(), {"."});
+  can_mount_ = pid.ok();
+  if (pid) ::waitpid(*pid, nullptr, 0);
+  const auto git = workspace_.root().stat(".git");
+  keeps_folders_ = !can_mount_ && git && git->kind == EntryKind::kDir;
 }
 
 void Bash::wait(Child& child, std::int64_t until_ms) {
@@ -236,7 +264,13 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
   }
   auto asked = arguments.integer_or("timeout_ms", kDefaultMs);
   if (!asked) return ToolResult::of(asked.error());
-  const std::int64_t limit = std::clamp<std::int64_t>(*asked, 1, kLongestMs);
+  if (*asked <= 0) {
+    return ToolResult::of({ErrorKind::kInvalid,
+                           "timeout_ms must be positive",
+                           "leave it out for " + std::to_string(kDefaultMs) + " ms",
+                           {}});
+  }
+  const std::int64_t limit = std::min<std::int64_t>(*asked, kLongestMs);
 
   Child child;
   int ends[2] = {-1, -1};
@@ -245,8 +279,9 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
   }
   child.output = Fd(ends[0]);
   Fd write_end(ends[1]);
-  guard_.remember();
-  auto pid = start(*command, write_end.get());
+  const auto held = places_to_hold();
+  guard_.remember(held);
+  auto pid = start(*command, write_end.get(), held);
   write_end.close();
   if (!pid) return ToolResult::of(pid.error());
   child.pid = *pid;
@@ -271,7 +306,7 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
          " left running " + (before == 1 ? "was" : "were") + " ended");
   }
   if (left > 0) note(std::to_string(left) + " processes could not be ended");
-  for (const std::string& path : guard_.put_back(mounted_)) {
+  for (const std::string& path : guard_.put_back()) {
     const std::string full = "/" + path;
     if (full.size() >= 11 && full.compare(full.size() - 11, 11, "/.git/index") == 0) continue;
     note(path[0] == '!' ? path.substr(1) +

@@ -34,6 +34,10 @@ class Bash {
   Bash(const Bash&) = delete;
   Bash& operator=(const Bash&) = delete;
 
+  /// True where the kernel mounts nothing for a command: no folder at the top can be removed or
+  /// renamed then, and changes in git's are undone when the command has ended.
+  bool keeps_folders() const { return keeps_folders_; }
+
   /// `until_ms` on the monotonic clock: the wall limit of all work; 0: none.
   ToolResult run(const Arguments& arguments, std::int64_t until_ms);
 
@@ -47,8 +51,11 @@ class Bash {
         guard_(workspace) {}
 
   std::vector<std::string> environment() const;
-  std::vector<std::string> mounts() const;
-  Result<int> start(const std::string& command, int output_fd);
+  std::vector<std::string> places_to_hold() const;
+  Result<Fd> make_rules() const;
+  Result<int> start(const std::string& command, int output_fd,
+                    const std::vector<std::string>& held) const;
+  void try_mounts();
   void wait(Child& child, std::int64_t until_ms);
 
   const Workspace& workspace_;
@@ -58,8 +65,8 @@ class Bash {
   Guard guard_;
   std::string program_, temporary_;
   Fd temporary_lock_;
-  bool can_mount_ = true;  // until the kernel says otherwise
-  bool mounted_ = false;   // the read-only places are, for this command
+  bool can_mount_ = false;
+  bool keeps_folders_ = false;
 };
 
 }  // namespace moonlet::executor

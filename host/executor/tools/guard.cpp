@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <deque>
 
+#include "host/base/id.h"
+
 namespace moonlet::executor {
 
 namespace {
@@ -11,6 +13,7 @@ constexpr std::uint64_t kLargest = 1 << 20;
 constexpr std::uint64_t kMostBytes = 16 << 20;
 constexpr std::size_t kMostFiles = 20'000;
 constexpr std::size_t kMostEntries = 200'000;  // that are looked at to find the places
+constexpr std::size_t kMostObjects = 100'000;
 constexpr int kDeepest = 16;
 
 bool ends_with(const std::string& text, std::string_view end) {
@@ -29,6 +32,7 @@ Guard::Files Guard::places() {
   Files found;
   const Dir& root = workspace_.root();
   const auto add = [&](const std::string& rel) {
+    if (held_.count(rel) > 0) return;
     if (auto info = root.stat(rel)) found[rel] = *info;
   };
   for (const std::string& place : workspace_.read_only()) add(place);
@@ -38,7 +42,7 @@ Guard::Files Guard::places() {
     const std::string prefix = folders.front() == "." ? "" : folders.front() + "/";
     (void)root.each(folders.front(), [&](const Entry& entry) {
       const std::string path = prefix + entry.name;
-      if (Workspace::is_read_only_name(entry.name) || workspace_.holds_sessions(path)) {
+      if (workspace_.is_read_only(path, entry.kind == EntryKind::kDir)) {
         add(path);
       } else if (entry.kind == EntryKind::kDir) {
         folders.push_back(path);
@@ -77,8 +81,30 @@ void Guard::look_into(const std::string& rel, Files& files, int depth) const {
   }
 }
 
-void Guard::remember() {
+/// The files that hold git's objects, at the top. Empty where there are too many to look at.
+std::set<std::string> Guard::objects() const {
+  std::set<std::string> names;
+  std::deque<std::string> folders;
+  if (places_.count(".git") > 0) folders.push_back(".git/objects");
+  for (; !folders.empty(); folders.pop_front()) {
+    (void)workspace_.root().each(folders.front(), [&](const Entry& entry) {
+      const std::string path = folders.front() + "/" + entry.name;
+      if (entry.kind == EntryKind::kDir) {
+        folders.push_back(path);
+      } else {
+        names.insert(path);
+      }
+      return names.size() <= kMostObjects;
+    });
+    if (names.size() > kMostObjects) return {};
+  }
+  return names;
+}
+
+void Guard::remember(const std::vector<std::string>& held) {
+  held_ = {held.begin(), held.end()};
   places_ = places();
+  objects_ = objects();
   const Files files = look(places_);
   for (auto it = saved_.begin(); it != saved_.end();) {
     const auto now = files.find(it->first);
@@ -104,50 +130,74 @@ void Guard::remember() {
   }
 }
 
-/// A place that a command made goes; one that it moved goes back to where it was.
-bool Guard::undo_place(const std::string& place, const FileInfo& info) {
+/// Brings back the folders of places that were moved elsewhere, which may hold more than is
+/// remembered: git's holds the objects.
+void Guard::move_back(std::vector<std::string>& changed) {
   const Dir& root = workspace_.root();
-  for (const auto& [old, before] : places_) {
-    if (before.inode != info.inode || before.kind != info.kind || root.exists(old)) continue;
-    const auto slash = old.rfind('/');
-    if (slash != std::string::npos && !root.make_dirs(old.substr(0, slash))) return false;
-    return root.rename(place, old).ok();
+  std::map<std::uint64_t, std::string> moved;  // by inode
+  for (const auto& [place, info] : places_) {
+    const auto now = root.stat(place);
+    const bool there = now && now->kind == info.kind && now->inode == info.inode;
+    if (info.kind == EntryKind::kDir && !there) moved[info.inode] = place;
   }
-  return info.kind == EntryKind::kDir ? root.remove_tree(place).ok() : root.remove_file(place).ok();
+  std::size_t entries = 0;
+  std::deque<std::string> folders;
+  if (!moved.empty()) folders.emplace_back(".");
+  for (; !folders.empty() && entries < kMostEntries; folders.pop_front()) {
+    const std::string prefix = folders.front() == "." ? "" : folders.front() + "/";
+    std::map<std::string, std::string> found;
+    (void)root.each(folders.front(), [&](const Entry& entry) {
+      if (entry.kind == EntryKind::kDir) {
+        const auto info = root.stat(prefix + entry.name);
+        const auto place = info ? moved.find(info->inode) : moved.end();
+        if (place != moved.end()) {
+          found[prefix + entry.name] = place->second;
+        } else {
+          folders.push_back(prefix + entry.name);
+        }
+      }
+      return ++entries < kMostEntries;
+    });
+    for (const auto& [path, place] : found) {
+      // It may lie in the folder that took its place.
+      const std::string aside = "moved-" + random_hex(8);
+      const auto slash = place.rfind('/');
+      const bool done = root.rename(path, aside) &&
+                        (slash == std::string::npos || root.make_dirs(place.substr(0, slash))) &&
+                        (!root.exists(place) || root.remove_tree(place)) &&
+                        root.rename(aside, place);
+      changed.push_back(done ? place : "!" + place);
+    }
+  }
 }
 
-std::vector<std::string> Guard::put_back(bool mounted) {
+std::vector<std::string> Guard::put_back() {
   std::vector<std::string> changed;
   const Dir& root = workspace_.root();
+  move_back(changed);
   const bool was_partial = partial_;
   for (const auto& [place, info] : places()) {
     // A place beyond the bounds may have been there before.
     if (places_.count(place) > 0) continue;
-    const bool undone = !was_partial && undo_place(place, info);
+    const bool undone = !was_partial && root.remove_tree(place).ok();
     changed.push_back(undone ? place : "!" + place);
   }
   partial_ = partial_ || was_partial;
-  Files watched = places_;
-  std::vector<std::string> held;
-  for (const std::string& place : workspace_.read_only()) {
-    const auto known = watched.find(place);
-    if (!mounted || known == watched.end() || known->second.kind == EntryKind::kLink) continue;
-    held.push_back(place);
-    watched.erase(known);
-  }
-  for (const auto& [path, info] : look(watched)) {
+  for (const auto& [path, info] : look(places_)) {
     if (saved_.count(path) > 0) continue;
     changed.push_back(root.remove_file(path).ok() ? path : "!" + path);
   }
-  const Files files = look(watched);
+  const Files files = look(places_);
   for (auto& [path, saved] : saved_) {
-    const auto holds = [&path = path](const std::string& place) { return is_beneath(path, place); };
-    if (std::any_of(held.begin(), held.end(), holds)) continue;
     const auto now = files.find(path);
     if (now != files.end() && same(now->second, saved.info)) continue;
     const bool done = restore(path, saved);
     changed.push_back(done ? path : "!" + path);
     if (auto info = root.stat(path)) saved.info = *info;
+  }
+  const auto now = objects();
+  if (!std::includes(now.begin(), now.end(), objects_.begin(), objects_.end())) {
+    changed.push_back("!.git/objects");
   }
   std::sort(changed.begin(), changed.end());
   return changed;

@@ -28,15 +28,15 @@ Error invalid(std::string message, std::string hint) {
 class Walk {
  public:
   using Visit = std::function<bool(const std::string& rel)>;
-  Walk(const Workspace& workspace, Visit visit)
-      : workspace_(workspace), root_(workspace.root()), visit_(std::move(visit)) {}
+  Walk(const Workspace& workspace, const Limit& limit, Visit visit)
+      : workspace_(workspace), root_(workspace.root()), limit_(limit), visit_(std::move(visit)) {}
 
   /// False when the walk was stopped, or had too much to look at.
   bool run(const std::string& rel, int depth = 0) {
     auto listing = root_.list(rel, kMostEntries);
     if (!listing) return true;  // it went meanwhile, or cannot be read
     for (const Entry& entry : listing->entries) {
-      if (++entries_ > kMostEntries) return false;
+      if (++entries_ > kMostEntries || (entries_ % 64 == 0 && limit_.reached())) return false;
       const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
       if (entry.kind == EntryKind::kDir) {
         if (entry.name == ".git" || depth >= kDeepest) continue;
@@ -49,11 +49,11 @@ class Walk {
     }
     return true;
   }
-  bool exhausted() const { return entries_ > kMostEntries; }
 
  private:
   const Workspace& workspace_;
   const Dir& root_;
+  const Limit& limit_;
   Visit visit_;
   std::size_t entries_ = 0;
 };
@@ -154,7 +154,7 @@ std::string regex_of_glob(std::string_view glob) {
   return regex;
 }
 
-ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments) {
+ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments, const Limit& limit) {
   auto pattern = arguments.text("pattern");
   auto path = arguments.text_or("path", ".");
   if (!pattern || !path) return ToolResult::of(!pattern ? pattern.error() : path.error());
@@ -172,7 +172,7 @@ ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments) {
     return ToolResult::of(there.error());
   std::string output;
   std::size_t names = 0;
-  Walk walk(workspace, [&](const std::string& rel) {
+  Walk walk(workspace, limit, [&](const std::string& rel) {
     const auto below = beneath(rel, *base);
     if (!RE2::FullMatch(re2::StringPiece(below.data(), below.size()), regex)) return true;
     if (++names > kMostNames) return false;
@@ -185,7 +185,7 @@ ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments) {
   return {output};
 }
 
-ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments) {
+ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments, const Limit& limit) {
   auto pattern = arguments.text("pattern");
   auto path = arguments.text_or("path", ".");
   auto glob = arguments.text_or("glob", "");
@@ -210,7 +210,7 @@ ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments) {
   const Dir& root = workspace.root();
   bool all = true;
   if (auto folder = root.dir(*base)) {
-    Walk walk(workspace, [&](const std::string& rel) {
+    Walk walk(workspace, limit, [&](const std::string& rel) {
       const auto below = beneath(rel, *base);
       const re2::StringPiece piece(below.data(), below.size());
       return (!glob->empty() && !RE2::FullMatch(piece, names)) || grep_file(root, job, rel);

@@ -92,17 +92,18 @@ std::string Toolbox::detail(const Call& call) const {
   const char* main = call.name == "Bash" ? "command" : by_path ? "path" : "pattern";
   std::string text = text_of(*parsed, main);
   if (by_path) {
-    if (auto rel = workspace_.relative(text)) text = *rel;
+    // An empty path would resolve to the root, which the model did not name.
+    if (auto rel = workspace_.relative(text); rel && !text.empty()) text = *rel;
   } else if (const std::string path = text_of(*parsed, "path"); !path.empty()) {
-    text += " in " + path;
+    text += (text.empty() ? "in " : " in ") + path;
   }
   return printable(redactor_.apply(text), 200);
 }
 
-ToolResult Toolbox::run(const Call& call, std::int64_t until_ms) {
+ToolResult Toolbox::run(const Call& call, const Limit& limit) {
   ToolResult result;
   try {
-    result = run_checked(call, until_ms);
+    result = run_checked(call, limit);
   } catch (const std::bad_alloc&) {
     result = ToolResult::of({ErrorKind::kLimit,
                              "the memory does not suffice for this call",
@@ -114,7 +115,7 @@ ToolResult Toolbox::run(const Call& call, std::int64_t until_ms) {
   return result;
 }
 
-ToolResult Toolbox::run_checked(const Call& call, std::int64_t until_ms) {
+ToolResult Toolbox::run_checked(const Call& call, const Limit& limit) {
   auto parsed = parse_json(call.arguments.empty() ? "{}" : call.arguments);
   if (!parsed || !parsed->is_object()) {
     return ToolResult::of({ErrorKind::kInvalid,
@@ -124,12 +125,12 @@ ToolResult Toolbox::run_checked(const Call& call, std::int64_t until_ms) {
                            {}});
   }
   const Arguments arguments(*parsed);
-  if (call.name == "Glob") return glob_tool(workspace_, arguments);
-  if (call.name == "Grep") return grep_tool(workspace_, arguments);
+  if (call.name == "Glob") return glob_tool(workspace_, arguments, limit);
+  if (call.name == "Grep") return grep_tool(workspace_, arguments, limit);
   if (call.name == "Read") return read_tool(workspace_, arguments);
   if (call.name == "Write" && !read_only_) return write_tool(workspace_, arguments);
   if (call.name == "Edit" && !read_only_) return edit_tool(workspace_, arguments);
-  if (call.name == "Bash" && bash_ != nullptr) return bash_->run(arguments, until_ms);
+  if (call.name == "Bash" && bash_ != nullptr) return bash_->run(arguments, limit.deadline_ms);
   return ToolResult::of({ErrorKind::kInvalid,
                          "there is no tool '" + printable(call.name, 60) + "'",
                          "use one of those that are described",

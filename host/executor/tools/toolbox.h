@@ -6,6 +6,7 @@
 #include <string>
 
 #include "host/executor/tools/bash.h"
+#include "host/executor/tools/limit.h"
 #include "host/executor/tools/tool.h"
 #include "host/executor/tools/workspace.h"
 #include "host/executor/wire/turn.h"
@@ -25,10 +26,10 @@ class Toolbox {
   std::string detail(const Call& call) const;
   /// True for calls that change something, so that a repeat is not the same as one.
   static bool has_effect(const std::string& name);
-  ToolResult run(const Call& call, std::int64_t until_ms);
+  ToolResult run(const Call& call, const Limit& limit);
 
  private:
-  ToolResult run_checked(const Call& call, std::int64_t until_ms);
+  ToolResult run_checked(const Call& call, const Limit& limit);
 
   const Workspace& workspace_;
   Bash* bash_;

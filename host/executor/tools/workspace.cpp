@@ -5,16 +5,17 @@
 #include <climits>
 #include <cstdlib>
 
+#include "host/artifact/file/startup_files.h"
 #include "host/base/text.h"
 
 namespace moonlet::executor {
 
 namespace {
 
-/// Folders and files that make programs start, or tell agents what to do: no tool writes them.
-constexpr const char* kReadOnly[] = {".git",   ".agent",    ".codex-sessions", ".claude",
-                                     ".codex", ".gemini",   ".opencode",       ".cursor",
-                                     ".kiro",  ".mcp.json", "opencode.json",   "opencode.jsonc"};
+constexpr std::size_t kMostAtTop = 10'000;
+
+/// The names of records: git's, moonlet's and the executor's own.
+constexpr const char* kRecords[] = {".git", ".agent", ".codex-sessions"};
 
 std::string lower(std::string_view text) {
   std::string result(text);
@@ -34,13 +35,11 @@ bool is_beneath(const std::string& path, const std::string& folder) {
                             (folder.back() == '/' || path[folder.size()] == '/'));
 }
 
-Workspace::Workspace(Dir root, const std::string& state_dir)
-    : root_(std::move(root)), real_root_(real_path(root_.path())) {
-  read_only_.assign(std::begin(kReadOnly), std::end(kReadOnly));
+Workspace::Workspace(Dir root, const std::string& state_dir, bool startup_files)
+    : root_(std::move(root)), real_root_(real_path(root_.path())), startup_files_(startup_files) {
   const std::string state = real_path(state_dir);
   if (!state_dir.empty() && state != real_root_ && is_beneath(state, real_root_)) {
     state_rel_ = state.substr(real_root_.size() + 1);
-    read_only_.push_back(state_rel_);
   }
 }
 
@@ -85,25 +84,45 @@ bool Workspace::holds_sessions(std::string_view rel) const {
          (!state_rel_.empty() && is_beneath(std::string(rel), state_rel_));
 }
 
-bool Workspace::is_read_only_name(std::string_view name) {
-  return std::find(std::begin(kReadOnly), std::end(kReadOnly), lower(name)) != std::end(kReadOnly);
+bool Workspace::is_record(std::string_view rel) const {
+  if (holds_sessions(rel)) return true;
+  for (std::size_t at = 0; at <= rel.size();) {
+    const auto end = std::min(rel.find('/', at), rel.size());
+    const std::string name = lower(rel.substr(at, end - at));
+    if (std::find(std::begin(kRecords), std::end(kRecords), name) != std::end(kRecords))
+      return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+bool Workspace::is_read_only(std::string_view rel, bool folder) const {
+  if (is_record(rel)) return true;
+  if (startup_files_) return false;
+  return folder ? is_startup_folder(rel) : is_startup_file(rel);
+}
+
+std::vector<std::string> Workspace::read_only() const {
+  std::vector<std::string> places;
+  if (auto listing = root_.list(".", kMostAtTop)) {
+    for (const Entry& entry : listing->entries) {
+      if (is_read_only(entry.name, entry.kind == EntryKind::kDir)) places.push_back(entry.name);
+    }
+  }
+  if (state_rel_.find('/') != std::string::npos && root_.exists(state_rel_)) {
+    places.push_back(state_rel_);
+  }
+  return places;
 }
 
 Result<void> Workspace::check_writable(std::string_view rel) const {
-  const auto refuse = [&] {
-    return Error{
-        ErrorKind::kDenied,
-        "'" + printable(rel, 200) + "' is read-only to tools",
-        "git's own files, settings of agents and session files are not for tools to change",
-        {}};
-  };
-  if (holds_sessions(rel)) return refuse();
-  for (std::size_t at = 0; at <= rel.size();) {
-    const auto end = std::min(rel.find('/', at), rel.size());
-    if (is_read_only_name(rel.substr(at, end - at))) return refuse();
-    at = end + 1;
-  }
-  return {};
+  if (!is_read_only(rel, false)) return {};
+  return Error{ErrorKind::kDenied,
+               "'" + printable(rel, 200) + "' is read-only to tools",
+               is_record(rel)
+                   ? "git's own files, moonlet's and the sessions are not for tools to change"
+                   : "it can make programs start on the user's machine: say what it should hold",
+               {}};
 }
 
 }  // namespace moonlet::executor

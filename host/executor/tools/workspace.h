@@ -19,28 +19,31 @@ bool is_beneath(const std::string& path, const std::string& folder);
 
 class Workspace {
  public:
-  /// `state_dir` is read-only to tools where it lies beneath the root.
-  Workspace(Dir root, const std::string& state_dir);
+  /// `state_dir` is read-only to tools where it lies beneath the root; with `startup_files` the
+  /// files that make programs start are not.
+  Workspace(Dir root, const std::string& state_dir, bool startup_files = false);
 
   const Dir& root() const { return root_; }
   /// The path beneath the root, "." for the root itself: without "..", also of an absolute path
   /// beneath it. kDenied for a path that leads out.
   Result<std::string> relative(std::string_view path) const;
-  /// kDenied for a place that is read-only to tools: git's own files, settings of agents, the
-  /// sessions.
+  /// kDenied for a place that is read-only to tools: git's own files, records of moonlet, startup
+  /// files, the sessions.
   Result<void> check_writable(std::string_view rel) const;
   /// True for the folder of the sessions and what lies in it.
   bool holds_sessions(std::string_view rel) const;
-  /// True for the name of such a place, in whatever folder.
-  static bool is_read_only_name(std::string_view name);
-  /// These places, by their names at the top of the root.
-  const std::vector<std::string>& read_only() const { return read_only_; }
+  /// True for such a place, at the top or below.
+  bool is_read_only(std::string_view rel, bool folder) const;
+  /// Such places that are there: those at the top of the root, and the sessions.
+  std::vector<std::string> read_only() const;
 
  private:
+  bool is_record(std::string_view rel) const;
+
   Dir root_;
   std::string real_root_;
   std::string state_rel_;  // empty: it lies elsewhere
-  std::vector<std::string> read_only_;
+  bool startup_files_;
 };
 
 }  // namespace moonlet::executor

@@ -17,8 +17,9 @@ std::string message_text(const json& item) {
   std::string text;
   if (item.contains("content") && item["content"].is_array()) {
     for (const json& part : item["content"]) {
-      if (!text.empty()) text += '\n';
-      text += text_of(part, "text");
+      const std::string piece = text_of(part, "text") + text_of(part, "refusal");
+      if (!text.empty() && !piece.empty()) text += '\n';
+      text += piece;
     }
   }
   return text;
@@ -140,12 +141,12 @@ void ChatReader::take_chunk(const json& chunk) {
   if (reason.empty()) return;
   finished_ = true;  // the usage may follow, and [DONE]; both may be missing
   turn_.cut = reason == "length";
-  turn_.filtered = reason == "content_filter";
+  filtered_ = reason == "content_filter";
 }
 
 void ChatReader::take_delta(const json& delta) {
   turn_.text += text_of(delta, "content");
-  turn_.text += text_of(delta, "refusal");
+  turn_.refusal += text_of(delta, "refusal");
   if (!delta.is_object() || !delta.contains("tool_calls") || !delta["tool_calls"].is_array()) {
     return;
   }
@@ -193,6 +194,8 @@ void ChatReader::end() {
          {"role", "assistant"},
          {"content", json::array({{{"type", "output_text"}, {"text", turn_.text}}})}});
   }
+  if (filtered_ && turn_.refusal.empty()) turn_.refusal = kFiltered;
+  if (!turn_.refusal.empty()) refuse(std::string(turn_.refusal));
   for (Part& part : parts_) {
     Call& call = part.call;
     if (call.id.empty()) call.id = "call_" + random_hex(6);

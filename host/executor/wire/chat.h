@@ -33,6 +33,7 @@ class ChatReader final : public TurnReader {
 
   std::vector<Part> parts_;
   bool finished_ = false;  // a finish_reason was seen
+  bool filtered_ = false;  // its reason is the provider's filter
 };
 
 }  // namespace moonlet::executor

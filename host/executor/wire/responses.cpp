@@ -83,6 +83,7 @@ void ResponsesReader::take_item(const json& item) {
       call.arguments = json_text(item["arguments"]);
     }
     if (call.id.empty()) call.id = "call_" + std::to_string(turn_.calls.size() + 1);
+    call.whole = text_of(item, "status") != "incomplete";
     kept["call_id"] = call.id;
     kept["name"] = call.name;
     kept["arguments"] = call.arguments;
@@ -95,15 +96,16 @@ void ResponsesReader::take_item(const json& item) {
 }
 
 void ResponsesReader::take_message(const json& item) {
-  const auto add = [&](const std::string& text) {
-    if (!turn_.text.empty() && !text.empty()) turn_.text += '\n';
-    turn_.text += text;
+  const auto add = [](std::string& to, const std::string& text) {
+    if (!to.empty() && !text.empty()) to += '\n';
+    to += text;
   };
-  if (!item.contains("content") || !item["content"].is_array())
-    return add(text_of(item, "content"));
+  if (!item.contains("content") || !item["content"].is_array()) {
+    return add(turn_.text, text_of(item, "content"));
+  }
   for (const json& part : item["content"]) {
-    const std::string text = text_of(part, "text");
-    add(text.empty() ? text_of(part, "refusal") : text);
+    add(turn_.text, text_of(part, "text"));
+    add(turn_.refusal, text_of(part, "refusal"));
   }
 }
 
@@ -119,8 +121,9 @@ void ResponsesReader::end(const json& response) {
                  count_of(object_of(usage, "output_tokens_details"), "reasoning_tokens")};
   if (text_of(response, "status") == "incomplete" || response.contains("incomplete_details")) {
     const std::string reason = text_of(object_of(response, "incomplete_details"), "reason");
-    turn_.filtered = reason == "content_filter";
-    turn_.cut = !reason.empty() && !turn_.filtered;
+    const bool filtered = reason == "content_filter";
+    if (filtered && turn_.refusal.empty()) refuse(kFiltered);
+    turn_.cut = !reason.empty() && !filtered;
   }
   done_ = true;
 }

@@ -34,16 +34,20 @@ struct Call {
   std::string id;  ///< unique within the conversation
   std::string name;
   std::string arguments;  ///< JSON text, as the model wrote it
+  bool whole = true;      ///< false: the server broke the call off
 };
 
 struct Turn {
   nlohmann::json items = nlohmann::json::array();  ///< items of the model, to be sent back
   std::string text;                                ///< text of its messages
+  std::string refusal;                             ///< the model, or its provider, refuses the task
   std::vector<Call> calls;
   Usage usage;
-  bool cut = false;       ///< the answer ends where the model's room ends
-  bool filtered = false;  ///< the provider withheld the answer
+  bool cut = false;  ///< the answer ends where the model's room ends
 };
+
+/// The refusal in the place of an answer that the provider's filter withheld.
+inline constexpr const char* kFiltered = "the provider's content filter withheld the answer";
 
 struct Failure {
   enum class Kind {
@@ -95,6 +99,14 @@ class TurnReader {
 
  protected:
   void fail(Failure failure) { failure_ = std::move(failure); }
+  /// Adds a refusal to the turn, in the form that the Responses API gives it.
+  void refuse(const std::string& text) {
+    turn_.refusal = text;
+    turn_.items.push_back(
+        {{"type", "message"},
+         {"role", "assistant"},
+         {"content", nlohmann::json::array({{{"type", "refusal"}, {"refusal", text}}})}});
+  }
 
   Turn turn_;
   bool done_ = false;

@@ -52,6 +52,10 @@ struct Confinement {
   /// by default: the kernel cannot tell a new one from the one that the user sits at, so such a
   /// child can write on the user's screen and, as root, type for the user.
   bool terminals = false;
+  /// Absolute paths of folders that can be written like those in `writable`, but in which no folder
+  /// can be removed or renamed, nor in those beneath, apart from the ones in `writable`. No frame
+  /// to a keeper carries them.
+  std::vector<std::string> keeping_folders;
 };
 
 struct ConfinementSupport {

@@ -33,6 +33,7 @@ enum : std::uint64_t {
   kWriteFile = 1u << 1,
   kReadFile = 1u << 2,
   kReadDir = 1u << 3,
+  kRemoveDir = 1u << 4,
   kMakeChar = 1u << 6,
   kMakeBlock = 1u << 11,
   kFirstAbi = (1u << 13) - 1,
@@ -132,8 +133,9 @@ Result<void> allow_devices(Ruleset& rules, const Confinement& confinement) {
   return {};
 }
 
-Result<void> allow_writes(Ruleset& rules, const Confinement& confinement) {
-  for (const std::string& path : confinement.writable) {
+Result<void> allow_writes(Ruleset& rules, const std::vector<std::string>& paths,
+                          std::uint64_t never) {
+  for (const std::string& path : paths) {
     if (path.empty() || path[0] != '/') {
       return Error{ErrorKind::kInvalid, "the writable path '" + path + "' is not absolute",
                    "name it from the root", path};
@@ -141,7 +143,7 @@ Result<void> allow_writes(Ruleset& rules, const Confinement& confinement) {
     struct stat st {};
     // A device that is named on its own is wanted with all that it can do.
     const bool device = stat(path.c_str(), &st) == 0 && S_ISCHR(st.st_mode);
-    const std::uint64_t rights = device ? kOfFiles : ~std::uint64_t{kNeverBeneath};
+    const std::uint64_t rights = device ? kOfFiles : ~never;
     if (auto done = rules.allow(path, rights, Missing::kRefuse); !done) return done;
   }
   return {};
@@ -203,7 +205,11 @@ Result<Fd> make_ruleset(const Confinement& confinement, const ConfinedProgram& p
   auto rules = create(confinement, support.abi);
   if (!rules) return rules.error();
   if (auto done = allow_devices(*rules, confinement); !done) return done.error();
-  if (auto done = allow_writes(*rules, confinement); !done) return done.error();
+  auto writes = allow_writes(*rules, confinement.writable, kNeverBeneath);
+  if (writes) {
+    writes = allow_writes(*rules, confinement.keeping_folders, kNeverBeneath | kRemoveDir);
+  }
+  if (!writes) return writes.error();
   if (confinement.restrict_reads) {
     if (auto done = allow_reads(*rules, confinement, program); !done) return done.error();
   }

@@ -1,7 +1,7 @@
 // Starting one program in a session of its own. The keeper forks its worker itself, and an
 // editor that a person uses stays in the terminal's session (lua/core/terminal.cpp). It never forks
-// the caller (a 500 MB host starts a child as fast as a small one), closes nothing and leaves the
-// caller's signal mask as it was. The caller reaps. Any thread.
+// the caller (a 500 MB host starts a child as fast as a small one), closes nothing of the caller's
+// and leaves the caller's signal mask as it was. The caller reaps. Any thread.
 #pragma once
 
 #include <sys/resource.h>
@@ -31,7 +31,7 @@ struct SpawnRequest {
   char* const* argv = nullptr;    ///< ends with a null pointer
   char* const* envp = nullptr;    ///< ends with a null pointer
   const char* cwd = nullptr;      ///< null: the caller's own
-  std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the rest should be close-on-exec
+  std::vector<int> fds{0, 1, 2};  ///< fds[i] becomes descriptor i; the child gets no other
   bool die_with_parent = false;   ///< a death signal, where the system has one
   bool on_terminal = false;       ///< descriptor 0 becomes the terminal of its session
   int cgroup_fd = -1;             ///< the folder of the cgroup that it begins in; -1: ours

@@ -98,7 +98,8 @@ constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // chown
                                                 0};
 
 // Calls that the headers of older distributions do not name.
-constexpr long kOpenTree = 428, kMoveMount = 429, kMountSetattr = 442;
+constexpr long kOpenTree = 428, kMoveMount = 429, kMountSetattr = 442, kCloseRange = 436;
+constexpr unsigned kMostClosed = 4096;  // for kernels without close_range
 constexpr long kIoUringSetup = 425;
 constexpr unsigned kTreeClone = 1, kTreeCloseOnExec = O_CLOEXEC, kRecursive = 0x8000;
 constexpr unsigned kEmptyPath = 0x1000, kMoveFromFd = 4;
@@ -260,6 +261,12 @@ MOONLET_BARE bool mount_read_only(const Shared* shared) {
   return true;
 }
 
+// Libraries open descriptors without close-on-exec: libcurl its wake-up pair, for one.
+MOONLET_BARE void close_from(unsigned first) {
+  if (syscall(kCloseRange, first, ~0u, 0u) == 0) return;
+  for (unsigned fd = first; fd < kMostClosed; ++fd) syscall(SYS_close, fd);
+}
+
 MOONLET_BARE bool refuse_sockets() {
   if (kArch == 0) {
     errno = ENOSYS;
@@ -323,6 +330,7 @@ MOONLET_BARE int child_main(void* arg) {
   if (request.on_terminal && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) != 0) {
     return give_up(shared, Stage::kDescriptor);
   }
+  close_from(static_cast<unsigned>(shared->fd_count));
   std::uint64_t none = 0;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
   syscall(SYS_execve, request.path, request.argv, request.envp);

@@ -19,6 +19,8 @@ namespace moonlet {
 
 namespace {
 
+constexpr int kMostClosed = 4096;
+
 class Preparation {
  public:
   explicit Preparation(const SpawnRequest& request) {
@@ -34,6 +36,14 @@ class Preparation {
       }
       posix_spawn_file_actions_adddup2(&actions_, fd, i);
     }
+#ifdef POSIX_SPAWN_CLOEXEC_DEFAULT
+    constexpr short kOthersClosed = POSIX_SPAWN_CLOEXEC_DEFAULT;
+#else
+    constexpr short kOthersClosed = 0;
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    posix_spawn_file_actions_addclosefrom_np(&actions_, count);
+#endif
+#endif
     sigset_t none, standard;
     sigemptyset(&none);
     sigemptyset(&standard);
@@ -43,8 +53,8 @@ class Preparation {
     }
     posix_spawnattr_setsigmask(&attributes_, &none);
     posix_spawnattr_setsigdefault(&attributes_, &standard);
-    posix_spawnattr_setflags(&attributes_,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSID);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                               POSIX_SPAWN_SETSID | kOthersClosed);
   }
   ~Preparation() {
     for (int fd : moved_) close(fd);
@@ -78,6 +88,8 @@ int become_program(const SpawnRequest& request, const std::vector<int>& fds) {
     if (dup2(fds[i], static_cast<int>(i)) < 0) return errno;
   }
   if (ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) return errno;
+  for (int fd = static_cast<int>(fds.size()); fd < kMostClosed; ++fd)
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
   for (int signal = 1; signal < 32; ++signal) {
     if ((request.reset_signals >> (signal - 1) & 1) != 0) ::signal(signal, SIG_DFL);
   }

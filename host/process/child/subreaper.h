@@ -1,6 +1,6 @@
 // Requests of a process to the kernel about its place among others. Each is a wish: false on a
-// system without the feature. Changes the calling process; only the keeper calls it, from its one
-// thread.
+// system without the feature. Changes the calling process; only a keeper and the executor call
+// it, from their one thread.
 #pragma once
 
 #include <sys/types.h>
@@ -9,10 +9,10 @@ namespace moonlet {
 
 /// Orphans below the caller become its children instead of init's.
 bool become_subreaper();
+/// Keeps other processes of the user from reading the caller's memory and its first environment.
+void hide_memory();
 /// The name that `ps` shows for the calling thread; at most 15 bytes.
 void set_process_name(const char* name);
-/// Closes every descriptor from `first` on that the caller did not open itself.
-void close_inherited_fds(int first);
 /// A descriptor that becomes readable when `pid`, a child of ours, has ended; -1 where there is
 /// none.
 int open_process_fd(pid_t pid);

@@ -10,12 +10,9 @@ namespace moonlet {
 
 bool become_subreaper() { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0; }
 
-void set_process_name(const char* name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+void hide_memory() { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-void close_inherited_fds(int first) {
-  if (syscall(SYS_close_range, static_cast<unsigned>(first), ~0u, 0u) == 0) return;
-  for (int fd = first; fd < 4096; ++fd) close(fd);
-}
+void set_process_name(const char* name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 int open_process_fd(pid_t pid) { return static_cast<int>(syscall(SYS_pidfd_open, pid, 0u)); }
 

@@ -65,6 +65,8 @@ struct KeeperOptions {
   int run_dir_fd = -1;     ///< the run's (or session's) directory; duplicated
   int output_dir_fd = -1;  ///< OutputSpec::path begins here; borrowed by start(); -1: the run's
   std::string run_id;      ///< for keeper.log and `moonlet ps`
+  int live_dir_fd = -1;    ///< from LiveIndex::make(), borrowed by start(); -1: not in the index
+  std::string label;       ///< the name of the run in the index; without secrets
   bool cgroups = true;     ///< false: never make a cgroup, even where it could be done
   /// The generation of the host's lock. A keeper obeys the host with the highest one that it has
   /// heard of; 0 is a host that counts none.

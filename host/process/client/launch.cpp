@@ -65,6 +65,9 @@ Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
   words.push_back(options.run_id);
   words.emplace_back("--generation");
   words.push_back(std::to_string(options.generation));
+  if (options.live_dir_fd >= 0) {
+    words.insert(words.end(), {"--live", "6", "--label", options.label});
+  }
   if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
@@ -77,6 +80,7 @@ Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
   request.envp = env.data();
   request.fds = {null.get(),         null.get(),   null.get(),
                  options.run_dir_fd, theirs.get(), options.output_dir_fd};
+  if (options.live_dir_fd >= 0) request.fds.push_back(options.live_dir_fd);
   SpawnResult result = spawn(request);
   if (auto* failure = std::get_if<SpawnFailure>(&result)) return std::move(failure->error);
   return LaunchedKeeper{std::move(ours), std::get<Spawned>(result).pid};

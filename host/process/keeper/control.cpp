@@ -79,61 +79,66 @@ bool can_write(int shown, int log_fd) {
 
 }  // namespace
 
-ControlServer::ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers)
-    : loop_(loop), log_fd_(log_fd), handlers_(std::move(handlers)) {}
+ControlServer::ControlServer(uv_loop_t* loop, const std::vector<Folder>& folders, Handlers handlers)
+    : loop_(loop), handlers_(std::move(handlers)) {
+  for (const Folder& folder : folders) sockets_.push_back({this, folder});
+}
 
 ControlServer::~ControlServer() { close(); }
 
-Result<void> ControlServer::listen() {
-  fd_ = socket(AF_UNIX, SOCK_STREAM, 0);
+void ControlServer::listen() {
   if (spare_fd_ < 0) spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) return Error::from_errno(errno, "make", kKeeperSocketName);
-  close_fd_on_exec(fd_);
-  fcntl(fd_, F_SETFL, O_NONBLOCK);
-  // By its bare name: the run's path may be longer than an address can be.
+  for (Socket& socket : sockets_) {
+    if (socket.fd < 0 && fchdir(socket.folder.dir_fd) == 0) listen_in(socket);
+  }
+  (void)!fchdir(sockets_[0].folder.dir_fd);
+}
+
+// In the current directory, by its bare name: the path may be longer than an address can be.
+void ControlServer::listen_in(Socket& socket) {
+  Fd fd(::socket(AF_UNIX, SOCK_STREAM, 0));
+  if (!fd) return;
+  close_fd_on_exec(fd.get());
+  fcntl(fd.get(), F_SETFL, O_NONBLOCK);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::strcpy(address.sun_path, kKeeperSocketName);
   unlink(kKeeperSocketName);
   mode_t before = umask(0177);
-  int bound = bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address);
-  int number = errno;
+  int bound = bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   umask(before);
-  if (bound != 0 || ::listen(fd_, 16) != 0) {
-    if (bound == 0) number = errno;
-    ::close(fd_);
-    fd_ = -1;
-    return Error::from_errno(number, "listen on", kKeeperSocketName);
-  }
-  listening_ = new uv_poll_t{};
-  listening_->data = this;
-  uv_poll_init(loop_, listening_, fd_);
-  uv_poll_start(listening_, UV_READABLE, [](uv_poll_t* poll, int, int) {
-    static_cast<ControlServer*>(poll->data)->accept_all();
+  if (bound != 0 || ::listen(fd.get(), 16) != 0) return;
+  socket.fd = fd.release();
+  socket.poll = new uv_poll_t{};
+  socket.poll->data = &socket;
+  uv_poll_init(loop_, socket.poll, socket.fd);
+  uv_poll_start(socket.poll, UV_READABLE, [](uv_poll_t* poll, int, int) {
+    const auto* ready = static_cast<Socket*>(poll->data);
+    ready->server->accept_all(ready->fd);
   });
-  return {};
 }
 
 void ControlServer::close() {
   const BlockingLimit limit;
   while (!open_.empty()) hang_up(*open_.front());
   if (spare_fd_ >= 0) ::close(std::exchange(spare_fd_, -1));
-  if (fd_ < 0) return;
-  unlink(kKeeperSocketName);
-  uv_close(reinterpret_cast<uv_handle_t*>(listening_),
-           [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-  ::close(fd_);
-  fd_ = -1;
+  for (Socket& socket : sockets_) {
+    if (socket.fd < 0) continue;
+    unlinkat(socket.folder.dir_fd, kKeeperSocketName, 0);
+    uv_close(reinterpret_cast<uv_handle_t*>(socket.poll),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+    ::close(std::exchange(socket.fd, -1));
+  }
 }
 
-void ControlServer::accept_all() {
+void ControlServer::accept_all(int socket_fd) {
   const BlockingLimit limit;
   while (true) {
-    int fd = accept(fd_, nullptr, nullptr);
+    int fd = accept(socket_fd, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
       // Otherwise the loop would report these connections for ever.
       ::close(spare_fd_);
-      if (int refused = accept(fd_, nullptr, nullptr); refused >= 0) ::close(refused);
+      if (int refused = accept(socket_fd, nullptr, nullptr); refused >= 0) ::close(refused);
       spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
       return;
     }
@@ -229,8 +234,10 @@ bool ControlServer::answer(Peer& peer, const Frame& frame) {
 
 std::optional<Error> ControlServer::refuse_command(Peer& peer) {
   if (peer.refusal) return peer.refusal;
-  Fd shown(peer.channel->take_fd());
-  if (shown && can_write(shown.get(), log_fd_)) return std::nullopt;
+  const Fd shown(peer.channel->take_fd());
+  for (const Socket& socket : sockets_) {
+    if (shown && can_write(shown.get(), socket.folder.log_fd)) return std::nullopt;
+  }
   return Error{ErrorKind::kDenied,
                "this user cannot write the run's record, and so cannot control its keeper",
                "do it with the same rights as who started the run", kKeeperLogName};

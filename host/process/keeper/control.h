@@ -2,8 +2,8 @@
 // over. Any process of the same user may connect. None can hold the worker up: requests are small,
 // answers are bounded, and a peer that does not read is hung up on. Most peers may only look, for a
 // host could start a child that its own confinement forbids: a step of this keeper, a confined step
-// of any other, and a peer that does not prove, by a descriptor, that it may write the run's
-// record. Owns the socket file, and the worker's SIGALRM. Worker thread.
+// of any other, and a peer that does not prove, by a descriptor, that it may write the keeper.log
+// of a folder where this listens. Owns the socket files, and the worker's SIGALRM. Worker thread.
 #pragma once
 
 #include <uv.h>
@@ -36,17 +36,23 @@ class ControlServer {
     /// A peer that takes a terminal over, and the pid of its process.
     std::function<void(NumberFrame, std::unique_ptr<Channel>, std::int32_t)> attach;
   };
-  /// `log_fd`, of the run's keeper.log, is borrowed.
-  ControlServer(uv_loop_t* loop, int log_fd, Handlers handlers);
+  /// A folder in which it listens, and the keeper.log there; both borrowed.
+  struct Folder {
+    int dir_fd = -1, log_fd = -1;
+  };
+  /// The first folder is that of the run.
+  ControlServer(uv_loop_t* loop, const std::vector<Folder>& folders, Handlers handlers);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  /// Makes keeper.sock in the current directory, in place of a dead keeper's. Without it, after a
-  /// failure, the keeper lacks only those commands.
-  Result<void> listen();
-  bool listening() const { return fd_ >= 0; }
-  /// Removes the socket file and hangs up on everybody.
+  /// Makes keeper.sock in each folder where it does not listen yet, in place of a dead keeper's.
+  /// Without it, after a failure, the keeper lacks only those commands. The current directory is
+  /// that of the run again when it returns.
+  void listen();
+  /// True when it listens in the folder of the run.
+  bool listening() const { return sockets_[0].fd >= 0; }
+  /// Removes the socket files and hangs up on everybody.
   void close();
 
  private:
@@ -59,7 +65,15 @@ class ControlServer {
     bool closing = false;
   };
 
-  void accept_all();
+  struct Socket {
+    ControlServer* server = nullptr;
+    Folder folder;
+    int fd = -1;
+    uv_poll_t* poll = nullptr;
+  };
+
+  void listen_in(Socket& socket);
+  void accept_all(int socket_fd);
   void serve(Peer& peer);
   bool answer(Peer& peer, const Frame& frame);
   std::optional<Error> refuse_command(Peer& peer);
@@ -67,11 +81,9 @@ class ControlServer {
   std::unique_ptr<Channel> release(Peer& peer);
 
   uv_loop_t* loop_;
-  int log_fd_;
+  std::vector<Socket> sockets_;
   Handlers handlers_;
-  int fd_ = -1;
   int spare_fd_ = -1;
-  uv_poll_t* listening_ = nullptr;
   std::list<Peer*> open_;
 };
 

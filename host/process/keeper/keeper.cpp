@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "host/base/clock.h"
 #include "host/base/id.h"
@@ -33,8 +34,8 @@ constexpr int kFreeStops = 16;
 constexpr int kStopPauseMs = 1000;
 
 struct Arguments {
-  int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1;
-  std::string run_id;
+  int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1, live_dir_fd = -1;
+  std::string run_id, label;
   std::uint64_t generation = 0;
   bool cgroups = true;
 };
@@ -67,8 +68,12 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       if (!parse_fd(value, arguments.host_fd)) return false;
     } else if (name == "--output") {
       if (!parse_fd(value, arguments.output_dir_fd)) return false;
+    } else if (name == "--live") {
+      if (!parse_fd(value, arguments.live_dir_fd)) return false;
     } else if (name == "--run") {
       arguments.run_id = value;
+    } else if (name == "--label") {
+      arguments.label = value;
     } else if (name == "--generation") {
       if (!parse_number(value, arguments.generation)) return false;
     } else {
@@ -128,7 +133,8 @@ void let_go_on(pid_t worker, int stops) {
   kill(worker, SIGCONT);
 }
 
-int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::string& cgroup) {
+int guard(pid_t worker, const Arguments& arguments, WorkerSetup& setup) {
+  const std::string& cgroup = setup.record.cgroup;
   set_process_name(kGuardName);
   int status = 0, stops = 0;
   pid_t ended;
@@ -143,8 +149,9 @@ int guard(pid_t worker, const Arguments& arguments, int log_fd, const std::strin
   if (died) kill_cgroup(cgroup);
   end_all_descendants(kGuardLimitMs);
   if (died) {
-    record_losses(arguments.run_dir_fd, log_fd);
+    record_losses(arguments.run_dir_fd, setup.log_fd);
     unlink(kKeeperSocketName);
+    if (setup.entry) setup.entry->remove();
   }
   remove_cgroup(cgroup, kGroupWaitMs);
   return died ? 1 : WEXITSTATUS(status);
@@ -163,11 +170,10 @@ int keeper_main(int argc, char** argv) {
     static constexpr char kText[] = "moonlet keeper is started by moonlet itself\n";
     return write(STDERR_FILENO, kText, sizeof kText - 1) < 0 ? 2 : 2;
   }
-  // The descriptors passed on purpose are known by number; any other slipped through the host's
-  // exec.
-  const auto given = {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd};
-  if (std::max(given) == 5) close_inherited_fds(6);
-  for (int fd : given) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  for (int fd :
+       {arguments.run_dir_fd, arguments.host_fd, arguments.output_dir_fd, arguments.live_dir_fd}) {
+    if (fd >= 0) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
   if (fchdir(arguments.run_dir_fd) != 0) {
     return refuse(arguments.host_fd, Error::from_errno(errno, "enter the run's directory"));
   }
@@ -186,7 +192,7 @@ int keeper_main(int argc, char** argv) {
   setup.log_fd = *log_fd;
   setup.guard_fd = alive[0];
   setup.record.version = MOONLET_VERSION;
-  setup.record.log_file = identify_log(*log_fd);
+  setup.record.log_file = identify_file(*log_fd);
   setup.record.run_id = arguments.run_id;
   setup.record.generation = arguments.generation;
   setup.record.token = random_hex(8);
@@ -195,6 +201,11 @@ int keeper_main(int argc, char** argv) {
   setup.record.guard_born_ms = born_of(getpid());
   if (arguments.cgroups) setup.record.cgroup = make_run_cgroup(setup.record.token);
   if (const char* mark = std::getenv(kMarkName.data())) setup.outer_mark = mark;
+  setup.label = arguments.label;
+  if (arguments.live_dir_fd >= 0) {
+    auto entry = LiveEntry::make(arguments.live_dir_fd, setup.record.token);
+    if (entry) setup.entry = std::move(*entry);
+  }
 
   become_subreaper();
   std::string& cgroup = setup.record.cgroup;
@@ -202,8 +213,10 @@ int keeper_main(int argc, char** argv) {
   const bool joins = worker < 0;
   if (worker < 0) worker = fork();
   if (worker < 0) {
+    const Error error = Error::from_errno(errno, "start the keeper's worker");
     remove_cgroup(cgroup);
-    return refuse(arguments.host_fd, Error::from_errno(errno, "start the keeper's worker"));
+    if (setup.entry) setup.entry->remove();
+    return refuse(arguments.host_fd, error);
   }
   if (worker == 0) {
     close(alive[1]);
@@ -220,7 +233,7 @@ int keeper_main(int argc, char** argv) {
   // The host must see the end of the worker, so no other process may hold its socket.
   close(arguments.host_fd);
   close(alive[0]);
-  return guard(worker, arguments, *log_fd, cgroup);
+  return guard(worker, arguments, setup);
 }
 
 }  // namespace moonlet

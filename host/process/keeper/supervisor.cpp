@@ -213,12 +213,13 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
-  if (step.terminal) step.terminal->finish(now());
   // The record of its end goes before its output.
   const auto make_room = [this](std::uint64_t bytes) {
     return identity_.reserve->give(bytes, kLogShare);
   };
-  step.exit.out = step.out_capture.finish(step.durable ? make_room : Capture::MakeRoom());
+  const Capture::MakeRoom room = step.durable ? make_room : Capture::MakeRoom();
+  step.exit.out =
+      step.terminal ? step.terminal->finish(now(), room) : step.out_capture.finish(room);
   step.exit.err = step.err_capture.finish();
   step.exit.pid = step.pid;
   if (step.left_behind && step.asked) {

@@ -1,6 +1,9 @@
 #include "host/process/keeper/worker.h"
+#include "host/base/release.h"
 
+#include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -12,6 +15,7 @@
 
 #include "host/process/child/cgroup.h"
 #include "host/process/child/subreaper.h"
+#include "host/process/child/tree.h"
 #include "host/process/keeper/control.h"
 #include "host/process/keeper/sessions.h"
 #include "host/process/keeper/supervisor.h"
@@ -35,6 +39,22 @@ constexpr std::ptrdiff_t kMostEnded = 4096;
 // Writing to a disk that refuses is tried again this often; with no other work, for so long.
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
+// The time between two looks whether the folder of the run still exists, and the grace of children
+// when it does not.
+constexpr std::int64_t kFolderMs = 10000;
+constexpr std::int64_t kFolderGoneGraceMs = 3000;
+
+std::vector<ControlServer::Folder> folders_of(const WorkerSetup& setup) {
+  std::vector<ControlServer::Folder> folders{{setup.run_dir_fd, setup.log_fd}};
+  if (setup.entry) folders.push_back({setup.entry->dir_fd(), setup.entry->log_fd()});
+  return folders;
+}
+
+// The current directory; empty when it has no path.
+std::string current_folder() {
+  char path[PATH_MAX];
+  return getcwd(path, sizeof path) != nullptr ? path : "";
+}
 
 class Worker final : public SupervisorListener {
  public:
@@ -42,9 +62,7 @@ class Worker final : public SupervisorListener {
   ~Worker() override;
   int run();
 
-  void started(std::uint32_t number, pid_t pid) override {
-    if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
-  }
+  void started(std::uint32_t number, pid_t pid) override;
   void exited(EndedChild child) override;
 
  private:
@@ -67,6 +85,8 @@ class Worker final : public SupervisorListener {
 
   void end(std::string why, std::int64_t grace_ms, std::string_view because);
   bool over();
+  void publish_entry();
+  void check_folder();
   void before_waiting();
   bool record();
   void send();
@@ -104,6 +124,7 @@ class Worker final : public SupervisorListener {
   bool durable_ = false;
   bool recorded_ = true;  // the log has all there is
   bool retrying_ = false;
+  bool folder_removed_ = false;  // the last look found the folder of the run removed
   std::int64_t linger_until_ = 0;
   std::string ending_;  // why; empty: it goes on
 };
@@ -116,7 +137,7 @@ Worker::Worker(WorkerSetup setup)
                    setup_.record.cgroup, setup_.run_dir_fd, &reserve_}),
       sessions_(loop_, supervisor_),
       control_(
-          loop_.raw(), setup_.log_fd,
+          loop_.raw(), folders_of(setup_),
           {[this] { return hello(); }, [this] { return supervisor_.list_live(); },
            [this](std::uint32_t number) { supervisor_.cancel(number); },
            [this] { end("asked", kHostGoneGraceMs, "the keeper was asked to end"); },
@@ -177,7 +198,9 @@ int Worker::run() {
   log_.add(keeper_line(setup_.record));
   // Without the socket later commands cannot reach the keeper; it is tried again when a host was
   // lost.
-  (void)control_.listen();
+  control_.listen();
+  publish_entry();
+  check_folder();
   encode(frames_, hello());
   while (!over()) loop_.run_once();
 
@@ -186,7 +209,46 @@ int Worker::run() {
   if (ending_.empty()) ending_ = host_ ? "host asked" : "host gone";
   log_.add(end_line(ending_, clock_.wall_ms()));
   last_words();
+  if (setup_.entry) setup_.entry->remove();
   return 0;
+}
+
+// Without its entry the run is found in its own folder alone.
+void Worker::publish_entry() {
+  if (!setup_.entry) return;
+  KeeperRecord record = setup_.record;
+  record.run_dir = identify_file(setup_.run_dir_fd);
+  record.label = setup_.label;
+  if (auto published = setup_.entry->publish(std::move(record), current_folder()); !published) {
+    setup_.entry->remove();
+  }
+}
+
+// A run whose folder was removed cannot be recorded any more. It ends at the second look that finds
+// that, so that a person has time to see what they did. A session is still of use to the person at
+// its terminal.
+void Worker::check_folder() {
+  struct stat info;
+  const bool removed = fstat(setup_.run_dir_fd, &info) == 0 && info.st_nlink == 0;
+  if (removed && !supervisor_.has_terminals() && std::exchange(folder_removed_, true)) {
+    return end("folder removed", kFolderGoneGraceMs, "the folder of its run was removed");
+  }
+  if (const std::string folder = current_folder(); !folder.empty() && setup_.entry) {
+    setup_.entry->follow(folder);
+  }
+  loop_.after(kFolderMs, [this] { check_folder(); });
+}
+
+void Worker::started(std::uint32_t number, pid_t pid) {
+  if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
+  if (!setup_.entry || !supervisor_.has_terminals()) return;
+  // The entry of a session says what its keeper.log says.
+  for (const ChildRecord& child : supervisor_.list_live()) {
+    if (child.number != number) continue;
+    const StartLine line = start_line(number, child.step, child.attempt, boot_clock_ms(),
+                                      child.started_ms, child.deadline_ms);
+    setup_.entry->add(line.prefix + std::to_string(pid) + line.suffix);
+  }
 }
 
 void Worker::end(std::string why, std::int64_t grace_ms, std::string_view because) {
@@ -235,7 +297,7 @@ void Worker::lose_host() {
   // Every child was already asked to end; only the grace period becomes shorter.
   if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
-  if (!control_.listening()) (void)control_.listen();
+  if (!control_.listening()) control_.listen();
 }
 
 void Worker::host_poll() {
@@ -409,7 +471,7 @@ void Worker::exited(EndedChild child) {
 void Worker::forget_text(EndedChild& child) {
   for (Captured* captured : {&child.exit.out, &child.exit.err}) {
     if (captured->text.empty()) continue;
-    captured->text = {};
+    release(captured->text);
     captured->kept = 0;
     captured->cut = true;
   }
@@ -444,7 +506,7 @@ void Worker::retry_later() {
   retrying_ = true;
   loop_.after(kRetryMs, [this] {
     retrying_ = false;
-    if (!host_ && !control_.listening() && ending_.empty()) (void)control_.listen();
+    if (!host_ && !control_.listening() && ending_.empty()) control_.listen();
   });
 }
 

@@ -4,8 +4,10 @@
 // its host for as long as children that may do so. One thread, in the keeper process.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "host/process/keeper/live_entry.h"
 #include "host/process/wire/keeper_log.h"
 
 namespace moonlet {
@@ -17,6 +19,8 @@ struct WorkerSetup {
   int log_fd = -1;    ///< from open_keeper_log(), locked
   int guard_fd = -1;  ///< reads end of file when the guard is gone
   KeeperRecord record;
+  std::optional<LiveEntry> entry;  ///< in the index of live keepers; not yet published
+  std::string label;               ///< for the entry
   std::string outer_mark;
 };
 

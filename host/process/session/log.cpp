@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 namespace moonlet {
 
@@ -15,6 +16,8 @@ constexpr std::uint64_t kSmallestPiece = 4096;
 constexpr std::size_t kPieces = 8;
 // Bytes that come within this time share a note: a replay shows them at once.
 constexpr std::int64_t kNoteMs = 10;
+// Room for a note about lost bytes.
+constexpr std::uint64_t kNoteSize = 256;
 
 }  // namespace
 
@@ -46,9 +49,13 @@ Result<void> SessionLog::open_piece() {
   };
   Fd piece, times;
   if (auto made = make("log", piece); !made) return made;
-  if (auto made = make("times", times); !made) return made;
+  if (auto made = make("times", times); !made) {
+    unlinkat(dir_fd_, piece_name(end_, "log").c_str(), 0);
+    return made;
+  }
   piece_ = std::move(piece);
   times_ = std::move(times);
+  times_torn_ = false;
   pieces_.push_back(end_);
   while (pieces_.size() > most_pieces_) {
     for (const char* ending : {"log", "times"}) {
@@ -60,27 +67,79 @@ Result<void> SessionLog::open_piece() {
   return {};
 }
 
+void SessionLog::next_piece() {
+  note(noted_ms_);
+  auto opened = open_piece();
+  // Without a new piece the present one grows: a cap is worth less than the bytes. In a folder that
+  // was removed nobody can read them, and they would fill the disk.
+  if (opened || opened.error().kind != ErrorKind::kInvalid) return;
+  if (ftruncate(piece_.get(), 0) == 0) pieces_.assign(1, end_);
+}
+
 void SessionLog::append(std::string_view bytes, std::int64_t now_ms) {
   if (now_ms - noted_ms_ >= kNoteMs) note(noted_ms_);
-  while (!bytes.empty()) {
-    if (end_ - pieces_.back() >= piece_size_) {
-      note(now_ms);
-      // Without a new piece the present one grows: a cap is worth less than the bytes.
-      if (auto opened = open_piece(); !opened && write_errno_ == 0) write_errno_ = EIO;
-    }
+  noted_ms_ = now_ms;
+  printed_ += bytes.size();
+  if (waiting_.empty() && gap_ == 0) bytes.remove_prefix(write_some(bytes));
+  if (bytes.empty()) return;
+  wait(bytes);
+  retry();
+}
+
+// Returns how many of the bytes are in the log now.
+std::size_t SessionLog::write_some(std::string_view bytes) {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    if (end_ - pieces_.back() >= piece_size_) next_piece();
     const std::uint64_t used = end_ - pieces_.back();
     const std::uint64_t room = used < piece_size_ ? piece_size_ - used : bytes.size();
-    const auto part = bytes.substr(0, room);
+    const auto part = bytes.substr(done, room);
     const ssize_t written = write(piece_.get(), part.data(), part.size());
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
-      if (write_errno_ == 0) write_errno_ = written < 0 ? errno : ENOSPC;
+      write_errno_ = written < 0 ? errno : ENOSPC;
       break;
     }
     end_ += static_cast<std::uint64_t>(written);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
+    done += static_cast<std::size_t>(written);
   }
-  noted_ms_ = now_ms;
+  return done;
+}
+
+// The newest bytes stay, from the end of a line on if there is one: the rest of a line must not
+// pass for a line.
+void SessionLog::wait(std::string_view bytes) {
+  waiting_ += bytes;
+  if (waiting_.size() <= kMostWaiting) return;
+  std::size_t cut = waiting_.size() - kMostWaiting;
+  if (const auto newline = waiting_.find('\n', cut); newline != waiting_.npos) cut = newline;
+  waiting_.erase(0, cut);
+  gap_ += cut;
+}
+
+void SessionLog::retry() {
+  if (waiting_.empty() && gap_ == 0) return;
+  if (write_note()) waiting_.erase(0, write_some(waiting_));
+}
+
+// Writes the note about the bytes that were lost, whole or not at all.
+bool SessionLog::write_note() {
+  if (gap_ == 0) return true;
+  const std::string text = "\r\n[moonlet: " + std::to_string(gap_) +
+                           " bytes are missing here: " + std::strerror(write_errno_) + "]";
+  ssize_t written;
+  do {
+    written = write(piece_.get(), text.data(), text.size());
+  } while (written < 0 && errno == EINTR);
+  if (written != static_cast<ssize_t>(text.size())) {
+    write_errno_ = written < 0 ? errno : ENOSPC;
+    if (written > 0) (void)!ftruncate(piece_.get(), static_cast<off_t>(end_ - pieces_.back()));
+    return false;
+  }
+  holes_.push_back({end_, gap_, write_errno_});
+  end_ += text.size();
+  lost_ += std::exchange(gap_, 0);
+  return true;
 }
 
 void SessionLog::note(std::int64_t now_ms) {
@@ -90,7 +149,13 @@ void SessionLog::note(std::int64_t now_ms) {
   const int size =
       std::snprintf(line, sizeof line, "%lld %llu\n", static_cast<long long>(now_ms - started_ms_),
                     static_cast<unsigned long long>(end_));
-  (void)!write(times_.get(), line, static_cast<std::size_t>(size));
+  write_time(line, size);
+}
+
+// A line that the disk takes in part stays on a line of its own.
+void SessionLog::write_time(const char* line, int size) {
+  if (times_torn_ && write(times_.get(), "\n", 1) != 1) return;
+  times_torn_ = write(times_.get(), line, static_cast<std::size_t>(size)) != size;
 }
 
 void SessionLog::resized(ScreenSize size, std::int64_t now_ms) {
@@ -100,10 +165,19 @@ void SessionLog::resized(ScreenSize size, std::int64_t now_ms) {
   const int length =
       std::snprintf(line, sizeof line, "%lld %dx%d\n", static_cast<long long>(now_ms - started_ms_),
                     size.cols, size.rows);
-  (void)!write(times_.get(), line, static_cast<std::size_t>(length));
+  write_time(line, length);
 }
 
-void SessionLog::finish(std::int64_t now_ms) {
+void SessionLog::finish(std::int64_t now_ms, const Capture::MakeRoom& make_room) {
+  retry();
+  const bool waits = !waiting_.empty() || gap_ > 0;
+  if (waits && make_room && make_room(waiting_.size() + kNoteSize)) retry();
+  gap_ += waiting_.size();
+  waiting_.clear();
+  if (gap_ > 0) {
+    holes_.push_back({end_, gap_, write_errno_});
+    lost_ += std::exchange(gap_, 0);
+  }
   note(now_ms);
   piece_.close();
   times_.close();

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
+#include "host/base/append_lines.h"
+#include "host/base/clock.h"
 #include "host/base/json.h"
 #include "host/process/session/evidence.h"
 
@@ -181,19 +184,57 @@ void Terminal::watch_rate(std::size_t bytes, std::int64_t now_ms) {
   rate_bytes_ = 0;
 }
 
-void Terminal::finish(std::int64_t now_ms) {
+Captured Terminal::finish(std::int64_t now_ms, const Capture::MakeRoom& make_room) {
   if (stream_) {
     std::string settled;
     stream_->finish(settled);
     keep(settled, now_ms);
   }
   settle();
-  log_.finish(output_ms_);
-  const std::string text = describe(0, Screen::kMostHistory, now_ms) + "\n";
-  Fd file(
-      openat(dir_.get(), kScreenName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (file) (void)write_all(file.get(), text);
+  log_.finish(output_ms_, make_room);
+  record_holes(make_room);
+  save_screen(now_ms, make_room);
   master_.close();
+  Captured captured;
+  captured.total = log_.printed();
+  captured.kept = log_.printed() - log_.lost();
+  if (log_.lost() > 0) captured.write_errno = log_.write_errno();
+  return captured;
+}
+
+// The event of a loss that the disk refuses is tried again.
+void Terminal::record_holes(const Capture::MakeRoom& make_room) {
+  for (const SessionLog::Hole& hole : log_.take_holes()) {
+    const nlohmann::json event = {{"type", "output-missing"},
+                                  {"bytes", hole.bytes},
+                                  {"offset", hole.offset},
+                                  {"why", std::strerror(hole.write_errno)},
+                                  {"at", iso8601_utc(system_clock().wall_ms())}};
+    events_ += json_text(event) + "\n";
+  }
+  if (events_.empty()) return;
+  Fd file(openat(dir_.get(), kEventsName,
+                 O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  if (!file) return;
+  int number = append_lines(file.get(), events_);
+  if (number != 0 && make_room && make_room(events_.size())) {
+    number = append_lines(file.get(), events_);
+  }
+  if (number == 0) events_.clear();
+}
+
+// On a full disk the lines above the screen are left out.
+void Terminal::save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_room) {
+  const auto save = [&](const std::string& text) {
+    Fd file(openat(dir_.get(), kScreenName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                   0600));
+    return file && write_all(file.get(), text) == 0;
+  };
+  if (save(describe(0, Screen::kMostHistory, now_ms) + "\n")) return;
+  const std::string text = describe(0, 0, now_ms) + "\n";
+  // Empty before room is made: the part that was written above needs none any more.
+  if (save("") && make_room) (void)make_room(text.size());
+  if (!save(text)) unlinkat(dir_.get(), kScreenName, 0);
 }
 
 Result<void> Terminal::type(const std::vector<TypedPart>& parts, std::string_view tag,
@@ -278,6 +319,8 @@ void Terminal::saw_line(std::string_view text) {
 }
 
 void Terminal::sample(std::int64_t now_ms) {
+  log_.retry();
+  record_holes();
   if (screen_.version() == sampled_version_) return;
   sampled_version_ = screen_.version();
   now_ms_ = now_ms;
@@ -298,7 +341,8 @@ std::string Terminal::describe(pid_t main, std::size_t history, std::int64_t now
   facts.update({
       {"log_begin", log_.begin()},
       {"log_end", log_.end()},
-      {"log_error", log_.write_errno()},
+      {"log_lost", log_.lost()},
+      {"log_waiting", log_.waiting()},
       {"age_ms", now_ms - started_ms_},
       {"silent_ms", now_ms - output_ms_},
       {"same_ms", now_ms - novel_ms_},
@@ -307,6 +351,9 @@ std::string Terminal::describe(pid_t main, std::size_t history, std::int64_t now
       {"unread_input", waiting_.size()},
       {"attached", attached_},
   });
+  if (log_.lost() > 0 || log_.waiting() > 0) {
+    facts["log_error"] = std::strerror(log_.write_errno());
+  }
   if (input_bytes_ > 0) {
     facts["input_ms"] = now_ms - input_ms_;
     facts["input_at"] = input_at_;

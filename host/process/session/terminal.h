@@ -38,6 +38,7 @@ class Terminal {
  public:
   static constexpr std::size_t kMostWaiting = 1u << 20;  ///< bytes typed that nobody reads
   static constexpr const char* kScreenName = "screen.json";
+  static constexpr const char* kEventsName = "events.jsonl";
 
   struct Options {
     int dir_fd = -1;  ///< the session's folder, with the log in it; duplicated
@@ -63,14 +64,16 @@ class Terminal {
   /// Draws what has waited long enough, and writes what was typed. True while some of either waits:
   /// then to be called again within a few milliseconds.
   bool tend(std::int64_t now_ms);
-  /// No more comes: the log is closed, and the last screen is put beside it.
-  void finish(std::int64_t now_ms);
+  /// No more comes: the log is closed, and the last screen is put beside it. Gives what came and
+  /// what the log has of it. `make_room` is asked for the room that a full disk refuses.
+  Captured finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
   /// Types the parts, in order; refused are an unknown key and what nobody would read. A `tag`
   /// that was used before has been typed already, and nothing is done.
   Result<void> type(const std::vector<TypedPart>& parts, std::string_view tag, std::int64_t now_ms);
   void resize(ScreenSize size, std::int64_t now_ms);
-  /// Looks whether the screen shows a line that was not there before. Once a second or so.
+  /// Looks whether the screen shows a line that was not there before, and tries again to write what
+  /// a full disk refused. Once a second or so.
   void sample(std::int64_t now_ms);
 
   /// The screen and all facts, as JSON; `main` is the program's process.
@@ -87,11 +90,14 @@ class Terminal {
   void flush();
   void saw_line(std::string_view text);
   void watch_rate(std::size_t bytes, std::int64_t now_ms);
+  void record_holes(const Capture::MakeRoom& make_room = nullptr);
+  void save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_room);
 
   Fd dir_, master_;
   std::shared_ptr<const Redactor> redactor_;
   std::unique_ptr<StreamRedactor> stream_;
   SessionLog log_;
+  std::string events_;                          // lines that are not in events.jsonl yet
   std::string waiting_;                         // typed, and not yet taken by the system
   std::unordered_set<std::string> typed_tags_;  // what was typed under a name
   std::function<void(std::string_view)> sink_;

@@ -1,5 +1,4 @@
 #include "host/process/wire/keeper_log.h"
-#include "host/telemetry/secret/credential.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -14,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/base/append_lines.h"
 #include "host/base/fd.h"
 #include "host/base/text.h"
 #include "host/telemetry/secret/credential.h"
@@ -103,13 +103,6 @@ int sync_log(int fd) {
   return result == 0 ? 0 : errno;
 }
 
-bool ends_within_line(int fd) {
-  struct stat info;
-  char last = '\n';
-  if (fstat(fd, &info) != 0 || info.st_size == 0) return false;
-  return pread(fd, &last, 1, info.st_size - 1) == 1 && last != '\n';
-}
-
 }  // namespace
 
 // --- records
@@ -127,6 +120,9 @@ std::string keeper_line(const KeeperRecord& record) {
       .add("cgroup", record.cgroup)
       .add("generation", record.generation)
       .add_some("file", record.log_file)
+      .add_some("run_dir", record.run_dir)
+      .add_some("label", record.label)
+      .add_some("machine", record.machine)
       .end();
 }
 
@@ -399,6 +395,9 @@ KeeperRecord keeper_of(const json& record) {
   keeper.worker_born_ms = number_of(record, "worker_born");
   keeper.generation = count_of(record, "generation");
   keeper.log_file = text_of(record, "file");
+  keeper.run_dir = text_of(record, "run_dir");
+  keeper.label = text_of(record, "label");
+  keeper.machine = text_of(record, "machine");
   return keeper;
 }
 
@@ -514,9 +513,14 @@ std::string identify_log_in(int run_dir_fd) {
 
 }  // namespace
 
-std::string identify_log(int log_fd) {
+std::string identify_file(int fd) {
   struct stat info;
-  return fstat(log_fd, &info) == 0 ? identity_of(info) : std::string();
+  return fstat(fd, &info) == 0 ? identity_of(info) : std::string();
+}
+
+std::string machine_name() {
+  char name[256] = "";
+  return gethostname(name, sizeof name - 1) == 0 ? name : "";
 }
 
 bool LoggedKeeper::may_have_started(const LoggedChild& child, std::string_view boot_id) const {

@@ -25,10 +25,13 @@ inline constexpr const char* kKeeperLogName = "keeper.log";
 
 struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
-  std::string log_file;  ///< identify_log() of the log that it was written into
+  std::string log_file;  ///< identify_file() of the log that it was written into
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
   std::uint64_t generation = 0;                        ///< the host that drives, or drove last
+  /// Only in the keeper's entry in the index of live keepers: the folder of its run by
+  /// identify_file(), what runs there, and the name of the machine.
+  std::string run_dir, label, machine;
 };
 
 // --- records, each a line with its newline
@@ -115,8 +118,15 @@ struct LoggedKeeper {
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
 
-/// Identifies the file of a log, so that a copy of it differs; empty where it cannot be looked at.
-std::string identify_log(int log_fd);
+/// Identifies a file or folder, so that a copy of it differs; empty where it cannot be looked at.
+std::string identify_file(int fd);
+
+/// The entry of a keeper in the index of live keepers is a folder, named by the keeper's token. It
+/// has a keeper.log and a keeper.sock, as the folder of the run has, and a link to that folder. It
+/// is hidden by a dot before its name until it is complete.
+inline constexpr const char* kPlaceName = "place";
+/// The name of this machine.
+std::string machine_name();
 
 /// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
 /// be read are skipped. With `live_only` children that exited are left out, for long logs.

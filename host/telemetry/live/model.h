@@ -76,6 +76,7 @@ class LiveModel {
   std::string preset;
   std::string run;
   std::string runner;
+  bool confined = true;                           ///< a kernel sandbox confines its agents
   std::int64_t started_ms = 0;                    ///< 0: the run has not begun
   std::optional<std::int64_t> ended_ms;           ///< the run has ended
   std::string verdict;                            ///< once it has ended

@@ -183,7 +183,8 @@ void View::add_head() {
   const auto until = model_.ended_ms.value_or(now_ms_);
   const std::string title = model_.run.empty() ? model_.preset : model_.preset + " " + model_.run;
   std::vector<std::string> parts{time_text(until - model_.started_ms, !model_.ended_ms),
-                                 model_.verdict, model_.runner};
+                                 model_.verdict, model_.runner,
+                                 model_.confined ? "" : "not confined"};
   const std::vector<std::string> spent{agents_text(), spend_text(model_.spend),
                                        left_text(model_, now_ms_)};
   int width = display_width(title);

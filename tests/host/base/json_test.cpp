@@ -204,3 +204,20 @@ TEST_CASE("writing JSON never fails") {
   CHECK(json_text(json{{"b", {1, 2}}, {"a", json::object()}, {"c", json::array()}}, 2) ==
         "{\n  \"a\": {},\n  \"b\": [\n    1,\n    2\n  ],\n  \"c\": []\n}");
 }
+
+TEST_CASE("a long text is written whole, wherever its characters lie") {
+  // Longer than a piece of the writer, and shifted so that each byte of a character meets its end.
+  for (const std::string unit : {"a\x1b\"", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\x80",
+                                 "\xf0\x9f\x98", "\xe2\x80\xae"}) {
+    for (std::size_t shift = 0; shift < 5; ++shift) {
+      std::string text(shift, 'x');
+      while (text.size() < 200000) text += unit;
+      const std::string alone = json_text(unit, -1);
+      std::string wanted = '"' + std::string(shift, 'x');
+      for (std::size_t at = shift; at < text.size(); at += unit.size()) {
+        wanted += alone.substr(1, alone.size() - 2);
+      }
+      CHECK((json_text(text, -1) == wanted + '"'));
+    }
+  }
+}

@@ -70,7 +70,22 @@ TEST_CASE("executor guard: what a command changed in a read-only place is put ba
     fs::rename(repository.path + "/.git", repository.path + "/gone");
     fs::create_directories(repository.path + "/.git");
     repository.write(".git/config", "evil");
-    CHECK(guard.put_back() == Paths{".git/config", ".git/hooks/pre-commit"});
+    CHECK(guard.put_back() == Paths{".git"});
+    CHECK(!repository.has("gone"));
+    CHECK(repository.has(".git/objects/ab"));
+  }
+  SECTION("git's folder moved into the one that takes its place") {
+    fs::rename(repository.path + "/.git", repository.path + "/gone");
+    fs::create_directories(repository.path + "/.git/deep");
+    fs::rename(repository.path + "/gone", repository.path + "/.git/deep/gone");
+    CHECK(guard.put_back() == Paths{".git"});
+    CHECK(repository.has(".git/objects/ab"));
+  }
+  SECTION("git's folder removed, with objects that nobody remembers") {
+    repository.write(".git/objects/ab/cd", "only here");
+    guard.remember();
+    fs::remove_all(repository.path + "/.git");
+    CHECK(guard.put_back() == Paths{"!.git/objects", ".git/config", ".git/hooks/pre-commit"});
   }
   SECTION("git's folder as a link to the outside") {
     fs::rename(repository.path + "/.git", repository.path + "/gone");
@@ -126,12 +141,24 @@ TEST_CASE("executor guard: places below the top are put back, too") {
   }
   SECTION("a folder around one that is moved, with what cannot be remembered") {
     fs::rename(repository.path + "/pkg", repository.path + "/moved");
-    CHECK(guard.put_back() == Paths{"moved/.claude", "moved/.git"});
+    CHECK(guard.put_back() == Paths{"pkg/.claude", "pkg/.git"});
     CHECK(!repository.has("moved/.git"));
   }
   SECTION("a folder around one that is removed") {
     fs::remove_all(repository.path + "/pkg/.claude");
     CHECK(guard.put_back() == Paths{"pkg/.claude/settings.json"});
+  }
+  SECTION("files that make programs start, of whatever tool") {
+    fs::create_directories(repository.path + "/a/.github/hooks");
+    fs::create_directories(repository.path + "/.VSCode");
+    for (const char* path : {"a/.envrc", "a/x.code-workspace", "a/.github/hooks/a.json",
+                             "a/.github/ci.yml", ".VSCode/tasks.json"}) {
+      repository.write(path, "x");
+    }
+    fs::create_directory_symlink("/tmp", repository.path + "/.amazonq");
+    CHECK(guard.put_back() ==
+          Paths{".VSCode", ".amazonq", "a/.envrc", "a/.github/hooks", "a/x.code-workspace"});
+    CHECK(repository.has("a/.github/ci.yml"));
   }
   CHECK(repository.read("pkg/.claude/settings.json") == "{}");
   CHECK(repository.read("pkg/.git/config") == "[core]\n");
@@ -144,11 +171,11 @@ TEST_CASE("executor guard: a place that the kernel held is left to those who cha
   const Repository repository;
   const Workspace workspace(std::move(*Dir::open(repository.path)), "");
   Guard guard(workspace);
-  guard.remember();
+  guard.remember({".git"});
   repository.write(".git/config", "[user]\n");
   fs::create_directories(repository.path + "/a/.git");
   repository.write(".mcp.json", "{}");
-  CHECK(guard.put_back(true) == Paths{".mcp.json", "a/.git"});
+  CHECK(guard.put_back() == Paths{".mcp.json", "a/.git"});
   CHECK(repository.read(".git/config") == "[user]\n");
 }
 
@@ -167,8 +194,70 @@ TEST_CASE("executor changes: settings of agents that changed are named") {
   repository.write(".mcp.json", "x");
   repository.write(".git/config", "x");
   Paths paths;
-  for (const Change& change : changes.now()) paths.push_back(change.path);
+  bool partial = false;
+  for (const Change& change : changes.now(partial)) paths.push_back(change.path);
   CHECK(paths == Paths{".mcp.json", "pkg/.claude/settings.json", "pkg/.git/config"});
+}
+
+TEST_CASE("executor changes: the limit ends the first look, and nothing is compared then") {
+  const Repository repository;
+  for (int i = 0; i < 200; ++i) repository.write("f" + std::to_string(i), "x");
+  fs::create_directories(repository.path + "/state");
+  const Workspace workspace(std::move(*Dir::open(repository.path)), repository.path + "/state");
+  const auto changes = [&] {
+    return Changes(workspace, std::move(*Dir::open(repository.path + "/state")), "t.baseline");
+  };
+  FakeClock clock;
+  clock.advance(10);
+  int stop[2];
+  REQUIRE(::pipe(stop) == 0);
+  REQUIRE(::write(stop[1], "", 1) == 1);
+  for (const Limit& limit : {Limit{&clock, 5, -1}, Limit{&clock, 0, stop[0]}}) {
+    Changes cut = changes();
+    CHECK(!*cut.begin(limit));
+    repository.write("new", "x");
+    bool partial = false;
+    CHECK(cut.now(partial).empty());
+    CHECK(!repository.has("state/t.baseline"));
+  }
+  Changes whole = changes();
+  CHECK(*whole.begin({&clock, 20, -1}));
+  bool partial = false;
+  CHECK(whole.now(partial).empty());
+  CHECK(!partial);
+  CHECK(whole.now(partial, {&clock, 5, -1}).empty());
+  CHECK(partial);
+  ::close(stop[0]);
+  ::close(stop[1]);
+}
+
+TEST_CASE("executor changes: a new folder counts although it is empty") {
+  const Repository repository;
+  fs::create_directories(repository.path + "/old/empty");
+  fs::create_directories(repository.path + "/full");
+  repository.write("full/file", "x");
+  const Workspace workspace(std::move(*Dir::open(repository.path)), repository.path + "/state");
+  fs::create_directories(repository.path + "/state");
+  const auto changed = [&](Changes& changes) {
+    Paths paths;
+    bool partial = false;
+    for (const Change& change : changes.now(partial)) {
+      paths.push_back(change.path + " " + change.what);
+    }
+    return paths;
+  };
+  Changes changes(workspace, std::move(*Dir::open(repository.path + "/state")), "t.baseline");
+  REQUIRE(changes.begin());
+  CHECK(changed(changes).empty());
+  fs::create_directories(repository.path + "/made/below");
+  fs::remove(repository.path + "/full/file");
+  repository.write("old/empty/file", "x");
+  const Paths expected{"full/file deleted", "made/below/ created", "old/empty/file created"};
+  CHECK(changed(changes) == expected);
+  // A process that takes over compares with the same baseline.
+  Changes next(workspace, std::move(*Dir::open(repository.path + "/state")), "t.baseline");
+  REQUIRE(next.begin());
+  CHECK(changed(next) == expected);
 }
 
 TEST_CASE("executor guard: objects of git and other files are the command's to write") {

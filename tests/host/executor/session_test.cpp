@@ -53,3 +53,22 @@ TEST_CASE("executor session: STATE_DIR is a folder of its own") {
   CHECK(!open(root + "/state"));
   fs::remove_all(top);
 }
+
+TEST_CASE("executor session: the session of another task is refused") {
+  char name[] = "/tmp/executor-session-XXXXXX";
+  const std::string top = ::mkdtemp(name);
+  auto state = Dir::open(top);
+  REQUIRE(state);
+  const Redactor none;
+  {
+    auto session = Session::open(*state, "theirs", none);
+    REQUIRE(session);
+    REQUIRE(session->save());
+  }
+  fs::copy_file(top + "/theirs.json", top + "/mine.json");
+  auto session = Session::open(*state, "mine", none);
+  REQUIRE(!session);
+  CHECK(session.error().message.find("'theirs'") != std::string::npos);
+  CHECK(Session::open(*state, "theirs", none).ok());
+  fs::remove_all(top);
+}

@@ -176,13 +176,16 @@ TEST_CASE("executor files: FIFOs, folders, huge and binary files are refused at 
   }
 }
 
-TEST_CASE("executor files: git, agents' settings and sessions are read-only") {
+TEST_CASE("executor files: git, startup files and sessions are read-only") {
   Scratch scratch;
   ::mkdir((scratch.path + "/root/state").c_str(), 0755);
   const Workspace workspace = scratch.workspace();
-  for (const char* path : {".git/hooks/pre-commit", "sub/.git/config", ".GIT/config",
-                           "state/t.json", ".claude/settings.json", ".codex/config.toml",
-                           ".mcp.json", "a/../.git/config", ".agent/x", "./.git//config"}) {
+  for (const char* path :
+       {".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", "state/t.json",
+        ".claude/settings.json", ".codex/config.toml", ".mcp.json", "a/../.git/config", ".agent/x",
+        "./.git//config", "sub/.envrc", ".vscode/tasks.json", ".husky/pre-commit",
+        ".devcontainer/devcontainer.json", ".idea/workspace.xml", ".github",
+        ".pre-commit-config.yaml", "sub/.gitattributes"}) {
     INFO(path);
     const json write = {{"path", path}, {"content", "x"}};
     CHECK(write_tool(workspace, Arguments(write)).status == ToolResult::Status::kDenied);
@@ -191,6 +194,13 @@ TEST_CASE("executor files: git, agents' settings and sessions are read-only") {
   }
   const json fine = {{"path", ".github/workflows/ci.yml"}, {"content", "x"}};
   CHECK(write_tool(workspace, Arguments(fine)).status == ToolResult::Status::kOk);
+  const Workspace startup(std::move(*Dir::open(scratch.path + "/root")), "", true);
+  for (const char* path : {".vscode/tasks.json", ".envrc", ".claude/settings.json"}) {
+    const json write = {{"path", path}, {"content", "x"}};
+    CHECK(write_tool(startup, Arguments(write)).status == ToolResult::Status::kOk);
+  }
+  const json hook = {{"path", ".git/hooks/pre-commit"}, {"content", "x"}};
+  CHECK(write_tool(startup, Arguments(hook)).status == ToolResult::Status::kDenied);
 }
 
 TEST_CASE("executor search: globs and greps stay beneath, and say what is cut") {

@@ -160,14 +160,16 @@ TEST_CASE("an agent is any program: prompt in, checked answer out") {
   Runner moonlet;
   json envelope = moonlet.script(R"(
     local r = ctx:agent {
-      name = "ask", prompt = "question\n", argv = { "sh", "-c", "cat > seen; echo '{\"n\": 3}'" },
+      name = "ask", prompt = "question\n",
+      argv = { "sh", "-c", "cat > $1/seen; echo '{\"n\": 3}'", "sh", "{out}" },
       schema = { type = "object", required = { "n" }, properties = { n = { type = "integer" } } },
     }
-    return { data = r.data, seen = ctx:read("seen"), text = r.text })");
+    return { data = r.data, text = r.text })");
   CHECK(moonlet.code == 0);
   CHECK(envelope["result"]["data"]["n"] == 3);
-  CHECK(envelope["result"]["seen"] == "question\n");
   const std::string dir = envelope["run"]["dir"];
+  std::ifstream seen(dir + "/out/seen");
+  CHECK(std::string(std::istreambuf_iterator<char>(seen), {}) == "question\n");
   for (const char* file : {"prompt.md", "input-manifest.md", "output.md", "decision.md", "model.md",
                            "model.json", "events.jsonl", "stdout.log", "stderr.log", "exit.json"}) {
     INFO(file);
@@ -179,13 +181,13 @@ TEST_CASE("an answer that does not fit gets one more try, then fails") {
   Runner moonlet;
   json envelope = moonlet.script(R"(
     return ctx:agent {
-      prompt = "p", argv = { "sh", "-c", "cat >/dev/null; echo x >> tries; echo not json" },
+      prompt = "p", argv = { "sh", "-c", "cat >/dev/null; echo not json" },
       schema = { type = "object" },
     })");
   CHECK(moonlet.code == 1);
   CHECK(envelope["run"]["verdict"] == "failed");
-  std::ifstream tries(moonlet.folder.path() + "/tries");
-  CHECK(std::string(std::istreambuf_iterator<char>(tries), {}) == "x\nx\n");
+  std::ifstream model(envelope["run"]["dir"].get<std::string>() + "/model.json");
+  CHECK(json::parse(model)["attempts"].size() == 2);
 }
 
 TEST_CASE("a run over its wall-clock budget ends with the verdict budget") {
@@ -233,6 +235,28 @@ TEST_CASE("two engines live side by side in one program") {
   Runner two;
   CHECK(one.script("return ctx:exec { 'pwd' }.stdout")["result"] !=
         two.script("return ctx:exec { 'pwd' }.stdout")["result"]);
+}
+
+TEST_CASE("an engine without a moonlet program does not open") {
+  Folder folder;
+  EngineOptions options;
+  options.directory = folder.path();
+  SECTION("the one that is named is not there") {
+    options.moonlet_program = folder.path() + "/moonlet";
+    auto opened = Engine::open(options);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().kind == ErrorKind::kInvalid);
+    CHECK(opened.error().at == options.moonlet_program);
+  }
+  SECTION("none is beside this program or in PATH") {
+    const std::string path = getenv("PATH");
+    setenv("PATH", folder.path().c_str(), 1);
+    auto opened = Engine::open(options);
+    setenv("PATH", path.c_str(), 1);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().kind == ErrorKind::kInvalid);
+    CHECK(opened.error().hint.find("moonlet_program") != std::string::npos);
+  }
 }
 
 TEST_CASE("many runs leave no descriptor open") {

@@ -344,6 +344,29 @@ TEST_CASE("a tree is removed whatever its depth, without following links") {
   CHECK(entries_in(scratch.path()) == 0);
 }
 
+TEST_CASE("removals of one tree side by side all succeed") {
+  Scratch scratch;
+  auto dir = Dir::open(scratch.path());
+  REQUIRE(dir);
+  for (int round = 0; round < 50; ++round) {
+    for (const char* path : {"tree/a/b/c", "tree/a/d", "tree/e"}) {
+      REQUIRE(dir->make_dirs(path).ok());
+      for (int i = 0; i < 10; ++i) spit(scratch / (path + ("/" + std::to_string(i))), "x");
+    }
+    std::atomic<int> ready{0}, failed{0};
+    std::vector<std::thread> removers;
+    for (int i = 0; i < 4; ++i) {
+      removers.emplace_back([&] {
+        for (++ready; ready < 4;) std::this_thread::yield();
+        failed += !dir->remove_tree("tree").ok();
+      });
+    }
+    for (std::thread& remover : removers) remover.join();
+    REQUIRE(failed == 0);
+    REQUIRE_FALSE(dir->exists("tree"));
+  }
+}
+
 #ifdef __linux__
 TEST_CASE("a link swapper gets nothing in or out") {
   Scratch outside, scratch;

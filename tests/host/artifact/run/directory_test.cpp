@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "host/artifact/run/session_dir.h"
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
 #include "tests/catch.h"
@@ -43,6 +44,15 @@ TEST_CASE("runs are numbered from one and marked live until they finish") {
   CHECK(agent.runs.list(2).value() == std::vector<std::string>{"R-003", "R-002"});
   CHECK(agent.runs.list(0)->empty());
   CHECK(agent.runs.open("R-002")->id() == "R-002");
+}
+
+TEST_CASE("the number of a run or session whose folder is gone is not given out again") {
+  Agent agent;
+  CHECK(agent.runs.create()->id() == "R-001");
+  CHECK(agent.runs.create(40)->id() == "R-041");
+  CHECK(agent.runs.create(7)->id() == "R-042");
+  CHECK(make_session_dir(agent.dir, 3).value() == "S-004");
+  CHECK(make_session_dir(agent.dir).value() == "S-005");
 }
 
 TEST_CASE("malformed and unknown ids are refused") {

@@ -277,6 +277,48 @@ TEST_CASE("a confined child works in its writable folders", "[linux]") {
   CHECK(place.probe({line("unlink", place.outside + "/second")}) == Lines{"EACCES"});
 }
 
+TEST_CASE("a folder stays where folders are kept, and files come and go", "[linux]") {
+  if (!supported(2)) return;
+  Place place;
+  for (const char* folder : {"/.git/hooks", "/src/deep", "/old"}) {
+    std::filesystem::create_directories(place.work + folder);
+  }
+  std::string script =
+      "cd '" + place.work +
+      "'\n"
+      "try() { \"$@\" 2>/dev/null && printf '%s ' \"$n\"; n=$((n + 1)); }\n"
+      "n=1\n"
+      "try mv .git gone; try mv .git src/gone; try rmdir .git/hooks; try mv .git/hooks away\n"
+      "try rmdir old; try mv src other\n"  // 6
+      "try touch file; try mv file moved; try rm moved; try mkdir new; try touch new/file\n"
+      "try rm new/file; try mv src/deep src/other; try rmdir src/other\n";  // 14
+  Confinement rules;
+  rules.keeping_folders = {place.work};
+  rules.writable = {place.work + "/src"};
+  auto ruleset = make_ruleset(rules, {"/bin/sh", nullptr, nullptr, {}});
+  REQUIRE(ruleset);
+  std::string words[] = {"sh", "-c", script};
+  char* argv[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+  int ends[2];
+  REQUIRE(make_output_pipe(ends[0], ends[1]));
+  const Fd reader(ends[0]);
+  Fd writer(ends[1]);
+  const Fd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  SpawnRequest request;
+  request.path = "/bin/sh";
+  request.argv = argv;
+  request.envp = environ;
+  request.fds = {null.get(), writer.get(), writer.get()};
+  request.ruleset_fd = ruleset->get();
+  const SpawnResult started = spawn(request);
+  REQUIRE(std::holds_alternative<Spawned>(started));
+  writer.close();
+  waitpid(std::get<Spawned>(started).pid, nullptr, 0);
+  char text[200] = {};
+  REQUIRE(read_some(reader.get(), text, sizeof text - 1) > 0);
+  CHECK(std::string(text) == "7 8 9 10 11 12 13 14 ");
+}
+
 TEST_CASE("confinement does not stop these known gaps", "[linux]") {
   if (!supported()) return;
   Place place;
