@@ -12,13 +12,22 @@ local M = {}
 ---@field max number?
 ---@field required boolean?
 
----@class moonlet.Arg : moonlet.ArgOptions
----@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"
+---@class moonlet.PathArgOptions : moonlet.ArgOptions
+---@field exists boolean?    there must be a file or folder
+---@field words boolean?     a text that names no file or folder is taken as words
+
+---@class moonlet.Arg : moonlet.PathArgOptions
+---@field many boolean?      it is a list, and may be given several times
+---@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"|"path"|"paths"|"target"|"checks"
 
 local fields = {
   default = "any", help = "string", choices = "list", min = "number", max = "number",
   required = "boolean",
 }
+local path_fields = { exists = "boolean", words = "boolean" }
+for name, kind in pairs(fields) do path_fields[name] = kind end
+
+local lists = { list = true, paths = true, checks = true }
 
 local function converted_default(arg)
   local ok, value = pcall(M.convert, arg, arg.default, "default")
@@ -28,9 +37,10 @@ local function converted_default(arg)
 end
 
 local function declare(kind)
+  local own = (kind == "path" or kind == "paths") and path_fields or fields
   return function(options)
-    options = record.check(options or {}, fields, "m.arg." .. kind)
-    local arg = { type = kind }
+    options = record.check(options or {}, own, "m.arg." .. kind)
+    local arg = { type = kind, many = lists[kind] }
     for key, value in pairs(options) do arg[key] = value end
     if arg.default ~= nil then arg.default = converted_default(arg) end
     return arg
@@ -85,6 +95,43 @@ M.list = declare "list"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.duration = declare "duration"
+
+--- A path of the repository. On the command line it is relative to where the person stands; the preset gets it
+--- relative to the top of the work tree, as ctx:read takes it. A path outside is refused.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.path { required = true, exists = true, help = "the plan" }.type --> "path"
+--- ```
+---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
+M.path = declare "path"
+--- Paths, comma separated or given several times; each is read like a path.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.paths { default = { "src" }, min = 1, help = "what may change" }.default[1] --> "src"
+--- ```
+---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
+M.paths = declare "paths"
+--- A commit, A..B, staged, worktree, or a path or glob. On the command line paths are relative to where the person
+--- stands, and a target that names nothing is refused before there is a run. m.facts.git takes it.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.target { default = "", help = "what to review" }.type --> "target"
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
+M.target = declare "target"
+
+--- Commands for ctx:validate, as test:make test; comma separated or given several times. A person grants their programs
+--- where they are named, on a terminal or with --allow needs.
+---
+--- Errors: `invalid` an unknown option, or a default of another type.
+--- ```lua
+--- m.arg.checks { required = true, min = 1, help = "what must pass" }.type --> "checks"
+--- ```
+---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
+M.checks = declare "checks"
 
 local function check_choice(arg, value, name)
   if not arg.choices then return value end
@@ -156,6 +203,9 @@ function convert.list(arg, value, name)
   return list
 end
 
+convert.path, convert.target = convert.string, convert.string
+convert.paths, convert.checks = convert.list, convert.list
+
 function convert.duration(_, value, name)
   require("moonlet.duration").ms(value, "--" .. name)
   return value
@@ -196,7 +246,7 @@ function M.complete(declared, given)
       error(record.invalid(("--%s is required"):format(name), arg.help), 0)
     end
     if value == nil and arg.type == "boolean" then value = false end
-    if value == nil and arg.type == "list" then value = {} end
+    if value == nil and arg.many then value = {} end
     values[name] = value
   end
   return values

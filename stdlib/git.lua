@@ -2,6 +2,7 @@
 --- readers of its output (git/output.lua) and the writers of names (git/names.lua) too: `show_path` is for every path
 --- that a person or a model will see.
 
+local environment = require "moonlet.git.environment"
 local names = require "moonlet.git.names"
 local output = require "moonlet.git.output"
 
@@ -41,19 +42,6 @@ local HARDEN = {
   "-c", "log.showSignature=false",
   "-c", "protocol.allow=never",
   "-c", "submodule.recurse=false",
-}
-
-local ENV = {
-  GIT_OPTIONAL_LOCKS = "0",
-  GIT_TERMINAL_PROMPT = "0",
-  GIT_NO_LAZY_FETCH = "1",
-  GIT_ASKPASS = "",
-  SSH_ASKPASS = "",
-  GIT_LITERAL_PATHSPECS = "0",
-  GIT_GLOB_PATHSPECS = "0",
-  GIT_NOGLOB_PATHSPECS = "0",
-  GIT_ICASE_PATHSPECS = "0",
-  LC_ALL = "C",
 }
 
 local DIFF = {
@@ -151,7 +139,7 @@ local function clean_text(text) return require("moonlet.facts.clean").text(text)
 function M.run(ctx, args, opts)
   opts = opts or {}
   local env = {}
-  for name, value in pairs(ENV) do env[name] = value end
+  for name, value in pairs(environment) do env[name] = value end
   for name, value in pairs(opts.env or {}) do env[name] = value end
   return ctx:exec {
     argv = M.command(args),

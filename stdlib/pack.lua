@@ -164,7 +164,7 @@ function M.args(more)
   local arg = require "moonlet.arg"
   local help = { goal = "what a good result is", non_goals = "what not to do", constraints = "what must be kept to",
     pointers = "where to look", decisions = "what was decided before, and why", success = "how we know it is done" }
-  local args = { pack = arg.string { default = "", help = "a Markdown file with the context pack" } }
+  local args = { pack = arg.path { default = "", exists = true, help = "a Markdown file with the context pack" } }
   for _, part in ipairs(parts) do
     args[part[1]] = (part[1] == "goal" and arg.string or arg.list) {
       default = part[1] == "goal" and "" or {}, help = help[part[1]] }

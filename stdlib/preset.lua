@@ -11,6 +11,7 @@ local M = {}
 ---@field args table<string, moonlet.Arg>?
 ---@field needs moonlet.Needs?
 ---@field budget moonlet.Limits?
+---@field prompt_tokens integer?  the most tokens of each agent's prompt; of several such budgets the smallest holds
 ---@field task_type string?       the kind of its work, for the runner `route`
 ---@field private_inputs boolean? the journal keeps the hashes of inputs and not their text
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
@@ -29,12 +30,13 @@ local M = {}
 ---@field git boolean      true in a work tree of git
 ---@field inputs moonlet.Input[]
 ---@field reason string?    the words of --reason
+---@field prompt_tokens integer?  the smallest budget that the run's prompts have
 ---@field read fun(self: moonlet.Look, path: string, options: moonlet.ReadOptions?): string?, moonlet.Error?, boolean?
 
 ---@class moonlet.Preset : moonlet.PresetSpec
 
 local fields = {
-  name = "string!", summary = "string!", args = "table", needs = "table", budget = "table",
+  name = "string!", summary = "string!", args = "table", needs = "table", budget = "table", prompt_tokens = "integer",
   check = "callable", run = "callable!", private_inputs = "boolean", task_type = "string",
 }
 local needs_fields = {
@@ -45,7 +47,8 @@ local budget_fields = {
   tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
 }
 local arg_types = {
-  string = true, integer = true, number = true, boolean = true, list = true, duration = true,
+  string = true, integer = true, number = true, boolean = true, list = true, duration = true, path = true,
+  paths = true, target = true, checks = true,
 }
 
 --- Words that mean something else behind `moonlet run`.
@@ -98,9 +101,10 @@ function M.preset(spec)
   end
   local preset = {
     name = spec.name, summary = spec.summary, check = spec.check, run = spec.run,
-    private_inputs = spec.private_inputs or false, task_type = spec.task_type,
+    private_inputs = spec.private_inputs or false, task_type = spec.task_type, prompt_tokens = spec.prompt_tokens,
     args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
   }
+  require("moonlet.prompt.budget").check_budget(spec.prompt_tokens, "prompt_tokens")
   record.check(preset.needs, needs_fields, "needs")
   for _, list in ipairs { "programs", "read", "write", "env", "presets" } do
     for _, item in ipairs(preset.needs[list] or {}) do

@@ -2,6 +2,7 @@
 --- changed, where the answer goes and in which form, when to hand the matter back, what stays private. Text from
 --- outside is fenced and named as data, so that nothing it says can pass for an instruction.
 
+local budget = require "moonlet.prompt.budget"
 local git = require "moonlet.git"
 local record = require "moonlet.record"
 local templates = require "moonlet.prompt.templates"
@@ -26,8 +27,15 @@ local M = {}
 ---@field steps string|string[]|nil     how to go about it
 ---@field pack moonlet.Pack?  facts that cannot be inferred
 ---@field facts string|moonlet.facts.Git|nil
----@field data {label: string, text: string, limit: integer?}[]?  material from outside, fenced
+---@field data moonlet.prompt.Data[]?  material from outside, fenced
 ---@field role string?               the agent's role, where it has one
+
+---@class moonlet.prompt.Data   material from outside, a part of its prompt
+---@field label string
+---@field text string
+---@field limit integer?     how many bytes to show at most
+---@field priority number?   the lowest is left out first where a budget is too small; 0 by default
+---@field required boolean?  it is never left out
 
 ---@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, instead of the role's own
 ---@field goal string?
@@ -39,12 +47,12 @@ local M = {}
 ---@field steps string|string[]|nil
 ---@field pack moonlet.Pack?
 ---@field facts string|moonlet.facts.Git|nil
----@field data {label: string, text: string, limit: integer?}[]?
+---@field data moonlet.prompt.Data[]?
 ---@field role string?
 
 ---@class moonlet.prompt.Reviewer : moonlet.prompt.Common
 ---@field lens string|string[]|nil   "correctness" by default
----@field artefact string?        what is reviewed, in words
+---@field artifact string?        what is reviewed, in words
 
 ---@class moonlet.prompt.Research : moonlet.prompt.Common
 ---@field topic string?
@@ -82,7 +90,8 @@ local FIELDS = { task = "string!", goal = "string!", non_goals = "string|table!"
   lens = "string|table", steps = "string|table", pack = "table", facts = "string|table", data = "table",
   role = "string" }
 local OUTPUT = { path = "string", format = "string!" }
-local DATA = { label = "string!", text = "string!", limit = "integer" }
+local DATA = { label = "string!", text = "string!", limit = "integer", priority = "number", required = "boolean" }
+local facts_priority = 1
 
 local PRIVACY = "Do not copy private logs, conversations, credentials or personal data into your answer or into any " ..
   "file. Where such a thing matters, say where it is and of what kind, never what it says."
@@ -191,15 +200,18 @@ local function check_parts(fields, verb)
   for i, item in ipairs(fields.data or {}) do record.check(item, DATA, format("%s: data[%d]", verb, i)) end
 end
 
--- Facts and material from outside, fenced.
-local function add_material(parts, fields, more)
+-- A prompt of its own text, and of facts and material from outside, which are fenced.
+local function with_material(text, fields, more)
+  local parts = { { name = "the task", text = text, required = true } }
   if fields.facts then
-    parts[#parts + 1] = "# Facts\n" .. M.fence("facts, found by programs and not by a model", facts_text(fields.facts),
-      60000)
+    parts[2] = { name = "facts", priority = facts_priority, text = "# Facts\n"
+      .. M.fence("facts, found by programs and not by a model", facts_text(fields.facts), 60000) }
   end
-  for _, list in ipairs { fields.data or more or {} } do
-    for _, item in ipairs(list) do parts[#parts + 1] = M.fence(item.label, item.text, item.limit or 60000) end
+  for _, item in ipairs(fields.data or more or {}) do
+    parts[#parts + 1] = { name = item.label, text = M.fence(item.label, item.text, item.limit or 60000),
+      priority = item.priority, required = item.required }
   end
+  return budget.join(parts)
 end
 
 --- The prompt of a worker. Without fields it is the preamble that every worker gets; with them the whole: a prompt
@@ -235,8 +247,7 @@ function M.worker(fields)
   section(parts, "Answer", output_text(fields.output))
   section(parts, "Hand it back when", fields.escalate)
   section(parts, "Privacy", privacy_points(fields.privacy))
-  add_material(parts, fields)
-  return concat(parts, "\n")
+  return with_material(concat(parts, "\n"), fields)
 end
 
 --- A prompt of parts, within a budget of tokens: the lowest priority is left out first, whole parts at a time. What was
@@ -257,7 +268,24 @@ end
 ---@param options moonlet.prompt.Compose
 ---@return string
 ---@return moonlet.prompt.Composed
-function M.compose(options) return require("moonlet.prompt.budget").compose(options) end
+function M.compose(options) return budget.compose(options) end
+
+--- A prompt within a smaller budget of tokens: material of `data` and the parts of `m.prompt.compose` are left out, as
+--- there, if the prompt is the text that those gave, or has it in it. ctx:agent does this with its `prompt_tokens`.
+---
+--- Errors: `invalid` what has to stay is larger than the budget.
+--- ```lua
+--- local prompt = m.prompt.reviewer { data = { { label = "old notes", text = ("an old note\n"):rep(4000) } } }
+--- m.prompt.fit(prompt, 1000):find("Left out", 1, true) ~= nil --> true
+--- ```
+---@param prompt string
+---@param tokens integer?  nil: the prompt stays as it is
+---@return string
+---@return moonlet.prompt.Composed?  nil where nothing was left out
+function M.fit(prompt, tokens)
+  if not tokens then return prompt end
+  return budget.fit(prompt, tokens)
+end
 
 --- An estimate of the tokens of a text, by its bytes and characters.
 --- ```lua
@@ -265,7 +293,7 @@ function M.compose(options) return require("moonlet.prompt.budget").compose(opti
 --- ```
 ---@param text string
 ---@return integer
-function M.tokens(text) return require("moonlet.prompt.budget").tokens(text) end
+function M.tokens(text) return budget.tokens(text) end
 
 local LENSES = {
   clarity = "clarity and structure: can the reader it is for follow it, and find what they need",
@@ -317,9 +345,7 @@ local function of_role(role, opts, own, values, blocks, data)
     { label = "CONTEXT PACK", text = opts.pack and text_of(pack_lines(opts.pack)) },
     { label = "PRIVACY", text = text_of(privacy_points(opts.privacy)) },
   } do all[#all + 1] = block end
-  local parts = { templates.render(role, values, all) }
-  add_material(parts, opts, data)
-  return concat(parts, "\n")
+  return with_material(templates.render(role, values, all), opts, data)
 end
 
 local function lenses_of(lens)
@@ -330,7 +356,7 @@ end
 
 local function diff_of(facts)
   if type(facts) ~= "table" or not facts.diff or facts.diff == "" then return nil end
-  return { { label = "the diff under review", text = facts.diff, limit = 120000 } }
+  return { { label = "the diff under review", text = facts.diff, limit = 120000, required = true } }
 end
 
 --- A reviewer: reads, ranks, changes nothing.
@@ -343,8 +369,8 @@ end
 ---@return string
 function M.reviewer(opts)
   local lens = lenses_of(opts.lens or "correctness")
-  return of_role("reviewer", opts, { lens = "string|table", artefact = "string" },
-    { artefact = opts.artefact or "the change described below", lens = lens }, { { label = "LENS", text = lens } },
+  return of_role("reviewer", opts, { lens = "string|table", artifact = "string" },
+    { artifact = opts.artifact or "the change described below", lens = lens }, { { label = "LENS", text = lens } },
     diff_of(opts.facts))
 end
 

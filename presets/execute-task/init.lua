@@ -41,11 +41,11 @@ return m.preset {
   summary = "Has the executor implement one planned task in a worktree of its own, which is then merged.",
   args = {
     task = m.arg.string { help = "what to implement, with requirements, patterns, integration points and edge cases" },
-    plan = m.arg.string { help = "the plan, a Markdown file of the repository" },
+    plan = m.arg.path { help = "the plan, a Markdown file of the repository" },
     packet = m.arg.string { help = "a packet, as T-001, in place of --task: its checks and its review follow" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
-  budget = { tokens = 2000000, wall = "45m", agents = 8 },
+  budget = { tokens = 5000000, wall = "45m", agents = 8 },
 
   check = function(look, args)
     local task = task_of(look, args)

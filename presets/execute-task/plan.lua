@@ -42,9 +42,7 @@ end
 ---@param path string
 ---@return string
 function M.read(look, path)
-  local top = look.repo .. "/"
-  local rel = path:sub(1, #top) == top and path:sub(#top + 1) or path
-  local text, err, cut = look:read(rel, { cap = plan_cap })
+  local text, err, cut = look:read(path, { cap = plan_cap })
   local kind = err and err.kind
   if not text then
     error({ kind = "invalid", at = path, message = "Plan file not found: " .. path,

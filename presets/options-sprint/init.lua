@@ -12,7 +12,7 @@ return m.preset {
       help = "two or three directions, one worker each" },
   },
   needs = { agents = true, read = { "." } },
-  budget = { agents = 15, wall = "1h" },
+  budget = { tokens = 4000000, agents = 15, wall = "1h" },
 
   run = function(ctx, args)
     local result = m.patterns.options_sprint(ctx, { goal = args.goal, criteria = args.criteria, angles = args.angles,

@@ -7,7 +7,7 @@ return m.preset {
   task_type = "personalization-scan",
   needs = { agents = true },
   private_inputs = true,
-  budget = { tokens = 200000, wall = "15m" },
+  budget = { tokens = 1000000, agents = 8, wall = "15m" },
 
   check = function(look)
     if #look.inputs == 0 then

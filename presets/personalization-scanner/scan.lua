@@ -201,7 +201,7 @@ local function prompt_data(ctx, sentences, names, outcome, pause)
   for _, path in ipairs(order) do
     -- Rules ask no model, so the inputs need not be copied.
     local text = ctx.runner == "rules"
-      and ("[%d sentences; they are put in when an agent is asked: --runner]"):format(#by_path[path])
+      and ("[sentences: %d; they are put in when an agent is asked: --runner]"):format(#by_path[path])
       or numbered(by_path[path], names, pause)
     if #text > left then
       outcome.cut[#outcome.cut + 1] = path
@@ -301,7 +301,7 @@ function M.run(ctx)
   ctx:write("findings.json", report.json(result))
   ctx:write("findings.md", report.markdown(preferences, outcome, ctx.runner))
   if outcome.dropped.secret + outcome.dropped.personal > 0 then
-    ctx:log(("%d candidates were left out for a secret, %d for something personal"):format(outcome.dropped.secret,
+    ctx:log(("candidates left out: %d for a secret, %d for something personal"):format(outcome.dropped.secret,
       outcome.dropped.personal))
   end
   return result

@@ -82,10 +82,11 @@ local function prompt_of(facts, verdict, result)
     edits = false, output = text.output, escalate = text.escalate,
     facts = m.facts.text(facts, { files = 400 }),
     data = {
-      { label = "what the rules found; their answer would be " .. verdict.path, text = findings_text(verdict) },
-      { label = "the checks to choose from, as JSON", text = m.json.encode(result.validation) },
+      { label = "what the rules found; their answer would be " .. verdict.path, text = findings_text(verdict),
+        required = true },
+      { label = "the checks to choose from, as JSON", text = m.json.encode(result.validation), required = true },
       { label = "skills to install again by the rules, as JSON", text = m.json.encode(result.reinstall) },
-      { label = "the diff, with secrets taken out", text = facts.diff, limit = 80000 },
+      { label = "the diff, with secrets taken out", text = facts.diff, limit = 80000, priority = 2 },
     },
   }
 end
@@ -123,7 +124,7 @@ local function merge(verdict, ruled, answer, found)
     if not known[check.command] then invented = invented + 1 end
   end
   if invented > 0 then
-    reasons[#reasons + 1] = ("note: %d commands were left out that the repository does not declare"):format(invented)
+    reasons[#reasons + 1] = ("note: commands left out that the repository does not declare: %d"):format(invented)
   end
   -- A careful path without a single check is an oversight if there are checks.
   if #list == 0 and path ~= "fast" then list = validation_of(found, path) end
@@ -135,13 +136,13 @@ return m.preset {
   summary = "Says which path a change should take before it is committed, with the fewest checks that fit it.",
   task_type = "path-classification",
   args = {
-    target = m.arg.string {
+    target = m.arg.target {
       default = "",
       help = "what to classify: all that is not committed (default), staged, a commit, A..B, or a path",
     },
   },
   needs = { programs = { "git" }, repository = true, agents = true, read = { "." }, write = {} },
-  budget = { tokens = 120000, wall = "10m" },
+  budget = { tokens = 500000, agents = 8, wall = "10m" },
 
   run = function(ctx, args)
     ctx:phase("facts", 1)
@@ -156,7 +157,7 @@ return m.preset {
     local answer = ctx:agent {
       name = "classify",
       prompt = prompt_of(facts, verdict, ruled),
-      schema = schema,
+      schema = schema, base = facts.target.base,
       rules = function() return ruled end,
     }.data
     local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, found)

@@ -65,7 +65,8 @@ function M.markdown(result, facts, checks, runner)
   local t = facts.totals
   say("- branch %s, %s", facts.branch and inline(git.show_path(facts.branch)) or "none (detached HEAD)",
     facts.head and "at " .. facts.head:sub(1, 12) or "before the first commit")
-  say("- %d files: %d staged, %d unstaged, %d untracked, %d in conflict; +%d -%d lines", t.files, t.staged, t.unstaged,
+  say("- %d %s: %d staged, %d unstaged, %d untracked, %d in conflict; +%d -%d lines", t.files,
+    t.files == 1 and "file" or "files", t.staged, t.unstaged,
     t.untracked, t.conflicted, t.added, t.deleted)
   for _, note in ipairs(facts.notes) do say("- %s", plain(note)) end
   local judge = runner == "rules" and "rules, without a model" or plain(runner) .. ", over the findings of rules"

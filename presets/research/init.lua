@@ -12,7 +12,7 @@ return m.preset {
     scholarly = m.arg.boolean { default = false, help = "cite the sources in APA 7" },
   },
   needs = { agents = true, read = { "." } },
-  budget = { agents = 20, wall = "1h" },
+  budget = { tokens = 5000000, agents = 20, wall = "1h" },
 
   run = function(ctx, args)
     local result = m.patterns.research(ctx, { topic = args.topic, questions = args.questions, need = args.need,

@@ -7,12 +7,12 @@ return m.preset {
   summary = "A scout gathers the least context, an implementer does the work, and a verifier checks it.",
   args = m.pack.args {
     goal = m.arg.string { required = true, help = "what is to be made" },
-    scope = m.arg.list { required = true, help = "the files or folders that may change" },
+    scope = m.arg.paths { required = true, help = "the files or folders that may change" },
     question = m.arg.string { help = "what the scout looks for (default: the goal)" },
-    checks = m.arg.list { default = {}, help = "commands to run after the work, as test:make test" },
+    checks = m.arg.checks { default = {}, help = "commands to run after the work, as test:make test" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
-  budget = { agents = 10, wall = "1h" },
+  budget = { tokens = 6000000, agents = 10, wall = "1h" },
 
   run = function(ctx, args)
     local pack = m.pack.of(ctx, args)

@@ -92,12 +92,16 @@ function M.state(ctx)
   return nil, why
 end
 
--- Words of a sentence about edits that name files: docs/x.md, src/, *.lua.
-local function named_in(text)
-  local patterns = {}
-  for word in string.gmatch(text or "", "[^%s,;`\"'%(%)]+") do
+--- The files that a sentence about edits names: docs/x.md, src/, *.lua, and entries of the top folder.
+---@param ctx table
+---@param text string
+---@return string[]
+function M.named_in(ctx, text)
+  local patterns, top = {}, {}
+  for _, entry in ipairs(ctx:list(".", { missing = "nil" }) or {}) do top[entry.name] = true end
+  for word in string.gmatch(text, "[^%s,;`\"'%(%)]+") do
     local bare = match(word, "^(.-)[%.:!]*$")
-    if find(bare, "[/*]") or find(bare, "%w%.%l%w*$") then patterns[#patterns + 1] = bare end
+    if top[bare] or find(bare, "[/*]") or find(bare, "%w%.%l%w*$") then patterns[#patterns + 1] = bare end
   end
   return patterns
 end
@@ -113,16 +117,12 @@ local function covers(pattern, path)
   return find(path, "^" .. lua .. "$") ~= nil or find(match(path, "[^/]*$"), "^" .. lua .. "$") ~= nil
 end
 
---- True if a change was allowed, false if not, nil if the words about edits name no files.
+--- True if a change was allowed, false if not, nil if nobody can tell.
 ---@param path string
----@param edits string? the allowed changes, in words
----@param output string? the file that the answer goes to
+---@param patterns string[]? the files that may change; nil: the words about edits name none
 ---@return boolean?
-function M.allowed(path, edits, output)
-  if output and covers(output, path) then return true end
-  if not edits then return false end
-  local patterns = named_in(edits)
-  if #patterns == 0 then return nil end
+function M.allowed(path, patterns)
+  if not patterns then return nil end
   for _, pattern in ipairs(patterns) do
     if covers(pattern, path) then return true end
   end
@@ -139,13 +139,12 @@ end
 --- The differences between two states: {files = {{path, change, allowed}}, refs = names}.
 ---@param before table
 ---@param after table
----@param edits string?
----@param output string?
+---@param patterns string[]?
 ---@return table
-function M.between(before, after, edits, output)
+function M.between(before, after, patterns)
   local found = { files = {}, refs = {} }
   local function note(path, change)
-    found.files[#found.files + 1] = { path = path, change = change, allowed = M.allowed(path, edits, output) }
+    found.files[#found.files + 1] = { path = path, change = change, allowed = M.allowed(path, patterns) }
   end
   for path, mark in pairs(after.files) do
     if before.files[path] ~= mark then

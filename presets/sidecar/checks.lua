@@ -75,7 +75,7 @@ function M.task(task, inputs, prompt_bytes, withheld)
     if input.cut then add("inputs", name .. " is too large and is shown in part") end
     if input.bytes == 0 then add("inputs", name .. " is empty") end
   end
-  if withheld > 0 then add("private", ("%d secrets were taken out of the inputs"):format(withheld)) end
+  if withheld > 0 then add("private", ("secrets taken out of the inputs: %d"):format(withheld)) end
   if estimate(prompt_bytes) > 60000 then
     add("size",
       ("the prompt is about %d tokens long: list less, or the parts that matter"):format(estimate(prompt_bytes)))

@@ -87,6 +87,18 @@ local function edits_of(args, task)
   return allowed or false
 end
 
+-- The paths that the agent may change; nil where the words name none, for then nobody can tell.
+local function paths_of(ctx, args, words)
+  local paths = words and changes.named_in(ctx, words) or {}
+  if words and #paths == 0 then return nil end
+  for i = 1, #paths do
+    -- As in .gitignore, a name without a folder stands for that name in every folder.
+    if m.glob.is_glob(paths[i]) and not paths[i]:find "/" then paths[#paths + 1] = "**/" .. paths[i] end
+  end
+  paths[#paths + 1] = args.output
+  return m.array(paths)
+end
+
 local function read_if_there(ctx, path)
   local text = ctx:read(path, { cap = 8 << 20, missing = "nil" })
   return text
@@ -122,14 +134,14 @@ local function answered(ctx, args, reply, before)
 end
 
 -- Notes the changes in the work tree while the agent worked.
-local function note_changes(ctx, result, before, why, args, edits)
+local function note_changes(ctx, result, before, why, edits)
   local after
   if before then after, why = changes.state(ctx) end
   if not after then
     result.changes = { checked = false, why = why or "it could not be read", files = m.array {}, refs = m.array {} }
     return
   end
-  local found = changes.between(before, after, edits, args.output)
+  local found = changes.between(before, after, edits)
   result.changes = { checked = true, why = m.null, files = m.array {}, refs = m.array(found.refs) }
   local function warn(text)
     table.insert(result.checks, { kind = "edits", text = text })
@@ -158,11 +170,11 @@ end
 
 -- Asks the agent. Changes in the meantime are reported even if it failed.
 local function ask(ctx, args, task, result, prompt)
-  local edits = edits_in_words(args, task)
+  local edits = paths_of(ctx, args, edits_in_words(args, task))
   local before, why
   if ctx.runner ~= "rules" then before, why = changes.state(ctx) end
   local earlier = args.output and read_if_there(ctx, args.output)
-  local ended, reply = pcall(ctx.agent, ctx, { name = "task", prompt = prompt,
+  local ended, reply = pcall(ctx.agent, ctx, { name = "task", prompt = prompt, edits = edits,
     rules = function() return report.unanswered(result) end })
   local kind = not ended and type(reply) == "table" and reply.kind
   if kind == "prepared" or kind == "cancelled" or kind == "budget" then error(reply, 0) end
@@ -171,7 +183,7 @@ local function ask(ctx, args, task, result, prompt)
     ctx:log "no model was asked: the prompt is prepared and checked, and nothing is answered"
     return
   end
-  note_changes(ctx, result, before, why, args, edits)
+  note_changes(ctx, result, before, why, edits)
   local text, written
   if ended then ended, text, written = pcall(answered, ctx, args, reply, earlier) end
   if not ended then
@@ -184,21 +196,41 @@ local function ask(ctx, args, task, result, prompt)
   result.written = written or m.null
 end
 
+-- The prompt of the task, with its material.
+local function prompt_of(args, task, inputs, data)
+  local defaults = m.prompt.sections(m.asset "defaults.md")
+  return m.prompt.worker {
+    task = task.task,
+    goal = args.goal or task.goal or defaults.goal,
+    -- The defaults always hold, whatever a task adds.
+    non_goals = defaults["non-goals"] .. (args.non_goals and "\n- " .. args.non_goals or "")
+      .. (task.non_goals and "\n" .. task.non_goals or ""),
+    steps = task.steps,
+    inspect = inspect_of(task, inputs),
+    edits = edits_of(args, task),
+    output = output_of(args, task, defaults),
+    escalate = defaults.escalate .. (args.escalate and "\n- " .. args.escalate or "")
+      .. (task.escalate and "\n" .. task.escalate or ""),
+    privacy = points(defaults.privacy .. (task.privacy and "\n" .. task.privacy or "")),
+    data = data,
+  }
+end
+
 return m.preset {
   name = "sidecar",
   summary = "Gives one bounded task to one agent that sees a prompt and the listed inputs, never a conversation.",
   args = {
     prompt = m.arg.string { help = "the task, in words" },
-    prompt_file = m.arg.string { help = "a file of the repository that holds the task" },
+    prompt_file = m.arg.path { help = "a file of the repository that holds the task" },
     goal = m.arg.string { help = "what a good result is" },
     non_goals = m.arg.string { help = "what is not part of it" },
     edits = m.arg.string { help = "what may be changed; nothing, unless this says what" },
-    output = m.arg.string { help = "the file that the agent writes its answer to; its last message otherwise" },
+    output = m.arg.path { help = "the file that the agent writes its answer to; its last message otherwise" },
     answer_form = m.arg.string { help = "the form of the answer" },
     escalate = m.arg.string { help = "when to hand the matter back" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." } },
-  budget = { tokens = 200000, wall = "30m" },
+  budget = { tokens = 1000000, agents = 8, wall = "30m" },
 
   check = function(look, args)
     local text, source = task_of.text(look, args)
@@ -206,30 +238,18 @@ return m.preset {
       invalid(source .. " seems to hold a secret", "leave it out: prompts are kept in the record and sent to agents")
     end
     if args.output then check_output(args.output) end
-    if not task_of.sections(text).task then invalid(source .. " has headings, but no task",
+    local task = task_of.sections(text)
+    if not task.task then invalid(source .. " has headings, but no task",
       "write what to do above them, or under # Task") end
+    -- Material may be left out.
+    m.prompt.fit(prompt_of(args, task, look.inputs), look.prompt_tokens)
   end,
 
   run = function(ctx, args)
     local task = task_of.sections(task_of.text(ctx, args))
     ctx:phase("prepare", 1)
-    local defaults = m.prompt.sections(m.asset "defaults.md")
     local data, withheld = data_of(ctx.inputs)
-    local prompt = m.prompt.worker {
-      task = task.task,
-      goal = args.goal or task.goal or defaults.goal,
-      -- The defaults always hold, whatever a task adds.
-      non_goals = defaults["non-goals"] .. (args.non_goals and "\n- " .. args.non_goals or "")
-        .. (task.non_goals and "\n" .. task.non_goals or ""),
-      steps = task.steps,
-      inspect = inspect_of(task, ctx.inputs),
-      edits = edits_of(args, task),
-      output = output_of(args, task, defaults),
-      escalate = defaults.escalate .. (args.escalate and "\n- " .. args.escalate or "")
-        .. (task.escalate and "\n" .. task.escalate or ""),
-      privacy = points(defaults.privacy .. (task.privacy and "\n" .. task.privacy or "")),
-      data = data,
-    }
+    local prompt = prompt_of(args, task, ctx.inputs, data)
     local described = {}
     for i, input in ipairs(ctx.inputs) do
       described[i] = { path = input.path, kind = input.kind, bytes = input.bytes, sha256 = input.sha256,

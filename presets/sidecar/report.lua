@@ -15,7 +15,7 @@ function M.unanswered(result)
 # Not answered
 
 No model was asked: the runner is `rules`, and rules cannot do a task that is given in words. Nothing was spent.
-The prompt is ready in prompt.md (about %d tokens, %d inputs). To have it answered, name an agent:
+The prompt is ready in prompt.md (about %d tokens; inputs: %d). To have it answered, name an agent:
 
     moonlet run sidecar … --runner 'command:PROGRAM ARG…'
 ]]):format(result.prompt.tokens_estimate, #result.inputs)

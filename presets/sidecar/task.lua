@@ -1,5 +1,5 @@
 --- Reads the task of a sidecar: from a text or a file of the repository, with its headings, if any.
-local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
+local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
 
 local M = {}
 
@@ -9,16 +9,9 @@ local function invalid(message, hint, at)
   error({ kind = "invalid", message = message, hint = hint, at = at }, 0)
 end
 
--- A file of the repository may be named in full.
-local function relative(ctx, path)
-  local top = ctx.repo .. "/"
-  if sub(path, 1, #top) == top then return sub(path, #top + 1) end
-  return path
-end
-
 local function read_file(ctx, name)
   if name == "" then invalid("--prompt-file names no file", "name a text file of the repository") end
-  local text, err, cut = ctx:read(relative(ctx, name), { cap = file_cap, missing = "nil" })
+  local text, err, cut = ctx:read(name, { cap = file_cap, missing = "nil" })
   if not text then
     invalid(("--prompt-file: %s"):format(err.message), err.hint or "name a text file of the repository", name)
   end

@@ -7,13 +7,13 @@ return m.preset {
   summary = "Each worker owns a section of the work; a last one merges the sections for consistency.",
   args = m.pack.args {
     task = m.arg.string { required = true, help = "what is to be done with each section" },
-    sections = m.arg.list { required = true, min = 2, max = 12, help = "their files or folders, one for each worker" },
+    sections = m.arg.paths { required = true, min = 2, max = 12, help = "their files or folders, one for each worker" },
     write = m.arg.boolean { default = false, help = "workers change their files; else they answer with texts" },
     consistency = m.arg.list { default = {}, help = "what must agree between sections: terms, names, style" },
     need = m.arg.integer { min = 1, help = "how many sections must succeed (default: all but one)" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
-  budget = { agents = 30, wall = "1h" },
+  budget = { tokens = 6000000, agents = 30, wall = "1h" },
 
   run = function(ctx, args)
     local sections = {}

@@ -30,11 +30,13 @@ local function material(ctx, args)
         text = m.facts.shown(input.text, input.kind == "file" and input.path or nil), limit = 200000 }
     end
   end
-  if args.linked then data[#data + 1] = { label = "linked context: the run before this one", text = args.linked } end
+  if args.linked then
+    data[#data + 1] = { label = "linked context: the run before this one", text = args.linked, priority = 1 }
+  end
   return data
 end
 
-local function prompt_of(ctx, args)
+local function prompt_of(args, data)
   local packet = packet_of(args)
   local success = checks_of(packet)
   return m.prompt.worker {
@@ -48,7 +50,7 @@ local function prompt_of(ctx, args)
       "what you were given is not enough to be sure, or contradicts itself" },
     pack = success[1] and { success = success } or nil,
     role = args.role,
-    data = material(ctx, args),
+    data = data,
   }
 end
 
@@ -61,13 +63,17 @@ return m.preset {
     role = m.arg.string { help = "the agent's role; --agent-role fills it in" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." }, repository = true },
-  budget = { wall = "2h" },
+  budget = { tokens = 5000000, agents = 8, wall = "2h" },
 
-  check = function(_, args) packet_of(args) end,
+  check = function(look, args)
+    -- Material may be left out.
+    m.prompt.fit(prompt_of(args), look.prompt_tokens)
+  end,
 
   run = function(ctx, args)
     ctx:phase("task", 1)
-    local reply = ctx:agent { name = "task", prompt = prompt_of(ctx, args), sandbox = "workspace-write" }
+    local reply = ctx:agent { name = "task", prompt = prompt_of(args, material(ctx, args)),
+      sandbox = "workspace-write" }
     ctx:write("findings.md", reply.text:find "%S" and reply.text .. "\n" or "The agent said nothing.\n")
     return { answer = reply.text, files = m.array(reply.files_changed) }
   end,

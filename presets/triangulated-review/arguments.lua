@@ -29,7 +29,7 @@ local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
 function M.lenses(args)
   local lenses = read_lenses(args.lenses)
   if args.need > #lenses then
-    invalid(("--need is %d, but there are %d lenses"):format(args.need, #lenses), "need at most as many as there are")
+    invalid(("--need is %d, but --lenses has %d"):format(args.need, #lenses), "need at most as many as there are")
   end
   local problem = m.git.target_problem(args.target)
   if problem then invalid("--target: " .. problem, "name a commit, A..B, staged, worktree, or a path or glob") end

@@ -19,7 +19,7 @@ return m.preset {
   summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
   task_type = "first-pass-review",
   args = {
-    target = m.arg.string {
+    target = m.arg.target {
       default = "",
       help = "what to review: a commit, A..B, staged, worktree, or a path or glob (documents too); "
         .. "without it what is not committed yet, or else the last commit",
@@ -35,7 +35,7 @@ return m.preset {
     rules = m.arg.boolean { default = false, help = "let the rules speak too, beside agents" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = {} },
-  budget = { tokens = 600000, usd = 4, wall = "20m" },
+  budget = { tokens = 4000000, agents = 20, wall = "20m" },
 
   check = arguments.check,
 
@@ -47,9 +47,9 @@ return m.preset {
     local all
     local material = reviewers.material(facts, ctx.inputs)
     local result = m.patterns.triangulated_review(ctx, {
-      lenses = lenses, need = 0,
+      lenses = lenses, need = 0, facts = facts,
       prompt = function(lens)
-        return reviewers.prompt(lens, { artefact = report.artefact(facts), facts = facts, context = args.context,
+        return reviewers.prompt(lens, { artifact = report.artifact(facts), facts = facts, context = args.context,
           data = material })
       end,
       rules = function(lens) return rules.review(lens, facts) end,

@@ -6,10 +6,10 @@ local M = {}
 
 local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and "" or "s") end
 
---- The reviewed artefact, in words.
+--- The reviewed artifact, in words.
 ---@param facts moonlet.facts.Git
 ---@return string
-function M.artefact(facts)
+function M.artifact(facts)
   local target = facts.target
   local name = m.git.show_path(target.text ~= "" and target.text or "worktree", 120)
   if facts.whole_files and #facts.files == 1 then
@@ -53,7 +53,7 @@ function M.checked(facts, lenses, by)
     if file.binary then binary = binary + 1 end
   end
   return {
-    what = M.artefact(facts), target = facts.target.text, kind = facts.target.kind,
+    what = M.artifact(facts), target = facts.target.text, kind = facts.target.kind,
     files = #facts.files, binary = binary, added = facts.totals.added, deleted = facts.totals.deleted,
     lenses = m.array { table.unpack(lenses) },
     runner = by.runner, rules = by.rules and how_many_rules(lenses) or m.null, notes = m.array(notes),
@@ -138,8 +138,9 @@ function M.check_quorum(result, need, lenses)
     if item.review ~= "verify" then succeeded = succeeded - 1 end
   end
   if succeeded >= need then return end
-  m.fail { message = ("%d of %d reviews succeeded, %d were needed; the first failure: %s"):format(
-    succeeded, #lenses, need, result.lost[1].message), hint = "what the others found is in findings.md" }
+  m.fail { message = ("%d of %d reviews succeeded, %d %s needed; the first failure: %s"):format(
+    succeeded, #lenses, need, need == 1 and "was" or "were", result.lost[1].message),
+    hint = "what the others found is in findings.md" }
 end
 
 return M

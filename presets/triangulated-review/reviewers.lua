@@ -23,7 +23,7 @@ local function documents(facts, data)
     if room <= 0 then return end
     local text = numbered(document.text)
     data[#data + 1] = { label = "the file " .. m.git.show_path(document.path) .. ", with line numbers", text = text,
-      limit = room }
+      limit = room, priority = 2 }
     room = room - #text
   end
 end
@@ -38,7 +38,7 @@ function M.material(facts, inputs)
     documents(facts, data)
   elseif facts.diff ~= "" then
     data[1] = { label = "the diff under review, with secrets taken out", text = facts.diff,
-      limit = material_bytes }
+      limit = material_bytes, priority = 2 }
   end
   for _, input in ipairs(inputs or {}) do
     if type(input.text) == "string" and not input.binary then
@@ -60,7 +60,7 @@ end
 
 --- The prompt for one lens.
 ---@param lens string
----@param review table {artefact, facts, data, context}
+---@param review table {artifact, facts, data, context}
 ---@return string
 function M.prompt(lens, review)
   local text = m.prompt.sections(m.asset "prompt.md")
@@ -69,7 +69,7 @@ function M.prompt(lens, review)
   local inspect = text.inspect
   if command then inspect = ("%s\nThe whole of it, where it is cut below: %s"):format(inspect, command) end
   return m.prompt.reviewer {
-    lens = looks[lens], artefact = ("%s through one lens, %s,"):format(review.artefact, lens), facts = review.facts,
+    lens = looks[lens], artifact = ("%s through one lens, %s,"):format(review.artifact, lens), facts = review.facts,
     data = review.data, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = inspect,
     escalate = text.escalate, output = m.findings.form,
     pack = review.context ~= "" and { constraints = review.context } or nil,

@@ -1,26 +1,26 @@
 --- Rounds of reviewers look for what the earlier ones did not find:
----   moonlet run until-dry --artefact src/parser.lua --rounds 8
+---   moonlet run until-dry --artifact src/parser.lua --rounds 8
 local m = require "moonlet"
 
 return m.preset {
   name = "until-dry",
   summary = "Rounds of reviewers look for findings, until some rounds in a row find nothing new.",
   args = m.pack.args {
-    artefact = m.arg.string { required = true, help = "where to look, in words or as a path" },
+    artifact = m.arg.path { required = true, words = true, help = "where to look, in words or as a path" },
     lenses = m.arg.list { default = { "correctness", "risks", "tests" }, min = 1, max = 11,
       help = "one for each round, in turn" },
     rounds = m.arg.integer { default = 6, min = 2, max = 20, help = "at most so many" },
     dry = m.arg.integer { default = 2, min = 1, help = "so many rounds in a row without news end it" },
   },
   needs = { agents = true, read = { "." } },
-  budget = { agents = 45, wall = "2h" },
+  budget = { tokens = 8000000, agents = 45, wall = "2h" },
 
   run = function(ctx, args)
-    local result = m.patterns.until_dry(ctx, { artefact = args.artefact, lenses = args.lenses, rounds = args.rounds,
+    local result = m.patterns.until_dry(ctx, { artifact = args.artifact, lenses = args.lenses, rounds = args.rounds,
       dry = args.dry, pack = m.pack.of(ctx, args) })
     ctx:write("findings.json", m.findings.json(result))
     ctx:write("findings.md", m.findings.markdown(result, {
-      title = "Findings in " .. args.artefact, checked = result.summary }))
+      title = "Findings in " .. args.artifact, checked = result.summary }))
     return result
   end,
 }

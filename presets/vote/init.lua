@@ -12,7 +12,7 @@ return m.preset {
     need = m.arg.integer { min = 1, help = "how many votes a choice must have (default: more than half)" },
   },
   needs = { agents = true, read = { "." } },
-  budget = { agents = 20, wall = "30m" },
+  budget = { tokens = 4000000, agents = 20, wall = "30m" },
 
   run = function(ctx, args)
     local result = m.patterns.vote(ctx, { question = args.question, choices = args.choices, voters = args.voters,

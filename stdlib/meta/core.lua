@@ -44,6 +44,8 @@
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
 ---  the file gets the owner, the group and the attributes of the one at that place, or the group of what is made
 ---  there
+---@field is_startup fun(path: string, writes: string[]?): boolean
+---  true if a file makes programs start on the user's machine, and no path in `writes` names it
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
 ---  { {name, type}, … } sorted bytewise, or nil and an error
 ---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?
@@ -150,6 +152,10 @@
 ---@field end_finished fun(attempt: userdata)
 ---  ends it, for it has given what was wanted of it; `why` of its exit is "finished" then
 ---@field hold_idle fun(attempt: userdata, held: boolean)  while it is held its idle limit stands still
+---@field query fun(call: {argv: string[], env: string[]}): {code: integer, out: string}?, moonlet.Error?
+---  asks a program that only reads and ends, before there is a run
+---@field newest_descendant fun(attempt: string): integer?
+---  ms since 1970 at which the youngest living process that an attempt has started was born; nil when there is none
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
 ---@field sees_processes fun(): boolean
 ---  true if the system shows processes, so that all that a step started can be ended
@@ -187,9 +193,22 @@
 ---@field write_value fun(name: string, text: string, durable: boolean)
 ---  a value of the journal that is too large for a line; durable now, or before the next durable record is
 
+---@class core.LiveKeeper
+---@field id string        of its run or session
+---@field place string     the absolute path of its folder
+---@field removed boolean  that folder is not there any more
+---@field label string     what runs
+---@field pid integer
+---@field age_ms integer
+---@field children table[]  of one whose folder was removed: {step, pid, age_ms, main, deadline_ms?}
+
 ---@class core.runs
+---@field end_keeper fun(place: string, grace: integer)
+---  ends a run or session whose folder was at `place` and is gone; waits for its end
 ---@field end_orphans fun(home: userdata, run: string)  ends what runs of a run that nobody drives, its keeper too
 ---@field holder fun(home: userdata, run: string): integer?  the pid of the process that drives it, or nothing
+---@field index_error fun(): moonlet.Error?  why keepers cannot be entered into the index of live ones
+---@field keepers fun(): core.LiveKeeper[]  the keepers of this user that are at work, wherever their folders are
 ---@field left fun(home: userdata, run: string): integer  how many processes of its steps live
 ---@field live fun(home: userdata): table[]  every process that lives
 ---@field request_cancel fun(home: userdata, run: string)  asks whoever drives the run to end it
@@ -215,12 +234,13 @@
 ---@field restore fun(text: string, places: integer[]): string?  text, or nil where a secret is not known any more
 
 ---@class core.session
----@field append fun(home: userdata, id: string, name: string, text: string)  to a file of the session
+---@field append fun(home: userdata, id: string, name: string, lines: string)  to a file of the session
 ---@field attach fun(home: userdata, id: string, key: integer): string
 ---  the person at this terminal takes it over until the key is pressed: "key", "ended" or "gone"
----@field hook fun(argv: string[], env: string[])  runs a user's program for an event
+---@field hook fun(argv: string[], env: string[], wall: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
+---  runs a user's program for an event, for so many ms at most
 ---@field kill fun(home: userdata, id: string, grace: integer)  asks its tree to end, and kills it after so many ms
----@field list fun(home: userdata): string[]  the ids, oldest first
+---@field list fun(home: userdata): string[]  the ids, oldest first; also of those that run without their folders
 ---@field look fun(home: userdata, id: string, history: integer?): string  the screen and the facts, as JSON
 ---@field make fun(home: userdata): string  the folder of a new session; its id
 ---@field processes fun(home: userdata, id: string): table[]  the processes of its program: pid, age_ms, main, deadline_ms
@@ -244,6 +264,8 @@
 ---@field reader_is_gone fun(): boolean  true once nobody can read what is printed
 ---@field print fun(stream: integer, text: string)  1 is the result, 2 is for the person
 ---@field real_path fun(path: string): any  the absolute path with every link followed, or nil
+---@field state_dir fun(): string?  the user's state folder of moonlet; nil without XDG_STATE_HOME and HOME
+---@field user fun(): string?  the name of the user that this process runs as
 
 ---@class core.task
 ---@field as_error fun(table: table): any  the table, which prints as its message
@@ -278,6 +300,8 @@
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  nil at the end of the input
+---@field read fun(cap: integer, ms: integer): string?, "limit"|"timeout"|nil
+---  all of standard input; nil where it is longer, or nobody ends it in time
 ---@field run fun(argv: string[]): integer  its exit code: runs a program of the person on the terminal, and waits
 ---@field can_ask fun(): boolean  true if a person at a terminal can be asked
 ---@field page fun(stream: integer?): {columns: integer, rows: integer, colour: boolean, unicode: boolean}?

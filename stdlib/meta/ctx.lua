@@ -69,60 +69,6 @@ ctx.inputs = {}
 ---@field cut boolean?      only its beginning is here
 ---@field binary boolean?
 
----@class moonlet.AgentCall
----@field name string?         the step's key; give one to every call in a script that you go on editing
----@field prompt string        the whole prompt; the agent sees nothing of the script
----@field schema moonlet.Schema? the answer must be JSON of this schema, alone or in one fence; one repair round, then a failure
----@field rules (fun(): any)?  the answer without a model, for the runner `rules`; that runner refuses a call without it
----@field runner string?       instead of the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
----@field model string?        instead of the run's
----@field role string?         the role that the agent is given
----@field inputs string[]?     the agent sees copies of these files and nothing else
----@field sandbox "read-only"|"workspace-write"|nil  read-only by default
----@field writes string[]?     folders that it may write, in the shared work tree
----@field in_place boolean?    it writes the work tree itself, under an exclusive lock, and not a worktree of its own
----@field confine "host"|nil   the host's sandbox instead of the runner's own
----@field network boolean?     false: no network, where the sandbox can say so
----@field web_search boolean?  the agent may search the web, where its program can
----@field env string[]?        names of environment variables that it may see
----@field argv string[]?       the program of the runner `command`; {prompt}, {prompt_file} and {out} are replaced
----@field events "codex"|"claude"|"gemini"|"opencode"|"moonlet"|nil  the format of the events that `argv` prints
----@field cwd string?          its working directory, from the top of the repository
----@field timeout string|number|nil  "30m" by default; 0 lifts it
----@field idle string|number|nil     longest silence, "10m" by default; 0 lifts it
----@field turns integer?       how many answers its model may give
----@field retry integer?       how many times a broken connection or a crash is tried again
----@field budget moonlet.CallBudget?
----@field task_type string?    the kind of work, for the runner `route`
----@field risk "low"|"medium"|"high"|nil  for the runner `route`
----@field reason string?       forces work that a route refuses; it is recorded
----@field asks boolean?        an answer that ends with "[QUESTION] …" parks the run, and a person answers
----@field cut "fail"|"allow"|nil  an answer too long to keep whole fails, unless "allow"
----@field continues string?     the session of an earlier result to go on with, where the runner keeps sessions
-
----@class moonlet.CallBudget
----@field tokens integer?   the most that one attempt may use beside its prompt
-
----@class moonlet.AgentResult
----@field text string              the raw final answer
----@field data any                 the answer as a Lua value, where the call has a schema
----@field usage moonlet.Usage?     of all attempts; nil where the runner reports none
----@field attempts moonlet.AttemptRecord[]  empty where rules or mock answer
----@field files_changed string[]   merged from its worktree
----@field dir string               the folder of its artifacts
----@field session string?          the session of the agent, where its runner keeps sessions
-
----@class moonlet.AttemptRecord
----@field number integer
----@field status string         "ok", "failed", "invalid-output" or "abandoned"
----@field class string?         the kind of a failure: "quota", "rate", "timeout", "crashed", …
----@field exit_code integer?
----@field duration_ms integer
----@field usage moonlet.Usage?
----@field model string?         that answered, as far as it was reported
----@field warnings string[]?
----@field error string?
-
 --- Calls one agent, checks its answer, and records both. The call is one journaled step: a resumed run repeats the
 --- recorded answer and pays nothing.
 ---
@@ -328,10 +274,13 @@ function ctx:preset(name, args) end
 ---@field steps string[]?   3 to 6 short sentences
 ---@field at integer?       the one in progress, 1 by default; one more than there are when all are done
 ---@field calls integer?    the most agent calls of what follows, for a dry run
+---@field checks (string|moonlet.ValidateCall)[]?  commands of ctx:validate that follow
 
---- Shows the plan of work that is not trivial: exactly one step is in progress. plan.md in the artifacts keeps it.
+--- Shows the plan of work that is not trivial: exactly one step is in progress. plan.md in the artifacts keeps it. The
+--- grants of `checks` are asked for now, before an agent is paid; a dry run lists them.
 ---
---- Errors: `invalid` fewer than 3 steps or more than 6, or a step that is no short sentence.
+--- Errors: `invalid` fewer than 3 steps or more than 6, a step that is no short sentence, or a check that cannot be
+--- started; `denied` a check whose program was not granted.
 --- ```lua
 --- local steps = { "Read the code.", "Make the change.", "Run the tests." }
 --- ctx:plan { steps = steps }
@@ -436,6 +385,19 @@ function ctx:session(call) end
 ---@param call moonlet.ValidateCall|string
 ---@return moonlet.Validation
 function ctx:validate(call) end
+
+---@class moonlet.VerdictCall
+---@field by string       who decided; a later verdict by the same name replaces this one
+---@field pass boolean
+---@field why string?     the reason, for the report
+
+--- Notes what a verifier decided about work. A fail makes the verdict of the run `blocked`, as a failed check does. A
+--- pass is no evidence: no review counts it.
+--- ```lua
+--- ctx:verdict { by = "verifier", pass = true, why = "each error names its line" }
+--- ```
+---@param call moonlet.VerdictCall
+function ctx:verdict(call) end
 
 ---@class moonlet.RequireCall
 ---@field command string|string[]

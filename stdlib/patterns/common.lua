@@ -7,7 +7,7 @@ local C = {}
 
 local common = { agent = "table", pack = "table", data = "list" }
 local own_fields = { name = true, prompt = true, schema = true, rules = true, sandbox = true, writes = true,
-  continues = true }
+  edits = true, continues = true }
 
 --- Raises with the place of the author's call.
 function C.refuse(message, hint)
@@ -61,7 +61,8 @@ function C.text(value, verb, name)
   C.refuse(format("%s needs '%s'", verb, name), "say it in a sentence")
 end
 
---- The call of a worker: the fields of the pattern, over those of all workers and of this one.
+--- The call of a worker: the fields of the pattern, over those of all workers and of this one. It is given the
+--- instruction files of the base of the change that it is about.
 ---@param opts table
 ---@param worker table?  of opts.implementer and the like
 ---@param call table
@@ -71,6 +72,8 @@ function C.call(opts, worker, call)
     for name, value in pairs(fields) do whole[name] = value end
   end
   whole.name = call.name
+  local target = type(opts.facts) == "table" and opts.facts.target
+  whole.base = whole.base or target and target.base or nil
   return whole
 end
 
@@ -131,7 +134,7 @@ local function within(inner, outer)
   return outer == "" or inner == outer or inner:sub(1, #outer + 1) == outer .. "/"
 end
 
---- Refuses two writers of one artefact. `slices` are { name, paths }.
+--- Refuses two writers of one artifact. `slices` are { name, paths }.
 function C.check_disjoint(slices, verb)
   for i, slice in ipairs(slices) do
     for j = 1, i - 1 do
@@ -147,22 +150,6 @@ function C.check_disjoint(slices, verb)
       end
     end
   end
-end
-
---- The files that a worker changed outside of its own paths. Workers write a worktree of their own, so the paths are
---- checked when they are done.
----@param files string[]
----@param paths string[]
----@return string[]
-function C.outside(files, paths)
-  local roots, list = {}, {}
-  for i, path in ipairs(paths) do roots[i] = root_of(path) end
-  for _, file in ipairs(files) do
-    local own = false
-    for _, root in ipairs(roots) do own = own or within(file, root) end
-    if not own then list[#list + 1] = file end
-  end
-  return list
 end
 
 --- Paths that a worker may write; raises without any.
@@ -203,20 +190,24 @@ function C.lost(...)
   return all
 end
 
+--- The checks of a pattern as calls of ctx:validate.
+---@param checks (string|table)[]?
+---@return table[]
+function C.checks(checks)
+  local calls = {}
+  for i, check in ipairs(checks or {}) do
+    calls[i] = type(check) == "table" and #check == 0 and check or { command = check }
+  end
+  return calls
+end
+
 --- Runs the checks of the host, in order, each of them once; the failed ones.
 ---@param ctx moonlet.Ctx
----@param checks (string|table)[]
----@param required boolean  a failure makes the verdict `blocked`
-function C.evidence(ctx, checks, required)
+---@param checks table[]  calls of ctx:validate
+function C.evidence(ctx, checks)
   local failed = {}
   for _, check in ipairs(checks) do
-    local call = { command = check }
-    if type(check) == "table" and #check == 0 then
-      call = {}
-      for name, value in pairs(check) do call[name] = value end
-    end
-    call.required = required
-    local result = ctx:validate(call)
+    local result = ctx:validate(check)
     if result.status ~= "passed" then failed[#failed + 1] = result end
   end
   return failed
@@ -227,7 +218,7 @@ function C.outputs(failed)
   local data = {}
   for i, result in ipairs(failed) do
     data[i] = { label = "what '" .. result.command .. "' printed (" .. tostring(result.why or result.status) .. ")",
-      text = (result.stdout or "") .. (result.stderr or ""), limit = 8000 }
+      text = (result.stdout or "") .. (result.stderr or ""), limit = 8000, priority = 2 }
   end
   return data
 end

@@ -5,23 +5,20 @@ local s = require "moonlet.schema"
 
 local J = {}
 
---- The schema for so many candidates. Its example has a score for each of them, which the rest cannot ask for.
-local function scores_of(count)
-  local each = {}
-  for i = 1, count do each[i] = { candidate = i, score = i % 10, reason = "mock reason" } end
-  local schema = s.object {
-    scores = s.list(s.object { candidate = s.integer { min = 1 }, score = s.number { min = 0, max = 10 },
-      reason = s.string { max = 2000 } }),
-    reason = s.string { min = 1, max = 4000 },
-  }
-  schema.examples = { { scores = each, reason = "mock reason" } }
-  return schema
+-- A field for each candidate: an answer that leaves one out does not fit, and is asked for again.
+local function sheet_of(count)
+  local scores = {}
+  for i = 1, count do
+    scores[tostring(i)] = s.object { score = s.number { min = 0, max = 10 }, reason = s.string { max = 2000 } }
+  end
+  return s.object { scores = s.object(scores), reason = s.string { min = 1, max = 4000 } }
 end
 
 local form = [[
 One JSON object and nothing else:
-{"scores": [{"candidate": 1, "score": 7.5, "reason": "by the criteria"}], "reason": "why the best one is the best"}
-A score from 0 to 10 for each candidate, over all criteria.]]
+{"scores": {"1": {"score": 7.5, "reason": "by the criteria"}, "2": {"score": 4, "reason": "by the criteria"}},
+"reason": "why the best one is the best"}
+Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 
 --- Checks a list of candidates: { name, text }, or texts.
 function J.candidates(list, verb, least, most)
@@ -53,23 +50,15 @@ function J.ask(c, opts, name, candidates, turn)
   local data, place = {}, {}
   for i = 1, #candidates do
     place[i] = (i + turn - 2) % #candidates + 1
-    data[i] = { label = "candidate " .. i, text = candidates[place[i]].text }
+    data[i] = { label = "candidate " .. i, text = candidates[place[i]].text, required = true }
   end
   for _, item in ipairs(opts.data or {}) do data[#data + 1] = item end
-  local answer = c:agent(C.call(opts, opts.judge, { name = name, schema = scores_of(#candidates),
+  local answer = c:agent(C.call(opts, opts.judge, { name = name, schema = sheet_of(#candidates),
     prompt = prompt.judge { criteria = opts.criteria, candidates = ("%d candidates"):format(#candidates),
       pack = opts.pack, goal = opts.goal, output = form, data = data } })).data
-  local given = {}
-  for _, item in ipairs(answer.scores) do
-    if place[item.candidate] and not given[place[item.candidate]] then given[place[item.candidate]] = item.score end
-  end
-  for i = 1, #candidates do
-    if not given[i] then
-      error({ kind = "failed", message = ("the judge gave no score for candidate %d"):format(i),
-        hint = "it may be asked again" }, 0)
-    end
-  end
-  return { scores = core.json.array(given), reason = answer.reason }
+  local scores = {}
+  for number, item in pairs(answer.scores) do scores[place[tonumber(number)]] = item.score end
+  return { scores = scores, reason = answer.reason }
 end
 
 --- The places of the best scores: more than one is a tie.

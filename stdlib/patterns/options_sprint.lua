@@ -22,7 +22,8 @@ local M = {}
 ---@field lost table[]
 
 local function refine(ctx, opts, chosen, others, reason)
-  local data = { { label = "the chosen option", text = chosen.text }, { label = "the judge's reason", text = reason } }
+  local data = { { label = "the chosen option", text = chosen.text, required = true },
+    { label = "the judge's reason", text = reason, required = true } }
   for _, other in ipairs(others) do data[#data + 1] = { label = "an option that was not chosen", text = other.text } end
   return ctx:agent(C.call(opts, nil, { name = "refine", prompt = prompt.implementer(C.prompt(opts, {
     deliverable = "a refined version of the chosen option below", goal = opts.goal,

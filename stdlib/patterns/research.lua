@@ -44,7 +44,7 @@ One JSON object and nothing else:
 local function material(found, questions)
   local data = {}
   for i, one in ipairs(found) do
-    data[i] = { label = "the answer to: " .. questions[i], text = core.json.encode(one) }
+    data[i] = { label = "the answer to: " .. questions[i], text = core.json.encode(one), required = true }
   end
   return data
 end

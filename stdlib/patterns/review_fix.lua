@@ -7,7 +7,7 @@ local verdict = require "moonlet.patterns.verdict"
 local M = {}
 
 ---@class moonlet.patterns.ReviewFix : moonlet.patterns.Common
----@field artefact string         what is reviewed and fixed, in words
+---@field artifact string         what is reviewed and fixed, in words
 ---@field scope string|string[]   the files or folders that may change
 ---@field lenses string[]?        one to four; correctness
 ---@field top integer?            how many issues are fixed, the gravest first; 3
@@ -31,7 +31,7 @@ local function review(ctx, opts, lenses)
   ctx:phase("review", #lenses)
   local answers, lost = ctx:parallel(lenses, function(c, lens)
     local data = c:agent(C.call(opts, nil, { name = "review " .. lens, schema = findings.schema,
-      prompt = prompt.reviewer(C.prompt(opts, { lens = lens, artefact = opts.artefact, output = findings.form })),
+      prompt = prompt.reviewer(C.prompt(opts, { lens = lens, artifact = opts.artifact, output = findings.form })),
     })).data
     return { lens = lens, runner = ctx.runner, findings = rawget(data, "findings") or data }
   end, { need = 1, name = "review", key = function(lens) return lens end })
@@ -51,7 +51,7 @@ end
 ---
 --- Errors: `invalid` no scope, more than its bounds, or a verifier that is its own implementer.
 --- ```lua
---- local done = m.patterns.review_fix(ctx, { artefact = "src/a.lua", scope = "src", top = 1 })
+--- local done = m.patterns.review_fix(ctx, { artifact = "src/a.lua", scope = "src", top = 1 })
 --- #done.fixed --> 1
 --- ```
 ---@param ctx moonlet.Ctx
@@ -59,13 +59,14 @@ end
 ---@return moonlet.patterns.Fixed
 function M.review_fix(ctx, opts)
   local verb = "review_fix"
-  C.check(opts, { artefact = "string", scope = "string|list", lenses = "list", top = "integer", least = "string",
+  C.check(opts, { artifact = "string", scope = "string|list", lenses = "list", top = "integer", least = "string",
     checks = "list", implementer = "table", verifier = "table" }, verb)
-  C.text(opts.artefact, verb, "artefact")
+  C.text(opts.artifact, verb, "artifact")
   local scope, top = C.scope(opts.scope, verb), C.bounds(opts.top or 3, verb, "top", 1, 10)
   local lenses = C.texts(opts.lenses or { "correctness" }, verb, "lenses", 1, 4)
   C.check_verifier(opts, verb)
-  ctx:plan { calls = #lenses + 2 }
+  local checks = C.checks(opts.checks)
+  ctx:plan { calls = #lenses + 2, checks = checks }
   local merged, lost = review(ctx, opts, lenses)
   local chosen = most_important(merged.findings, top, opts.least or "low")
   local result = { issues = merged.findings, fixed = chosen, files_changed = core.json.array {}, pass = true,
@@ -77,14 +78,14 @@ function M.review_fix(ctx, opts)
   end
   ctx:phase("fix", 1)
   local name, worker = C.worker(opts, "implementer")
-  local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write",
+  local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write", edits = scope,
     prompt = prompt.implementer(C.prompt(opts, { deliverable = "fixes for the issues listed below, the first one first",
-      scope = table.concat(scope, ", "), data = { { label = "the issues", text = C.numbered(chosen) } } })) }))
+      scope = table.concat(scope, ", "),
+      data = { { label = "the issues", text = C.numbered(chosen), required = true } } })) }))
   result.files_changed = made.files_changed
-  verdict.check_scope(result, name, scope)
-  verdict.verify(ctx, opts, result, {
-    goal = ("The issues listed below are fixed in %s, and nothing else is broken."):format(opts.artefact),
-    data = { { label = "the issues", text = C.numbered(chosen) },
+  verdict.verify(ctx, opts, result, checks, {
+    goal = ("The issues listed below are fixed in %s, and nothing else is broken."):format(opts.artifact),
+    data = { { label = "the issues", text = C.numbered(chosen), required = true },
       { label = "the implementer's own words", text = made.text, limit = 8000 } },
   })
   for i, issue in ipairs(chosen) do

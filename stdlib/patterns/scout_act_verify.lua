@@ -88,7 +88,8 @@ function M.scout_act_verify(ctx, opts)
     checks = "list", implementer = "table", verifier = "table" }, verb)
   local goal, scope = C.text(opts.goal, verb, "goal"), C.scope(opts.scope, verb)
   C.check_verifier(opts, verb)
-  ctx:plan { calls = 3 }
+  local checks = C.checks(opts.checks)
+  ctx:plan { calls = 3, checks = checks }
   ctx:phase("scout", 1)
   local seen = ctx:agent(C.call(opts, nil, { name = "scout", schema = map,
     prompt = prompt.scout(C.prompt(opts, { question = opts.question or goal, output = form })) })).data
@@ -96,15 +97,14 @@ function M.scout_act_verify(ctx, opts)
   if opts.choose then approach = C.text(opts.choose(ctx, seen), verb, "the approach that choose gives") end
   ctx:phase("act", 1)
   local name, worker = C.worker(opts, "implementer")
-  local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write",
+  local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write", edits = scope,
     prompt = prompt.implementer(C.prompt(opts, { deliverable = goal, scope = table.concat(scope, ", "),
       pack = brief(opts, seen, approach),
       data = { { label = "how it works now, by the scout", text = seen.how } } })) }))
   local result = { seen = seen, approach = approach, files_changed = made.files_changed, answer = made.text,
     pass = true, problems = core.json.array {},
     details = core.json.array { "approach: " .. approach }, lost = core.json.array {} }
-  verdict.check_scope(result, name, scope)
-  verdict.verify(ctx, opts, result, { goal = goal, success = opts.success,
+  verdict.verify(ctx, opts, result, checks, { goal = goal, success = opts.success,
     data = { { label = "the implementer's own words", text = made.text, limit = 8000 } } })
   result.summary = ("%s, %s: %s"):format(C.count(#seen.places, "place"),
     C.count(#result.files_changed, "changed file"), verdict.told(result))

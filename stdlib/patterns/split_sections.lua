@@ -60,13 +60,13 @@ local function work(c, opts, section)
   end
   if not opts.write then fields.output = "The text of your section and nothing else." end
   return c:agent(C.call(opts, nil, { name = section.name, prompt = prompt.implementer(fields),
-    sandbox = opts.write and "workspace-write" or nil }))
+    sandbox = opts.write and "workspace-write" or nil, edits = opts.write and paths or nil }))
 end
 
 local function unite(ctx, opts, found)
   local data = {}
   for i, item in ipairs(found) do
-    data[i] = { label = ("the section %d, %s"):format(i, item.name), text = item.text }
+    data[i] = { label = ("the section %d, %s"):format(i, item.name), text = item.text, required = true }
   end
   local task = opts.write and "Compare the sections as they are now in their files with each other, and report what "
     .. "does not agree. \"text\" is a summary of the whole in a few lines."
@@ -83,7 +83,7 @@ end
 --- Each worker owns a slice of the work; a last one merges the slices for consistency. One call for each section, and
 --- one.
 ---
---- Errors: `invalid` fewer than two or more than twelve sections, or two writers of one artefact; `quorum`.
+--- Errors: `invalid` fewer than two or more than twelve sections, or two writers of one artifact; `quorum`.
 --- ```lua
 --- local ok, err = pcall(m.patterns.split_sections, ctx, { task = "shorten it", write = true,
 ---   sections = { { name = "all", paths = { "src" } }, { name = "one", paths = { "src/a.lua" } } } })
@@ -116,12 +116,6 @@ function M.split_sections(ctx, opts)
     local texts = {}
     for i, item in ipairs(found) do texts[i] = item.text end
     result.text = table.concat(texts, "\n\n")
-  end
-  for i, section in ipairs(opts.write and opts.sections or {}) do
-    local answer = answers[i]
-    for _, file in ipairs(not core.lost.record(answer) and C.outside(answer.files_changed, section.paths) or {}) do
-      table.insert(result.conflicts, ("the worker of '%s' changed %s, which is not its own"):format(section.name, file))
-    end
   end
   for i, conflict in ipairs(result.conflicts) do result.details[i] = "conflict: " .. conflict end
   result.summary = ("%d of %s, %s"):format(#found, C.count(#opts.sections, "section"),

@@ -14,6 +14,8 @@ local M = {}
 ---@field timeout string|number|nil
 ---@field idle string|number|nil
 ---@field turns integer?
+---@field prompt_tokens integer?
+---@field base string?
 ---@field retry integer?
 ---@field env string[]?
 ---@field argv string[]?
@@ -23,10 +25,10 @@ local M = {}
 ---@class moonlet.patterns.Common
 ---@field agent moonlet.patterns.Worker?   further fields of each agent call
 ---@field pack moonlet.Pack?
----@field data {label: string, text: string, limit: integer?}[]?
+---@field data moonlet.prompt.Data[]?
 
 ---@class moonlet.patterns.TriangulatedReview : moonlet.patterns.Common
----@field artefact string?        what is reviewed, in words
+---@field artifact string?        what is reviewed, in words
 ---@field lenses string[]?        two to four
 ---@field need integer?           how many reviews must succeed; 2
 ---@field facts string|moonlet.facts.Git|nil
@@ -41,16 +43,20 @@ local M = {}
 ---@field summary string
 ---@field disagreements integer   how many findings the reviewers disagreed about
 
-local judgements = s.object { judgements = s.list(s.object {
-  number = s.integer { min = 1 },
-  verdict = s.enum { "confirmed", "refuted", "unclear" },
-  reason = s.string { min = 1, max = 2000 },
-}) }
+-- A field for each disputed finding: an answer that leaves one out does not fit, and is asked for again.
+local function judgements_of(count)
+  local judgements = {}
+  for i = 1, count do
+    judgements[tostring(i)] = s.object { verdict = s.enum { "confirmed", "refuted", "unclear" },
+      reason = s.string { min = 1, max = 2000 } }
+  end
+  return s.object { judgements = s.object(judgements) }
+end
 
 local form = [[
 One JSON object and nothing else:
-{"judgements": [{"number": 1, "verdict": "confirmed" | "refuted" | "unclear", "reason": "what you saw, and where"}]}
-One for each number of the list.]]
+{"judgements": {"1": {"verdict": "confirmed" | "refuted" | "unclear", "reason": "what you saw, and where"}}}
+Give one for each number of the list.]]
 
 -- Two grades apart: one reviewer would stop the work, the other would not.
 local function is_split(finding)
@@ -69,12 +75,9 @@ local function disagreements(result)
 end
 
 -- Puts each judged finding where its verdict belongs, with the reason.
-local function settle(result, disputed, answers)
+local function settle(result, disputed, judgements)
   local verdicts = {}
-  for _, item in ipairs(answers) do
-    local finding = disputed[item.number]
-    if finding and not verdicts[finding] then verdicts[finding] = item end
-  end
+  for number, item in pairs(judgements) do verdicts[disputed[tonumber(number)]] = item end
   local open = core.json.array {}
   for _, finding in ipairs(result.findings) do
     local item = verdicts[finding]
@@ -95,11 +98,12 @@ local function verify(ctx, opts, result, disputed)
   ctx:phase("verify", 1)
   local answer, lost = C.try("verify", function()
     return ctx:agent(C.call(opts, opts.verifier, {
-      name = "verify", schema = judgements,
+      name = "verify", schema = judgements_of(#disputed),
       prompt = prompt.verifier {
-        goal = "Each finding that the reviewers disagree about is settled by what the artefact says.",
+        goal = "Each finding that the reviewers disagree about is settled by what the artifact says.",
         steps = { "Open the place of each finding, and decide whether it holds." }, output = form, pack = opts.pack,
-        data = { { label = "the findings that reviewers disagree about", text = C.numbered(disputed) } },
+        data = { { label = "the findings that reviewers disagree about", text = C.numbered(disputed),
+          required = true } },
       },
     }))
   end)
@@ -117,7 +121,7 @@ end
 ---
 --- Errors: `invalid` fewer than two or more than four lenses, or one twice; `quorum` too few reviews succeeded.
 --- ```lua
---- local review = m.patterns.triangulated_review(ctx, { artefact = "src/a.lua", lenses = { "correctness", "risks" } })
+--- local review = m.patterns.triangulated_review(ctx, { artifact = "src/a.lua", lenses = { "correctness", "risks" } })
 --- #review.findings[1].corroborated_by --> 1
 --- ```
 ---@param ctx moonlet.Ctx
@@ -125,7 +129,7 @@ end
 ---@return moonlet.patterns.Review
 function M.triangulated_review(ctx, opts)
   local verb = "triangulated_review"
-  C.check(opts, { artefact = "string", lenses = "list", need = "integer", facts = "string|table", prompt = "callable",
+  C.check(opts, { artifact = "string", lenses = "list", need = "integer", facts = "string|table", prompt = "callable",
     rules = "callable", also = "list", merge = "table|function", verify = "boolean", verifier = "table" }, verb)
   local lenses = C.texts(opts.lenses or { "correctness", "risks", "tests" }, verb, "lenses", 2, 4)
   local need = opts.need or 2
@@ -136,7 +140,7 @@ function M.triangulated_review(ctx, opts)
     local answer = c:agent(C.call(opts, nil, {
       name = lens, schema = findings.schema,
       prompt = opts.prompt and opts.prompt(lens) or prompt.reviewer(C.prompt(opts, { lens = lens,
-        artefact = opts.artefact, facts = opts.facts, output = findings.form })),
+        artifact = opts.artifact, facts = opts.facts, output = findings.form })),
       rules = opts.rules and function() return opts.rules(lens) end,
     }))
     return review_of(lens, ctx.runner, answer.data)

@@ -6,7 +6,7 @@ local prompt = require "moonlet.prompt"
 local M = {}
 
 ---@class moonlet.patterns.UntilDry : moonlet.patterns.Common
----@field artefact string         where it is looked, in words
+---@field artifact string         where it is looked, in words
 ---@field lenses string[]?        one for each round, in turn; correctness, risks, tests
 ---@field rounds integer?         two to twenty; 6
 ---@field dry integer?            so many rounds in a row without news end it; 2
@@ -32,7 +32,7 @@ end
 ---
 --- Errors: `invalid` fewer than two rounds, or more than twenty; `quorum` every round was lost.
 --- ```lua
---- local hunt = m.patterns.until_dry(ctx, { artefact = "src/a.lua" })
+--- local hunt = m.patterns.until_dry(ctx, { artifact = "src/a.lua" })
 --- hunt.rounds --> 3
 --- ```
 ---@param ctx moonlet.Ctx
@@ -40,8 +40,8 @@ end
 ---@return moonlet.patterns.Dry
 function M.until_dry(ctx, opts)
   local verb = "until_dry"
-  C.check(opts, { artefact = "string", lenses = "list", rounds = "integer", dry = "integer" }, verb)
-  C.text(opts.artefact, verb, "artefact")
+  C.check(opts, { artifact = "string", lenses = "list", rounds = "integer", dry = "integer" }, verb)
+  C.text(opts.artifact, verb, "artifact")
   local lenses = C.texts(opts.lenses or { "correctness", "risks", "tests" }, verb, "lenses", 1, 11)
   local rounds = C.bounds(opts.rounds or 6, verb, "rounds", 2, 20)
   local dry = C.bounds(opts.dry or 2, verb, "dry", 1, rounds)
@@ -56,7 +56,7 @@ function M.until_dry(ctx, opts)
     if told ~= "" then data[#data + 1] = { label = "what was found already: report none of it again", text = told } end
     local answer, gone = C.try("round " .. round, function()
       return ctx:agent(C.call(opts, nil, { name = "round " .. round, schema = findings.schema,
-        prompt = prompt.reviewer(C.prompt(opts, { lens = lens, artefact = opts.artefact, output = findings.form,
+        prompt = prompt.reviewer(C.prompt(opts, { lens = lens, artifact = opts.artifact, output = findings.form,
           data = data })) })).data
     end)
     if answer then

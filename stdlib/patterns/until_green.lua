@@ -1,6 +1,5 @@
 local C = require "moonlet.patterns.common"
 local prompt = require "moonlet.prompt"
-local verdict = require "moonlet.patterns.verdict"
 
 local M = {}
 
@@ -17,7 +16,6 @@ local M = {}
 ---@field green boolean           all checks passed, as the host saw it
 ---@field rounds integer          how often an implementer worked
 ---@field failed string[]         the checks that still fail
----@field problems string[]       what was changed outside of the scope
 ---@field files_changed string[]
 ---@field details string[]
 ---@field lost table[]
@@ -44,6 +42,7 @@ local function work(ctx, opts, scope, failed, round)
   for _, item in ipairs(opts.data or {}) do data[#data + 1] = item end
   return C.try(("%s %d"):format(name, round), function()
     return ctx:agent(C.call(opts, worker, { name = ("%s %d"):format(name, round), sandbox = "workspace-write",
+      edits = scope,
       prompt = prompt.implementer(C.prompt(opts, { deliverable = opts.goal or "what makes the failed checks below pass",
         goal = "The checks pass because the cause is gone, and not because a check was weakened.",
         non_goals = { "changing, skipping or deleting a check", "improvements that nobody asked for" },
@@ -67,15 +66,15 @@ function M.until_green(ctx, opts)
   C.check(opts, { goal = "string", scope = "string|list", checks = "list", rounds = "integer", implementer = "table" },
     verb)
   local scope, rounds = C.scope(opts.scope, verb), C.bounds(opts.rounds or 3, verb, "rounds", 1, 10)
-  if #(opts.checks or {}) == 0 then C.refuse(verb .. " needs 'checks'", 'such as { "test:make test" }') end
+  local checks = C.checks(opts.checks)
+  if #checks == 0 then C.refuse(verb .. " needs 'checks'", 'such as { "test:make test" }') end
   local result = { green = false, rounds = 0, files_changed = core.json.array {}, details = core.json.array {},
-    problems = core.json.array {}, lost = core.json.array {} }
-  ctx:plan { calls = rounds }
+    lost = core.json.array {} }
+  ctx:plan { calls = rounds, checks = checks }
   local failed
   for round = 0, rounds do
-    ctx:phase("check " .. round, #opts.checks)
-    -- The verdict goes by the last round.
-    failed = C.evidence(ctx, opts.checks, round == rounds)
+    ctx:phase("check " .. round, #checks)
+    failed = C.evidence(ctx, checks)
     table.insert(result.details, ("after %s: %s"):format(C.count(round, "round"), #failed == 0 and "green"
       or table.concat(names_of(failed), ", ")))
     if #failed == 0 or round == rounds then break end
@@ -84,7 +83,6 @@ function M.until_green(ctx, opts)
     result.rounds = round + 1
     if made then
       add_files(result, made.files_changed)
-      verdict.check_scope(result, ("round %d"):format(round + 1), scope, made.files_changed)
     else
       table.insert(result.lost, lost)
       if lost.kind == "budget" then break end
@@ -94,7 +92,6 @@ function M.until_green(ctx, opts)
   result.summary = result.green and ("green after %s"):format(C.count(result.rounds, "round"))
     or ("%s still fail after %s"):format(C.count(#failed, "check"), C.count(result.rounds, "round"))
   result.next_action = not result.green and "Look at this check yourself: " .. result.failed[1] .. "."
-    or result.problems[1] and "Look at this first: " .. result.problems[1] .. "."
     or #result.files_changed > 0 and "Take the change." or "Go on: there was nothing to do."
   return result
 end

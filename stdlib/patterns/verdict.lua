@@ -18,27 +18,16 @@ One JSON object and nothing else:
 it", "fix": "..."}]}
 pass is true only for what you saw to pass; with a problem it is false.]]
 
---- Notes what an implementer changed outside of its scope as problems.
----@param result table
----@param name string
----@param scope string[]
----@param files string[]?  those that it changed; all of the result's
-function V.check_scope(result, name, scope, files)
-  for _, file in ipairs(C.outside(files or result.files_changed, scope)) do
-    table.insert(result.problems, ("'%s' changed %s, which is outside of its scope"):format(name,
-      require("moonlet.findings").place { file = file }))
-  end
-end
-
---- Verifies: sets `pass` and `problems` of a result. A check that fails makes the verdict `blocked`, and what it
---- printed goes to the verifier.
+--- Verifies: sets `pass` and `problems` of a result. A check that fails, or a verifier that does not pass the work,
+--- makes the verdict `blocked`. The verifier reads what failed checks printed.
 ---@param ctx moonlet.Ctx
 ---@param opts table
 ---@param result table
+---@param checks table[]  calls of ctx:validate
 ---@param about {goal: string, success: string?, data: table[]}
-function V.verify(ctx, opts, result, about)
-  ctx:phase("verify", 1 + #(opts.checks or {}))
-  local failed = C.evidence(ctx, opts.checks or {}, true)
+function V.verify(ctx, opts, result, checks, about)
+  ctx:phase("verify", 1 + #checks)
+  local failed = C.evidence(ctx, checks)
   local data = { table.unpack(about.data) }
   for _, item in ipairs(C.outputs(failed)) do data[#data + 1] = item end
   for _, check in ipairs(failed) do
@@ -55,8 +44,11 @@ function V.verify(ctx, opts, result, about)
     result.pass = false
     return
   end
-  for _, item in ipairs(answer.data.problems) do result.problems[#result.problems + 1] = item.problem end
-  result.pass = answer.data.pass and #result.problems == 0
+  local seen = answer.data
+  for _, item in ipairs(seen.problems) do result.problems[#result.problems + 1] = item.problem end
+  ctx:verdict { by = name, pass = seen.pass and #seen.problems == 0,
+    why = seen.problems[1] and seen.problems[1].problem or seen.summary }
+  result.pass = seen.pass and #result.problems == 0
 end
 
 --- The outcome in words.

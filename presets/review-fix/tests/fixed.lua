@@ -1,7 +1,7 @@
 return {
   summary = "the gravest issue is fixed, and another worker verifies it",
   files = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
-  args = { "--artefact", "app.py", "--scope", "app.py", "--top", "1" },
+  args = { "--artifact", "app.py", "--scope", "app.py", "--top", "1" },
   runner = "cassette:fixed",
   record = "command:agent",
   expect = { verdict = "ok", findings = "it passes",

@@ -1,7 +1,7 @@
 return {
   summary = "one of two reviewers is lost: what the other one found is fixed, and the loss is named",
   files = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
-  args = { "--artefact", "app.py", "--scope", "app.py", "--top", "1", "--lenses", "correctness,risks" },
+  args = { "--artifact", "app.py", "--scope", "app.py", "--top", "1", "--lenses", "correctness,risks" },
   runner = "cassette:lost",
   record = "command:agent",
   expect = { verdict = "degraded", exit_code = 4,

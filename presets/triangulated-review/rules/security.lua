@@ -69,8 +69,9 @@ local NOT_COMMITTED = "Take it out before you commit, and read it from the envir
 local function report_secret(view, n, kind, report, change, confidence)
   -- Tests of anything with certificates hold keys without use elsewhere.
   local made = view.test and kind == "private key" and "keys in tests are mostly made for them" or nil
-  report("secret", view, n, format("A secret is in the text: it looks like a %s.", kind), { loud = true,
-    evidence = format("line %d holds a %s; it is not repeated here", n, kind), confidence = confidence,
+  local what = (find(kind, "^[AEIOaeio]") and "an " or "a ") .. kind
+  report("secret", view, n, format("A secret is in the text: it looks like %s.", what), { loud = true,
+    evidence = format("line %d holds %s; it is not repeated here", n, what), confidence = confidence,
     fix = FIXES[change.facts.target.kind] or NOT_COMMITTED,
     severity = view.d.kind == "docs" and "high" or nil, question = made })
 end

@@ -117,7 +117,8 @@ local function todo_notes(view, report, change)
       old = old - 1
     elseif word then
       report("todo-added", view, n,
-        format("A %s%s says that something is not finished.", change.whole_files and "" or "new ", word),
+        format("%s %s says that something is not finished.",
+          not change.whole_files and "A new" or word == "XXX" and "An" or "A", word),
         { severity = word == "FIXME" and "medium" or nil })
     end
   end

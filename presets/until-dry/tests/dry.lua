@@ -1,7 +1,7 @@
 return {
   summary = "two rounds without news end it",
   files = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
-  args = { "--artefact", "app.py" },
+  args = { "--artifact", "app.py" },
   runner = "cassette:dry",
   record = "command:agent {out}",
   expect = { verdict = "ok",

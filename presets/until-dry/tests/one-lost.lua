@@ -1,7 +1,7 @@
 return {
   summary = "a lost round looked at nothing: it is no dry one",
   files = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
-  args = { "--artefact", "app.py" },
+  args = { "--artifact", "app.py" },
   runner = "cassette:dry,fault=crash**@round 2",
   expect = { verdict = "degraded", exit_code = 4 },
 }

@@ -5,7 +5,7 @@ local files = require "moonlet.engine.base.files"
 local progress = require "moonlet.engine.agent.progress"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
-local instructions = require "moonlet.engine.agent.instructions"
+local input_manifest = require "moonlet.engine.agent.input_manifest"
 local cassette = require "moonlet.engine.runner.cassette"
 local sandbox = require "moonlet.engine.agent.sandbox"
 local cuts = require "moonlet.engine.agent.cuts"
@@ -86,6 +86,14 @@ local function write_file(run, path, text)
   if not written then error(err, 0) end
 end
 
+--- True if the agent may write files that start programs: a merge holds them back, or `writes` names one.
+local function may_write_startup(job)
+  for _, path in ipairs(job.call.writes or {}) do
+    if core.file.is_startup(path) then return true end
+  end
+  return job.lease.place.tree ~= nil
+end
+
 --- The runner's command for the call: argv, env, and so on. Raises if it cannot do what is asked.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
@@ -96,21 +104,44 @@ local function command_of(job, attempt)
     role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
     web_search = call.web_search, turns = call.turns, schema = call.schema,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.lease.place.writable,
-    timeout_ms = job.limits.wall, confine = job.confine, private = job.config.private,
-    scratch = job.temporary and job.temporary .. "/state", attempt = attempt.resumes or attempt.number,
+    startup_files = may_write_startup(job), timeout_ms = job.limits.wall, confine = job.confine,
+    private = job.config.private, scratch = sandbox.scratch_of(job.temporary),
+    attempt = attempt.resumes or attempt.number,
     config = job.config,
   }
 end
 
+--- Reads the rest of an agent's transcripts, before the folder that they are in is removed.
+local function look_at_transcripts(job, temporary)
+  if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
+end
+
 --- Temporary files and private state go where nobody else's are, and are gone afterwards.
 local function with_temporary_folder(job, fn)
-  if job.confine == "none" and job.runner.name == "command" then return fn {} end
   local path, release = sandbox.temporary_folder(job)
   job.temporary = path
   local ok, result = pcall(fn, { TMPDIR = path, TEMP = false, TMP = false })
+  look_at_transcripts(job, path)
   release()
   if not ok then error(result, 0) end
   return result
+end
+
+--- Makes folders of links.
+local function make_links(job, links)
+  for folder, targets in pairs(links) do
+    core.file.make_root(folder)
+    if #targets > 0 then
+      local argv = table.move(targets, 1, #targets, 4, { "/bin/ln", "-s", "--" })
+      argv[#argv + 1] = "."
+      local exit = core.process.run { step = job.key .. "/links", argv = argv, env = job.run.child_environment(),
+        cwd = folder, wall = 60000, cap = 1 << 16 }
+      if exit.why ~= "exited" or exit.code ~= 0 then
+        error({ kind = "failed", message = ("cannot make links in %s: %s"):format(folder,
+          core.text.printable(exit.stderr, 300)) }, 0)
+      end
+    end
+  end
 end
 
 local function start(job, attempt, env)
@@ -122,9 +153,10 @@ local function start(job, attempt, env)
     if private and path:sub(1, #private) == private then core.file.make_root(path) end
   end
   for _, path in ipairs(made.folders or {}) do core.file.make_root(path) end
+  make_links(job, made.links or {})
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = job.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
-  instructions.record(job, made)
+  if made.reads and made.reads[1] then input_manifest.write(job, job.key, job.dir, made.reads) end
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = sandbox.of(job, made)
@@ -151,7 +183,10 @@ local function run_process(job, attempt)
     run.emit("log", { step = job.key, taken_over = true, text = attempt.state == "running"
       and "it is still running since the earlier host: waiting for it"
       or "it ended under the earlier host: its result is used" })
+    local temporary = sandbox.find_temporary(job)
+    job.temporary = temporary
     local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
+    look_at_transcripts(job, temporary)
     sandbox.forget(job)
     local made, problem = pcall(command_of, job, attempt)
     exit.argv = made and problem.argv or nil
@@ -242,7 +277,8 @@ local function collect(job, runner, exit, reading)
   local answer = output.redacted(runner.finish(state, exit, answers_of(job, runner, exit)))
   return { exit = exit, answer = answer, unread = not all, lost = loss(job, runner, exit), normalise = runner.normalise,
     seen = runner.shows_tools and state and not (state.seen and state.seen.hidden) and (state.seen or {}) or nil,
-    so_far = state and function() return usage.so_far(state, size_of(dir .. "/prompt.md") or 0) end }
+    so_far = state and function(ended) return usage.so_far(state, size_of(dir .. "/prompt.md") or 0, ended) end,
+    passed = job.watch and job.watch:at_end(state, exit, answer) or nil }
 end
 
 local function reading_of(job, runner, tell)
@@ -290,7 +326,7 @@ end
 ---@param job moonlet.Execution
 ---@return moonlet.Usage?
 function M.seen_usage(job)
-  return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0)
+  return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
 --- Does one attempt. Its output is read once: while it runs, and the rest at its end. in_flight counts it and progress

@@ -17,14 +17,18 @@ local check = require "moonlet.schema.check"
 local routing = require "moonlet.engine.agent.routing"
 local execution = require "moonlet.engine.agent.execution"
 local fan_out = require "moonlet.engine.context.fan_out"
+local limits = require "moonlet.engine.agent.limits"
 local input_hash = require "moonlet.engine.journal.input_hash"
 local adoption = require "moonlet.engine.journal.adoption"
+local input_manifest = require "moonlet.engine.agent.input_manifest"
+local instructions = require "moonlet.engine.agent.instructions"
 local resolved_call = require "moonlet.engine.agent.resolved_call"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local merge_gate = require "moonlet.engine.context.merge_gate"
 local outcomes = require "moonlet.engine.agent.outcome"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local recovery = require "moonlet.engine.agent.recovery"
+local waiting = require "moonlet.engine.workspace.waiting"
 local slots = require "moonlet.engine.agent.slots"
 local metering = require "moonlet.engine.agent.metering"
 local usage = require "moonlet.engine.runner.usage"
@@ -34,10 +38,10 @@ local M = {}
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
   schema = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
-  in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean", env = "list",
-  argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
+  edits = "list", in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean",
+  env = "list", argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
-  asks = "boolean", cut = "string", continues = "string",
+  prompt_tokens = "integer", base = "string", asks = "boolean", cut = "string", continues = "string",
 }
 
 --- Puts the attempt on record before it starts, unless it is there already.
@@ -46,7 +50,7 @@ local function record_attempt(job, hash, attempt, need)
   local place = job.lease.place
   -- The prompt of a repair round is nowhere else.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repairs)
-  journal.begin(job.run, job.key, attempt.number, hash, { repair = attempt.repairs or nil, seen = place.stored(),
+  journal.begin(job.run, job.key, attempt.number, hash, { repair = attempt.repairs or nil, seen = job.lease:stored(),
     need = need, runner = job.runner.name, model = job.model, tree = place.tree, resumes = attempt.resumes,
     root = job.dir == job.run.sidecar or nil })
 end
@@ -69,8 +73,9 @@ local function run_attempt(job, hash, attempt, own_budget)
   -- An attempt that is under way was allowed already.
   if not attempt.state then retry.check(job) end
   metering.retake(job, attempt.number, hash, own_budget)
-  local outcome = budget.with(own_budget, need, function(note)
+  local outcome = budget.with(own_budget, need, function(note, grow)
     attempt = job.lease:acquire(attempt)
+    job.watch = limits.new(job, attempt.prompt, own_budget, grow)
     local evidence = slots.during(job, attempt.state, function(waited)
       -- The job that had the work tree or the slot before may have found the account closed.
       if not attempt.state and (job.call.in_place or waited) then retry.check(job, true) end
@@ -125,11 +130,11 @@ end
 
 --- Decides after an answer that does not fit its schema: one repair round, then a failure.
 local function after_invalid(job, attempt, outcome)
-  local prompt = core.run.redact(resolved_call.prompt(job, job.call.prompt))
+  local prompt = core.run.redact((resolved_call.prompt(job)))
   if not attempt.repairs and not job.lease.touched then
     return { tries = 1, keep = true, text = "the answer is not valid: asking again",
       attempt = attempts.new { kind = "repair", number = attempt.number + 1,
-        prompt = core.run.redact(output.repair_prompt(resolved_call.prompt(job, job.call.prompt), outcome.text,
+        prompt = core.run.redact(output.repair_prompt((resolved_call.prompt(job)), outcome.text,
           outcome.problems)) } }
   end
   return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
@@ -195,7 +200,10 @@ local function all_attempts(job, last, hash, own_budget)
     journal.attempt(job.run, job.key, entry)
     if following.parks then journal.spent(job.run, job.key, attempt.repairs or nil) end
     if not following.attempt then
-      local lease_end, held_back = job.lease:finish(outcome.status == "ok", list)
+      local beside = job.lease:beside()
+      job.step.beside = beside[1] and beside or nil
+      local asks = job.asked ~= nil and core.text.question(outcome.text) ~= nil
+      local lease_end, held_back = job.lease:finish(outcome.status == "ok", list, asks)
       entry.held_back = held_back
       return outcomes.of_call(outcome, list, lease_end, following.error)
     end
@@ -235,8 +243,9 @@ local function input_of(job)
   return { verb = "agent", prompt = call.prompt, runner = job.runner.name, argv = job.argv,
     model = job.model, role = call.role or run.options.agent_role, schema = call.schema, cwd = call.cwd,
     env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
-    writes = call.writes, inputs = call.inputs, confine = call.confine, network = call.network,
-    web_search = call.web_search, events = call.events, continues = call.continues }
+    writes = call.writes, edits = call.edits, inputs = call.inputs, confine = call.confine, network = call.network,
+    web_search = call.web_search, events = call.events, continues = call.continues,
+    prompt_tokens = job.prompt_tokens }
 end
 
 --- The call of a step that was begun when its route led elsewhere: what was paid for there is not paid for again.
@@ -271,7 +280,7 @@ end
 local function do_agent(job, last, hash, own_budget)
   tell_route(job, job.key)
   job.run.open_directory(job.dir)
-  prompt_cuts.write(job.run, job.key, job.dir)
+  input_manifest.write(job, job.key, job.dir)
   local outcome, step = run_attempts(job, last, hash, own_budget), job.step
   step.attempts, step.files_changed = outcome.attempts, outcome.files_changed
   step.model = usage.model_of(outcome.attempts) or job.model
@@ -286,7 +295,7 @@ local function do_agent(job, last, hash, own_budget)
   end
   return { text = outcome.text, data = outcome.data, attempts = core.json.array(outcome.attempts),
     usage = outcome.usage, files_changed = core.json.array(outcome.files_changed), session = outcome.session,
-    held = job.lease.held }
+    held = job.lease.held, waits = job.lease.waits, beside = step.beside and core.json.array(step.beside) }
 end
 
 --- The journal has the answer; its readable copy may have been lost with a power cut, or be another one by now.
@@ -303,9 +312,10 @@ local function restore(job, value)
   run.write_artifact(path, text, true)
 end
 
-local function run_agent_step(resolved, key, dir, own_budget)
+--- The answer, and the worktree that waits where it is a question.
+local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
-  local job = execution.new(resolved, key, dir)
+  local job = execution.new(resolved, key, dir, asked)
   job.lease = workspace_lease.new(job)
   local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end }
   local value, step = run.step(key, "agent", job.runner.name, input_of(job), options, function(last, hash, step)
@@ -314,19 +324,30 @@ local function run_agent_step(resolved, key, dir, own_budget)
   end)
   if step.cached then
     restore(job, value)
-    if job.sandbox == "workspace-write" then merge_gate.merged(run, key) end
+    if job.sandbox == "workspace-write" and not value.waits then merge_gate.merged(run, key) end
   end
   if value.held then
     workspace_lease.held(run, { key = key, dir = dir, work = value.held })
     value.held = nil
   end
+  if value.beside then
+    run.note_beside(key, value.beside)
+    step.beside, value.beside = value.beside, nil
+  end
+  step.unconfined = not job.confined or nil
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
+  step.held_back = sidecar.last_of(value.attempts).held_back
   step.attempts, step.model = value.attempts, usage.model_of(value.attempts) or job.model
   run.end_step(step, "ok", {})
-  value.dir = run.absolute(dir)
+  local waits = value.waits
+  value.waits, value.dir = nil, run.absolute(dir)
+  if waits and waits.is_empty then
+    waiting.give_up(run, waits)
+    waits = nil
+  end
   -- A merge comes to its end even if the call is cancelled; the cancellation is delivered once it is on record.
   if not step.cached then core.task.check() end
-  return value
+  return value, waits
 end
 
 --- The call with its prepared prompt, which may have been read and edited since: it is the one that was agreed on.
@@ -336,14 +357,16 @@ local function with_agreed_prompt(resolved, key, dir)
   local agreed = journal.fact(run, key .. "/agreed", { verb = "agreed" }, function()
     return files.read_left(run, dir .. "/prompt.md", recovery.prompt_cap) or core.json.null
   end)
-  return agreed == core.json.null and resolved or resolved_call.with_prompt(resolved, agreed)
+  local is_same = agreed == core.json.null or agreed == resolved_call.shown_prompt(instructions.add(resolved))
+  if is_same then return resolved end
+  return resolved_call.with_prompt(resolved, agreed)
 end
 
 --- The key and the call of the same step in an earlier clean-up of its body; nil if there is none.
 local function paid_before(resolved, key)
   local run = resolved.run
   local function in_step(twin)
-    return as_begun(with_agreed_prompt(resolved, twin, run.claim_directory(false, twin)), twin)
+    return instructions.add(as_begun(with_agreed_prompt(resolved, twin, run.claim_directory(false, twin)), twin))
   end
   local found = journal.paid_before(run, key, function(twin) return input_of(in_step(twin)) end)
   if found ~= key then return found, in_step(found) end
@@ -354,17 +377,18 @@ local function prepare(resolved, key, dir)
   local run = resolved.run
   tell_route(resolved, key)
   run.open_directory(dir)
-  prompt_cuts.write(run, key, dir)
-  run.write_artifact(dir .. "/prompt.md", resolved.call.prompt)
-  metering.count_worst_case(run.worst, resolved)
+  input_manifest.write(resolved, key, dir)
+  run.write_artifact(dir .. "/prompt.md", resolved_call.shown_prompt(resolved))
+  table.insert(run.worst.prompts, (dir .. "/prompt.md"):sub(#run.sidecar + 2))
+  metering.count_worst_case(run.worst, resolved, (resolved_call.prompt(resolved)))
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
 local answer_fields = { "text", "data", "usage", "attempts", "files_changed", "dir", "session" }
 
-local function closed_answer(value, call)
+local function closed_answer(call, value, waits)
   closed.data(value.data, call.schema)
-  return closed.record(value, "an answer", answer_fields)
+  return closed.record(value, "an answer", answer_fields), waits
 end
 
 --- Raises for a prompt of the other mode: the preset orchestrates, and whoever it asks is a worker.
@@ -374,17 +398,14 @@ local function check_mode(prompt)
     "the preset orchestrates: give each worker its task, as in m.prompt.worker { task = … }"), 0)
 end
 
---- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
---- failed.
+--- One step of an agent. Returns the worktree, too, that waits where the answer is a question.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
----@return table
-function M.agent(ctx, call)
+---@param asked moonlet.Asked?  the agent may ask
+---@return table answer, moonlet.Waiting? waits
+local function one_step(ctx, call, asked)
   local state = context.of(ctx)
   local run = state.run
-  record.check(call, fields, "ctx:agent")
-  check_mode(call.prompt)
-  if call.asks then return questions.agent(ctx, call, M.agent) end
   if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
   if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
@@ -407,17 +428,30 @@ function M.agent(ctx, call)
   core.task.check()
   if paid then
     local paid_dir = run.claim_directory(false, paid_key)
-    return closed_answer(run_agent_step(paid, paid_key, paid_dir, state.budget), call)
+    return closed_answer(call, run_agent_step(paid, paid_key, paid_dir, state.budget, asked))
   end
-  prompt_cuts.note(run, key, call.prompt)
   local dir = run.claim_directory(state.path == "" and key, key)
-  if run.dry and not run.checking then prepare(resolved, key, dir) end
   resolved = with_agreed_prompt(resolved, key, dir)
-  if is_made then return closed_answer(made_answer.run(state, resolved, key, dir), call) end
-  resolved = as_begun(resolved, key)
-  local prompt = resolved_call.prompt(resolved, resolved.call.prompt)
+  if not is_made then resolved = instructions.add(as_begun(resolved, key)) end
+  local prompt, told = resolved_call.prompt(resolved)
+  prompt_cuts.note(run, key, told)
+  if run.dry and not run.checking then prepare(resolved, key, dir) end
+  if is_made then return closed_answer(call, made_answer.run(state, resolved, key, dir)) end
   require("moonlet.engine.effects.gate").before_agent(ctx, resolved, prompt)
-  return closed_answer(run_agent_step(resolved, key, dir, state.budget), call)
+  return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
+end
+
+--- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
+--- failed.
+---@param ctx moonlet.Ctx
+---@param call moonlet.AgentCall
+---@return table
+function M.agent(ctx, call)
+  context.of(ctx)
+  record.check(call, fields, "ctx:agent")
+  check_mode(call.prompt)
+  if call.asks then return questions.agent(ctx, call, one_step) end
+  return (one_step(ctx, call))
 end
 
 return M

@@ -7,9 +7,10 @@ local execution = require "moonlet.engine.agent.execution"
 local journal = require "moonlet.engine.journal.journal"
 local mock = require "moonlet.engine.runner.mock"
 local outcome = require "moonlet.engine.agent.outcome"
-local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
+local input_manifest = require "moonlet.engine.agent.input_manifest"
 local record = require "moonlet.record"
 local recovery = require "moonlet.engine.agent.recovery"
+local resolved_call = require "moonlet.engine.agent.resolved_call"
 local runners = require "moonlet.engine.load.runners"
 local schema = require "moonlet.engine.runner.schema"
 local scope = require "moonlet.engine.context.scope"
@@ -81,13 +82,13 @@ end
 ---@param dir string
 ---@return table answer
 function M.run(state, resolved, key, dir)
-  local run, call, name = state.run, resolved.call, resolved.runner.name
+  local run, call, name, prompt = state.run, resolved.call, resolved.runner.name, resolved_call.prompt(resolved)
   local step = run.begin_step(key, "agent", name)
   core.event.emit("step.started", key, { kind = "agent", runner = name })
   recovery.give_up(run, key, dir)
   run.open_directory(dir)
-  prompt_cuts.write(run, key, dir)
-  run.write_artifact(dir .. "/prompt.md", call.prompt, true)
+  input_manifest.write(resolved, key, dir)
+  run.write_artifact(dir .. "/prompt.md", prompt, true)
   local ok, result = pcall(name == "mock" and by_mock or by_rules, table.unpack(
     name == "mock" and { run, state, key, call, step } or { call }))
   local job = execution.new(resolved, key, dir)
@@ -99,7 +100,7 @@ function M.run(state, resolved, key, dir)
   end
   run.write_artifact(dir .. "/output.md", core.text.clean(result.text), true)
   if run.options.record then
-    cassette.keep(job, { number = 1, prompt = call.prompt }, { why = "exited", code = 0 }, result.text)
+    cassette.keep(job, { number = 1, prompt = prompt }, { why = "exited", code = 0 }, result.text)
   end
   run.end_step(step, "ok", {})
   sidecar.write_agent(job, result)

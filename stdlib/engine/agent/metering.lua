@@ -5,16 +5,20 @@ local prices = require "moonlet.engine.budget.prices"
 local record = require "moonlet.record"
 local retry = require "moonlet.engine.agent.retry"
 local routing = require "moonlet.engine.agent.routing"
+local runners = require "moonlet.engine.load.runners"
 local usage = require "moonlet.engine.runner.usage"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
-local state_of = per_run(function() return { is_unwatched = false } end)
+local warned_of_run = per_run(function() return {} end)
 
 local default_answer_tokens = 4000
+--- Runners that ask no model.
+local is_made = { rules = true, mock = true, cassette = true }
 
-local function tokens_of(text) return (#text + 3) // 4 end
+--- The tokens of a text, or of a number of bytes.
+local function tokens_of(text) return ((type(text) == "number" and text or #text) + 3) // 4 end
 
 local function answer_tokens(job)
   return math.min(job.call.budget and job.call.budget.tokens or default_answer_tokens, budget.most)
@@ -28,54 +32,43 @@ local function dollars(price, input, output)
   return (input * price.input + output * price.output) / 1e6
 end
 
-local function refuse(who)
-  error(record.invalid(("a USD budget needs the price of %s, and that is unknown"):format(who),
-    "put the model's price into prices of your config and name it with --model, or limit agents= or tokens="), 0)
+--- The error of a limit in USD that nobody can watch.
+local function unwatched(name, model)
+  local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
+  local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
+    :format(name, model or "its model")
+  local hint = ("%sadd to your config: prices = { %s = { input = 1.25, output = 10 } }, in USD for a million tokens; "
+    .. "or lift the limit with --budget usd=none"):format(model and "" or "name the model with --model, and ", key)
+  return record.invalid(message, hint)
 end
 
-local function who_of(runner, model)
-  return model and ("%s with the runner %s"):format(model, runner.name) or ("the runner '%s'"):format(runner.name)
-end
-
---- Refuses, before anything is started, a limit in USD that could not be kept.
+--- Raises for a limit in USD of a plan that nobody could watch, before anything is started. A dry run only warns, at
+--- its calls.
 ---@param plan table  what the command line came to
 function M.check_plan(plan)
+  if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
     local name = routed.runner.name
-    if name == "rules" or name == "mock" then return end
-    local entry = plan.config.runners[name] or {}
-    local model = plan.options.model or routed.model or entry.model
-    if not prices.of(model, plan.config.prices) then refuse(who_of(routed.runner, model)) end
+    if is_made[name] then return end
+    local found, runner = pcall(runners.get, name, plan.config)
+    local model = plan.options.model or routed.model or (plan.config.runners[name] or {}).model
+    if found and runner.reports_cost or prices.of(model, plan.config.prices) then return end
+    error(unwatched(name, model), 0)
   end)
 end
 
---- True if a scope of the script has a limit in USD.
-local function is_limited_within(own_budget)
-  while own_budget.parent do
-    if own_budget.limits.usd then return true end
-    own_budget = own_budget.parent
-  end
-  return false
-end
-
---- True if the limit in USD of a run is not watched, because a price is unknown.
----@param run moonlet.Run
----@return boolean
-function M.is_unwatched(run) return state_of(run).is_unwatched end
-
---- Raises where a limit in USD must hold and nobody knows the price. One that a preset brings along for all of the
---- run is not watched then, and that is said.
+--- Raises for a limit in USD around a call that nobody could watch; in a dry run it warns once.
 ---@param job moonlet.ResolvedCall
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
-  if not own_budget or not budget.is_limited(own_budget, "usd") or price_of(job) then return end
-  local run = job.run
-  local who = who_of(job.runner, job.model)
-  if run.options.usd_asked or is_limited_within(own_budget) then refuse(who) end
-  local state = state_of(run)
-  if state.is_unwatched then return end
-  state.is_unwatched = true
-  run.emit("warning", { text = ("the price of %s is unknown: the preset's limit in USD is not watched"):format(who) })
+  if not own_budget or job.runner.reports_cost or price_of(job) then return end
+  if not budget.is_limited(own_budget, "usd") then return end
+  local err, run = unwatched(job.runner.name, job.model), job.run
+  if not run.dry then error(err, 0) end
+  local warned = warned_of_run(run)
+  if warned[err.message] then return end
+  warned[err.message] = true
+  run.emit("warning", { text = ("a run will be refused: %s; %s"):format(err.message, err.hint) })
 end
 
 --- The amounts that an attempt may use.
@@ -98,17 +91,19 @@ function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- The amounts that an attempt used. One that its provider refused for too many requests counts for nothing.
+--- The amounts that an attempt used: its prompt at least, and nothing where its provider refused it for too many
+--- requests.
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
 ---@param class string?  of its failure
 ---@param told moonlet.Usage?
----@param text string   its answer
+---@param text string|integer   its answer, or the bytes of it
 ---@return table<string, number>
 function M.used(job, prompt, class, told, text)
   local price = price_of(job)
   if class == "rate" and not told then return { agents = 0, processes = 0, tokens = 0, usd = 0 } end
-  local tokens = told and told.total_tokens or tokens_of(prompt) + tokens_of(text)
+  local tokens = told and told.total_tokens and math.max(told.total_tokens, tokens_of(prompt))
+    or tokens_of(prompt) + tokens_of(text)
   local usd = told and told.cost_usd or price and dollars(price, tokens_of(prompt), tokens_of(text)) or 0
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
@@ -133,14 +128,14 @@ end
 --- Adds what a call that is only prepared may come to: each attempt that it may need.
 ---@param worst table
 ---@param job moonlet.ResolvedCall
-function M.count_worst_case(worst, job)
+---@param prompt string
+function M.count_worst_case(worst, job, prompt)
   worst.calls = worst.calls + 1
   if job.runner.name == "mock" or job.runner.name == "rules" and job.call.rules then return end
   local tries = tries_of(job)
   local function add(amounts)
     for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end
   end
-  local prompt = job.call.prompt
   add(M.reserve(job, prompt))
   -- The prompt of a repair round holds the first answer.
   if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end

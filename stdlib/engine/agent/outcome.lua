@@ -15,7 +15,8 @@ local M = {}
 ---@class moonlet.AttemptEvidence   all that is known of an attempt that is over
 ---@field exit table                 of its process
 ---@field answer moonlet.RunnerResult  the runner's reading: status, text, error, usage, model, denied, warnings
----@field so_far (fun(): moonlet.Usage?)?  its usage as far as an unfinished stream says
+---@field so_far (fun(ended: boolean): moonlet.Usage?)?  its usage as far as an unfinished stream says
+---@field passed table?              the error of a limit that it passed
 ---@field seen string[]?             what its tools showed it; nil where its stream does not say
 ---@field unread boolean?            its events were more than could be read in its time
 ---@field lost table?                the error of an answer that the disk did not take
@@ -70,6 +71,7 @@ local function judge(job, evidence, cut, workspace)
       ("%s printed more events than could be read in its time"):format(job.runner.title or job.runner.name),
       { hint = "give it more time with timeout, or have it print less" })
   end
+  if evidence.passed then return "failed", evidence.passed.class, evidence.passed end
   if answer.status ~= "ok" then return answer.status, answer.class, answer.error end
   if cut.error then return "failed", "invalid-output", cut.error end
   if workspace then return "failed", workspace.class, workspace end
@@ -85,6 +87,9 @@ local function mark_not_started(job, evidence, err)
   end
 end
 
+--- Classes of failures after which the end of an attempt's output may be missing.
+local breaks_off = { killed = true, crashed = true, interrupted = true }
+
 --- The usage that the runner reported. Of an attempt that failed, and was ended or reported none, as much as was seen.
 ---@param evidence moonlet.AttemptEvidence
 ---@param status string
@@ -92,9 +97,9 @@ end
 function M.reported(evidence, status)
   local answer, why = evidence.answer, evidence.exit.why
   if status == "ok" or evidence.lost or not evidence.so_far then return answer.usage end
-  local was_ended = why ~= "exited" and why ~= "signalled"
+  local was_ended = why ~= "exited" or breaks_off[answer.class or ""] or false
   if answer.usage and not was_ended then return answer.usage end
-  return evidence.so_far()
+  return evidence.so_far(was_ended)
 end
 
 --- The error of an attempt with the step, and the command that shows its log.

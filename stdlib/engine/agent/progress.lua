@@ -1,14 +1,17 @@
 --- Follows an agent's events while it runs: reports its progress, holds its limit of silence while a tool of it runs,
---- and ends an agent that has said that it is done, has taken too many turns, or waits in silence for a provider that
---- refused it. It reads with the attempt's one reading (reading.lua), which the attempt's end goes on with.
+--- and ends an agent that has said that it is done, has passed a limit, or waits in silence for a provider that refused
+--- it. It reads with the attempt's one reading (reading.lua), which the attempt's end goes on with.
 local background = require "moonlet.engine.base.background"
 local lines = require "moonlet.engine.base.lines"
+local sandbox = require "moonlet.engine.agent.sandbox"
 local stream = require "moonlet.engine.runner.stream"
 local task = core.task
 
 local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
+local limited_ms = 50 -- between two looks at an agent that may pass a limit
+local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
 local done_grace_ms = 5000 -- until one that is done is ended
@@ -22,6 +25,8 @@ local most_broken_off = 3
 ---@field told boolean?
 ---@field told_doing string?
 ---@field told_tokens integer?
+---@field tree_at integer?        when its processes are looked at next
+---@field has_process boolean?    one of its tools runs as a process
 ---@field waiting table?          as the runner's state has it
 ---@field waiting_since integer?
 ---@field done_at integer?
@@ -43,9 +48,24 @@ local function last_line(job)
   return line and stream.printable(line:gsub("\r+$", ""):match "[^\r]*$", longest_line)
 end
 
+--- True if a tool is at work of an agent whose events show a tool only at its end: it has started a process since.
+local function has_process(seen, id)
+  local since, now = seen.reading.state.at_work_since, core.clock.monotonic()
+  if not since then
+    seen.tree_at = nil
+    return false
+  end
+  if now >= (seen.tree_at or 0) then
+    local born = core.process.newest_descendant(id)
+    seen.tree_at, seen.has_process = now + tree_every_ms, born ~= nil and born >= since
+  end
+  return seen.has_process
+end
+
 --- A tool that is at work may say nothing for as long as the agent may take.
-local function hold_idle(seen, id)
-  local works = seen.reading.state.open_count > 0
+local function hold_idle(job, seen, id)
+  if job.limits.idle == 0 then return end
+  local works = seen.reading.state.open_count > 0 or has_process(seen, id)
   if works == seen.held then return end
   seen.held = works
   core.process.hold_idle(id, works)
@@ -60,11 +80,11 @@ local function waits_long(seen, now)
   return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
---- Ends an agent of which nothing more is to come. True when it was asked to end.
+--- Ends an agent of which nothing more is to come, or that has passed a limit. True when it was asked to end.
 local function end_finished(job, seen, id)
   local now, state = core.clock.monotonic(), seen.reading.state
   seen.done_at = state.done and (seen.done_at or now) or nil
-  local is_over = seen.done_at and now - seen.done_at >= done_grace_ms or stream.is_beyond(state, job.limits.turns)
+  local is_over = seen.done_at and now - seen.done_at >= done_grace_ms or job.watch:look(state)
     or waits_long(seen, now) or (state.broken_off or 0) >= most_broken_off
   if is_over then core.process.end_finished(id) end
   return is_over
@@ -73,24 +93,32 @@ end
 local function follow(job, seen, id)
   local idle, reading = job.limits.idle, seen.reading
   local rest = idle > 0 and math.max(least_ms, math.min(every_ms, idle // 4)) or every_ms
+  if job.watch.is_limited then rest = math.min(rest, limited_ms) end
   local ok
   local caught_up = true
   repeat
     task.watch_sleep(caught_up and rest or math.min(rest, catching_up_ms))
     ok, caught_up = pcall(reading.look, reading)
     pcall(reading.look_at_log, reading)
+    pcall(reading.look_at_transcripts, reading, sandbox.scratch_of(job.temporary))
     tell(job, seen, reading.doing, reading.tokens)
-    if ok then hold_idle(seen, id) end
+    if ok then hold_idle(job, seen, id) end
   until not ok or end_finished(job, seen, id)
 end
 
 --- Follows a program whose output has no events: its last line is what it does.
-local function follow_lines(job)
-  local seen = {}
-  while true do
-    task.watch_sleep(every_ms)
-    tell(job, seen, last_line(job))
-  end
+local function follow_lines(job, id)
+  local seen, told_at = {}, 0
+  repeat
+    task.watch_sleep(job.watch.is_limited and limited_ms or every_ms)
+    local now = core.clock.monotonic()
+    if now >= told_at then
+      tell(job, seen, last_line(job))
+      told_at = now + every_ms
+    end
+    local passed = job.watch:look(nil, core.run.size(job.dir .. "/stdout.log") or 0)
+    if passed then core.process.end_finished(id) end
+  until passed
 end
 
 --- Calls fn, which waits for the process of an attempt, and follows the process meanwhile. If fn raises, the rest of
@@ -103,7 +131,7 @@ end
 ---@param fn fun(): T
 ---@return T
 function M.during(job, reading, id, taken_over, fn)
-  if not reading then return background.during(function() follow_lines(job) end, fn) end
+  if not reading then return background.during(function() follow_lines(job, id) end, fn) end
   -- The host before may have held its limit.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end

@@ -1,6 +1,5 @@
---- The parts that were left out of prompts to keep them within their budget (m.prompt.compose): they stand in the
---- manifest beside each prompt, and in the report.
-local budget = require "moonlet.prompt.budget"
+--- The parts that were left out of prompts to keep them within their budget (prompt_tokens, m.prompt.compose): they
+--- stand in the manifest beside each prompt, and in the report.
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -25,9 +24,8 @@ end
 --- Notes what was left out of the prompt of a call.
 ---@param run table
 ---@param key string
----@param prompt string
-function M.note(run, key, prompt)
-  local told = budget.of(prompt)
+---@param told moonlet.prompt.Composed?
+function M.note(run, key, told)
   if told then table.insert(noted(run), { key = key, told = told }) end
 end
 
@@ -40,17 +38,6 @@ function M.section(run, key)
   if not told then return "" end
   return ("\n## Left out of the prompt\n\nIts budget is %d tokens, an estimate.\n\n- %s\n"):format(told.budget,
     table.concat(names_of(told), "\n- "))
-end
-
---- Writes the manifest of a step whose prompt is not whole.
----@param run table
----@param key string
----@param dir string
-function M.write(run, key, dir)
-  local section = M.section(run, key)
-  if section == "" then return end
-  local inputs = dir == run.sidecar and run.inputs or {}
-  run.write_artifact(dir .. "/input-manifest.md", core.run.manifest(inputs) .. section)
 end
 
 --- The lines of the report.

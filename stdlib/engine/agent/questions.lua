@@ -1,7 +1,10 @@
 --- Questions of agents. One that may ask ends its answer with [QUESTION], and the run parks there as at a question of
---- the script; with the answer at the end of its prompt it is asked anew, as a step of its own.
+--- the script; with the answer at the end of its prompt it is asked anew, as a step of its own. The next step continues
+--- in the worktree of the first one, which is merged at the end.
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
+local fan_out = require "moonlet.engine.context.fan_out"
+local waiting = require "moonlet.engine.workspace.waiting"
 local gate = require "moonlet.engine.effects.gate"
 
 local M = {}
@@ -15,7 +18,7 @@ If you cannot go on without a decision that is not yours to take, change nothing
 on a line that begins with [QUESTION]. If there are options, let a line "Options:" follow, and a line for each: "1. …".
 You will be asked anew, with the answer. Do not ask what you can find out by yourself.]]
 
-local function with_answers(prompt, answers)
+local function with_answers(prompt, answers, waits)
   if #answers == 0 then return prompt .. how_to_ask end
   local lines = { prompt, "", "You have asked, and this was decided:" }
   for _, item in ipairs(answers) do
@@ -23,16 +26,30 @@ local function with_answers(prompt, answers)
     lines[#lines + 1] = "Question: " .. item.question
     lines[#lines + 1] = "Answer: " .. item.answer
   end
+  if waits then
+    lines[#lines + 1] = ""
+    lines[#lines + 1] = "The files that you changed before you asked are as you left them."
+  end
   return table.concat(lines, "\n") .. (#answers < most and how_to_ask or "")
+end
+
+--- Raises the error of an unanswered question. The worktree goes, unless a resumed run can continue in it.
+local function unanswered(run, err, waits)
+  local kind = type(err) == "table" and rawget(err, "kind")
+  if waits and kind ~= "parked" and (kind ~= "cancelled" or fan_out.has_lost()) then
+    local note = waiting.give_up(run, waits)
+    if note and type(err) == "table" then err.hint = (err.hint and err.hint .. "; " or "") .. note end
+  end
+  error(err, 0)
 end
 
 --- ctx:agent{ asks = true, … }: as `ask` does it, until the agent asks nothing more.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
----@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall): table
+---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall, asked: moonlet.Asked): table, moonlet.Waiting?
 ---@return table
 function M.agent(ctx, call, ask)
-  context.of(ctx)
+  local run, waits = context.of(ctx).run, nil
   if call.schema then
     error(record.invalid("ctx:agent: an agent that returns data cannot ask",
       "let an agent without `schema` ask first"), 0)
@@ -43,17 +60,20 @@ function M.agent(ctx, call, ask)
   copy.asks = nil
   while true do
     -- A runner that keeps the conversation has the rest of it.
-    copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers)
-    local result = ask(ctx, copy)
+    copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers, waits)
+    local result
+    result, waits = ask(ctx, copy, { from = waits })
     local text, options = core.text.question(result.text)
     if not text then return result end
     if #answers == most then
-      error({ kind = "failed", at = call.name,
+      unanswered(run, { kind = "failed", at = call.name,
         message = ("an agent has asked %d questions, and asks again: %s"):format(most, core.text.printable(text, 300)),
-        hint = "say more in its prompt" }, 0)
+        hint = "say more in its prompt" }, waits)
     end
-    answers[#answers + 1] = { question = text, answer = gate.question(ctx, {
-      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil }) }
+    local ok, answer = pcall(gate.question, ctx, {
+      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil })
+    if not ok then unanswered(run, answer, waits) end
+    answers[#answers + 1] = { question = text, answer = answer }
     copy.continues = result.session
   end
 end

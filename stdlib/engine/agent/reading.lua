@@ -1,5 +1,6 @@
 --- Reads the output of one attempt, once: while the process runs, as far as it has come, and the rest at its end. Owns
---- the reader of stdout.log and the runner's state, and emits what the agent says and does as events.
+--- the readers of its output, its log and its transcript, and the runner's state. Emits what the agent says and does as
+--- events.
 local cooperative = require "moonlet.engine.base.cooperative"
 local stream = require "moonlet.engine.runner.stream"
 
@@ -10,6 +11,8 @@ local most_ms = 20      -- in one look, for the same reason
 local most_told = 500   -- events of an attempt
 local longest_text = 2000
 local longest_detail = 120
+local part_size = 256 << 10 -- of a transcript in one look
+local list_every_ms = 2000  -- a subagent begins a transcript of its own
 
 ---@class moonlet.Reading
 ---@field state moonlet.RunnerState
@@ -23,6 +26,8 @@ local longest_detail = 120
 ---@field private left_out integer
 ---@field private reader any
 ---@field private log any
+---@field private files table<string, table>  transcripts, as far as they were read
+---@field private list_at integer             when transcripts are looked for next
 local Reading = {}
 Reading.__index = Reading
 
@@ -33,7 +38,8 @@ Reading.__index = Reading
 ---@return moonlet.Reading
 function M.new(runner, dir, tell)
   return setmetatable({ state = runner.begin and runner.begin() or stream.begin(), runner = runner,
-    path = dir .. "/stdout.log", log_path = dir .. "/stderr.log", tell = tell, told = 0, left_out = 0 }, Reading)
+    path = dir .. "/stdout.log", log_path = dir .. "/stderr.log", tell = tell, told = 0, left_out = 0, files = {},
+    list_at = 0 }, Reading)
 end
 
 local function emit(reading, kind, fields)
@@ -88,14 +94,65 @@ function Reading:look()
   return false
 end
 
---- The same of a program's log on standard error, which some programs write while they say nothing on their output.
+--- Shows the tokens that a log or a transcript reports.
+local function note_tokens(reading)
+  local so_far = reading.state.so_far
+  if so_far and not reading.state.usage then reading.tokens = so_far.total_tokens or reading.tokens end
+end
+
+--- Takes the new lines of a program's log on standard error; false if there were none.
+local function take_log(reading, at_end)
+  reading.log = reading.log or core.lines.open(reading.log_path)
+  local found = reading.log and core.lines.read(reading.log, at_end)
+  if not found then return false end
+  for _, line in ipairs(found) do
+    if type(line) == "string" then reading.runner.log(reading.state, line) end
+  end
+  return true
+end
+
+--- Takes the lines of a program's log since the last look. Some programs write there while they print nothing.
 function Reading:look_at_log()
   if not self.runner.log then return end
-  self.log = self.log or core.lines.open(self.log_path)
-  local lines = self.log and core.lines.read(self.log, false)
-  for _, line in ipairs(lines or {}) do
-    if type(line) == "string" then self.runner.log(self.state, line) end
+  self.state.log_was_read = true
+  take_log(self, false)
+  note_tokens(self)
+end
+
+--- Takes the whole lines of the next part of a transcript; false if there is no more.
+local function take_transcript(reading, file)
+  local text = core.file.part(file.root, file.path, file.at, part_size)
+  if not text or text == "" then return false end
+  file.at, text = file.at + #text, file.rest .. text
+  local from = 1
+  for line, after in text:gmatch "([^\n]*)\n()" do
+    reading.runner.transcript(reading.state, line)
+    from = after
   end
+  file.rest = text:sub(from)
+  -- The end of a line that is too long cannot be read, and is passed over.
+  if #file.rest > stream.line_cap then file.rest = "" end
+  return true
+end
+
+--- Takes what was added to the program's transcripts since the last look.
+---@param scratch string?  the folder of the program's own state
+---@param at_end boolean?  all that there is
+function Reading:look_at_transcripts(scratch, at_end)
+  if not (self.runner.transcripts and scratch) then return end
+  local now = core.clock.monotonic()
+  if at_end or now >= self.list_at then
+    for _, file in ipairs(self.runner.transcripts(scratch)) do
+      self.files[file.path] = self.files[file.path] or { root = file.root, path = file.path, at = 0, rest = "" }
+    end
+    if next(self.files) then
+      self.list_at, self.state.reports = now + list_every_ms, true
+    end
+  end
+  for _, file in pairs(self.files) do
+    repeat local more = take_transcript(self, file) until not (more and at_end)
+  end
+  note_tokens(self)
 end
 
 --- Reads the rest, after the end of the process. Other tasks have their turn meanwhile.
@@ -103,14 +160,17 @@ end
 ---@return boolean all  false if the time was over before
 function Reading:finish(until_ms)
   local pause, all = cooperative.new(), true
-  if open(self) then
-    while take(self, true) do
+  local function rest_of(take_more)
+    while take_more(self, true) do
       pause()
-      if until_ms and core.clock.monotonic() > until_ms then
-        all = false
-        break
-      end
+      if until_ms and core.clock.monotonic() > until_ms then return false end
     end
+    return true
+  end
+  if open(self) then all = rest_of(take) end
+  if self.runner.log then
+    self.state.log_was_read = true
+    rest_of(take_log)
   end
   if self.left_out > 0 then self.tell("agent.message", { text = "", left_out = self.left_out }) end
   return all

@@ -122,7 +122,7 @@ end
 ---@return moonlet.Attempt
 function M.first_attempt(job, last, hash)
   local run, key, in_place = job.run, job.key, job.call.in_place
-  local prompt = core.run.redact(resolved_call.prompt(job, job.call.prompt))
+  local prompt = core.run.redact((resolved_call.prompt(job)))
   if not last then
     check_journal(job)
     return attempt.new { kind = "first", number = 1, prompt = prompt }

@@ -1,6 +1,8 @@
 --- Resolves an agent call: its runner, program, model, limits and sandbox. All of it is the same for all attempts.
 local record = require "moonlet.record"
+local budget = require "moonlet.prompt.budget"
 local duration = require "moonlet.duration"
+local instruction_text = require "moonlet.engine.runner.instruction_text"
 local readers = require "moonlet.engine.runner.reader"
 local command = require "moonlet.engine.runner.command"
 local grants = require "moonlet.engine.context.grants"
@@ -13,6 +15,7 @@ local workspace = require "moonlet.engine.workspace.workspace"
 
 local M = {}
 
+local instructions_priority = 1000 -- what a task says of its material goes first
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 
@@ -27,8 +30,11 @@ local default_idle_ms = 10 * 60 * 1000
 ---@field absent table?         the error for an attempt that would need it, and it is not there
 ---@field model string?
 ---@field limits {wall: integer, idle: integer, turns: integer?}
+---@field prompt_tokens integer?  the budget of its prompt
+---@field instructions moonlet.Instructions[]?  the instruction files that its agent is given
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
+---@field confined boolean?     the kernel confines it; nil for an answer that no process gives
 ---@field credential string     the account that a provider's refusal is about
 ---@field login (fun(): string)?  a hash of that account's present login
 ---@field cassette table?       the spec of a cassette that answers
@@ -110,7 +116,7 @@ local function login_of(job)
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
 end
 
-local function confine_of(run, call, runner)
+local function confine_of(run, call)
   if call.confine and call.confine ~= "host" then
     error(record.invalid(("ctx:agent: confine '%s' is not understood"):format(core.text.printable(call.confine, 40)),
       'write confine = "host", or leave it out'), 0)
@@ -120,11 +126,13 @@ local function confine_of(run, call, runner)
   if call.confine or call.writes then return "host" end
   -- Nor does one keep an agent from reading what it was not given.
   if call.inputs and core.process.confinement() then return "host" end
-  -- Any program: what it needs to write nobody knows, so it is held where that was asked for.
-  if runner.name == "command" and not (call.sandbox or call.writes or call.inputs or call.network == false
-    or run.options.sandbox) then
-    return "none"
-  end
+end
+
+--- True if the kernel confines the agent: the runner's own sandbox does, or the host's.
+local function is_confined(job)
+  if job.cassette then return true end
+  if job.runner.own_sandbox and job.confine ~= "host" then return true end
+  return job.confine ~= "none" and core.process.confinement() ~= nil
 end
 
 --- The path of the program, or the error. An answer that is on record needs none.
@@ -162,27 +170,51 @@ local function recorded_runner(run, call)
   return (runners.get(call.runner, run.config))
 end
 
---- The prompt as the agent gets it: a role that the runner has no option for stands in front.
+--- The prompt as the agent gets it, within its budget. A role that the runner has no option for stands in front.
 ---@param job moonlet.ResolvedCall
----@param prompt string
 ---@return string
-function M.prompt(job, prompt)
-  local role = job.call.role or job.run.options.agent_role
-  if not role or job.runner.role ~= "prompt" then return prompt end
-  return shared.role_line(role) .. "\n\n" .. prompt
+---@return moonlet.prompt.Composed?  nil if nothing was left out
+function M.prompt(job)
+  local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
+  if role and job.runner.role == "prompt" then
+    parts[1] = { name = "role", text = shared.role_line(role), priority = 0, required = true }
+  end
+  for _, file in ipairs(job.instructions or {}) do
+    parts[#parts + 1] = { name = "the instructions of " .. file.path, text = instruction_text.section(file),
+      priority = instructions_priority, required = false }
+  end
+  if job.prompt_tokens then return budget.fit(prompt, job.prompt_tokens, parts) end
+  return budget.in_front(parts, prompt), budget.of(prompt)
 end
 
---- The resolved call with another prompt.
+--- The prompt as a dry run writes it: without a role, which is given by the one who runs it.
+---@param job moonlet.ResolvedCall
+---@return string
+function M.shown_prompt(job)
+  local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
+  if not role or job.runner.role ~= "prompt" then return prompt end
+  return prompt:sub(#shared.role_line(role) + 3)
+end
+
+--- The resolved call with other values of some fields.
+---@param resolved moonlet.ResolvedCall
+---@param fields table
+---@return moonlet.ResolvedCall
+function M.with(resolved, fields)
+  return setmetatable({}, { __index = function(_, name)
+    if fields[name] ~= nil then return fields[name] end
+    return resolved[name]
+  end, __newindex = refuse_change })
+end
+
+--- The resolved call with a prompt that a person has edited.
 ---@param resolved moonlet.ResolvedCall
 ---@param prompt string
 ---@return moonlet.ResolvedCall
 function M.with_prompt(resolved, prompt)
-  local call = setmetatable({ prompt = prompt }, { __index = resolved.call, __newindex = refuse_change })
+  local call = setmetatable({ prompt = prompt, edited = true }, { __index = resolved.call, __newindex = refuse_change })
   frozen_calls[call] = true
-  return setmetatable({}, { __index = function(_, name)
-    if name == "call" then return call end
-    return resolved[name]
-  end, __newindex = refuse_change })
+  return M.with(resolved, { call = call })
 end
 
 local function check_rights(run, call, starts)
@@ -247,6 +279,8 @@ function M.of(run, call, routed)
   if call.turns and call.turns < 1 then
     error(record.invalid(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more"), 0)
   end
+  budget.check_budget(call.prompt_tokens, "ctx:agent: prompt_tokens")
+  job.prompt_tokens = budget.least(call.prompt_tokens, run.prompt_tokens)
   if runner.name == "mock" then check_as_real(run, call) end
   if runner.made then return frozen(job) end
   if runner.name == "cassette" then
@@ -256,7 +290,8 @@ function M.of(run, call, routed)
   check_rights(run, call, true)
   if not run.dry then worker.check(runner.name) end
   job.sandbox = workspace.mode(run, call)
-  job.confine = confine_of(run, call, runner)
+  job.confine = confine_of(run, call)
+  job.confined = is_confined(job)
   job.program, job.absent = find_program(job)
   -- A fault on a cassette refuses nobody else.
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)

@@ -1,8 +1,10 @@
 --- The sandbox of an agent: exactly one kernel sandbox a step, because they do not nest. It is the runner's own if
---- it brings one, else the host's; if there is neither, the record says so, and a step that writes is refused
---- unless the user said --unconfined.
+--- it brings one, else the host's. If there is neither, record, header and report say so, and a step that writes is
+--- refused unless the user said --unconfined.
+local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local record = require "moonlet.record"
 local real_paths = require "moonlet.engine.workspace.real_paths"
+local runners = require "moonlet.engine.load.runners"
 local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
@@ -12,13 +14,13 @@ local M = {}
 ---@field text string      for people and model.json
 
 local most_names = 8
+--- Runners that start no process.
+local without_process = { rules = true, mock = true, cassette = true }
 
 --- The folder for temporary files of an agent call. Its name is always the same, so that a host that adopts the
 --- call finds it. It is recorded first, for a host that finds the run left by a dead one.
 local function temporary_place(job)
-  local base = core.system.env "TMPDIR" or ""
-  if base:sub(1, 1) ~= "/" then base = "/tmp" end
-  return base, "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
+  return temporary_dir.path(), "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
 end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
@@ -43,6 +45,20 @@ end
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
+end
+
+--- The folder in it for an agent's own state.
+---@param temporary string?
+---@return string?
+function M.scratch_of(temporary) return temporary and temporary .. "/state" end
+
+--- The folder for temporary files of an attempt that another host has started.
+---@param job moonlet.Execution
+---@return string path
+function M.find_temporary(job)
+  local base, name = temporary_place(job)
+  local recorded = job.run.read_artifact(record_of(job, name), 4096)
+  return recorded and recorded:match("^(/.-)%s*$") or base .. "/" .. name
 end
 
 --- A folder for temporary files of the attempt's own: the common one may hold repositories.
@@ -117,34 +133,44 @@ local function kept_apart(job)
   return list
 end
 
---- A folder of the runner's own state is no way to write what the step may not: also where a link leads to it.
-local function check_state_dir(job, path)
+--- Raises for a folder of the runner's own state through which a step could write what it may not, also by a link.
+--- `chosen`: the user may have named any path, so it may not lie in the repository or in moonlet's folders either.
+local function check_state_dir(job, path, chosen)
   local real = real_paths.real(path)
   if not real then refuse(job, "state_dirs", path, "leads nowhere") end
   if in_one_of({ job.temporary, job.run.absolute(job.dir .. "/out") }, real) then return end
   local home = core.system.env "HOME"
   home = home and home:sub(1, 1) == "/" and real_paths.real(home)
   if home and real_paths.holds(real, home) then refuse(job, "state_dirs", path, "is, or holds, your home directory") end
-  -- A user's own runner may name any path; the paths of the others come from the user's environment and config.
-  if job.runner.own and not real:find("^/[^/]+/.") then
+  if chosen and not real:find("^/[^/]+/.") then
     refuse(job, "state_dirs", path, "is no folder of a program's own")
   end
   for _, apart in ipairs(kept_apart(job)) do
     if real_paths.holds(real, apart) then refuse(job, "state_dirs", path, "is, or holds, " .. apart) end
-    if job.runner.own and real_paths.holds(apart, real) then refuse(job, "state_dirs", path, "lies in " .. apart) end
+    if chosen and real_paths.holds(apart, real) then refuse(job, "state_dirs", path, "lies in " .. apart) end
   end
   local agent = real_paths.real(job.run.home.agent_path)
   if agent and real_paths.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
+end
+
+--- The paths of the runner's own state: its own, and those that the user's config adds.
+local function state_of(job, made)
+  local list = { table.unpack(made.state_dirs or {}) }
+  for _, path in ipairs(list) do check_state_dir(job, path, job.runner.own) end
+  for _, path in ipairs(job.config.state or {}) do
+    check_state_dir(job, path, true)
+    list[#list + 1] = path
+  end
+  return list
 end
 
 --- The paths that may be written, and those of them that are the runner's own state, which are made if they are
 --- missing.
 local function writable_of(job, made)
   check_writable(job, made)
-  for _, path in ipairs(made.state_dirs or {}) do check_state_dir(job, path) end
   local list, state = { job.temporary }, {}
   for _, path in ipairs(made.writable or {}) do list[#list + 1] = path end
-  for _, path in ipairs(made.state_dirs or {}) do
+  for _, path in ipairs(state_of(job, made)) do
     local is_file = path:find("%.json$") ~= nil
     if existing(path) or not is_file and core.file.make_root(path) then
       list[#list + 1] = path
@@ -182,6 +208,26 @@ local function host_rules(job, made)
     whole and "; records and git's settings are compared afterwards" or "") }
 end
 
+--- The reason why the host's sandbox confines no agent of a run; nil if it confines them.
+---@param run moonlet.Run
+---@return string?
+function M.absence(run)
+  if run.options.unconfined then return "--unconfined" end
+  local support, why = core.process.confinement()
+  return not support and why or nil
+end
+
+--- The same for the head of a run, before it is known which agents it asks: nil if its runner starts none, or brings
+--- a sandbox of its own.
+---@param run moonlet.Run
+---@return string?
+function M.absence_at_start(run)
+  local spec = run.runner
+  if without_process[spec.name] then return nil end
+  local is_known, runner = pcall(runners.get, spec.name, run.config)
+  return not (is_known and runner.own_sandbox) and M.absence(run) or nil
+end
+
 --- The sandbox of this attempt.
 ---@param job moonlet.Execution
 ---@param made moonlet.RunnerCommand
@@ -190,21 +236,17 @@ function M.of(job, made)
   if made.sandbox == "runner" then
     return { text = ("%s: %s's own sandbox"):format(job.sandbox, job.runner.title) }
   end
-  if job.confine == "none" then
-    if job.call.network == false then
-      job.run.emit("warning", { step = job.key,
-        text = "network = false does not hold: the agent is not confined" })
-    end
-    return { text = "none: the program has the rights of the user" }
+  if job.confined then return host_rules(job, made) end
+  if job.call.network == false then
+    job.run.emit("warning", { step = job.key, text = "network = false does not hold: the agent is not confined" })
   end
-  local support, why = core.process.confinement()
-  if support then return host_rules(job, made) end
-  if job.sandbox == "workspace-write" and not job.run.options.unconfined then
+  if job.confine == "none" then return { text = "none: the agent has your own rights (--unconfined)" } end
+  local _, why = core.process.confinement()
+  if job.sandbox == "workspace-write" then
     error({ kind = "denied", message = ("a step that writes cannot be confined here: %s"):format(why),
       hint = "say --unconfined to run it with your own rights" }, 0)
   end
-  job.run.emit("warning", { step = job.key, text = "the agent is not confined: " .. why })
-  return { text = "none: " .. why }
+  return { text = "none: the agent has your own rights: " .. why }
 end
 
 return M

@@ -2,6 +2,7 @@
 --- of a protected path fails the step, whatever the agent answered; the changes of an attempt that is not taken are
 --- reported.
 local attempts = require "moonlet.engine.agent.attempt"
+local beside = require "moonlet.engine.workspace.beside"
 local gate = require "moonlet.engine.effects.gate"
 local merge_gate = require "moonlet.engine.context.merge_gate"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
@@ -10,7 +11,6 @@ local records = require "moonlet.engine.journal.records"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local baseline = require "moonlet.engine.workspace.baseline"
 local scope = require "moonlet.engine.context.scope"
-local startup = require "moonlet.engine.workspace.startup"
 local workspace = require "moonlet.engine.workspace.workspace"
 local worktree = require "moonlet.engine.workspace.worktree"
 local write_lock = require "moonlet.engine.workspace.write_lock"
@@ -37,11 +37,13 @@ end
 ---@class moonlet.Lease     an agent call's hold on a workspace, for all its attempts; released once
 ---@field place moonlet.Workspace?  held: where the present attempt works
 ---@field held moonlet.HeldWork?    its changes wait for a review
+---@field waits moonlet.Waiting?    its changes wait for the answer to a question
 ---@field touched table?            the error of an agent that wrote what no agent may write
 ---@field private job moonlet.Execution
 ---@field private changed string[]?     the changes of an attempt that has no end, when it was released
 ---@field private warnings string[]     of its release
 ---@field private put_aside string?     where work that is not merged is kept
+---@field private watching moonlet.TreeWatch?  the work tree, beside an agent that nothing confines
 local Lease = {}
 Lease.__index = Lease
 
@@ -72,13 +74,29 @@ end
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
-  self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt)
+  if not job.confined and not job.call.in_place then
+    self.watching = self.watching or beside.begin(job.run, attempt)
+  end
+  self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
+    { confined = job.confined, from = job.asked and job.asked.from })
   if not (self.place.anew and (attempt.repairs or attempt.resumes)) then return attempt end
-  return attempts.anew(attempt, core.run.redact(resolved_call.prompt(job, job.call.prompt)))
+  return attempts.anew(attempt, core.run.redact((resolved_call.prompt(job))))
+end
+
+--- The baseline that a resumed host needs.
+---@return any
+function Lease:stored()
+  return self.place.stored() or self.watching and self.watching:stored()
+end
+
+--- The files of the work tree that changed while no sandbox confined the agent, beside those that it may write.
+---@return string[]
+function Lease:beside()
+  return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
 
 --- The error of a workspace whose changes cannot be taken: the attempt ended well under a host before this one, and its
---- worktree is gone, or the agent has destroyed its worktree.
+--- worktree is gone, or the agent has destroyed its worktree or changed what lies outside of `edits`.
 ---@param attempt moonlet.Attempt
 ---@return table?
 function Lease:problem(attempt)
@@ -87,9 +105,11 @@ function Lease:problem(attempt)
     return { kind = "failed", class = "failed", hint = "read stdout.log and stderr.log; resume asks it again",
       message = ("the agent's worktree %s, so nothing of it is merged"):format(ruin) }
   end
-  if not (self.place.anew and attempt.state) then return nil end
-  return { kind = "failed", class = "gone", retryable = true,
-    message = ("attempt %d ended well, but the worktree with what it changed is gone"):format(attempt.number) }
+  if self.place.anew and attempt.state then
+    return { kind = "failed", class = "gone", retryable = true,
+      message = ("attempt %d ended well, but the worktree with what it changed is gone"):format(attempt.number) }
+  end
+  return self.place.breach()
 end
 
 --- Looks, after an attempt, for changes of protected paths. `touched` is their error from then on.
@@ -228,7 +248,10 @@ end
 
 --- Warns of files that start programs, which an agent wrote into the user's own tree, where nothing is held back.
 local function tell_startup(job, tree, paths, warnings)
-  local found = not tree and startup.of(paths, job.call.writes) or {}
+  local found = {}
+  for _, path in ipairs(tree and {} or paths) do
+    if core.file.is_startup(path, job.call.writes) then found[#found + 1] = path end
+  end
   if #found == 0 then return false end
   local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")
     :format(kept_worktrees.shown(found))
@@ -238,8 +261,13 @@ local function tell_startup(job, tree, paths, warnings)
 end
 
 --- Merges the changes of the last attempt. Returns its paths, what was held back, and true if a warning says so.
-local function merge(lease, warnings)
+local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
+  if asks and place.wait then
+    local begun = job.run.journal.begins[job.key]
+    lease.place, lease.waits = nil, place.wait(begun and begun.attempt or 1)
+    return {}, nil, true
+  end
   if job.run.holds and place.hold then
     lease.held = place.hold()
     lease.place = nil
@@ -253,6 +281,7 @@ local function merge(lease, warnings)
     if type(paths) == "table" and paths.hint then lease.warnings = { paths.hint } end
     error(paths, 0)
   end
+  if place.tree then beside.note_merged(job.run, paths) end
   warnings[#warnings + 1] = warning
   local told = tell_startup(lease.job, place.tree, paths, warnings) or warning ~= nil
   return paths, held and or_nil(held) or nil, told
@@ -262,15 +291,16 @@ end
 --- changed.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
+---@param asks boolean   its answer is a question: nothing is merged yet
 ---@return moonlet.LeaseEnd
 ---@return string[]? held_back  files that wait for a person
-function Lease:finish(ok, list)
+function Lease:finish(ok, list, asks)
   local job, warnings = self.job, union(self.job, list, "warnings")
   local paths, held, told
   if self.touched then
     self:release()
   elseif self.place then
-    paths, held, told = merge(self, warnings)
+    paths, held, told = merge(self, warnings, asks)
   end
   table.move(self.warnings, 1, #self.warnings, #warnings + 1, warnings)
   local changed = M.changed(job, list, paths)

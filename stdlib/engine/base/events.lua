@@ -17,10 +17,10 @@ local M = { version = 1 }
 M.list = {
   { name = "run.started", about = "A run begins.", fields = {
     preset = "the name of the preset or script", runner = "the runner of the run", task_id = "the name of its sidecar",
-    dir = "the path of its sidecar" } },
+    dir = "the path of its sidecar", ["unconfined?"] = "the reason why no kernel sandbox confines its agents" } },
   { name = "run.resumed", about = "A host goes on with a run that another one began.", fields = {
     preset = "as in run.started", runner = "as in run.started", task_id = "as in run.started",
-    dir = "as in run.started" } },
+    dir = "as in run.started", ["unconfined?"] = "as in run.started" } },
   { name = "run.parked", about = "The run stops with nothing running, until it is resumed; run.finished follows.",
     fields = { reason = "person or quota", points = "the gates and questions that wait: { key, kind, text }",
       ["until_ms?"] = "ms since 1970: when a provider can be asked again" } },
@@ -67,7 +67,7 @@ M.list = {
     state = "waiting, answered or expired", text = "the question", ["value?"] = "the answer",
     ["by?"] = "the one who answered", ["until_ms?"] = "ms since 1970: the end of its time" } },
   { name = "validation", about = "A check of the repository is over, or was replayed.", fields = {
-    kind = "typecheck, lint, test, build, custom or require", command = "the command",
+    kind = "typecheck, lint, test, build, custom, require or verdict", command = "the command, or the verifier",
     status = "passed, failed, timeout or skipped",
     required = "true if its failure blocks the run", ["exit_code?"] = "its exit code",
     ["duration_ms?"] = "its time" } },

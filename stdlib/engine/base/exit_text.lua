@@ -21,6 +21,7 @@ local texts = {
   end,
   -- A person who cancels never reads this: it is the keeper's end.
   cancelled = function() return "was ended with its keeper" end,
+  finished = function() return "was ended by its host" end,
   lost = function() return "was lost: its keeper died" end,
   not_started = function() return "could not be started" end,
 }

@@ -11,6 +11,9 @@ M.call_fields = { tokens = "integer" }
 M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
 local names = { agents = "agent starts", processes = "processes", tokens = "tokens", usd = "USD" }
+local names_of_one = { agents = "agent start", processes = "process", tokens = "token" }
+
+local function name_of(kind, amount) return amount == 1 and names_of_one[kind] or names[kind] end
 
 --- The agents that a run may start whose budget does not name them.
 M.default_agents = 100
@@ -65,12 +68,25 @@ function M.shown(kind, amount)
 end
 local shown = M.shown
 
+--- The limits of a preset as a person reads and types them: "wall=20m, agents=10"; "" if it has none.
+---@param preset moonlet.Preset
+---@return string
+function M.text_of(preset)
+  local parts = {}
+  for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
+    local limit = preset.budget[kind] or kind == "agents" and preset.needs.agents and M.default_agents
+    if limit then parts[#parts + 1] = ("%s=%s"):format(kind, kind == "wall" and limit or shown(kind, limit)) end
+  end
+  return table.concat(parts, ", ")
+end
+
 ---@class moonlet.Budget
 ---@field parent moonlet.Budget?
 ---@field what string            whose it is, for messages
 ---@field limits table<string, number>
 ---@field spent table<string, number>
 ---@field reserved table<string, number>
+---@field running table<string, number>  used by attempts that run, as far as they have reported it
 ---@field refused table?         the error of the first start that one of the budgets in it did not allow
 ---@field path string            whose steps count in it
 ---@field history moonlet.History?  what earlier hosts have spent; of the outermost one
@@ -95,6 +111,22 @@ function M.check(limits, what, fields)
   end
 end
 
+local function outermost(budget)
+  while budget.parent do budget = budget.parent end
+  return budget
+end
+
+--- Notes that more was spent than a limit allows. True if that is new.
+local function note_exceeded(budget, kind)
+  local limit = budget.limits[kind]
+  if not limit or not exceeds(budget.spent[kind], limit) or budget.over[kind] then return false end
+  budget.over[kind] = budget.spent[kind]
+  local root = outermost(budget)
+  root.exceeded = root.exceeded or {}
+  table.insert(root.exceeded, { budget = budget, kind = kind })
+  return true
+end
+
 ---@class moonlet.BudgetOptions
 ---@field what string     whose it is, for messages
 ---@field path string     whose steps count in it
@@ -109,16 +141,13 @@ end
 function M.open(parent, limits, options)
   M.check(limits, "budget")
   local budget = { parent = parent, what = options.what, path = options.path, limits = {}, spent = {}, reserved = {},
-    over = {}, tell = options.tell, history = parent and parent.history or options.history }
+    running = {}, over = {}, tell = options.tell, history = parent and parent.history or options.history }
   local before = budget.history and budget.history:spent(options.path) or {}
   for _, kind in ipairs(counted) do
     budget.limits[kind], budget.spent[kind], budget.reserved[kind] = limits[kind], plus(before[kind] or 0, 0), 0
+    budget.running[kind] = 0
+    note_exceeded(budget, kind)
   end
-  return budget
-end
-
-local function outermost(budget)
-  while budget.parent do budget = budget.parent end
   return budget
 end
 
@@ -131,29 +160,56 @@ function M.note_refusal(budget, err)
   root.refused = root.refused or err
 end
 
+--- What to do about a limit that was reached.
+local function hint_of(budget, kind, wanted)
+  return "finished steps are kept; " .. (budget.parent and "raise this limit in the script and resume the run"
+    or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted)))
+end
+
 local function exceeded(budget, kind, amount)
   local text = ("%s allows %s %s: %s are spent, %s reserved, %s more were asked for"):format(budget.what,
-    shown(kind, budget.limits[kind]), names[kind], shown(kind, budget.spent[kind]),
+    shown(kind, budget.limits[kind]), name_of(kind, budget.limits[kind]), shown(kind, budget.spent[kind]),
     shown(kind, budget.reserved[kind]), shown(kind, amount))
   local wanted = math.max(budget.limits[kind] * 2, budget.spent[kind] + budget.reserved[kind] + amount)
-  local err = { kind = "budget", message = text, hint = "finished steps are kept; " .. (budget.parent
-    and "raise this limit in the script and resume the run"
-    or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted))) }
+  local err = { kind = "budget", message = text, hint = hint_of(budget, kind, wanted) }
   M.note_refusal(budget, err)
   return err
 end
 
 --- Attempts in flight may use more than was reserved for them: that is said when it begins, for each kind.
 local function tell_overshoot(budget, kind)
-  local limit = budget.limits[kind]
-  if not limit or not exceeds(budget.spent[kind], limit) or budget.over[kind] then return end
-  budget.over[kind] = budget.spent[kind]
-  local root = outermost(budget)
-  root.exceeded = root.exceeded or {}
-  table.insert(root.exceeded, { budget = budget, kind = kind })
-  if root.tell then
+  local root, limit = outermost(budget), budget.limits[kind]
+  if note_exceeded(budget, kind) and root.tell then
     root.tell(("%s: %s %s were used, %s more than allowed: attempts under way went beyond their reserve")
-      :format(budget.what, shown(kind, budget.spent[kind]), names[kind], shown(kind, plus(budget.spent[kind], -limit))))
+      :format(budget.what, shown(kind, budget.spent[kind]), name_of(kind, budget.spent[kind]),
+        shown(kind, plus(budget.spent[kind], -limit))))
+  end
+end
+
+--- The error of a limit of which more was spent than allowed; nil if there is none.
+---@param root moonlet.Budget
+---@return table?
+function M.exceeded(root)
+  for _, item in ipairs(root.exceeded or {}) do
+    local budget, kind = item.budget, item.kind
+    local limit, spent = budget.limits[kind], budget.spent[kind]
+    -- An attempt that is under way since an earlier host is taken off, and reserved anew.
+    if exceeds(spent, limit) then
+      return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
+        hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
+    end
+  end
+end
+
+--- Raises if one of the budgets around has spent more than it allows: nothing more is started there.
+---@param budget moonlet.Budget?
+function M.check_spent(budget)
+  while budget do
+    for _, kind in ipairs(counted) do
+      local limit = budget.limits[kind]
+      if limit and exceeds(budget.spent[kind], limit) then error(exceeded(budget, kind, 0), 0) end
+    end
+    budget = budget.parent
   end
 end
 
@@ -167,7 +223,8 @@ function M.overshoot(root, grown)
     local budget, kind = item.budget, item.kind
     if not grown or budget.spent[kind] > budget.over[kind] then
       lines[#lines + 1] = ("%s: in the end %s %s were used, %s more than allowed"):format(budget.what,
-        shown(kind, budget.spent[kind]), names[kind], shown(kind, plus(budget.spent[kind], -budget.limits[kind])))
+        shown(kind, budget.spent[kind]), name_of(kind, budget.spent[kind]),
+        shown(kind, plus(budget.spent[kind], -budget.limits[kind])))
     end
   end
   return lines
@@ -200,7 +257,35 @@ function M.reserve(budget, amounts, allowed)
   if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
-  return { budget = budget, amounts = amounts }
+  return { budget = budget, amounts = amounts, used = {} }
+end
+
+--- Counts what an attempt has used while it runs: against the limits around it, and as reserved where that is more than
+--- was. Returns the error of the first limit that is passed; nil if none is.
+---@param reservation table
+---@param used table<string, number>
+---@return table? err
+local function grow(reservation, used)
+  local err
+  for _, kind in ipairs { "tokens", "usd" } do
+    local before, reserved = reservation.used[kind] or 0, reservation.amounts[kind] or 0
+    local now = math.max(before, math.min(used[kind] or 0, M.most))
+    reservation.used[kind], reservation.amounts[kind] = now, math.max(reserved, now)
+    local node = reservation.budget
+    while node do
+      node.running[kind] = plus(node.running[kind], plus(now, -before))
+      node.reserved[kind] = plus(node.reserved[kind], plus(reservation.amounts[kind], -reserved))
+      local sum = plus(node.spent[kind], node.running[kind])
+      if not err and node.limits[kind] and exceeds(sum, node.limits[kind]) then
+        err = { kind = "budget", class = "budget", message = ("%s allows %s %s: about %s are used, and what runs is "
+          .. "ended"):format(node.what, shown(kind, node.limits[kind]), names[kind], shown(kind, sum)),
+          hint = hint_of(node, kind, math.max(node.limits[kind] * 2, sum)) }
+        M.note_refusal(node, err)
+      end
+      node = node.parent
+    end
+  end
+  return err
 end
 
 --- Puts what was used in place of what was reserved. What is not known counts as reserved.
@@ -210,6 +295,7 @@ local function settle(reservation, used)
   while node do
     for kind, amount in pairs(reservation.amounts) do
       node.reserved[kind] = plus(node.reserved[kind], -amount)
+      node.running[kind] = plus(node.running[kind], -(reservation.used[kind] or 0))
       node.spent[kind] = plus(node.spent[kind], used and used[kind] or amount)
       tell_overshoot(node, kind)
     end
@@ -228,16 +314,18 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves, does, settles: `fn` gives its result and what it used. Where it raises it may have noted that.
+--- Reserves, does, settles: `fn` gives its result and what it used. Where it raises it may have noted that. While it
+--- works it may call `grow` with what is used by then, and gets the error of a limit that is passed.
 ---@param budget moonlet.Budget?
 ---@param amounts table<string, number>
----@param fn fun(note: fun(used: table?)): any, table?
+---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()
 ---@return any
 function M.with(budget, amounts, fn, allowed)
   local reservation = M.reserve(budget, amounts, allowed)
   local noted
-  local ok, result, used = pcall(fn, function(amount) noted = amount end)
+  local ok, result, used = pcall(fn, function(amount) noted = amount end,
+    function(amounts_now) return grow(reservation, amounts_now) end)
   settle(reservation, ok and used or noted)
   if not ok then error(result, 0) end
   return result

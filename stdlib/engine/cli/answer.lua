@@ -1,4 +1,5 @@
 --- `moonlet answer R-007 …`: answers a gate or a question of a parked run, and resumes the run.
+local person = require "moonlet.engine.base.person"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local gate = require "moonlet.engine.effects.gate"
@@ -71,7 +72,7 @@ function M.main(words, output)
   local now = core.clock.wall()
   local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,
     note = found.note,
-    by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user",
+    by = found.by or person.name(),
     at = core.clock.iso(now), at_ms = now }
   local function plan_of(of)
     local plan = resume.plan(home, id, of, found)

@@ -1,6 +1,7 @@
 --- `moonlet run cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
+local removed = require "moonlet.engine.base.removed"
 local repository = require "moonlet.engine.run.repository"
 local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
@@ -171,12 +172,22 @@ local function end_open(home, id, rec)
   return not core.runs.holder(home.handle, id) and close_record(home, id, rec) and rec or nil
 end
 
+--- Ends a run whose folder was removed: there is no record of it any more.
+local function end_removed(entry)
+  core.runs.end_keeper(entry.place, 0)
+  return { ok = true, command = "run cancel", run = core.json.null, error = core.json.null,
+    result = { id = entry.id, verdict = "cancelled", removed = true } }, 0,
+    ("%s: cancelled; its folder was removed, and its record with it\n"):format(entry.id)
+end
+
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run cancel", words, M.known)
   if not found then return nil, 0 end
   if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end
+  local entry = removed.find(repository.agent_path(found.repo), "runs", rest[1])
+  if entry then return end_removed(entry) end
   local home = repository.open(found.repo)
   local id = store.find(home, rest[1])
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000

@@ -1,4 +1,5 @@
 --- `moonlet decide R-007 …`: writes decision.md, the main agent's or person's word on a result.
+local person = require "moonlet.engine.base.person"
 local options = require "moonlet.engine.cli.options"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local repository = require "moonlet.engine.run.repository"
@@ -57,7 +58,7 @@ function M.main(words)
     error(options.usage("decide what?", "moonlet decide R-007 take, take-with-changes or leave"), 0)
   end
   local home = repository.open(found.repo)
-  local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
+  local by = found.by or person.name()
   local id, rec = put_decision(home, rest[1], rest[2], found.why, by)
   local path = home.agent_path .. "/" .. rec.sidecar .. "/decision.md"
   return { ok = true, command = "decide", run = store.envelope(home, rec), error = core.json.null,

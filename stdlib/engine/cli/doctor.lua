@@ -175,7 +175,8 @@ local function check_leftovers(checks, home)
   local killed = 0
   for _, item in ipairs(swept) do killed = killed + item.killed end
   if killed > 0 then
-    checks.add("leftovers", "ok", ("%d processes of dead hosts were ended"):format(killed))
+    checks.add("leftovers", "ok", killed == 1 and "1 process of a dead host was ended"
+      or ("%d processes of dead hosts were ended"):format(killed))
   end
 end
 

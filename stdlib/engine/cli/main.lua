@@ -44,17 +44,23 @@ local function error_text(err)
 end
 
 --- Prints an envelope in the wanted form. `text` is for a person; `about` says whether it is laid out for the terminal,
---- the error in it too, what to say about its failed steps, and the last line.
+--- the error in it too, what to say about its failed steps, the last line, and the problems that an error consists of.
+--- Returns the envelope as text where it has made that.
 local function present(envelope, text, about)
   if output.json or output.events then
-    core.system.print(1, core.json.encode_record(envelope) .. "\n")
-    return
+    local encoded = core.json.encode_record(envelope)
+    core.system.print(1, encoded .. "\n")
+    return encoded
   end
   if type(about) == "table" and about.is_whole then
     core.system.print(1, text)
     return
   end
-  if envelope.error ~= core.json.null then core.system.print(2, error_text(envelope.error)) end
+  if envelope.error ~= core.json.null then
+    for _, problem in ipairs(type(about) == "table" and about.problems or { envelope.error }) do
+      core.system.print(2, error_text(problem))
+    end
+  end
   if text and text ~= "" then core.system.print(1, core.text.strip(text)) end
   if type(about) ~= "table" then return end
   core.system.print(2, (about.failures or "") .. (about.last_line and about.last_line .. "\n" or ""))
@@ -111,14 +117,14 @@ function M.main(words)
   output.command = verb and verb.name or words[1] or ""
   local ok, envelope, code, text, about = pcall(dispatch, words)
   if not ok then
+    text, about = nil, { problems = type(envelope) == "table" and rawget(envelope, "problems") or nil }
     envelope, code = failure(output.command, envelope)
-    text, about = nil, nil
   end
   if envelope == nil then return code, "null" end
   envelope.command = output.command
-  present(envelope, text, about)
+  local encoded = present(envelope, text, about)
   core.event.release()
-  return code, core.json.encode_record(envelope)
+  return code, encoded or core.json.encode_record(envelope)
 end
 
 --- Ends the command after Lua was killed: for its time or memory, or because it did not stop when it was to end, or

@@ -12,7 +12,7 @@ local verdicts = {
   { "needs-human", "the run waits at a gate or question; moonlet answer goes on" },
   { "degraded", "finished with fewer agents than all, or by the runner mock" },
   { "budget", "a limit was reached; what finished is kept" },
-  { "blocked", "a validation or a required evidence failed" },
+  { "blocked", "a validation or a required evidence failed, or a verifier does not pass the work" },
   { "findings", "--fail-on was given and findings reach it" },
   { "quota", "the run waits for its provider; moonlet run wait resumes it" },
   { 124, "run wait: --timeout is over; the run goes on" },

@@ -47,6 +47,26 @@ function M.check_word(name, word, one, other)
     ("write --%s %s or --%s %s"):format(name, one, name, other)), 0)
 end
 
+--- The whole number that an option has; raises for another value.
+---@param text string
+---@param name string
+---@param most integer
+---@return integer
+function M.whole_number(text, name, most)
+  local number = math.tointeger(tonumber(text))
+  if number and number >= 1 and number <= most then return number end
+  error(usage(("--%s must be a whole number from 1 to %d, not '%s'"):format(name, most, core.text.printable(text, 40))),
+    0)
+end
+
+local most_tokens = 1000000000
+
+--- The tokens that an option has; nil where it was not given.
+---@param text string?
+---@param name string
+---@return integer?
+function M.tokens(text, name) return text and M.whole_number(text, name, most_tokens) end
+
 local function set(found, name, option, value)
   if option.many then
     found[name] = found[name] or {}
@@ -65,8 +85,11 @@ local function lookup(known, name, list)
   if positive and known[positive] and not known[positive].value then
     return known[positive], positive, true
   end
+  local near = record.nearest(name, list)
+  local dashed = {}
+  for i, other in ipairs(list) do dashed[i] = "--" .. other end
   error(usage(("there is no option --%s"):format(core.text.printable(name, 60)),
-    record.suggest(name, list)), 0)
+    near and ("did you mean '--%s'?"):format(near) or record.suggest("", dashed)), 0)
 end
 
 --- Parses words into options and the rest. Everything after "--" is rest.

@@ -56,19 +56,15 @@ local function show(home, name, with_source)
   local preset = loader.preset(source)
   local result = { name = preset.name, summary = preset.summary, origin = source.origin,
     sha256 = core.text.sha256(source.text), args = arg_records(preset), needs = preset.needs,
-    budget = preset.budget, task_type = preset.task_type }
+    budget = preset.budget, prompt_tokens = preset.prompt_tokens, task_type = preset.task_type }
   if with_source then return result, source.text end
   local lines = { preset.name, "  " .. preset.summary, "", "from: " .. source.origin }
   lines[#lines + 1] = "sha256: " .. result.sha256
   lines[#lines + 1] = "may: " .. table.concat(grants.describe(grants.from_needs(preset.needs)), "; ")
   if preset.task_type then lines[#lines + 1] = "task type: " .. core.text.printable(preset.task_type, 100) end
-  local limits = {}
-  for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
-    local limit = preset.budget[kind]
-    local shown = limit and (kind == "wall" and limit or budget.shown(kind, limit))
-    if shown then limits[#limits + 1] = ("%s=%s"):format(kind, shown) end
-  end
-  if limits[1] then lines[#lines + 1] = "budget: " .. table.concat(limits, ", ") end
+  local limits = budget.text_of(preset)
+  if limits ~= "" then lines[#lines + 1] = "budget: " .. limits end
+  if preset.prompt_tokens then lines[#lines + 1] = ("prompts: at most %d tokens"):format(preset.prompt_tokens) end
   lines[#lines + 1] = ""
   lines[#lines + 1] = ("arguments: moonlet run %s --help"):format(preset.name)
   return result, table.concat(lines, "\n") .. "\n"

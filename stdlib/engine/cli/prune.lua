@@ -21,6 +21,7 @@ M.known = options.with_common {
 }
 
 local null = core.json.null
+local most_tries = 100
 
 --- Why a run has to stay; nil where it may go.
 local function reason_to_stay(home, id, rec)
@@ -30,7 +31,9 @@ local function reason_to_stay(home, id, rec)
   local state = state_of.of(home, id, rec)
   if state == "needs-human" or state == "quota" then return "it is parked" end
   if state == "interrupted" then return "it was interrupted: moonlet run resume or cancel it" end
-  if type(rec.review) == "table" and rec.review.state == "pending" then return "it waits for a review" end
+  if type(rec.review) == "table" and rec.review.state == "pending" then
+    return "it waits for a review: moonlet review show " .. id
+  end
   if #worktree.left(home, id) > 0 then return "a worktree of it is kept" end
 end
 
@@ -50,9 +53,13 @@ local function choose(home, root, wanted)
   for place, id in ipairs(ids) do
     local rec = store.look(root, id)
     records[id] = rec or nil
-    if is_asked(rec, place, wanted, now) then
-      local why = place == 1 and "it is the newest run" or reason_to_stay(home, id, rec)
-      if why then stay[#stay + 1] = { id = id, why = why } else go[id] = true end
+    local function is_there() return core.file.stat(root, "runs/" .. id) ~= nil end
+    if (rec or is_there()) and is_asked(rec, place, wanted, now) then
+      local ok, why = true, "it is the newest run"
+      if place > 1 then ok, why = pcall(reason_to_stay, home, id, rec) end
+      -- Another prune may remove the run at any moment.
+      if not ok and is_there() then error(why, 0) end
+      if ok and why then stay[#stay + 1] = { id = id, why = why } elseif ok then go[id] = true end
     end
     core.task.sleep(0)
   end
@@ -73,37 +80,49 @@ end
 
 local function checked(done, err) if not done then error(err, 0) end end
 
+--- The sidecars of the runs that stay. A run that was prepared shares its sidecar with the one that went on with it.
+local function used_sidecars(root)
+  local used = {}
+  for _, id in ipairs(store.ids(root)) do
+    local other = store.look(root, id)
+    if other then used[other.sidecar] = true end
+  end
+  return used
+end
+
 --- Removes what lies in `.agent/pruned`: rows of the ledger and sidecars first, for the record says which they are.
+--- Several processes may do so at once: what one has removed is no error to the other.
 local function empty(home, root)
   local used
   checked(ledger.forget_pruned(home))
-  for _, entry in ipairs(core.file.list(root, "pruned") or {}) do
-    local at = "pruned/" .. entry.name
-    local text = core.file.read(root, at .. "/run.json", store.record_cap)
+  local pruned = core.file.root(home.agent_path .. "/pruned")
+  for _, entry in ipairs(pruned and core.file.list(pruned, ".") or {}) do
+    local text = core.file.read(pruned, entry.name .. "/run.json", store.record_cap)
     local ok, rec = pcall(core.json.decode_record, text or "")
     local sidecar = ok and type(rec) == "table" and rec.sidecar
     if type(sidecar) == "string" and sidecar:find "^sidecars/[%w][%w._-]*$" then
-      if not used then
-        used = {}
-        for _, id in ipairs(store.ids(root)) do
-          local other = store.look(root, id)
-          if other then used[other.sidecar] = true end
-        end
-      end
-      -- A run that was prepared shares its sidecar with the one that went on with it.
+      used = used or used_sidecars(root)
       if not used[sidecar] then checked(core.file.remove(root, sidecar)) end
     end
-    checked(core.file.remove(root, at))
+    checked(core.file.remove(pruned, entry.name))
   end
+  core.file.remove_empty(root, "pruned")
 end
 
---- Takes one run away, unless somebody has begun to drive it.
+--- Takes one run away, unless somebody has begun to drive it, or has taken it away.
 local function remove(home, root, id)
   local lock = core.file.lock(root, ("runs/%s/lock.next"):format(id), 0)
   if not lock or core.runs.holder(home.handle, id) then return false end
-  checked(core.file.rename(root, "runs/" .. id, "pruned/" .. id))
+  local moved, err
+  for _ = 1, most_tries do
+    checked(core.file.make_root(home.agent_path .. "/pruned"))
+    moved, err = core.file.rename(root, "runs/" .. id, "pruned/" .. id)
+    -- The kind `invalid` is that of a path that leads nowhere: another prune has removed the empty folder, or the run.
+    if moved or err.kind ~= "invalid" or not core.file.stat(root, "runs/" .. id) then break end
+  end
   core.file.unlock(lock)
-  return true
+  if not moved and core.file.stat(root, "runs/" .. id) then error(err, 0) end
+  return moved ~= nil
 end
 
 local function wanted_of(found)
@@ -142,13 +161,11 @@ function M.main(words)
     core.runs.sweep(home.handle)
     list, stay = choose(home, root, wanted)
     if not found["dry-run"] then
-      checked(core.file.make_root(home.agent_path .. "/pruned"))
       for _, id in ipairs(list) do
         if remove(home, root, id) then removed[#removed + 1] = id end
         core.task.check()
       end
       empty(home, root)
-      checked(core.file.remove(root, "pruned"))
     end
   end
   local is_dry = found["dry-run"] or false

@@ -94,25 +94,23 @@ function M.plan(home, id, rec, found)
     before = { id = rec.task_id, run = id, record = rec, was = was, resumed = true },
   }
   plan.routed = routing.of_run(plan)
+  if not rec.ended and rec.reviewing and not found.cancels then plan.review = rec.reviewing end
   if not found.cancels then require("moonlet.engine.effects.worker").check_plan(plan) end
   plan.parent = type(rec.parent_run_id) == "string" and rec.parent_run_id or nil
   if type(rec.packet) == "table" and rec.packet ~= core.json.null then
     require("moonlet.engine.task.plan").attach(plan, rec.packet)
   end
-  if not plan.budget.usd then
-    rec.options.usd_asked = nil
-  elseif plan.budget.usd ~= rec.budget.usd or limits.names_usd(found.budget) then
-    rec.options.usd_asked = true
-    metering.check_plan(plan)
-  end
+  metering.check_plan(plan)
   return plan
 end
 
 --- The result of a run that needs nothing more.
 local function already(home, id, rec)
+  local waits = type(rec.review) == "table" and rec.review.state == "pending"
+    and ("; it waits for a review: moonlet review show %s"):format(id) or ""
   return { ok = true, command = "run resume", error = core.json.null,
     run = store.envelope(home, rec), result = store.result(home, rec) },
-    0, ("%s has ended already: %s\n"):format(id, rec.verdict)
+    0, ("%s has ended already: %s%s\n"):format(id, rec.verdict, waits)
 end
 
 --- True if a run waits for its provider.

@@ -3,6 +3,7 @@ local options = require "moonlet.engine.cli.options"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
 local record = require "moonlet.record"
+local removed = require "moonlet.engine.base.removed"
 local store = require "moonlet.engine.run.store"
 local manifest = require "moonlet.engine.run.manifest"
 local page = require "moonlet.engine.base.page"
@@ -35,6 +36,7 @@ M.known = options.with_common {
 local null = core.json.null
 
 local batch = 500
+local most_newer, most_looks = 20, 1000 -- numbers that are looked at above the newest row, and in all
 
 --- True when a run in this state is one of the wanted.
 local function fits(wanted, state)
@@ -69,6 +71,35 @@ local function tell_lost(ids)
   core.system.print(2, ("moonlet: %s of the ledger is missing on disk; check with moonlet run verify\n"):format(shown))
 end
 
+--- Reports the runs of the list whose records cannot be read. A run without a record ended before it began.
+local function tell_unreadable(home, root, ids)
+  local list = {}
+  for _, id in ipairs(ids) do
+    local is_bad = core.file.stat(root, ("runs/%s/run.json"):format(id)) and not store.look(root, id)
+    if is_bad and not core.runs.holder(home.handle, id) then list[#list + 1] = id end
+  end
+  if #list == 0 then return end
+  local shown = table.concat(list, ", ", 1, math.min(#list, 5))
+  if #list > 5 then shown = ("%s and %d more"):format(shown, #list - 5) end
+  core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
+end
+
+--- The runs that a list without a filter should have and does not: removed ones, and those that the ledger could not
+--- take in.
+local function left_out(rows, wanted)
+  local listed, ids = {}, {}
+  for _, row in ipairs(rows) do listed[row.id] = true end
+  local newest = wanted.before and store.number(wanted.before) - 1
+    or (rows[1] and store.number(rows[1].id) or 0) + most_newer
+  local is_cut = #rows == wanted.limit or wanted.since
+  local oldest = is_cut and (rows[1] and store.number(rows[#rows].id) or newest) or 1
+  for number = newest, math.max(oldest, newest - most_looks), -1 do
+    local id = ("R-%03d"):format(number)
+    if not listed[id] then ids[#ids + 1] = id end
+  end
+  return ids
+end
+
 --- The wanted rows of the ledger's runs, newest first; nil and an error if it cannot be used.
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
@@ -99,14 +130,18 @@ local function rows_of_ledger(home, root, wanted)
     filter.before = runs[#runs].id
   end
   tell_lost(lost)
+  local is_whole = not (wanted.task or wanted.preset or wanted.status)
+  if is_whole then tell_unreadable(home, root, left_out(rows, wanted)) end
   return rows
 end
 
 --- The same from the files alone: slow for many runs, but right.
 local function rows_of_files(home, root, wanted)
-  local rows, before = {}, wanted.before and store.number(wanted.before)
+  local rows, unread, before = {}, {}, wanted.before and store.number(wanted.before)
   for _, id in ipairs(store.ids(root)) do
-    local rec = (not before or store.number(id) < before) and store.look(root, id)
+    local is_asked = not before or store.number(id) < before
+    local rec = is_asked and store.look(root, id)
+    if is_asked and not rec then unread[#unread + 1] = id end
     if rec and rec.sidecar then
       local state = state_of.of(home, id, rec)
       if is_before(rec.started_at, wanted.since) then break end
@@ -121,6 +156,21 @@ local function rows_of_files(home, root, wanted)
       end
     end
     core.task.sleep(0)
+  end
+  tell_unreadable(home, root, unread)
+  return rows
+end
+
+--- The rows of runs that go on although their folders were removed.
+local function rows_of_removed(home, wanted)
+  local rows, now = {}, core.clock.wall()
+  for _, entry in ipairs(removed.of(home.agent_path, "runs")) do
+    local started = core.clock.iso(now - entry.age_ms)
+    if not wanted.task and not wanted.before and fits(wanted, "running") and not is_before(started, wanted.since)
+      and (not wanted.preset or wanted.preset == entry.label) then
+      table.insert(rows, 1, { id = entry.id, task_id = entry.label, preset = entry.label, title = null, runner = null,
+        state = "running", started_at = started, duration_ms = null, dir = entry.place, removed = true })
+    end
   end
   return rows
 end
@@ -157,10 +207,11 @@ end
 --- A run's row of the table.
 local function cells_of(row, now)
   local started = core.clock.parse(row.started_at)
+  local go_on = row.removed and "its folder was removed: moonlet run cancel " .. state_of.short(row.id) or nil
   local waits = row.state == "needs-human" or row.state == "quota" or row.state == "interrupted"
   return { id = row.id, ago = started and state_of.ago(started, now) or "-", what = core.text.printable(what(row), 200),
     state = core.text.printable(row.state, 40), took = state_of.took(row),
-    command = waits and state_of.go_on(row.id, row.state) or nil,
+    command = go_on or waits and state_of.go_on(row.id, row.state) or nil,
     preset = core.text.printable(row.preset, 24),
     task = core.text.printable(row.title ~= null and row.title or row.task_id, 60) }
 end
@@ -226,6 +277,8 @@ function M.main(words)
       rows = rows_of_files(home, root, wanted)
     end
   end
+  local gone = rows_of_removed(home, wanted)
+  rows = table.move(rows, 1, math.min(#rows, wanted.limit - #gone), #gone + 1, gone)
   return { ok = true, command = "run list", run = null, error = null,
     result = { runs = core.json.array(rows) } }, 0, #rows == 0 and "no runs\n" or table_text(rows)
 end

@@ -33,13 +33,36 @@ local function kind_of(step, state)
   return state == "prepared" and state or step.runner
 end
 
-local function show_steps(steps, lines, state)
+--- The answers that were given in a step: to its own gate, or to one before it.
+local function answers_of(rec, key)
+  local list = {}
+  for _, answer in ipairs(rec.answers or {}) do
+    if answer.key == key or answer.key:sub(1, #key + 1) == key .. "/" then list[#list + 1] = answer end
+  end
+  return list
+end
+
+local function who_text(rec, step)
+  local answer = answers_of(rec, step.key)[1]
+  return answer and "  by " .. core.text.printable(answer.by, 80)
+end
+
+local function show_answer(answer, lines)
+  lines[#lines + 1] = ("%s: %s"):format(answer.kind, core.text.printable(answer.text, 4000))
+  if answer.why then lines[#lines + 1] = "why: " .. core.text.printable(answer.why, 4000) end
+  for _, line in ipairs(answer.show and page.quote(answer.show, math.huge) or {}) do lines[#lines + 1] = line end
+  lines[#lines + 1] = ("answer: %s, by %s, %s"):format(core.text.printable(answer.value or "none", 400),
+    core.text.printable(answer.by, 80), core.text.printable(answer.at, 40))
+  if answer.note then lines[#lines + 1] = "note: " .. core.text.printable(answer.note, 4000) end
+end
+
+local function show_steps(rec, steps, lines, state)
   for _, step in ipairs(steps) do
     local took_text = step.duration_ms ~= null and duration.text(step.duration_ms) or ""
     local code = math.tointeger(step.exit_code)
     local status = step.status == "ok" and code and "exit " .. code or step.status
     lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, kind_of(step, state), took_text,
-      core.text.printable(step_files.name(step.key), 80), step.cached and " (from the journal)"
+      core.text.printable(step_files.name(step.key), 80), who_text(rec, step) or step.cached and " (from the journal)"
       or step.doing and "  " .. core.text.printable(step.doing, 80) or "")
     if step.error ~= null and step.error then
       lines[#lines + 1] = "            " .. core.text.printable(step.error.message, 200)
@@ -98,7 +121,8 @@ local function step_text(root, home, rec, word)
   local step = step_files.find(step_files.of(root, rec), word)
   local folder = step_files.folder(root, rec, step)
   local lines = {}
-  show_steps({ step }, lines, state_of.of(home, rec.id, rec))
+  show_steps(rec, { step }, lines, state_of.of(home, rec.id, rec))
+  for _, given in ipairs(answers_of(rec, step.key)) do show_answer(given, lines) end
   local answer = core.file.read(root, folder .. "/output.md", text_cap)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
   local stderr = step_files.tail(root, folder .. "/stderr.log", 10)
@@ -108,7 +132,7 @@ local function step_text(root, home, rec, word)
 end
 
 --- The steps as rows of a page.
-local function step_rows(steps, out, state)
+local function step_rows(rec, steps, out, state)
   local lines, width = {}, 8
   for _, step in ipairs(steps) do
     width = math.max(width, core.text.width(core.text.printable(step_files.label(step.key), 200)))
@@ -121,7 +145,7 @@ local function step_rows(steps, out, state)
     local took = step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or ""
     local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, kind_of(step, state))
     local doing = step.doing and "  " .. core.text.printable(step.doing, 200) or ""
-    local more = step.cached and " (from the journal)" or doing
+    local more = who_text(rec, step) or step.cached and " (from the journal)" or doing
     lines[#lines + 1] = core.text.fit(line .. more, out.columns)
   end
   return lines
@@ -148,7 +172,7 @@ local function on_screen(home, root, id, rec, out)
   local function folder(step) return step_files.folder(root, rec, step) end
   return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
     state = state, summary = runner_text(rec) .. (started and ", " .. state_of.ago(started, core.clock.wall()) or ""),
-    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(steps, out, state),
+    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out, state),
     error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
     files = home.agent_path .. "/" .. rec.sidecar,
@@ -156,17 +180,10 @@ local function on_screen(home, root, id, rec, out)
     tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3) end }, out)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text, table? about
-function M.main(words)
-  local found, rest = verbs.read("run show", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("show which run?", "moonlet show 7, or moonlet show last"), 0) end
-  if found.answer and found.prompt then error(options.usage("--answer and --prompt exclude each other"), 0) end
-  local home = repository.open(found.repo)
-  local id, rec = store.find(home, rest[1])
+--- One run, as the options want it.
+local function show(home, word, found)
+  local id, rec = store.find(home, word)
   local root = store.root(home)
-  formats.check(found, found.format)
   local envelope = { ok = true, command = "run show", run = store.envelope(home, rec), error = null,
     result = { state = state_of.of(home, id, rec), parked = rec.parked or core.json.array {}, record = rec } }
   if found.format then
@@ -197,7 +214,7 @@ function M.main(words)
   local children = about.children(home, id)
   table.move(about.lines(home, rec, children), 1, most_lines, #lines + 1, lines)
   show_parked(id, rec, lines)
-  show_steps(step_files.of(root, rec), lines, state_of.of(home, id, rec))
+  show_steps(rec, step_files.of(root, rec), lines, state_of.of(home, id, rec))
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and not rec.options.dry_run then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
@@ -206,7 +223,7 @@ function M.main(words)
   for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end
   lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. rec.sidecar
   if rec.ended and rec.verdict ~= "needs-human" then
-    lines[#lines + 1] = state_of.last_line(id, rec.verdict, rec.error, nil, rec.steps)
+    lines[#lines + 1] = state_of.last_line(id, rec.verdict, rec.error, nil, rec.steps, rec.origin)
   end
   envelope.result.worktrees = kept
   envelope.result.lifecycle = about.lifecycle(rec)
@@ -214,6 +231,29 @@ function M.main(words)
     if not child.pipeline then table.insert(envelope.run.replayed_as, child.id) end
   end
   return envelope, 0, table.concat(lines, "\n") .. "\n"
+end
+
+---@param words string[]
+---@return table? envelope, integer exit_code, string? text, table? about
+function M.main(words)
+  local found, rest = verbs.read("run show", words, M.known)
+  if not found then return nil, 0 end
+  if #rest == 0 then error(options.usage("show which run?", "moonlet show 7, or moonlet show last"), 0) end
+  if found.answer and found.prompt then error(options.usage("--answer and --prompt exclude each other"), 0) end
+  if found.format and #rest > 1 then
+    error(options.usage("--format takes one run", "moonlet show last --format " .. found.format), 0)
+  end
+  formats.check(found, found.format)
+  local home = repository.open(found.repo)
+  if #rest == 1 then return show(home, rest[1], found) end
+  local runs, texts, layout = {}, {}, nil
+  for i, word in ipairs(rest) do
+    local envelope, _, text, laid_out = show(home, word, found)
+    envelope.result.run = envelope.run
+    runs[i], texts[i], layout = envelope.result, text, laid_out
+  end
+  return { ok = true, command = "run show", run = null, result = { runs = core.json.array(runs) }, error = null }, 0,
+    table.concat(texts, "\n"), layout
 end
 
 return M

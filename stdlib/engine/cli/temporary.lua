@@ -1,12 +1,13 @@
 --- Folders for tests and checks, which are removed with all that is in them.
+local temporary_dir = require "moonlet.engine.base.temporary_dir"
+
 local M = {}
 
 --- A new folder. The last result removes it.
 ---@param name string
 ---@return string path, userdata root, fun() remove
 function M.folder(name)
-  local base = core.system.env "TMPDIR" or ""
-  if base:sub(1, 1) ~= "/" then base = "/tmp" end
+  local base = temporary_dir.path()
   local path = ("%s/moonlet-preset-%s-%s"):format(base, name, core.clock.random_hex(8))
   local root, err = core.file.make_root(path)
   if not root then error(err, 0) end

@@ -1,5 +1,6 @@
 --- `moonlet usage`: the agents' usage, from the ledger. Usage that was not reported is counted apart and never as
 --- zero.
+local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local repository = require "moonlet.engine.run.repository"
@@ -100,11 +101,13 @@ local function text(rows, by, pending, is_filtered)
     unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
   if unreported > 0 then
-    notes[#notes + 1] = ("%d attempts reported no tokens: what they used is not in these sums"):format(unreported)
+    notes[#notes + 1] = ("%s reported no tokens: what %s used is not in these sums"):format(
+      counted(unreported, "attempt"), unreported == 1 and "it" or "they")
   end
-  if unpriced > 0 then notes[#notes + 1] = ("the cost of %d attempts is unknown"):format(unpriced) end
+  if unpriced > 0 then notes[#notes + 1] = ("the cost of %s is unknown"):format(counted(unpriced, "attempt")) end
   if estimated > 0 then
-    notes[#notes + 1] = ("~ the cost of %d attempts is an estimate by the prices of the config"):format(estimated)
+    notes[#notes + 1] = ("~ the cost of %s is an estimate by the prices of the config"):format(
+      counted(estimated, "attempt"))
   end
   notes[#notes + 1] = unfinished_text(pending)
   for _, note in ipairs(notes) do

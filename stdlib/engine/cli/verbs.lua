@@ -29,7 +29,7 @@ M.list = {
     "moonlet run triangulated-review --runner codex", { common = true }),
   verb("run list", nil, "runs", "the runs, newest first", "moonlet list --status failed --limit 5",
     { common = true, short = true }),
-  verb("run show", "RUN", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
+  verb("run show", "RUN…", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
     { common = true, short = true }),
   verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume 7",
     { common = true, short = true }),

@@ -72,7 +72,7 @@ function M.main(words, output)
     elseif rec.ended and not resume.is_parked_for_quota(rec) then
       local code = manifest.exit_codes[rec.verdict] or 1
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict),
-        { last_line = state.last_line(id, rec.verdict, rec.error, rec.parked, rec.steps) }
+        { last_line = state.last_line(id, rec.verdict, rec.error, rec.parked, rec.steps, rec.origin) }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
       -- It may have ended between the two readings.

@@ -46,10 +46,20 @@ M.called = setmetatable({}, { __index = function(called, name)
   return kept
 end })
 
+--- Notes for preset check that the script came to a call.
+local function note_reached(ctx)
+  local checking = states[ctx] and states[ctx].run.checking
+  local place = checking and core.text.place()
+  if place then checking.reached[place] = true end
+end
+
 local metatable = {
   __index = function(ctx, key)
     local verb = M.called[key]
-    if verb then return verb end
+    if verb then
+      note_reached(ctx)
+      return verb
+    end
     local getter = M.getters[key]
     if getter then return getter(M.of(ctx)) end
     local names = {}
@@ -166,12 +176,25 @@ function M.place(state)
   return place and state.within ~= place and place or state
 end
 
---- Raises for a name that would be none in a key.
+--- Raises if a budget around has spent more than it allows: nothing more is started there. A clean-up still runs its
+--- commands.
+---@param state moonlet.State
+function M.check_spent(state)
+  if not M.cleanup(state.run).places[core.task.current()] then budget.check_spent(state.budget) end
+end
+
+local longest_name = 256
+
+--- Raises for a name that is empty or too long for a key.
 ---@param name string
 function M.check_name(name)
   if name == "" then
     error({ kind = "invalid", message = "a name is empty", at = core.text.place(),
       hint = "names are what steps are known by: give it one, or none at all" }, 0)
+  end
+  if #name > longest_name then
+    error({ kind = "invalid", message = ("a name has %d bytes, and at most %d are allowed"):format(#name, longest_name),
+      at = core.text.place(), hint = "names are part of each line about a step: name it shorter" }, 0)
   end
 end
 

@@ -1,5 +1,6 @@
 --- Fan-outs: a function runs side by side for each item of a list. Results keep the places of their items; a lost value
 --- stands in the place of a branch that failed.
+local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"
@@ -79,7 +80,7 @@ local function lost_cause(failures, total)
   local blocked = true
   for _, item in ipairs(failures) do
     local err = item.error
-    if kind_of(err) == "budget" or infrastructure_error.is(err) then return err end
+    if scope.is_spent(err) or infrastructure_error.is(err) then return err end
     blocked = blocked and type(err) == "table" and rawget(err, "blocked") == true
   end
   local first = failures[1].error
@@ -116,7 +117,7 @@ local function plan_of(verb, fields, ctx, items, fn, options)
       0)
   end
   if need and (need < 0 or need > total) then
-    error(record.invalid(("need is %d, but there are %d items"):format(need, total)), 0)
+    error(record.invalid(("need is %d, but the list has %s"):format(need, counted(total, "item"))), 0)
   end
   local state = context.of(ctx)
   local keys = branch_keys(items, options)
@@ -170,7 +171,7 @@ end
 
 local function end_all(state, err)
   state.failure = state.failure or err
-  task.cancel_scope(state.scope, err)
+  scope.cancel(state.scope, err)
 end
 
 local function failures_of(plan, outcomes)
@@ -225,8 +226,8 @@ local function run_all(plan)
     if ok then return end
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
-    if kind_of(err) == "budget" or kind_of(err) == "quota" or infrastructure_error.is(err) then
-      -- Branches that are under way are paid for: they run to their end.
+    if scope.is_spent(err) or kind_of(err) == "quota" or infrastructure_error.is(err) then
+      -- Branches that are under way are paid for: they run to their end, or until they pass the limit too.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)

@@ -1,5 +1,6 @@
 --- The grants of a script: programs to run, files to read and write, variables to see, agents to start. Built-in
 --- presets are accepted as they are; others need `--allow`.
+local command_line = require "moonlet.engine.base.command_line"
 local record = require "moonlet.record"
 
 local M = {}
@@ -165,21 +166,31 @@ end
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 
-local function denied(grants, grant, message, hint)
+--- By grants: true where they are the needs of a preset whose text the user can change.
+---@type table<moonlet.Grants, boolean>
+M.are_declared = setmetatable({}, { __mode = "k" })
+
+local function denied(grants, grant, message, declaration)
   local ask = M.askers[grants]
   if ask and ask(grant) then return end
-  error({ kind = "denied", message = message, hint = hint, at = core.text.place() }, 0)
+  local flag = "--allow " .. command_line.quoted(grant)
+  error({ kind = "denied", message = message, at = core.text.place(),
+    hint = M.are_declared[grants] and ("declare it: %s, or add %s"):format(declaration, flag) or "add " .. flag }, 0)
 end
+
+---@param grants moonlet.Grants
+---@param program string
+---@return boolean
+function M.has_program(grants, program) return grants.all or grants.run[program] == true end
 
 --- Raises unless the program may be started.
 ---@param grants moonlet.Grants
 ---@param program string
 function M.check_program(grants, program)
   note(grants, "run", program)
-  if grants.all or grants.run[program] then return end
-  local base = program:match("[^/]+$") or program
+  if M.has_program(grants, program) then return end
   denied(grants, "run=" .. program, ("not granted: run %s"):format(program),
-    ("declare it in needs.programs, or give --allow run=%s"):format(base))
+    ("needs = { programs = { \"%s\" } }"):format(program))
 end
 
 ---@param grants moonlet.Grants
@@ -187,7 +198,7 @@ function M.check_agents(grants)
   note(grants, "agents")
   if grants.all or grants.agents then return end
   denied(grants, "agents", "not granted: start agents",
-    "declare needs = { agents = true }, or give --allow agents")
+    "needs = { agents = true }")
 end
 
 ---@param grants moonlet.Grants
@@ -196,7 +207,7 @@ function M.check_env(grants, name)
   note(grants, "env", name)
   if grants.all or grants.env[name] then return end
   denied(grants, "env=" .. name, ("not granted: the variable %s"):format(name),
-    ("declare it in needs.env, or give --allow env=%s"):format(name))
+    ("needs = { env = { \"%s\" } }"):format(name))
 end
 
 --- Raises unless the path (relative to the repository) may be read.
@@ -206,7 +217,7 @@ function M.check_read(grants, path)
   note(grants, "read", path)
   if grants.all or covered(grants.read, path) then return end
   denied(grants, "read=" .. path, ("not granted: read %s"):format(path),
-    "declare its folder in needs.read, or give --allow read=DIR")
+    ("needs = { read = { \"%s\" } }"):format(path))
 end
 
 --- Raises unless an agent may write there.
@@ -216,7 +227,7 @@ function M.check_write(grants, path)
   note(grants, "write", path)
   if grants.all or covered(grants.write, path) then return end
   denied(grants, "write=" .. path, ("not granted: write %s"):format(path),
-    "declare the folder in needs.write, or give --allow write=DIR")
+    ("needs = { write = { \"%s\" } }"):format(path))
 end
 
 return M

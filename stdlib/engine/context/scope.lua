@@ -21,16 +21,40 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
+--- True for the error of a budget of the run or of a scope. A call's own limit fails only that call.
+---@param err any
+---@return boolean
+function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
+
+--- Cancels a scope because of an error in it. Its tasks see only the kind and the words of the error, and a call's own
+--- limit would look like one of the run.
+---@param scope any
+---@param err any
+function M.cancel(scope, err)
+  if kind_of(err) == "budget" and not M.is_spent(err) then
+    err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }
+  end
+  task.cancel_scope(scope, err)
+end
+
 M.shielded = finalizers.shielded
 
 --- A dry run stops each branch at its agent; the others are to get there too.
 function M.is_prepared(err) return kind_of(err) == "prepared" end
 local is_prepared = M.is_prepared
 
+--- True for the error that an await raised because `failure` had cancelled its scope.
+local function is_echo(err, failure)
+  return type(err) == "table" and type(failure) == "table" and rawget(err, "message") == rawget(failure, "message")
+end
+
 --- The outcome of a body whose tasks have all ended. A run that parks does so whatever the script made of it.
 local function outcome_of(results, state, own)
   if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
-  if not results[1] then return false, is_prepared(results[2]) and state.failure or results[2] end
+  if not results[1] then
+    local takes_failure = is_prepared(results[2]) or is_echo(results[2], state.failure)
+    return false, takes_failure and state.failure or results[2]
+  end
   if state.failure then return false, state.failure end
   return own == nil, own
 end
@@ -69,7 +93,7 @@ function M.body(run, path, options, fn, ...)
   if not results[1] then add_place(results[2], fn) end
   if not results[1] and not is_prepared(results[2]) then
     in_flight.let_end(run, path, results[2])
-    task.cancel_scope(scope, results[2])
+    M.cancel(scope, results[2])
   end
   task.wait_scope(scope)
   -- The body ended in time: its clean-up has a time of its own.
@@ -78,7 +102,7 @@ function M.body(run, path, options, fn, ...)
   state.open = false
   local own = task.scope_error(scope)
   task.close_scope(scope)
-  if own and kind_of(own) == "budget" then budget.note_refusal(options.budget, own) end
+  if own and M.is_spent(own) then budget.note_refusal(options.budget, own) end
   local ok, err = outcome_of(results, state, own)
   if not ok and cleanup_error ~= nil then finalizers.tell(state, cleanup_error) end
   if not ok then error(err, 0) end
@@ -186,7 +210,7 @@ function M.spawn(ctx, name, fn)
     if task.watch(ref, 0) == 0 then
       in_flight.let_end(state.run, state.path, results[2])
       if not place.failure or is_prepared(place.failure) then place.failure = results[2] end
-      if not is_prepared(results[2]) then task.cancel_scope(around, results[2]) end
+      if not is_prepared(results[2]) then M.cancel(around, results[2]) end
     end
     error(results[2], 0)
   end)

@@ -1,5 +1,6 @@
 --- Consent to presets: a preset's needs are shown to the user once for each content hash. The record is one small
 --- file a preset under the user's state directory.
+local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
 local page = require "moonlet.engine.base.page"
@@ -37,12 +38,14 @@ local function record(name, source, wanted)
   core.file.write(root, name, core.text.printable(table.concat(lines, "; "), 4000) .. "\n")
 end
 
-local function ask(source, wanted, question)
+local function ask(source, wanted, question, preset)
   if not core.terminal.can_ask() then return false end
   local lines, out = {}, page.out(2)
   page.hang(lines, out, "preset ", ("%s (%s) asks to:"):format(source.name, source.origin), 2000)
   for _, line in ipairs(grants.describe(wanted)) do page.hang(lines, out, "  ", line, longest_needs) end
   for name in pairs(source.nested or {}) do page.hang(lines, out, "  ", "run the preset " .. name, 2000) end
+  local limits = preset and budget.text_of(preset) or ""
+  if limits ~= "" then page.hang(lines, out, "within ", limits, 2000) end
   local answer = core.terminal.ask(table.concat(lines, "\n") .. "\n" .. question)
   answer = answer and answer:lower():match("^%s*(%l*)%s*$")
   return answer == "y" or answer == "yes"
@@ -62,25 +65,37 @@ end
 --- True if the preset may have its needs: it is built in, was accepted before with this very text, or the person at
 --- the terminal accepts it now.
 ---@param source moonlet.Source
+---@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
 ---@return boolean
-function M.given(source, wanted)
+function M.given(source, preset, wanted)
   local name = key(source, wanted)
   if source.builtin then return true end
   if name and is_recorded(name) then return true end
-  if not ask(source, wanted, "accept, for this text of it? [y/N] ") then return false end
+  if not ask(source, wanted, "accept, for this text of it? [y/N] ", preset) then return false end
   if name then record(name, source, wanted) end
   return true
 end
 
 --- The same for the tests of a preset: consent given now holds for these tests, and is not recorded.
 ---@param source moonlet.Source
+---@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
 ---@return boolean
-function M.given_to_tests(source, wanted)
+function M.given_to_tests(source, preset, wanted)
   local name = key(source, wanted)
   return source.builtin or name ~= nil and is_recorded(name)
-    or ask(source, wanted, "accept, for the tests that are run now? [y/N] ")
+    or ask(source, wanted, "accept, for the tests that are run now? [y/N] ", preset)
+end
+
+--- True if the person at the terminal lets a run start programs that its command line names.
+---@param source moonlet.Source
+---@param programs string[]
+---@return boolean
+function M.allows_programs(source, programs)
+  local wanted = grants.empty()
+  for _, program in ipairs(programs) do wanted.run[program] = true end
+  return ask(source, wanted, "accept, for this run? [y/N] ")
 end
 
 --- The mark of a preset's text and its rights, for a consent given before the text is read again.
@@ -114,7 +129,7 @@ function M.demand(source, preset, accepted, consent, no_agents)
   elseif accepted then
     accept(source, wanted)
     return wanted
-  elseif M.given(source, wanted) then
+  elseif M.given(source, preset, wanted) then
     return wanted
   end
   error({ kind = "denied", usage = true,

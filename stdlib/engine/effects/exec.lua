@@ -167,6 +167,7 @@ function M.exec(ctx, call)
   local approved = gate.before(ctx, argv, options)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)
+    context.check_spent(state)
     return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)
   end
   if options.journal == false and not approved then

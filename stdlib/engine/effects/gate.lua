@@ -1,12 +1,14 @@
 --- Gates and questions: points at which a person decides. Without a person the run parks: parallel work finishes
 --- first, then the run ends as `needs-human` until `moonlet answer` resumes it. An answer is bound to the hash of the
 --- shown text.
+local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
 local input_hash = require "moonlet.engine.journal.input_hash"
 local page = require "moonlet.engine.base.page"
+local person = require "moonlet.engine.base.person"
 local irreversible = require "moonlet.engine.effects.irreversible"
 local values = require "moonlet.engine.journal.values"
 local commands = require "moonlet.engine.runner.command"
@@ -100,7 +102,7 @@ local function ask_here(run, item)
     local line = (run.ask or core.terminal.ask)(before .. prompt)
     if not line then return nil end
     local value, option = M.read_answer(item, line)
-    if value then return { value = value, option = option, by = "terminal" } end
+    if value then return { value = value, option = option, by = person.name() } end
     before = ("'%s' is no answer here: %s\n"):format(core.text.printable(line, 60), wanted)
   end
 end
@@ -170,8 +172,7 @@ local function status_of(err)
 end
 
 --- The answer to `item`, from the record or the person at the terminal; parks without one.
-local function answer_of(run, item, timeout, bound)
-  if run.dry then return dry_run.answer(run, item) end
+local function find_answer(run, item, timeout, bound)
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
   if given and given.shown ~= item.shown and not (bound and bound.is(given.shown)) then given = nil end
@@ -205,11 +206,18 @@ local function answer_of(run, item, timeout, bound)
   journal.answer(run, { type = "answer", key = item.key, shown = item.shown, value = here.value, option = here.option,
     by = here.by, at = core.clock.iso(now), at_ms = now })
   emit(run, item, "answered", here)
-  return here
+  return { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
 end
 
---- The giver of an answer, in words.
-local function whom(by) return by == "terminal" and "a person at the terminal" or by end
+--- The answer to `item`. run.json keeps it with the text that was shown.
+local function answer_of(run, item, timeout, bound)
+  if run.dry then return dry_run.answer(run, item) end
+  local given = find_answer(run, item, timeout, bound)
+  run.answers[#run.answers + 1] = { key = item.key, kind = item.kind, text = item.text, why = item.why,
+    show = item.show, value = given.value, by = core.text.printable(given.by, 100),
+    note = given.note and core.text.clean(given.note), at = given.at or core.clock.iso(core.clock.wall()) }
+  return given
+end
 
 --- Raises if a run does not wait for this answer: somebody else was quicker, or its time is over.
 ---@param id string
@@ -221,7 +229,7 @@ function M.check_open(id, rec, given, before)
   if before and before.shown == given.shown then
     local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(value, 80), core.text.printable(whom(by), 80)), "moonlet run show " .. id), 0)
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.key and item.shown == given.shown then
@@ -256,7 +264,7 @@ function M.gate(ctx, call, bound)
   local step = run.begin_step(item.key, "gate")
   local ok, given = pcall(answer_of, run, item, call.timeout and duration.ms(call.timeout, "timeout"), bound)
   if ok and given.value ~= "approve" then
-    local why = given.note and ": " .. given.note or " by " .. whom(given.by)
+    local why = given.note and ": " .. given.note or " by " .. given.by
     ok, given = false, { kind = "rejected", message = ("'%s' was rejected%s"):format(item.text, why) }
   end
   if not ok then
@@ -289,7 +297,7 @@ local function show_command(argv, beside)
   for i, name in ipairs(names) do
     local value = beside.env[name]
     if i > 40 then
-      lines[#lines + 1] = ("and %d variables more"):format(#names - 40)
+      lines[#lines + 1] = ("and %s more"):format(counted(#names - 40, "variable"))
       break
     end
     lines[#lines + 1] = value == false and "without: " .. excerpt(name, 200)

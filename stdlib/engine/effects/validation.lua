@@ -164,6 +164,7 @@ local function check(state, call, argv, text, key, kind, limit, expected, approv
   local how = { again = did_not_pass, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
   local result, step = run.step(key, what, nil, input, how, function(last, hash)
+    context.check_spent(state)
     local result = budget.with(state.budget, { processes = 1 }, function()
       return run_once(run, call, argv, text, key, kind, limit, function(child)
         if approved then return at_most_once.run(run, key, last, hash, child) end
@@ -188,22 +189,52 @@ end
 local result_fields = { "kind", "command", "status", "why", "exit_code", "duration_ms", "stdout", "stderr", "dir",
   "argv", "artifacts", "missing" }
 
+--- The call of ctx:validate with its kind and words; raises for a command that cannot be started.
+---@param call table|string
+---@param verb string  for the message
+---@return table call, string kind, any text, string[] argv
+local function read(call, verb)
+  if type(call) == "string" then call = { command = call } end
+  record.check(call, validate_fields, verb)
+  local kind, text = call.kind, call.command
+  if not kind and type(text) == "string" then kind, text = M.split_kind(text, verb) end
+  kind = kind or "custom"
+  if not default_timeouts[kind] then
+    error(record.invalid(("%s knows no kind '%s'"):format(verb, core.text.printable(kind, 60)),
+      record.suggest(kind, kinds)), 0)
+  end
+  return call, kind, text, M.words_of(text, verb)
+end
+
+--- Asks for the grants of checks that a script will run, so that none is refused after agents were paid. A dry run asks
+--- nobody and lists the checks.
+---@param run moonlet.Run
+---@param checks (string|table)[]
+function M.plan(run, checks)
+  local ok, err = pcall(function()
+    for _, call in ipairs(checks) do
+      local _, kind, _, argv = read(call, "ctx:plan: checks")
+      if run.dry and not run.checking then
+        table.insert(run.worst.checks, { kind = kind, command = words.shown(argv), program = argv[1],
+          granted = grants.has_program(run.grants, argv[1]) })
+      else
+        grants.check_program(run.grants, argv[1])
+      end
+    end
+  end)
+  if ok then return end
+  run.unasked = type(err) == "table" and err.message or nil
+  error(err, 0)
+end
+
 --- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test". Returns { kind,
 --- command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr, dir }. A required one that failed
 --- last makes the verdict `blocked`.
 function M.validate(ctx, call)
   local state = context.of(ctx)
   local run = state.run
-  if type(call) == "string" then call = { command = call } end
-  record.check(call, validate_fields, "ctx:validate")
-  local kind, text = call.kind, call.command
-  if not kind and type(text) == "string" then kind, text = M.split_kind(text) end
-  kind = kind or "custom"
-  if not default_timeouts[kind] then
-    error(record.invalid(("ctx:validate knows no kind '%s'"):format(core.text.printable(kind, 60)),
-      record.suggest(kind, kinds)), 0)
-  end
-  local argv = M.words_of(text, "ctx:validate")
+  local given, kind, text, argv = read(call, "ctx:validate")
+  call = given
   grants.check_program(run.grants, argv[1])
   local approved = not run.checking and gate.before(ctx, argv, call) or nil
   local key = context.key(state, call.name or "validate-" .. kind)

@@ -5,7 +5,8 @@
 ---   return {
 ---     runner = "codex",                    -- the default of --runner ("rules" without it); or "route"
 ---     runners = {
----       codex = { program = "…", args = { … }, env = { "NAME" }, home = "…", model = "…", private = false },
+---       codex = { program = "…", args = { … }, env = { "NAME" }, home = "…", model = "…", private = false,
+---                 instructions = true },  -- gives its agents your own instruction file, such as ~/.codex/AGENTS.md
 ---       mine = { file = "mine.lua" },      -- a runner of one's own, by its path from this folder
 ---     },
 ---     routes = { ["test-gaps"] = { runner = "codex", model = "…", high = { escalate = true } } },
@@ -22,7 +23,7 @@ local record = require "moonlet.record"
 local M = {}
 
 local source_cap = config_check.source_cap
-local deepest, most_values = 8, 10000
+local deepest, most_values, most_problems = 8, 10000, 20
 
 ---@class moonlet.Config
 ---@field path string?      the file; nil when there is none
@@ -149,8 +150,9 @@ function M.read(text, path)
       if x ~= y then return x < y end
       return a.message < b.message
     end)
+    problems = table.move(problems, 1, most_problems, 1, {})
     local lines = { problems[1].message }
-    for i = 2, math.min(#problems, 20) do
+    for i = 2, #problems do
       local problem = problems[i]
       lines[i] = ("%s: %s%s"):format(problem.at, problem.message, problem.hint and " (" .. problem.hint .. ")" or "")
     end

@@ -12,7 +12,9 @@ M.source_cap = 1 << 20
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
   hooks = "table", prompts = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
-  file = "string", private = "boolean" }
+  file = "string", private = "boolean", state = "list", instructions = "boolean" }
+--- The entry of any program that `--runner command:` names.
+local command_fields = { state = "list" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
   processes = "integer", parallel = "integer", retries = "integer" }
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
@@ -154,12 +156,22 @@ function Check:args(name, args)
   end
 end
 
+--- An absolute path: one of the config begins at its folder, or at the user's home with `~/`.
+function Check:path(path)
+  if path:sub(1, 2) == "~/" then return require("moonlet.engine.runner.shared").home_path(path) end
+  return path:sub(1, 1) == "/" and path or self.folder .. "/" .. path
+end
+
 function Check:runner_entry(name, entry)
-  if not entry.file and not runner_names.has(runner_names.programs, name) then
+  if name ~= "command" and not entry.file and not runner_names.has(runner_names.programs, name) then
     self.report({ "runners", name }, ("there is no runner '%s'"):format(name),
       record.suggest(name, runner_names.programs) .. "; one of your own needs file = \"NAME.lua\"")
   end
   if entry.args then self:args(name, entry.args) end
+  if entry.instructions and not entry.file and not runner_names.has(runner_names.agents, name) then
+    self.report({ "runners", name, "instructions" },
+      ("the runner '%s' has no instruction file of the user's"):format(name), "leave it out")
+  end
   if entry.env then self:texts(entry.env, { "runners", name, "env" }, "^[%a_][%w_]*$", "names of variables") end
   for _, key in ipairs { "program", "home", "file", "model" } do
     if entry[key] and (entry[key] == "" or entry[key]:find("\0", 1, true)) then
@@ -167,11 +179,10 @@ function Check:runner_entry(name, entry)
     end
   end
   for _, key in ipairs { "home", "file" } do
-    local value = entry[key]
-    if value and value:sub(1, 1) ~= "/" and value:sub(1, 2) ~= "~/" then entry[key] = self.folder .. "/" .. value end
-    if value and value:sub(1, 2) == "~/" then
-      entry[key] = require("moonlet.engine.runner.shared").home_path(value)
-    end
+    if entry[key] then entry[key] = self:path(entry[key]) end
+  end
+  if entry.state and self:texts(entry.state, { "runners", name, "state" }, ".", "paths") then
+    for i, path in ipairs(entry.state) do entry.state[i] = self:path(path) end
   end
 end
 
@@ -179,10 +190,10 @@ function Check:runners(entries)
   for name, entry in pairs(entries) do
     local path = { "runners", name }
     if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route"
-      or runner_names.has(runner_names.internal, name) then
+      or name ~= "command" and runner_names.has(runner_names.internal, name) then
       self.report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
-        "use lower-case letters, digits, - and _, and none of rules, route, command and cassette")
-    elseif self:fields_of(entry, runner_fields, path) then
+        "use lower-case letters, digits, - and _, and none of rules, route, mock and cassette")
+    elseif self:fields_of(entry, name == "command" and command_fields or runner_fields, path) then
       if entry.file then self.own[#self.own + 1] = name end
       self:runner_entry(name, entry)
     end

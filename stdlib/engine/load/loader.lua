@@ -29,6 +29,7 @@ local source_cap = 1 << 20
 ---@field body (fun(ctx: moonlet.Ctx): any)?   takes the place of the text
 ---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?   the presets that it may run
 ---@field opened string?       sha256 over the files that M.open() ran; nil for a folder that is too much
+---@field unreadable moonlet.Error?  why its file cannot be read: M.open() raises it
 
 --- Sources that are no files, by the name that run.json keeps: functions that make them.
 ---@type table<string, fun(): moonlet.Source>
@@ -175,6 +176,15 @@ function M.built_in(name)
   return embedded[name] and builtin_source(name)
 end
 
+--- A preset on disk as disk_source() gives it; for one that cannot be read a source that cannot be opened.
+local function listed_source(folder, name)
+  local ok, source = pcall(disk_source, folder, name)
+  if ok then return source end
+  if type(source) ~= "table" then error(source, 0) end
+  return { name = name, origin = folder.label .. "/" .. name, named = true, builtin = false, text = "",
+    read = function() return nil, source end, unreadable = source }
+end
+
 --- All presets by name; the nearest of a name wins.
 ---@return table<string, moonlet.Source>, string[] names
 function M.all(home)
@@ -189,7 +199,7 @@ function M.all(home)
     local root = core.file.root(folder.path)
     for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
       local name = entry.type == "directory" and entry.name or entry.name:match("^(.+)%.lua$")
-      if name and name:match("^%l[%l%d-]*$") then add(disk_source(folder, name)) end
+      if name and name:match("^%l[%l%d-]*$") then add(listed_source(folder, name)) end
     end
   end
   for name in pairs(embedded) do add(builtin_source(name)) end
@@ -440,6 +450,7 @@ end
 ---@param args string[]? `args` of a script
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
+  if source.unreadable then error(source.unreadable, 0) end
   source.used = {}
   M.use_prompts(source, function() return require("moonlet.engine.load.config").current() end)
   if source.body then

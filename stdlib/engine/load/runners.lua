@@ -8,6 +8,8 @@
 ---   detect(config)     -> { path, wrapper_of? } or nil, why: by path alone, nothing is started
 ---   command(call)      -> moonlet.RunnerCommand (engine/runner/shared.lua); raises `invalid` for a
 ---                      prompt that would not arrive as it is
+---   own_sandbox        true: it brings a sandbox that the kernel enforces
+---   reports_cost       true: its answers say what they cost, so a limit in USD needs no price
 ---   resumes            true: an attempt with the number of an earlier one goes on with its conversation
 ---   begin()            -> a state, one for each attempt
 ---   parse(state, line) -> moonlet.RunnerEvent[]; never raises, whatever the bytes

@@ -11,7 +11,7 @@ local M = {}
 
 local fields = {
   program = "string!", title = "string", events = "string", command = "callable!", parse = "callable",
-  finish = "callable", role = "string",
+  finish = "callable", role = "string", instructions = "list", home_instructions = "list",
 }
 local command_fields = {
   argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
@@ -194,8 +194,19 @@ function M.make(name, spec, builtin)
   if given.role and given.role ~= "flag" and given.role ~= "prompt" then
     refuse(name, "role must be \"flag\" or \"prompt\"")
   end
+  for _, list in ipairs { "instructions", "home_instructions" } do texts(name, given[list] or {}, list) end
+  for _, path in ipairs(given.instructions or {}) do
+    if path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
+      refuse(name, "instructions names files of a project, from its top")
+    end
+  end
   local runner = { name = name, own = true, program = given.program, title = given.title or name,
-    role = given.role or "prompt" }
+    role = given.role or "prompt", instructions = plain(given.instructions or {}) }
+  function runner.home_instructions()
+    local paths = {}
+    for i, path in ipairs(given.home_instructions or {}) do paths[i] = shared.home_path(path) end
+    return paths
+  end
   function runner.detect(config)
     local path, why = shared.find(config and config.program or given.program)
     if not path then return nil, why end

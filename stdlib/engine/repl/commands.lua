@@ -37,12 +37,23 @@ local unit_texts = {
   wall = function(seconds) return duration.text(math.floor(seconds * 1000)) end,
 }
 
+--- True if an agent did not report its tokens: the budget counts an estimate.
+local function has_estimate(run)
+  for _, step in ipairs(run.steps) do
+    local usage = step.kind == "agent" and (step.usage or {})
+    if usage and (usage.estimated or not math.type(usage.total_tokens)) then return true end
+  end
+  return false
+end
+
 local function budget_text(session)
   local view = session.root.budget
   local lines = {}
   for _, kind in ipairs { "agents", "processes", "tokens", "usd", "wall" } do
     local limit, text = view:limit(kind), unit_texts[kind] or tostring
-    lines[#lines + 1] = ("  %-10s used %s%s"):format(kind, text(view:used(kind)),
+    local used = view:used(kind)
+    local about = kind == "tokens" and used > 0 and has_estimate(session.run) and "about " or ""
+    lines[#lines + 1] = ("  %-10s used %s%s%s"):format(kind, about, text(used),
       limit < math.huge and (", left %s of %s"):format(text(view:left(kind)), text(limit)) or "")
   end
   return table.concat(lines, "\n")

@@ -99,4 +99,12 @@ function M.is_expression(environment, text)
   return core.script.load_in(environment, "return " .. text, "=line") ~= nil
 end
 
+--- True if the last statement of a text is `return`, behind which no other may stand.
+---@param environment table
+---@param text string   statements
+---@return boolean
+function M.ends_in_return(environment, text)
+  return core.script.load_in(environment, text .. "\nlocal _", "=line") == nil
+end
+
 return M

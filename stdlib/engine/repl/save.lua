@@ -69,25 +69,40 @@ local function result_text(session, names)
   return ("return { %s }"):format(table.concat(fields, ", "))
 end
 
+--- A line before the last one as statements; nil for an expression that only computes a value.
+local function statement_text(session, line, text)
+  local value = text:match("^%s*return%f[^%w_]%s*(.*)$") or text
+  if input.is_expression(session.environment, value) then
+    local is_call = (value:find("%)%s*$") or value:find("}%s*$")) and value:match("^[%a_][%w_.:]*[%s]*[%({]")
+    return is_call and value or nil
+  end
+  text = input.without_local(text)
+  if line.results.n == 0 and not input.ends_in_return(session.environment, text) then return text end
+  -- Its `return` ended only the line.
+  return ("local function line_%d()\n  %s\nend\nline_%d()"):format(line.number, text:gsub("\n", "\n  "), line.number)
+end
+
 local function body_text(session)
   local good = {}
   for _, line in ipairs(session.lines) do
     if line.ok then good[#good + 1] = line end
   end
-  local lines, count = {}, {}
+  local last = good[#good]
+  if not last then
+    error(record.invalid("nothing to save: no line has worked yet", "type one, then :save NAME"), 0)
+  end
+  local lines, count, names = {}, {}, assigned_names(session)
   for i, line in ipairs(good) do
     local text = with_names(line.text, count)
-    if not input.is_expression(session.environment, line.text) then
-      lines[#lines + 1] = input.without_local(text)
-    elseif i == #good then
+    if i < #good then
+      lines[#lines + 1] = statement_text(session, line, text)
+    elseif input.is_expression(session.environment, line.text) then
       lines[#lines + 1] = "return " .. text
-    elseif text:find("%)%s*$") or text:find("}%s*$") then
-      lines[#lines + 1] = text:match("^[%a_][%w_.:]*[%s]*[%({]") and text or nil
+    else
+      text = input.without_local(text)
+      lines[#lines + 1] = text
+      if not input.ends_in_return(session.environment, text) then lines[#lines + 1] = result_text(session, names) end
     end
-  end
-  local names, last = assigned_names(session), good[#good]
-  if last and not input.is_expression(session.environment, last.text) then
-    lines[#lines + 1] = result_text(session, names)
   end
   if #names > 0 then table.insert(lines, 1, "local " .. table.concat(names, ", ")) end
   return table.concat(lines, "\n")

@@ -102,8 +102,9 @@ end
 
 local function ask_leave(session)
   if session.background == 0 or not session.prompts then return true end
-  local how, text = core.line.read(session.prompt, ("%d lines still run: end them and leave? [y/N] ")
-    :format(session.background))
+  local how, text = core.line.read(session.prompt, session.background == 1
+    and "1 line still runs: end it and leave? [y/N] "
+    or ("%d lines still run: end them and leave? [y/N] "):format(session.background))
   return how ~= "line" or text:lower():match("^%s*y") ~= nil
 end
 
@@ -439,7 +440,13 @@ function M.body(source)
     for name in pairs(session.environment) do session.own_names[name] = true end
     local recorded = count_recorded(state.run)
     session.recorded = recorded
-    session.prompt, session.edits, session.prompts = core.line.open(source.history or "")
+    local opened, why = pcall(function()
+      session.prompt, session.edits, session.prompts = core.line.open(source.history or "")
+    end)
+    if not opened then
+      if not session.json then core.system.print(2, core.text.strip(error_of(session, why)) .. "\n") end
+      error(why, 0)
+    end
     if not session.prompt then
       error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)
     end

@@ -16,6 +16,7 @@ local M = {}
 ---@field config table         the user's config
 ---@field grants table         what its script may do
 ---@field budget table         its limits, as given
+---@field prompt_tokens integer?  the smallest budget of its prompts: of the command line, the packet, the preset
 ---@field limit integer        agents side by side
 ---@field runner table         the runner that was asked for
 ---@field runner_spec string   its words on the command line
@@ -47,13 +48,14 @@ local M = {}
 ---@field steps moonlet.Step[]  in the order of their begin
 ---@field step_keys table<string, moonlet.Step>
 ---@field parked table[]       the gates and questions that wait
+---@field answers table[]      answers to gates and questions, each with the text that was shown
 ---@field prompt moonlet.State?  of a run that is a prompt: its body
 ---@field is_parking boolean?  only gates and questions are left
 ---@field silent_told boolean?   a fan-out without agents was reported
 ---@field ask (fun(text: string): string?)?  asks a person at the prompt of the run
 ---@field checking boolean?    preset check goes through it, and starts nothing
 ---@field mocked boolean?      an answer was made up
----@field unasked string?      why nobody could answer a call
+---@field unasked string?      why nobody could answer a call, or a planned check cannot run
 ---@field quota_error table?   the first refusal of a provider that is not over
 ---@field dry boolean?         a dry run
 ---@field worst table?         the worst cost of a dry run
@@ -62,7 +64,7 @@ local M = {}
 ---@field holds boolean?       changes in worktrees wait for a review
 ---@field after (fun(ctx: moonlet.Ctx))?  what follows the body of a packet's run: its checks and its review
 ---@field review table?        { state, reviewed_by, note, at, sha256, passed, total }
----@field reviewing boolean?   this host only carries out a review
+---@field reviewing table?     the word on it that this host carries out: { state, reviewed_by, note, at, sha256 }
 ---@field parent string?       the run that it replays, or the first of its pipeline
 ---@field degraded table[]     lost branches and agents
 ---@field validation table[]   checks
@@ -82,12 +84,13 @@ local M = {}
 ---@field artifacts string?    of a part of a run: its folder below .agent, for ctx:write
 local fields = {
   id = true, task_id = true, sidecar = true, home = true, top = true, source = true, preset = true, preset_name = true,
-  args = true, options = true, config = true, grants = true, budget = true, limit = true, runner = true,
+  args = true, options = true, config = true, grants = true, budget = true,
+  prompt_tokens = true, limit = true, runner = true,
   runner_spec = true, runner_name = true, routed = true, route = true, model = true, inputs = true, input_specs = true,
   resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
   started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
   root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
-  prompt = true,
+  prompt = true, answers = true,
   step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
@@ -112,6 +115,9 @@ local fields = {
 ---@field attempts table[]?
 ---@field usage moonlet.Usage?
 ---@field files_changed string[]?
+---@field beside string[]?     files that changed while no sandbox confined its agent
+---@field unconfined boolean?
+---@field held_back string[]?  files that were not merged, because they start programs
 ---@field from string?         the run whose journal it was taken from
 ---@field gone boolean?        no step of the script any more
 
@@ -141,6 +147,7 @@ local fields = {
 ---@field note_recorded fun(key: string, notes: table)
 ---@field note_step fun(step: moonlet.Step)
 ---@field note_validation fun(key: string, result: table, required: boolean)
+---@field note_beside fun(key: string, paths: string[])
 ---@field note_degraded fun(path: string, succeeded: integer, total: integer, lost: table[])
 ---@field note_findings fun(path: string, text: string)
 local methods = {
@@ -148,7 +155,7 @@ local methods = {
   claim_directory = true, directory_of = true, open_directory = true, step_directory = true, resolve_cwd = true,
   child_environment = true, step = true, begin_step = true, end_step = true, end_parked = true, is_cancelled = true,
   end_cancelled = true, note_quota = true, settle_cleanups = true, note_begin = true, note_recorded = true,
-  note_step = true, note_validation = true, note_degraded = true, note_findings = true,
+  note_step = true, note_validation = true, note_degraded = true, note_beside = true, note_findings = true,
 }
 
 local metatable = {
@@ -169,7 +176,7 @@ end
 
 --- A nested preset's part of a run: the run itself, with the given fields in place of the run's own.
 ---@param run moonlet.Run
----@param given {source: table, preset: table, grants: table, artifacts: string}
+---@param given {source: table, preset: table, grants: table, artifacts: string, prompt_tokens: integer?}
 ---@return moonlet.Run
 function M.part(run, given)
   given.whole = run.whole or run

@@ -11,14 +11,41 @@ local plain_env = {
   "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
 }
 
+--- As NAME=value, sorted.
+local function as_list(env)
+  local list = {}
+  for name, value in pairs(env) do
+    if value:find("\0", 1, true) then
+      error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
+    end
+    list[#list + 1] = name .. "=" .. value
+  end
+  table.sort(list)
+  return list
+end
+
+local function plain()
+  local env = {}
+  for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
+  for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
+  return env
+end
+
+--- The plain variables, and `extra`, for a program of the host's own.
+---@param extra table<string, string>
+---@return string[]
+function M.plain(extra)
+  local env = plain()
+  for name, value in pairs(extra) do env[name] = value end
+  return as_list(env)
+end
+
 --- Adds child_environment to a run.
 ---@param run moonlet.Run
 function M.add(run)
   --- The environment of a child: the plain variables, those granted by name, and `extra`.
   function run.child_environment(extra, names)
-    local env = {}
-    for name, value in pairs(core.system.env_matching "^LC_") do env[name] = value end
-    for _, name in ipairs(plain_env) do env[name] = core.system.env(name) end
+    local env = plain()
     for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
     for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
     for name, value in pairs(extra or {}) do
@@ -33,15 +60,7 @@ function M.add(run)
         env[name] = tostring(value)
       end
     end
-    local list = {}
-    for name, value in pairs(env) do
-      if value:find("\0", 1, true) then
-        error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
-      end
-      list[#list + 1] = name .. "=" .. value
-    end
-    table.sort(list)
-    return list
+    return as_list(env)
   end
 end
 

@@ -2,13 +2,13 @@
 --- their exit changes nothing of the run.
 local exit_text = require "moonlet.engine.base.exit_text"
 
-local M = {}
+local hook_text = require "moonlet.engine.base.hook_text"
 
-local wall_ms = 10000
+local M = {}
 
 local function complaint(exit)
   if exit.why == "exited" and exit.code == 0 then return nil end
-  return exit.error and exit.error.message or exit_text.of(exit, { wall = wall_ms })
+  return exit.error and exit.error.message or exit_text.of(exit, { wall = hook_text.wall_ms })
 end
 
 --- Runs the hook `name`, if there is one. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT
@@ -18,16 +18,14 @@ end
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]
   if not argv or #argv == 0 or run.dry then return end
-  local ok, exit = pcall(function()
-    return core.process.run {
-      step = "hook/" .. name, argv = argv, cwd = run.top, wall = wall_ms, cap = 4096,
-      env = run.child_environment { MOONLET_RUN = run.id, MOONLET_TASK_ID = run.task_id,
-        MOONLET_VERDICT = run.verdict or "", MOONLET_DIR = run.absolute(run.sidecar) },
-    }
-  end)
+  local ok, exit = pcall(hook_text.during, name, argv, core.process.run, {
+    step = "hook/" .. name, argv = argv, cwd = run.top, wall = hook_text.wall_ms, cap = 4096,
+    env = run.child_environment { MOONLET_RUN = run.id, MOONLET_TASK_ID = run.task_id,
+      MOONLET_VERDICT = run.verdict or "", MOONLET_DIR = run.absolute(run.sidecar) },
+  })
   local why
   if ok then why = complaint(exit) else why = type(exit) == "table" and exit.message or tostring(exit) end
-  if why then run.emit("warning", { text = ("the hook %s (%s) %s"):format(name, argv[1], why) }) end
+  if why then run.emit("warning", { text = hook_text.failed(name, argv, why) }) end
 end
 
 --- Runs the hooks of a run that has ended, or parks.

@@ -1,5 +1,6 @@
 --- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, or the obvious one of them. Every
 --- input is listed in input-manifest.md with its digest, and the cuts that were made.
+local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
 local exit_text = require "moonlet.engine.base.exit_text"
@@ -8,7 +9,6 @@ local M = {}
 
 local text_cap = 128 * 1024
 local match_limit = 500
-local walk_limit = 200000
 
 local function file_error(spec, err)
   error({ kind = "invalid", message = ("--input %s: %s"):format(spec, err.message), hint = err.hint,
@@ -38,26 +38,10 @@ local function expand_glob(home, spec, pattern)
   if pattern:sub(1, 1) == "/" or pattern:find("%.%.") then
     file_error(spec, { message = "a glob stays inside the repository", hint = "write it relative to the top" })
   end
-  local matches = glob.compile(pattern)
-  local found, seen = {}, 0
-  local pending = { glob.root(pattern) }
-  while #pending > 0 do
-    local folder = table.remove(pending)
-    local entries = core.file.list(home.root, folder == "" and "." or folder) or {}
-    for _, entry in ipairs(entries) do
-      seen = seen + 1
-      if seen > walk_limit then
-        file_error(spec, { message = "the glob walks through too many files", hint = "begin it with a folder" })
-      end
-      local path = folder == "" and entry.name or folder .. "/" .. entry.name
-      if entry.type == "directory" then
-        if entry.name ~= ".git" and path ~= ".agent" then pending[#pending + 1] = path end
-      elseif entry.type == "file" and matches(path) then
-        found[#found + 1] = path
-      end
-    end
+  local found, is_whole = given_paths.matches(home, pattern)
+  if not is_whole then
+    file_error(spec, { message = "the glob walks through too many files", hint = "begin it with a folder" })
   end
-  table.sort(found)
   if #found > match_limit then
     file_error(spec, { message = ("%d files match; at most %d are taken"):format(#found, match_limit),
       hint = "write a narrower glob" })

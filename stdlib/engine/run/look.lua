@@ -5,10 +5,12 @@ local grants = require "moonlet.engine.context.grants"
 ---@param given moonlet.Grants
 ---@param inputs moonlet.Input[]
 ---@param reason string?
+---@param prompt_tokens integer?
 ---@return moonlet.Look
-return function(home, given, inputs, reason)
+return function(home, given, inputs, reason, prompt_tokens)
   return {
     repo = home.top, git = home.git and true or false, inputs = inputs, reason = reason,
+    prompt_tokens = prompt_tokens,
     read = function(_, path, look)
       grants.check_read(given, path)
       return core.file.read(home.root, path, look and look.cap or 1 << 20)

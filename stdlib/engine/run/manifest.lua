@@ -102,10 +102,11 @@ local function total_usage(run)
   return usage.record(usage.sum(list))
 end
 
-local function changed_files(run)
+--- The paths that the steps have in a field, each once.
+local function paths_of(run, field)
   local seen, list = {}, {}
   for _, step in ipairs(run.steps) do
-    for _, path in ipairs(step.files_changed or {}) do
+    for _, path in ipairs(step[field] or {}) do
       if not seen[path] then list[#list + 1] = path end
       seen[path] = true
     end
@@ -144,7 +145,7 @@ function M.envelope(run)
     steps = step_records(run),
     usage = total_usage(run),
     validation = validation_records(run), review = M.review(run.review),
-    files_changed = changed_files(run),
+    files_changed = paths_of(run, "files_changed"), held_back = paths_of(run, "held_back"),
   }
 end
 
@@ -172,15 +173,17 @@ function M.text(run)
     prepared = run.prepared or nil, cleanup = context.cleanup(run).is_owed, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = or_null(run.parent),
-    packet = or_null(run.packet), review = or_null(run.review),
-    parked = core.json.array(run.parked), degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
+    packet = or_null(run.packet), review = or_null(run.review), reviewing = not run.verdict and run.reviewing or nil,
+    parked = core.json.array(run.parked), answers = core.json.array(run.answers),
+    degraded = core.json.array(run.degraded), ended = run.verdict ~= nil,
     spent = run.own_budget and run.own_budget.spent or null,
     verdict = or_null(run.verdict), duration_ms = or_null(run.duration_ms),
     exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
     ended_at = run.verdict and core.clock.iso(core.clock.wall()) or null,
     validation = validation_records(run), error = M.error(run.error),
     usage = run.verdict and total_usage(run) or null,
-    files_changed = changed_files(run), until_ms = or_null(run.until_ms), config = config_record(run),
+    files_changed = paths_of(run, "files_changed"), held_back = paths_of(run, "held_back"),
+    until_ms = or_null(run.until_ms), config = config_record(run),
     result = or_null(run.kept_result),
     steps = run.verdict and step_records(run, true) or null,
     attempts = run.verdict and core.json.array(unreplayed_steps.attempts(run)) or null,

@@ -61,8 +61,13 @@ local step = fields { key = text, kind = text, status = text, runner = maybe_tex
 local function is_options(value) return value == nil or texts(value) end
 local point = fields { key = text, kind = text, text = text, why = text_or_none, show = text_or_none, shown = text,
   options = is_options, until_ms = maybe_count }
+local answer = fields { key = text, kind = text, text = text, why = text_or_none, show = text_or_none,
+  value = text_or_none, by = text, note = text_or_none, at = text }
 local amount = one_of("integer", "float", "string", "null")
 local runner = fields { args = maybe(list_of(text)), env = maybe(list_of(text)), model = maybe_text }
+
+local review = maybe(fields { state = text, reviewed_by = maybe_text, note = maybe_text, at = maybe_text,
+  sha256 = maybe_text })
 
 local shape = fields {
   id = text, sidecar = text, task_id = text, preset = text, target = text, runner = text, started_at = text,
@@ -71,16 +76,17 @@ local shape = fields {
   runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
   exit_code = maybe_count, files_fold = maybe_count, usage = maybe_object, spent = maybe_object,
   packet = maybe(fields { id = text, title = text, sha256 = text,
-    validation = list_of(is_object), auto_approve = flag }),
-  review = maybe(fields { state = text, reviewed_by = maybe_text, note = maybe_text, at = maybe_text,
-    sha256 = maybe_text }), parent_run_id = maybe_text,
+    validation = list_of(is_object), auto_approve = flag, prompt_tokens = maybe_count }),
+  review = review, reviewing = review, parent_run_id = maybe_text,
   places = maybe_object, bytes = maybe_object, error = told_error,
   options = fields { title = maybe_text, reason = maybe_text, phase = maybe_text, agent_role = maybe_text,
-    model = maybe_text, gates = maybe_text, dry_run = maybe_flag, pipeline = maybe_flag,
+    model = maybe_text, gates = maybe_text, dry_run = maybe_flag, prompt_tokens = maybe_count, pipeline = maybe_flag,
     inputs = maybe(list_of(text)) },
   grants = fields { all = flag, agents = flag, run = map_of(flag), env = map_of(flag), read = texts, write = texts },
-  budget = map_of(amount), altered = maybe(texts), files_changed = maybe(texts), files = maybe(map_of(file)),
-  keeper_log = maybe(fields { bytes = count, sha256 = text }), parked = list_of(point), steps = maybe(list_of(step)),
+  budget = map_of(amount), altered = maybe(texts), files_changed = maybe(texts),
+  held_back = maybe(texts), files = maybe(map_of(file)),
+  keeper_log = maybe(fields { bytes = count, sha256 = text }), parked = list_of(point),
+  answers = maybe(list_of(answer)), steps = maybe(list_of(step)),
   attempts = maybe(list_of(is_object)), degraded = maybe(list_of(is_object)), validation = maybe(list_of(is_object)),
   config = maybe(fields { runners = maybe(map_of(runner)), prices = maybe_object, limits = maybe_object }),
 }

@@ -1,5 +1,6 @@
 --- ctx:preset: a preset that runs as a scope of another preset's run.
 local arg = require "moonlet.arg"
+local budget = require "moonlet.prompt.budget"
 local class = require "moonlet.engine.run.class"
 local closed = require "moonlet.engine.context.closed"
 local grants = require "moonlet.engine.context.grants"
@@ -74,14 +75,17 @@ function M.of(run, name, given)
   local args = arguments(preset, given or {})
   local own = run.grants.all and run.grants or grants.from_needs(preset.needs)
   own.seen = run.grants.seen
-  local seen = look(run.home, own, run.inputs or {}, run.options.reason)
+  grants.are_declared[own] = not found.source.builtin or nil
+  local prompt_tokens = budget.least(run.prompt_tokens, preset.prompt_tokens)
+  local seen = look(run.home, own, run.inputs or {}, run.options.reason, prompt_tokens)
   if preset.check then preset.check(seen, closed.args(args, preset.args)) end
   return {
     preset = preset,
     input = { verb = "preset", preset = name, text = found.source.opened, args = args },
     part = function(key)
       local artifacts = run.step_directory(key)
-      return class.part(run, { source = found.source, preset = preset, grants = own, artifacts = artifacts })
+      return class.part(run, { source = found.source, preset = preset, grants = own, artifacts = artifacts,
+        prompt_tokens = prompt_tokens })
     end,
     body = function(ctx) return scope.with_place(preset.run, ctx, closed.args(args, preset.args)) end,
   }

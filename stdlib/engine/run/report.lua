@@ -1,4 +1,5 @@
 --- The report for a person when a run has ended.
+local sandbox = require "moonlet.engine.agent.sandbox"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local duration = require "moonlet.duration"
@@ -11,6 +12,7 @@ local screen = require "moonlet.engine.run.screen"
 local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 local step_files = require "moonlet.engine.run.step_files"
+local verdict = require "moonlet.engine.run.verdict"
 
 local M = {}
 
@@ -38,9 +40,9 @@ end
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
-    local held = sidecar.last_of(step.attempts).held_back
+    local held = step.held_back
     if held and held[1] then
-      local dir = run.absolute(run.directory_of(step.key))
+      local dir = run.absolute(step.dir or run.directory_of(step.key))
       lines[#lines + 1] = ("%s: %s"):format(step.key, kept_worktrees.held_back(held, dir))
     end
   end
@@ -86,6 +88,17 @@ local function asked_agent(run)
   return false
 end
 
+--- The line that names the agents that no kernel sandbox confined; nil where there is none.
+local function unconfined(run)
+  local names = {}
+  for _, step in ipairs(run.steps) do
+    if step.unconfined then names[#names + 1] = step.key end
+  end
+  if #names == 0 then return nil end
+  return ("  not confined: %s had your own rights (%s)"):format(kept_worktrees.shown(names),
+    sandbox.absence(run) or "no sandbox")
+end
+
 --- The lines below the result of a run: grounds of its verdict, and the steps left to do by hand.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
@@ -94,9 +107,12 @@ local function notes(run, lines)
   if run.verdict == "degraded" then
     if run.mocked then lines[#lines + 1] = "  degraded: the runner mock made up the answers, no agent was asked" end
     for _, item in ipairs(run.degraded) do
-      lines[#lines + 1] = ("  degraded: %s %d of %d"):format(item.at, item.succeeded, item.total)
+      lines[#lines + 1] = "  degraded: " .. (item.changed and verdict.beside_text(item.at, item.changed)
+        or ("%s: %d of %d succeeded"):format(item.at, item.succeeded, item.total))
     end
   end
+  local free = unconfined(run)
+  if free then lines[#lines + 1] = free end
   if run.runner_name == "rules" and run.preset and run.preset.needs.agents and not asked_agent(run) then
     for name in pairs(runners.installed()) do
       lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
@@ -124,7 +140,8 @@ local function facts_of(run, envelope)
   return { id = run.id, name = run.preset_name, title = run.options.title,
     state = run.verdict or "prepared", summary = summary(run, envelope.run.usage), took_ms = run.duration_ms,
     result = envelope.result, findings = run.findings, error = envelope.error, steps = run.steps,
-    degraded = run.degraded, parked = run.parked, files = run.absolute(run.sidecar), folder = folder,
+    origin = run.source.origin, degraded = run.degraded, parked = run.parked, files = run.absolute(run.sidecar),
+    folder = folder,
     tail = function(step)
       return root and step_files.tail(root, run.directory_of(step.key) .. "/stderr.log", 3)
     end }
@@ -141,7 +158,7 @@ function M.text(run, envelope)
   local facts, lines = facts_of(run, envelope), held_back(run)
   local last_line
   if run.verdict then
-    last_line = state.last_line(run.id, run.verdict, run.error, run.parked, run.steps)
+    last_line = state.last_line(run.id, run.verdict, run.error, run.parked, run.steps, run.source.origin)
   else
     last_line = "Go on: " .. state.start_prepared(run.home, select(2, store.find(run.home, run.id)))
   end

@@ -16,14 +16,23 @@ function M.folder(repo)
   return not repo and cwd or repo:sub(1, 1) == "/" and repo or cwd .. "/" .. repo
 end
 
+--- The path of the `.agent` of `--repo`, or of the working directory, also where that folder was removed.
+---@param repo string?
+---@return string absolute
+function M.agent_path(repo)
+  local folder = M.folder(repo)
+  local ok, home = pcall(core.run.home, folder)
+  return ok and home.agent_path or folder:gsub("/+$", "") .. "/.agent"
+end
+
 --- The home of `--repo`, or of the working directory; raises if there is none.
 ---@param repo string?
----@return table home  { handle, top, agent_path, git, root }
+---@return table home  { handle, top, agent_path, git, root, from }; paths of the command line are relative to `from`
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
   local root, err = core.file.root(home.top)
   if not root then error(err, 0) end
-  home.root = root
+  home.root, home.from = root, M.folder(repo)
   return home
 end
 

@@ -4,6 +4,7 @@ local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local inputs = require "moonlet.engine.run.inputs"
+local prompt_budget = require "moonlet.prompt.budget"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
 local duration = require "moonlet.duration"
@@ -14,8 +15,9 @@ local hooks = require "moonlet.engine.run.hooks"
 local loader = require "moonlet.engine.load.loader"
 local unreplayed_steps = require "moonlet.engine.run.unreplayed_steps"
 local routing = require "moonlet.engine.agent.routing"
+local sandbox = require "moonlet.engine.agent.sandbox"
+local grants = require "moonlet.engine.context.grants"
 local silent = require "moonlet.engine.context.silent"
-local metering = require "moonlet.engine.agent.metering"
 local usage = require "moonlet.engine.runner.usage"
 local context = require "moonlet.engine.context.context"
 local orphans = require "moonlet.engine.run.orphans"
@@ -26,6 +28,7 @@ local class = require "moonlet.engine.run.class"
 local verdict = require "moonlet.engine.run.verdict"
 local worst_case = require "moonlet.engine.run.worst_case"
 local environment = require "moonlet.engine.run.environment"
+local removed = require "moonlet.engine.base.removed"
 local resume_checks = require "moonlet.engine.run.resume_checks"
 local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
 
@@ -95,10 +98,9 @@ local function add_paths(run)
   end
 end
 
---- True if a limit is worth a report: not one that is not watched (metering.lua), and not the default of every run.
+--- True if a limit is worth a report: the default of every run is not.
 local function is_telling(run, kind)
-  if kind == "agents" then return run.budget.agents ~= budget.default_agents end
-  return kind ~= "usd" or not metering.is_unwatched(run)
+  return kind ~= "agents" or run.budget.agents ~= budget.default_agents
 end
 
 --- Reports the rest of the budget when it has changed.
@@ -231,7 +233,8 @@ local function begin_record(run, plan)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   resume_checks.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
-  if plan.review then
+  -- The word of a review that was killed is on record already.
+  if plan.review and (run.journal.review or {}).at ~= plan.review.at then
     run.journal.review = plan.review
     journal.append(plan.review)
   end
@@ -274,10 +277,12 @@ function M.create(plan)
     runner = plan.runner, routed = plan.routed, runner_name = plan.routed.runner.name, runner_spec = plan.runner_spec,
     config = plan.config,
     model = plan.options.model or plan.routed.model, options = plan.options, grants = plan.grants, budget = plan.budget,
+    prompt_tokens = prompt_budget.of_run(plan.options, plan.packet, plan.preset),
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     packet = plan.packet, holds = plan.holds, after = plan.after, parent = plan.parent,
-    reviewing = plan.review ~= nil or nil,
-    may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, cancels = plan.cancels,
+    reviewing = plan.review,
+    may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, answers = {},
+    cancels = plan.cancels,
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -310,15 +315,19 @@ function M.create(plan)
     error(err, 0)
   end
   M.current = run
+  grants.are_declared[plan.grants] = plan.preset ~= nil and not plan.source.builtin or nil
   loader.use_prompts(plan.source, function() return plan.config end)
   if plan.begun then plan.begun(run) end
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
-    preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar) })
+    preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar),
+    unconfined = sandbox.absence_at_start(run) })
   if type(run.journal.decided) == "string" then
     core.event.emit("warning", nil, { text = ("decision.md ('%s') is about an earlier result: run `moonlet decide %s` "
       .. "again"):format(core.text.printable(run.journal.decided, 40), run.id) })
   end
+  local unindexed = removed.warning()
+  if unindexed then core.event.emit("warning", nil, { text = unindexed }) end
   for _, name in ipairs(plan.lost or {}) do
     core.event.emit("warning", nil, { text = ("%s of the run contained a secret that is no longer in the "
       .. "environment: its name is used instead"):format(name) })
@@ -381,13 +390,10 @@ local function finish(run, ok, result)
   if run.own_budget then unreplayed_steps.add_steps(run) end
   if not ok then run.error = verdict.error_of(run, result) end
   run.verdict = verdict.of(run, ok, result)
-  if run.verdict == "budget" and ok then run.error = run.own_budget.refused end
+  if run.verdict == "budget" and ok then run.error = verdict.over_budget(run) end
   if run.verdict == "failed" and ok then run.error = verdict.empty_fan_out(run) end
   if run.verdict == "blocked" and not run.error then
-    local item = verdict.first_blocked(run.validation)
-    local step = run.step_keys[item.at]
-    run.error = { kind = "failed", message = ("the %s validation failed: '%s' %s"):format(item.kind,
-      item.command, item.why), at = step and step.error and step.error.at, hint = context.log_of(run, item.at) }
+    run.error = verdict.blocked_error(run)
   end
   run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
@@ -552,7 +558,8 @@ end
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {},
+    checks = core.json.array {}, prompts = core.json.array {} }
   local ok, result = listed_beside(run, run_body)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
@@ -564,12 +571,12 @@ function M.dry_run(run)
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
-    model = run.model or null, status = "prepared" }, 2) .. "\n")
+    model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
   core.event.emit("log", nil, { text = worst_case.text(run) })
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
-      beyond = worst_case.beyond(run), uncounted = worst.uncounted,
+      beyond = worst_case.beyond(run), uncounted = worst.uncounted, checks = worst.checks,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
   abandon()

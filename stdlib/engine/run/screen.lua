@@ -273,7 +273,8 @@ local function add_end(lines, facts)
     gap(lines)
     lines[#lines + 1] = "Files: " .. near(facts.files)
   end
-  lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps)
+  lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps,
+    facts.origin)
 end
 
 --- The report, in lines of the page's width.

@@ -97,8 +97,45 @@ local function is_worth_resuming(steps)
   return false
 end
 
+--- True if a resume would find every step done: a verifier does not pass the work, or files changed beside an agent
+--- that no sandbox confined.
+local function is_done(state, steps)
+  local is_over = false
+  for _, step in ipairs(over[state] and steps ~= null and steps or {}) do
+    if step.status ~= "ok" then return false end
+    is_over = is_over or state == "blocked" or step.beside ~= nil
+  end
+  return is_over
+end
+
 local function is_rejected(state, err)
   return state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected"
+end
+
+--- The option of the remedy that a resumed run needs, where its error names one.
+local function remedy_of(state, err)
+  local hint = type(err) == "table" and rawget(err, "hint")
+  if type(hint) ~= "string" then return nil end
+  if state == "budget" then return hint:match "%-%-budget %l+=[%w.]+" end
+  return state == "failed" and rawget(err, "kind") == "denied" and hint:match "%-%-allow .*$" or nil
+end
+
+--- Messages of Lua about a mistake in the script. A script that raises a text of its own means it.
+local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
+  "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
+
+--- The place of a mistake in the author's own Lua; nil for any other error.
+local function mistake_at(state, err, origin)
+  local at = type(err) == "table" and rawget(err, "at")
+  if type(err) == "string" then at, err = err:match "^([^\n]-:%d+): (.*)$" end
+  local is_own = state == "failed" and origin ~= "built in" and type(at) == "string" and at:find "%.lua:%d+$"
+  if not is_own then return nil end
+  local kind = type(err) == "table" and rawget(err, "kind") or "failed"
+  if kind == "invalid" or kind == "limit" then return at end
+  local message = type(err) == "table" and rawget(err, "message") or err
+  for _, pattern in ipairs(kind == "failed" and type(message) == "string" and lua_messages or {}) do
+    if message:find(pattern) then return at end
+  end
 end
 
 --- The command that goes on with a run in a state, or those that answer it; nil where nothing is left to do. A person's
@@ -112,29 +149,33 @@ end
 function M.go_on(id, state, err, parked, steps)
   local short = M.short(id)
   if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
-  if is_rejected(state, err) then return nil end
+  if is_rejected(state, err) or is_done(state, steps) then return nil end
   if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
   if state == "needs-human" then
     if not parked or not parked[1] then return "moonlet answer " .. short end
     return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
   end
   if state == "quota" then return "moonlet run wait " .. short end
-  local hint = state == "budget" and type(err) == "table" and rawget(err, "hint")
-  local more = type(hint) == "string" and hint:match "%-%-budget %l+=[%w.]+"
+  local more = remedy_of(state, err)
   return ("moonlet run resume %s%s"):format(short, more and " " .. more or "")
 end
 
---- The last line of a report: the command that goes on, or that does it all again after a person's no.
+--- The last line of a report: the command that goes on, after the correction of a mistake in the script; or the one
+--- that does it all again after a person's no.
 ---@param id string
 ---@param state string
----@param err moonlet.Error?
+---@param err moonlet.Error|string|nil
 ---@param parked table[]?
 ---@param steps table[]?
+---@param origin string?  of the script, as run.json has it
 ---@return string?
-function M.last_line(id, state, err, parked, steps)
+function M.last_line(id, state, err, parked, steps, origin)
   local command = M.go_on(id, state, err, parked, steps)
+  local mistake = command and mistake_at(state, err, origin)
+  if mistake then return ("Go on: edit %s, then %s"):format(core.text.printable(mistake, 400), command) end
   if command then return "Go on: " .. command end
-  return is_rejected(state, err) and ("Again: moonlet run replay " .. M.short(id)) or nil
+  local starts_over = is_rejected(state, err) or is_done(state, steps)
+  return starts_over and ("Again: moonlet run replay " .. M.short(id)) or nil
 end
 
 --- A time that has passed, as people say it.

@@ -121,7 +121,7 @@ function M.envelope(home, rec)
     steps = rec.steps ~= core.json.null and rec.steps or core.json.array {}, usage = value "usage",
     validation = rec.validation or core.json.array {},
     review = manifest.review(rec.review),
-    files_changed = rec.files_changed or core.json.array {},
+    files_changed = rec.files_changed or core.json.array {}, held_back = rec.held_back or core.json.array {},
   }
 end
 
@@ -198,7 +198,12 @@ function M.config(rec)
   return own
 end
 
---- The newest run of a task; nil when there is none.
+--- True for the run of a task, or of a packet.
+local function is_of(rec, task)
+  return rec.task_id == task or type(rec.packet) == "table" and rec.packet.id == task
+end
+
+--- The newest run of a task or packet; nil when there is none.
 local function find_task(home, root, task)
   if not root then return nil end
   -- The folder of a packet's run has the run in its name.
@@ -208,10 +213,10 @@ local function find_task(home, root, task)
   local indexed = core.ledger.present(home.handle) and core.ledger.list(home.handle, { task = task }, 1)
   local newest = indexed and indexed[1]
   local value = newest and M.look(root, newest.id)
-  if value and value.task_id == task then return newest.id, value end
+  if value and is_of(value, task) then return newest.id, value end
   for _, candidate in ipairs(M.ids(root)) do
     value = M.look(root, candidate)
-    if value and value.task_id == task then return candidate, value end
+    if value and is_of(value, task) then return candidate, value end
   end
 end
 
@@ -230,7 +235,8 @@ local function newest(home, root)
   error(record.invalid("there is no run yet", "moonlet preset list shows what can be run", home.top), 0)
 end
 
---- The run that `text` names: an id (R-007, r-7, 7), `last` or a task id; raises for anything else.
+--- The run that `text` names: an id (R-007, r-7, 7), `last`, a task id, or a packet (T-001), which has its newest run;
+--- raises for anything else.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
@@ -252,8 +258,11 @@ function M.find(home, text)
         "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
     end
   end
-  local by_task, of_task = find_task(home, root, text)
+  local packet = text:match "^[Tt]%-0*(%d+)$"
+  packet = packet and #packet <= 9 and ("T-%03d"):format(tonumber(packet))
+  local by_task, of_task = find_task(home, root, packet or text)
   if by_task then return by_task, of_task end
+  if packet then error(record.invalid(packet .. " has no run", "moonlet run " .. packet), 0) end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
     "moonlet run list shows them"), 0)
 end

@@ -50,6 +50,19 @@ function verbs:validate(call, ...)
   return require("moonlet.engine.effects.validation").validate(self, call)
 end
 
+--- Notes what a verifier decided about work: ctx:verdict { by = "verifier", pass = false, why = "…" }. A fail makes the
+--- run's verdict `blocked`, until the same verifier passes the work.
+---@param call {by: string, pass: boolean, why: string?}
+function verbs:verdict(call, ...)
+  local state = context.of(self)
+  no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
+  record.check(call, { by = "string!", pass = "boolean!", why = "string" }, "ctx:verdict")
+  -- The runner mock made the verdict up.
+  if state.run.mocked then return end
+  state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
+    status = call.pass and "passed" or "failed" }, true)
+end
+
 --- Demands evidence: ctx:require{ command =, exit_code =, repetitions =, artifacts =, timeout =,
 --- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
 ---@param call table
@@ -156,7 +169,7 @@ function verbs:phase(name, planned, ...)
   state.run.emit("phase", { name = name, planned = planned })
 end
 
-local plan_fields = { steps = "list", at = "integer", calls = "integer" }
+local plan_fields = { steps = "list", at = "integer", calls = "integer", checks = "list" }
 
 local function check_steps(steps, at)
   if #steps < 3 or #steps > 6 then
@@ -175,15 +188,17 @@ local function check_steps(steps, at)
 end
 
 --- The plan of the body: 3 to 6 short steps, of which exactly one is in progress until all are done. The live view
---- shows that as a phase, and plan.md keeps the whole. `calls` is the most agent calls of what follows, for a dry run.
----@param call {steps: string[]?, at: integer?, calls: integer?}
+--- shows that as a phase, and plan.md keeps the whole. `calls` is the most agent calls of what follows, for a dry run;
+--- `checks` are commands that follow, whose grants are asked for now.
+---@param call {steps: string[]?, at: integer?, calls: integer?, checks: (string|table)[]?}
 function verbs:plan(call, ...)
   local run = context.of(self).run
   no_more("ctx:plan", 'all stands in one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
   record.check(call, plan_fields, "ctx:plan")
   if call.calls and run.dry then run.worst.planned = (run.worst.planned or 0) + math.max(0, call.calls) end
+  if call.checks then require("moonlet.engine.effects.validation").plan(run, call.checks) end
   if not call.steps then
-    if call.at or not call.calls then
+    if call.at or not (call.calls or call.checks) then
       error(record.invalid("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }'), 0)
     end
     return

@@ -3,8 +3,12 @@
 --- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
 --- again.
 local severities = require "moonlet.findings"
+local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
+local context = require "moonlet.engine.context.context"
+local scope = require "moonlet.engine.context.scope"
 local traces = require "moonlet.engine.context.traces"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local manifest = require "moonlet.engine.run.manifest"
 
 local M = {}
@@ -21,6 +25,21 @@ function M.first_blocked(validation)
     local latest = last[item.kind .. ":" .. item.command]
     if latest.required and latest.status ~= "passed" then return latest end
   end
+end
+
+--- The error of a run whose check or verifier did not pass.
+---@param run table
+---@return table
+function M.blocked_error(run)
+  local item = M.first_blocked(run.validation)
+  if item.kind == "verdict" then
+    local why = item.why and ": " .. core.text.printable(item.why, 400) or ""
+    return { kind = "failed", message = ("the verifier '%s' does not pass the work%s"):format(item.command, why),
+      hint = "moonlet show " .. run.id }
+  end
+  local step = run.step_keys[item.at]
+  return { kind = "failed", at = step and step.error and step.error.at, hint = context.log_of(run, item.at),
+    message = ("the %s validation failed: '%s' %s"):format(item.kind, item.command, item.why) }
 end
 
 local function is_lost_agent(step)
@@ -42,7 +61,9 @@ end
 
 --- Notes failed agents: a script may handle them as it likes, but the failure is reported.
 local function note_failed_agents(run)
-  if #run.degraded > 0 then return end
+  for _, item in ipairs(run.degraded) do
+    if not item.changed then return end
+  end
   for _, step in ipairs(run.steps) do
     if is_lost_agent(step) then
       run.note_degraded(step.key, 0, 1, { { key = step.key, error = step.error } })
@@ -76,13 +97,20 @@ local function is_prepared(run, result)
   return rawget(result, "status") == "prepared" and rawget(result, "answered") == false
 end
 
+--- The error of a limit of the run, or of a scope in it, that refused a start, ended an agent or was passed; else nil.
+---@param run table
+---@return table?
+function M.over_budget(run)
+  return run.own_budget and (run.own_budget.refused or budget.exceeded(run.own_budget))
+end
+
 --- The verdict of a run whose script has ended with a result or an error.
 ---@param run table
 ---@param ok boolean
 ---@param err any
 ---@return string
 function M.of(run, ok, err)
-  local refused = run.own_budget and run.own_budget.refused
+  local refused = M.over_budget(run)
   if ok then
     if refused then return "budget" end
     note_failed_agents(run)
@@ -100,7 +128,7 @@ function M.of(run, ok, err)
   if type(err) == "table" and rawget(err, "blocked") == true and not refused and M.first_blocked(run.validation) then
     return "blocked"
   end
-  if kind == "cancelled" or kind == "budget" or kind == "quota" then return kind end
+  if kind == "cancelled" or kind == "quota" or scope.is_spent(err) then return kind end
   return refused and "budget" or "failed"
 end
 
@@ -153,6 +181,15 @@ function M.unrecordable(run, result, err)
   local fault = record.fault(result, "result")
   return record.invalid("the result cannot be recorded: " .. (fault or err.message), fault and fault:find "is nil$"
     and "a list has no gaps: leave the item out, put m.null there, or use texts as keys" or err.hint, return_line(run))
+end
+
+--- The files that changed beside an agent that no sandbox confined, as a person reads them.
+---@param key string
+---@param paths string[]
+---@return string
+function M.beside_text(key, paths)
+  return ("%s: no sandbox confined the agent, and %s changed meanwhile: %s"):format(key,
+    #paths == 1 and "a file" or ("%d files"):format(#paths), kept_worktrees.shown(paths))
 end
 
 --- Notes an item for the run, and for each ctx:step around `key` whose function runs.
@@ -216,6 +253,12 @@ function M.add(run)
     }, path)
     core.event.emit("warning", nil, { reported = true,
       text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
+  end
+
+  --- Notes files that changed while no sandbox confined an agent: it is unknown who wrote them.
+  function run.note_beside(key, paths)
+    note(run, "degraded", { at = key, succeeded = 1, total = 1, lost = core.json.array {}, changed = paths }, key)
+    core.event.emit("warning", nil, { reported = true, text = M.beside_text(key, paths) })
   end
 
   --- The findings of the run, which are shown at its end; `path` is that of the body that wrote them.

@@ -1,5 +1,6 @@
 --- Compares the record of one run with its files, byte for byte: the journal, run.json, the values beside the
 --- journal, the artifacts, keeper.log, decision.md and the ledger.
+local counted = require "moonlet.engine.base.counted"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local seal = require "moonlet.engine.run.seal"
 local store = require "moonlet.engine.run.store"
@@ -56,7 +57,8 @@ local function check_journal(story, path, problem, note)
       story.torn_bytes), path .. "/steps.jsonl")
   end
   if story.fenced > 0 then
-    note(("%d lines of the journal are of a host that had been taken over"):format(story.fenced),
+    note(("%s of the journal %s of a host that had been taken over"):format(counted(story.fenced, "line"),
+      story.fenced == 1 and "is" or "are"),
       path .. "/steps.jsonl")
   end
 end

@@ -1,4 +1,5 @@
 --- The cost of the agents that a dry run prepared, at worst.
+local counted = require "moonlet.engine.base.counted"
 local budget = require "moonlet.engine.budget.budget"
 local metering = require "moonlet.engine.agent.metering"
 
@@ -14,13 +15,22 @@ function M.text(run)
   if worst.calls > 0 and worst.agents == 0 then
     text = ("%s; the runner %s costs nothing: give the real one to see the worst case"):format(text, run.runner_name)
   elseif worst.calls > 0 then
-    text = ("%s: at worst %d agent starts and about %d tokens%s, and then what the script does with the answers")
-      :format(text, worst.agents, worst.tokens, cost(worst.usd))
+    text = ("%s: at worst %s and about %d tokens%s, and then what the script does with the answers")
+      :format(text, counted(worst.agents, "agent start"), worst.tokens, cost(worst.usd))
   end
   if worst.planned and worst.planned > worst.calls and worst.agents > 0 then
     local share = worst.planned / worst.calls
-    text = ("%s; it plans at most %d agent calls in all: at worst about %d tokens%s"):format(text, worst.planned,
+    text = ("%s; it plans at most %s in all: at worst about %d tokens%s"):format(text,
+      counted(worst.planned, "agent call"),
       math.ceil(worst.tokens * share), cost(worst.usd * share))
+  end
+  if #worst.checks > 0 then
+    local commands = {}
+    for i, check in ipairs(worst.checks) do
+      commands[i] = ("'%s'%s"):format(check.command, check.granted and ""
+        or (" (not granted: add --allow run=%s)"):format(check.program))
+    end
+    text = ("%s; it will run %s"):format(text, table.concat(commands, ", "))
   end
   if #worst.uncounted == 0 then return text end
   return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))

@@ -10,6 +10,7 @@
 --- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
 --- stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the files that it changed.
 local cassette_changes = require "moonlet.engine.runner.cassette_changes"
+local instruction_text = require "moonlet.engine.runner.instruction_text"
 local lines = require "moonlet.engine.base.lines"
 local record = require "moonlet.record"
 local cassette_run = require "moonlet.engine.runner.cassette_run"
@@ -120,10 +121,10 @@ function M.check(spec, home)
     "record it with --record DIR"), 0)
 end
 
---- A prompt without the paths that differ in each run. The run's own names stay: a task may be named by any word of
---- its prompt.
+--- A prompt without instruction files, and without the paths that differ in each run. The run's own names stay: a task
+--- may be named by any word of its prompt.
 local function neutral_prompt(text, sidecar, top)
-  return with_path(with_path(text, sidecar, "<sidecar>"), top, "<repository>")
+  return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top, "<repository>")
 end
 
 local function prompt_of(job, attempt)

@@ -71,6 +71,16 @@ local function exit_of(tape, folder, model)
     error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
 end
 
+--- The file with the changes of a step. Those of one that asked a question were not merged.
+local function patch_of(tape, folder, model)
+  local last = type(model.attempts) == "table" and model.attempts[#model.attempts]
+  local number = last and math.tointeger(last.number)
+  local asked = model.status == "ok" and number and ("attempt-%d-changes.patch"):format(number)
+  for _, name in ipairs { "changes.patch", asked or nil } do
+    if core.file.stat(tape.root, folder .. name) then return ("%s/%s%s"):format(tape.dir, folder, name) end
+  end
+end
+
 --- The recording of a step: as cassette.lua has it of one attempt.
 ---@param tape moonlet.RunTape
 ---@param key string
@@ -94,8 +104,7 @@ function M.recording(tape, key, neutral)
       prompt = repaired and prompt:sub(1, repaired - 1) or prompt },
     tape = { exit = exit_of(tape, folder, model), stdout = stdout or "", stderr = text "stderr.log" or "",
       answer = text "out/output.md" or not stdout and text "output.md" or nil },
-    patch = core.file.stat(tape.root, folder .. "changes.patch") and ("%s/%schanges.patch"):format(tape.dir, folder)
-      or nil,
+    patch = patch_of(tape, folder, model),
   }
 end
 

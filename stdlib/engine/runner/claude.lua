@@ -7,7 +7,11 @@ local schema = require "moonlet.engine.runner.schema"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "claude", program = "claude", title = "Claude", role = "flag", begin = stream.begin }
+local M = { name = "claude", program = "claude", title = "Claude", role = "flag",
+  limits_turns = true }
+
+--- Claude's own instructions and tools, in tokens by its bytes of one request.
+local own_tokens = 3700
 
 M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
 M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN",
@@ -21,6 +25,17 @@ function M.login_files(config)
   local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
     or shared.home_path "~/.claude"
   return { home .. "/.credentials.json" }
+end
+
+--- Instruction files of a project, by name: the first one there counts.
+M.instructions = { "CLAUDE.md", "AGENTS.md" }
+
+--- The user's own instruction files: the first one there counts.
+---@param config table
+---@return string[]
+function M.home_instructions(config)
+  return { (config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
+    or shared.home_path "~/.claude") .. "/CLAUDE.md" }
 end
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
@@ -141,22 +156,40 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
--- Every event of a message repeats its usage; the last one counts.
+--- Bytes of the text that a part of a message holds.
+local function size_of(block)
+  local text = stream.str(stream.at(block, "text")) or stream.str(stream.at(block, "thinking"))
+  if text then return #text end
+  local input = stream.tbl(stream.at(block, "input"))
+  return input and #core.json.encode(input) or 0
+end
+
+-- Every event of a message repeats its usage, with the output as it stood when the message began; the last one counts.
+-- Its text says how much output there is at least.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local input = given and stream.count(given.input_tokens)
   if not input or not id then return end
   local read, made = stream.count(given.cache_read_input_tokens) or 0, stream.count(given.cache_creation_input_tokens)
-  local now = { input_tokens = input + read + (made or 0), cached_input_tokens = read,
-    output_tokens = stream.count(given.output_tokens) or 0 }
   local messages = state.messages or { count = 0, of = {} }
   local before = messages.of[id]
-  if not before and messages.count >= most_messages then return end
-  if not before then messages.count = messages.count + 1 end
-  messages.of[id], state.messages = now, messages
-  local sum = state.so_far or {}
+  -- Events of one message follow each other closely: older messages come no more.
+  if not before and messages.count >= most_messages then messages = { count = 0, of = {} } end
+  local bytes = before and before.bytes or 0
+  for i, block in ipairs(stream.tbl(message.content) or {}) do
+    if i > 500 then break end
+    bytes = bytes + size_of(block)
+  end
+  local now = { input_tokens = input + read + (made or 0), cached_input_tokens = read,
+    output_tokens = math.max(stream.count(given.output_tokens) or 0, bytes // usage.bytes_a_token) }
+  if not before then
+    messages.count = messages.count + 1
+    stream.report_answer(state, now.input_tokens)
+  end
+  local sum = state.so_far or { estimated = true }
   for name, value in pairs(now) do sum[name] = (sum[name] or 0) + value - (before and before[name] or 0) end
-  sum.total_tokens, state.so_far = sum.input_tokens + sum.output_tokens, sum
+  sum.total_tokens, now.bytes = sum.input_tokens + sum.output_tokens, bytes
+  messages.of[id], state.messages, state.so_far = now, messages, sum
   events[#events + 1] = { type = "usage", usage = { total_tokens = sum.total_tokens } }
 end
 
@@ -253,7 +286,7 @@ local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
     return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
   elseif event.terminal_reason == "max_turns" then
-    return "interrupted", "it had as many turns as it may, and was not done (max_turns)"
+    return "limit", "it had as many turns as it may, and was not done (max_turns)"
   end
 end
 
@@ -273,7 +306,7 @@ local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end
   if ending == "prompt_too_long" then return "context" end
-  if subtype == "error_max_turns" or ending == "max_turns" then return "interrupted" end
+  if subtype == "error_max_turns" or ending == "max_turns" then return "limit" end
   if ending:find("^aborted") then return "interrupted", "it was interrupted while it worked" end
   if subtype == "error_max_structured_output_retries" then return "invalid-output" end
   if subtype == "error_max_budget_usd" then return "refused" end
@@ -356,8 +389,15 @@ local function parse(state, line, events)
   end
 end
 
-M.lines, M.shows_tools = "object", true
+M.lines, M.shows_tools, M.reports_cost = "object", true, true
 M.parse = stream.guarded(parse)
+
+---@return moonlet.RunnerState
+function M.begin()
+  local state = stream.begin()
+  state.own_tokens, state.reports = own_tokens, true
+  return state
+end
 
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit

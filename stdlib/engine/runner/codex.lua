@@ -1,5 +1,7 @@
---- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of its
---- own, which cannot work inside another: with confine = "host" it is turned off.
+--- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of its own, which
+--- cannot work inside another: with confine = "host" it is turned off. It has no option against the AGENTS.md of its
+--- home: an attempt gets a home of links to all else in it. Codex follows them when it renews its login. Its events
+--- report usage only at the end of the turn; its log on standard error has a line for each answer.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local schema = require "moonlet.engine.runner.schema"
@@ -15,14 +17,23 @@ M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
+--- Instruction files of a project, by name: the first one there counts.
+M.instructions = { "AGENTS.md" }
+local own_instructions = { "AGENTS.override.md", "AGENTS.md" }
+
+local function home_of(config)
+  return config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
+end
+
+--- The user's own instruction files: the first one there counts.
+---@param config table
+---@return string[]
+function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
+
 --- Files of its own login.
 ---@param config table
 ---@return string[]
-function M.login_files(config)
-  local home = config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME"
-    or shared.home_path "~/.codex"
-  return { home .. "/auth.json" }
-end
+function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
 local platforms = {
   { "codex-linux-x64", "x86_64-unknown-linux-musl" }, { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
@@ -63,6 +74,14 @@ function M.detect(config)
 end
 
 local begin = stream.begin
+
+--- Codex's own instructions and tools, in tokens by its bytes of one request.
+local own_tokens = 9900
+
+--- The lines of its log that are wanted: errors, one at the start, one for each answer with its tokens, and those about
+--- items of an answer that it cannot read.
+local log_filter = table.concat({ "error", "codex_otel.trace_safe[{mcp_server_count}]=info",
+  "codex_otel.trace_safe[{input_token_count}]=info", "codex_api::sse::responses=debug" }, ",")
 
 local function toml(text)
   return '"' .. text:gsub('[%z\1-\31\\"\127]', function(c)
@@ -111,7 +130,9 @@ function M.command(call)
   end
   for _, value in ipairs(always) do set(value) end
   set('web_search="' .. (call.web_search and "live" or "disabled") .. '"')
-  set("shell_environment_policy.exclude=" .. toml_list(shared.secret_names(M.secrets, config.env)))
+  local hidden = shared.secret_names(M.secrets, config.env)
+  hidden[#hidden + 1] = "RUST_LOG"
+  set("shell_environment_policy.exclude=" .. toml_list(hidden))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
     -- It has a folder for temporary files of its own; in the common one may lie anybody's work.
@@ -151,24 +172,25 @@ function M.command(call)
   argv[#argv + 1] = "-"
   shared.check_argv(M.title, argv)
 
-  local env, state_dirs = {}, {}
+  local env, home, links = { RUST_LOG = log_filter }, home_of(config), nil
   if call.private then
-    env.CODEX_HOME = call.scratch .. "/codex"
+    home = call.scratch .. "/codex"
+    env.CODEX_HOME = home
     warnings[#warnings + 1] = not shared.has(config, "CODEX_API_KEY") and not provider
       and "a private CODEX_HOME holds no login: set CODEX_API_KEY" or nil
-  elseif config.home then
-    env.CODEX_HOME = shared.home_path(config.home)
+  else
+    env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
+    env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
   -- The part of PATH that npm's wrapper would have added.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
   end
-  state_dirs[1] = env.CODEX_HOME or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
-    files = files, state_dirs = state_dirs, answer_file = call.out .. "/output.md",
-    sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings,
-    reads = { state_dirs[1] .. "/AGENTS.override.md", state_dirs[1] .. "/AGENTS.md" } }
+    files = files, links = links, state_dirs = { home, links and env.CODEX_HOME },
+    answer_file = call.out .. "/output.md",
+    sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
 end
 
 --- The value to validate: optional fields that strict mode made null are taken out again.
@@ -249,7 +271,7 @@ local function parse(state, line, events)
     local given = stream.tbl(event.usage)
     -- Cumulative over the thread: the last one counts.
     if given then
-      state.usage = usage.codex(given, state.usage_before)
+      state.usage, state.reported = usage.codex(given, state.usage_before), stream.answers(state)
       events[#events + 1] = { type = "usage", usage = state.usage }
     end
     events[#events + 1] = { type = "done", status = "ok" }
@@ -276,15 +298,56 @@ local function parse(state, line, events)
 end
 
 --- The events of a line of stdout. Never raises.
-M.lines, M.shows_tools = "object", true
+-- The kernel enforces its own sandbox.
+M.lines, M.shows_tools, M.own_sandbox = "object", true, true
 M.parse = stream.guarded(parse)
 
 --- A fresh state. `before`: the usage that the thread had counted before, if there is one.
 ---@return moonlet.RunnerState
 function M.begin(before)
   local state = begin()
-  state.usage_before = before
+  state.usage_before, state.own_tokens = before, own_tokens
   return state
+end
+
+--- Reads a line of its log.
+---@param state moonlet.RunnerState
+---@param line string
+function M.log(state, line)
+  local said = line:match("^%d%d%d%d%-%S+Z +%u+ (.*)$")
+  if not said then return end
+  local function count(name) return stream.count(tonumber(said:match(" " .. name .. "_token_count=(%d+)"))) end
+  if said:find('^codex_otel.trace_safe: event.name="codex.conversation_starts"') then
+    state.reports = true
+  elseif said:find('^codex_otel.trace_safe: event.name="codex.sse_event" event.kind=response.completed ') then
+    local input = count "input"
+    if not input then return end
+    state.so_far = usage.add(state.so_far, usage.of { input_tokens = input, cached_input_tokens = count "cached",
+      output_tokens = count "output", reasoning_output_tokens = count "reasoning" })
+    stream.report_answer(state, input)
+    -- The next answer is another one.
+    state.lost_item, state.unread_item = state.unread_item, nil
+  elseif said == "codex_api::sse::responses: failed to parse ResponseItem from output_item.done" then
+    state.unread_item = true
+  end
+end
+
+--- Takes the lines of its log that are no errors out of its text on standard error.
+local function without_log(state, text)
+  local lines = {}
+  for line in (text or ""):gmatch("[^\r\n]+") do
+    if not state.log_was_read then M.log(state, line) end
+    if not line:find("^%d%d%d%d%-%S+Z +[ID]%u+ codex_") then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, "\n")
+end
+
+--- A refusal of the model is an item that Codex cannot read and says nothing of: the answer is empty.
+local function note_hidden_refusal(state, answers)
+  local said = answers and answers.file or stream.text(state) or ""
+  if not (state.done and state.lost_item) or said:find("%S") then return end
+  state.done, state.failure = false, { class = "refused",
+    message = "its model's last answer holds no text, but an item that Codex cannot read, as a refusal is" }
 end
 
 --- The outcome of the attempt.
@@ -297,8 +360,10 @@ function M.finish(state, exit, answers)
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end
+  exit = setmetatable({ stderr_tail = without_log(state, exit.stderr_tail) }, { __index = exit })
+  note_hidden_refusal(state, answers)
   -- Without --json the answer is all of standard output, and standard error ends with a count.
-  local tail = exit.stderr_tail or ""
+  local tail = exit.stderr_tail
   if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
     and tail:find("\ntokens used\n[%d,]+%s*$") then
     state.done = true

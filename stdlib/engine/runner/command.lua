@@ -64,6 +64,13 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
+--- The remedy: a program that was refused a write may need a place of its own in the sandbox.
+local function hint_of(exit)
+  local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
+  return refused and outcome.read_log .. "; if the sandbox refused it, name the place in runners.command.state of your "
+    .. "config, or say --sandbox workspace-write" or outcome.read_log
+end
+
 --- Classifies an exit: success is exit code 0 by itself, nothing else.
 ---@param exit table
 ---@param output {text: string, cut: integer|false|nil}
@@ -81,7 +88,7 @@ function M.finish(exit, output, limits)
   if exit.why == "exited" and tail then message = message .. ": " .. tail:sub(1, 300) end
   return { status = "failed", text = output.text, cut = output.cut,
     error = { kind = exit.error and exit.why ~= "lost" and exit.error.kind or kinds[exit.why] or "failed",
-      message = message, hint = exit.error and exit.error.hint or outcome.read_log } }
+      message = message, hint = exit.error and exit.error.hint or hint_of(exit) } }
 end
 
 return M

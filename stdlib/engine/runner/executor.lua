@@ -8,7 +8,7 @@ local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 
 local M = { name = "executor", program = "moonlet-executor", title = "moonlet-executor", role = "prompt",
-  resumes = true, begin = stream.begin }
+  resumes = true, limits_turns = true, begin = stream.begin }
 
 M.secrets = { "OPENAI_API_KEY" }
 M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_EFFORT", "MAX_ITERS" }
@@ -78,6 +78,7 @@ function M.command(call)
   if branches then add("--fork", id) end
   if call.sandbox ~= "workspace-write" then add "--read-only" end
   if call.network then add "--network" end
+  if call.startup_files then add "--startup-files" end
   if call.confine == "none" then add "--unconfined" elseif not core.process.confinement() then add "--no-bash" end
   if call.timeout_ms and call.timeout_ms > 0 then add("--wall", ("%dms"):format(call.timeout_ms)) end
   add(table.unpack(config.args or {}))
@@ -131,6 +132,9 @@ function M.finish(state, exit, answers)
   end
   local result = outcome.conclude(M.title, state, own, answers, state.usage)
   result.session = state.session
+  if result.error and result.error.message:find("MAX_ITERS reached", 1, true) then
+    result.class, result.error = "limit", outcome.error("limit", result.error.message)
+  end
   -- The agent found that it cannot go on: that blocks the run, and is no failure of the agent.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
     result.error.blocked = "agent"

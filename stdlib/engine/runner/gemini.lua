@@ -1,15 +1,17 @@
 --- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the kernel enforces
 --- here, so the host's holds it. It takes settings for a whole system only from files that root owns, so each attempt
---- has a home of its own, with moonlet's settings, and the user's login and model. A read-only attempt does not trust
---- its working directory: the project's settings, hooks and instruction files stay out. A writing attempt must trust
---- it, for its shell refuses git elsewhere.
+--- has a home of its own, with moonlet's settings, and the user's login and model. No attempt trusts its working
+--- directory: the project's settings, hooks and instruction files stay out. A policy gives a writing attempt all tools.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", begin = stream.begin }
+local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", limits_turns = true }
+
+--- Gemini's own instructions and tools, in tokens by its bytes of one request.
+local own_tokens = 12000
 
 M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
@@ -25,6 +27,14 @@ local settings_cap = 1 << 20
 local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
+
+--- Instruction files of a project, by name: the first one there counts.
+M.instructions = { "GEMINI.md", "AGENTS.md" }
+
+--- The user's own instruction files: the first one there counts.
+---@param config table
+---@return string[]
+function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
 --- Files of its own login.
 ---@param config table
@@ -45,11 +55,7 @@ function M.detect(config)
   return { path = found }
 end
 
-local function read_file(path)
-  local folder, name = (core.system.real_path(path) or path):match("^(/.*)/([^/]+)$")
-  local root = folder and core.file.root(folder)
-  return root and core.file.read(root, name, settings_cap) or nil
-end
+local function read_file(path) return (shared.read_file(path, settings_cap)) end
 
 --- JSON without the comments that Gemini allows in its settings.
 local function without_comments(text)
@@ -83,14 +89,35 @@ local function settings_of_user(home, warnings)
   return {}
 end
 
+--- Allows all tools. Gemini refuses git in a folder that it does not trust, except by a rule about the arguments.
+local allow_all = [=[
+[[rule]]
+toolName = "run_shell_command"
+argsPattern = "."
+decision = "allow"
+priority = 500
+allowRedirection = true
+
+[[rule]]
+toolName = "*"
+decision = "allow"
+priority = 499
+]=]
+
 local function settings(call, key, user)
   local refused = { "google_web_search", "web_fetch" }
   local auth = stream.tbl(stream.at(user, "security", "auth")) or {}
   if key then auth.selectedType = "gemini-api-key" end
+  local model = stream.tbl(user.model)
+  if call.turns then
+    model = model or {}
+    local own = math.tointeger(model.maxSessionTurns)
+    model.maxSessionTurns = own and own >= 0 and math.min(own, call.turns) or call.turns
+  end
   return core.json.encode({
     -- The question of trust is answered by GEMINI_CLI_TRUST_WORKSPACE.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
-    model = stream.tbl(user.model), modelConfigs = stream.tbl(user.modelConfigs),
+    model = model, modelConfigs = stream.tbl(user.modelConfigs),
     -- The host retries a broken stream: Gemini leaves the earlier text in the answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
@@ -108,6 +135,7 @@ local function home_files(call, home, key, warnings)
   for _, name in ipairs(from and { "oauth_creds.json", "gemini-credentials.json", "google_accounts.json" } or {}) do
     files[home .. "/.gemini/" .. name] = read_file(from .. "/.gemini/" .. name)
   end
+  if call.sandbox == "workspace-write" then files[home .. "/.gemini/policies/moonlet.toml"] = allow_all end
   files[home .. "/.env"] = from and (read_file(from .. "/.gemini/.env") or read_file(from .. "/.env")) or nil
   return files
 end
@@ -119,9 +147,8 @@ function M.command(call)
   M.check_prompt(call.prompt)
   local writes = call.sandbox == "workspace-write"
   local warnings = {}
-  -- Without approval of all tools the shell is not even offered.
-  local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", writes and "yolo" or "default",
-    "-e", "none", "--allowed-mcp-server-names=none" }
+  local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", "default", "-e", "none",
+    "--allowed-mcp-server-names=none" }
   local model = call.model or config.model
   if model then
     argv[#argv + 1] = "-m"
@@ -137,21 +164,16 @@ function M.command(call)
     warnings[#warnings + 1] = "Gemini adds the files that a prompt names after an @"
   end
 
-  if writes and read_file(call.cwd .. "/.gemini/settings.json") then
-    warnings[#warnings + 1] = "Gemini takes the project's own .gemini/settings.json over moonlet's where they differ"
-  end
-
   local key = shared.has(config, "GEMINI_API_KEY")
   if call.private and not key then
     warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
   end
   local home = (call.scratch or call.out) .. "/gemini"
   -- A second process of Gemini's would get more memory than an attempt needs.
-  local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = tostring(writes), GEMINI_CLI_NO_RELAUNCH = "1" }
+  local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false", GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
-    writable = shared.writable(call), warnings = warnings,
-    reads = writes and shared.upward(call.cwd, "GEMINI.md") or {} }
+    writable = shared.writable(call), warnings = warnings }
 end
 
 --- Usage from the last line's stats: input includes the cached part, output excludes thoughts.
@@ -178,8 +200,9 @@ end
 
 --- Gemini's messages when it gives up, and their classes. After the first two its result says "success".
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
-  { "^Maximum session turns", "interrupted" }, { "without a finish reason", "network" },
-  { "returned an empty response", "network" }, { "malformed function call", "network" },
+  { "^Maximum session turns", "limit" }, { "^Reached max session turns", "limit" },
+  { "without a finish reason", "network" }, { "returned an empty response", "network" },
+  { "malformed function call", "network" },
   { "unexpected tool call", "network" }, { "but no final response text", "invalid-output" },
   { "exceeded the token limit", "invalid-output" },
   { "Unexpected end of JSON input", "network" }, { "is not valid JSON", "network" } }
@@ -336,6 +359,50 @@ end
 M.lines = "json"
 M.parse = stream.guarded(parse)
 
+---@return moonlet.RunnerState
+function M.begin()
+  local state = stream.begin()
+  state.own_tokens = own_tokens
+  return state
+end
+
+--- The files in which Gemini keeps the conversation of an attempt, line by line.
+---@param scratch string  see moonlet.RunnerCall
+---@return {root: any, path: string}[]
+function M.transcripts(scratch)
+  local list, root = {}, core.file.root(scratch .. "/gemini/.gemini/tmp")
+  for _, project in ipairs(root and core.file.list(root, ".") or {}) do
+    local folder = project.name .. "/chats"
+    for _, entry in ipairs(project.type == "directory" and core.file.list(root, folder) or {}) do
+      if entry.type == "file" and entry.name:find("%.jsonl$") then
+        list[#list + 1] = { root = root, path = folder .. "/" .. entry.name }
+      end
+    end
+  end
+  return list
+end
+
+--- Reads a line of the conversation: an answer comes with its tokens, and comes again when its tools have ended.
+---@param state moonlet.RunnerState
+---@param line string
+function M.transcript(state, line)
+  if not line:find('"type":"gemini"', 1, true) then return end
+  local ok, message = pcall(core.json.decode, line)
+  local id = ok and stream.str(stream.at(message, "id"))
+  local known = state.answer_ids or {}
+  if not id or message.type ~= "gemini" or known[id] then return end
+  known[id] = true
+  state.answer_ids = known
+  local tokens = stream.tbl(message.tokens) or {}
+  local input, output, thoughts = stream.count(tokens.input), stream.count(tokens.output), stream.count(tokens.thoughts)
+  state.unpaid_answer = input == nil
+  if not input then return end
+  state.so_far = usage.add(state.so_far, usage.of { input_tokens = input,
+    cached_input_tokens = stream.count(tokens.cached), output_tokens = output and output + (thoughts or 0),
+    reasoning_output_tokens = thoughts })
+  stream.report_answer(state, input)
+end
+
 --- Gemini leaves out a settings file that it does not trust and continues without it: with other tools, and with
 --- hooks.
 local function skipped(exit)
@@ -346,8 +413,36 @@ local function skipped(exit)
   end
 end
 
+--- Gemini takes a stream that broke off after a tool for a whole answer. No tokens were counted for it, though they
+--- were for the answers before.
+local function note_half_answer(state)
+  if not state.done or state.counted == 0 then return end
+  local counted = state.usage and state.usage.total_tokens
+  -- Where not even half a message came, the totals are those of the answers before.
+  local is_missing = state.awaits_model and counted == state.so_far.total_tokens
+  if not (state.unpaid_answer or is_missing) then return end
+  state.done, state.failure = false, { class = "network",
+    message = "its provider's stream broke off in its last answer, for which no tokens were counted" }
+  if state.usage then state.usage.partial = true end
+end
+
+--- The error that it prints on standard error, which has the status of a refusal whatever its words are.
+local function note_status(state, exit)
+  local failure, tail = state.failure, exit.stderr_tail or ""
+  local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "
+  if not failure or failure.status or not name then return end
+  failure.status = 429
+  local delay = stream.amount(tonumber(tail:match "\n  retryDelayMs: ([%d.]+)"))
+  if name == "Terminal" then
+    failure.class = "quota"
+  elseif delay then
+    failure.retry_after_ms = math.ceil(delay)
+    failure.reset_at = core.clock.wall() + failure.retry_after_ms
+  end
+end
+
 --- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.
-local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "interrupted" }
+local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "limit" }
 
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit
@@ -356,6 +451,8 @@ local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] =
 function M.finish(state, exit, answers)
   local left_out = skipped(exit)
   if left_out then state.done, state.failure = false, left_out end
+  note_half_answer(state)
+  note_status(state, exit)
   if exit.why == "exited" and not state.done and not state.failure then
     local class = exit_classes[exit.code]
     local said = lines.last(exit.stderr_tail or "")

@@ -4,6 +4,7 @@
 ---   {"type":"session","model":"m","id":"s"}
 ---   {"type":"text","text":"…"}                      a message of the agent; the last one is the answer
 ---   {"type":"tool","name":"shell","detail":"ls","status":"running|ok|failed|denied","exit_code":0}
+---                                                   a running tool stops the idle clock
 ---   {"type":"file","path":"src/a.c"}                a file that it changed
 ---   {"type":"usage","input_tokens":10,…,"cost_usd":0.1}  of the whole attempt so far: the last one counts
 ---   {"type":"retry","message":"…","attempt":1,"delay_ms":500}
@@ -22,6 +23,8 @@ local M = { name = "moonlet", title = "the agent", begin = stream.begin }
 
 local classes = {}
 for _, class in ipairs(outcome.classes) do classes[class] = true end
+-- Only the host knows the budgets of its run.
+classes.budget = nil
 
 local function failure_of(event)
   local wait = {}
@@ -54,19 +57,32 @@ function M.apply(state, events, event)
       id = state.session and stream.printable(state.session, 80) }
   elseif kind == "text" and text then
     stream.begin_again(state)
+    stream.close_tools(state)
     stream.keep_text(state, text)
     stream.say(state, events, text)
   elseif kind == "tool" then
     local status = tool_states[event.status] and event.status or "ok"
     local name, detail = stream.str(event.name) or "tool", stream.str(event.detail)
-    if status == "running" then stream.begin_again(state) end
+    local id = ("%s %s"):format(name, detail or ""):sub(1, 200)
+    if status == "running" then
+      stream.begin_again(state)
+      stream.open_tool(state, id, name)
+    else
+      stream.close_tool(state, id)
+    end
     if status == "denied" then stream.deny(state, name, detail) end
     stream.tool(state, events,
       { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code) })
   elseif kind == "file" then
     stream.changed_file(state, event.path)
   elseif kind == "usage" then
+    local before = state.usage and state.usage.input_tokens or 0
     state.usage = usage.of(event) or state.usage
+    -- It may come before the tools of its answer.
+    state.reports, state.reported = true, state.turns + (state.awaits_model and 1 or 0)
+    state.reported_bytes = state.bytes
+    local input = state.usage and state.usage.input_tokens
+    state.last_input = input and math.max(0, input - before) or nil
     if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
   elseif kind == "retry" then
     state.retry = { message = core.text.cut(message or "it tries again", 8000), status = stream.count(event.status) }
@@ -80,6 +96,7 @@ function M.apply(state, events, event)
     events[#events + 1] = { type = "error", text = stream.printable(state.last_error.message, 300) }
   elseif kind == "done" then
     if text then stream.keep_text(state, text) end
+    stream.close_tools(state)
     state.retry = nil
     if event.status == "ok" or event.status == nil then
       state.done, state.failure, state.last_error = true, nil, nil

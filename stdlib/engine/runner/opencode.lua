@@ -4,17 +4,36 @@
 --- so.
 local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
+local state_dir = require "moonlet.engine.base.state_dir"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt", begin = stream.begin }
+local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt" }
+
+--- opencode's own instructions and tools, in tokens by its bytes of one request.
+local own_tokens = 7700
 
 --- Providers' keys are many: the user's config names those that it may see.
 M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
+
+--- Instruction files of a project, by name: the first one there counts.
+M.instructions = { "AGENTS.md" }
+--- Files that it reads by itself in a folder below, once it reads a file there; it has no option against that.
+M.nested_instructions = { "AGENTS.md", "CONTEXT.md" }
+
+--- Its folder of settings: it reads the AGENTS.md of that folder.
+local function settings_folder()
+  return core.system.env "OPENCODE_CONFIG_DIR"
+    or (core.system.env "XDG_CONFIG_HOME" or shared.home_path "~/.config") .. "/opencode"
+end
+
+--- The user's own instruction files: the first one there counts.
+---@return string[]
+function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
 --- Files of its own login.
 ---@param config table
@@ -81,7 +100,7 @@ function M.command(call)
       instructions = core.json.array {} } }
   -- The project's settings and instruction files, and Claude's.
   env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
-  local state_dirs, folders = {}, {}
+  local state_dirs, folders, links = {}, {}, nil
   local function place(name, folder, usual)
     if call.private then
       env[name] = call.scratch .. "/opencode/" .. folder
@@ -96,13 +115,21 @@ function M.command(call)
   place("XDG_STATE_HOME", "state", "~/.local/state")
   place("XDG_CACHE_HOME", "cache", "~/.cache")
   place("XDG_CONFIG_HOME", "config", "~/.config")
+  -- In place of the AGENTS.md beside the user's settings, which it still reads there. It installs packages into such a
+  -- folder where it may write.
+  if core.system.env "OPENCODE_CONFIG_DIR" then
+    env.OPENCODE_CONFIG_DIR, links = shared.without(settings_folder(), { "AGENTS.md" },
+      call.scratch and call.scratch .. "/opencode/settings")
+  elseif state_dir.path() then
+    env.OPENCODE_CONFIG_DIR = state_dir.path() .. "/opencode"
+    folders[#folders + 1] = env.OPENCODE_CONFIG_DIR
+  end
   if call.private and not (config.env and #config.env > 0) and not shared.has(config, "OPENCODE_CONFIG") then
     warnings[#warnings + 1] = "a private opencode has no login and no config: grant it a key with env in the config"
   end
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt", files = {},
-    state_dirs = state_dirs, folders = folders, sandbox = "host", writable = shared.writable(call), warnings = warnings,
-    reads = { (env.XDG_CONFIG_HOME or core.system.env "XDG_CONFIG_HOME" or shared.home_path "~/.config")
-      .. "/opencode/AGENTS.md" } }
+    state_dirs = state_dirs, folders = folders, links = links, sandbox = "host", writable = shared.writable(call),
+    warnings = warnings }
 end
 
 --- Usage of one step: input excludes the cached part, output excludes reasoning.
@@ -164,7 +191,10 @@ local function parse(state, line, events)
   if kind == "step_start" then
     -- The answer is the text of the last step.
     begin_again(state)
+    stream.begin_answer(state)
     state.fresh, state.retry = true, nil
+    -- Its events show a tool only at the tool's end.
+    state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
     if text then
@@ -177,7 +207,10 @@ local function parse(state, line, events)
     begin_again(state)
     tool(state, events, part)
   elseif kind == "step_finish" then
-    state.usage = usage.add(state.usage, usage_of(part))
+    local used = usage_of(part)
+    state.usage, state.at_work_since = usage.add(state.usage, used), nil
+    if used and used.input_tokens then stream.report_answer(state, used.input_tokens) end
+    stream.end_answer(state)
     if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
     local reason = stream.str(part.reason)
     if reason ~= "unknown" then state.broken_off = nil end
@@ -217,6 +250,13 @@ end
 M.lines, M.shows_tools = "object", true
 M.parse = stream.guarded(parse)
 
+---@return moonlet.RunnerState
+function M.begin()
+  local state = stream.begin()
+  state.own_tokens, state.reports = own_tokens, true
+  return state
+end
+
 --- The text of a field in a line of the log: written as JSON if it holds a space.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
@@ -242,8 +282,9 @@ function M.log(state, line)
   if not level or logged(line, "small") ~= "false" then return end
   local message = logged(line, "message")
   if message == "stream" then
-    state.waiting = nil
+    state.waiting, state.requests = nil, (state.requests or 0) + 1
   elseif level == "ERROR" and message == "stream error" then
+    state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
     -- An error that fits no class is the provider's own: others it reports at once.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
@@ -254,7 +295,7 @@ end
 local function without_log(state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
-    M.log(state, line)
+    if not state.log_was_read then M.log(state, line) end
     if not line:find("^timestamp=%S+ level=[IWD]%u+ ") then lines[#lines + 1] = line end
   end
   return table.concat(lines, "\n")

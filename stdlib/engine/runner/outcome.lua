@@ -12,6 +12,8 @@
 ---   invalid-output  it is done, but its answer is not usable or was cut short
 ---   killed          another process ended it
 ---   crashed         it died of its own failure
+---   limit           it passed a limit of its own call: turns or tokens
+---   budget          it passed what was left of a budget of the run, or of a scope around it
 ---   timeout         the host ended it because its time was up (`cause`: the class of what it was stuck in)
 ---   lost            its keeper died
 ---   failed          it reported a failure that no other class fits
@@ -30,11 +32,11 @@ local M = {}
 M.read_log = "read its log"
 
 M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
-  "crashed", "timeout", "lost", "failed" }
+  "crashed", "limit", "budget", "timeout", "lost", "failed" }
 
 local retryable = { rate = true, network = true }
 local stops_others = { quota = true, auth = true }
-local kinds = { quota = "quota", timeout = "timeout", lost = "lost" }
+local kinds = { quota = "quota", timeout = "timeout", lost = "lost", limit = "budget", budget = "budget" }
 local hints = {
   quota = "wait for the reset, or name another runner or model",
   rate = "it is tried again by itself; --limit lowers how many run at once",
@@ -46,6 +48,7 @@ local hints = {
   ["invalid-output"] = M.read_log .. "; ask for less at once",
   killed = "look for what ended it: memory, a person, the system going down",
   crashed = M.read_log,
+  limit = "raise the limit of the call, or give it less to do",
 }
 local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
 local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
@@ -181,20 +184,18 @@ local function time_error(name, state, exit, limits, now)
       or "give it more time with timeout, or less to do" })
 end
 
---- The error of an attempt that the host ended as finished, and that was not.
-local function finished_error(name, state, limits)
-  if stream.is_beyond(state, limits and limits.turns) then
-    return M.error("interrupted", ("%s took more than %d turns and was ended"):format(name, limits.turns),
-      { hint = "give it more turns, or less to do" })
-  end
-  return M.error("interrupted", name .. " said that it was done, began something else and was ended")
+--- The error of an attempt that the host ended as finished, and that was not. The host that ended it for a limit may
+--- have died since.
+local function finished_error(name, state)
+  return M.error("interrupted", name .. (state.begun_again and " said that it was done, began something else and was"
+    .. " ended" or " was ended by its host before it was done"))
 end
 
 --- The error of an attempt that the host itself ended, or could not start.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
-  if why == "finished" then return finished_error(name, state, limits) end
+  if why == "finished" then return finished_error(name, state) end
   local err, message = exit.error or {}, ("%s %s"):format(name, exit_text.of(exit))
   if why == "cancelled" or why == "lost" then return M.error("lost", message) end
   if err.message and err.message ~= "" then message = message .. ": " .. err.message end

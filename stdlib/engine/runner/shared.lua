@@ -27,6 +27,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field schema table?        the JSON Schema of the answer
 ---@field schema_file string?  where a schema may be written for the CLI
 ---@field writable string[]?   what a writing agent may write beside `out`; nil: where it works, and all beneath
+---@field startup_files boolean?  files that start programs may be written
 ---@field timeout_ms integer?
 ---@field confine "runner"|"host"|nil  which sandbox holds it
 ---@field private boolean?     a state directory of its own, under `scratch`
@@ -43,6 +44,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field state_dirs string[]           the CLI's own state: it must be able to write them; the caller makes
 --- the folders under `scratch`
 ---@field folders string[]?             others that must be there, which it may not write: they are made
+---@field links table<string, string[]>?  folder -> files and folders that it gets links to, absolute
 ---@field answer_file string?           the file for the last message
 ---@field sandbox "runner"|"host"       the enforcer of call.sandbox
 ---@field writable string[]             paths that the agent's tools may write, for the host's sandbox
@@ -87,6 +89,45 @@ end
 ---@param path string
 ---@return boolean
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
+
+--- The paths of some names in a folder.
+---@param folder string
+---@param names string[]
+---@return string[]
+function M.beneath(folder, names)
+  local list = {}
+  for i, name in ipairs(names) do list[i] = folder .. "/" .. name end
+  return list
+end
+
+--- A folder of links to all that is in another one except some names; nil if it has none of these.
+---@param folder string   absolute
+---@param names string[]
+---@param place string?   the path of the folder of links
+---@return string? place, table<string, string[]>? links  for moonlet.RunnerCommand
+function M.without(folder, names, place)
+  local root = core.file.root(folder)
+  local targets, hidden, is_hidden = {}, {}, false
+  for _, name in ipairs(names) do hidden[name] = true end
+  for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
+    if hidden[entry.name] then is_hidden = true else targets[#targets + 1] = folder .. "/" .. entry.name end
+  end
+  if not (is_hidden and place) then return nil end
+  return place, { [place] = targets }
+end
+
+--- The text of one of the user's own files, up to `cap` bytes; nil if it cannot be read.
+---@param path string  absolute
+---@param cap integer
+---@return string? text, boolean? cut
+function M.read_file(path, cap)
+  local folder, name = (core.system.real_path(path) or path):match "^(/.*)/([^/]+)$"
+  local root = folder and core.file.root(folder)
+  local text, cut
+  local _
+  if root then text, _, cut = core.file.read(root, name, cap) end
+  return text, cut
+end
 
 --- Refuses a prompt that the CLI would not get as it is.
 ---@param title string
@@ -178,20 +219,6 @@ function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
     for _, path in ipairs(call.writable or { call.cwd }) do list[#list + 1] = path end
-  end
-  return list
-end
-
---- The files of a name in a folder and those above it, up to the top of its repository.
----@param folder string  absolute
----@param name string
----@return string[]
-function M.upward(folder, name)
-  local list, at = {}, folder
-  while at do
-    list[#list + 1] = at .. "/" .. name
-    local root = core.file.root(at)
-    at = not (root and core.file.stat(root, ".git")) and M.parent(at) or nil
   end
   return list
 end

@@ -28,8 +28,19 @@ local largest = 1 << 53
 ---@field model string?
 ---@field session string?
 ---@field turns integer        answers of its model, as far as the stream shows them
+---@field awaits_model boolean the next event of its model begins another answer
+---@field in_answer boolean?   an answer is open whose end the stream reports
+---@field at_work_since integer?  ms since 1970: a process that it has started later is a tool at work
 ---@field bytes integer        of its events
 ---@field sent_again integer   bytes of events that each of those turns began with, added up
+---@field own_tokens integer?  about as many tokens its program sends with each request beside the user's prompt
+---@field reports boolean?     each answer's usage is reported as it comes
+---@field counted integer      answers that were reported one by one, each with its usage
+---@field reported integer     answers whose usage was reported
+---@field reported_bytes integer  of its events when the last of those was
+---@field requests integer?    requests that its program has sent, where its log says so
+---@field log_was_read boolean?  the log on standard error was read line by line
+---@field last_input integer?  input tokens of the last of those
 ---@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
 
 --- A fresh state; one for each attempt.
@@ -38,7 +49,8 @@ function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
     files = {}, file_count = 0, denied = {}, open = {}, open_count = 0, warnings = {}, tools = 0,
-    turns = 0, awaits_model = true, bytes = 0, sent_again = 0,
+    turns = 0, awaits_model = true, bytes = 0, sent_again = 0, counted = 0, reported = 0,
+    reported_bytes = 0,
   }
 end
 
@@ -418,6 +430,9 @@ function M.note_error(state, err)
   if state.done then state.done, state.failure = false, err end
 end
 
+--- Closes the tools that are open, of a stream in which the model speaks only after all of them have ended.
+function M.close_tools(state) state.open, state.open_count = {}, 0 end
+
 --- Counts a turn: the model speaks first, or after a tool, for which it was sent the whole conversation again.
 local function count_turn(state)
   if not state.awaits_model then return end
@@ -425,11 +440,41 @@ local function count_turn(state)
   state.sent_again = state.sent_again + state.bytes
 end
 
+--- Begins an answer, of a stream that reports where each one begins and ends.
+function M.begin_answer(state)
+  count_turn(state)
+  state.in_answer = true
+end
+
+--- Ends an answer, its tools included.
+function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
+
+--- Notes the usage of one answer.
+---@param state moonlet.RunnerState
+---@param input integer  its input tokens
+function M.report_answer(state, input)
+  state.counted = state.counted + 1
+  state.reported, state.reported_bytes, state.last_input = state.counted, state.bytes, input
+end
+
+--- The answers of an agent's model by now.
+---@param state moonlet.RunnerState
+---@return integer
+function M.answers(state) return math.max(state.turns, state.counted) end
+
 --- True if an agent has taken more turns than it may.
 ---@param state moonlet.RunnerState
 ---@param most integer?
 ---@return boolean
-function M.is_beyond(state, most) return most ~= nil and state.turns > most end
+function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
+
+--- True if an agent has taken all its turns and asks its model for another one.
+---@param state moonlet.RunnerState
+---@param most integer?
+---@return boolean
+function M.asks_beyond(state, most)
+  return most ~= nil and state.turns == most and state.awaits_model and not state.done
+end
 
 local most_seen = 8 << 20
 
@@ -455,7 +500,7 @@ function M.tool(state, events, tool)
   count_turn(state)
   if tool.status ~= "running" then
     state.tools = state.tools + 1
-    state.awaits_model = state.open_count == 0
+    state.awaits_model = state.open_count == 0 and not state.in_answer
   end
   if #events >= 200 then return end
   events[#events + 1] = { type = "tool", name = M.printable(tool.name, 80),

@@ -1,7 +1,7 @@
 --- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes cached ones,
 --- output_tokens includes reasoning, total_tokens is their sum. A count that was not reported is nil here and null in
---- records. Usage is estimated, and marked as such, only for an attempt that was ended before its stream reported
---- any.
+--- records. Usage is estimated, and marked as such, only for answers that a stream does not report before an attempt
+--- is ended.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -81,27 +81,49 @@ function M.add(a, b)
   return sum
 end
 
---- Estimated tokens that an agent's program sends with each request beside the text that its user sees.
+--- Estimated tokens that an agent's program sends with each request beside the text that its user sees, where the
+--- program's size is not known.
 local own_tokens = 1000
-local bytes_a_token = 4
+M.bytes_a_token = 4
+local bytes_a_token = M.bytes_a_token
 
---- Usage of an attempt that was cut short: its stream's reports, which are at least that much, else an estimate. Each
---- turn sends the prompt and all that came before once more. Nil if its model never answered.
----@param state moonlet.RunnerState
----@param prompt_bytes integer
----@return moonlet.Usage?
-function M.so_far(state, prompt_bytes)
-  local said = M.add(state.usage or state.so_far, nil)
-  if said then
-    said.partial = true
-    return said
+--- True if a request is under way that its provider has not answered.
+local function is_asking(state)
+  if state.requests then return state.requests > state.turns end
+  return state.events > 0 and state.awaits_model and not state.done
+end
+
+--- An estimate of answers without a report. Each was sent the program's own text, the prompt and all that came before.
+local function estimate_of(state, prompt_bytes, answers, is_under_way)
+  local input, output
+  if state.last_input then
+    local since = state.bytes - state.reported_bytes
+    input = (answers + is_under_way) * (state.last_input + since // bytes_a_token)
+    output = since // (2 * bytes_a_token)
+  else
+    local first = (state.own_tokens or own_tokens) + prompt_bytes // bytes_a_token
+    input = (answers + is_under_way) * first + (state.sent_again + is_under_way * state.bytes) // bytes_a_token
+    -- About half of the events is its own text; the other half is from its tools.
+    output = state.bytes // (2 * bytes_a_token)
   end
-  if state.turns == 0 then return nil end
-  local input = state.turns * (own_tokens + prompt_bytes // bytes_a_token) + state.sent_again // bytes_a_token
-  -- About half of the events is its own text; the other half is from its tools.
-  local estimate = M.of { input_tokens = input, output_tokens = state.bytes // (2 * bytes_a_token) }
+  local estimate = M.of { input_tokens = input, output_tokens = output }
   estimate.estimated = true
   return estimate
+end
+
+--- Usage of an attempt before its end: its stream's reports, which are at least that much, and an estimate for answers
+--- that the stream does not report. Nil if its model was never asked.
+---@param state moonlet.RunnerState
+---@param prompt_bytes integer
+---@param ended boolean?  the attempt was ended: its last answers, and a request under way, count by an estimate
+---@return moonlet.Usage?
+function M.so_far(state, prompt_bytes, ended)
+  local said = M.add(state.usage or state.so_far, nil)
+  local answers = (ended or not state.reports) and math.max(0, state.turns - state.reported) or 0
+  local is_under_way = ended and is_asking(state) and 1 or 0
+  if said and not state.done then said.partial = true end
+  if answers + is_under_way == 0 then return said end
+  return M.add(said, estimate_of(state, prompt_bytes, answers, is_under_way))
 end
 
 --- The sum over a list in which an attempt without usage is `false` or nil-less `{}`.

@@ -87,6 +87,7 @@ end
 ---@class moonlet.ScreenReading
 ---@field prompt table?     the prompt of the grammar that is shown
 ---@field line string?      the line that says so
+---@field is_whole boolean?   all lines of a prompt of the agent's own grammar are there
 ---@field detail string?    what the prompt is about
 ---@field is_ready boolean?   the agent waits for its next instruction
 ---@field is_working boolean?
@@ -106,6 +107,7 @@ function M.read(facts, agent)
       local line = not reading.prompt and matched(prompt, lines, at_cursor)
       if line then
         reading.prompt, reading.line = prompt, line:gsub("^%s+", "")
+        reading.is_whole = part == grammar and prompt.all ~= nil
         local detail = first_of(lines, prompt.shows)
         reading.detail = detail and detail:gsub("^%s+", "")
       end

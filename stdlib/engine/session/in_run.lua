@@ -280,6 +280,7 @@ function M.session(ctx, call)
   local input = { verb = "session", argv = argv, env = options.env, cwd = options.cwd }
   local value, made = run.step(key, "session", nil, input, { once = true, paid = true }, function(last, hash)
     if run.cancels then run.end_cancelled() end
+    context.check_spent(state)
     return budget.with(state.budget, { processes = 1 }, function()
       local env = run.child_environment(options.env)
       env[#env + 1] = "TERM=xterm-256color"

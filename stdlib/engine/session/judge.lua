@@ -34,14 +34,48 @@ local function ago(ms) return duration.text(ms < 1000 and ms or ms // 1000 * 100
 
 local function quoted(line) return ("'%s'"):format(core.text.printable(line, 120)) end
 
---- The end of a session's program: "exit code 3", "its time limit".
----@param exit table  its exit record
----@return string
-function M.cause(exit)
+local function cause(exit)
   return exit.why == "exited" and ("exit code %d"):format(exit.code)
     or exit.why == "signalled" and ("signal %d"):format(exit.signal)
     or exit.why == "wall" and "its time limit" or exit.why == "idle" and "its limit of silence"
     or exit.why == "cancelled" and "it was ended" or exit.why == "lost" and "its keeper was killed" or exit.why
+end
+
+---@class moonlet.SessionLoss  what the disk did not take of a session's output
+---@field bytes integer    lost for good
+---@field waiting integer  not lost yet: its keeper tries to write them again
+---@field why string
+
+--- The loss of a session; nil if its log has all that it printed.
+---@param exit table    of core.session.status
+---@param facts table?  of a session that runs
+---@return moonlet.SessionLoss?
+function M.loss(exit, facts)
+  if facts then
+    return facts.log_error and { bytes = facts.log_lost, waiting = facts.log_waiting, why = facts.log_error } or nil
+  end
+  local why = exit.stdout_write_error
+  return why and { bytes = exit.stdout_total - exit.stdout_kept, waiting = 0, why = why } or nil
+end
+
+--- "4214784 bytes of its output are missing: No space left on device".
+---@param loss moonlet.SessionLoss
+---@return string
+function M.loss_text(loss)
+  local parts = {}
+  if loss.bytes > 0 then parts[1] = ("%d bytes of its output are missing"):format(loss.bytes) end
+  if loss.waiting > 0 then
+    parts[#parts + 1] = ("%d bytes of its output wait for the disk"):format(loss.waiting)
+  end
+  return table.concat(parts, ", ") .. ": " .. loss.why
+end
+
+--- The end of a session's program, and the loss of its output: "exit code 3", "its time limit; 5 bytes of …".
+---@param exit table  its exit record
+---@return string
+function M.cause(exit)
+  local loss = M.loss(exit)
+  return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
 end
 
 --- Rules about sessions that have ended, by their exit record.
@@ -74,7 +108,9 @@ local function asks(facts, reading, agent, limits)
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
       or "the terminal takes a line with echo off" }, reading.prompt)
   end
-  if reading.prompt and (still or blocked) and not (reading.is_working and not reading.prompt.all) then
+  -- Codex draws a spinner above its prompt. Right after an input the prompt may be one that was just answered.
+  local is_whole = reading.is_whole and not (facts.input_ms and facts.input_ms < limits.reaction)
+  if reading.prompt and (still or blocked or is_whole) and not (reading.is_working and not reading.prompt.all) then
     local own = grammars.named(agent)
     local evidence = { ("the screen shows %s"):format(quoted(reading.line)) }
     if blocked then
@@ -106,7 +142,8 @@ local function progress(facts, reading, limits, more)
   local is_busy = busy and busy >= limits.busy
   local work = busy and ("its processes use %d %% of a processor and move %s a second"):format(busy,
     moved < 4096 and "little" or ("%d KB"):format(moved // 1024))
-  local draws = silent < limits.loop and "its output repeats earlier lines" or
+  local is_repeating = silent < limits.loop and same - silent >= limits.settled
+  local draws = is_repeating and "its output repeats earlier lines" or
     ("it has printed nothing for %s"):format(ago(silent))
   if silent < limits.loop and same >= limits.loop and facts.repeats >= limits.repeats then
     return verdict("looping", "lines:repeated", same,

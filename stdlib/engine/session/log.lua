@@ -12,13 +12,13 @@ local longest_sequence = 256
 ---@field size integer
 
 --- The pieces of the log, oldest first.
----@param root any   the opened `.agent` folder
+---@param root any   the opened `.agent` folder; nil if it was removed
 ---@param id string
 ---@param ending "log"|"times"
 ---@return moonlet.SessionPiece[]
 function M.pieces(root, id, ending)
   local pieces = {}
-  for _, entry in ipairs(core.file.list(root, store.path(id)) or {}) do
+  for _, entry in ipairs(root and core.file.list(root, store.path(id)) or {}) do
     local from = entry.name:match("^output%-(%d+)%." .. ending .. "$")
     local info = from and core.file.stat(root, store.path(id, entry.name))
     if info then

@@ -1,5 +1,6 @@
 --- A session in the events of the run that started it: its states, its markers, and what others do to it. It looks
 --- while the script deals with the session, and waits for it.
+local judge = require "moonlet.engine.session.judge"
 local markers = require "moonlet.engine.session.markers"
 local states = require "moonlet.engine.session.states"
 local store = require "moonlet.engine.session.store"
@@ -44,7 +45,12 @@ function M.look(own, now)
   local run, at = own.run, core.clock.monotonic()
   if not now and own.looked and at - own.looked < pause_ms then return end
   own.looked = at
-  local found, facts = states.judge(run.home, own.id)
+  local found, facts, exit = states.judge(run.home, own.id)
+  local loss = judge.loss(exit, facts)
+  if loss and loss.bytes > 0 and not own.has_loss then
+    own.has_loss = true
+    run.emit("warning", { step = own.key, text = ("%s: %s"):format(own.id, judge.loss_text(loss)) })
+  end
   if found.state ~= own.state then
     own.state = found.state
     run.emit("session.state", { step = own.key, session = own.id, state = found.state, waits = found.waits,

@@ -1,5 +1,7 @@
 --- The outcome of a session: how long it ran, what was typed and asked, which files changed, what its tests said.
+local counted = require "moonlet.engine.base.counted"
 local duration = require "moonlet.duration"
+local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
 local store = require "moonlet.engine.session.store"
 
@@ -112,8 +114,8 @@ function M.of(home, rec, row)
   end
   local files, is_whole = M.files_changed(rec.cwd, started_ns(rec))
   return { id = rec.id, state = row.state, exit_code = row.exit_code, ended_by = row.ended_by, took_ms = row.age_ms,
-    waits_for = row.waits_for, inputs = inputs, attached = attached, interventions = interventions,
-    files_changed = core.json.array(files), files_whole = is_whole,
+    output_missing = row.output_missing, waits_for = row.waits_for, inputs = inputs, attached = attached,
+    interventions = interventions, files_changed = core.json.array(files), files_whole = is_whole,
     tests = tests_of(lines), markers = core.json.array(M.markers(lines, {})),
     parent = rec.parent }
 end
@@ -126,15 +128,17 @@ function M.text(report)
     and report.exit_code >= 0 and (" (exit %d)"):format(report.exit_code) or "",
     report.took_ms and duration.text(report.took_ms) or "-") }
   local function add(text, ...) lines[#lines + 1] = text:format(...) end
+  if report.output_missing then add("%s", judge.loss_text(report.output_missing)) end
   if report.waits_for then add("waits for %s", core.text.printable(report.waits_for, 200)) end
   for _, marker in ipairs(report.markers) do add("%s: %s", marker.type, marker.text) end
-  add("typed: %d times%s", #report.inputs, report.attached > 0 and
-    ("; a person took it over %d times, whose typing is not counted"):format(report.attached) or "")
+  add("typed: %s%s", counted(#report.inputs, "time"), report.attached > 0 and
+    ("; a person took it over %s, whose typing is not counted"):format(counted(report.attached, "time")) or "")
   for _, event in ipairs(report.interventions) do
     add("intervention: %s, because %s", core.text.printable(tostring(event.act), 40),
       core.text.printable(tostring(event.why), 200))
   end
-  add("files changed: %d%s", #report.files_changed, report.files_whole and "" or " or more")
+  add("files changed in its folder meanwhile, by anybody: %d%s", #report.files_changed,
+    report.files_whole and "" or " or more")
   for i = 1, math.min(#report.files_changed, 20) do add("  %s", core.text.printable(report.files_changed[i], 200)) end
   if report.tests then add("tests: %s", core.text.printable(report.tests, 200)) end
   return table.concat(lines, "\n") .. "\n"

@@ -1,5 +1,7 @@
 --- Going on with an agent's conversation in a new session: by the agent's own id where its output names one.
+local conversation = require "moonlet.engine.session.conversation"
 local grammars = require "moonlet.engine.session.grammars"
+local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
 local record = require "moonlet.record"
 local start = require "moonlet.engine.session.start"
@@ -10,10 +12,11 @@ local M = {}
 
 local tail_bytes = 64 * 1024
 local poll_ms, longest_ms = 200, 20000
-local shortest_line = 12
+-- An agent that has waited this long for an instruction has drawn its conversation.
+local drawn_ms = 5000
 
 --- The agent's own id of its conversation: the last one that its output names.
-local function conversation(root, id, grammar)
+local function conversation_id(root, id, grammar)
   local found
   for named in log.plain((log.tail(root, id, tail_bytes))):gmatch(grammar.resume.id) do found = named end
   return found
@@ -51,7 +54,7 @@ function M.command(home, rec, is_last)
     error(record.invalid(("how to go on with %s is not known"):format(rec.id),
       ("moonlet session resume %s -- COMMAND names the command"):format(rec.id)), 0)
   end
-  local id = not is_last and conversation(store.root(home), rec.id, grammar) or nil
+  local id = not is_last and conversation_id(store.root(home), rec.id, grammar) or nil
   local words, program = command(rec.argv, grammar)
   for _, word in ipairs(words) do
     if word:find("[redacted", 1, true) then
@@ -63,48 +66,72 @@ function M.command(home, rec, is_last)
   return table.move(more, 1, #more, program + 1, table.move(words, program + 1, #words, program + #more + 1, words)), id
 end
 
---- Lines of the last screen by which a conversation is known again.
-local function known_lines(home, id)
-  local facts = states.screen(home, id, 200)
-  local lines, seen = {}, {}
-  for _, list in ipairs { facts.history, facts.lines } do
-    for _, line in ipairs(list) do
-      local text = line:gsub("^[%s%p]*[^%w]*", ""):gsub("%s+$", "")
-      if #text >= shortest_line and not seen[text] then lines[#lines + 1], seen[text] = text, true end
-    end
+--- What was typed into a session while its terminal echoed it.
+local function typed(home, id)
+  local texts = {}
+  for _, event in ipairs(store.events(home, id)) do
+    if event.type == "input" and event.text then texts[#texts + 1] = event.text end
   end
-  return lines
+  return texts
 end
 
---- Looks whether the new session shows lines of the conversation that the screen of a fresh one has not.
-local function comes_back(home, old, id, grammar)
-  local wanted = {}
-  for _, line in ipairs(known_lines(home, old.id)) do
-    local is_common = false
-    for _, pattern in ipairs(grammar and grammar.resume.common or {}) do
-      is_common = is_common or line:find(pattern) ~= nil
-    end
-    if not is_common then wanted[#wanted + 1] = line end
+---@class moonlet.ResumeRecord  what is on record of a conversation before the new session starts
+---@field grammar table?
+---@field id string?
+---@field known moonlet.Conversation
+---@field transcript moonlet.Transcript?
+
+local function recorded(home, old, argv)
+  local grammar = grammars.named(old.agent)
+  local id = grammar and conversation_id(store.root(home), old.id, grammar)
+  local transcript = id and conversation.transcript(grammar, id) or nil
+  local texts = transcript and conversation.messages(transcript, grammar) or {}
+  local printed = table.move(argv, 1, #argv, 2, { old.cwd })
+  local known = conversation.known(states.screen(home, old.id, 200), grammar, typed(home, old.id), texts, printed)
+  return { grammar = grammar, id = id, known = known, transcript = transcript }
+end
+
+--- The reason why a session that runs shows no conversation.
+local function missing(own, old)
+  if own.id and not own.transcript then
+    return ("%s has no transcript of the conversation %s"):format(old.agent, own.id)
   end
+  if conversation.count(own.known) == 0 then
+    return ("%s shows no line of a user or an agent that could be recognized"):format(old.id)
+  end
+  return "its screen shows none of what the user or the agent said"
+end
+
+--- Waits for evidence that the new session has the conversation. Returns it, or false and the reason.
+local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
-  while core.clock.monotonic() - since < longest_ms do
+  local is_hopeless = conversation.count(own.known) == 0 and not own.transcript
+  repeat
     local facts = store.look(home, id, 2000)
-    if not facts then return false end
-    local text = table.concat(facts.history, "\n") .. "\n" .. table.concat(facts.lines, "\n")
-    for _, line in ipairs(wanted) do
-      if text:find(line, 1, true) then return line end
+    if not facts then
+      local status, exit = core.session.status(home.handle, id)
+      return false, status == "exited" and ("it has ended (%s)"):format(judge.cause(exit))
+        or "its keeper does not answer"
     end
-    if #wanted == 0 then return false end
+    local line = conversation.find(own.known, facts, own.grammar)
+    if line then return line end
+    if own.transcript and conversation.has_grown(own.transcript) then
+      return ("the transcript of %s continues"):format(own.id)
+    end
+    local found = judge.judge("running", {}, facts, old.agent)
+    if is_hopeless or found.waits == "instruction" and facts.same_ms >= drawn_ms then break end
     core.task.sleep(poll_ms)
-  end
-  return false
+  until core.clock.monotonic() - since >= longest_ms
+  return false, missing(own, old)
 end
 
---- Starts the new session. `context` of the result is the line by which the conversation is known again, or false.
+--- Starts the new session. `context` of the result is the evidence that the conversation came back,
+--- or false; then `why` is the reason.
 ---@param home table
 ---@param id string
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}
----@return {rec: moonlet.SessionRecord, context: string|false|nil, conversation: string?}
+---@return {rec: moonlet.SessionRecord, context: string|false|nil, why: string?,
+---   conversation: string?}
 function M.resume(home, id, options)
   local old = store.read(home, id)
   if core.session.status(home.handle, id) == "running" then
@@ -113,15 +140,16 @@ function M.resume(home, id, options)
   core.session.sweep(home.handle, id)
   local argv, named = options.argv, nil
   if not argv or not argv[1] then argv, named = M.command(home, old, options.last) end
+  local own = options.verify ~= false and recorded(home, old, argv)
   local rec = start.start(home, { argv = argv, cwd = old.cwd, agent = old.agent, rows = old.rows, cols = old.cols,
     limit = old.limit_ms, idle = old.idle_ms, parent = id })
   store.note(home, id, { type = "resumed", as = rec.id })
-  local context
-  if options.verify ~= false then
-    context = comes_back(home, old, rec.id, grammars.named(old.agent))
-    store.note(home, rec.id, { type = "context", seen = context or false })
+  local context, why
+  if own then
+    context, why = comes_back(home, old, rec.id, own)
+    store.note(home, rec.id, { type = "context", seen = context, why = why })
   end
-  return { rec = rec, context = context, conversation = named }
+  return { rec = rec, context = context, why = why, conversation = named }
 end
 
 return M

@@ -3,12 +3,13 @@ local redact_argv = require "moonlet.engine.agent.redact_argv"
 local lock_file = require "moonlet.engine.base.lock_file"
 local grammars = require "moonlet.engine.session.grammars"
 local record = require "moonlet.record"
+local removed = require "moonlet.engine.base.removed"
 local store = require "moonlet.engine.session.store"
 
 local M = {}
 
 local default_rows, default_cols = 40, 120
-local default_grace_ms = 5000
+local default_grace_ms, label_cap = 5000, 200
 
 ---@class moonlet.SessionStart
 ---@field argv string[]
@@ -85,13 +86,17 @@ local function start(home, wanted)
     rules = wanted.confine(temporary)
     env[#env + 1] = "TMPDIR=" .. temporary
   end
+  local warning = removed.warning()
+  if warning then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(warning, 400))) end
   local pid, err = core.session.start(home.handle, id, {
+    label = core.text.printable(table.concat(rec.argv, " "), label_cap),
     argv = wanted.argv, env = env, cwd = rec.cwd, rows = rows, cols = cols, redact = true,
     wall = wanted.limit, idle = wanted.idle, grace = wanted.grace or default_grace_ms, log_cap = wanted.log_cap,
     confine = rules,
   })
   if not pid then
-    store.note(home, id, { type = "not-started", why = err.message })
+    -- No program ran, so nothing is worth keeping, and its number is free again.
+    core.file.remove(store.root(home), store.path(id))
     error(err, 0)
   end
   store.note(home, id, { type = "started", pid = pid })
@@ -100,7 +105,7 @@ local function start(home, wanted)
 end
 
 --- Starts the program and returns the session's record with its id and pid. Raises if it could not be started; then
---- its folder stays, with the reason.
+--- it has no folder.
 ---@param home table
 ---@param wanted moonlet.SessionStart
 ---@return moonlet.SessionRecord

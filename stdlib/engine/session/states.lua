@@ -1,4 +1,5 @@
 --- The state of a session as commands and presets ask for it: its record, its keeper's log, its screen.
+local echo = require "moonlet.engine.session.echo"
 local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
 local markers = require "moonlet.engine.session.markers"
@@ -14,7 +15,9 @@ local quiet_ms = 2000
 local wait_piece, wait_overlap = 1 << 18, 1 << 14
 local end_patience_ms = 15000
 
-local function command_of(rec) return table.concat(rec.argv, " ") end
+local function command_of(rec)
+  return rec.damaged and not rec.removed and "unknown: session.json cannot be read" or table.concat(rec.argv, " ")
+end
 
 --- How much the processes did between two looks.
 local function activity(before, after, ms)
@@ -34,7 +37,7 @@ function M.judge(home, id, limits)
   local status, exit = core.session.status(home.handle, id)
   local facts
   if status == "running" then
-    facts = store.look(home, id)
+    facts = echo.look(home, id)
     -- It may have ended between the two questions.
     if not facts then status, exit = core.session.status(home.handle, id) end
   end
@@ -42,7 +45,7 @@ function M.judge(home, id, limits)
   if facts and judge.needs_second_look(found) then
     local began = core.clock.monotonic()
     core.task.sleep(second_look_ms)
-    local again = store.look(home, id)
+    local again = echo.look(home, id)
     if again then
       local busy, moved = activity(facts, again, core.clock.monotonic() - began)
       facts = again
@@ -105,8 +108,9 @@ function M.of(home, id)
     age_ms = facts and facts.age_ms or exit.duration_ms, silent_ms = facts and facts.silent_ms,
     cause = not facts and exit.why and judge.cause(exit) or nil,
     exit_code = not facts and exit.code or nil, ended_by = not facts and exit.why or nil,
-    log_bytes = facts and facts.log_end, attached = facts and facts.attached ~= 0 and facts.attached or nil,
-    parent = rec.parent,
+    output_missing = judge.loss(exit, facts), log_bytes = facts and facts.log_end,
+    attached = facts and facts.attached ~= 0 and facts.attached or nil,
+    parent = rec.parent, removed = rec.removed or nil,
   }
 end
 
@@ -180,7 +184,7 @@ function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
     -- A keeper that ended in order has removed its socket.
-    if core.file.stat(root, store.path(id, "keeper.sock")) then
+    if root and core.file.stat(root, store.path(id, "keeper.sock")) then
       if core.session.status(home.handle, id) == "lost" then
         local ok, killed = pcall(core.session.sweep, home.handle, id)
         if ok and killed > 0 then swept[#swept + 1] = { run = id, killed = killed } end
@@ -226,7 +230,8 @@ function M.wait(home, id, what, limit, from, meanwhile)
     local bytes, began = log.read(root, id, at, wait_piece)
     at, behind = began + #bytes, #bytes == wait_piece
     seen = seen:sub(-wait_overlap) .. bytes
-    return pattern_in(log.plain(seen), what) ~= nil
+    local output = echo.hidden(seen, at - #seen, echo.notes(home, id)):gsub("%z", "")
+    return pattern_in(log.plain(output), what) ~= nil
   end
   local reader = what == "marker" and markers.reader(home, id, from)
   if not condition then pattern_in("", what) end

@@ -1,9 +1,10 @@
 --- The recorded sessions of a repository: `.agent/sessions/S-003/` with session.json, the log, events and screen.
 local record = require "moonlet.record"
+local removed = require "moonlet.engine.base.removed"
 
 local M = {}
 
-local record_cap = 1 << 20
+local record_cap, unwritten_cap = 1 << 20, 1 << 20
 
 ---@class moonlet.SessionRecord
 ---@field id string
@@ -16,6 +17,7 @@ local record_cap = 1 << 20
 ---@field idle_ms integer?
 ---@field parent string?      the session that this one goes on with
 ---@field run string?         the run that started it
+---@field removed boolean?    its folder was removed while it runs
 
 --- The path of a file of a session beneath `.agent`.
 ---@param id string
@@ -47,18 +49,32 @@ function M.read(home, id)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)
   local ok, value = pcall(core.json.decode, text or "")
   if not ok or type(value) ~= "table" or value.id ~= id or type(value.argv) ~= "table" then
-    return { id = id, argv = {}, cwd = home.top, started_at = "", damaged = true }
+    local entry = removed.find(home.agent_path, "sessions", id)
+    return { id = id, argv = { entry and entry.label }, cwd = home.top, started_at = "", damaged = true,
+      removed = entry ~= nil }
   end
   return value
 end
 
---- Adds an event to the session's events.jsonl: when, what, why.
+--- Lines of events that the disk refused: the next event of this process writes them first.
+local unwritten = {}
+
+--- Adds an event to the session's events.jsonl: when, what, why. A full disk is reported on standard error.
 ---@param home table
 ---@param id string
 ---@param event table
 function M.note(home, id, event)
   event.at = core.clock.iso(core.clock.wall())
-  core.session.append(home.handle, id, "events.jsonl", redacted(core.json.encode(event)) .. "\n")
+  local key = home.agent_path .. " " .. id
+  local before = unwritten[key]
+  local lines = (before or "") .. redacted(core.json.encode(event)) .. "\n"
+  local ok, err = pcall(core.session.append, home.handle, id, "events.jsonl", lines)
+  unwritten[key] = not ok and #lines <= unwritten_cap and lines or not ok and before or nil
+  local is_removed = not ok and err.kind == "invalid"
+  if not ok and not before and not is_removed then
+    core.system.print(2, ("moonlet: an event of %s is not recorded: %s\n"):format(id,
+      core.text.printable(err.message, 400)))
+  end
 end
 
 --- The events of a session, oldest first.

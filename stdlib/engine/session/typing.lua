@@ -1,5 +1,6 @@
 --- Typing into a session, with a note of it. Input is not noted while the terminal does not echo it: it may be a
 --- password.
+local echo = require "moonlet.engine.session.echo"
 local grammars = require "moonlet.engine.session.grammars"
 local record = require "moonlet.record"
 local store = require "moonlet.engine.session.store"
@@ -40,7 +41,7 @@ end
 ---@param id string
 ---@param input moonlet.SessionInput
 function M.submit(home, id, input)
-  local facts, err = store.look(home, id)
+  local facts, err = echo.look(home, id)
   if not facts then error(err, 0) end
   local program = facts.program or {}
   check_text(input.text or "", program)
@@ -57,7 +58,8 @@ function M.submit(home, id, input)
   local is_shown = program.echo ~= false
   store.note(home, id, { type = input.what or "input", by = input.by, why = input.why, enter = input.enter or nil,
     keys = input.keys and #input.keys > 0 and core.json.array(input.keys) or nil,
-    bytes = input.text and #input.text or nil,
+    bytes = input.text and #input.text or nil, offset = facts.log_end,
+    silent_ms = facts.silent_ms, same_ms = facts.same_ms,
     text = input.text and is_shown and core.text.clean(input.text:sub(1, noted_cap)) or nil })
 end
 

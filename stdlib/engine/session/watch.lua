@@ -1,5 +1,8 @@
 --- Watching over a session: its states, markers and questions become events and hooks, and the protocol for a stuck
 --- agent is carried out. Every intervention is an event with its reason.
+local exit_text = require "moonlet.engine.base.exit_text"
+local hook_rate = require "moonlet.engine.session.hook_rate"
+local hook_text = require "moonlet.engine.base.hook_text"
 local judge = require "moonlet.engine.session.judge"
 local markers = require "moonlet.engine.session.markers"
 local report = require "moonlet.engine.session.report"
@@ -37,24 +40,43 @@ local function has_hooks(watch)
   return lock ~= nil
 end
 
+local function complaint(exit, err)
+  if not exit then return "could not be started: " .. err.message end
+  if exit.late then return exit_text.of({ why = "wall" }, { wall = hook_text.wall_ms }) end
+  return exit.code ~= 0 and exit_text.of_code(exit) or nil
+end
+
 --- Runs the user's hook for an event of a session; its failure is an event too.
-local function fire(watch, name, more)
+local function call(watch, name, more)
   local argv = watch.hooks[name]
-  if not argv or #argv == 0 or not has_hooks(watch) then return end
   local rec, home = watch.rec, watch.home
-  store.note(home, rec.id, { type = "hook", hook = name, text = more.MOONLET_TEXT })
+  store.note(home, rec.id, { type = "hook", hook = name, text = more.MOONLET_TEXT, more = more.MOONLET_MORE })
   local env = { MOONLET_SESSION = rec.id, MOONLET_EVENT = name, MOONLET_VERDICT = watch.state or "",
     MOONLET_RUN = rec.run or "", MOONLET_TASK_ID = "", MOONLET_DIR = home.agent_path .. "/" .. store.path(rec.id) }
   for key, value in pairs(more) do env[key] = tostring(value) end
   local list = {}
   for key, value in pairs(core.system.env_matching "") do
-    if not env[key] then list[#list + 1] = key .. "=" .. value end
+    if not env[key] and key ~= "MOONLET_MORE" then list[#list + 1] = key .. "=" .. value end
   end
   for key, value in pairs(env) do list[#list + 1] = key .. "=" .. (value:gsub("%z", "")) end
-  local ok, err = pcall(core.session.hook, argv, list)
-  if not ok then
-    store.note(home, rec.id, { type = "hook-failed", hook = name,
-      why = type(err) == "table" and err.message or tostring(err) })
+  local why = complaint(hook_text.during(name, argv, core.session.hook, argv, list, hook_text.wall_ms))
+  if not why then return end
+  store.note(home, rec.id, { type = "hook-failed", hook = name, why = why })
+  watch.say(("%s: %s"):format(rec.id, hook_text.failed(name, argv, why)))
+end
+
+--- Runs the hook of an event, if there is one and its rate allows it.
+local function fire(watch, name, more)
+  local argv = watch.hooks[name]
+  if not argv or #argv == 0 or not has_hooks(watch) then return end
+  if hook_rate.admits(watch.rate, name, more, core.clock.monotonic()) then call(watch, name, more) end
+end
+
+--- Runs the hooks that stand for the events which had none.
+local function fire_counted(watch, is_end)
+  for _, item in ipairs(hook_rate.due(watch.rate, core.clock.monotonic(), is_end)) do
+    item.variables.MOONLET_MORE = item.count
+    call(watch, item.kind, item.variables)
   end
 end
 
@@ -100,7 +122,8 @@ local function intervene(watch, found, act)
       watch.rec, watch.reader = made.rec, markers.reader(home, made.rec.id)
       core.file.unlock(watch.lock)
       take_over(watch)
-      watch.say(("%s goes on as %s"):format(id, made.rec.id))
+      watch.say(made.context and ("%s goes on as %s"):format(id, made.rec.id)
+        or ("%s was started, but did not bring back the conversation of %s: %s"):format(made.rec.id, id, made.why))
     end
   end
 end
@@ -116,8 +139,16 @@ local function note_state(watch, found)
   if told_states[found.state] then fire(watch, "stuck", { MOONLET_TEXT = found.evidence[1] or found.rule }) end
 end
 
+local function note_loss(watch, exit, facts)
+  local loss = judge.loss(exit, facts)
+  if not loss or loss.bytes == 0 or watch.lossy == watch.rec.id then return end
+  watch.lossy = watch.rec.id
+  watch.say(("%s: %s"):format(watch.rec.id, judge.loss_text(loss)))
+end
+
 local function look(watch)
-  local found, facts = states.judge(watch.home, watch.rec.id, watch.limits)
+  local found, facts, exit = states.judge(watch.home, watch.rec.id, watch.limits)
+  note_loss(watch, exit, facts)
   note_state(watch, found)
   note_markers(watch, facts)
   return found, facts
@@ -140,19 +171,22 @@ end
 --- has printed, whoever has noted it.
 ---@param home table
 ---@param id string
----@param options {policy: table?, hooks: table?, limits: table?, say: fun(text: string)?, from_start: boolean?}
+---@param options {policy: table?, hooks: table?, say: fun(text: string)?, from_start: boolean?}
 function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
   local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
   policy = setmetatable({ answers = answers }, { __index = policy })
+  -- The judge calls a session suspect after five minutes; --poke may be shorter.
+  local limits = { suspect = math.min(policy.poke, judge.limits.suspect) }
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),
-    hooks = options.hooks or {}, limits = options.limits, say = options.say or function() end }
+    hooks = options.hooks or {}, rate = hook_rate.new(), limits = limits, say = options.say or function() end }
   if options.from_start then watch.reader.seen = {} end
   if options.policy ~= M.only_hooks then take_over(watch) end
   local memory, asked = stuck.memory(), nil
   while true do
     local found, facts = look(watch)
+    fire_counted(watch)
     if not facts and found.rule ~= "keeper:silent" then break end
     local act = stuck.decide(found, memory, policy, core.clock.monotonic())
     if act.act == "ask" and asked ~= act.why then
@@ -169,10 +203,10 @@ function M.run(home, id, options)
     if act.act == "none" then asked = nil end
     core.task.sleep(options.poll or poll_ms)
   end
-  if not is_reported(watch) then fire(watch, "done", work_of(watch)) end
+  fire_counted(watch, true)
+  local has_done = options.hooks and options.hooks.done and #options.hooks.done > 0
+  if has_done and not is_reported(watch) and has_hooks(watch) then call(watch, "done", work_of(watch)) end
   return states.of(home, watch.rec.id)
 end
-
-M.limits = judge.limits
 
 return M

@@ -82,7 +82,7 @@ function M.lines(home, rec, children)
   for _, path in ipairs(some(rec.files_changed) or {}) do add("changed: %s", core.text.printable(path, 400)) end
   lines[#lines + 1] = review_line(some(rec.review) or { state = "none" })
   if some(rec.review) and rec.review.state == "pending" then
-    add("moonlet review show %s; moonlet review approve %s or reject %s", rec.id, rec.id, rec.id)
+    add("moonlet review show %s", rec.id)
   end
   return lines
 end

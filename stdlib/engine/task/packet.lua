@@ -16,6 +16,7 @@ local most_listed = 200
 ---@field inputs string[]            as --input takes them
 ---@field runner string?
 ---@field agent_role string?
+---@field prompt_tokens integer?     the most tokens of its prompts
 ---@field preset string?             "task" without it
 ---@field depends_on string[]
 ---@field validation moonlet.PacketCheck[]
@@ -28,8 +29,8 @@ local most_listed = 200
 ---@field timeout_ms integer?
 
 --- The fields in the order in which a file has them.
-local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", "agent_role", "preset", "depends_on",
-  "execution", "review" }
+local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", "agent_role", "prompt_tokens",
+  "preset", "depends_on", "execution", "review" }
 local known = {}
 for _, name in ipairs(order) do known[name] = true end
 
@@ -108,6 +109,13 @@ local function checked(kind, command, timeout_ms, where)
   return { kind = kind, command = command, timeout_ms = timeout_ms }
 end
 
+local function tokens_of(value, name)
+  if value == nil or value == null then return nil end
+  if math.type(value) == "integer" and value >= 1 then return value end
+  refuse(("'%s' must be a whole number from 1, not %s"):format(name, type(value) == "number" and shown(value)
+    or kind_name(value)))
+end
+
 local check_fields = { kind = true, command = true, timeout_ms = true }
 
 local function validation_of(execution)
@@ -176,7 +184,8 @@ function M.of(value)
   return { id = id, title = title, status = status, summary = text_of(value.summary, "summary"),
     goal = text_of(value.goal, "goal"), inputs = texts_of(value.inputs, "inputs"),
     runner = text_of(value.runner, "runner", true), agent_role = text_of(value.agent_role, "agent_role", true),
-    preset = text_of(value.preset, "preset", true), depends_on = depends, validation = validation_of(value.execution),
+    prompt_tokens = tokens_of(value.prompt_tokens, "prompt_tokens"), preset = text_of(value.preset, "preset", true),
+    depends_on = depends, validation = validation_of(value.execution),
     auto_approve = auto_approve_of(value.review) }
 end
 
@@ -229,7 +238,7 @@ M.checks_record = checks_record
 function M.record(packet)
   return { id = packet.id, title = packet.title, summary = packet.summary, goal = packet.goal, status = packet.status,
     inputs = core.json.array(packet.inputs), runner = packet.runner, agent_role = packet.agent_role,
-    preset = packet.preset, depends_on = core.json.array(packet.depends_on),
+    prompt_tokens = packet.prompt_tokens, preset = packet.preset, depends_on = core.json.array(packet.depends_on),
     execution = { commands = { validation = checks_record(packet.validation) } },
     review = { autoApproveOnAllGreen = packet.auto_approve } }
 end

@@ -71,6 +71,7 @@ end
 ---@return table
 function M.about(packet)
   return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
+    prompt_tokens = packet.prompt_tokens,
     validation = packet_form.checks_record(packet.validation) }
 end
 

@@ -5,6 +5,7 @@ local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local context = require "moonlet.engine.context.context"
 local validation = require "moonlet.engine.effects.validation"
 local worktree = require "moonlet.engine.workspace.worktree"
+local verdict = require "moonlet.engine.run.verdict"
 
 local M = {}
 
@@ -58,9 +59,10 @@ local function carry_out(run, held, word)
     local merged, why = pcall(function()
       local value, step = run.step(key, "merge", nil, { verb = "merge", result = item.work.result },
         { paid = true }, function()
-          return { files = core.json.array(worktree.take(run, item.key, item.dir, item.work)) }
+          local files, held_back = worktree.take(run, item.key, item.dir, item.work)
+          return { files = core.json.array(files), held_back = core.json.array(held_back or {}) }
         end)
-      step.files_changed = value.files
+      step.files_changed, step.held_back, step.dir = value.files, value.held_back, item.dir
       run.end_step(step, "ok", {})
     end)
     if not merged then
@@ -92,7 +94,7 @@ function M.after(ctx)
     run.review = word and word.state == "rejected" and carry_out(run, held, word) or nil
     return
   end
-  if not word and run.packet.auto_approve and total > 0 and not is_made_up(run) and #run.degraded == 0 then
+  if not word and run.packet.auto_approve and total > 0 and not is_made_up(run) and verdict.of(run, true) == "ok" then
     word = { type = "review", state = "approved", reviewed_by = M.by_checks, sha256 = hash,
       note = ("%d of %d validation steps passed"):format(passed, total), at = core.clock.iso(core.clock.wall()) }
     run.journal.review = word

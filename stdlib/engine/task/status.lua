@@ -86,7 +86,8 @@ local function state_of_run(home, root, id)
   -- It may have ended between the two looks.
   rec = store.look(root, id) or rec
   if rec.ended then return ended_state(id, rec) end
-  local state = blocked(id, id .. " was interrupted", "moonlet run resume " .. id)
+  local state = blocked(id, id .. (rec.reviewing and " was interrupted in its review" or " was interrupted"),
+    "moonlet run resume " .. id)
   state.interrupted = true
   return state
 end

@@ -40,6 +40,9 @@ function M.of(home, base, own)
     local root, err = core.file.root(folder ~= "" and folder or "/")
     if root then prompt, err = core.file.read(root, name, 4 << 20) end
     if not prompt then error(record.invalid("--prompt: " .. err.message, nil, path), 0) end
+    if not prompt:find "%S" then
+      error(record.invalid("--prompt: the file is empty", "write the new prompt of the step into it", path), 0)
+    end
   end
   return { key = step.key, prompt = prompt, parent = base.id, home = home }
 end

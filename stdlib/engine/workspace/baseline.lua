@@ -19,11 +19,12 @@ local M = {}
 ---@param in_place boolean
 ---@param whole boolean
 ---@param declared string[]?  folders that it may write
+---@param guarded boolean?    protected paths count although the agent may not write the whole work tree
 ---@return moonlet.Baseline
-function M.take(run, in_place, whole, declared)
+function M.take(run, in_place, whole, declared, guarded)
   local tree = tree_diff.snapshot(run, run.top, whole, nil, not whole and declared or nil)
   return { in_place = in_place, whole = whole, tree = tree,
-    guard = whole and protected_paths.look(run, nil, tree.nested) or nil }
+    guard = (whole or guarded) and protected_paths.look(run, nil, tree.nested) or nil }
 end
 
 --- The journal's form of a baseline.

@@ -64,24 +64,29 @@ local function has_history(root, git_dir)
 end
 
 --- The parts of a worktree that were not taken: folders beneath its top that are repositories with a history of their
---- own, and files that git does not take, such as those in a folder `.GIT`.
+--- own, and files that git does not take, such as those in a folder `.GIT`. Empty folders are listed too.
 ---@param root any
 ---@param taken table<string, true>   the paths that were
----@return string[] histories, string[] files
+---@return string[] histories, string[] files, string[] folders
 function M.left_behind(root, taken)
-  local histories, files = {}, {}
+  local histories, files, folders, filled = {}, {}, {}, {}
   walk(root, ".", function(at, entry)
     local path = join(at, entry.name)
+    filled[at] = true
     if entry.name ~= ".git" then
+      if entry.type == "directory" then folders[#folders + 1] = path end
       if (entry.type == "file" or entry.type == "link") and not taken[path] then files[#files + 1] = path end
       return true
     end
     if at ~= "." and has_history(root, path) then histories[#histories + 1] = at end
     return false
   end)
-  table.sort(histories)
-  table.sort(files)
-  return histories, files
+  local empty = {}
+  for _, path in ipairs(folders) do
+    if not filled[path] then empty[#empty + 1] = path end
+  end
+  for _, list in ipairs { histories, files, empty } do table.sort(list) end
+  return histories, files, empty
 end
 
 --- Raises if a submodule's folder was filled or replaced: in a worktree they are all empty, and a patch of the

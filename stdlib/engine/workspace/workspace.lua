@@ -1,11 +1,13 @@
 --- The workspace of an agent, and the paths that it may write: the shared work tree to read, folders that it
 --- declared, a worktree of its own, or the work tree itself under an exclusive lock.
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
+local edit_scope = require "moonlet.engine.workspace.edit_scope"
 local grants = require "moonlet.engine.context.grants"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local baseline = require "moonlet.engine.workspace.baseline"
 local real_paths = require "moonlet.engine.workspace.real_paths"
 local record = require "moonlet.record"
+local waiting = require "moonlet.engine.workspace.waiting"
 local worktree = require "moonlet.engine.workspace.worktree"
 local write_lock = require "moonlet.engine.workspace.write_lock"
 
@@ -38,6 +40,11 @@ function M.mode(run, call)
   if call.writes and call.in_place then
     error(record.invalid("ctx:agent: writes and in_place exclude each other",
       "writes names folders; in_place allows the whole work tree"), 0)
+  end
+  if call.edits then edit_scope.check(call.edits) end
+  if call.edits and call.writes then
+    error(record.invalid("ctx:agent: writes and edits exclude each other",
+      "writes names folders of the shared work tree; edits limits a worktree of its own, or in_place"), 0)
   end
   return asked
 end
@@ -87,7 +94,9 @@ end
 ---@field finish fun(key: string): string[], string?, string[]?  files that changed, a note for a person, and files
 ---   that are held back; raises when they cannot be merged
 ---@field hold (fun(): moonlet.HeldWork)?  holds its changes for a review
+---@field wait (fun(number: integer): moonlet.Waiting)?  leaves it until a question is answered
 ---@field ruin fun(): string?   why the work cannot be used: the agent has destroyed it
+---@field breach fun(): table?  the error of an agent that changed what lies outside of `edits`
 ---@field root string?          where the paths of its changes begin
 ---@field recorded (fun(): string[])?  all files that differ from what the attempt began with, for a cassette
 ---@field apply (fun(patch: string))?  puts a patch into it, for a cassette
@@ -100,7 +109,7 @@ local function none() return {} end
 --- A workspace with the common defaults.
 local function place_of(fields)
   local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
-    abandon = function() end }
+    breach = function() end, abandon = function() end }
   for name, value in pairs(fields) do place[name] = value end
   return place
 end
@@ -165,7 +174,7 @@ local function watched(run, seen, fields)
   return place_of(fields)
 end
 
-local function shared_tree(run, key, call, attempt)
+local function shared_tree(run, key, call, attempt, confined)
   local folders, relative = declared_folders(run, call.writes)
   local seen = look_of(run, key, attempt, false, inside("", relative), relative)
   return watched(run, seen, {
@@ -181,7 +190,7 @@ local function shared_tree(run, key, call, attempt)
       for _, path in ipairs(changed_since(run, key, seen)) do
         if inside(path, relative) then
           own[#own + 1] = path
-        else
+        elseif confined then
           run.emit("warning", { step = key, text = "changed during the step, and not one of its folders: "
             .. core.text.printable(path, 200) })
         end
@@ -207,6 +216,11 @@ local function in_place(run, key, call, attempt)
   local function changed() return changed_since(run, key, seen) end
   local place = watched(run, seen, { cwd = real, changed = changed, abandon = release, env = env, root = run.top,
     recorded = function() return #baseline.touched(run, seen) > 0 and {} or (baseline.changed(run, seen)) end })
+  function place.breach()
+    if not call.edits or #baseline.touched(run, seen) > 0 then return nil end
+    local outside = edit_scope.outside(call.edits, (baseline.changed(run, seen)))
+    return #outside > 0 and edit_scope.error(call.edits, outside, "its changes are in the work tree") or nil
+  end
   function place.finish()
     local looked, paths = pcall(changed)
     release()
@@ -218,7 +232,7 @@ end
 
 local function patch_name(number) return ("attempt-%d-changes.patch"):format(number) end
 
-local function own_worktree(run, key, dir, call, attempt)
+local function own_worktree(run, key, dir, call, attempt, from)
   if call.cwd then
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
@@ -226,14 +240,29 @@ local function own_worktree(run, key, dir, call, attempt)
   -- The first attempt has none before it that could have left anything.
   local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
   local keeps = attempt.state ~= nil or attempt.repairs or attempt.resumes ~= nil
-  local tree, anew = worktree.open(run, key, dir, keeps, attempt.tree, patch)
+    or from ~= nil and attempt.kind == "first"
+  local owner = from and from.key or key
+  local tree, anew = worktree.open(run, key, dir, keeps, attempt.tree or from and from.path, patch, owner)
+  if from and anew and not attempt.state then waiting.restore(run, key, tree, from) end
   return place_of {
     cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
-    root = tree.path, recorded = function() return worktree_changes.paths(run, key, dir, tree) end,
-    apply = function(file) worktree_changes.apply(run, key, tree, file) end,
+    root = tree.path, recorded = function() return (worktree_changes.paths(run, key, dir, tree)) end,
+    apply = function(file)
+      -- A continued step's patch has the changes of the earlier step too.
+      if from and from.patch then worktree_changes.apply(run, key, tree, run.absolute(from.patch), true) end
+      worktree_changes.apply(run, key, tree, file)
+    end,
     ruin = function() return worktree_changes.ruin(tree) end,
+    breach = function()
+      if not call.edits then return nil end
+      local paths, folders = worktree_changes.paths(run, key, dir, tree)
+      for _, folder in ipairs(folders) do paths[#paths + 1] = folder .. "/" end
+      local outside = edit_scope.outside(call.edits, paths)
+      return #outside > 0 and edit_scope.error(call.edits, outside, "none of its changes are merged") or nil
+    end,
+    wait = function(number) return waiting.leave(run, key, dir, tree, owner, patch_name(number)) end,
     hold = function() return worktree.hold(run, key, dir, tree) end,
     finish = function(confirm) return worktree.merge(run, key, dir, tree, confirm) end,
   }
@@ -246,10 +275,12 @@ end
 ---@param call table
 ---@param mode "read-only"|"workspace-write"
 ---@param attempt moonlet.Attempt
+---@param how {confined: boolean?, from: moonlet.Waiting?}  the kernel keeps the agent to the place; the worktree in
+---  which an earlier step of the agent asked a question
 ---@return moonlet.Workspace
-function M.open(run, key, dir, call, mode, attempt)
+function M.open(run, key, dir, call, mode, attempt, how)
   if call.inputs then return only_inputs(run, dir, call, attempt) end
-  if call.writes then return shared_tree(run, key, call, attempt) end
+  if call.writes then return shared_tree(run, key, call, attempt, how.confined) end
   if mode == "read-only" then return reading(run, call) end
   grants.check_write(run.grants, call.cwd or ".")
   if call.in_place then return in_place(run, key, call, attempt) end
@@ -257,7 +288,7 @@ function M.open(run, key, dir, call, mode, attempt)
     error(record.invalid("a step that writes gets a git worktree of its own, and this is no repository",
       "declare the folders with writes = { … }, or say in_place = true"), 0)
   end
-  return own_worktree(run, key, dir, call, attempt)
+  return own_worktree(run, key, dir, call, attempt, how.from)
 end
 
 return M

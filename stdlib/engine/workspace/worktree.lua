@@ -9,6 +9,7 @@ local host_git = require "moonlet.engine.workspace.git"
 local merge_apply = require "moonlet.engine.workspace.merge_apply"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local merge_plan = require "moonlet.engine.workspace.merge_plan"
+local merge_report = require "moonlet.engine.workspace.merge_report"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -17,7 +18,6 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 local M = {}
 
 local git = scratch_index.git
-local listed_cap = 2000
 local patch_cap = 256 << 20
 local apply_tries = 3
 local removal_ms = 60 * 1000
@@ -61,6 +61,8 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 ---@field branch string?   the user's branch at that time
 ---@field raw moonlet.RawGit
 ---@field result string?  the tree that it came to, where its changes were held for a review
+---@field folders string[]?  of held changes: the new empty ones
+---@field reviewed boolean?  its changes were held for a review
 ---@field carried moonlet.Carried?  receipt of a merge that an earlier host could not report
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
@@ -105,13 +107,6 @@ local function read_base(root, name)
   return base, branch
 end
 
---- The branch that the user has checked out, or the commit.
-local function branch_of(run, key)
-  local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
-  if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
-  return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
-end
-
 --- Rolls back the merge that an earlier attempt has left.
 local function forget_merge(run, key, dir)
   local root = files.root(run.absolute(dir))
@@ -143,7 +138,7 @@ end
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
   tree.raw = plumbing.open(run, key, raw_path(parent, name))
-  tree.branch = branch_of(run, key)
+  tree.branch = merge_report.branch(run, key)
   local begun = worktree_seed.state(run, key, dir, tree.raw)
   tree.base = begun.tree
   write_lock.with_worktrees(run, key, git, run, key, run.top,
@@ -196,9 +191,10 @@ end
 ---@param keep boolean
 ---@param path string?  that attempt's worktree
 ---@param patch string?  the name of a patch for abandoned work
+---@param owner string?  the step that made the worktree, if not this one
 ---@return moonlet.Worktree, boolean? anew
-function M.open(run, key, dir, keep, path, patch)
-  local parent, first = folder_of(run, key)
+function M.open(run, key, dir, keep, path, patch, owner)
+  local parent, first = folder_of(run, owner or key)
   local root = files.make_root(parent)
   local name, another = last_name(root, first)
   local tree = { common = common_dir(run, key) }
@@ -264,6 +260,17 @@ function M.remove(run, key, tree)
   if problem then files.fail(problem) end
 end
 
+--- Removes a worktree by its path.
+---@param run table
+---@param key string
+---@param path string  absolute
+function M.remove_left(run, key, path)
+  local folder, name = split(path)
+  local root = files.root(folder)
+  if not (root and files.is_there(root, name)) then return end
+  merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run, key) })
+end
+
 --- From now on it is the user's.
 local function keep(tree)
   local folder, name = split(tree.path)
@@ -302,38 +309,11 @@ local function apply(run, key, dir, tree, changes, done)
   error(err, 0)
 end
 
---- The report of a completed merge, for a person.
-local function carried_of(run, key, dir, tree, changes, left, behind, patch)
-  local parts, gone, paths = {}, {}, {}
-  for _, path in ipairs(behind) do gone[path] = true end
-  for _, change in ipairs(changes) do
-    if #paths < listed_cap and not gone[change.path] then paths[#paths + 1] = change.path end
-  end
-  parts[1] = #left.held > 0 and kept_worktrees.held_back(left.held, run.absolute(dir)) or nil
-  local kept = kept_worktrees.left_behind(tree.path, left)
-  parts[#parts + 1] = kept
-  if #changes - #behind > #paths then
-    parts[#parts + 1] = ("%d files were merged, of which %d are listed as changed; %s has them all"):format(
-      #changes - #behind, #paths, run.absolute(patch))
-  end
-  if #behind > 0 then
-    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
-      kept_worktrees.shown(behind), run.absolute(patch))
-  end
-  local branch = branch_of(run, key)
-  if #changes > 0 and tree.branch and tree.branch ~= branch then
-    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are in that"):format(
-      core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
-  end
-  return { paths = paths, kept = kept ~= nil, held = left.held,
-    warning = #parts > 0 and table.concat(parts, "; ") or nil }
-end
-
 local function bring(run, key, dir, tree, changes, patch, left)
   local release = write_lock.hold(run, key)
   local carried
   local function done(behind)
-    carried = carried_of(run, key, dir, tree, changes, left, behind, patch)
+    carried = merge_report.of(run, key, dir, tree, changes, left, behind, patch)
     if carried.kept then keep(tree) end
     merge_receipt.note(run, dir, carried)
   end
@@ -351,9 +331,7 @@ local function bring(run, key, dir, tree, changes, patch, left)
   release()
   if ok then return carried end
   if type(err) == "table" and err.class == "conflict" then
-    -- Without a repository git converts nothing.
-    local place = ("its changes are in %s (GIT_DIR=/none git apply takes them byte for byte), and in the worktree %s"
-      ):format(run.absolute(patch), tree.path)
+    local place = "its changes are in " .. run.absolute(patch)
     err.hint = err.hint and err.hint .. "; " .. place or place
   end
   error(err, 0)
@@ -407,17 +385,24 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
+--- The commands that go on with work that was not merged. The worktree of a reviewed run needs no word: reject removes
+--- it.
+local function ways_on(run, tree)
+  if tree.reviewed then
+    return ("moonlet run replay %s does the task anew on your files; or merge them by hand, then "
+      .. "moonlet review reject %s"):format(run.id, run.id)
+  end
+  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet run resume %s"):format(
+    kept_worktrees.removal(tree.path), run.id)
+end
+
 --- Reports the kept worktree, however the script handles the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
-  local ways = ("moonlet run resume %s takes it up again; %s drops it, for a run that is to go on without it or with "
-    .. "your merge by hand"):format(run.id, kept_worktrees.removal(tree.path))
-  local text = ("the agent's work is not merged, and is kept in %s: %s"):format(tree.path, ways)
-  run.emit("warning", { step = key, text = text })
+  local ways = ways_on(run, tree)
+  run.emit("warning", { step = key, text = "the agent's work is not merged, and is kept: " .. ways })
   if type(err) ~= "table" then return end
-  local told = err.hint and err.hint:find(tree.path, 1, true)
-  err.hint = ("%s%s%s"):format(err.hint and err.hint .. "; " or "",
-    told and "" or "the agent's work is in " .. tree.path .. "; ", ways)
+  err.hint = (err.hint and err.hint .. "; " or "") .. ways
 end
 
 --- Merges a worktree's changes into the work tree of the repository; the patch is kept as `changes.patch`. If it does
@@ -459,6 +444,7 @@ end
 ---@field patch string     the file with the changes, from `.agent`
 ---@field sha256 string    of that file
 ---@field files string[]
+---@field folders string[]  new ones without a file
 
 --- Holds a worktree's changes for a review: nothing is merged, the patch is written, and the worktree stays.
 ---@param run table
@@ -468,13 +454,15 @@ end
 ---@return moonlet.HeldWork
 function M.hold(run, key, dir, tree)
   local patch = dir .. "/changes.patch"
-  return worktree_changes.with(run, key, dir, tree, patch, function(changes, _, env)
+  return worktree_changes.with(run, key, dir, tree, patch, function(changes, left, env)
     local paths = core.json.array {}
-    for i = 1, math.min(#changes, listed_cap) do paths[i] = changes[i].path end
+    for i = 1, math.min(#changes, merge_report.listed) do paths[i] = changes[i].path end
+    for _, folder in ipairs(left.folders) do paths[#paths + 1] = folder .. "/" end
     local result = git(run, key, tree.path, { "write-tree" }, { env = env }).stdout:match "%x+"
     local folder = files.must(core.file.root(run.absolute(dir)))
     local text = files.read(folder, "changes.patch", patch_cap)
-    return { path = tree.path, result = result, patch = patch, sha256 = core.text.sha256(text or ""), files = paths }
+    return { path = tree.path, result = result, patch = patch, sha256 = core.text.sha256(text or ""), files = paths,
+      folders = core.json.array(left.folders) }
   end)
 end
 
@@ -484,7 +472,8 @@ local function reopened(run, key, dir, held)
   local root = files.root(folder)
   local carried = merge_receipt.read(run, dir)
   if not carried and not (root and files.is_there(root, name)) then return nil end
-  local tree = { path = held.path, common = common_dir(run, key), result = held.result, carried = carried }
+  local tree = { path = held.path, common = common_dir(run, key), result = held.result, folders = held.folders,
+    carried = carried, reviewed = true }
   if carried then return tree end
   tree.base, tree.branch = read_base(root, name)
   if not tree.base then return nil end
@@ -498,14 +487,16 @@ end
 ---@param key string
 ---@param dir string
 ---@param held moonlet.HeldWork
----@return string[] paths
+---@return string[] paths, string[] held_back
 function M.take(run, key, dir, held)
   local tree = reopened(run, key, dir, held)
   if not tree then
     error({ kind = "lost", message = ("the worktree of the changes is gone: %s"):format(held.path),
-      hint = ("they are in %s: GIT_DIR=/none git apply takes them by hand"):format(run.absolute(held.patch)) }, 0)
+      hint = ("they are in %s: merge them by hand, then moonlet review reject %s"):format(run.absolute(held.patch),
+        run.id) }, 0)
   end
-  return (M.merge(run, key, dir, tree))
+  local paths, _, held_back = M.merge(run, key, dir, tree)
+  return paths, held_back
 end
 
 --- Removes the worktree of held changes; their patch stays.

@@ -6,7 +6,6 @@ local host_git = require "moonlet.engine.workspace.git"
 local nested_repos = require "moonlet.engine.workspace.nested_repos"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
-local startup = require "moonlet.engine.workspace.startup"
 
 local M = {}
 
@@ -46,7 +45,25 @@ end
 ---@field ours string[]        beneath .agent
 ---@field submodules string[]  that are not there any more
 ---@field held string[]         that start programs
+---@field folders string[]      new ones without a file, which git does not see
 ---@field tracked integer       how many files the agent began with
+
+--- The folders in which the agent began with nothing.
+local function new_folders(folders, entries)
+  local known, list = {}, {}
+  for _, entry in ipairs(#folders > 0 and entries or {}) do
+    -- A submodule is a folder itself.
+    local path = entry.path
+    while path and not known[path] do
+      known[path] = true
+      path = path:match "^(.*)/[^/]+$"
+    end
+  end
+  for _, path in ipairs(folders) do
+    if not known[path] and not is_ours(path) then list[#list + 1] = path end
+  end
+  return list
+end
 
 --- Everything that the agent left, in an index of our own; ignored files too.
 ---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
@@ -82,8 +99,9 @@ local function gather(run, key, dir, tree, env)
   scratch_index.take(run, key, dir, tree.path, changed, gone, env)
   for _, entry in ipairs(scratch_index.entries(run, key, env)) do known[entry.path] = true end
   for _, path in ipairs(ours) do known[path] = false end
-  left.histories, left.files = nested_repos.left_behind(root, known)
-  local files = left.files
+  local files
+  left.histories, files, left.folders = nested_repos.left_behind(root, known)
+  left.folders = new_folders(left.folders, entries)
   left.files = {}
   for _, path in ipairs(files) do
     local list = is_ours(path) and left.ours or left.files
@@ -106,7 +124,7 @@ end
 --- The changes as they were held, whatever the worktree has by now: checks that ran in it may have left files.
 local function gather_held(run, key, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
-  local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {},
+  local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
     tracked = #scratch_index.entries(run, key, env) }
   git(run, key, tree.path, { "read-tree", tree.result }, { env = env })
   return left, {}
@@ -139,22 +157,22 @@ function M.with(run, key, dir, tree, patch, fn)
   end)
 end
 
---- The files that differ from what the agent began with.
+--- The files that differ from what the agent began with, and its new empty folders.
 ---@param run table
 ---@param key string
 ---@param dir string    the step's folder beneath `.agent`
 ---@param tree moonlet.Worktree
----@return string[] paths
+---@return string[] paths, string[] folders
 function M.paths(run, key, dir, tree)
-  if M.ruin(tree) or tree.carried then return {} end
+  if M.ruin(tree) or tree.carried then return {}, {} end
   local patch = dir .. "/recorded.patch"
-  local paths = M.with(run, key, dir, tree, patch, function(changes)
+  local found = M.with(run, key, dir, tree, patch, function(changes, left)
     local list = {}
     for i, change in ipairs(changes) do list[i] = change.path end
-    return list
+    return { list, left.folders }
   end)
   core.run.remove(patch)
-  return paths
+  return found[1], found[2]
 end
 
 --- Puts a patch into a worktree, byte for byte: no setting of the repository counts.
@@ -162,8 +180,11 @@ end
 ---@param key string
 ---@param tree moonlet.Worktree
 ---@param patch string  absolute
-function M.apply(run, key, tree, patch)
-  git(run, key, tree.path, { "apply", "--whitespace=nowarn", patch }, { env = { GIT_DIR = "/none" } })
+---@param reverse boolean?  takes it out again
+function M.apply(run, key, tree, patch, reverse)
+  local words = { "apply", "--whitespace=nowarn", patch }
+  if reverse then table.insert(words, 2, "--reverse") end
+  git(run, key, tree.path, words, { env = { GIT_DIR = "/none" } })
 end
 
 --- Changes that are merged, and those that are held back: files that make programs start on the user's machine.
@@ -172,7 +193,7 @@ end
 function M.split(changes)
   local taken, held = {}, {}
   for _, change in ipairs(changes) do
-    local list = startup.is_one(change.path) and held or taken
+    local list = core.file.is_startup(change.path) and held or taken
     list[#list + 1] = change
   end
   return taken, held

@@ -9,11 +9,12 @@ local loader = require "moonlet.engine.load.loader"
 local run_module = require "moonlet.engine.run.run"
 local manifest = require "moonlet.engine.run.manifest"
 local temporary = require "moonlet.engine.cli.temporary"
+local unreached = require "moonlet.engine.cli.preset.unreached"
 require "moonlet.engine.run.verbs"
 
 local M = {}
 
-local limit = 8
+local limit, most_calls = 8, 20
 
 ---@class moonlet.Problem
 ---@field at string|nil
@@ -46,8 +47,9 @@ local function example_args(declared, also)
   for name, one in pairs(declared) do
     if one.default == nil and (one.required or name == also) then
       local by_type = { string = example_word(1), integer = one.min or 1, number = one.min or 1, boolean = false,
-        list = example_list(one), duration = "1m" }
-      given[name] = one.type ~= "list" and one.choices and one.choices[1] or by_type[one.type]
+        list = example_list(one), paths = example_list(one), checks = example_list(one), path = example_word(1),
+        target = "HEAD", duration = "1m" }
+      given[name] = not one.many and one.choices and one.choices[1] or by_type[one.type]
     end
   end
   return arg.complete(declared, given)
@@ -71,7 +73,7 @@ end
 local function go_through(plan)
   local run = run_module.create(plan)
   local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
-    made_up = made_up }
+    made_up = made_up, reached = {} }
   run.checking, run.dry = seen, true
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
   local emit = run.emit
@@ -90,6 +92,7 @@ end
 --- Compares what was used with what the preset declares.
 local function compare_needs(preset, used, problems, notes)
   local declared = grants.from_needs(preset.needs)
+  grants.are_declared[declared] = true
   local tests = { run = grants.check_program, read = grants.check_read, write = grants.check_write,
     env = grants.check_env, agents = grants.check_agents }
   local kinds = {}
@@ -117,6 +120,27 @@ local function compare_needs(preset, used, problems, notes)
       notes[#notes + 1] = ("needs.programs names '%s', which was not used in this dry run"):format(name)
     end
   end
+end
+
+--- Compares what the dry run came to with the limits that the preset declares.
+local function compare_budget(source, preset, seen, problems)
+  local function compare(kind, count, what)
+    local most = preset.budget[kind]
+    if not most or count <= most then return end
+    problems[#problems + 1] = { at = source.origin, hint = ("raise budget.%s: at its limit a run ends"):format(kind),
+      message = ("budget.%s is %d, and the dry run makes %d %s"):format(kind, most, count, what) }
+  end
+  compare("agents", seen.agents, "calls of agents")
+  compare("processes", #seen.commands, "calls of commands")
+end
+
+--- Names the calls that nothing has checked.
+local function note_unreached(source, seen, notes)
+  local calls = unreached.calls(source, seen.reached)
+  if #calls == 0 then return end
+  local more = #calls > most_calls and (" and %d more"):format(#calls - most_calls) or ""
+  notes[#notes + 1] = ("not reached in this dry run: %s%s"):format(
+    table.concat(calls, ", ", 1, math.min(#calls, most_calls)), more)
 end
 
 local function check_name(source, preset, problems)
@@ -166,7 +190,11 @@ local function check_whole(home, source, problems, notes)
     nested.resolve(home, source, preset)
   end
   local err, seen, used = any_way(home, source, preset, resume)
-  if preset then compare_needs(preset, used, problems, err and {} or notes) end
+  if preset then
+    compare_needs(preset, used, problems, err and {} or notes)
+    compare_budget(source, preset, seen, problems)
+  end
+  if not err then note_unreached(source, seen, notes) end
   for _, text in ipairs(seen.warnings) do notes[#notes + 1] = text end
   local is_slip = err and (err.kind == "invalid" or err.kind == "denied" or #seen.commands == 0)
   if is_slip then

@@ -19,6 +19,7 @@
 --- A test may come with a repository, as its preset: it starts no program, and has no right that the preset does not
 --- declare, unless the person who runs it says so. It uses the runners of the user's config and nothing else of it,
 --- so that it comes to the same everywhere and no hook runs.
+local counted = require "moonlet.engine.base.counted"
 local record = require "moonlet.record"
 local acceptance = require "moonlet.engine.effects.consent"
 local cases = require "moonlet.engine.cli.preset.case"
@@ -139,7 +140,7 @@ local function differs(wanted, seen, place)
   if type(seen) ~= "table" or seen == core.json.null then return place .. " is not there" end
   if next(wanted) == nil and next(seen) ~= nil then return place .. " is not empty" end
   if #wanted > 0 and #wanted ~= #seen then
-    return ("%s has %d items, not %d"):format(place, #seen, #wanted)
+    return ("%s has %s, not %d"):format(place, counted(#seen, "item"), #wanted)
   end
   for key, value in pairs(wanted) do
     local why = differs(value, seen[key], place .. "." .. tostring(key))
@@ -151,7 +152,7 @@ local function problems_of(case, envelope, code, unasked)
   local expect, list = case.expect, {}
   local function add(why) if why then list[#list + 1] = why end end
   if unasked > 0 then
-    add(("the run did not wait for %d of the %d answers"):format(unasked, #case.answers))
+    add(("the run did not wait for %d of %s"):format(unasked, counted(#case.answers, "answer")))
   end
   local told = envelope.run ~= core.json.null and envelope.run or {}
   local spec = (case.runner or ""):match("^cassette:(.*)$")
@@ -335,8 +336,20 @@ local function put_in_place(root, own, fresh, is_alone)
   end
 end
 
---- Makes the cassette of a test anew, in a folder beside it, and runs the test with that. It takes the place of the one
---- before if the test passes.
+--- True if an agent was started for a recording.
+local function has_answers(root, tape)
+  for _, step in ipairs(core.file.list(root, tape) or {}) do
+    for _, attempt in ipairs(core.file.list(root, ("%s/%s"):format(tape, step.name)) or {}) do
+      local text = core.file.read(root, ("%s/%s/%s/exit.json"):format(tape, step.name, attempt.name), source_cap)
+      local ok, exit = pcall(core.json.decode, text or "")
+      if ok and type(exit) == "table" and exit.why ~= "not_started" then return true end
+    end
+  end
+  return false
+end
+
+--- Makes the cassette of a test anew in a folder beside it, and runs the test with it. The recording of a failed test
+--- is kept too, for its agents were paid, but it does not replace an earlier cassette.
 local function record_case(tests, name, case)
   local dir = tape_of(case, tests.path)
   if not dir then
@@ -349,12 +362,21 @@ local function record_case(tests, name, case)
   core.file.remove(root, fresh)
   local problems = run_case(tests, name, case, parent .. "/" .. fresh, true)
   if #problems == 0 then problems = run_case(tests, name, case, parent .. "/" .. fresh) end
-  local ok, why = true, nil
-  if #problems == 0 then
+  local was_there, ok, why = core.file.stat(root, own) ~= nil, true, nil
+  local is_paid = #problems > 0 and has_answers(root, fresh)
+  if is_paid and was_there then
+    problems[#problems + 1] = ("the recording is kept in %s/%s, and the cassette stays as it was: correct expect, or "
+      .. "put the recording in its place"):format(parent, fresh)
+    return problems
+  elseif is_paid or #problems == 0 then
     core.file.make_root(dir)
     ok, why = pcall(put_in_place, root, own, fresh, not is_shared(tests, name, dir))
-  elseif core.file.stat(root, own) then
+  elseif was_there then
     problems[#problems + 1] = "the cassette stays as it was"
+  end
+  if is_paid then
+    problems[#problems + 1] = ("the recording is kept in %s: correct expect, and test again without --record"):format(
+      dir)
   end
   core.file.remove(root, fresh)
   if not ok then error(why, 0) end
@@ -422,7 +444,7 @@ local function consent_of(home, source, allow)
   -- Agents are allowed apart, by each test that starts some.
   local asked = grants.without_agents(wanted)
   local lines = grants.describe(asked)
-  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, asked)) then
+  if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, preset, asked)) then
     error({ kind = "denied", usage = true,
       message = ("the tests of preset %s need rights that were not given: %s"):format(preset.name,
         table.concat(lines, "; ")),

@@ -29,6 +29,8 @@ M.all = { -- the common ones stand in the short help
     help = "what may be inspected: file:, glob:, cmd:, diff:, or the obvious one" },
   ["budget"] = { common = true, value = "KIND=N,…", many = true,
     help = "wall=20m, agents=10, processes=100, tokens=200000, usd=4, or none" },
+  ["prompt-tokens"] = { value = "N",
+    help = "the most tokens of each agent's prompt, an estimate: material that does not fit is left out, and named" },
   ["limit"] = { value = "N", help = "how many agents or commands at once (default 8)" },
   ["allow"] = { common = true, value = "GRANT", many = true,
     help = "needs, agents, all, run=PROGRAM,…, read=DIR, write=DIR, env=NAME" },
@@ -74,7 +76,8 @@ function M.of_preset(preset)
     if default ~= nil and default ~= "" then parts[#parts + 1] = "default " .. tostring(default) end
     all[option_name] = {
       value = declared.type ~= "boolean" and declared.type:upper() or nil,
-      many = declared.type == "list", help = table.concat(parts, "; "):gsub("^; ", ""), arg = name,
+      many = declared.many,
+      help = table.concat(parts, "; "):gsub("^; ", ""), arg = name,
       choices = declared.choices,
     }
   end

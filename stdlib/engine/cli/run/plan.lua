@@ -1,4 +1,5 @@
 --- The plan of a run, from its command line: whatever can be refused is refused before anything is written.
+local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
@@ -6,6 +7,7 @@ local closed = require "moonlet.engine.context.closed"
 local loader = require "moonlet.engine.load.loader"
 local routing = require "moonlet.engine.agent.routing"
 local acceptance = require "moonlet.engine.effects.consent"
+local validation = require "moonlet.engine.effects.validation"
 local worker = require "moonlet.engine.effects.worker"
 local repository = require "moonlet.engine.run.repository"
 local grants = require "moonlet.engine.context.grants"
@@ -13,13 +15,16 @@ local runners = require "moonlet.engine.load.runners"
 local cassette = require "moonlet.engine.runner.cassette"
 local config = require "moonlet.engine.load.config"
 local metering = require "moonlet.engine.agent.metering"
+local given_paths = require "moonlet.engine.run.given_paths"
 local inputs = require "moonlet.engine.run.inputs"
 local look = require "moonlet.engine.run.look"
 local nested = require "moonlet.engine.load.nested"
+local prompt_budget = require "moonlet.prompt.budget"
 local store = require "moonlet.engine.run.store"
 local formats = require "moonlet.engine.cli.formats"
 local known = require "moonlet.engine.cli.run.known"
 local limits = require "moonlet.engine.cli.task.limits"
+local prepared_run = require "moonlet.engine.cli.run.prepared"
 
 local M = {}
 
@@ -52,7 +57,7 @@ local function without(words, index)
 end
 
 --- The arguments of the command line; of a prepared run those it was prepared with, and no others.
-local function preset_args(preset, found, all, prepared, offered)
+local function preset_args(home, preset, found, all, prepared, offered)
   local given = {}
   for name, value in pairs(offered or {}) do given[name] = value end
   for option_name, option in pairs(all) do
@@ -60,7 +65,7 @@ local function preset_args(preset, found, all, prepared, offered)
     if option.arg and value ~= nil then
       local declared = preset.args[option.arg]
       if type(value) == "table" then value = table.concat(value, ",") end
-      given[option.arg] = arg.convert(declared, value, option_name)
+      given[option.arg] = given_paths.of(home, declared, arg.convert(declared, value, option_name), option_name)
     end
   end
   if prepared then
@@ -109,6 +114,38 @@ local function resolve_grants(source, preset, allow, consent, no_agents)
   return wanted
 end
 
+--- The programs of a preset's checks that the run has no right to start, and the options that name them.
+local function ungranted_checks(plan)
+  local programs, options_named, seen = {}, {}, {}
+  for name, declared in pairs(plan.preset and plan.preset.args or {}) do
+    local option = "--" .. name:gsub("_", "-")
+    for _, text in ipairs(declared.type == "checks" and plan.args[name] or {}) do
+      local program = validation.words_of(select(2, validation.split_kind(text, option)), option)[1]
+      if not plan.grants.all and not plan.grants.run[program] and not seen[program] then
+        seen[program] = true
+        programs[#programs + 1], options_named[#options_named + 1] = program, option
+      end
+    end
+  end
+  return programs, options_named[1]
+end
+
+--- Grants the programs of checks, which no preset can declare: the person who names them accepts them. Raises where
+--- nobody does.
+local function grant_checks(plan, allow, is_test)
+  local programs, option = ungranted_checks(plan)
+  if #programs == 0 then return end
+  local accepted = false
+  for _, text in ipairs(allow or {}) do accepted = grants.parse(grants.empty(), text) or accepted end
+  if not accepted and (is_test or not acceptance.allows_programs(plan.source, programs)) then
+    local flags = command_line.quoted("run=" .. table.concat(programs, ","))
+    error({ kind = "denied", usage = true, message = ("%s starts %s, which was not allowed"):format(option,
+      core.text.printable(table.concat(programs, ", "), 200)),
+      hint = ("add --allow %s, or --allow needs"):format(flags) }, 0)
+  end
+  for _, program in ipairs(programs) do plan.grants.run[program] = true end
+end
+
 --- The rights that a prepared run was given, as long as its text is the same.
 local function given_before(plan, allow)
   local rec = (plan.before or plan.base or {}).record
@@ -120,7 +157,8 @@ end
 --- Lets the preset refuse its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
-  local seen = look(plan.home, plan.grants, plan.inputs, plan.options.reason)
+  local prompt_tokens = prompt_budget.of_run(plan.options, plan.packet, plan.preset)
+  local seen = look(plan.home, plan.grants, plan.inputs, plan.options.reason, prompt_tokens)
   plan.preset.check(seen, closed.args(plan.args, plan.preset.args))
 end
 
@@ -135,12 +173,7 @@ local function check_sandbox(plan)
 end
 
 local function whole_number(text, name)
-  local number = math.tointeger(tonumber(text))
-  if not number or number < 1 or number > 10000 then
-    error(options.usage(("--%s must be a whole number from 1 to 10000, not '%s'"):format(name,
-      core.text.printable(text, 40))), 0)
-  end
-  return number
+  return options.whole_number(text, name, 10000)
 end
 
 local function absolute(path)
@@ -155,31 +188,13 @@ local function check_task_id(id)
   end
 end
 
---- The run that --dry-run has prepared under a task id; none if it was driven since.
-local function find_prepared(home, id)
-  core.run.check_id(id, "task id")
-  local run, rec = store.of_task(home, id)
-  if not run or not rec.options.dry_run then
-    error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
-      run and (": %s has been started with it"):format(run) or ""),
-      run and "moonlet run show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
-  end
-  if rec.ended then
-    error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
-      and "was cancelled" or "came to: " .. tostring(rec.verdict)), "prepare it anew with --dry-run"), 0)
-  end
-  local lost
-  rec, lost = store.as_given(home, rec)
-  return { id = id, run = run, record = rec, lost = lost }
-end
-
 --- Known facts of a script before it is opened, which begins its execution: its `args`, and the prepared run. Options
 --- that only a preset would understand are refused later, if it is none.
 local function before_script(home, words, base)
   local ok, found, positional = pcall(options.parse, words, known.all)
   if not ok then return {} end
   if base and base.record.script and #positional == 0 then return base.record.args end
-  local before = found.prepared and not found.help and find_prepared(home, found.prepared) or nil
+  local before = found.prepared and not found.help and prepared_run.find(home, found.prepared) or nil
   return before and before.record.script and before.record.args or positional, before
 end
 
@@ -206,6 +221,7 @@ local function options_of(found, kept)
     record = found.record and absolute(found.record) or kept.record, sandbox = found.sandbox or kept.sandbox,
     unconfined = found.unconfined or kept.unconfined,
     gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
+    prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
   }
 end
 
@@ -217,18 +233,15 @@ local function check_same(plan)
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
 end
 
---- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a USD limit of the user that could
---- not be kept.
+--- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a limit in USD that could not be
+--- watched.
 local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
   plan.budget = before and limits.change_budget(before.budget, found.budget)
     or limits.parse_budget(found.budget, plan.preset, plan.config)
   plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
     or plan.config.limits.parallel or default_limit
-  local asked = limits.names_usd(found.budget)
-  if before then asked = asked or before.options.usd_asked else asked = asked or plan.config.limits.usd ~= nil end
-  plan.options.usd_asked = plan.budget.usd ~= nil and asked or nil
-  if plan.options.usd_asked then metering.check_plan(plan) end
+  metering.check_plan(plan)
 end
 
 --- A cassette that names a run as other commands do, with the id of the run; a folder of that name comes first.
@@ -248,7 +261,9 @@ local function check_command(argv, home)
   end
   if is_there then return end
   error(record.invalid(("--runner command: the program '%s' is not there"):format(core.text.printable(program, 200)),
-    "install it, or name it by its path; nothing was started"), 0)
+    program:find("^[^,]+,") and "command: takes the whole word; for several runners repeat --runner: --runner command:"
+      .. core.text.printable(program:match "^[^,]+", 200) .. " --runner …"
+      or "install it, or name it by its path; nothing was started"), 0)
 end
 
 --- The runners that the command line names, in order: a list with commas, or the option several times. The words of
@@ -327,6 +342,7 @@ local function read(words, origin)
   local all = preset and known.of_preset(preset) or known.all
   local found, positional = options.parse(rest, all)
   if found.help then return nil, known.help(preset, all, found.help == "all") end
+  for i, spec in ipairs(found.input or {}) do found.input[i] = given_paths.input(home, spec) end
   if preset and #positional > 0 then
     error(options.usage(("preset %s takes no argument '%s'"):format(preset.name,
       core.text.printable(positional[1], 60)), "its arguments are named: moonlet run "
@@ -340,7 +356,7 @@ end
 local function set_before(plan, line)
   local found = line.found
   if found.prepared then
-    plan.before = line.early or find_prepared(plan.home, found.prepared)
+    plan.before = line.early or prepared_run.find(plan.home, found.prepared)
     plan.lost = plan.before.lost
     check_same(plan)
   end
@@ -353,7 +369,7 @@ local function set_args(plan, line, before)
   local role = found["agent-role"] or (before.options or {}).agent_role
   local offered = packet and preset and task_plan().args(preset, packet, role, line.origin.linked)
     or plan.base and preset and require("moonlet.engine.task.replay").args(preset, before)
-  plan.args = preset and preset_args(preset, found, line.all, plan.before and before, offered)
+  plan.args = preset and preset_args(plan.home, preset, found, line.all, plan.before and before, offered)
     or script_args(line.positional, plan.before, plan.base)
   if packet then
     found.title = found.title or packet.title
@@ -451,6 +467,7 @@ function M.of_words(words, output, consent, origin)
   set_runner(plan, line, before)
   plan.grants = given_before(plan, found.allow)
     or resolve_grants(plan.source, preset, found.allow, consent, plan.runner.name == "mock")
+  grant_checks(plan, found.allow, consent ~= nil)
   if line.packet then attach_packet(plan, line, line.packet) end
   set_task_id(plan, found)
   if preset then check_needs(preset, plan.home) end

@@ -3,9 +3,11 @@ local options = require "moonlet.engine.cli.options"
 local config = require "moonlet.engine.load.config"
 local confinement = require "moonlet.engine.session.confinement"
 local duration = require "moonlet.duration"
+local judge = require "moonlet.engine.session.judge"
 local repository = require "moonlet.engine.run.repository"
 local log = require "moonlet.engine.session.log"
 local record = require "moonlet.record"
+local removed = require "moonlet.engine.base.removed"
 local markers = require "moonlet.engine.session.markers"
 local report = require "moonlet.engine.session.report"
 local start = require "moonlet.engine.session.start"
@@ -177,6 +179,10 @@ verbs.list = {
           row.live and age_text(row.silent_ms) or "-", core.text.printable(row.name or "-", 14),
           core.text.printable(row.command, 60))
         if row.waits_for then lines[#lines + 1] = "        " .. core.text.printable(row.waits_for, 200) end
+        if row.removed then
+          lines[#lines + 1] = ("        its folder was removed: moonlet session kill %s ends it"):format(id)
+        end
+        if row.output_missing then lines[#lines + 1] = "        " .. judge.loss_text(row.output_missing) end
       end
     end
     if #rows == 0 then lines = { "no sessions" } end
@@ -193,6 +199,14 @@ local function one(found, rest, verb)
   return home, store.find(home, rest[1])
 end
 
+--- The same for a verb that needs the session's folder.
+local function one_with_folder(found, rest, verb)
+  local home, id = one(found, rest, verb)
+  if not store.read(home, id).removed then return home, id end
+  error(record.invalid(("the folder of %s was removed, and its log with it"):format(id),
+    ("moonlet session screen %s shows what is on its terminal"):format(id)), 0)
+end
+
 local function no_more(rest, most, verb)
   if #rest > most then
     error(options.usage(("moonlet session %s takes no argument '%s'"):format(verb,
@@ -201,6 +215,13 @@ local function no_more(rest, most, verb)
 end
 
 local function is_live(home, id) return (core.session.status(home.handle, id)) == "running" end
+
+--- "[moonlet: 5 bytes of its output are missing: …]\n", where the log has not all that the program printed.
+local function loss_note(home, id)
+  local status, exit = core.session.status(home.handle, id)
+  local loss = judge.loss(exit, status == "running" and store.look(home, id) or nil)
+  return loss and ("[moonlet: %s]\n"):format(judge.loss_text(loss)) or "", loss
+end
 
 local function follow(home, root, id, from)
   local rest = ""
@@ -213,7 +234,7 @@ local function follow(home, root, id, from)
       now, rest = log.settled(rest .. bytes)
       core.system.print(1, log.plain(now))
     elseif not live then
-      if rest ~= "" then core.system.print(1, log.plain(rest)) end
+      core.system.print(1, log.plain(rest) .. loss_note(home, id))
       return from
     else
       core.task.sleep(poll_ms)
@@ -229,7 +250,7 @@ verbs.log = {
     cast = { help = "as an asciicast (version 3), with its times and its colours" },
   },
   run = function(found, rest)
-    local home, id = one(found, rest, "log")
+    local home, id = one_with_folder(found, rest, "log")
     no_more(rest, 1, "log")
     local root = store.root(home)
     if found.cast then
@@ -252,7 +273,8 @@ verbs.log = {
       bytes, began, first = log.tail(root, id, found.tail and number_of(found.tail, "tail", 1) or 2000)
       if began > first then first = 0 end
     end
-    local note = first > 0 and ("[moonlet: %d bytes before this are no longer kept]\n"):format(first) or ""
+    local lost, loss = loss_note(home, id)
+    local note = lost .. (first > 0 and ("[moonlet: %d bytes before this are no longer kept]\n"):format(first) or "")
     if found.follow then
       if found.json then error(options.usage("--follow and --json exclude each other"), 0) end
       local now, open = log.settled(bytes)
@@ -261,7 +283,7 @@ verbs.log = {
       return nil, 0
     end
     return envelope("log", { id = id, offset = began, next = began + #bytes, text = log.plain(bytes),
-      dropped = first }, 0, note .. log.plain(bytes))
+      dropped = first, output_missing = loss }, 0, note .. log.plain(bytes))
   end,
 }
 
@@ -319,9 +341,10 @@ verbs.poke = {
   end,
 }
 
---- " (exit code 3)"; nothing for a session that runs or was ended on request.
+--- " (exit code 3)"; nothing for a session that runs, or was ended on request and lost no output.
 local function cause_text(row)
-  return row.cause and row.ended_by ~= "cancelled" and (" (%s)"):format(row.cause) or ""
+  local is_telling = row.ended_by ~= "cancelled" or row.output_missing
+  return row.cause and is_telling and (" (%s)"):format(row.cause) or ""
 end
 
 local function end_text(row) return ("%s: %s%s\n"):format(row.id, row.state, cause_text(row)) end
@@ -329,9 +352,16 @@ local function end_text(row) return ("%s: %s%s\n"):format(row.id, row.state, cau
 verbs.kill = {
   known = with { grace = { value = "TIME", help = "from asking its processes to end to killing them (default 5s)" } },
   run = function(found, rest)
+    local grace = found.grace and duration.ms(found.grace, "--grace") or 5000
+    local entry = rest[1] and removed.find(repository.agent_path(found.repo), "sessions", rest[1])
+    if entry then
+      no_more(rest, 1, "kill")
+      core.runs.end_keeper(entry.place, grace)
+      local row = { id = entry.id, state = "ended", removed = true }
+      return envelope("kill", row, 0, end_text(row))
+    end
     local home, id = one(found, rest, "kill")
     no_more(rest, 1, "kill")
-    local grace = found.grace and duration.ms(found.grace, "--grace") or 5000
     local row = states.finish(home, id, grace)
     return envelope("kill", row, 0, end_text(row))
   end,
@@ -361,7 +391,9 @@ verbs.wait = {
         hint = ("moonlet session log %s"):format(id) })
     end
     local code = (found["until"] or "exit") == "exit" and row.exit_code ~= 0 and 1 or 0
-    return envelope("wait", row, code, end_text(row), code ~= 0 and { kind = "failed", hint = null, at = null,
+    local text = found["until"] == "quiet" and row.state == "working" and ("%s: quiet for %s\n"):format(id,
+      age_text(row.silent_ms)) or end_text(row)
+    return envelope("wait", row, code, text, code ~= 0 and { kind = "failed", hint = null, at = null,
       message = ("%s has ended: %s"):format(id, row.cause or row.state) } or nil)
   end,
 }
@@ -376,12 +408,14 @@ verbs.explain = {
       ("rule: %s"):format(said.rule) }
     if said.since_ms then lines[#lines + 1] = "since: " .. age_text(said.since_ms) end
     for _, item in ipairs(said.evidence) do lines[#lines + 1] = "evidence: " .. core.text.printable(item, 300) end
+    local loss = judge.loss(exit, facts)
+    if loss and facts then lines[#lines + 1] = "output: " .. judge.loss_text(loss) end
     for _, item in ipairs(facts and states.facts_text(facts) or {}) do
       lines[#lines + 1] = "  " .. core.text.printable(item, 300)
     end
     if facts then facts.lines, facts.history = nil, nil end
     return envelope("explain", { id = id, state = said.state, waits = said.waits, rule = said.rule,
-      since_ms = said.since_ms, evidence = core.json.array(said.evidence), facts = facts,
+      since_ms = said.since_ms, evidence = core.json.array(said.evidence), facts = facts, output_missing = loss,
       exit = not facts and exit or nil }, 0, table.concat(lines, "\n") .. "\n")
   end,
 }
@@ -389,7 +423,7 @@ verbs.explain = {
 verbs.report = {
   known = with {},
   run = function(found, rest)
-    local home, id = one(found, rest, "report")
+    local home, id = one_with_folder(found, rest, "report")
     no_more(rest, 1, "report")
     markers.catch_up(home, id)
     local summary = report.of(home, store.read(home, id), states.of(home, id))
@@ -400,7 +434,7 @@ verbs.report = {
 verbs.resume = {
   known = with { last = { help = "the agent's newest conversation, whatever its id" } },
   run = function(found, rest)
-    local home, id = one(found, rest, "resume")
+    local home, id = one_with_folder(found, rest, "resume")
     local argv = table.move(rest, 2, #rest, 1, {})
     if found.last and argv[1] then error(options.usage("--last and a command exclude each other"), 0) end
     local hooks = config.load().hooks
@@ -409,7 +443,7 @@ verbs.resume = {
     local result = { id = made.rec.id, parent = id, conversation = made.conversation, context = made.context or false }
     if made.context then return envelope("resume", result, 0, made.rec.id .. "\n") end
     return envelope("resume", result, 1, made.rec.id .. "\n", { kind = "failed", at = null,
-      message = ("%s runs, but shows nothing of the conversation of %s"):format(made.rec.id, id),
+      message = ("%s did not bring back the conversation of %s: %s"):format(made.rec.id, id, made.why),
       hint = ("moonlet session screen %s"):format(made.rec.id) })
   end,
 }
@@ -419,7 +453,7 @@ verbs.watch = {
     ["then"] = watch_options["then"], ["only-hooks"] = { help = "run the hooks, and answer, poke and end nothing" },
     detached = { help = "this process is left to watch", hidden = true } },
   run = function(found, rest)
-    local home, id = one(found, rest, "watch")
+    local home, id = one_with_folder(found, rest, "watch")
     no_more(rest, 1, "watch")
     for name in pairs(found["only-hooks"] and watch_options or {}) do
       if found[name] then error(options.usage(("--only-hooks and --%s exclude each other"):format(name)), 0) end

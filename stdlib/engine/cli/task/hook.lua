@@ -1,6 +1,8 @@
 --- `moonlet hook claude|pre-commit`: what other programs start at their own events.
+local counted = require "moonlet.engine.base.counted"
 local repository = require "moonlet.engine.run.repository"
 local loader = require "moonlet.engine.load.loader"
+local duration = require "moonlet.duration"
 local options = require "moonlet.engine.cli.options"
 local verbs = require "moonlet.engine.cli.verbs"
 
@@ -10,32 +12,24 @@ M.known = options.with_common()
 
 local null = core.json.null
 local input_cap, notes_cap = 4 << 20, 4 << 20
+local patience_ms = 5000
 local folder = "ambient"
 
---- The standard input of the hook, written by the program that started it.
-local function standard_input(root)
-  local name = ("%s/input-%s"):format(folder, core.clock.random_hex(8))
-  local made, err = core.file.make_dirs(root, folder)
-  if not made then error(err, 0) end
-  local done, why = core.file.write(root, name, "")
-  if not done then error(why, 0) end
-  return name
-end
-
-local function read_input(home, root)
-  local name = standard_input(root)
-  local path = home.agent_path .. "/" .. name
-  local ok, code = pcall(core.terminal.run, { "sh", "-c", 'head -c "$1" >"$2"', "sh", tostring(input_cap), path })
-  local text = ok and code == 0 and core.file.read(root, name, input_cap) or nil
-  core.file.remove(root, name)
-  if not ok then error(code, 0) end
-  local decoded, value = pcall(core.json.decode, text or "")
-  if not decoded or type(value) ~= "table" or type(value.session_id) ~= "string"
-    or type(value.hook_event_name) ~= "string" then
-    error({ kind = "invalid", usage = true, message = "standard input is no hook input of Claude Code",
-      hint = 'its settings start it: "command": "moonlet hook claude"' }, 0)
+--- The event on standard input; raises if it cannot be read.
+local function read_input()
+  local text, why = core.terminal.read(input_cap, patience_ms)
+  if not text then
+    error({ kind = why, message = why == "limit" and ("standard input has more than %d MB"):format(input_cap >> 20)
+      or ("standard input did not end within %s"):format(duration.text(patience_ms)) }, 0)
   end
-  return value
+  local decoded, value = pcall(core.json.decode, text)
+  if decoded and type(value) == "table" and type(value.session_id) == "string"
+    and type(value.hook_event_name) == "string" then
+    return value
+  end
+  error({ kind = "invalid", message = "standard input is no hook input of Claude Code"
+    .. (decoded and "" or ": " .. value.message),
+    hint = 'its settings start it: "command": "moonlet hook claude"' }, 0)
 end
 
 local function one_line(text, size) return type(text) == "string" and core.text.printable(text, size) or nil end
@@ -59,8 +53,8 @@ loader.registered["claude-session"] = function()
     read = function() return nil end, hash = function() return core.text.sha256 "" end }
   source.body = function(ctx)
     local seen = ctx:step("session", { input = session.id }, function() return session end)
-    local lines = { ("Claude Code, session %s: %d prompts, %d tools, %d denials"):format(seen.id, seen.prompts,
-      seen.tools, #seen.denials) }
+    local lines = { ("Claude Code, session %s: %s, %s, %s"):format(seen.id, counted(seen.prompts, "prompt"),
+      counted(seen.tools, "tool"), counted(#seen.denials, "denial")) }
     for _, denial in ipairs(seen.denials) do lines[#lines + 1] = "- denied: " .. denial end
     for _, file in ipairs(seen.files) do lines[#lines + 1] = "- wrote: " .. file end
     ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
@@ -92,29 +86,49 @@ local function summary_of(id, text)
   return found
 end
 
-local function claude(home, found)
+local function record_event(found)
+  local value = read_input()
+  local home = repository.open(found.repo)
   core.run.make_home(home.handle)
   local root = core.file.root(home.agent_path)
-  local value = read_input(home, root)
+  local made, err = core.file.make_dirs(root, folder)
+  if not made then error(err, 0) end
   local id = value.session_id:gsub("[^%w._-]", "_"):sub(1, 80)
   local name = ("%s/claude-%s.jsonl"):format(folder, id)
   local held = core.file.lock(root, folder .. "/lock", 5000)
   local before = core.file.read(root, name, notes_cap) or ""
   local text = before .. note_of(value) .. "\n"
-  if #text <= notes_cap then core.file.write(root, name, text) end
+  local done, why = nil, { message = ("the notes of this session have %d MB"):format(notes_cap >> 20) }
+  if #text <= notes_cap then done, why = core.file.write(root, name, text) end
   if held then core.file.unlock(held) end
-  if value.hook_event_name ~= "SessionEnd" then return nil, 0 end
+  if value.hook_event_name ~= "SessionEnd" then
+    if not done then error(why, 0) end
+    return nil
+  end
   session = summary_of(id, text)
   local words = { "run", "claude-session", "--repo", home.top, "--title", "Claude Code session " .. id }
   local envelope = require("moonlet.engine.cli.run").main(words, { json = true })
   core.file.remove(root, name)
-  if not found.json then return nil, 0 end
+  if not found.json then return nil end
   envelope.command = "hook claude"
-  return envelope, 0
+  return envelope
+end
+
+--- Records an event of Claude Code. An event that cannot be recorded is a note on standard error, never exit code 2:
+--- by that a hook forbids what Claude Code is about to do.
+local function claude(found)
+  local ok, envelope = pcall(record_event, found)
+  if ok then return envelope, 0 end
+  local err = envelope
+  if type(err) == "table" and rawget(err, "kind") == "cancelled" then error(err, 0) end
+  core.system.print(2, ("moonlet: hook claude recorded nothing: %s\n"):format(
+    core.text.printable(type(err) == "table" and err.message or tostring(err), 400)))
+  return nil, 0
 end
 
 --- Classifies what is staged; a risk stops the commit.
-local function pre_commit(home)
+local function pre_commit(found)
+  local home = repository.open(found.repo)
   local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain" }
   local plan = require("moonlet.engine.cli.run.plan").of_words(words, {})
   core.event.display "none"
@@ -144,7 +158,7 @@ function M.main(words)
   if not found then return nil, 0 end
   -- Frameworks hand on the names of files; what is staged is the same.
   if rest[1] and name ~= "pre-commit" then error(options.usage("moonlet hook claude takes no argument"), 0) end
-  return actions[name](repository.open(found.repo), found)
+  return actions[name](found)
 end
 
 return M

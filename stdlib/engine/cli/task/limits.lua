@@ -21,16 +21,6 @@ local function budget_value(key, value, item)
   return number
 end
 
---- True if --budget names USD.
----@param list string[]?
----@return boolean
-function M.names_usd(list)
-  for _, text in ipairs(list or {}) do
-    if text:find "%f[%a]usd%s*=" then return true end
-  end
-  return false
-end
-
 --- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
 ---@param budget table
 ---@param list string[]?

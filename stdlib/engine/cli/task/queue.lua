@@ -46,6 +46,14 @@ local function row_of(packet, state)
     run = state.run or null, runner = packet.runner or null, waits_for = core.json.array(state.waits_for or {}) }
 end
 
+--- The command for a packet that could be made ready; nothing when all are under way or done.
+local function hint(found, states)
+  for _, packet in ipairs(found.list) do
+    if states[packet.id].status == "draft" then return ": moonlet task ready " .. packet.id end
+  end
+  return #found.list == 0 and ': moonlet task create --title "…"' or ": moonlet task list"
+end
+
 local function show_queue(home)
   local now, later, states, _, found = queued(home)
   local rows, lines = {}, { ("%-3s %-7s %-12s %s"):format("#", "TASK", "STATUS", "TITLE") }
@@ -59,7 +67,7 @@ local function show_queue(home)
     end
   end
   packets.tell(found.faults)
-  if #rows == 0 then lines = { "no packet is ready: moonlet task ready T-001" } end
+  if #rows == 0 then lines = { "no packet is ready" .. hint(found, states) } end
   return { ok = true, command = "run queue", run = null, error = null,
     result = { queue = core.json.array(rows) } }, 0, table.concat(lines, "\n") .. "\n"
 end

@@ -1,8 +1,11 @@
 --- `moonlet review`: the word of a person on what the run of a packet has made.
+local person = require "moonlet.engine.base.person"
 local repository = require "moonlet.engine.run.repository"
+local about = require "moonlet.engine.task.about"
 local ledger = require "moonlet.engine.run.ledger"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
+local run_state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 local resume = require "moonlet.engine.cli.resume"
 local task_review = require "moonlet.engine.task.review"
@@ -43,6 +46,31 @@ local function row_of(home, rec)
     dir = home.agent_path .. "/" .. rec.sidecar }
 end
 
+--- True if a replay of a run came as far as a review: the replay takes its place.
+local function is_replayed(home, root, id)
+  for _, child in ipairs(about.children(home, id)) do
+    local other = not child.pipeline and store.look(root, child.id)
+    if other and (other.ended and state_of(other) ~= "none" or is_replayed(home, root, child.id)) then return true end
+  end
+  return false
+end
+
+--- True if a later run of the same packet was approved.
+local function is_done_since(home, root, rec)
+  for _, id in ipairs(require("moonlet.engine.task.status").runs(home, rec.packet.id)) do
+    if store.number(id) <= store.number(rec.id) then return false end
+    local other = store.look(root, id)
+    if other and state_of(other) == "approved" then return true end
+  end
+  return false
+end
+
+--- True if a run waits for a person, and no later one has taken its place.
+local function is_open(home, root, rec)
+  return state_of(rec) == "pending" and type(rec.packet) == "table" and not is_replayed(home, root, rec.id)
+    and not is_done_since(home, root, rec)
+end
+
 local function list(home, _, rest)
   if rest[1] then error(options.usage("moonlet review list takes no argument"), 0) end
   local root, rows = store.root(home), {}
@@ -56,7 +84,7 @@ local function list(home, _, rest)
   table.sort(ids, function(a, b) return store.number(a) > store.number(b) end)
   for _, id in ipairs(ids) do
     local rec = store.look(root, id)
-    if rec and state_of(rec) == "pending" then
+    if rec and is_open(home, root, rec) then
       local row = row_of(home, rec)
       rows[#rows + 1] = row
       lines[#lines + 1] = ("%-7s %-7s %-9s %-6d %s"):format(id, core.text.printable(tostring(row.task), 20),
@@ -72,21 +100,22 @@ local function find(home, rest, command)
   if #rest ~= 1 then
     error(options.usage(command .. " which run?", ("moonlet review %s R-007"):format(command)), 0)
   end
-  local word = rest[1]
-  local packet = require("moonlet.engine.task.packet").id(word)
-  if packet then
-    local runs = require("moonlet.engine.task.status").runs(home, packet)
-    if not runs[1] then error(record.invalid(packet .. " has no runs", "moonlet run " .. packet), 0) end
-    word = runs[1]
-  end
-  return store.find(home, word)
+  return store.find(home, rest[1])
 end
+
+--- The word that a killed review was to carry out; nil for a run that is not in one.
+local function killed_word(home, id, rec)
+  return not rec.ended and rec.reviewing and not core.runs.holder(home.handle, id) and rec.reviewing.state or nil
+end
+
+local verb_of = { approved = "approve", rejected = "reject" }
 
 local function show(home, _, rest)
   local id, rec = find(home, rest, "show")
   local patch, hash = patch_of(home, rec)
   local review = type(rec.review) == "table" and rec.review or {}
-  local lines = { ("%s  review %s  %s"):format(id, state_of(rec), rec.ended and rec.verdict or "not ended") }
+  local killed = killed_word(home, id, rec)
+  local lines = { ("%s  review %s  %s"):format(id, killed or state_of(rec), run_state.of(home, id, rec)) }
   if type(rec.packet) == "table" then
     lines[#lines + 1] = ("task %s: %s"):format(rec.packet.id, core.text.printable(rec.packet.title, 200))
   end
@@ -104,8 +133,12 @@ local function show(home, _, rest)
     lines[#lines + 1] = "\n" .. core.text.clean(cut)
   end
   if state_of(rec) == "pending" then
-    lines[#lines + 1] = ("moonlet review approve %s merges it, moonlet review reject %s keeps the patch alone")
-      :format(id, id)
+    -- A person has approved it already, and the changes did not fit.
+    lines[#lines + 1] = review.reviewed_by and ("moonlet review approve %s merges it, once your files fit; "
+        .. "moonlet run replay %s does the task anew; moonlet review reject %s keeps only the patch"):format(id, id, id)
+      or ("moonlet review approve %s merges it, moonlet review reject %s keeps only the patch"):format(id, id)
+  elseif killed then
+    lines[#lines + 1] = ("moonlet review %s %s completes it"):format(verb_of[killed], id)
   end
   return { ok = true, command = "review show", run = store.envelope(home, rec), error = null,
     result = { state = state_of(rec), reviewed_by = review.reviewed_by or null, note = review.note or null,
@@ -113,12 +146,26 @@ local function show(home, _, rest)
       patch_is_current = not is_other } }, 0, table.concat(lines, "\n") .. "\n"
 end
 
+--- Raises for a run that has not ended, unless the same word was killed before it was carried out.
+local function refuse_unended(home, id, rec, word)
+  local killed = killed_word(home, id, rec)
+  if killed == word then return end
+  if killed then
+    error(record.invalid(("%s is half %s: that review was killed"):format(id, killed),
+      ("moonlet review %s %s completes it"):format(verb_of[killed], id)), 0)
+  end
+  local state = run_state.of(home, id, rec)
+  local hint = state == "running" and "moonlet run wait " .. id
+    or state == "prepared" and run_state.prepared(home, rec) or "moonlet run resume " .. id
+  error(record.invalid(("%s is %s, and waits for no review"):format(id, state), hint), 0)
+end
+
 --- Raises unless a run can have this word.
 local function check_open(home, id, rec, word, sha)
-  if not rec.ended or type(rec.packet) ~= "table" then
-    error(record.invalid(rec.ended and ("%s is no run of a packet: there is nothing to review"):format(id)
-      or id .. " has not ended", "moonlet review list"), 0)
+  if type(rec.packet) ~= "table" then
+    error(record.invalid(("%s is no run of a packet: there is nothing to review"):format(id), "moonlet review list"), 0)
   end
+  if not rec.ended then return refuse_unended(home, id, rec, word) end
   local state = state_of(rec)
   if state == "approved" or state == "rejected" then
     error(record.invalid(("%s is %s already"):format(id, state), "moonlet review show " .. id), 0)
@@ -142,12 +189,12 @@ end
 
 local function decide(home, found, rest, command)
   local word = command == "approve" and "approved" or "rejected"
-  local by = found.by or core.system.env "USER" or core.system.env "LOGNAME" or "user"
+  local by = found.by or person.name()
   local id, rec = find(home, rest, command)
   local function plan_of(of)
     check_open(home, id, of, word, found.sha)
     local plan = resume.plan(home, id, of, {})
-    plan.review = { type = "review", state = word, reviewed_by = core.text.printable(by, 100),
+    plan.review = plan.review or { type = "review", state = word, reviewed_by = core.text.printable(by, 100),
       note = found.note and core.text.clean(found.note) or nil, at = core.clock.iso(core.clock.wall()),
       sha256 = of.review ~= null and of.review.sha256 or nil }
     return plan
@@ -166,7 +213,8 @@ local function decide(home, found, rest, command)
   return { ok = true, command = "review " .. command, run = envelope.run, error = null,
     result = { state = word, reviewed_by = review.reviewed_by, note = review.note } }, 0,
     word == "approved" and ("%s approved: %d %s merged\n"):format(id, #files, #files == 1 and "file is" or "files are")
-      or ("%s rejected: its changes are in %s/changes.patch alone\n"):format(id, envelope.run.dir)
+      or #files == 0 and ("%s rejected: it has changed no file\n"):format(id)
+      or ("%s rejected: its changes are only in %s/changes.patch\n"):format(id, envelope.run.dir)
 end
 
 local actions = { list = list, show = show, approve = decide, reject = decide }

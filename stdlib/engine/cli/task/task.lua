@@ -17,6 +17,8 @@ local fields = {
   input = { value = "SPEC", many = true, help = "what the agent is given: file:, glob:, cmd:, diff:" },
   runner = { value = "R", help = "the runner, where the command line of run names none" },
   ["agent-role"] = { value = "ROLE", help = "the role of the agent" },
+  ["prompt-tokens"] = { value = "N",
+    help = "the most tokens of the agent's prompt: inputs that do not fit are left out" },
   preset = { value = "NAME", help = "the preset that runs it (default: task)" },
   ["depends-on"] = { value = "T-001,…", many = true, help = "packets that must be done before" },
   ["validate-cmds"] = { value = "KIND:COMMAND,…", many = true,
@@ -50,6 +52,8 @@ local function fill(packet, found)
     preset = "preset", status = "status", ["agent-role"] = "agent_role" } do
     if found[option] then packet[field] = found[option] ~= "" and found[option] or nil end
   end
+  local tokens = found["prompt-tokens"]
+  if tokens then packet.prompt_tokens = tokens ~= "" and options.tokens(tokens, "prompt-tokens") or nil end
   if found.input then packet.inputs = found.input end
   if found["depends-on"] then packet.depends_on = dependencies(found["depends-on"]) end
   if found["validate-cmds"] then
@@ -139,6 +143,7 @@ local function shown(home, packet, command)
   add("goal", packet.goal)
   add("runner", packet.runner)
   add("role", packet.agent_role)
+  add("prompt tokens", packet.prompt_tokens and ("%d"):format(packet.prompt_tokens))
   add("preset", packet.preset)
   add("inputs", table.concat(packet.inputs, ", "))
   add("depends on", table.concat(packet.depends_on, ", "))

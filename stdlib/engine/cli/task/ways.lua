@@ -82,6 +82,12 @@ local function envelope_of(home, runs, code)
     error = null }
 end
 
+--- The answer of a run, below the lines of all of them.
+local function answer_part(home, rec)
+  return ("\n## %s (%s)\n\n%s"):format(core.text.printable(rec.runner_name or rec.runner, 40), rec.id,
+    (summary.answer(home, rec, 8000) or "no answer"):gsub("\n*$", ""))
+end
+
 --- Runs the runners in turn: the next one's prompt has the summary of the run before it.
 local function pipeline(first, words, plan_again, drive)
   local home, lines, runs, plan, code, failure = first.home, {}, {}, first, 0, nil
@@ -102,6 +108,7 @@ local function pipeline(first, words, plan_again, drive)
       break
     end
   end
+  lines[#lines + 1] = answer_part(home, runs[#runs])
   local result = envelope_of(home, runs, code)
   result.error = failure or null
   return result, code, table.concat(lines, "\n") .. "\n"
@@ -151,8 +158,7 @@ local function compare(first, words)
     if code == 0 then code = rec.ended and (math.tointeger(rec.exit_code) or 1) or 0 end
   end
   for _, rec in ipairs(runs) do
-    lines[#lines + 1] = ("\n## %s (%s)\n"):format(core.text.printable(rec.runner_name or rec.runner, 40), rec.id)
-    lines[#lines + 1] = summary.answer(home, rec, 8000) or "no answer"
+    lines[#lines + 1] = answer_part(home, rec)
   end
   return envelope_of(home, runs, code), code, table.concat(lines, "\n") .. "\n"
 end

@@ -21,7 +21,14 @@ return {
     last = { "--continue" },
     valued = { ["--model"] = true, ["--settings"] = true, ["--permission-mode"] = true, ["--mcp-config"] = true,
       ["--allowedTools"] = true, ["--disallowedTools"] = true, ["--append-system-prompt"] = true },
-    common = { "Claude Code", "Welcome back", "Tips for getting", "for shortcuts", "for agents", "Run /init",
-      "What's new", "changelog", "API Usage Billing", "Resume this session", "claude %-%-resume", "Press Ctrl%-C" },
+    said = { "^❯ (.+)", "^● (.+)" },
+    unsaid = { "^%s*%d%. ", "^Try \"", "/effort$" },
+    transcript = {
+      variable = "CLAUDE_CONFIG_DIR", folder = ".claude", beneath = "projects",
+      message = function(entry)
+        local is_said = (entry.type == "user" or entry.type == "assistant") and not entry.isMeta
+        return is_said and type(entry.message) == "table" and entry.message.content or nil
+      end,
+    },
   },
 }

@@ -22,7 +22,21 @@ return {
     valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
       ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
       ["--profile"] = true },
-    common = { "OpenAI Codex", "Ask Codex", "^Tip:", "for shortcuts", "context left", "Token usage", "codex resume",
-      "To continue this session" },
+    -- Marks of what the user and the agent said, and what stands behind the same marks at every start.
+    said = { "^› (.+)", "^• (.+)" },
+    unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
+      "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
+      "^Write tests for @filename", "^Improve documentation in @filename",
+      "^Run /review on my current changes", "^Use /skills to list" },
+    transcript = {
+      variable = "CODEX_HOME", folder = ".codex", beneath = "sessions",
+      message = function(entry)
+        local payload = type(entry.payload) == "table" and entry.payload or {}
+        local is_said = payload.type == "user_message" or payload.type == "agent_message"
+        if is_said then return payload.message end
+        return payload.type == "message" and (payload.role == "user" or payload.role == "assistant")
+          and payload.content or nil
+      end,
+    },
   },
 }

@@ -1,0 +1,64 @@
+--- The calls of ctx in the text of a preset that a dry run did not come to: what they need, nothing has checked.
+local M = {}
+
+--- Verbs that start or decide something.
+local verbs = { agent = true, exec = true, validate = true, require = true, gate = true, question = true, preset = true,
+  session = true, parallel = true, pipeline = true, any = true, step = true, scope = true, spawn = true, write = true }
+
+--- The end of a comment or string that begins at `at`; nil where none does.
+local function end_of_quote(text, at)
+  local level = text:match("^%-%-%[(=*)%[", at) or text:match("^%[(=*)%[", at)
+  if level then return select(2, text:find("]" .. level .. "]", at, true)) or #text end
+  if text:find("^%-%-", at) then return (text:find("\n", at, true) or #text + 1) - 1 end
+  local quote = text:match("^[\"']", at)
+  local stop = at
+  while quote do
+    stop = text:find("[\\\n" .. quote .. "]", stop + 1)
+    if not stop or text:sub(stop, stop) ~= "\\" then return stop or #text end
+    stop = stop + 1
+  end
+end
+
+--- The text with its comments and strings left out; its lines keep their numbers.
+local function code_of(text)
+  local parts, from = {}, 1
+  while true do
+    local at = text:find("[%-%[\"']", from)
+    local stop = at and end_of_quote(text, at)
+    parts[#parts + 1] = text:sub(from, at and (stop and at - 1 or at) or #text)
+    if not at then return table.concat(parts) end
+    if stop then parts[#parts + 1] = "_" .. text:sub(at, stop):gsub("[^\n]", "") end
+    from = (stop or at) + 1
+  end
+end
+
+local function add(list, name, text, reached)
+  local number = 0
+  for line in (code_of(text) .. "\n"):gmatch "([^\n]*)\n" do
+    number = number + 1
+    for verb in line:gmatch "[%w_]%s*:%s*([%a_]+)%s*[({_]" do
+      local place = ("%s:%d"):format(name, number)
+      if verbs[verb] and not reached[place] then list[#list + 1] = ("%s (ctx:%s)"):format(place, verb) end
+    end
+  end
+end
+
+--- The calls, each as "FILE:LINE (ctx:VERB)", of the preset's file and its own modules.
+---@param source moonlet.Source   opened
+---@param reached table<string, boolean>  the places that the dry run came to
+---@return string[]
+function M.calls(source, reached)
+  local list, names = {}, {}
+  if source.builtin or not source.text then return list end
+  add(list, source.origin, source.text, reached)
+  for file in pairs(source.used or {}) do
+    if file:find "%.lua$" then names[#names + 1] = file end
+  end
+  table.sort(names)
+  for _, file in ipairs(names) do
+    add(list, source.origin:gsub("[^/]*$", "") .. file, source.read(file) or "", reached)
+  end
+  return list
+end
+
+return M

@@ -1,0 +1,56 @@
+--- A run that --dry-run has prepared, and the prompts that its agents would get.
+local files = require "moonlet.engine.base.files"
+local record = require "moonlet.record"
+local store = require "moonlet.engine.run.store"
+
+local M = {}
+
+local model_cap, prompt_cap = 4 << 20, 64 << 20
+
+--- The state of a prompt file that no agent should be paid for; nil for a file with text.
+local function problem_of(root, path)
+  local info = files.stat(root, path)
+  if not info then return "is gone" end
+  if info.type ~= "file" then return "is a " .. info.type .. ", not a file" end
+  local text = files.read(root, path, prompt_cap)
+  return not (text and text:find "%S") and "is empty" or nil
+end
+
+--- Raises unless every prompt that the dry run wrote is still a file with text: a person edits them.
+local function check_prompts(home, run, rec)
+  local root = files.must(core.file.root(home.agent_path .. "/" .. rec.sidecar))
+  local ok, model = pcall(core.json.decode, files.read(root, "model.json", model_cap) or "")
+  local prompts = ok and type(model) == "table" and model.prompts
+  for _, path in ipairs(type(prompts) == "table" and prompts or {}) do
+    local problem = problem_of(root, path)
+    if problem then
+      local at = ("%s/%s/%s"):format(home.agent_path, rec.sidecar, path)
+      error(record.invalid(("the prompt of %s %s: no agent was started"):format(run, problem),
+        ("write it anew, then %s"):format(require("moonlet.engine.run.state").start_prepared(home, rec)), at), 0)
+    end
+  end
+end
+
+--- Raises unless the run is prepared and nobody has driven it since.
+---@param home table
+---@param id string  a task id
+---@return {id: string, run: string, record: table, lost: string[]}
+function M.find(home, id)
+  core.run.check_id(id, "task id")
+  local run, rec = store.of_task(home, id)
+  if not run or not rec.options.dry_run then
+    error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
+      run and (": %s has been started with it"):format(run) or ""),
+      run and "moonlet run show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
+  end
+  if rec.ended then
+    error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"
+      and "was cancelled" or "came to: " .. tostring(rec.verdict)), "prepare it anew with --dry-run"), 0)
+  end
+  check_prompts(home, run, rec)
+  local lost
+  rec, lost = store.as_given(home, rec)
+  return { id = id, run = run, record = rec, lost = lost }
+end
+
+return M

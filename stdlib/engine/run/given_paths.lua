@@ -1,0 +1,188 @@
+--- Paths on a command line: a person names them from the folder in which they stand (home.from), a run has them from
+--- the top of its work tree.
+local environment = require "moonlet.engine.run.environment"
+local git = require "moonlet.git"
+local git_environment = require "moonlet.git.environment"
+local glob = require "moonlet.glob"
+local record = require "moonlet.record"
+
+local M = {}
+
+local walk_limit = 200000
+
+local function shown(text) return core.text.printable(text, 200) end
+
+local function refuse(option, message, hint)
+  local err = record.invalid(("--%s: %s"):format(option, message), hint)
+  err.usage = true
+  error(err, 0)
+end
+
+--- The part of an absolute path below the top; "" is the top itself, nil a path outside.
+local function beneath(home, path)
+  if path == home.top then return "" end
+  local top = home.top == "/" and "/" or home.top .. "/"
+  return path:sub(1, #top) == top and path:sub(#top + 1) or nil
+end
+
+--- The path without "." and ".."; nil where it leads above the folder that it begins in.
+local function normal(path)
+  local parts = {}
+  for part in path:gmatch "[^/]+" do
+    if part == ".." then
+      if #parts == 0 then return nil end
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return table.concat(parts, "/") .. (path:find "[^/]/$" and #parts > 0 and "/" or "")
+end
+
+--- The folder in which the person stands, from the top; "" is the top itself.
+local function folder_of(home) return beneath(home, core.system.real_path(home.from) or home.from) or "" end
+
+--- A path as the run has it, "." for the top; nil where it lies outside of the repository.
+local function from_top(home, text)
+  local path
+  if text:sub(1, 1) == "/" then
+    local real = core.system.real_path(text)
+    path = beneath(home, "/" .. (normal(text) or "")) or real and beneath(home, real)
+  else
+    path = normal(folder_of(home) .. "/" .. text)
+  end
+  return path == "" and "." or path
+end
+
+local function is_there(home, path)
+  return path == "." or core.file.stat(home.root, (path:gsub("/+$", ""))) ~= nil
+end
+
+--- The words of a hint for a person who does not stand at the top.
+local function from_here(home)
+  local folder = folder_of(home)
+  return folder == "" and "" or ("; paths are relative to %s"):format(shown(folder))
+end
+
+local function place(home, declared, text, option)
+  local path = from_top(home, text)
+  if declared.words and not (path and is_there(home, path)) or text == "" then return text end
+  if not path then
+    refuse(option, ("%s lies outside of the repository"):format(shown(text)), "name a path inside " .. home.top)
+  end
+  if declared.exists and not is_there(home, path) then
+    refuse(option, ("there is no %s"):format(shown(text)), "name a file or folder" .. from_here(home))
+  end
+  return path
+end
+
+--- The answer of git in the repository, which it only reads: its exit code and its output; nil where git cannot say.
+local function ask_git(home, args)
+  local argv = git.command(table.move(args, 1, #args, 3, { "-C", home.top }))
+  local answer = core.process.query { argv = argv, env = environment.plain(git_environment) }
+  if answer and answer.code <= 1 then return answer.code, answer.out end
+end
+
+--- True if git knows the name of a commit, or cannot say.
+local function is_commit(home, name)
+  local code = ask_git(home, { "rev-parse", "--quiet", "--verify", name .. "^{commit}" })
+  return code ~= 1
+end
+
+--- The files that a glob matches, below the folder in which it begins; raises where it walks through too many.
+---@param home table
+---@param pattern string
+---@return string[] paths, boolean is_whole  false: there are too many files to walk through
+function M.matches(home, pattern)
+  local matches, found, seen = glob.compile(pattern), {}, 0
+  local pending = { glob.root(pattern) }
+  while #pending > 0 do
+    local folder = table.remove(pending)
+    for _, entry in ipairs(core.file.list(home.root, folder == "" and "." or folder) or {}) do
+      seen = seen + 1
+      if seen > walk_limit then return found, false end
+      local path = folder == "" and entry.name or folder .. "/" .. entry.name
+      if entry.type == "directory" then
+        if entry.name ~= ".git" and path ~= ".agent" then pending[#pending + 1] = path end
+      elseif entry.type == "file" and matches(path) then
+        found[#found + 1] = path
+      end
+    end
+  end
+  table.sort(found)
+  return found, true
+end
+
+--- True if there is something to review at a path: a file or folder, also one that was removed since the last commit,
+--- or a file that a glob matches.
+local function is_target_path(home, path)
+  if is_there(home, path) then return true end
+  local is_glob = glob.is_glob(path)
+  if not home.git then return is_glob and next((M.matches(home, path))) ~= nil end
+  local spec = (":(top,%s)%s"):format(is_glob and "glob" or "literal", path)
+  local code, listed = ask_git(home, { "ls-files", "--cached", "--others", "--exclude-standard", "--", spec })
+  if code ~= 0 or listed ~= "" then return true end
+  return not is_glob and ask_git(home, { "rev-parse", "--quiet", "--verify", "HEAD:" .. path }) ~= 1
+end
+
+local whole_targets = { [""] = true, staged = true, worktree = true }
+
+--- The ends of a range of commits; nil for any other target.
+local function ends_of(text)
+  if text:find "^%.?%.?/" or text == "." or text == ".." then return nil end
+  local from, to = text:match "^(.-)%.%.%.?(.*)$"
+  if from then return from == "" and "HEAD" or from, to == "" and "HEAD" or to end
+end
+
+--- A target as the run has it: words and commits as they are, paths from the top. Raises for one that names nothing.
+local function target(home, text, option)
+  local problem = git.target_problem(text)
+  local ways = "name a commit, A..B, staged, worktree, or a path or glob" .. from_here(home)
+  if problem then refuse(option, problem, ways) end
+  if whole_targets[text] or text == "HEAD" and not home.git then return text end
+  local from, to = ends_of(text)
+  local is_range = home.git and from and is_commit(home, from) and is_commit(home, to)
+  if is_range or home.git and not from and not text:find "^%.?%.?/" and is_commit(home, text) then return text end
+  local path = from_top(home, text)
+  if path and is_target_path(home, path) then
+    -- "./" says that it is a path: a commit may have the name that it has from the top.
+    return path == text:gsub("^%./", "") and text or "./" .. path
+  end
+  if not path then refuse(option, ("%s lies outside of the repository"):format(shown(text)), ways) end
+  local missing = home.git and from and (is_commit(home, from) and to or from)
+  if text == "HEAD" or missing == "HEAD" then refuse(option, "the repository has no commit yet", ways) end
+  refuse(option, missing and ("there is no commit %s"):format(shown(missing))
+    or ("%s is neither a commit nor a file"):format(shown(text)), ways)
+end
+
+--- The value of a preset's argument that a person has given: paths in it are from the top of the work tree. Raises for
+--- one that is not there.
+---@param home table
+---@param declared moonlet.Arg
+---@param value any      converted
+---@param option string  its name on the command line
+---@return any
+function M.of(home, declared, value, option)
+  if declared.type == "path" then return place(home, declared, value, option) end
+  if declared.type == "target" then return target(home, value, option) end
+  if declared.type ~= "paths" then return value end
+  local list = {}
+  for i, item in ipairs(value) do list[i] = place(home, declared, item, option) end
+  return list
+end
+
+--- A --input of the command line: the paths of files and globs are from the top of the work tree, commands run there.
+---@param home table
+---@param spec string
+---@return string
+function M.input(home, spec)
+  local kind, rest = spec:match "^(%l+):(.*)$"
+  if kind == "file" or kind == "glob" then return ("%s:%s"):format(kind, from_top(home, rest) or rest) end
+  local path = kind ~= "cmd" and kind ~= "diff" and spec ~= "" and from_top(home, spec)
+  if not path then return spec end
+  local is_glob = path ~= spec and glob.is_glob(spec) and not spec:find "%s"
+  local is_file = is_there(home, path) or is_glob and next((M.matches(home, path))) ~= nil
+  return is_file and path or spec
+end
+
+return M

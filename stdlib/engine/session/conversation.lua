@@ -1,0 +1,180 @@
+--- Recognizes an agent's conversation on a screen. Evidence is what the user or the agent said. The folder, the model,
+--- the version and warnings are no evidence, because an agent prints them at every start.
+local M = {}
+
+-- A line this short identifies a conversation only if a mark stands before it on both screens.
+local shortest = 8
+local shortest_part = 12     -- of a line that the screen wrapped
+local shortest_unmarked = 24 -- of a line in the middle of a message
+local transcript_tail, folder_depth = 256 << 10, 4
+
+--- Drops all but letters, digits and non-ASCII bytes, so that wrapping and Markdown make no difference.
+local function squeezed(text) return (text:gsub("[^%w\128-\255]+", "")) end
+
+--- The line without the mark that the agent puts before what the user or the agent said; nil without a mark.
+local function without_mark(line, grammar)
+  for _, pattern in ipairs(grammar.resume.said) do
+    local text = line:match(pattern)
+    if text then
+      for _, other in ipairs(grammar.resume.unsaid) do
+        if text:find(other) then return nil end
+      end
+      return text
+    end
+  end
+end
+
+--- The lines of a screen, without the line of the cursor: an empty input line shows a placeholder.
+local function lines_of(facts)
+  local lines = table.move(facts.history, 1, #facts.history, 1, {})
+  local cursor = facts.cursor and facts.cursor.row + 1
+  for row, line in ipairs(facts.lines) do
+    if row ~= cursor then lines[#lines + 1] = line end
+  end
+  return lines
+end
+
+local function is_inside(list, key)
+  for _, text in ipairs(list) do
+    if text:find(key, 1, true) then return true end
+  end
+  return false
+end
+
+---@class moonlet.Conversation
+---@field marked string[]  squeezed lines that stand behind a mark on the old screen
+---@field texts string[]   squeezed lines of the transcript
+---@field typed string[]   squeezed lines that were typed
+---@field starts string[]  squeezed texts that each start may print
+
+--- Collects what is on record of a conversation. `facts` is the last screen, `typed` what was typed, `texts` the
+--- messages of the transcript, `printed` what each start may print: the folder and the words of the new command.
+---@param facts table
+---@param grammar table?
+---@param typed string[]
+---@param texts string[]
+---@param printed string[]
+---@return moonlet.Conversation
+function M.known(facts, grammar, typed, texts, printed)
+  local starts = {}
+  for i, word in ipairs(printed) do starts[i] = squeezed(word) end
+  local function add(list, text, least)
+    local key = squeezed(text)
+    if #key >= least and not is_inside(starts, key) then list[#list + 1] = key end
+  end
+  local known = { marked = {}, texts = {}, typed = {}, starts = starts }
+  for _, line in ipairs(grammar and lines_of(facts) or {}) do
+    local text = without_mark(line, grammar)
+    if text then add(known.marked, text, 2) end
+  end
+  for _, text in ipairs(texts) do
+    for line in text:gmatch "[^\n]+" do add(known.texts, line, shortest) end
+  end
+  for _, text in ipairs(typed) do
+    for line in text:gmatch "[^\n]+" do add(known.typed, line, shortest) end
+  end
+  return known
+end
+
+---@param known moonlet.Conversation
+---@return integer
+function M.count(known) return #known.marked + #known.texts + #known.typed end
+
+local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
+
+--- True if a marked line is one of `list`, or the part of it that fits a row.
+local function is_among(list, key)
+  for _, text in ipairs(list) do
+    if text == key or begins(text, key) or begins(key, text) then return true end
+  end
+  return false
+end
+
+local function ends_with_one(list, key)
+  for _, text in ipairs(list) do
+    if key:sub(-#text) == text then return true end
+  end
+  return false
+end
+
+--- The first line of a screen that belongs to the conversation; nil if there is none.
+---@param known moonlet.Conversation
+---@param facts table
+---@param grammar table?
+---@return string?
+function M.find(known, facts, grammar)
+  for _, line in ipairs(lines_of(facts)) do
+    local marked = grammar and without_mark(line, grammar)
+    local key = squeezed(marked or line)
+    local is_known = marked and #key > 0 and (is_among(known.marked, key) or is_among(known.texts, key))
+      or #key >= shortest_unmarked and is_inside(known.texts, key) and not is_inside(known.starts, key)
+      or #key >= shortest and ends_with_one(known.typed, key)
+    if is_known then return (line:gsub("^%s+", ""):gsub("%s+$", "")) end
+  end
+end
+
+local function find_file(root, folder, ending, depth)
+  local entries = core.file.list(root, folder) or {}
+  for i = #entries, 1, -1 do
+    local name, path = entries[i].name, folder .. "/" .. entries[i].name
+    if entries[i].type == "file" and name:sub(-#ending) == ending then return path end
+    local found = entries[i].type == "directory" and depth > 1 and find_file(root, path, ending, depth - 1)
+    if found then return found end
+  end
+end
+
+---@class moonlet.Transcript
+---@field root any
+---@field path string
+---@field size integer
+
+--- The agent's own transcript of a conversation; nil if there is none.
+---@param grammar table
+---@param id string  of the conversation
+---@return moonlet.Transcript?
+function M.transcript(grammar, id)
+  local where = grammar.resume.transcript
+  local base, home = core.system.env(where.variable), core.system.env "HOME"
+  if not base or base == "" then base = home and home .. "/" .. where.folder end
+  local root = base and core.file.root(base)
+  local path = root and find_file(root, where.beneath, id .. ".jsonl", folder_depth)
+  local info = path and core.file.stat(root, path)
+  return info and { root = root, path = path, size = info.size } or nil
+end
+
+--- True if the transcript has grown since it was found.
+---@param transcript moonlet.Transcript
+---@return boolean
+function M.has_grown(transcript)
+  local info = core.file.stat(transcript.root, transcript.path)
+  return info ~= nil and info.size > transcript.size
+end
+
+local function text_of(content)
+  if type(content) == "string" then return content end
+  local parts = {}
+  for _, part in ipairs(type(content) == "table" and content or {}) do
+    local text = type(part) == "table" and part.text
+    if type(text) == "string" then parts[#parts + 1] = text end
+  end
+  return table.concat(parts, "\n")
+end
+
+--- The newest messages of a transcript, without instructions that the agent added to those of the user.
+---@param transcript moonlet.Transcript
+---@param grammar table
+---@return string[]
+function M.messages(transcript, grammar)
+  local from = math.max(0, transcript.size - transcript_tail)
+  local bytes = core.file.part(transcript.root, transcript.path, from, transcript_tail) or ""
+  local texts = {}
+  for line in bytes:gmatch "[^\n]+" do
+    local ok, entry = pcall(core.json.decode, line)
+    local content = ok and type(entry) == "table" and grammar.resume.transcript.message(entry)
+    local text = content and text_of(content) or ""
+    if text ~= "" and not text:find "^<" and not text:find "^# AGENTS%.md" then texts[#texts + 1] = text end
+  end
+  return texts
+end
+
+return M

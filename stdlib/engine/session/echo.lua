@@ -1,0 +1,76 @@
+--- Distinguishes the echo of what was typed from the output of a program, by the notes of inputs.
+local log = require "moonlet.engine.session.log"
+local store = require "moonlet.engine.session.store"
+
+local M = {}
+
+-- The bytes in which an echo is looked for, and how far behind the offset of its input it may begin.
+local longest, farthest = 16 << 10, 256
+
+---@class moonlet.InputNote
+---@field offset integer     the end of the log before it was typed
+---@field text string?       only if the terminal echoed it
+---@field silent_ms integer  how long the program had printed nothing by then
+---@field same_ms integer    how long it had printed nothing new by then
+
+--- The notes of what was typed, oldest first.
+---@param home table
+---@param id string
+---@return moonlet.InputNote[]
+function M.notes(home, id)
+  local notes = {}
+  for _, event in ipairs(store.events(home, id)) do
+    local is_typed = event.type == "input" or event.type == "poke"
+    if is_typed and event.offset then notes[#notes + 1] = event end
+  end
+  return notes
+end
+
+--- Replaces the echoes in a part of the log by zero bytes, also one whose end has not come yet.
+---@param bytes string
+---@param began integer  the offset of its first byte
+---@param notes moonlet.InputNote[]
+---@return string
+function M.hidden(bytes, began, notes)
+  for _, note in ipairs(notes) do
+    local at = math.max(1, note.offset - began + 1)
+    local text = (note.text or ""):gsub("\n", "\r\n")
+    if text ~= "" and note.offset + farthest >= began and at <= #bytes then
+      local first, last = bytes:find(text, at, true)
+      if not first and text:sub(1, #bytes - at + 1) == bytes:sub(at) then first, last = at, #bytes end
+      if first and first - at <= farthest then
+        bytes = bytes:sub(1, first - 1) .. ("\0"):rep(last - first + 1) .. bytes:sub(last + 1)
+      end
+    end
+  end
+  return bytes
+end
+
+--- Counts the silence of a session from before the last input, if only its echo came since.
+---@param facts table
+---@param note moonlet.InputNote?  the last one
+---@param bytes string  the log from the offset of the note on
+---@return table facts
+function M.discounted(facts, note, bytes)
+  if not note or not facts.input_ms or note.offset > facts.input_at then return facts end
+  local rest = log.plain((M.hidden(bytes, note.offset, { note }):gsub("%z", ""))):gsub("%^%u", "")
+  if rest:find "%S" then return facts end
+  facts.silent_ms = math.max(facts.silent_ms, note.silent_ms + facts.input_ms)
+  facts.same_ms = math.max(facts.same_ms, note.same_ms + facts.input_ms)
+  return facts
+end
+
+--- Looks at a session as store.look does, and counts no echo as output.
+---@param home table
+---@param id string
+---@return table? facts, moonlet.Error? err
+function M.look(home, id)
+  local facts, err = store.look(home, id)
+  if not facts or not facts.input_at or facts.log_end - facts.input_at > longest then return facts, err end
+  local notes = M.notes(home, id)
+  local note = notes[#notes]
+  if not note or facts.log_end - note.offset > longest then return facts end
+  return M.discounted(facts, note, (log.read(store.root(home), id, note.offset, longest)))
+end
+
+return M

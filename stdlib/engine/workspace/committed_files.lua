@@ -1,0 +1,101 @@
+--- Files as a commit has them: the work tree is not looked at, and no filter, hook or remote has a part in it.
+local record = require "moonlet.record"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+
+local M = {}
+
+local most_links = 5
+local env = { GIT_NO_LAZY_FETCH = "1" }
+
+local function git(run, words, cap)
+  return scratch_index.git(run, "instructions", run.top, { "--no-replace-objects", table.unpack(words) },
+    { may_fail = true, may_cut = true, cap = cap, env = env })
+end
+
+local function refuse(exit, what)
+  return nil, record.invalid(("%s: %s"):format(what, core.text.printable(exit.stderr, 300)))
+end
+
+--- The id of a commit, or of a tree.
+---@param run table
+---@param revision string
+---@return string? id   nil if the repository has none of this name
+---@return table? err   why that is unknown
+function M.id(run, revision)
+  local exit = git(run, { "rev-parse", "--verify", "--quiet", "--end-of-options", revision .. "^{object}" })
+  if exit.code > 1 then return refuse(exit, "git cannot look for " .. revision) end
+  return exit.stdout:match "^%x+"
+end
+
+---@class moonlet.Blob
+---@field path string
+---@field mode string
+---@field id string
+---@field bytes integer
+
+--- The files of these paths that a commit has.
+---@param run table
+---@param id string        of the commit
+---@param paths string[]   from the top
+---@return table<string, moonlet.Blob>? blobs
+---@return table? err
+function M.list(run, id, paths)
+  local exit = git(run, { "ls-tree", "-z", "-l", "--full-tree", id, "--", table.unpack(paths) })
+  if exit.code ~= 0 then return refuse(exit, "git cannot list the files of " .. id) end
+  local blobs = {}
+  for mode, blob, bytes, path in exit.stdout:gmatch "(%d+) blob (%x+) +(%d+)\t([^%z]+)%z" do
+    blobs[path] = { path = path, mode = mode, id = blob, bytes = math.tointeger(tonumber(bytes)) }
+  end
+  return blobs
+end
+
+--- A path from the folder of another one; nil if it leads out of the repository.
+local function beside(path, target)
+  if target == "" or target:find("^[/~]") then return nil end
+  local parts = {}
+  for part in ((path:match "^(.*/)[^/]*$" or "") .. target):gmatch "[^/]+" do
+    if part == ".." then
+      if not parts[1] then return nil end
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return parts[1] and table.concat(parts, "/") or nil
+end
+
+---@class moonlet.CommittedFile
+---@field path string   the file itself, behind links
+---@field text string   at most `cap` bytes
+---@field bytes integer
+
+--- Reads a file. A link, and a file that only imports another one (`@AGENTS.md`), stand for their target.
+---@param run table
+---@param id string   of the commit
+---@param blob moonlet.Blob
+---@param cap integer
+---@return moonlet.CommittedFile?
+---@return table? err  why it is not read
+function M.read(run, id, blob, cap)
+  local first = blob.path
+  for _ = 0, most_links do
+    local exit = git(run, { "cat-file", "blob", blob.id }, cap)
+    if exit.code ~= 0 then return refuse(exit, blob.path .. " cannot be read") end
+    local target = blob.mode == "120000" and exit.stdout or exit.stdout:match "^%s*@([^%s]+)%s*$"
+    if not target then return { path = blob.path, text = exit.stdout, bytes = blob.bytes } end
+    local path = beside(blob.path, target)
+    if not path then
+      return nil, record.invalid(("%s leads out of the repository, to %s"):format(blob.path,
+        core.text.printable(target, 200)))
+    end
+    local blobs, err = M.list(run, id, { path })
+    if not blobs then return nil, err end
+    if not blobs[path] then
+      return nil, record.invalid(("%s leads to %s, which is no file of that commit"):format(first, path))
+    end
+    blob = blobs[path]
+  end
+  return nil, record.invalid(first .. " leads from link to link")
+end
+
+return M

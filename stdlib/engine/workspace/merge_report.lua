@@ -1,0 +1,70 @@
+--- The report of a completed merge, for a person: which files changed, what was left behind and where.
+local counted = require "moonlet.engine.base.counted"
+local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
+local scratch_index = require "moonlet.engine.workspace.scratch_index"
+
+local M = {}
+
+local git = scratch_index.git
+
+--- The number of changed files that a report lists.
+M.listed = 2000
+
+--- The branch that the user has checked out, or the commit.
+---@param run table
+---@param key string
+---@return string
+function M.branch(run, key)
+  local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
+  if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
+  return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
+end
+
+--- Makes the agent's new empty folders. Returns those that were not there.
+local function make_folders(run, folders)
+  local root, made = core.file.root(run.top), {}
+  for _, path in ipairs(root and folders or {}) do
+    if not core.file.stat(root, path) and core.file.make_dirs(root, path) then made[#made + 1] = path .. "/" end
+  end
+  return made
+end
+
+--- Makes the new folders, and reports the merge.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@param changes moonlet.Change[]
+---@param left moonlet.LeftBehind
+---@param behind string[]  ignored files that the user has others of
+---@param patch string
+---@return moonlet.Carried
+function M.of(run, key, dir, tree, changes, left, behind, patch)
+  local parts, gone, paths = {}, {}, {}
+  for _, path in ipairs(behind) do gone[path] = true end
+  for _, change in ipairs(changes) do
+    if #paths < M.listed and not gone[change.path] then paths[#paths + 1] = change.path end
+  end
+  parts[1] = #left.held > 0 and kept_worktrees.held_back(left.held, run.absolute(dir)) or nil
+  local kept = kept_worktrees.left_behind(tree.path, left)
+  parts[#parts + 1] = kept
+  if #changes - #behind > #paths then
+    parts[#parts + 1] = ("merged: %s, of which %d are listed as changed; %s has them all"):format(
+      counted(#changes - #behind, "file"), #paths, run.absolute(patch))
+  end
+  if #behind > 0 then
+    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
+      kept_worktrees.shown(behind), run.absolute(patch))
+  end
+  local branch = M.branch(run, key)
+  if #changes > 0 and tree.branch and tree.branch ~= branch then
+    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are in that"):format(
+      core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
+  end
+  local folders = make_folders(run, left.folders)
+  table.move(folders, 1, #folders, #paths + 1, paths)
+  return { paths = paths, kept = kept ~= nil, held = left.held,
+    warning = #parts > 0 and table.concat(parts, "; ") or nil }
+end
+
+return M

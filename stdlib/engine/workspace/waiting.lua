@@ -1,0 +1,65 @@
+--- Worktrees of agents that asked a question. Nothing is merged before the answer. The agent's next
+--- step continues in the same worktree. A patch keeps the changes in case the run is cancelled or
+--- the worktree is removed.
+local files = require "moonlet.engine.base.files"
+local merge_apply = require "moonlet.engine.workspace.merge_apply"
+local worktree = require "moonlet.engine.workspace.worktree"
+local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
+
+local M = {}
+
+---@class moonlet.Waiting
+---@field key string      of the step that made the worktree
+---@field path string     of the worktree
+---@field patch string?   the file with the changes, from `.agent`
+---@field count integer   the changed files
+---@field is_empty boolean  the agent left nothing in it
+
+--- Keeps a worktree until the question is answered, and writes its patch.
+---@param run table
+---@param key string
+---@param dir string    the step's folder beneath `.agent`
+---@param tree moonlet.Worktree
+---@param owner string  the step that made the worktree
+---@param name string   of the patch in `dir`
+---@return moonlet.Waiting
+function M.leave(run, key, dir, tree, owner, name)
+  local patch, count, others = dir .. "/" .. name, 0, 0
+  worktree_changes.with(run, key, dir, tree, patch, function(changes, left)
+    count = #changes
+    others = #left.files + #left.folders + #left.histories + #left.submodules
+  end)
+  if count == 0 then core.file.remove(files.must(core.file.root(run.absolute(dir))), name) end
+  return { key = owner, path = tree.path, patch = count > 0 and patch or nil, count = count,
+    is_empty = count + others == 0 }
+end
+
+--- Applies the changes to a new worktree, because the one that waited is gone.
+---@param run table
+---@param key string
+---@param tree moonlet.Worktree
+---@param waiting moonlet.Waiting
+function M.restore(run, key, tree, waiting)
+  if not waiting.patch then return end
+  local patch = run.absolute(waiting.patch)
+  local ok, err = pcall(worktree_changes.apply, run, key, tree, patch)
+  if ok then return end
+  merge_apply.shielded(worktree.remove, run, key, tree)
+  local why = type(err) == "table" and err.message or err
+  error({ kind = "failed", hint = ("merge %s by hand, then start a new run"):format(patch),
+    message = ("the worktree %s is gone, and its changes do not fit the files as they are now: %s")
+      :format(waiting.path, tostring(why)) }, 0)
+end
+
+--- Removes a worktree that no step continues in. Returns a note for a person.
+---@param run table
+---@param waiting moonlet.Waiting
+---@return string?
+function M.give_up(run, waiting)
+  worktree.remove_left(run, waiting.key, waiting.path)
+  if not waiting.patch then return nil end
+  return ("the agent's changes (%d %s) are not merged, and are in %s"):format(waiting.count,
+    waiting.count == 1 and "file" or "files", run.absolute(waiting.patch))
+end
+
+return M
