@@ -445,10 +445,12 @@ begin_unit_tests
 begin_presets
 begin_counting "tests/docs, the reference" reference python3 "$root/tests/docs/reference_test.py" "$build/moonlet" "$filter"
 begin_counting "tests/docs, the guides" guides python3 "$root/tests/docs/guides_test.py" "$build/moonlet" "$filter"
+begin_counting "tests/docs, the patterns" patterns python3 "$root/tests/docs/patterns_test.py" "$build/moonlet" "$filter"
 count_unit_tests
 count_presets
 count_counting "tests/docs, the reference" reference
 count_counting "tests/docs, the guides" guides
+count_counting "tests/docs, the patterns" patterns
 begin_counting "tests/e2e" e2e "$root/tests/e2e/run.sh" --build "$build" --filter "$filter"
 count_counting "tests/e2e" e2e
 if [ -n "$with_agents" ]; then count_counting "tests/agents" agents; fi

@@ -57,15 +57,12 @@ case_schema_never_met() {
 }
 
 case_declined() {
-  serve '[{"do": [{"refused_by_model": true}]}]'
-  ask 'prompt = "Do evil."'
+  serve '[{"do": [{"tool": "echo new > new.txt"}, {"refused_by_model": true}]}]'
+  ask 'prompt = "Do evil.", sandbox = "workspace-write"'
   go
-  # Codex shows no sign of it: the answer is empty, and the run reports that.
-  if [ "$runner" = claude ]; then
-    want 'code == 1' 'model["class"] == "refused"' 'len(turns) == 1'
-  else
-    want 'r.text == ""' 'any("empty" in w for w in model.warnings)'
-  fi
+  # Codex shows no sign of it but in its log.
+  want 'code == 1' 'model["class"] == "refused"' 'len(turns) == 2' 'run.files_changed == []' 'run.usage.input_tokens == 2000'
+  if [ -e new.txt ]; then echo "half the work was merged"; fi
 }
 
 # --- what agents may do ------------------------------------------------------------------------------
@@ -98,20 +95,82 @@ case_read_only_by_the_host() {
   find "$HOME" -name 'planted*' | sed 's/^/was written: /'
 }
 
-# Codex's own instructions are on record. Claude reads neither the user's instructions nor the project's.
+# The table of presets/RUNNING.md. A reader hears the project's file of HEAD, a writer with `instructions = true` the
+# user's beside it. Each is heard once, and nothing else is: not the files of the work tree, of folders below and above
+# it, or of other agents, nor what the project's settings name.
+heard() { cat "$case"/server/request-*.json | grep -o 'HEARD-[a-z-]*' | sort | uniq -c | awk '{print $1 "x" $2}' | tr '\n' ' '; }
+forget_requests() { rm -f "$case"/server/request-*.json; }
 case_instructions() {
-  serve '[{"do": [{"text": "Read."}]}]'
-  mkdir -p ~/.codex ~/.claude
-  tee ~/.codex/AGENTS.md ~/.claude/CLAUDE.md CLAUDE.md AGENTS.md <<<'SOME INSTRUCTIONS' >/dev/null
+  local name own turns read='{"tool": "cat sub/file.txt"}, '
+  case $runner in
+    codex) name=agents own=.codex/AGENTS.md read= ;;
+    claude) name=claude own=.claude/CLAUDE.md read='{"read": "'$PWD'/sub/file.txt"}, ' ;;
+    gemini) name=gemini own=.gemini/GEMINI.md read='{"read": "sub/file.txt"}, ' ;;
+    opencode) name=agents own=.config/opencode/AGENTS.md read='{"read": "sub/file.txt"}, ' ;;
+  esac
+  serve '[{"do": ['"$read"'{"text": "Read."}]}]'
+  mkdir -p sub .gemini .opencode ~/.codex ~/.claude ~/.gemini ~/.config/opencode
+  local one file
+  for one in agents claude gemini; do
+    file=${one^^}.md
+    echo "HEARD-project-$one" >"$file"
+    echo "HEARD-nested-$one" >"sub/$file"
+    echo "HEARD-above-$one" >"$HOME/$file"
+  done
+  echo HEARD-context | tee CONTEXT.md AGENTS.override.md CLAUDE.local.md .opencode/AGENTS.md >/dev/null
+  echo 'some file' >sub/file.txt
+  echo '{"context": {"fileName": ["CONTEXT.md"]}, "hooksConfig": {"enabled": true}, "hooks": {"BeforeAgent": [{"matcher": "*",
+    "hooks": [{"type": "command", "name": "planted", "command": "touch '"$case"'/hooked"}]}]}}' >.gemini/settings.json
   commit instructions
+  for one in agents claude gemini; do echo "HEARD-later-$one" >>"${one^^}.md"; done
+  echo HEARD-user-codex >~/.codex/AGENTS.md
+  echo HEARD-user-claude >~/.claude/CLAUDE.md
+  echo HEARD-user-gemini >~/.gemini/GEMINI.md
+  echo HEARD-user-opencode >~/.config/opencode/AGENTS.md
+
   ask 'prompt = "How is it?"'
   go
   want 'code == 0' 'r.text == "Read."'
-  local heard=0 kept=0
-  if grep -q 'SOME INSTRUCTIONS' "$case/server/request-1.json"; then heard=1; fi
-  if grep -q "AGENTS.md.*$(sha256sum <AGENTS.md | head -c 12)" .agent/sidecars/t1/input-manifest.md; then kept=1; fi
-  if [ "$heard$kept" != "$([ "$runner" = codex ] && echo 11 || echo 00)" ]; then echo "heard $heard, on record $kept"; fi
-  if grep "home/project/" .agent/sidecars/t1/input-manifest.md; then echo "the project's are on record"; fi
+  turns=2
+  if [ "$runner" = codex ]; then turns=1; fi
+  # opencode has no option against the files of a folder in which it reads.
+  local nested=
+  if [ "$runner" = opencode ]; then nested='1xHEARD-nested-agents '; fi
+  if [ "$(heard)" != "$nested${turns}xHEARD-project-$name " ]; then echo "a reader hears $(heard)"; fi
+  grep -q "instructions of the project at HEAD.*${name^^}.md.*$(git show "HEAD:${name^^}.md" | sha256sum | head -c 12)" \
+    .agent/sidecars/t1/input-manifest.md || echo "they are not on record: $(cat .agent/sidecars/t1/input-manifest.md)"
+  if [ -n "$nested" ]; then
+    grep -q "by itself.*sub/AGENTS.md" .agent/sidecars/t1/input-manifest.md || echo "sub/AGENTS.md is not on record"
+  fi
+
+  forget_requests
+  obey '[{"do": [{"text": "Written."}]}]'
+  sed -i "s/ $runner = {/ $runner = { instructions = true,/" "$XDG_CONFIG_HOME/moonlet/config.lua"
+  ask 'prompt = "Write.", sandbox = "workspace-write"'
+  moon run "$case/ask.lua" --allow all --runner "$runner" --task-id t2
+  want 'code == 0' 'r.text == "Written."'
+  if [ "$(heard)" != "1xHEARD-project-$name 1xHEARD-user-$runner " ]; then echo "a writer hears $(heard)"; fi
+  grep -q "instructions of the user.*~/$own.*$(sha256sum <"$HOME/$own" | head -c 12)" .agent/sidecars/t2/input-manifest.md ||
+    echo "the user's are not on record: $(cat .agent/sidecars/t2/input-manifest.md)"
+  if [ -e "$case/hooked" ]; then echo "a hook of the project was run"; fi
+}
+
+# The home that keeps the user's AGENTS.md from Codex keeps neither its login nor a renewal of it.
+case_login_renewed_codex() {
+  serve '[{"do": [{"text": "Hello."}]}]'
+  mkdir -p ~/.codex
+  "$python" -B "$here/server.py" --login >~/.codex/auth.json
+  echo HEARD >~/.codex/AGENTS.md
+  sed -i 's/env_key="LOCAL_API_KEY"/requires_openai_auth=true/; s/"LOCAL_API_KEY"/"CODEX_REFRESH_TOKEN_URL_OVERRIDE"/' \
+    "$XDG_CONFIG_HOME/moonlet/config.lua"
+  export CODEX_REFRESH_TOKEN_URL_OVERRIDE=http://127.0.0.1:$(cat "$case/server/port")/oauth/token
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'r.text == "Hello."' 'turns[0].key.startswith("Bearer ey")' \
+    'len([call for call in calls if call.get("path") == "/oauth/token"]) == 1'
+  grep -q '"renewed"' ~/.codex/auth.json || echo "the renewed login is lost: $(cat ~/.codex/auth.json)"
+  if [ -L ~/.codex/auth.json ]; then echo "the login is a link"; fi
+  if grep -q HEARD "$case/server/request-1.json"; then echo "it read the user's AGENTS.md"; fi
 }
 
 # The agent gets copies of two files, and can read no other file of the user.

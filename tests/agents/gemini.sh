@@ -2,13 +2,14 @@
 # stand in gemini_shares, and with MOONLET_SOAK=1 in gemini_shares_soak.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-gemini_shares="answer schema_repaired bad_request login_refused quota_without_a_time rate_once hang \
-  interrupted_in_a_tool host_killed writes_in_a_worktree"
+gemini_shares="answer instructions schema_repaired bad_request login_refused quota_without_a_time rate_once hang \
+  interrupted_in_a_tool host_killed writes_in_a_worktree limit_of_a_call limit_of_turns"
 gemini_shares_soak="schema_never_met server_error_once soak_server_error_for_ever rate_with_retry_after \
   rate_for_ever connection_refused context_too_long forbidden no_key login_refused_to_three \
   soak_hang_in_the_answer hang_in_a_tool interrupted_while_it_waits all_killed_then_swept \
   host_killed_and_the_agent_ends host_killed_while_it_writes failed_writer_leaves_nothing \
-  tool_leaves_a_process review review_one_fails review_two_fail review_host_killed"
+  tool_leaves_a_process review review_one_fails review_two_fail review_host_killed soak_confinement \
+  limit_of_the_run limit_after_a_killed_host"
 
 # The folder for temporary files is world-writable, as on most machines. The user's own settings bring hooks, retries
 # and tools that moonlet's lack.
@@ -23,35 +24,25 @@ case_settings_gemini() {
 }
 END
   sed "s/hooked/hooked-by-the-project/" ~/.gemini/settings.json >.gemini/settings.json
-  echo 'GLOBAL INSTRUCTIONS' >~/.gemini/GEMINI.md
-  echo 'PROJECT INSTRUCTIONS' >GEMINI.md
-  commit instructions
+  commit settings
   ask 'prompt = "How is it?"'
   TMPDIR=/tmp go
   want 'code == 0' 'verdict == "ok"' 'r.text == "Read."' 'len(turns) == 2' '"A project" in str(turns[1].results)' \
     'run.usage.input_tokens == 2000'
   if ls "$case"/hooked* >/dev/null 2>&1; then echo "a hook was run: $(ls "$case"/hooked*)"; fi
   if grep -q 'google_web_search\|web_fetch' "$case/server/request-1.json"; then echo "the web is offered"; fi
-  if grep -l 'INSTRUCTIONS' "$case"/server/request-*.json; then echo "instruction files were read"; fi
-  find ~/.gemini -mindepth 1 ! -name settings.json ! -name GEMINI.md | sed "s/^/was left in the user's folder: /"
+  find ~/.gemini -mindepth 1 ! -name settings.json | sed "s/^/was left in the user's folder: /"
 }
 
-# An agent that writes trusts the project. The files that Gemini reads there by itself are recorded.
-case_instructions_gemini() {
-  serve '[{"do": [{"tool": "git log --oneline; echo new > new.txt"}, {"write": "notes.txt", "text": "by the tool"},
-    {"text": "Written."}]}]'
-  mkdir -p ~/.gemini
-  echo 'GLOBAL INSTRUCTIONS' >~/.gemini/GEMINI.md
-  echo 'PROJECT INSTRUCTIONS' >GEMINI.md
+# An agent that writes does not trust the project either. It has git, redirections and all tools by a policy.
+case_writes_gemini() {
+  serve '[{"do": [{"tool": "git log --oneline; for i in new er; do echo $i; done > new.txt && (git status --short | cat)"},
+    {"write": "notes.txt", "text": "by the tool"}, {"tool": "cat > here.txt <<E\nfrom here\nE"}, {"text": "Written."}]}]'
   commit instructions
   ask 'prompt = "Write something.", sandbox = "workspace-write"'
   go
-  want 'code == 0' 'verdict == "ok"' 'sorted(r.files) == ["new.txt", "notes.txt"]' 'len(turns) == 3' \
-    '"instructions" in str(turns[1].results)'
-  grep -q 'PROJECT INSTRUCTIONS' "$case/server/request-1.json" || echo "it did not read the project's instructions"
-  if grep -q 'GLOBAL INSTRUCTIONS' "$case/server/request-1.json"; then echo "it read the user's instructions"; fi
-  grep -q "GEMINI.md.*$(sha256sum <GEMINI.md | head -c 12)" .agent/sidecars/t1/input-manifest.md ||
-    echo "they are not on record: $(cat .agent/sidecars/t1/input-manifest.md)"
+  want 'code == 0' 'verdict == "ok"' 'sorted(r.files) == ["here.txt", "new.txt", "notes.txt"]' 'len(turns) == 4' \
+    '"instructions" in str(turns[1].results) and "?? new.txt" in str(turns[1].results)' 'model.denied == []'
 }
 
 case_read_only_gemini() {
@@ -84,6 +75,22 @@ case_broken_stream_gemini() {
   go
   want 'code == 0' 'verdict == "ok"' 'r.text == "At last."' 'len(paid) == 1' \
     'all(a["class"] == "network" for a in model.attempts[:-1])'
+}
+
+# The stream breaks off after a tool. Gemini takes the half answer for a whole one.
+case_half_answer_gemini() {
+  serve '[{"do": [{"tool": "echo half > half.txt"}, {"drop": "I was about to"}, {"text": "At last."}]}]'
+  ask 'prompt = "Write something.", sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'r.text == "At last."' 'len(model.attempts) == 2' 'model.attempts[0]["class"] == "network"' 'r.files == []'
+  if [ -e half.txt ]; then echo "half the work was merged"; fi
+}
+
+case_rate_in_other_words_gemini() {
+  serve '[{"do": [{"read": "README.md"}, {"status": 429, "message": "slow down please"}, {"text": "At last."}]}]'
+  ask 'prompt = "Hello"'
+  go
+  want 'code == 0' 'r.text == "At last."' 'len(model.attempts) == 2' 'model.attempts[0]["class"] == "rate"'
 }
 
 case_soak_broken_for_ever_gemini() {

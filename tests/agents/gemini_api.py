@@ -1,6 +1,5 @@
 """The Gemini API for server.py: streamGenerateContent. Replies have the words of server.py, and
 
-    {"read": FILE}                 a call of the tool that reads files
     {"finish": REASON}             the model ends with this finishReason and says nothing
 """
 import re

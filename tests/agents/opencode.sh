@@ -3,13 +3,13 @@
 # never started.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-opencode_shares="schema_repaired quota_without_a_time server_error_once login_refused \
-  interrupted_in_a_tool host_killed"
+opencode_shares="instructions schema_repaired quota_without_a_time server_error_once login_refused \
+  interrupted_in_a_tool host_killed limit_of_a_call"
 opencode_shares_soak="bad_request schema_never_met empty_answer tool_leaves_a_process \
   rate_with_retry_after soak_server_error_for_ever connection_refused context_too_long forbidden \
   login_refused_to_three soak_hang_in_the_answer hang_in_a_tool interrupted_while_it_waits all_killed_then_swept \
   host_killed_and_the_agent_ends host_killed_while_it_writes review review_one_fails review_two_fail \
-  review_host_killed"
+  review_host_killed soak_confinement limit_of_the_run limit_of_turns limit_after_a_killed_host"
 
 case_answer_opencode() {
   serve '[{"do": [{"text": "All is well."}]}]'

@@ -22,6 +22,8 @@ def delta_of(reply):
         name, given = "bash", {"command": reply["tool"], "description": "a test"}
     elif "write" in reply:
         name, given = "write", {"filePath": reply["write"], "content": reply["text"]}
+    elif "read" in reply:
+        name, given = "read", {"filePath": reply["read"]}
     elif reply.get("refused_by_model"):
         return {"content": ""}, "content_filter"
     else:

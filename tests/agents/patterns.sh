@@ -19,10 +19,10 @@ print(json.dumps(made))' "$runner"
 # Writers work on files of their own, since their changes are merged one after the other.
 case_patterns() {
   local issue='{"file": "a.txt", "line": 1, "severity": "high", "claim": "It says a.", "evidence": "begin"'
-  local score='{"scores": [{"candidate": 1, "score": 4, "reason": "r"}, {"candidate": 2, "score": 8, "reason": "r"}], "reason": "r"}'
+  local score='{"scores": {"1": {"score": 4, "reason": "r"}, "2": {"score": 8, "reason": "r"}}, "reason": "r"}'
   for name in a fix act green; do echo begin >$name.txt; done && commit files
   serve "$(rules <<END
-"judgements"		{"judgements": [{"number": 1, "verdict": "confirmed", "reason": "it is there"}]}
+"judgements"		{"judgements": {"1": {"verdict": "confirmed", "reason": "it is there"}}}
 "places"	cat act.txt	{"places": [{"file": "act.txt", "line": 1, "why": "here"}], "how": "h", "constraints": []}
 "pass"		{"pass": true, "summary": "s", "problems": []}
 "conflicts"		{"text": "whole", "conflicts": []}
@@ -47,14 +47,14 @@ local p, got = m.patterns, {}
 local criteria, drafts = { "it is short" }, { "short", "long" }
 ctx:parallel({ 1, 2 }, function(c, branch)
   if branch == 1 then
-    got.review = p.triangulated_review(c, { artefact = "a.txt", lenses = { "risks", "tests" } })
-    got.dry = p.until_dry(c, { artefact = "a.txt", lenses = { "correctness", "speed" } })
+    got.review = p.triangulated_review(c, { artifact = "a.txt", lenses = { "risks", "tests" } })
+    got.dry = p.until_dry(c, { artifact = "a.txt", lenses = { "correctness", "speed" } })
     got.vote = p.vote(c, { question = "yes?", choices = { "yes", "no" }, voters = 2 })
     got.panel = p.judge_panel(c, { candidates = drafts, criteria = criteria, judges = 2 })
     got.tournament = p.tournament(c, { candidates = drafts, criteria = criteria })
     got.options = p.options_sprint(c, { goal = "an outline", criteria = criteria })
   else
-    got.fixed = p.review_fix(c, { artefact = "fix.txt", scope = "fix.txt", lenses = { "clarity" } })
+    got.fixed = p.review_fix(c, { artifact = "fix.txt", scope = "fix.txt", lenses = { "clarity" } })
     got.acted = p.scout_act_verify(c, { goal = "act", scope = "act.txt", checks = { "test:grep -q acted act.txt" } })
     got.split = p.split_sections(c, { task = "t", sections = { { name = "x", text = "x" }, { name = "y", text = "y" } } })
     got.brief = p.research(c, { topic = "t", questions = { "x" } })
@@ -71,6 +71,50 @@ END
     'r.split.text == "whole"' 'r.brief.next_action == "Measure it."' 'r.green.green and r.green.rounds == 1' \
     'run.usage.input_tokens == 1000 * len(paid)' 'len(models) == 26'
   if ! [ "$(cat fix.txt act.txt green.txt | tr '\n' ' ')" = "fixed acted green " ]; then cat fix.txt act.txt green.txt; fi
+}
+
+# A judge that leaves a candidate out is lost, a verifier's "fail" blocks, and a check without a grant costs nothing.
+case_pattern_verdicts_codex() {
+  echo begin >act.txt && commit files
+  serve "$(rules <<END
+"places"		{"places": [], "how": "h", "constraints": []}
+"pass"		{"pass": false, "summary": "s", "problems": [{"problem": "it is not done"}]}
+"scores"		{"scores": {"1": {"score": 4, "reason": "r"}}, "reason": "r"}
+Produce act	echo acted >act.txt	Acted.
+		an option
+END
+  )"
+  moon run options-sprint --goal "an outline" --criteria short --angles a,b,c --runner "$runner"
+  want 'code == 4' 'verdict == "degraded"' '[l.branch for l in r.lost] == ["judge"]' 'len(r.options) == 3' 'len(turns) == 5'
+  moon run scout-act-verify --goal act --scope act.txt --checks test:true --runner "$runner"
+  want 'code == 2' 'e.error.kind == "denied"' 'len(turns) == 5'
+  moon run scout-act-verify --goal act --scope act.txt --checks test:true --allow run=true --runner "$runner"
+  want 'code == 6' 'verdict == "blocked"' 'not r["pass"]' 'r.problems == ["it is not done"]' 'r.files_changed == ["act.txt"]' \
+    '[v.kind for v in run.validation] == ["test", "verdict"]' 'run.validation[1].status == "failed"'
+}
+
+# An agent that wrote a file and asks: its worktree waits, and the answer goes on in it.
+case_question_merges_nothing() {
+  serve '[{"when": "Answer: blue", "do": [{"tool": "cat half.txt >whole.txt; echo whole >>whole.txt"}, {"text": "Done."}]},
+    {"do": [{"tool": "echo half >half.txt"}, {"text": "I began.\n[QUESTION] Which colour?"}]}]'
+  ask 'prompt = "Paint it.", asks = true, sandbox = "workspace-write"'
+  go
+  want 'code == 3' 'run.files_changed == []'
+  [ -z "$(git status --short)" ] || git status --short
+  [ "$(grep -c '^+half' .agent/sidecars/t1/attempt-1-changes.patch)" = 1 ] || echo "the patch lacks the work"
+  moon answer last blue
+  want 'code == 0' 'r.files == ["half.txt", "whole.txt"]' 'run.usage.input_tokens == 4000' 'len(turns) == 4'
+  [ "$(cat half.txt whole.txt | tr '\n' ' ')" = "half half whole " ] || cat half.txt whole.txt
+}
+
+# A file beside the bound of --edits fails the sidecar, and nothing of its agent is merged.
+case_edits_bind_codex() {
+  serve '[{"do": [{"tool": "echo note >notes.md; echo more >beside.txt"}, {"text": "Written."}]}]'
+  moon run sidecar --prompt "Write a note." --sandbox workspace-write --allow write=. --edits "notes.md only" \
+    --task-id s1 --runner "$runner"
+  want 'code == 1' 'e.error.message == "the agent changed beside.txt, but may change only notes.md: none of its changes are merged"'
+  [ -z "$(git status --short)" ] || git status --short
+  [ "$(grep -c '^diff' .agent/sidecars/s1/attempt-1-changes.patch)" = 2 ] || echo "the patch lacks the work"
 }
 
 # Twenty reviews by each program, each with one honest finding and one about a file that was never opened.

@@ -194,10 +194,14 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 . "$here/cases.sh"
 # shellcheck source=tests/agents/reviews.sh
 . "$here/reviews.sh"
+# shellcheck source=tests/agents/limits.sh
+. "$here/limits.sh"
 # shellcheck source=tests/agents/gemini.sh
 . "$here/gemini.sh"
 # shellcheck source=tests/agents/opencode.sh
 . "$here/opencode.sh"
+# shellcheck source=tests/agents/confinement.sh
+. "$here/confinement.sh"
 # shellcheck source=tests/agents/patterns.sh
 . "$here/patterns.sh"
 # shellcheck source=tests/agents/sessions.sh
@@ -240,7 +244,7 @@ run_case() {
 # --- all of them -------------------------------------------------------------------------------------
 # Claude runs these with MOONLET_SOAK=1 alone: moonlet does most of the work in them, and Codex runs them each time.
 claude_soak="patterns review_all_quota review_two_fail login_refused_to_three prompts_refused read_only_by_the_host \
-  host_killed_while_it_writes quota_without_a_time rate_for_ever"
+  host_killed_while_it_writes quota_without_a_time rate_for_ever limit_after_a_killed_host"
 
 # takes NAME RUNNER: true when the case runs with the runner: by the end of its name, or for Codex and Claude, and for
 # the runners that share it.

@@ -2,6 +2,7 @@
 Claude; gemini_api.py for Gemini, opencode_api.py for opencode. Standard library alone.
 
     server.py DIR      writes DIR/port when it listens; obeys DIR/script.json; logs to DIR/calls.jsonl
+    server.py --login  prints an auth.json of Codex's that has expired; the server renews it at /oauth/token
 
 The script is a list of rules {"when": TEXT, "do": [REPLY, …]}, read anew at every call. The first rule
 whose text occurs in the prompt answers (one without "when" always does): its first call with the first
@@ -9,7 +10,8 @@ reply, and so on; the last reply stays. One with "for": N is over N seconds afte
 
     {"text": T}                    the final answer
     {"tool": COMMAND}              a call of the shell tool; "arguments" are put beside it (Codex alone)
-    {"write": FILE, "text": T}     a call of the tool that writes files (Claude and opencode alone)
+    {"write": FILE, "text": T}     a call of the tool that writes files (not Codex)
+    {"read": FILE}                 a call of the tool that reads files (not Codex)
     {"status": N, …}               an HTTP error; "message", "type", "code", "headers", "body" say more
     {"hang": true}                 takes the request and never answers
     {"stall": T}                   begins with T and never ends
@@ -22,6 +24,7 @@ Beside any of them: "after" waits so many seconds first; "usage" is {"input", "c
 "reasoning"}; "fields" are put into the error's object. There and in headers "+N" stands for the Unix time
 N seconds after the first call.
 """
+import base64
 import http.server
 import json
 import os
@@ -81,6 +84,17 @@ def filled(value):
     if isinstance(value, dict):
         return {key: filled(item) for key, item in value.items()}
     return value
+
+
+def login(refresh, seconds):
+    """Codex's login with ChatGPT, whose tokens expire after so many seconds."""
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    token = ".".join([part({"alg": "none"}), part({"exp": int(time.time()) + seconds, "https://api.openai.com/auth": {
+        "chatgpt_plan_type": "pro", "chatgpt_account_id": "account"}}), part({})])
+    return {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "last_refresh": "2026-01-01T00:00:00Z", "tokens": {
+        "id_token": token, "access_token": token, "refresh_token": refresh, "account_id": "account"}}
 
 
 class Codex:
@@ -160,7 +174,7 @@ class Claude:
     def begin(usage=None):
         usage = usage or USAGE
         return [("message_start", {"message": {
-            "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-test", "content": [],
+            "id": "msg_%d" % CALLS[0], "type": "message", "role": "assistant", "model": "claude-test", "content": [],
             "stop_reason": None, "stop_sequence": None, "usage": {
                 "input_tokens": usage["input"] - usage["cached"], "cache_read_input_tokens": usage["cached"],
                 "cache_creation_input_tokens": 0, "output_tokens": 1}}})]
@@ -173,6 +187,8 @@ class Claude:
         if "write" in reply:
             return {"type": "tool_use", "id": "toolu_%d" % CALLS[0], "name": "Write",
                     "input": {"file_path": reply["write"], "content": reply["text"]}}
+        if "read" in reply:
+            return {"type": "tool_use", "id": "toolu_%d" % CALLS[0], "name": "Read", "input": {"file_path": reply["read"]}}
         if "structured" in reply:
             return {"type": "tool_use", "id": "toolu_%d" % CALLS[0], "name": "StructuredOutput",
                     "input": reply["structured"]}
@@ -279,7 +295,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = {}
         if not api or not api.is_turn(body):
             log(kind="other", path=self.path)
-            if api:
+            if self.path.endswith("/oauth/token"):
+                self.send_json(200, login("renewed", 3600)["tokens"])
+            elif api:
                 self.send_json(200, Claude.whole({"text": "ok"}, USAGE))
             else:
                 self.send_json(404, {"error": {"message": "there is nothing here"}})
@@ -354,4 +372,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    if FOLDER == "--login":
+        print(json.dumps(login("first", -3600)))
+    else:
+        main()

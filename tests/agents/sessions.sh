@@ -106,7 +106,7 @@ case_hook_claude() {
   timeout -k 5 60 "$cache/node_modules/.bin/claude" -p "make it, hushhush" --model sonnet --permission-mode acceptEdits \
     </dev/null >"$case/claude.txt" 2>&1 || cat "$case/claude.txt"
   [ -e made.txt ] || echo "the file was not made: $(cat "$case/claude.txt")"
-  recorded 'len(turns) == 2' '"1 prompts" in r.answer' '"- wrote: " + os.getcwd() + "/made.txt" in r.answer' ||
+  recorded 'len(turns) == 2' '"1 prompt" in r.answer' '"- wrote: " + os.getcwd() + "/made.txt" in r.answer' ||
     cat "$case/out.json" "$case/err.txt"
   grep -rl hushhush .agent
 }

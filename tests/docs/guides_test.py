@@ -7,8 +7,9 @@ The blocks of one guide run in one fresh repository with a HOME of its own, in t
 `agent` that answers by a word of its prompt.
     ```lua            with `-- FILE.lua` in its first line it is saved as that file; else it runs as a script
     ```sh             runs with bash -e. `# exit N` at the end of a line is the exit code that the line must have, and
-                      R-007 is the newest run. A line that begins with ./ is a script of the checkout: its --help runs
-    ```sh checkout    runs in the checkout; $WORK is the repository and $MOONLET the executable
+                      R-007 is the newest run. A line that begins with ./ is a script of the checkout: its --help runs.
+                      build/release is the tested build. A line with sudo is passed over
+    ```sh checkout    runs in the checkout; $MOONLET is the executable
     ```text           right behind a sh block it is what that block prints; `…` stands for anything, also for lines
 Blocks behind <!-- moonlet doc --markdown --> are run by reference_test.py. The last line is the count.
 """
@@ -57,15 +58,16 @@ class Place:
     def __enter__(self):
         self.top = tempfile.mkdtemp(prefix="moonlet-guide.")
         self.work = self.top + "/work"
-        for folder in ("home", "bin", "work/src"):
+        for folder in ("home", "bin", "tmp", "work/src"):
             os.makedirs(f"{self.top}/{folder}")
         os.symlink(MOONLET, self.top + "/bin/moonlet")
         shutil.copy(ROOT + "/tests/docs/agent", self.top + "/bin/agent")
         self.write("src/a.lua", "local x = 1\nreturn x\n")
         self.write("src/b.lua", "return 2\n")
         self.write("README.md", "# A project\n\nTODO: say what it is for.\n")
-        self.env = {**os.environ, "HOME": self.top + "/home", "PATH": f"{self.top}/bin:{os.environ['PATH']}",
-                    "WORK": self.work, "MOONLET": MOONLET, "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
+        self.env = {**os.environ, "HOME": self.top + "/home", "TMPDIR": self.top + "/tmp",
+                    "PATH": f"{self.top}/bin:{os.environ['PATH']}", "MOONLET": MOONLET,
+                    "LC_ALL": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1"}
         for name in list(self.env):
             if name.startswith(("XDG_", "MOONLET_")):
                 del self.env[name]
@@ -100,8 +102,9 @@ def shell_of(text):
         line = re.sub(r"\s+#.*$", "", line)
         if line.startswith("./"):
             line = f'"{ROOT}/{line.split()[0][2:]}" --help >/dev/null'
-        if line.startswith('export PATH="$PWD/build'):
+        if line.startswith(('export PATH="$PWD/build', "sudo ")):
             continue
+        line = line.replace("--install build/release", f'--install "{os.path.dirname(MOONLET)}" >/dev/null')
         if code:
             line = f'code=0; {line} || code=$?; [ $code = {code[1]} ] || {{ echo "exit $code: {line.split()[0]}"; exit 1; }}'
         lines.append(line)

@@ -18,10 +18,13 @@
 #   nogit    an empty file: the working directory is not a git repository
 #   clean    an empty file: cmd must leave the working directory as setup left it (.git apart)
 #   needs    what the case needs, one a line: root, user, linux (and a build with the calls that only Linux
-#            has), soak, mounts (root that may mount), release (the release build), normal (no sanitizer),
+#            has), soak, mounts (root that may mount), namespaces (a user
+#            namespace, or root that may mount), release (the release build), normal (no sanitizer),
 #            no-tsan (no ThreadSanitizer, which holds signals back and is too slow for limits on time),
 #            program NAME; else it is skipped
 #   limit    the time that cmd may take, in seconds (120); ten times that with --soak
+# An agent of a case is confined as any other. A case that speaks of a bill, in which agents count their starts,
+# finds the file `bill` as a link into the folder $BILLS, which the user's config lets agents write.
 # After each case no process may be left, two seconds later, that belongs to it: all of them carry
 # the case's directory in their environment (PATH), working directory or executable.
 set -uo pipefail
@@ -149,6 +152,10 @@ unmet_need() {
         { [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; } ||
           { echo "needs root and the right to mount" && return; }
         ;;
+      namespaces)
+        { unshare -Ur true 2>/dev/null || { [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; }; } ||
+          { echo "needs a user namespace, or the right to mount" && return; }
+        ;;
       soak) [ -n "${MOONLET_SOAK:-}" ] || { echo "runs with --soak" && return; } ;;
       normal)
         ! grep -qs '^MOONLET_SANITIZE:STRING=.' "$build/CMakeCache.txt" ||
@@ -183,6 +190,14 @@ prepare_work() {
         git commit -q -m 'Start'
     )
   fi
+  if grep -qsiE 'bill|tools/crash\.sh' "$CASE/cmd" "$CASE/setup"; then lay_bill; fi
+}
+
+lay_bill() {
+  mkdir -p "$BILLS" "$tmp/home/.config/moonlet"
+  printf 'return { runners = { command = { state = { "%s" } } } }\n' "$BILLS" >"$tmp/home/.config/moonlet/config.lua"
+  ln -s "$BILLS/bill" "$work/bill"
+  if ! [ -e "$CASE/nogit" ]; then echo /bill >>"$work/.git/info/exclude"; fi
 }
 
 # Runs the case in folder $CASE; prints what is wrong with it.
@@ -251,7 +266,7 @@ run_one() {
   OUT=$tmp/out
   ERR=$tmp/err
   local TZ=UTC
-  export CASE OUT ERR TZ LC_ALL=C.UTF-8 TERM=dumb HOME="$tmp/home" TMPDIR="$tmp"
+  export CASE OUT ERR TZ LC_ALL=C.UTF-8 TERM=dumb HOME="$tmp/home" TMPDIR="$tmp" BILLS="$tmp/bills"
   export PATH="$tmp/bin:$PATH" MOONLET="$build/moonlet" ROOT="$root"
   export AGENTS="$tmp/agents" TOOLS="$tools" PRESETS="$e2e/presets"
   export GIT_CONFIG_NOSYSTEM=1

@@ -1,4 +1,4 @@
--- Row 20: nil as an error still has a text.
+-- Row 20: error(nil) raises a text; nil would read as "no error" to a handler.
 -- expect: error failed nil
 local _ = ctx
 error(nil)

@@ -2,11 +2,11 @@
 # sourced by cases; they set `preset`, and its arguments `agents` and `pause`.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# new_round NAME: a repository of its own; $BILL is its bill, $round its folder.
+# new_round NAME: a repository of its own; $BILL is its bill, which agents may write, $round its folder.
 new_round() {
   round=$TMPDIR/rounds/$1
   mkdir -p "$round" && cd "$round" && git init -q . || exit 99
-  export BILL=$round/bill
+  export BILL=$BILLS/${1//\//-}
   : >"$BILL"
 }
 

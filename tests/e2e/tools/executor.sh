@@ -24,6 +24,9 @@ replies() { mkdir -p "$SERVED" && printf '%s' "$1" >"$SERVED/script.json"; }
 # requests [FILTER]: prints the number of requests that the server received.
 requests() { grep -c "${1:-.}" "$SERVED/requests.jsonl"; }
 
+# Drops the warning of places where no mounts are possible, such as a container.
+unwarned() { grep -v 'no mounts are possible here'; }
+
 plan() {
   "$EXECUTOR" --plan-template >plan.md
   printf 'plan.md\n' >>.git/info/exclude

@@ -9,6 +9,9 @@ It writes DIR/port when it listens, and ends when DIR/stop exists or its parent 
 outputs of tools in it. A reply holds any of:
 
     "text": T                         what the model says
+    "refusal": T                      what the model says in place of an answer
+    "filtered": true                  the provider's filter withholds the answer
+    "incomplete": true                the last call is marked as broken off (Responses)
     "calls": [[NAME, {ARGUMENT: …}]]  calls of tools; a text in place of the arguments is sent as it is
     "reasoning": T                    a reasoning item (Responses)
     "status": N, "headers", "body"    an HTTP error; "code" and "message" fill the usual body
@@ -73,22 +76,28 @@ class Responses:
         if "text" in reply:
             items.append({"type": "message", "id": "msg_%d" % number, "role": "assistant", "status": "completed",
                           "content": [{"type": "output_text", "text": reply["text"], "annotations": []}]})
+        if "refusal" in reply:
+            items.append({"type": "message", "id": "ref_%d" % number, "role": "assistant", "status": "completed",
+                          "content": [{"type": "refusal", "refusal": reply["refusal"]}]})
         for index, (name, given) in enumerate(reply.get("calls", [])):
             items.append({"type": "function_call", "id": "fc_%d_%d" % (number, index), "status": "completed",
                           "call_id": "call_%d_%d" % (number, index), "name": name,
                           "arguments": arguments_of(given)})
+        if reply.get("incomplete"):
+            items[-1]["status"] = "incomplete"
         return items
 
     @staticmethod
     def whole(number, reply):
-        response = {"id": "resp_%d" % number, "status": "incomplete" if reply.get("cut") else "completed",
+        ends = "max_output_tokens" if reply.get("cut") else "content_filter" if reply.get("filtered") else None
+        response = {"id": "resp_%d" % number, "status": "incomplete" if ends else "completed",
                     "output": Responses.items(number, reply), "usage": {
                         "input_tokens": USAGE["input"], "output_tokens": USAGE["output"],
                         "input_tokens_details": {"cached_tokens": USAGE["cached"]},
                         "output_tokens_details": {"reasoning_tokens": USAGE["reasoning"]},
                         "total_tokens": USAGE["input"] + USAGE["output"]}}
-        if reply.get("cut"):
-            response["incomplete_details"] = {"reason": "max_output_tokens"}
+        if ends:
+            response["incomplete_details"] = {"reason": ends}
         return response
 
     @staticmethod
@@ -101,14 +110,14 @@ class Responses:
             if item["type"] == "function_call":
                 for piece in pieces(item["arguments"], reply.get("piece")):
                     yield {"type": "response.function_call_arguments.delta", "output_index": index, "delta": piece}
-            elif item["type"] == "message":
+            elif "text" in item.get("content", [{}])[0]:
                 for piece in pieces(item["content"][0]["text"], reply.get("piece")):
                     yield {"type": "response.output_text.delta", "output_index": index, "delta": piece}
             yield {"type": "response.output_item.done", "output_index": index, "item": item}
         if "failed" in reply:
             yield {"type": "response.failed", "response": {"error": {"code": reply["failed"], "message": "it failed"}}}
         else:
-            kind = "response.incomplete" if reply.get("cut") else "response.completed"
+            kind = "response.incomplete" if reply.get("cut") or reply.get("filtered") else "response.completed"
             yield {"type": kind, "response": {**Responses.whole(number, reply), "output": []}}
 
 
@@ -121,7 +130,8 @@ class Chat:
 
     @staticmethod
     def finish(reply):
-        return "length" if reply.get("cut") else "tool_calls" if reply.get("calls") else "stop"
+        return "length" if reply.get("cut") else "content_filter" if reply.get("filtered") \
+            else "tool_calls" if reply.get("calls") else "stop"
 
     @staticmethod
     def usage():
@@ -132,7 +142,8 @@ class Chat:
 
     @staticmethod
     def whole(number, reply):
-        message = {"role": "assistant", "content": reply.get("text"), "tool_calls": Chat.calls(number, reply)}
+        message = {"role": "assistant", "content": reply.get("text"), "refusal": reply.get("refusal"),
+                   "tool_calls": Chat.calls(number, reply)}
         return {"id": "chatcmpl-%d" % number, "choices": [{"index": 0, "message": message,
                                                            "finish_reason": Chat.finish(reply)}],
                 "usage": Chat.usage()}
@@ -145,6 +156,8 @@ class Chat:
         yield chunk({"role": "assistant", "content": ""})
         for piece in pieces(reply.get("text", ""), reply.get("piece")):
             yield chunk({"content": piece})
+        for piece in pieces(reply.get("refusal", ""), reply.get("piece")):
+            yield chunk({"refusal": piece})
         for call in Chat.calls(number, reply):
             yield chunk({"tool_calls": [{**call, "function": {"name": call["function"]["name"], "arguments": ""}}]})
             for piece in pieces(call["function"]["arguments"], reply.get("piece")):

@@ -240,12 +240,12 @@ case_nothing_to_review() {
   review
   want 'code == 0' 'found == []' '"holds no change" in r.next_action'
   review --target HEAD
-  want 'code == 1' '"no commit yet" in error.message'
+  want 'code == 2' '"no commit yet" in error.message'
   echo x >a.txt && commit one
   review --target HEAD..HEAD
   want 'code == 0' '"holds no change" in r.next_action'
   review --target nosuch
-  want 'code == 1' '"nosuch" in error.message' 'error.hint'
+  want 'code == 2' '"nosuch" in error.message' 'error.hint'
 }
 
 case_no_repository() {
@@ -386,7 +386,7 @@ answer() { cat >"$case/answers/$1"; }
 good() {
   printf '{"findings": [{"file": "src/two.js", "line": %s, "severity": "%s", "claim": "%s", "confidence": %s}]}' "$@"
 }
-ask() { review --runner "command:reviewer $case/answers" "$@"; }
+ask() { review --runner "command:reviewer $case/answers" --unconfined "$@"; }
 
 case_agents_get_a_lens_each() {
   asked

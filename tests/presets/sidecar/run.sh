@@ -104,9 +104,10 @@ ln -s /etc/passwd "$repo/link.md"
 printf 'aws_secret_access_key = %s\n' "k8Qz1Lr7Vb2Nx9Wc4Ty6Mp3Sd5Fg0Hj8Ka2Ze1Ru" >"$repo/docs/keys.md"
 
 # sidecar ARG…: runs it; leaves $code, out.json and the artifacts' folder in $dir
+# The agents may misbehave: no sandbox keeps them from that.
 sidecar() {
   rm -f "$work/mark" "$work/seen"
-  (cd "$repo" && "$moonlet" run sidecar --json "$@" >"$work/out.json" 2>"$work/err" </dev/null)
+  (cd "$repo" && "$moonlet" run sidecar --json --unconfined "$@" >"$work/out.json" 2>"$work/err" </dev/null)
   code=$?
   dir=$(python3 -c 'import json,sys; r=json.load(open(sys.argv[1]))["run"]; print(r["dir"] if r else "")' "$work/out.json" \
     2>/dev/null)
@@ -169,7 +170,7 @@ refused "a NUL in a file" "not UTF-8 text" --prompt-file nul.md
 refused "a missing file with a leading dash" "-no.md" --prompt-file -no.md
 refused "an empty input" "cannot be empty" --prompt "Sum it up in a line." --input ""
 refused "a secret in the prompt" "secret" --prompt "log in with password: hunter2-Gannet and look around"
-refused "an output outside" "no file that an agent may write" --prompt "write a draft of it" --output ../x.md
+refused "an output outside" "outside of the repository" --prompt "write a draft of it" --output ../x.md
 refused "an output among the records" "no file that an agent may write" --prompt "write a draft of it" --output .agent/x.md
 
 sidecar --prompt "Find out why the parser drops the last line." --input docs/parser.md --title "Last line" --phase triage \

@@ -117,3 +117,69 @@ test("limits that are none are refused", function()
   raises(function() budget.open(nil, { usd = 0 / 0 }, { what = "x", path = "" }) end, "cannot be nan", "usd = nan")
   raises(function() budget.open(nil, { tokns = 1 }, { what = "x", path = "" }) end, "tokns", "a misspelt kind")
 end)
+
+test("what an attempt uses while it runs counts against the limits around it", function()
+  local root, own = nested({ tokens = 100 }, { tokens = 60 })
+  local seen = {}
+  budget.with(own, { tokens = 10 }, function(_, grow)
+    seen[1] = grow { tokens = 5 }
+    is(budget.left(own, "tokens"), 50, "left: what was reserved stays reserved")
+    seen[2] = grow { tokens = 40 }
+    is(budget.left(root, "tokens"), 60, "left of the run")
+    raises(function() budget.reserve(own, { tokens = 30 }) end, "the scope allows 60 tokens", "a start beside it")
+    root.refused = nil
+    seen[3] = grow { tokens = 61 }
+    return true, { tokens = 61 }
+  end)
+  is(seen[1], nil, "less than was reserved")
+  is(seen[2], nil, "more than was reserved")
+  is(seen[3] and seen[3].kind, "budget", "more than the scope allows")
+  holds(seen[3].message, "the scope allows 60 tokens: about 61 are used", "whose limit it is")
+  is(root.refused, seen[3], "the run's record")
+  is(own.running.tokens .. " " .. own.reserved.tokens .. " " .. own.spent.tokens, "0 0 61", "at its end")
+end)
+
+test("attempts side by side share what is left", function()
+  local root = nested({ tokens = 100 }, {})
+  local other
+  budget.with(root, { tokens = 10 }, function(_, grow)
+    is(grow { tokens = 60 }, nil, "the first alone")
+    budget.with(root, { tokens = 10 }, function(_, grow_other)
+      other = grow_other { tokens = 50 }
+      return true, { tokens = 50 }
+    end)
+    is((grow { tokens = 60 } or {}).kind, "budget", "the first, once both have used too much")
+    return true, { tokens = 60 }
+  end)
+  is(other and other.kind, "budget", "the second")
+  is(root.running.tokens, 0, "running in the end")
+end)
+
+test("a later report of less takes nothing back", function()
+  local root = nested({ tokens = 100 }, {})
+  budget.with(root, { tokens = 10 }, function(_, grow)
+    grow { tokens = 80 }
+    grow { tokens = 30 }
+    is(root.running.tokens, 80, "running")
+    return true, { tokens = 80 }
+  end)
+end)
+
+test("nothing is started in a budget that has spent more than it allows", function()
+  local root, own = nested({ tokens = 100 }, {})
+  budget.check_spent(own)
+  is(budget.exceeded(root), nil, "not yet")
+  budget.with(own, { tokens = 90 }, function() return true, { tokens = 101 } end)
+  raises(function() budget.check_spent(own) end, "the run allows 100 tokens", "a command")
+  holds(budget.exceeded(root).message, "the run allows 100 tokens", "the error of the run")
+  holds(budget.exceeded(root).hint, "--budget tokens=200", "what to do")
+end)
+
+test("a limit that an earlier host has passed is still passed", function()
+  local history = { spent = function() return { tokens = 120 } end, ahead = function() return 0 end }
+  local function opened(limit)
+    return budget.open(nil, { tokens = limit }, { what = "the run", path = "", history = history })
+  end
+  is((budget.exceeded(opened(100)) or {}).kind, "budget", "with the same limit")
+  is(budget.exceeded(opened(200)), nil, "with a larger one")
+end)

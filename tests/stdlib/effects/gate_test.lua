@@ -18,7 +18,7 @@ core.run.redact = function(text) return (core.secret.hide(text)) end
 core.secret.key = function() return "key" end
 
 local function a_run(options)
-  local run = { journal = journal.open(false, false), options = options or {}, parked = {}, steps = {} }
+  local run = { journal = journal.open(false, false), options = options or {}, parked = {}, answers = {}, steps = {} }
   function run.emit() end
   function run.begin_step(key) run.steps[key] = "begun" return { key = key } end
   function run.end_step(step, status) run.steps[step.key] = status end

@@ -1,7 +1,7 @@
 -- Each refusal comes before anything is started: these patterns are given no ctx at all.
 local p = require("moonlet").patterns
 
-test("two writers on one artefact", function()
+test("two writers on one artifact", function()
   local function sections(a, b) return { task = "x", write = true, sections = { { name = "a", paths = a }, { name = "b", paths = b } } } end
   for _, pair in ipairs { { { "docs" }, { "docs/a.md" } }, { { "a.md" }, { "./x/../a.md" } }, { { "src/*.lua" }, { "src/b.lua" } },
     { { "." }, { "b" } }, { { "x", "a/" }, { "a" } } } do
@@ -17,7 +17,7 @@ test("more than its bounds", function()
   raises(function() p.triangulated_review({}, { lenses = { "a" } }) end, "lenses is 1, and must be from 2 to 4", "one lens")
   raises(function() p.triangulated_review({}, { lenses = { "a", "b", "c", "d", "e" } }) end, "must be from 2 to 4", "five lenses")
   raises(function() p.triangulated_review({}, { lenses = { "a", "a" } }) end, "has 'a' twice", "one lens twice")
-  raises(function() p.review_fix({}, { artefact = "x", scope = "x", top = 11 }) end, "must be from 1 to 10", "fixes")
+  raises(function() p.review_fix({}, { artifact = "x", scope = "x", top = 11 }) end, "must be from 1 to 10", "fixes")
   raises(function() p.research({}, { topic = "x", questions = { "1", "2", "3", "4", "5", "6", "7" } }) end, "from 1 to 6", "questions")
   raises(function() p.options_sprint({}, { goal = "x", criteria = { "y" }, angles = { "1", "2", "3", "4" } }) end, "from 2 to 3", "options")
   raises(function() p.vote({}, { question = "x", choices = { "a", "b" }, voters = 10 }) end, "from 2 to 9", "voters")
@@ -25,7 +25,7 @@ test("more than its bounds", function()
   raises(function() p.judge_panel({}, { candidates = { "a", "b" }, criteria = { "x" }, judges = 6 }) end, "from 2 to 5", "judges")
   raises(function() p.tournament({}, { candidates = many, criteria = { "x" } }) end, "from 2 to 16", "candidates")
   raises(function() p.until_green({}, { scope = "x", checks = { "true" }, rounds = 11 }) end, "from 1 to 10", "rounds")
-  raises(function() p.until_dry({}, { artefact = "x", rounds = 21 }) end, "from 2 to 20", "rounds")
+  raises(function() p.until_dry({}, { artifact = "x", rounds = 21 }) end, "from 2 to 20", "rounds")
 end)
 
 test("a verifier that is its own implementer", function()
@@ -33,7 +33,7 @@ test("a verifier that is its own implementer", function()
   for _, pattern in ipairs { "review_fix", "scout_act_verify" } do
     local function call(more)
       more.scope = "src"
-      more[pattern == "review_fix" and "artefact" or "goal"] = "x"
+      more[pattern == "review_fix" and "artifact" or "goal"] = "x"
       return function() p[pattern]({}, more) end
     end
     local text = pattern .. ": the verifier is its own implementer"
@@ -46,7 +46,7 @@ end)
 test("what a pattern needs", function()
   raises(function() p.options_sprint({}, { goal = "x" }) end, "criteria is 0", "a choice without criteria")
   raises(function() p.judge_panel({}, { candidates = { "a", "b" } }) end, "criteria is 0", "a panel without criteria")
-  raises(function() p.review_fix({}, { artefact = "x" }) end, "needs 'scope'", "a writer without a scope")
+  raises(function() p.review_fix({}, { artifact = "x" }) end, "needs 'scope'", "a writer without a scope")
   raises(function() p.until_green({}, { scope = "x" }) end, "needs 'checks'", "nothing to be green")
   raises(function() p.vote({}, { question = "x", voter = 3 }) end, "did you mean 'voters'?", "a wrong option")
   raises(function() p.vote({}, { question = "x", choices = { "a", "b" }, agent = { prompt = "y" } }) end, "agent.prompt is the pattern's own", "a prompt")

@@ -3,7 +3,7 @@ local templates = require "moonlet.prompt.templates"
 
 test("each role has its template, behind the preamble", function()
   local prompts = {
-    reviewer = m.prompt.reviewer { lens = { "risks", "naming" }, artefact = "src/" },
+    reviewer = m.prompt.reviewer { lens = { "risks", "naming" }, artifact = "src/" },
     research = m.prompt.research { topic = "queues" },
     implementer = m.prompt.implementer { deliverable = "a parser", scope = "src/a.lua" },
     verifier = m.prompt.verifier { goal = "it parses", success = "make test" },
@@ -47,13 +47,13 @@ test("fields take the place of blocks; unknown ones are refused", function()
 end)
 
 test("a replaced template fills its marks, and keeps the mark of a worker", function()
-  local own = { reviewer = "Look at {{artefact}}.\r\nLENS: {{lens}}\n", worker = "Be brief.\n" }
+  local own = { reviewer = "Look at {{artifact}}.\r\nLENS: {{lens}}\n", worker = "Be brief.\n" }
   templates.replace(function(role) return own[role], role .. ".md" end)
-  local prompt = m.prompt.reviewer { artefact = "src/", lens = "naming", steps = "Read." }
+  local prompt = m.prompt.reviewer { artifact = "src/", lens = "naming", steps = "Read." }
   is(prompt:sub(1, 51), "CONTEXT: WORKER\nBe brief.\n\nLook at src/.\nLENS: nami", "the whole")
   holds(prompt, "DO: Read.", "a block that the template lacks")
-  own.reviewer = "Look at {{artifact}}."
-  raises(function() m.prompt.reviewer {} end, "did you mean 'artefact'?", "an unknown mark")
+  own.reviewer = "Look at {{artefact}}."
+  raises(function() m.prompt.reviewer {} end, "did you mean 'artifact'?", "an unknown mark")
   templates.replace(nil)
   holds(m.prompt.reviewer {}, "Widen the review", "the built-in one again")
 end)
@@ -102,10 +102,60 @@ end)
 
 test("compose refuses what it cannot do", function()
   raises(function() m.prompt.compose { parts = { { name = "task", text = ("x"):rep(400), required = true } }, budget = 50 } end,
-    "the required parts (task) are about 100 tokens, and the budget is 50", "no room")
+    "the required parts of the prompt (task) are about 100 tokens, and its budget is 50", "no room")
   raises(function() m.prompt.compose { parts = { { name = "a", text = "" }, { name = "a", text = "" } } } end, "two parts", "one name twice")
   raises(function() m.prompt.compose { parts = {}, budget = 0 } end, "holds nothing", "no budget")
   raises(function() m.prompt.compose { parts = { { name = "a" } } } end, "needs 'text'", "no text")
+end)
+
+local function notes(word) return { label = word, text = (word .. " "):rep(400) } end
+
+test("a smaller budget leaves material out of a prompt that was made without one", function()
+  local first, second = notes "first", notes "second"
+  second.priority = 1
+  local prompt = m.prompt.verifier { goal = "it parses", data = { first, second } }
+  local size = m.prompt.tokens(prompt)
+  local same_text, none = m.prompt.fit(prompt, size)
+  is(same_text, prompt, "a prompt that fits stays as it is")
+  is(none, nil, "nothing was left out")
+  is(m.prompt.fit(prompt), prompt, "without a budget, too")
+  local text, told = m.prompt.fit(prompt, size - 1)
+  same(told.cut, { { name = "first", tokens = told.cut[1].tokens } }, "the lowest priority goes")
+  is(text:find("first first", 1, true), nil, "it is not in the prompt")
+  holds(text, "second second", "the other one is")
+  holds(text, ("[Left out, to keep this prompt within %d tokens (an estimate): first (about"):format(size - 1), "the note")
+  is(m.prompt.tokens(text) <= size - 1, true, "it fits")
+  raises(function() m.prompt.fit(prompt, 20) end, "the required parts of the prompt (the task) are about", "no room")
+end)
+
+test("a budget cuts a prompt inside another text, and keeps the text around it", function()
+  local prompt = m.prompt.verifier { goal = "it parses", data = { notes "first" } }
+  local whole = "BEFORE\n\n" .. prompt .. "\nAFTER"
+  local text, told = m.prompt.fit(whole, m.prompt.tokens(whole) - 1)
+  is(told.cut[1].name, "first", "its material goes")
+  is(text:sub(1, 24), "BEFORE\n\nCONTEXT: WORKER\n", "the text before it stays")
+  holds(text, "\n\nAFTER\n\n[Left out", "the text behind it stays")
+  raises(function() m.prompt.fit(("x "):rep(400), 100) end, "(the task) are about 200 tokens, and its budget is 100", "one part")
+end)
+
+test("a composed prompt with cuts can be cut further, and names all of them", function()
+  local parts = { { name = "task", text = "Count.", required = true }, { name = "a", text = ("a "):rep(200) },
+    { name = "b", text = ("b "):rep(200), priority = 1 } }
+  local prompt, told = m.prompt.compose { parts = parts, budget = 160 }
+  is(told.cut[1].name, "a", "the first cut")
+  local again, cut = m.prompt.fit(prompt, 60)
+  same({ cut.cut[1].name, cut.cut[2].name }, { "a", "b" }, "both cuts")
+  holds(again, "Count.", "the task stays")
+  is(select(2, again:gsub("Left out", "")), 1, "one note")
+end)
+
+test("required material is not left out", function()
+  local issues = notes "issues"
+  issues.required = true
+  local prompt = m.prompt.implementer { scope = "src", data = { issues, notes "words" } }
+  local _, told = m.prompt.fit(prompt, m.prompt.tokens(prompt) - 1)
+  is(told.cut[1].name, "words", "the other material goes")
+  raises(function() m.prompt.fit(prompt, 300) end, "(the task, issues)", "no room for it")
 end)
 
 test("context packs are read from tables and Markdown, and say what is missing", function()

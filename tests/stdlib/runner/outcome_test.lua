@@ -226,7 +226,7 @@ end
 for _, case in ipairs {
   { "warning", "Loop detected, stopping execution", "success", "failed" },
   { "warning", "Agent execution blocked: by a hook", "success", "refused" },
-  { "error", "Maximum session turns exceeded", "success", "interrupted" },
+  { "error", "Maximum session turns exceeded", "success", "limit" },
   { "error", "The model response was blocked due to safety settings.", "error", "refused" },
   { "error", "The model response was blocked due to recitation/copyright filters.", "error", "refused" },
   { "error", "Model response was truncated because it exceeded the token limit. Try using /compress to free up "
@@ -273,7 +273,7 @@ local function claimed(fields)
 end
 is(claimed('"result":"half an ans","stop_reason":"max_tokens"').class, "invalid-output", "cut short")
 is(claimed('"result":"half an ans","stop_reason":"max_tokens"').text, "half an ans", "what there is of it")
-is(claimed('"result":"half","terminal_reason":"max_turns"').class, "interrupted", "too many turns")
+is(claimed('"result":"half","terminal_reason":"max_turns"').class, "limit", "too many turns")
 is(claimed('"result":"half","stop_reason":"end_turn","terminal_reason":"completed"').status, "ok", "no cut")
 is(claimed('"result":"{\\"note\\":1}","structured_output":{"score":7}').text, '{"score":7}', "closing words of another form")
 is(claimed('"result":"{ \\"score\\": 7 }","structured_output":{"score":7}').text, '{ "score": 7 }', "the same in its own form")
@@ -403,3 +403,63 @@ is(finish(moonlet, { '{"type":"error","message":"x"}', '{"type":"done","status":
 is(stream.message '{"error": {"message": "inner", "type": "x"}}', "inner", "a body")
 is(stream.message '[API Error: {"error":{"message":"{\\"error\\":{\\"message\\":\\"deep\\"}}"}}]', "deep", "a body in a body")
 is(stream.message "plain { text }", "plain { text }", "no body")
+
+-- A refusal that Codex hides: its log says that it could not read the last answer's item.
+local codex_log = "2026-11-23T16:15:54.27Z DEBUG codex_api::sse::responses: failed to parse ResponseItem from output_item.%s\n"
+local codex_answered = '2026-11-23T16:15:54.27Z  INFO codex_otel.trace_safe: event.name="codex.sse_event" '
+  .. 'event.kind=response.completed input_token_count=1 output_token_count=1\n'
+local function of_codex(lines, log, answer)
+  local state = codex.begin()
+  for _, line in ipairs(lines) do codex.parse(state, line) end
+  return codex.finish(state, { why = "exited", code = 0, signal = 0, stderr_tail = log }, { now = 0, file = answer })
+end
+local said = { '{"type":"item.completed","item":{"type":"agent_message","text":"I will see."}}',
+  '{"type":"turn.completed","usage":{"input_tokens":2,"output_tokens":2}}' }
+local lost_item = codex_log:format "added" .. codex_log:format "done" .. codex_answered
+local hidden = of_codex(said, codex_answered .. lost_item, "")
+is(hidden.status .. " " .. tostring(hidden.class), "failed refused", "an empty last answer that held an item")
+is(of_codex(said, lost_item .. codex_answered, "").status, "ok", "an item of an earlier answer")
+is(of_codex(said, codex_answered .. lost_item, "Done.").status, "ok", "an item beside a text")
+is(of_codex({ said[2] }, codex_answered, "").status, "ok", "an empty answer without such an item")
+is(of_codex({ '{"type":"turn.started"}' }, codex_answered .. "ERROR: it broke\n").error.message:find("token_count", 1, true),
+  nil, "lines of the log are no error")
+
+local executor = require "moonlet.engine.runner.executor"
+local took_all = finish(executor, { '{"type":"done","status":"failed","message":"MAX_ITERS reached: the model has answered 3 times"}' },
+  { why = "exited", code = 5, signal = 0 })
+is(took_all.class .. " " .. took_all.error.kind, "limit budget", "the executor took all of its turns")
+
+-- Gemini takes a stream that broke off after a tool for a whole answer. Its transcript has no tokens for it.
+local function of_gemini(answers, lines, stderr)
+  local state = gemini.begin()
+  for i, tokens in ipairs(answers) do
+    gemini.transcript(state, core.json.encode { id = "m" .. i, type = "gemini", content = "",
+      tokens = tokens and { input = 10, output = 5, thoughts = 0 } or core.json.null })
+  end
+  for _, line in ipairs(lines) do gemini.parse(state, line) end
+  return gemini.finish(state, { why = "exited", code = 0, signal = 0, stderr_tail = stderr or "" }, { now = 0 })
+end
+local used_tool = { '{"type":"tool_use","tool_name":"x","tool_id":"1","parameters":{}}',
+  '{"type":"tool_result","tool_id":"1","status":"success"}' }
+local half = { used_tool[1], used_tool[2], '{"type":"message","role":"assistant","content":"half a ","delta":true}',
+  '{"type":"result","status":"success","stats":{"total_tokens":15,"input_tokens":10,"output_tokens":5}}' }
+local broken = of_gemini({ true, false }, half)
+is(broken.status .. " " .. tostring(broken.class), "failed network", "half an answer after a tool")
+is(broken.error.retryable, true, "is tried again")
+is(broken.usage.partial, true, "its usage is partial")
+is(of_gemini({ true, true }, half).status, "ok", "a whole answer after a tool")
+is(of_gemini({ false, false }, half).status, "ok", "a provider that counts no tokens at all")
+is(of_gemini({}, half).status, "ok", "no transcript")
+is(of_gemini({ true }, { half[1], half[2], half[4] }).class, "network", "not a word after a tool, and no tokens for it")
+is(of_gemini({ true }, { half[1], half[2], (half[4]:gsub('"total_tokens":15', '"total_tokens":25')
+  :gsub('"input_tokens":10', '"input_tokens":20')) }).status, "ok", "an empty answer that was counted")
+-- Its own name for a refusal of a provider, whatever the words are.
+local function limited(name, more)
+  return of_gemini({}, { '{"type":"result","status":"error","error":{"type":"unknown","message":"[API Error: slow down please]"}}' },
+    ("Error when talking to Gemini API Full report available at: /x.json %s: slow down please\n    at f (x.js:1:2) {\n"
+      .. "  cause: { code: 429 },\n%s  status: 429\n}\n"):format(name, more or ""))
+end
+is(limited("RetryableQuotaError").class, "rate", "a quota error that passes")
+is(limited("RetryableQuotaError", "  retryDelayMs: 2500,\n").error.retry_after_ms, 2500, "and when it has passed")
+is(limited("TerminalQuotaError").class, "quota", "a quota error that does not")
+is(limited("Error").class, "failed", "an error of another name")

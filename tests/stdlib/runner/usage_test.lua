@@ -83,3 +83,106 @@ is(usage.priced(state.usage, "gpt-5", table_of).cost_is, "reported", "what is re
 is(known.cost_usd, nil, "the usage itself is left alone")
 raises(function() prices.check({ input = 1 }, "p") end, "p needs 'output'", "half a price")
 raises(function() prices.check({ input = -1, output = 1 }, "p") end, "p.input", "a price below nothing")
+
+-- Usage before an attempt's end.
+local gemini = require "moonlet.engine.runner.gemini"
+local opencode = require "moonlet.engine.runner.opencode"
+local moonlet = require "moonlet.engine.runner.moonlet"
+local stream = require "moonlet.engine.runner.stream"
+
+local function fed(runner, lines)
+  local given = runner.begin()
+  for _, line in ipairs(lines) do runner.parse(given, line) end
+  return given
+end
+local function tool_of_codex(i)
+  return ('{"type":"item.started","item":{"id":"%d","type":"command_execution","command":"ls"}}'):format(i),
+    ('{"type":"item.completed","item":{"id":"%d","type":"command_execution","command":"ls","exit_code":0,'
+      .. '"status":"completed"}}'):format(i)
+end
+local began, ended = tool_of_codex(1)
+
+-- Codex's log has each answer's tokens.
+local opening = '2026-11-23T16:15:53.369416Z  INFO codex_otel.trace_safe: event.name="codex.conversation_starts" mcp_server_count=0'
+local answered = '2026-11-23T16:15:53.560543Z  INFO codex_otel.trace_safe: event.name="codex.sse_event" '
+  .. 'event.kind=response.completed input_token_count=1000 output_token_count=50 cached_token_count=200 '
+  .. 'cache_write_token_count=0 reasoning_token_count=10 tool_token_count=1050 ttft_ms=0'
+state = fed(codex, { '{"type":"turn.started"}', began })
+codex.log(state, opening)
+is(usage.so_far(state, 40), nil, "an answer whose line in the log has not come yet")
+codex.log(state, answered)
+is(counts(usage.so_far(state, 40)), "1000 200 50 10 1050", "an answer in the log")
+is(usage.so_far(state, 40).estimated, nil, "is no estimate")
+is(counts(usage.so_far(state, 40, true)), "1000 200 50 10 1050", "ended in its tool")
+codex.parse(state, ended)
+is(usage.so_far(state, 40, true).input_tokens > 2000, true, "ended while another request is under way")
+is(usage.so_far(state, 40, true).estimated, true, "which is an estimate")
+codex.log(state, answered)
+is(stream.answers(state), 2, "answers, by the log")
+is(stream.is_beyond(state, 1), true, "more than one turn")
+is(stream.is_beyond(state, 2), false, "two turns")
+-- Without such a log the text gives an estimate.
+state = fed(codex, { '{"type":"turn.started"}', began, ended })
+is(usage.so_far(state, 40).estimated, true, "without a log")
+is(usage.so_far(state, 40).input_tokens > 9000, true, "the program's own text counts")
+is(usage.so_far(fed(codex, {}), 40, true), nil, "an agent that has not begun")
+is(usage.so_far(fed(codex, { '{"type":"turn.started"}' }), 4000, true).input_tokens > 1000, true,
+  "an agent that was ended before its first answer has sent its prompt")
+state = fed(codex, { began, ended })
+is(stream.asks_beyond(state, 1), true, "a second turn is asked for")
+is(stream.asks_beyond(state, 2), false, "a second turn of two")
+
+-- Claude reports the output of an answer as it stood at the beginning: its text says more.
+state = fed(claude, { core.json.encode { type = "assistant", message = { id = "m1", usage = { input_tokens = 100,
+  cache_read_input_tokens = 20, output_tokens = 1 }, content = core.json.array {
+    { type = "text", text = ("x"):rep(400) } } } } })
+is(counts(usage.so_far(state, 4)), "120 20 100 nil 220", "Claude's answer so far")
+is(usage.so_far(state, 4).estimated, true, "its output is an estimate")
+
+-- Gemini reports nothing before its end but in its transcript.
+local function answer_of(id, tokens)
+  return core.json.encode { id = id, type = "gemini", content = "", tokens = tokens or core.json.null }
+end
+local paid = { input = 1000, output = 40, cached = 200, thoughts = 10, tool = 0, total = 1050 }
+state = gemini.begin()
+state.reports = true
+gemini.transcript(state, '{"sessionId":"x","kind":"main"}')
+gemini.transcript(state, answer_of("a", paid))
+gemini.transcript(state, answer_of("a", paid))
+gemini.transcript(state, '{"$set":{"lastUpdated":"x"}}')
+gemini.transcript(state, answer_of("b", paid))
+is(counts(usage.so_far(state, 4)), "2000 400 100 20 2100", "two answers, one of them written twice")
+is(stream.answers(state), 2, "are two answers")
+
+-- opencode reports each step at its end. Its log says when a request was sent.
+local function of_opencode(level, message)
+  return ('timestamp=2026-11-22T10:03:03.241Z level=%s run=d0 message=%s session.id=s small=false'):format(level, message)
+end
+local step = { '{"type":"step_start","timestamp":5,"part":{}}',
+  '{"type":"tool_use","part":{"tool":"bash","state":{"status":"completed"}}}',
+  '{"type":"tool_use","part":{"tool":"bash","state":{"status":"completed"}}}' }
+state = opencode.begin()
+is(usage.so_far(state, 400, true), nil, "opencode before its first request")
+opencode.log(state, of_opencode("INFO", "stream"))
+is(usage.so_far(state, 400), nil, "its first request")
+is(usage.so_far(state, 400, true).total_tokens >= 100, true, "ended there, it has sent its prompt")
+for _, line in ipairs(step) do opencode.parse(state, line) end
+is(state.turns, 1, "two tools of one answer are one turn")
+is(state.at_work_since, 5, "a process that began since may be a tool")
+opencode.parse(state, '{"type":"step_finish","part":{"reason":"tool-calls","tokens":{"input":800,"output":40,'
+  .. '"reasoning":10,"cache":{"read":200,"write":0}}}}')
+is(state.at_work_since, nil, "after the step no tool is at work")
+is(counts(usage.so_far(state, 400, true)), "1000 200 50 10 1050", "ended between two requests")
+opencode.log(state, of_opencode("INFO", "stream"))
+is(usage.so_far(state, 400, true).input_tokens, 2000, "ended in the second request")
+opencode.log(state, of_opencode("ERROR", '"stream error"'))
+is(usage.so_far(state, 400, true).input_tokens, 1000, "a request that was refused is not charged")
+
+-- moonlet's own events: usage counts for the whole attempt, and a running tool is open until its end.
+state = fed(moonlet, { '{"type":"usage","input_tokens":1000,"output_tokens":50}',
+  '{"type":"tool","name":"Bash","detail":"make","status":"running"}' })
+is(counts(usage.so_far(state, 4, true)), "1000 nil 50 nil 1050", "ended in a tool of a reported answer")
+is(state.open_count, 1, "a running tool")
+moonlet.parse(state, '{"type":"tool","name":"Bash","detail":"make","status":"ok"}')
+is(state.open_count, 0, "its end")
+is(usage.so_far(state, 4, true).input_tokens > 2000, true, "ended while it asks for the next answer")

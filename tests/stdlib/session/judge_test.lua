@@ -99,3 +99,29 @@ test("the recorded screens of Codex and Claude are understood", function()
   holds(claude, "t=11.0s mark => approval", "claude asks for approval")
   holds(claude, "t=13.0s mark => instruction", "claude has done it")
 end)
+
+test("a whole prompt of the agent needs no stillness, unless it was just answered", function()
+  local screen = { "◦ Running touch ptyfile", "", "  Would you like to run the following command?", "  $ touch ptyfile",
+    "› 1. Yes, proceed (y)", "  3. No, and tell Codex what to do differently (esc)",
+    "  Press enter to confirm or esc to cancel" }
+  local function blinking(more)
+    local all = { program = raw, silent_ms = 100, same_ms = 100 }
+    for key, value in pairs(more or {}) do all[key] = value end
+    return waits(facts(screen, all), "codex")
+  end
+  is(blinking(), "approval", "a spinner blinks above it")
+  is(blinking { input_ms = 400 }, "working", "it was answered a moment ago")
+  is(blinking { input_ms = 4000 }, "approval", "it took no notice")
+  table.remove(screen)
+  is(blinking(), "working", "its last line has not come yet")
+  is(waits(facts({ "> 1. this", "  2. that" }, { silent_ms = 100, same_ms = 100 })), "working", "a list in an answer")
+end)
+
+test("a short limit finds a silent program suspect, with the true reason", function()
+  local function reason(silent, same)
+    return judge.judge("running", {}, facts({ "thinking" }, { silent_ms = silent, same_ms = same }), nil,
+      { limits = { suspect = 2000 } }).evidence[1]
+  end
+  is(reason(5000, 5000), "it has printed nothing for 5s", "silence")
+  is(reason(100, 5000), "its output repeats earlier lines", "a spinner")
+end)

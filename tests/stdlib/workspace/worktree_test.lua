@@ -33,6 +33,13 @@ test("what was changed, made and removed arrives in the work tree, and the workt
   holds(sh("cat " .. run.absolute(dir) .. "/changes.patch"), "+agent", "the patch")
 end)
 
+test("a new folder without a file is merged and listed, and an emptied folder is not new", function()
+  local run, tree = opened "mkdir d known; echo deep >d/e"
+  within(tree, "mkdir -p new/deep known .agent/x; rm d/e; echo agent >a; git init -q nested")
+  is(merge(run, tree), "a d/e new/deep/", "the merged files and folders")
+  is(sh "cd repo; find . -type d -empty -not -path './.git/*' -not -path './.agent/*' | sort", "./known\n./new/deep\n", "the work tree")
+end)
+
 test("an agent's lines and the user's lines meet in one file", function()
   local run, tree = opened()
   within(tree, "sed -i 's/^2$/two/' numbers")

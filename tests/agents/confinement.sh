@@ -1,0 +1,42 @@
+# What each CLI may write under moonlet, for each option, with and without Landlock: compared with the table in
+# presets/RUNNING.md. Without --soak only Codex and Claude are tried, with Landlock.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+ROOT=$(cd "$here/../.." && pwd -P)
+# shellcheck source=tests/e2e/tools/confinement.sh
+. "$here/../e2e/tools/confinement.sh"
+
+# try_option LANDLOCK OPTION: one run.
+try_option() {
+  local plain=$moonlet row
+  ask "prompt = 'Attempt $2, Landlock $1', $(option_fields "$2")"
+  option_flags "$2"
+  if [ "$1" = no ]; then
+    printf '#!/bin/sh\nexec "%s" "%s/../e2e/tools/without_landlock.py" "%s" "$@"\n' "$python" "$here" "$plain" >"$case/bare"
+    chmod +x "$case/bare"
+    moonlet=$case/bare
+  fi
+  moon run "$case/ask.lua" --allow all --runner "$runner" "${FLAGS[@]}"
+  moonlet=$plain
+  row=$(outcome "$case/elsewhere" "$("$python" -c 'import json, sys
+print(json.load(open(sys.argv[1]))["run"]["verdict"])' "$case/out.json")")
+  compare "$runner" "$1" "$2" "$row"
+}
+
+try_options() {
+  local option
+  mkdir -p "$case/elsewhere"
+  # A script, because Gemini refuses commands that hold the output of others.
+  attempts "$case/elsewhere" >"$case/attempts.sh"
+  # Each option has a rule of its own: a rule answers with its first reply once.
+  serve "$("$python" -c 'import json, sys
+print(json.dumps([{"when": "Attempt " + option, "do": [{"tool": sys.argv[1]}, {"text": "Done."}]}
+                  for option in sys.argv[2:]]))' "sh $case/attempts.sh" $CONFINEMENT_OPTIONS)"
+  for option in $CONFINEMENT_OPTIONS; do try_option "$1" "$option"; done
+}
+
+case_confinement_codex() { try_options yes; }
+case_confinement_claude() { try_options yes; }
+case_soak_confinement() { try_options no; }
+case_soak_confinement_gemini() { try_options yes; }
+case_soak_confinement_opencode() { try_options yes; }

@@ -1,0 +1,76 @@
+# The cases of run.sh about limits of a running agent: functions that print what is wrong. Each answer of the server
+# costs 1050 tokens, and calls a tool.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+# spend [SECONDS]: the model calls one quick tool after another, and takes that long for each answer. No two calls are
+# the same, for Gemini stops an agent that repeats itself.
+spend() {
+  serve "$("$python" -c 'import json, sys
+print(json.dumps([{"do": [{"tool": "echo %d" % i, "after": float(sys.argv[1])} for i in range(300)]}]))' "${1:-0}")"
+}
+
+case_limit_of_a_call() {
+  spend
+  ask 'prompt = "Loop.", sandbox = "workspace-write", timeout = "150s", budget = { tokens = 5000 }'
+  go
+  want 'code == 1' 'verdict == "failed"' 'error.kind == "budget"' 'model["class"] == "limit"' 'len(model.attempts) == 1' \
+    'len(paid) >= 5' 'len(paid) <= 9' 'run.usage.input_tokens >= 1000 * len(paid)' 'run.usage.input_tokens <= 1000 * len(paid) + 5000' \
+    'run.usage.partial'
+  nothing_left
+}
+
+# Agents side by side spend from one budget, and what they have spent counts before they end.
+case_limit_of_the_run() {
+  spend
+  cat >"$case/ask.lua" <<'END'
+return ctx:parallel({ "a", "b" }, function(c, name)
+  return c:agent { name = name, prompt = "Loop.", sandbox = "workspace-write", timeout = "150s" }.text
+end, { settle = true })
+END
+  go --budget tokens=12000
+  want 'code == 5' 'verdict == "budget"' 'error.kind == "budget"' '[m["class"] for m in models.values()] == ["budget"] * 2' \
+    'len(paid) >= 12' 'len(paid) <= 18' 'run.usage.input_tokens >= 1000 * len(paid)'
+  # The run has what was booked, and a resume asks nobody.
+  local before
+  before=$(wc -l <"$case/server/calls.jsonl")
+  moon run resume R-001
+  want 'code == 5'
+  if [ "$(wc -l <"$case/server/calls.jsonl")" != "$before" ]; then echo "it was asked again"; fi
+}
+
+case_limit_of_turns() {
+  spend
+  ask 'prompt = "Loop.", sandbox = "workspace-write", timeout = "150s", turns = 3'
+  go
+  want 'code == 1' 'verdict == "failed"' 'error.kind == "budget"' 'model["class"] == "limit"' 'len(paid) >= 3' 'len(paid) <= 6' \
+    'run.usage.input_tokens >= 1000 * len(paid)'
+}
+
+# An agent whose host was killed spends on. The host that adopts it ends it at once.
+case_limit_after_a_killed_host() {
+  spend 0.5
+  ask 'prompt = "Loop.", sandbox = "workspace-write", timeout = "150s", budget = { tokens = 5000 }'
+  start run "$case/ask.lua" --allow all --runner "$runner" --task-id t1
+  until_true 30 turns 2
+  kill -9 "$host"
+  ended 5
+  until_true 30 turns 7
+  moon run resume R-001
+  want 'code == 1' 'error.kind == "budget"' 'model["class"] == "limit"' 'len(model.attempts) == 1' 'len(turns) <= 14' \
+    'run.usage.input_tokens >= 1000 * len(paid)'
+}
+
+# The tool says nothing for longer than the agent may be silent.
+case_quiet_tool_opencode() {
+  serve '[{"do": [{"tool": "sleep 14; echo slept"}, {"text": "Done."}]}]'
+  ask 'prompt = "Sleep.", sandbox = "workspace-write", idle = "8s"'
+  go
+  want 'code == 0' 'verdict == "ok"' 'r.text == "Done."' '"slept" in str(turns[1].results)'
+}
+
+case_killed_by_its_tool_opencode() {
+  serve '[{"do": [{"tool": "kill -9 $PPID; sleep 5"}]}]'
+  ask 'prompt = "Kill.", sandbox = "workspace-write", retry = 1'
+  go
+  want 'code == 1' 'model["class"] == "killed"' 'run.usage.input_tokens >= 1000' 'run.usage.estimated'
+}
