@@ -50,7 +50,7 @@ PLANTED
 }
 
 moonlet_install_needs
-moonlet_build release moonlet
+moonlet_build release moonlet_install_files
 
 is_demo=
 if [ $# -eq 0 ] && in_work_tree "$here" && is_clean "$here"; then
@@ -78,5 +78,6 @@ if [ -z "$is_demo" ]; then
 fi
 say "nothing is uncommitted in $here, so this is a change with planted defects, in $where"
 "$root/build/release/moonlet" run triangulated-review --runner rules
+say "to install it for yourself: cmake --install $root/build/release --prefix ~/.local"
 say "to review a repository of yours, before you commit:" \
   "cd YOUR-REPOSITORY && $root/build/release/moonlet run triangulated-review"

@@ -23,6 +23,10 @@
 ---              "…", message = "…" } or another { text = "…" }; it cannot turn a failure into a success
 ---   title      optional: its name in messages
 ---   role       optional: "flag" when command() passes call.role on; else the role is put before the prompt
+---   instructions       optional: instruction files of a project, such as { "MINE.md", "AGENTS.md" }: the first
+---              that exists is put before the prompt, as the base of the change has it
+---   home_instructions  optional: your own, such as { "~/.mine/RULES.md" }: the first that exists is put before
+---              the prompt, if the config has instructions = true for the runner
 ---
 --- call has: prompt, prompt_file, out (the directory it may write), cwd, model, role, sandbox ("read-only"
 --- or "workspace-write"), network, web_search, schema (a JSON Schema), schema_file, timeout_ms, private,

@@ -1,12 +1,54 @@
 # Shared by quickstart.sh and tests/run.sh: find missing packages, install them, configure, build.
 # To be sourced by bash (3.2 or later), with `root` set to the checkout. Prints everything on
-# standard error, so that a program's own output stays alone on standard output.
+# standard error, so that a program's own output stays alone on standard output. What apt, cmake and
+# the compiler print goes to a log.
 # shellcheck shell=bash disable=SC2154
 
 say() { printf '%s\n' "moonlet: $*" >&2; }
 die() {
   say "$@"
   exit 1
+}
+
+setup_log=$root/build/setup.log
+
+# Shows the output of a build or an installation as one line of the terminal that is overwritten.
+moonlet_progress() {
+  local what=$1 line text columns
+  columns=$(tput cols 2>/dev/null) || columns=80
+  while IFS= read -r line; do
+    # "[12/260] Building …" of ninja, "[  4%] Building …" of make; cmake and apt have no count.
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\ (.*) ]]; then
+      text="$((100 * BASH_REMATCH[1] / BASH_REMATCH[2])) % ${BASH_REMATCH[3]}"
+    elif [[ $line =~ ^\[\ *([0-9]+)%\]\ (.*) ]]; then
+      text="${BASH_REMATCH[1]} % ${BASH_REMATCH[2]}"
+    else
+      text=${line//[[:cntrl:]]/}
+    fi
+    text="$what: $text"
+    printf '\r\033[K%s' "${text:0:columns-1}" >&2
+  done
+  printf '\r\033[K' >&2
+}
+
+# moonlet_logged WHAT COMMAND…: appends the output of the command to the log. On a terminal a line shows
+# its progress. Prints the end of the output when the command fails. Needs `set -o pipefail`.
+moonlet_logged() {
+  local what=$1 status=0 before
+  shift
+  mkdir -p "${setup_log%/*}" || die "cannot make ${setup_log%/*}"
+  printf '\n$ %s\n' "$*" >>"$setup_log" || die "cannot write $setup_log"
+  before=$(wc -l <"$setup_log")
+  if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then
+    "$@" 2>&1 </dev/null | tee -a "$setup_log" | moonlet_progress "$what" || status=$?
+  else
+    "$@" >>"$setup_log" 2>&1 </dev/null || status=$?
+  fi
+  if [ "$status" -ne 0 ]; then
+    tail -n "+$((before + 1))" "$setup_log" | tail -n 40 >&2
+    say "the whole output is in $setup_log"
+  fi
+  return "$status"
 }
 
 # One thing a line: how to see that it is there, then its package for apt, dnf, pacman and brew.
@@ -37,6 +79,7 @@ NEEDS
 cmd:python3                                  python3             python3     python         python
 may:flock                                    util-linux          util-linux  util-linux     util-linux
 may:setpriv                                  util-linux          util-linux  util-linux     -
+may:unshare                                  util-linux          util-linux  util-linux     -
 may:ps                                       procps              procps-ng   procps-ng      -
 may:nm                                       binutils            binutils    binutils       -
 may:strace                                   strace              strace      strace         -
@@ -91,6 +134,7 @@ moonlet_has() {
 # names the packages and stops. Starts no package manager when nothing is missing. What only some
 # tests need is installed where that is possible, and stops nothing.
 moonlet_install_needs() {
+  rm -f "$setup_log"
   local include_dirs missing=() checks=() optional=() check apt dnf pacman brew
   include_dirs=$(moonlet_include_dirs)
   local dnf_names=() pacman_names=() brew_names=()
@@ -168,8 +212,8 @@ moonlet_apt() {
     # Without a terminal nobody could type a password: fail at once instead of waiting for it.
     if ! [ -t 0 ]; then as_root=(sudo -n); fi
   fi
-  ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" >&2 </dev/null
+  moonlet_logged "apt-get $1" ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@"
 }
 
 moonlet_apt_install() {
@@ -196,6 +240,7 @@ moonlet_jobs() {
 moonlet_build() {
   local preset=$1 dir="$root/build/$1" target arguments=()
   shift
+  say "building $dir; the log is $setup_log"
   for target in "$@"; do arguments+=(--target "$target"); done
   # A build directory that was copied or moved along with its checkout still points at the old one.
   if [ -f "$dir/CMakeCache.txt" ] &&
@@ -215,9 +260,9 @@ moonlet_build() {
     if [ -z "${CXX:-}" ] && ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1; then
       export CXX=clang++
     fi
-    (cd "$root" && "${configure[@]}") >&2 </dev/null ||
+    (cd "$root" && moonlet_logged configuring "${configure[@]}") ||
       die "cmake could not configure $dir, see above"
   fi
-  cmake --build "$dir" -j "$(moonlet_jobs)" ${arguments[@]+"${arguments[@]}"} >&2 </dev/null ||
+  moonlet_logged building cmake --build "$dir" -j "$(moonlet_jobs)" ${arguments[@]+"${arguments[@]}"} ||
     die "the build in $dir failed, see above"
 }

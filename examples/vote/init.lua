@@ -10,7 +10,7 @@ return m.preset {
     voters = m.arg.integer { default = 5, min = 1, max = 15, help = "how many" },
   },
   needs = { agents = true },
-  budget = { agents = 20, usd = 2 },
+  budget = { agents = 20, tokens = 2000000 },
 
   run = function(ctx, args)
     local ballot = s.object { vote = s.enum { "yes", "no" }, why = s.string() }
