@@ -74,10 +74,10 @@ fi
 
 cd "$where"
 if [ -z "$is_demo" ]; then
-  exec "$root/build/release/moonlet" run triangulated-review --runner rules "$@"
+  exec "$root/build/release/moonlet" run triangulated-review --offline "$@"
 fi
 say "nothing is uncommitted in $here, so this is a change with planted defects, in $where"
-"$root/build/release/moonlet" run triangulated-review --runner rules
+"$root/build/release/moonlet" run triangulated-review --offline
 say "to install it for yourself: cmake --install $root/build/release --prefix ~/.local"
 say "to review a repository of yours, before you commit:" \
   "cd YOUR-REPOSITORY && $root/build/release/moonlet run triangulated-review"

@@ -77,6 +77,7 @@ NEEDS
   if [ "${1:-}" = tests ]; then
     cat <<'NEEDS'
 cmd:python3                                  python3             python3     python         python
+may:make                                     make                make        make           -
 may:flock                                    util-linux          util-linux  util-linux     util-linux
 may:setpriv                                  util-linux          util-linux  util-linux     -
 may:unshare                                  util-linux          util-linux  util-linux     -

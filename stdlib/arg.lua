@@ -75,7 +75,7 @@ M.number = declare "number"
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
---- m.arg.boolean { help = "let the rules speak too" }.type --> "boolean"
+--- m.arg.boolean { help = "review the tests too" }.type --> "boolean"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.boolean = declare "boolean"

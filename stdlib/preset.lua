@@ -14,11 +14,13 @@ local M = {}
 ---@field prompt_tokens integer?  the most tokens of each agent's prompt; of several such budgets the smallest holds
 ---@field task_type string?       the kind of its work, for the runner `route`
 ---@field private_inputs boolean? the journal keeps the hashes of inputs and not their text
+---@field runner string?          the runner that it is made for, where nobody names another
+---@field offline (fun(ctx: moonlet.Ctx, args: table): any)?  its answer without an agent
 ---@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
 
 ---@class moonlet.Needs    the rights that a preset declares; they are shown and accepted once for each text of it
 ---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
----@field agents boolean?      it may start agents
+---@field agents boolean|string[]|nil  it may start agents; a list of runners: its calls name them
 ---@field read string[]?       folders for ctx:read and ctx:list
 ---@field write string[]?      folders that its agents may write
 ---@field env string[]?        environment variables that its agents may see
@@ -37,10 +39,11 @@ local M = {}
 
 local fields = {
   name = "string!", summary = "string!", args = "table", needs = "table", budget = "table", prompt_tokens = "integer",
-  check = "callable", run = "callable!", private_inputs = "boolean", task_type = "string",
+  check = "callable", run = "callable!", offline = "callable",
+  runner = "string", private_inputs = "boolean", task_type = "string",
 }
 local needs_fields = {
-  programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
+  programs = "list", repository = "boolean", agents = "boolean|table", read = "list", write = "list",
   env = "list", presets = "list",
 }
 local budget_fields = {
@@ -101,13 +104,15 @@ function M.preset(spec)
   end
   local preset = {
     name = spec.name, summary = spec.summary, check = spec.check, run = spec.run,
-    private_inputs = spec.private_inputs or false, task_type = spec.task_type, prompt_tokens = spec.prompt_tokens,
+    runner = spec.runner, offline = spec.offline, private_inputs = spec.private_inputs or false,
+    task_type = spec.task_type, prompt_tokens = spec.prompt_tokens,
     args = spec.args or {}, needs = spec.needs or {}, budget = spec.budget or {},
   }
   require("moonlet.prompt.budget").check_budget(spec.prompt_tokens, "prompt_tokens")
   record.check(preset.needs, needs_fields, "needs")
-  for _, list in ipairs { "programs", "read", "write", "env", "presets" } do
-    for _, item in ipairs(preset.needs[list] or {}) do
+  for _, list in ipairs { "programs", "read", "write", "env", "presets", "agents" } do
+    local items = preset.needs[list]
+    for _, item in ipairs(type(items) == "table" and items or {}) do
       if type(item) ~= "string" then
         error(record.invalid(("needs.%s must be a list of texts"):format(list)), 0)
       end

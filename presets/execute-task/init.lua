@@ -39,6 +39,7 @@ end
 return m.preset {
   name = "execute-task",
   summary = "Has the executor implement one planned task in a worktree of its own, which is then merged.",
+  runner = "executor",
   args = {
     task = m.arg.string { help = "what to implement, with requirements, patterns, integration points and edge cases" },
     plan = m.arg.path { help = "the plan, a Markdown file of the repository" },
@@ -60,9 +61,7 @@ return m.preset {
     local task = task_of(ctx, args)
     warn_of_plan(ctx, task)
     ctx:phase("implement", 1)
-    -- Without a word about the runner it is the one that this preset is for.
-    local reply = ctx:agent { name = "task", prompt = prompt_of(task, args), asks = true, sandbox = "workspace-write",
-      runner = ctx.runner == "rules" and "executor" or nil }
+    local reply = ctx:agent { name = "task", prompt = prompt_of(task, args), asks = true, sandbox = "workspace-write" }
     local result = { answer = reply.text, files = reply.files_changed, session = reply.session or m.null }
     ctx:write("findings.md", report(result))
     return result

@@ -18,4 +18,5 @@ return m.preset {
 
   -- The words that a scan knows load when one begins.
   run = function(ctx) return require("scan").run(ctx) end,
+  offline = function(ctx) return require("scan").run(ctx) end,
 }

@@ -57,7 +57,7 @@ end
 ---@return string
 function M.markdown(preferences, outcome, runner)
   local lines = { "# Preferences to consider", "" }
-  local by = runner == "rules" and "rules without a model" or "the runner " .. runner
+  local by = not runner and "rules without an agent" or "the runner " .. runner
   if #preferences == 0 then
     lines[#lines + 1] = ("No standing preference was found in %s, by %s."):format(counted(outcome.inputs, "input",
       "inputs"), by)

@@ -195,14 +195,11 @@ local function numbered(list, names, pause)
   return table.concat(lines, "\n")
 end
 
-local function prompt_data(ctx, sentences, names, outcome, pause)
+local function prompt_data(sentences, names, outcome, pause)
   local order, by_path = material(sentences)
   local data, left = {}, prompt_cap
   for _, path in ipairs(order) do
-    -- Rules ask no model, so the inputs need not be copied.
-    local text = ctx.runner == "rules"
-      and ("[sentences: %d; they are put in when an agent is asked: --runner]"):format(#by_path[path])
-      or numbered(by_path[path], names, pause)
+    local text = numbered(by_path[path], names, pause)
     if #text > left then
       outcome.cut[#outcome.cut + 1] = path
       text = text:sub(1, math.max(0, left)) .. "\n[cut: the material is too large for one task]"
@@ -214,12 +211,12 @@ local function prompt_data(ctx, sentences, names, outcome, pause)
   return data
 end
 
-local function prompt_of(ctx, sentences, names, outcome, pause)
+local function prompt_of(sentences, names, outcome, pause)
   local text = m.prompt.sections(m.asset "prompt.md")
   return m.prompt.worker {
     task = text.task, goal = text.goal, non_goals = text["non-goals"], steps = text.how, inspect = text.inspect,
     edits = false, output = text.output, escalate = text.escalate, privacy = text.privacy,
-    data = prompt_data(ctx, sentences, names, outcome, pause),
+    data = prompt_data(sentences, names, outcome, pause),
   }
 end
 
@@ -284,17 +281,13 @@ function M.run(ctx)
 
   ctx:phase("scan", 1)
   local found
-  if ctx.runner == "rules" then
+  if not ctx.runner then
     found = preferences_of(gather(sentences, names, outcome, pause), memory, outcome, pause)
   end
-  local answer = ctx:agent {
-    name = "scan",
-    prompt = prompt_of(ctx, sentences, names, outcome, pause),
-    schema = schema,
-    rules = function() return { preferences = found } end,
-  }.data
-  local preferences = answer.preferences
-  if ctx.runner ~= "rules" then
+  local preferences = found
+  if ctx.runner then
+    local answer = ctx:agent { name = "scan", prompt = prompt_of(sentences, names, outcome, pause),
+      schema = schema }.data
     preferences = preferences_of(statements_of(answer, sentences, names, outcome), memory, outcome, pause)
   end
   local result = { preferences = preferences, dropped = outcome.dropped }

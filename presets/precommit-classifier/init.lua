@@ -131,6 +131,16 @@ local function merge(verdict, ruled, answer, found)
   return { path = path, reasons = m.array(reasons), validation = m.array(list), reinstall = ruled.reinstall }
 end
 
+-- The facts of the change, and what they say by themselves.
+local function facts_of(ctx, args)
+  ctx:phase("facts", 1)
+  local facts = m.facts.git(ctx, args.target, { survey = checks.wanted })
+  local verdict = classify.classify(ctx, facts)
+  local found = checks.find(ctx, facts)
+  for _, check in ipairs(found) do check.line = checks.line(check) end
+  return facts, verdict, found, result_of(verdict, found)
+end
+
 return m.preset {
   name = "precommit-classifier",
   summary = "Says which path a change should take before it is committed, with the fewest checks that fit it.",
@@ -145,25 +155,24 @@ return m.preset {
   budget = { tokens = 500000, agents = 8, wall = "10m" },
 
   run = function(ctx, args)
-    ctx:phase("facts", 1)
-    local facts = m.facts.git(ctx, args.target, { survey = checks.wanted })
-    local verdict = classify.classify(ctx, facts)
-    local found = checks.find(ctx, facts)
-    for _, check in ipairs(found) do check.line = checks.line(check) end
-    local ruled = result_of(verdict, found)
-
+    local facts, verdict, found, ruled = facts_of(ctx, args)
     ctx:phase("classify", 1)
-    local before = ctx.runner ~= "rules" and watched(ctx)
+    local before = watched(ctx)
     local answer = ctx:agent {
       name = "classify",
       prompt = prompt_of(facts, verdict, ruled),
       schema = schema, base = facts.target.base,
-      rules = function() return ruled end,
     }.data
-    local result = ctx.runner == "rules" and ruled or merge(verdict, ruled, answer, found)
-    local warnings = before and meddling(before, watched(ctx)) or {}
+    local result = merge(verdict, ruled, answer, found)
+    local warnings = meddling(before, watched(ctx))
     for i = #warnings, 1, -1 do table.insert(result.reasons, 1, warnings[i]) end
     ctx:write("findings.md", report.markdown(result, facts, found, ctx.runner))
     return result
+  end,
+
+  offline = function(ctx, args)
+    local facts, _, found, ruled = facts_of(ctx, args)
+    ctx:write("findings.md", report.markdown(ruled, facts, found))
+    return ruled
   end,
 }

@@ -69,7 +69,7 @@ function M.markdown(result, facts, checks, runner)
     t.files == 1 and "file" or "files", t.staged, t.unstaged,
     t.untracked, t.conflicted, t.added, t.deleted)
   for _, note in ipairs(facts.notes) do say("- %s", plain(note)) end
-  local judge = runner == "rules" and "rules, without a model" or plain(runner) .. ", over the findings of rules"
+  local judge = not runner and "the rules, without an agent" or plain(runner) .. ", over the findings of rules"
   say("- decided by %s", judge)
   say ""
   say "The classifier itself stages, commits, pushes and installs nothing."

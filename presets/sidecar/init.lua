@@ -172,17 +172,11 @@ end
 local function ask(ctx, args, task, result, prompt)
   local edits = paths_of(ctx, args, edits_in_words(args, task))
   local before, why
-  if ctx.runner ~= "rules" then before, why = changes.state(ctx) end
+  before, why = changes.state(ctx)
   local earlier = args.output and read_if_there(ctx, args.output)
-  local ended, reply = pcall(ctx.agent, ctx, { name = "task", prompt = prompt, edits = edits,
-    rules = function() return report.unanswered(result) end })
+  local ended, reply = pcall(ctx.agent, ctx, { name = "task", prompt = prompt, edits = edits })
   local kind = not ended and type(reply) == "table" and reply.kind
   if kind == "prepared" or kind == "cancelled" or kind == "budget" then error(reply, 0) end
-  if ctx.runner == "rules" then
-    if not ended then error(reply, 0) end
-    ctx:log "no model was asked: the prompt is prepared and checked, and nothing is answered"
-    return
-  end
   note_changes(ctx, result, before, why, edits)
   local text, written
   if ended then ended, text, written = pcall(answered, ctx, args, reply, earlier) end

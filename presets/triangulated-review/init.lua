@@ -5,11 +5,11 @@ local reviewers = require "reviewers"
 local rules = require "rules"
 local target = require "target"
 
-local function by_rules(args, lenses, facts)
+local function by_rules(lenses, facts)
   local reviews = {}
-  for i, lens in ipairs(args.rules and lenses or {}) do
+  for i, lens in ipairs(lenses) do
     local data = rules.review(lens, facts)
-    reviews[i] = { lens = lens, runner = "rules", findings = data.findings or data, notes = data.notes }
+    reviews[i] = { lens = lens, runner = "checks", findings = data.findings or data, notes = data.notes }
   end
   return reviews
 end
@@ -52,17 +52,28 @@ return m.preset {
         return reviewers.prompt(lens, { artifact = report.artifact(facts), facts = facts, context = args.context,
           data = material })
       end,
-      rules = function(lens) return rules.review(lens, facts) end,
-      also = ctx.runner ~= "rules" and by_rules(args, lenses, facts) or nil,
+      also = args.rules and by_rules(lenses, facts) or nil,
       merge = function(reviews)
         all = reviews
         return target.merge_options(ctx, facts, reviews)
       end,
     })
-    result.checked = report.checked(facts, lenses, { runner = ctx.runner, rules = ctx.runner == "rules" or args.rules })
-    report.say_what_rules_are(result)
+    result.checked = report.checked(facts, lenses, { runner = ctx.runner, rules = args.rules })
     report.write(ctx, result, report.notes(all))
     report.check_quorum(result, args.need, lenses)
+    return result
+  end,
+
+  offline = function(ctx, args)
+    local lenses = arguments.lenses(args)
+    local facts = target.facts(ctx, args.target)
+    if #facts.files == 0 then return report.nothing(ctx, facts, lenses) end
+    local reviews = by_rules(lenses, facts)
+    local result = m.merge.findings(reviews, target.merge_options(ctx, facts, reviews))
+    result.disagreements = 0
+    result.checked = report.checked(facts, lenses, { rules = true })
+    report.say_what_rules_are(result)
+    report.write(ctx, result, report.notes(reviews))
     return result
   end,
 }

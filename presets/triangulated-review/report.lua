@@ -56,7 +56,7 @@ function M.checked(facts, lenses, by)
     what = M.artifact(facts), target = facts.target.text, kind = facts.target.kind,
     files = #facts.files, binary = binary, added = facts.totals.added, deleted = facts.totals.deleted,
     lenses = m.array { table.unpack(lenses) },
-    runner = by.runner, rules = by.rules and how_many_rules(lenses) or m.null, notes = m.array(notes),
+    runner = by.runner or m.null, rules = by.rules and how_many_rules(lenses) or m.null, notes = m.array(notes),
   }
 end
 
@@ -68,9 +68,9 @@ function M.sentence(checked)
     or ("+%d -%d lines"):format(checked.added, checked.deleted)
   local binary = checked.binary > 0 and (", %d of them binary and not looked into"):format(checked.binary) or ""
   local by = {}
-  if checked.runner ~= "rules" then by[1] = "the runner " .. checked.runner end
+  if checked.runner ~= m.null then by[1] = "the runner " .. checked.runner end
   if checked.rules ~= m.null then by[#by + 1] = plural(checked.rules, "pattern") end
-  if checked.runner == "rules" then by[#by] = by[#by] .. ", no agent read this" end
+  if checked.runner == m.null then by[#by] = by[#by] .. ", no agent read this" end
   return ("Checked: %s (%s)%s; lenses %s; by %s."):format(plural(checked.files, "file"), size, binary,
     table.concat(checked.lenses, ", "), table.concat(by, " and "))
 end
@@ -78,7 +78,7 @@ end
 --- Names the next step after patterns alone have found nothing, which is no approval.
 ---@param result table
 function M.say_what_rules_are(result)
-  if result.checked.runner ~= "rules" or not result.next_action:find "^Go on" then return end
+  if result.checked.runner ~= m.null or not result.next_action:find "^Go on" then return end
   result.next_action = ("%s matched nothing, and no agent read this: --runner codex, or another agent, reviews it.")
     :format(plural(result.checked.rules, "pattern"))
 end
@@ -122,7 +122,7 @@ end
 ---@return table
 function M.nothing(ctx, facts, lenses)
   local result = m.merge.findings {}
-  result.checked = M.checked(facts, lenses, { runner = ctx.runner, rules = ctx.runner == "rules" })
+  result.checked = M.checked(facts, lenses, { runner = ctx.runner, rules = not ctx.runner })
   result.next_action = ("Name something to review: %s holds no change."):format(result.checked.what)
   M.write(ctx, result, {})
   return result

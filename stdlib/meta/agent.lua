@@ -5,7 +5,6 @@
 ---@field name string?         the step's key; give one to every call in a script that you go on editing
 ---@field prompt string        the whole prompt; the agent sees nothing of the script
 ---@field schema moonlet.Schema? the answer must be JSON of this schema, alone or in one fence; one repair round, then a failure
----@field rules (fun(): any)?  the answer without a model, for the runner `rules`; that runner refuses a call without it
 ---@field runner string?       instead of the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
 ---@field model string?        instead of the run's
 ---@field role string?         the role that the agent is given
@@ -42,7 +41,7 @@
 ---@field text string              the raw final answer
 ---@field data any                 the answer as a Lua value, where the call has a schema
 ---@field usage moonlet.Usage?     of all attempts; nil where the runner reports none
----@field attempts moonlet.AttemptRecord[]  empty where rules or mock answer
+---@field attempts moonlet.AttemptRecord[]  empty where mock answers
 ---@field files_changed string[]   merged from its worktree
 ---@field dir string               the folder of its artifacts
 ---@field session string?          the session of the agent, where its runner keeps sessions

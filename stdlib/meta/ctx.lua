@@ -12,12 +12,12 @@ local ctx = {}
 ---@type string
 ctx.repo = ""
 
---- The name of the run's runner.
+--- The name of the run's runner; nil where none was chosen.
 --- ```lua
---- if ctx.runner == "rules" then ctx:log "no model is asked" end
+--- if not ctx.runner then ctx:log "no agent is asked" end
 --- ```
----@type string
-ctx.runner = ""
+---@type string?
+ctx.runner = nil
 
 --- The model that the command line or the config names; nil where none is named.
 --- ```lua

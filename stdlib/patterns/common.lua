@@ -6,7 +6,7 @@ local concat, format = table.concat, string.format
 local C = {}
 
 local common = { agent = "table", pack = "table", data = "list" }
-local own_fields = { name = true, prompt = true, schema = true, rules = true, sandbox = true, writes = true,
+local own_fields = { name = true, prompt = true, schema = true, sandbox = true, writes = true,
   edits = true, continues = true }
 
 --- Raises with the place of the author's call.

@@ -33,8 +33,7 @@ local M = {}
 ---@field need integer?           how many reviews must succeed; 2
 ---@field facts string|moonlet.facts.Git|nil
 ---@field prompt (fun(lens: string): string)?     in place of m.prompt.reviewer
----@field rules (fun(lens: string): table)?       the answer without a model
----@field also table[]?           further reviews, such as those of rules
+---@field also table[]?           further reviews, such as those of linters
 ---@field merge moonlet.merge.Options|(fun(reviews: table[]): moonlet.merge.Options)|nil
 ---@field verify boolean?         let a verifier settle what the reviewers disagree about; true
 ---@field verifier moonlet.patterns.Worker?         fields of its call: runner, model, …
@@ -130,7 +129,7 @@ end
 function M.triangulated_review(ctx, opts)
   local verb = "triangulated_review"
   C.check(opts, { artifact = "string", lenses = "list", need = "integer", facts = "string|table", prompt = "callable",
-    rules = "callable", also = "list", merge = "table|function", verify = "boolean", verifier = "table" }, verb)
+    also = "list", merge = "table|function", verify = "boolean", verifier = "table" }, verb)
   local lenses = C.texts(opts.lenses or { "correctness", "risks", "tests" }, verb, "lenses", 2, 4)
   local need = opts.need or 2
   C.bounds(need, verb, "need", 0, #lenses)
@@ -141,7 +140,6 @@ function M.triangulated_review(ctx, opts)
       name = lens, schema = findings.schema,
       prompt = opts.prompt and opts.prompt(lens) or prompt.reviewer(C.prompt(opts, { lens = lens,
         artifact = opts.artifact, facts = opts.facts, output = findings.form })),
-      rules = opts.rules and function() return opts.rules(lens) end,
     }))
     return review_of(lens, ctx.runner, answer.data)
   end, { need = need, key = function(lens) return lens end })
@@ -157,7 +155,7 @@ function M.triangulated_review(ctx, opts)
   local result = merge.findings(reviews, options)
   local disputed = disagreements(result)
   result.disagreements = #disputed
-  if #disputed > 0 and opts.verify ~= false and ctx.runner ~= "rules" then verify(ctx, opts, result, disputed) end
+  if #disputed > 0 and opts.verify ~= false then verify(ctx, opts, result, disputed) end
   result.next_action = merge.next_action(result, own)
   result.summary = ("%s of %s; %s, %s"):format(C.count(#result.findings, "finding"), C.count(own, "review"),
     C.count(#disputed, "disagreement"), C.count(#result.lost, "loss", "losses"))

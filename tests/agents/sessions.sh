@@ -59,6 +59,47 @@ session_story() {
   s kill "$id" --grace 500ms >/dev/null
 }
 
+# resumes HISTORY PROGRAM ARG…: half of the resumes are fresh starts, or find the history gone. HISTORY is the folder that
+# the program keeps it in.
+resumes() {
+  local history=$1 count=4 i id code wanted
+  shift
+  if [ -n "${MOONLET_SOAK:-}" ]; then count=20; fi
+  s start -- "$@" >/dev/null
+  watch S-001
+  shows S-001 'for shortcuts'
+  s submit S-001 'say hello to number 42'
+  shows S-001 'Hello from the model.'
+  s wait S-001 --until prompt --timeout 30s >/dev/null
+  until_true 30 quits S-001
+  kill "$watcher"; wait "$watcher" 2>/dev/null
+  for ((i = 0; i < count; i++)); do
+    code=0 wanted=0
+    case $((i % 4)) in
+      0 | 1) id=$(s resume S-001) || code=$? ;;
+      2) wanted=1; id=$(s resume S-001 -- "$@") || code=$? ;;
+      3) wanted=1; mv "$history" "$history.gone"; id=$(s resume S-001) || code=$? ;;
+    esac
+    [ "$code" -eq "$wanted" ] || echo "resume $i ended with $code instead of $wanted: $(tail -2 "$case/err.txt")"
+    s kill "${id:-$((i + 2))}" --grace 300ms >/dev/null
+    if [ -e "$history.gone" ]; then rm -rf "$history" && mv "$history.gone" "$history"; fi
+  done
+}
+
+case_resumes_codex() {
+  serve '[{"do": [{"text": "Hello from the model."}]}]'
+  resumes "${CODEX_HOME:-$HOME/.codex}/sessions" "$cache/node_modules/.bin/codex" --no-alt-screen -m mock-1 \
+    -c model_provider=local -c 'model_providers.local={name="local",base_url="http://127.0.0.1:'"$(cat "$case/server/port")"'/v1",wire_api="responses",env_key="LOCAL_API_KEY"}'
+}
+
+case_resumes_claude() {
+  serve '[{"do": [{"text": "Hello from the model."}]}]'
+  mkdir -p "$HOME/.claude"
+  printf '{"hasCompletedOnboarding": true, "customApiKeyResponses": {"approved": ["%s"]}}\n' \
+    "${ANTHROPIC_API_KEY: -20}" >"$HOME/.claude.json"
+  resumes "$HOME/.claude/projects" "$cache/node_modules/.bin/claude" --model sonnet
+}
+
 case_session_codex() {
   serve '[{"when": "make it", "do": [{"tool": "touch made", "arguments": {"sandbox_permissions": "require_escalated",
     "justification": "May I make it?"}}, {"text": "I stopped."}]},

@@ -52,6 +52,12 @@ Stat read_stat(pid_t pid) {
   return stat;
 }
 
+std::string name_of(pid_t pid) {
+  std::string name = read_proc(pid, "comm");
+  if (!name.empty() && name.back() == '\n') name.pop_back();
+  return name;
+}
+
 bool reads_terminal(pid_t pid) {
   if (read_proc(pid, "wchan").find("n_tty_read") != std::string::npos) return true;
   // "0 0x0 …": a blocked read of descriptor 0, where the kernel does not name its function.
@@ -126,7 +132,11 @@ nlohmann::json process_facts(pid_t main, pid_t group) {
   std::int64_t cpu = 0, read = 0, written = 0, running = 0;
   bool blocked = false;
   std::string foreground;
+  std::int64_t began = 0;
+  const ProcessInfo* newest = nullptr;
   for (const ProcessInfo& info : members) {
+    if (info.pid == main) began = info.born_ms;
+    if (info.pid != main && (newest == nullptr || info.born_ms > newest->born_ms)) newest = &info;
     const Stat stat = read_stat(info.pid);
     cpu += stat.cpu_ms;
     running += stat.state == 'R' || stat.state == 'D' ? 1 : 0;
@@ -136,14 +146,19 @@ nlohmann::json process_facts(pid_t main, pid_t group) {
     if (info.pgid != group) continue;
     blocked = blocked || reads_terminal(info.pid);
     if (foreground.empty() || info.pid == group) {
-      foreground = read_proc(info.pid, "comm");
-      if (!foreground.empty() && foreground.back() == '\n') foreground.pop_back();
+      foreground = name_of(info.pid);
     }
   }
-  return {{"count", members.size()},  {"cpu_ms", cpu},
-          {"read_bytes", read},       {"written_bytes", written},
-          {"running", running},       {"foreground", printable(foreground, 60)},
-          {"reads_terminal", blocked}};
+  nlohmann::json facts{{"count", members.size()},  {"cpu_ms", cpu},
+                       {"read_bytes", read},       {"written_bytes", written},
+                       {"running", running},       {"foreground", printable(foreground, 60)},
+                       {"reads_terminal", blocked}};
+  if (newest != nullptr) {
+    facts["newest"] = {{"name", printable(name_of(newest->pid), 60)},
+                       {"age_ms", boot_clock_ms() - newest->born_ms},
+                       {"after_ms", newest->born_ms - began}};
+  }
+  return facts;
 }
 
 }  // namespace moonlet

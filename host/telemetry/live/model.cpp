@@ -102,7 +102,7 @@ bool LiveModel::apply(const Event& event) {
 
 void LiveModel::begin_run(const Event& event) {
   preset = text_of(event.fields, "preset");
-  runner = text_of(event.fields, "runner");
+  runner = flag_of(event.fields, "offline") ? "no agent is asked" : text_of(event.fields, "runner");
   confined = text_of(event.fields, "unconfined").empty();
   run = printable(event.run, kLongestText);
   started_ms = event.wall_ms;

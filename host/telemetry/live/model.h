@@ -40,7 +40,7 @@ struct LiveStep {
 
   bool is_agent() const { return kind == "agent"; }
   /// True when somebody is asked: rules and made-up answers read nothing.
-  bool is_asked() const { return is_agent() && runner != "rules" && runner != "mock"; }
+  bool is_asked() const { return is_agent() && runner != "mock"; }
   /// True when a model was asked for this run and has to be paid.
   bool is_paid() const;
 };

@@ -22,6 +22,7 @@ local input_hash = require "moonlet.engine.journal.input_hash"
 local adoption = require "moonlet.engine.journal.adoption"
 local input_manifest = require "moonlet.engine.agent.input_manifest"
 local instructions = require "moonlet.engine.agent.instructions"
+local runners = require "moonlet.engine.load.runners"
 local resolved_call = require "moonlet.engine.agent.resolved_call"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local merge_gate = require "moonlet.engine.context.merge_gate"
@@ -37,7 +38,7 @@ local M = {}
 
 local fields = {
   name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
-  schema = "table", rules = "callable", inputs = "list", sandbox = "string", writes = "list",
+  schema = "table", inputs = "list", sandbox = "string", writes = "list",
   edits = "list", in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean",
   env = "list", argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
   retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
@@ -414,7 +415,10 @@ local function one_step(ctx, call, asked)
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
   local resolved = resolved_call.of(run, call)
   local is_made = resolved.runner.made
-  if resolved.runner.name == "rules" then made_answer.check_rules(run, resolved.call) end
+  if resolved.runner.none and not run.dry then
+    local text = ("the agent call '%s' cannot be answered: no runner was chosen"):format(call.name or "agent")
+    error(runners.no_runner(text, run.config), 0)
+  end
   if not is_made then metering.check(resolved, state.budget) end
   local key = context.key(state, call.name or "agent")
   local change = run.options.step

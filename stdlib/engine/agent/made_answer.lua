@@ -1,5 +1,4 @@
---- Answers that no agent gives: those of the call's own rules, which are made each time anew, and those of the runner
---- `mock`, which a resumed run has from the journal. They cost nothing.
+--- Answers of the runner `mock`: they are made up, cost nothing, and a resumed run reads them from the journal.
 local sidecar = require "moonlet.engine.agent.sidecar"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
@@ -8,43 +7,10 @@ local journal = require "moonlet.engine.journal.journal"
 local mock = require "moonlet.engine.runner.mock"
 local outcome = require "moonlet.engine.agent.outcome"
 local input_manifest = require "moonlet.engine.agent.input_manifest"
-local record = require "moonlet.record"
 local recovery = require "moonlet.engine.agent.recovery"
 local resolved_call = require "moonlet.engine.agent.resolved_call"
-local runners = require "moonlet.engine.load.runners"
-local schema = require "moonlet.engine.runner.schema"
-local scope = require "moonlet.engine.context.scope"
 
 local M = {}
-
-local function place_of(fn)
-  local at = core.text.place(fn)
-  return type(at) == "string" and at or nil
-end
-
-local function by_rules(call)
-  local data = scope.with_place(call.rules)
-  if data == nil then
-    error(record.invalid("the rules of the agent call returned nothing", "return the answer: data, or a text",
-      place_of(call.rules)), 0)
-  end
-  if type(data) == "string" and not call.schema then return { status = "ok", text = data } end
-  local encoded, text = pcall(core.json.encode, data, 2)
-  if not encoded then
-    error(record.invalid("the rules returned no JSON value: " .. record.fault(data, "rules()"), text.hint,
-      place_of(call.rules)), 0)
-  end
-  if call.schema then
-    data = schema.shaped(data, call.schema)
-    local problems = core.json.validate(call.schema, data)
-    if problems then
-      error({ kind = "failed", at = place_of(call.rules), message = "the rules returned something else than the schema "
-        .. "asks for: " .. schema.in_words(problems) }, 0)
-    end
-    text = core.json.encode(data, 2)
-  end
-  return { status = "ok", text = text, data = data }
-end
 
 local function by_mock(run, state, key, call, step)
   run.mocked = true
@@ -59,22 +25,6 @@ local function by_mock(run, state, key, call, step)
   end)
 end
 
---- Raises where the runner is `rules` and a call has none: nobody could answer it.
----@param run table
----@param call table
-function M.check_rules(run, call)
-  if call.rules or run.dry then return end
-  local names = {}
-  for name in pairs(runners.installed(run.config)) do names[#names + 1] = name end
-  table.sort(names)
-  local hint = #names > 0 and ("%s is installed: --runner %s asks it; "):format(names[1], names[1])
-    or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'; "
-  local err = record.invalid(("the agent call '%s' cannot be answered: the run has no runner, and the call no rules")
-    :format(call.name or "agent"), hint .. "--runner mock makes answers up and costs nothing")
-  run.unasked = err.message
-  error(err, 0)
-end
-
 --- Runs the step of a call whose answer is made here.
 ---@param state moonlet.State
 ---@param resolved moonlet.ResolvedCall
@@ -82,15 +32,14 @@ end
 ---@param dir string
 ---@return table answer
 function M.run(state, resolved, key, dir)
-  local run, call, name, prompt = state.run, resolved.call, resolved.runner.name, resolved_call.prompt(resolved)
-  local step = run.begin_step(key, "agent", name)
-  core.event.emit("step.started", key, { kind = "agent", runner = name })
+  local run, prompt = state.run, resolved_call.prompt(resolved)
+  local step = run.begin_step(key, "agent", "mock")
+  core.event.emit("step.started", key, { kind = "agent", runner = "mock" })
   recovery.give_up(run, key, dir)
   run.open_directory(dir)
   input_manifest.write(resolved, key, dir)
   run.write_artifact(dir .. "/prompt.md", prompt, true)
-  local ok, result = pcall(name == "mock" and by_mock or by_rules, table.unpack(
-    name == "mock" and { run, state, key, call, step } or { call }))
+  local ok, result = pcall(by_mock, run, state, key, resolved.call, step)
   local job = execution.new(resolved, key, dir)
   job.step = step
   if not ok then

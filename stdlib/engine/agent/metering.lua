@@ -15,7 +15,7 @@ local warned_of_run = per_run(function() return {} end)
 
 local default_answer_tokens = 4000
 --- Runners that ask no model.
-local is_made = { rules = true, mock = true, cassette = true }
+local is_made = { mock = true, cassette = true }
 
 --- The tokens of a text, or of a number of bytes.
 local function tokens_of(text) return ((type(text) == "number" and text or #text) + 3) // 4 end
@@ -49,7 +49,8 @@ function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
     local name = routed.runner.name
-    if is_made[name] then return end
+    -- Where no runner was chosen, a call that names one is checked by itself.
+    if not name or is_made[name] then return end
     local found, runner = pcall(runners.get, name, plan.config)
     local model = plan.options.model or routed.model or (plan.config.runners[name] or {}).model
     if found and runner.reports_cost or prices.of(model, plan.config.prices) then return end
@@ -131,7 +132,7 @@ end
 ---@param prompt string
 function M.count_worst_case(worst, job, prompt)
   worst.calls = worst.calls + 1
-  if job.runner.name == "mock" or job.runner.name == "rules" and job.call.rules then return end
+  if job.runner.name == "mock" then return end
   local tries = tries_of(job)
   local function add(amounts)
     for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end

@@ -65,7 +65,7 @@ function M.abandon(job, earlier)
   end
 end
 
---- Gives up an attempt of an agent that was under way where rules are asked by now.
+--- Gives up an attempt of an agent that was under way when the run was resumed with the runner mock.
 ---@param run table
 ---@param key string
 ---@param dir string
@@ -76,7 +76,7 @@ function M.give_up(run, key, dir)
   if state == "none" then return end
   if state == "running" then adoption.stop(key, id) end
   local changed = worktree.give_up(run, key, dir, last.tree)
-  local text = ("rules are asked now: attempt %d of an agent is given up"):format(last.attempt)
+  local text = ("the answers are made up now: attempt %d of an agent is given up"):format(last.attempt)
   run.emit("warning", { step = key, text = text })
   journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned", error = text,
     changed = changed and core.json.array(changed) or nil })

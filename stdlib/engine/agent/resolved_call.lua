@@ -152,7 +152,8 @@ local function route(run, call)
 end
 
 local function resolve(run, call, spec)
-  if spec.name == "rules" or spec.name == "mock" then return { name = spec.name, made = true }, {} end
+  if spec.none then return { made = true, none = true }, {} end
+  if spec.name == "mock" then return { name = spec.name, made = true }, {} end
   if spec.name == "cassette" then return { name = "cassette", title = "the cassette", instant = true }, {} end
   if spec.name ~= "command" then return runners.get(spec.name, run.config) end
   local argv = call.argv or spec.argv

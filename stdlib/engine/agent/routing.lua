@@ -23,7 +23,7 @@ local null = core.json.null
 ---@field chosen boolean        the runner was chosen here: it was asked for as "route"
 
 ---@class moonlet.Routed
----@field runner table          as runners.parse() gives it; never "route"
+---@field runner table          as runners.parse() gives it; never "route"; runners.none for none
 ---@field model string?         the one that was chosen with it
 ---@field task_type string?     as it was said
 ---@field record moonlet.RouteRecord?   nil where nothing was said and nothing chosen
@@ -40,11 +40,11 @@ local function recorded(work, name, why, forced, chosen)
   return { task_type = name or null, risk = work.risk or "low", why = why, forced = forced, chosen = chosen }
 end
 
---- The rules ask no model: nothing is refused, but a name is checked all the same.
-local function for_rules(work, asked, config)
+--- Without an agent nothing is refused, but a name is checked all the same.
+local function without_agent(work, asked, config)
   local name = work.task_type and route_table.normal(work.task_type)
   if name then route_table.check_name(name, config.routes) end
-  return { runner = asked, record = recorded(work, name, "the rules ask no model", false, false) }
+  return { runner = asked, record = recorded(work, name, "no agent is asked", false, false) }
 end
 
 local function by_rule(work, asked, config)
@@ -61,7 +61,7 @@ end
 local function decide(work, asked, config)
   local routed = { runner = asked }
   if asked.name == "route" or work.task_type or work.risk then
-    routed = ((asked.name == "rules" or asked.name == "mock") and for_rules or by_rule)(work, asked, config)
+    routed = ((asked.none or asked.name == "mock") and without_agent or by_rule)(work, asked, config)
   end
   routed.task_type = work.task_type
   return routed

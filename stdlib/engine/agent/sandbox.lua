@@ -15,7 +15,7 @@ local M = {}
 
 local most_names = 8
 --- Runners that start no process.
-local without_process = { rules = true, mock = true, cassette = true }
+local without_process = { mock = true, cassette = true }
 
 --- The folder for temporary files of an agent call. Its name is always the same, so that a host that adopts the
 --- call finds it. It is recorded first, for a host that finds the run left by a dead one.

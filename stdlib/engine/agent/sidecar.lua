@@ -110,9 +110,6 @@ local function model_text(model)
   if model.runner == "mock" then
     lines[#lines + 1] = ""
     lines[#lines + 1] = "Made up by the runner mock: no agent was asked and nothing was spent."
-  elseif model.runner == "rules" then
-    lines[#lines + 1] = ""
-    lines[#lines + 1] = "Answered by the preset's own rules: no model was used and nothing was spent."
   end
   return table.concat(lines, "\n") .. "\n"
 end

@@ -7,7 +7,9 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-M.known = options.with_common()
+M.known = options.with_common {
+  runner = { value = "R", help = "write this default runner into your config, and do no more" },
+}
 
 local file_name, file_cap = ".luarc.json", 1 << 20
 local globals = { "ctx", "m", "args" }
@@ -119,6 +121,11 @@ function M.main(words)
   local found, rest = verbs.read("init", words, M.known)
   if not found then return nil, 0 end
   if rest[1] then error(options.usage("moonlet init takes no argument", "another folder is --repo DIR"), 0) end
+  if found.runner then
+    local path, line = require("moonlet.engine.load.config_file").set_runner(found.runner)
+    return { ok = true, command = "init", run = core.json.null, result = { config = path, runner = found.runner },
+      error = core.json.null }, 0, ("%s: %s\n"):format(core.text.printable(path, 400), line)
+  end
   local home = core.run.home(repository.folder(found.repo))
   local root, err = core.file.root(home.top)
   if not root then error(err, 0) end

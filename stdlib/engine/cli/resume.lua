@@ -70,6 +70,10 @@ end
 ---@return table plan
 function M.plan(home, id, rec, found)
   refuse_prepared(home, id, rec)
+  if rec.runner == "rules" then
+    error(record.invalid(id .. " was made by the runner 'rules', which no longer exists",
+      ("moonlet replay %s --offline, or with --runner, makes a new run"):format(id)), 0)
+  end
   local was = store.hash(rec)
   local lost
   rec, lost = store.as_given(home, rec)
@@ -84,10 +88,11 @@ function M.plan(home, id, rec, found)
   options.check_word("gates", found.gates, "park", "deny")
   rec.options.gates = found.gates or rec.options.gates
   local own_config = store.config(rec)
+  local spec = rec.runner ~= core.json.null and rec.runner or nil
   local plan = {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
-    runner_spec = rec.runner, runner = runners.parse(rec.runner, own_config), config = own_config,
+    runner_spec = spec, runner = runners.parse(spec, own_config), config = own_config,
     budget = limits.change_budget(rec.budget or {}, found.budget),
     limit = rec.limit, grants = rights(source, preset, rec, found.allow), options = rec.options,
     inputs = nil, lost = lost, may_ask = not (found.json or found.events), fresh = found.fresh,

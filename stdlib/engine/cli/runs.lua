@@ -104,7 +104,7 @@ end
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
   if not ready then return nil, why end
-  -- A dry run is prepared before it has a verdict, and a run by rules alone may come to that.
+  -- A dry run is prepared before it has a verdict.
   local is_both = wanted.status == "parked" or wanted.status == "prepared"
   local status = not is_both and open_states[wanted.status] or nil
   local filter = { task = wanted.task, preset = wanted.preset, before = wanted.before,
@@ -150,7 +150,7 @@ local function rows_of_files(home, root, wanted)
         and (not wanted.preset or rec.preset == wanted.preset)
         and fits(wanted, state) then
         rows[#rows + 1] = row_of(home, { id = id, task_id = packet or rec.task_id, preset = rec.preset,
-          title = rec.options and rec.options.title or null, runner = rec.runner_name or rec.runner,
+          title = rec.options and rec.options.title or null, runner = state_of.runner(rec) or null,
           started_at = rec.started_at, duration_ms = rec.duration_ms or null, dir = rec.sidecar }, state)
         if #rows == wanted.limit then break end
       end

@@ -27,12 +27,6 @@ M.known = options.with_common {
 local null = core.json.null
 local most_lines = 4000
 
---- The kind of a step for people: no agent where rules gave the answer, or none was given.
-local function kind_of(step, state)
-  if step.kind ~= "agent" or step.runner ~= "rules" then return step.kind end
-  return state == "prepared" and state or step.runner
-end
-
 --- The answers that were given in a step: to its own gate, or to one before it.
 local function answers_of(rec, key)
   local list = {}
@@ -56,12 +50,12 @@ local function show_answer(answer, lines)
   if answer.note then lines[#lines + 1] = "note: " .. core.text.printable(answer.note, 4000) end
 end
 
-local function show_steps(rec, steps, lines, state)
+local function show_steps(rec, steps, lines)
   for _, step in ipairs(steps) do
     local took_text = step.duration_ms ~= null and duration.text(step.duration_ms) or ""
     local code = math.tointeger(step.exit_code)
     local status = step.status == "ok" and code and "exit " .. code or step.status
-    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, kind_of(step, state), took_text,
+    lines[#lines + 1] = ("  %-9s %-10s %-8s %s%s"):format(status, step.kind, took_text,
       core.text.printable(step_files.name(step.key), 80), who_text(rec, step) or step.cached and " (from the journal)"
       or step.doing and "  " .. core.text.printable(step.doing, 80) or "")
     if step.error ~= null and step.error then
@@ -85,6 +79,7 @@ local function show_parked(id, rec, lines)
 end
 
 local function runner_text(rec)
+  if type(rec.runner) ~= "string" then return "no runner" end
   if rec.runner ~= "route" or type(rec.runner_name) ~= "string" then return rec.runner end
   return "route: " .. rec.runner_name
 end
@@ -121,7 +116,7 @@ local function step_text(root, home, rec, word)
   local step = step_files.find(step_files.of(root, rec), word)
   local folder = step_files.folder(root, rec, step)
   local lines = {}
-  show_steps(rec, { step }, lines, state_of.of(home, rec.id, rec))
+  show_steps(rec, { step }, lines)
   for _, given in ipairs(answers_of(rec, step.key)) do show_answer(given, lines) end
   local answer = core.file.read(root, folder .. "/output.md", text_cap)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
@@ -132,7 +127,7 @@ local function step_text(root, home, rec, word)
 end
 
 --- The steps as rows of a page.
-local function step_rows(rec, steps, out, state)
+local function step_rows(rec, steps, out)
   local lines, width = {}, 8
   for _, step in ipairs(steps) do
     width = math.max(width, core.text.width(core.text.printable(step_files.label(step.key), 200)))
@@ -143,7 +138,7 @@ local function step_rows(rec, steps, out, state)
     local status = step.status == "ok" and code and "exit " .. code or tostring(step.status)
     local name = core.text.fit(core.text.printable(step_files.label(step.key), 200), width, true)
     local took = step.duration_ms ~= null and step.duration_ms and duration.text(step.duration_ms) or ""
-    local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, kind_of(step, state))
+    local line = ("  %-9s  %s  %7s  %s"):format(status, page.pad(name, width), took, step.kind)
     local doing = step.doing and "  " .. core.text.printable(step.doing, 200) or ""
     local more = who_text(rec, step) or step.cached and " (from the journal)" or doing
     lines[#lines + 1] = core.text.fit(line .. more, out.columns)
@@ -172,7 +167,7 @@ local function on_screen(home, root, id, rec, out)
   local function folder(step) return step_files.folder(root, rec, step) end
   return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
     state = state, summary = runner_text(rec) .. (started and ", " .. state_of.ago(started, core.clock.wall()) or ""),
-    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out, state),
+    took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out),
     error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
     files = home.agent_path .. "/" .. rec.sidecar,
@@ -205,8 +200,8 @@ local function show(home, word, found)
   end
   local lines = {
     ("%s  %s  %s"):format(id, core.text.printable(rec.preset, 80), state_of.of(home, id, rec)),
-    ("started %s, took %s, runner %s"):format(core.text.printable(rec.started_at, 40), state_of.took(rec),
-      core.text.printable(runner_text(rec), 80)),
+    ("started %s, took %s, %s"):format(core.text.printable(rec.started_at, 40), state_of.took(rec),
+      core.text.printable((state_of.runner(rec) and "runner " or "") .. runner_text(rec), 80)),
   }
   if rec.error ~= null and rec.error and rec.error.kind ~= "parked" then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
@@ -214,7 +209,7 @@ local function show(home, word, found)
   local children = about.children(home, id)
   table.move(about.lines(home, rec, children), 1, most_lines, #lines + 1, lines)
   show_parked(id, rec, lines)
-  show_steps(rec, step_files.of(root, rec), lines, state_of.of(home, id, rec))
+  show_steps(rec, step_files.of(root, rec), lines)
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and not rec.options.dry_run then
     lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)

@@ -28,7 +28,7 @@ function M.from_needs(needs)
   for _, name in ipairs(needs.env or {}) do grants.env[name] = true end
   for _, path in ipairs(needs.read or {}) do table.insert(grants.read, path) end
   for _, path in ipairs(needs.write or {}) do table.insert(grants.write, path) end
-  grants.agents = needs.agents == true
+  grants.agents = needs.agents ~= nil and needs.agents ~= false
   return grants
 end
 

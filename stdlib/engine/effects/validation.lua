@@ -223,7 +223,7 @@ function M.plan(run, checks)
     end
   end)
   if ok then return end
-  run.unasked = type(err) == "table" and err.message or nil
+  run.unrunnable = type(err) == "table" and err.message or nil
   error(err, 0)
 end
 

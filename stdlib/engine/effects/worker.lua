@@ -11,16 +11,16 @@ function M.is_one()
   return value ~= nil and value ~= "" and value ~= "0"
 end
 
-local starts_none = { rules = true, mock = true, cassette = true }
+local starts_none = { mock = true, cassette = true }
 
 --- Raises for a runner that would start an agent from within one.
----@param runner string
+---@param runner string?
 function M.check(runner)
-  if starts_none[runner] or not M.is_one() then return end
+  if not runner or starts_none[runner] or not M.is_one() then return end
   error({ kind = "denied", usage = true,
     message = ("a worker starts no workers: MOONLET_WORKER is set, and the runner '%s' would start an agent")
       :format(core.text.printable(runner, 60)),
-    hint = "do the task yourself, or report what else is needed; rules, mock and cassettes start nobody" }, 0)
+    hint = "do the task yourself, or report what else is needed; mock and cassettes start nobody" }, 0)
 end
 
 --- Raises for a plan that may start agents from within one.

@@ -3,7 +3,7 @@
 --- preset, the smaller one holds.
 ---
 ---   return {
----     runner = "codex",                    -- the default of --runner ("rules" without it); or "route"
+---     runner = "codex",                    -- the default of --runner; or "route"
 ---     runners = {
 ---       codex = { program = "…", args = { … }, env = { "NAME" }, home = "…", model = "…", private = false,
 ---                 instructions = true },  -- gives its agents your own instruction file, such as ~/.codex/AGENTS.md
@@ -13,6 +13,7 @@
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
 ---                retries = 3 },         -- how often a prompt is asked at most
+---     precommit = { runner = "codex" },   -- of moonlet hook pre-commit; without it no agent is asked
 ---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- of runs: started, finished, parked, review; of
 ---                                                     both: done, question, blocked; of sessions: stuck, milestone
@@ -33,9 +34,12 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field prices table<string, table>
 ---@field limits table
 ---@field hooks table<string, string[]>
+---@field precommit {runner: string?}
 ---@field prompts table<string, string>  templates by role: their texts
 
-local function user_path()
+--- The path of the user's config; nil where no variable names its folder.
+---@return string?
+function M.user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
   if not base or base == "" or base:sub(1, 1) ~= "/" then
     local home = core.system.env "HOME"
@@ -96,7 +100,7 @@ local function data(value, path, budget, fail)
 end
 
 local function empty(path)
-  return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {} }
+  return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
 --- The config whose code runs at the moment, for the error if Lua is killed meanwhile.
@@ -171,7 +175,7 @@ end
 ---@param path string?  another file than the user's own
 ---@return moonlet.Config
 function M.load(path)
-  path = path or user_path()
+  path = path or M.user_path()
   local folder, name = (path or ""):match("^(.*)/([^/]+)$")
   local root = folder and core.file.root(folder == "" and "/" or folder)
   if not root or not core.file.stat(root, name) then return empty() end
@@ -205,7 +209,7 @@ function M.use(config) current = config end
 ---@param fn fun()
 function M.with_runners_alone(fn)
   local own = M.current()
-  M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {} }
+  M.use { runners = own.runners, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
   local ok, err = pcall(fn)
   M.use(own)
   if not ok then error(err, 0) end

@@ -10,7 +10,7 @@ local M = {}
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table" }
+  hooks = "table", prompts = "table", precommit = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
 --- The entry of any program that `--runner command:` names.
@@ -189,7 +189,7 @@ end
 function Check:runners(entries)
   for name, entry in pairs(entries) do
     local path = { "runners", name }
-    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route"
+    if type(name) ~= "string" or not name:find("^%l[%w_-]*$") or #name > 40 or name == "route" or name == "rules"
       or name ~= "command" and runner_names.has(runner_names.internal, name) then
       self.report(path, ("'%s' cannot name a runner"):format(core.text.printable(tostring(name), 60)),
         "use lower-case letters, digits, - and _, and none of rules, route, mock and cassette")
@@ -330,6 +330,10 @@ function M.check(config, report, folder)
   if config.limits then self:limits(config.limits) end
   if config.prompts then self:prompts(config.prompts) end
   if config.hooks then self:hooks(config.hooks) end
+  local precommit = config.precommit
+  if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" }) and precommit.runner then
+    self:runner(precommit.runner, { "precommit", "runner" })
+  end
 end
 
 return M

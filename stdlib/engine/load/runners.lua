@@ -59,14 +59,22 @@ function M.get(name, config)
       or record.suggest(name, M.names(config))), 0)
 end
 
+--- The runner of a run for which none was chosen.
+M.none = { none = true }
+
 --- Reads a --runner value (or ctx:agent's runner). Resolving "route" is left to engine/agent/routing.lua.
----@param text string
+---@param text string?  nil if none was chosen
 ---@param config table?
----@return {name: string, argv: string[]?}
+---@return {name: string?, argv: string[]?, none: boolean?}
 function M.parse(text, config)
+  if text == nil then return M.none end
   local name, rest = text:match("^([^:]+):(.*)$")
   name = name or text
-  if (name == "rules" or name == "mock") and not rest then return { name = name } end
+  if name == "mock" and not rest then return { name = name } end
+  if name == "rules" then
+    error(record.invalid("there is no runner 'rules': a run without an agent has no runner",
+      "--offline gives the preset's answer without an agent"), 0)
+  end
   if name == "command" then
     local argv = rest and command.split(rest) or nil
     if rest and #argv == 0 then
@@ -108,6 +116,29 @@ function M.installed(config)
     found[name] = place and place.path
   end
   return found
+end
+
+--- The names of the installed agent programs, sorted.
+---@param config table?
+---@return string[]
+function M.installed_names(config)
+  local names = {}
+  for name in pairs(M.installed(config)) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+--- The error of work that needs an agent, in a run for which no runner was chosen.
+---@param message string
+---@param config table?
+---@return table
+function M.no_runner(message, config)
+  local name = M.installed_names(config)[1]
+  local hint = name
+    and ("%s is installed: --runner %s asks it, and moonlet init --runner %s makes it the default"):format(name, name,
+      name)
+    or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'"
+  return { kind = "no-runner", message = message, hint = hint .. "; --runner mock makes answers up and costs nothing" }
 end
 
 return M

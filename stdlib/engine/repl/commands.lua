@@ -95,7 +95,8 @@ M.all = {
       return say(text or steps_text(session.run, rest))
     end
     local run = session.run
-    say(("%s  runner %s  %s"):format(run.id, run.runner_name, run.absolute(run.sidecar)))
+    local who = run.runner_name and "runner " .. run.runner_name or "no runner"
+    say(("%s  %s  %s"):format(run.id, who, run.absolute(run.sidecar)))
     say(steps_text(session.run))
   end,
   budget = function(session, _, say) say(budget_text(session)) end,

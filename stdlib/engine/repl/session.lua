@@ -390,8 +390,8 @@ end
 local function greet(session, recorded)
   if not session.prompts or session.json then return end
   if recorded == 0 then
-    say(session, ("moonlet %s, %s, runner %s. :help lists the commands; ^D leaves."):format(core.system.version,
-      session.run.id, session.run.runner_name))
+    say(session, ("moonlet %s, %s, %s. :help lists the commands; ^D leaves."):format(core.system.version,
+      session.run.id, session.run.runner_name and "runner " .. session.run.runner_name or "no runner"))
   end
 end
 

@@ -19,8 +19,8 @@ local M = {}
 ---@field prompt_tokens integer?  the smallest budget of its prompts: of the command line, the packet, the preset
 ---@field limit integer        agents side by side
 ---@field runner table         the runner that was asked for
----@field runner_spec string   its words on the command line
----@field runner_name string   the name of the runner that calls get
+---@field runner_spec string?  its words on the command line; nil where no runner was chosen
+---@field runner_name string?  the name of the runner that calls get
 ---@field routed moonlet.Routed
 ---@field route string?        the route in words
 ---@field model string?
@@ -55,7 +55,8 @@ local M = {}
 ---@field ask (fun(text: string): string?)?  asks a person at the prompt of the run
 ---@field checking boolean?    preset check goes through it, and starts nothing
 ---@field mocked boolean?      an answer was made up
----@field unasked string?      why nobody could answer a call, or a planned check cannot run
+---@field unrunnable string?   why a planned check cannot run
+---@field offline boolean?     it gives its answer without an agent
 ---@field quota_error table?   the first refusal of a provider that is not over
 ---@field dry boolean?         a dry run
 ---@field worst table?         the worst cost of a dry run
@@ -95,7 +96,7 @@ local fields = {
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
   packet = true, holds = true, after = true, review = true, reviewing = true, parent = true,
-  keeper_log = true, silent_told = true, ask = true, checking = true, mocked = true, unasked = true,
+  keeper_log = true, silent_told = true, ask = true, checking = true, mocked = true, unrunnable = true, offline = true,
 }
 
 ---@class moonlet.Step         one step of a run

@@ -20,7 +20,7 @@ M.exit_codes = {
 }
 
 --- Runners that ask no model: their steps have no usage.
-local unpaid = { rules = true, mock = true }
+local unpaid = { mock = true }
 
 --- The exit code of a run: 2 where nobody could be asked, and nothing was started.
 ---@param verdict string
@@ -136,7 +136,8 @@ end
 --- The `run` object of the envelope.
 function M.envelope(run)
   return {
-    id = run.id, task_id = run.task_id, preset = run.preset_name, runner = run.runner_name,
+    id = run.id, task_id = run.task_id, preset = run.preset_name, runner = or_null(run.runner_name),
+    offline = run.offline or nil,
     model = M.model(run.model, run.runner_name, run.config and run.config.runners), verdict = or_null(run.verdict),
     exit_code = run.verdict and M.exit_code(run.verdict, run.error) or null,
     started_at = run.started_at or core.clock.iso(run.started_wall), duration_ms = or_null(run.duration_ms),
@@ -166,8 +167,8 @@ function M.text(run)
     target = run.source.name, script = run.preset == nil, origin = run.source.origin,
     path = or_null(run.source.path), top = run.top, linked = repository.is_linked(run.home) or nil,
     preset_sha256 = or_null(run.source.opened),
-    args = run.args, runner = run.runner_spec, model = or_null(run.model),
-    options = run.options, runner_name = run.runner_name, route = or_null(run.routed.record),
+    args = run.args, runner = or_null(run.runner_spec), model = or_null(run.model),
+    options = run.options, runner_name = or_null(run.runner_name), route = or_null(run.routed.record),
     budget = run.budget, limit = run.limit, grants = run.grants,
     granted = core.json.array(grants.describe(run.grants)),
     prepared = run.prepared or nil, cleanup = context.cleanup(run).is_owed, sidecar = run.sidecar,

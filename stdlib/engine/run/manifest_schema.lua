@@ -70,7 +70,7 @@ local review = maybe(fields { state = text, reviewed_by = maybe_text, note = may
   sha256 = maybe_text })
 
 local shape = fields {
-  id = text, sidecar = text, task_id = text, preset = text, target = text, runner = text, started_at = text,
+  id = text, sidecar = text, task_id = text, preset = text, target = text, runner = maybe_text, started_at = text,
   script = flag, ended = flag, prepared = flag, cleanup = flag, linked = flag, limit = count, args = is_object,
   path = maybe_text, top = maybe_text, origin = maybe_text, model = maybe_text, verdict = maybe_text,
   runner_name = maybe_text, route = maybe_object, duration_ms = maybe_count, until_ms = maybe_count,
@@ -80,7 +80,8 @@ local shape = fields {
   review = review, reviewing = review, parent_run_id = maybe_text,
   places = maybe_object, bytes = maybe_object, error = told_error,
   options = fields { title = maybe_text, reason = maybe_text, phase = maybe_text, agent_role = maybe_text,
-    model = maybe_text, gates = maybe_text, dry_run = maybe_flag, prompt_tokens = maybe_count, pipeline = maybe_flag,
+    model = maybe_text, gates = maybe_text, dry_run = maybe_flag,
+    offline = maybe_flag, prompt_tokens = maybe_count, pipeline = maybe_flag,
     inputs = maybe(list_of(text)) },
   grants = fields { all = flag, agents = flag, run = map_of(flag), env = map_of(flag), read = texts, write = texts },
   budget = map_of(amount), altered = maybe(texts), files_changed = maybe(texts),

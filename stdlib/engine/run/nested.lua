@@ -87,7 +87,10 @@ function M.of(run, name, given)
       return class.part(run, { source = found.source, preset = preset, grants = own, artifacts = artifacts,
         prompt_tokens = prompt_tokens })
     end,
-    body = function(ctx) return scope.with_place(preset.run, ctx, closed.args(args, preset.args)) end,
+    body = function(ctx)
+      local without_agent = run.runner.none and preset.offline
+      return scope.with_place(without_agent or preset.run, ctx, closed.args(args, preset.args))
+    end,
   }
 end
 

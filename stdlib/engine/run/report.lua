@@ -29,10 +29,10 @@ local function by_whom(run)
   end
   if #names == 0 then
     if run.preset and not run.preset.needs.agents then return "" end
+    if not run.runner_name then return "no agent was asked, nothing spent, " end
     names[1] = run.runner_name
   end
   if #names == 1 and names[1] == "mock" then return "mock: answers are made up, nothing spent, " end
-  if #names == 1 and names[1] == "rules" then return "rules, no model, nothing spent, " end
   return table.concat(names, " and ") .. ", "
 end
 
@@ -80,14 +80,6 @@ local function summary(run, used)
   return text
 end
 
---- True if a call of the run named an agent by itself.
-local function asked_agent(run)
-  for _, step in ipairs(run.steps) do
-    if step.kind == "agent" and step.runner and step.runner ~= "rules" then return true end
-  end
-  return false
-end
-
 --- The line that names the agents that no kernel sandbox confined; nil where there is none.
 local function unconfined(run)
   local names = {}
@@ -113,10 +105,8 @@ local function notes(run, lines)
   end
   local free = unconfined(run)
   if free then lines[#lines + 1] = free end
-  if run.runner_name == "rules" and run.preset and run.preset.needs.agents and not asked_agent(run) then
-    for name in pairs(runners.installed()) do
-      lines[#lines + 1] = ("  %s is installed: --runner %s asks it instead of the rules"):format(name, name)
-    end
+  for _, name in ipairs(run.offline and runners.installed_names(run.config) or {}) do
+    lines[#lines + 1] = ("  %s is installed: --runner %s"):format(name, name)
   end
   local pending = run.review and run.review.state == "pending"
   if run.review then

@@ -281,7 +281,7 @@ function M.create(plan)
     limit = plan.limit, inputs = plan.inputs, input_specs = plan.options.inputs, resume = plan.resume,
     packet = plan.packet, holds = plan.holds, after = plan.after, parent = plan.parent,
     reviewing = plan.review,
-    may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, answers = {},
+    offline = plan.options.offline, may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, answers = {},
     cancels = plan.cancels,
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
@@ -320,7 +320,8 @@ function M.create(plan)
   if plan.begun then plan.begun(run) end
   core.event.start(run.sidecar .. "/events.jsonl")
   core.event.emit(before and before.resumed and "run.resumed" or "run.started", nil, {
-    preset = run.preset_name, runner = run.runner_name, task_id = run.task_id, dir = run.absolute(run.sidecar),
+    preset = run.preset_name, runner = run.runner_name, offline = run.offline or nil,
+    task_id = run.task_id, dir = run.absolute(run.sidecar),
     unconfined = sandbox.absence_at_start(run) })
   if type(run.journal.decided) == "string" then
     core.event.emit("warning", nil, { text = ("decision.md ('%s') is about an earlier result: run `moonlet decide %s` "
@@ -498,8 +499,9 @@ local function run_body(run)
     run.inputs = observed_inputs(run)
     run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs))
     local args = run.preset and closed.args(run.args, run.preset.args)
-    local result = args and table.pack(scope.with_place(run.preset.run, ctx, args)) or table.pack(run.resume(ctx))
-    if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", run.preset.run, result) end
+    local body = args and (run.offline and run.preset.offline or run.preset.run)
+    local result = args and table.pack(scope.with_place(body, ctx, args)) or table.pack(run.resume(ctx))
+    if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", body, result) end
     -- The run parks: it has not ended, and its clean-up runs when it has.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
@@ -570,7 +572,7 @@ function M.dry_run(run)
   run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
-    task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name,
+    task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name or null,
     model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
   core.event.emit("log", nil, { text = worst_case.text(run) })
   local worst = run.worst

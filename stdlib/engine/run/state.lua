@@ -24,7 +24,9 @@ end
 ---@param rec table
 ---@return string
 function M.start_prepared(home, rec)
-  return ("moonlet run %s --prepared %s"):format(target_word(home, rec), rec.task_id)
+  local is_answered = M.runner(rec) or rec.script or rec.options.offline
+  return ("moonlet run %s --prepared %s%s"):format(target_word(home, rec), rec.task_id,
+    is_answered and "" or " --runner R")
 end
 
 --- The same as a sentence.
@@ -32,6 +34,14 @@ end
 ---@param rec table
 ---@return string
 function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(M.start_prepared(home, rec)) end
+
+--- The name of a run's runner; nil where none was chosen.
+---@param rec table  its record
+---@return string?
+function M.runner(rec)
+  if type(rec.runner_name) == "string" then return rec.runner_name end
+  return type(rec.runner) == "string" and rec.runner or nil
+end
 
 --- The state of a run that has not ended.
 ---@param home table
@@ -91,7 +101,7 @@ local over = { degraded = true, blocked = true }
 --- True if a resume has something to keep or to try again: an agent that was asked, or a step that failed.
 local function is_worth_resuming(steps)
   for _, step in ipairs(steps) do
-    local is_made_up = step.kind == "agent" and (step.runner == "mock" or step.runner == "rules")
+    local is_made_up = step.kind == "agent" and step.runner == "mock"
     if not is_made_up and (step.kind == "agent" or step.status ~= "ok") then return true end
   end
   return false
@@ -156,6 +166,7 @@ function M.go_on(id, state, err, parked, steps)
     return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
   end
   if state == "quota" then return "moonlet run wait " .. short end
+  if type(err) == "table" and err.kind == "no-runner" then return ("moonlet replay %s --runner R"):format(short) end
   local more = remedy_of(state, err)
   return ("moonlet run resume %s%s"):format(short, more and " " .. more or "")
 end

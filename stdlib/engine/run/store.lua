@@ -111,7 +111,8 @@ function M.envelope(home, rec)
     return rec[key]
   end
   return {
-    id = rec.id, task_id = rec.task_id, preset = rec.preset, runner = rec.runner_name or rec.runner,
+    id = rec.id, task_id = rec.task_id, preset = rec.preset,
+    runner = type(rec.runner_name) == "string" and rec.runner_name or rec.runner,
     model = manifest.model(rec.model, rec.runner_name, type(rec.config) == "table" and rec.config.runners or nil),
     verdict = value "verdict",
     exit_code = rec.exit_code or manifest.exit_codes[rec.verdict] or core.json.null, started_at = rec.started_at,

@@ -90,7 +90,7 @@ function verbs:question(call, ...)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
---- Calls an agent: ctx:agent{ name =, prompt =, schema =, rules =, … }.
+--- Calls an agent: ctx:agent{ name =, prompt =, schema =, … }.
 ---@param call table
 ---@return moonlet.AgentResult
 function verbs:agent(call, ...)

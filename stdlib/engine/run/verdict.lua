@@ -91,12 +91,6 @@ local function reaches(result, severity)
   return false
 end
 
---- True for the result of a preset that has made a prompt, and asked nobody: { status = "prepared", answered = false }.
-local function is_prepared(run, result)
-  if run.runner_name ~= "rules" or type(result) ~= "table" then return false end
-  return rawget(result, "status") == "prepared" and rawget(result, "answered") == false
-end
-
 --- The error of a limit of the run, or of a scope in it, that refused a start, ended an agent or was passed; else nil.
 ---@param run table
 ---@return table?
@@ -118,7 +112,6 @@ function M.of(run, ok, err)
     if failure and not failure.blocked then return "failed" end
     if M.first_blocked(run.validation) then return "blocked" end
     if #run.degraded > 0 or run.mocked or run.runner_name == "mock" then return "degraded" end
-    if is_prepared(run, err) then return "prepared" end
     return reaches(err, run.options.fail_on) and "findings" or "ok"
   end
   local kind = type(err) == "table" and rawget(err, "kind")
@@ -132,10 +125,14 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- True if nobody could be asked: the error itself says it, or that of a fan-out that failed for it.
-local function is_unasked(run, err)
-  local message = type(err) == "table" and rawget(err, "message")
-  return run.unasked ~= nil and type(message) == "string" and message:find(run.unasked, 1, true) ~= nil
+--- True if the run could not begin: a planned check may not run, or a call has no runner, also in a branch that
+--- made its fan-out fail.
+local function is_unrunnable(run, err)
+  if type(err) ~= "table" then return false end
+  if rawget(err, "kind") == "no-runner" then return true end
+  local message = rawget(err, "message")
+  if run.unrunnable and type(message) == "string" and message:find(run.unrunnable, 1, true) then return true end
+  return is_unrunnable(run, rawget(err, "cause"))
 end
 
 --- The error of a run that failed. One that could ask nobody, and has started nothing, was wrong from the beginning.
@@ -148,7 +145,7 @@ function M.error_of(run, err)
     return { kind = "failed", message = "nil was raised as an error", at = frames[1] and frames[1].at,
       hint = "say what is wrong: error(\"text\"), or m.fail { message = \"text\", hint = \"what to do\" }" }
   end
-  if not is_unasked(run, err) then return err end
+  if not is_unrunnable(run, err) then return err end
   for _, step in ipairs(run.steps) do
     if step.kind ~= "function" then return err end
   end

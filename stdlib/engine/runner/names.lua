@@ -15,7 +15,7 @@ M.programs = with_agents "executor"
 --- Formats of the events that a program may print.
 M.events = with_agents "moonlet"
 --- Runners without a program of their own.
-M.internal = { "rules", "mock", "command", "cassette" }
+M.internal = { "mock", "command", "cassette" }
 
 ---@param list string[]
 ---@param name any

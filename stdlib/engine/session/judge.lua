@@ -14,6 +14,7 @@ M.limits = {
   suspect = 5 * 60 * 1000, -- nothing new for this long
   hung = 15 * 60 * 1000,
   busy = 2,                -- percent of a processor that count as work
+  helper = 10 * 1000,      -- what an agent starts within this of its own start is a server of its own, not a tool
 }
 
 ---@class moonlet.SessionVerdict
@@ -134,9 +135,15 @@ local function asks(facts, reading, agent, limits)
   end
 end
 
+--- The youngest process that an agent has started since its own start: a tool, which may be quiet for long.
+local function tool_of(facts, agent, limits)
+  local newest = grammars.named(agent) and (facts.processes or {}).newest
+  return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
+end
+
 --- Rules about progress. `busy` is percent of a processor, `moved` bytes read and written a second, `edited` a file
 --- that has changed of late; nil: not looked at.
-local function progress(facts, reading, limits, more)
+local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms
   local is_busy = busy and busy >= limits.busy
@@ -159,6 +166,11 @@ local function progress(facts, reading, limits, more)
   end
   if more.edited then
     return verdict("working", "files:edited", same, { ("files change: %s"):format(quoted(more.edited)), draws })
+  end
+  local tool = tool_of(facts, agent, limits)
+  if tool then
+    return verdict("working", "processes:tool", same, { ("its tool %s has run for %s"):format(tool.name,
+      ago(tool.age_ms)), draws, work })
   end
   if is_busy or moved and moved > 64 * 1024 then
     return verdict("slow", "processes:busy", same, { work, draws })
@@ -192,7 +204,7 @@ function M.judge(status, exit, facts, agent, more)
   end
   -- A prompt that was just answered is still on the screen until its program has read the answer.
   local is_answered = facts.input_ms and facts.input_ms <= facts.silent_ms and facts.input_ms < limits.reaction
-  return not is_answered and asks(facts, reading, agent, limits) or progress(facts, reading, limits, more)
+  return not is_answered and asks(facts, reading, agent, limits) or progress(facts, reading, agent, limits, more)
 end
 
 --- True if the verdict is worth a second look, at what the processes do meanwhile.

@@ -2,6 +2,7 @@
 local store = require "moonlet.engine.run.store"
 local step_files = require "moonlet.engine.run.step_files"
 local summary = require "moonlet.engine.task.summary"
+local state = require "moonlet.engine.run.state"
 
 local M = {}
 
@@ -84,7 +85,7 @@ function M.of(home, one, other)
   local function both(a, b) return core.json.array { a == nil and null or a, b == nil and null or b } end
   return {
     runs = both(one.id, other.id), verdict = both(one.verdict, other.verdict),
-    runner = both(one.runner_name or one.runner, other.runner_name or other.runner),
+    runner = both(state.runner(one) or null, state.runner(other) or null),
     duration_ms = both(one.duration_ms, other.duration_ms), tokens = both(tokens_one, tokens_other),
     cost_usd = both(cost_one, cost_other),
     files = only(table.concat(some(one.files_changed) or {}, "\n"),

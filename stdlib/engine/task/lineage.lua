@@ -37,7 +37,7 @@ local function node_of(home, root, rec, seen, depth)
   seen[rec.id] = true
   local state = require "moonlet.engine.run.state"
   local reason = rec.options.reason
-  local node = { id = rec.id, verdict = state.of(home, rec.id, rec), runner = rec.runner_name or rec.runner,
+  local node = { id = rec.id, verdict = state.of(home, rec.id, rec), runner = state.runner(rec) or core.json.null,
     reason = type(reason) == "string" and reason or core.json.null, pipeline = rec.options.pipeline == true,
     task = type(rec.packet) == "table" and rec.packet.id or core.json.null, started_at = rec.started_at,
     children = core.json.array {} }

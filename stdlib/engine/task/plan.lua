@@ -3,7 +3,6 @@ local packets = require "moonlet.engine.task.packets"
 local packet_form = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
 local review = require "moonlet.engine.task.review"
-local runners = require "moonlet.engine.load.runners"
 
 local M = {}
 
@@ -83,18 +82,6 @@ function M.check_free(home, packet)
   if state.status ~= "running" then return end
   error(record.invalid(("%s is running: %s"):format(packet.id, state.run),
     ("moonlet run wait %s, or moonlet run cancel %s"):format(state.run, state.run)), 0)
-end
-
---- Refuses a run of a packet that nobody could carry out.
----@param plan table
-function M.check_runner(plan)
-  if plan.name ~= M.preset or plan.runner.name ~= "rules" or plan.options.dry_run then return end
-  local names = {}
-  for name in pairs(runners.installed(plan.config)) do names[#names + 1] = name end
-  table.sort(names)
-  error(record.invalid("a task needs an agent, and the run has no runner", names[1]
-    and ("%s is installed: --runner %s"):format(names[1], names[1])
-    or "name one with --runner codex or --runner 'command:PROGRAM ARG…'; --runner mock makes answers up"), 0)
 end
 
 return M

@@ -30,6 +30,8 @@ function M.base(home, word)
   end
   -- The reason, the title of another packet, and what a dry run was, are not the replay's.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil
+  -- Before --offline existed, such a run named a runner.
+  if rec.runner == "rules" then rec.runner = null end
   return { id = id, record = rec, source = source, target = packet or rec.target }
 end
 

@@ -1,6 +1,7 @@
 --- The outcome of a run, as context for the next one of a pipeline, and as a line for people.
 local duration = require "moonlet.duration"
 local store = require "moonlet.engine.run.store"
+local state = require "moonlet.engine.run.state"
 
 local M = {}
 
@@ -31,7 +32,7 @@ end
 ---@return string
 function M.linked(home, rec)
   local role = type(rec.options.agent_role) == "string" and ", role " .. rec.options.agent_role or ""
-  local lines = { ("%s by %s%s: %s"):format(rec.id, rec.runner_name or rec.runner, role,
+  local lines = { ("%s by %s%s: %s"):format(rec.id, state.runner(rec) or "no runner", role,
     rec.ended and rec.verdict or "prepared") }
   if type(rec.error) == "table" and rec.error ~= null then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 600)
@@ -58,7 +59,7 @@ function M.line(rec)
   local role = type(rec.options.agent_role) == "string" and rec.options.agent_role or "-"
   local files = #(rec.files_changed ~= null and rec.files_changed or {})
   local form = "%-12s %-14s %-7s %-10s %-8s %d %s"
-  return form:format(core.text.printable(rec.runner_name or rec.runner, 24),
+  return form:format(core.text.printable(state.runner(rec) or "no runner", 24),
     core.text.printable(role, 24), rec.id, rec.ended and rec.verdict or "prepared",
     type(rec.duration_ms) == "number" and duration.text(rec.duration_ms) or "-", files,
     files == 1 and "file" or "files")

@@ -14,7 +14,6 @@ return m.preset {
       name = "one",
       prompt = args.prompt .. ("x"):rep(args.size),
       timeout = args.timeout,
-      rules = function() return "the rules' answer" end,
     }
     return { text = reply.text }
   end,

@@ -41,7 +41,7 @@ run_case() {
   at=$dir/repo
   [ -e "$dir/where" ] && at=$(cat "$dir/where")
   mapfile -t words <"$dir/args"
-  runner=(--runner rules)
+  runner=(--offline)
   # An agent may misbehave here: no sandbox keeps it from that.
   [ -e "$dir/agent.sh" ] && runner=(--runner "command:bash $dir/agent.sh" --unconfined)
   state_of "$at" >"$dir/before"

@@ -95,18 +95,18 @@ end
 is(shown(run("codex", {}).routed), "codex nil nil nil nil", "nothing said")
 is(shown(run("route", {}).routed), "codex gpt-5.3-codex-spark nil chosen low", "route alone")
 is(shown(run("claude", { task_type = "todo" }).routed), "claude nil todo held low", "a runner that was named")
-is(shown(run("rules", { task_type = "security", risk = "high" }).routed), "rules nil security held high", "rules are never refused")
+is(shown(run("mock", { task_type = "security", risk = "high" }).routed), "mock nil security held high", "the runner mock is never refused")
 is(shown(run("claude", { task_type = "security", reason = "so" }).routed), "claude nil security forced low", "forced")
 is(shown(run("route", {}, nil, { task_type = "todo-scan" }).routed), "codex gpt-5.3-codex-spark todo-scan chosen low", "the preset's")
 is(shown(run("route", { task_type = "audit" }, nil, { task_type = "todo-scan" }).routed),
   "codex gpt-5.3-codex-spark audit chosen low", "--task-type over the preset's")
 local err = raises(function() run("claude", { task_type = "privacy", reason = " \n" }) end, "escalate", "a blank reason")
 is(type(err) == "table" and err.usage, true, "which is the command line's fault")
-raises(function() run("rules", { task_type = "securty" }) end, "no task type", "misspelt, for the rules")
-raises(function() run("rules", { risk = "huge" }) end, "--risk cannot be 'huge'", "a risk that is none, for the rules")
+raises(function() run("mock", { task_type = "securty" }) end, "no task type", "misspelt, for mock")
+raises(function() run("mock", { risk = "huge" }) end, "--risk cannot be 'huge'", "an unknown risk, for mock")
 
 local own_routes = { ["todo-scan"] = { runner = "claude", model = "opus" }, audit = { runner = "command:cat -n" },
-  ["test-gaps"] = { runner = "rules" } }
+  ["test-gaps"] = { runner = "mock" } }
 local made = run("route", { task_type = "audit", reason = "the run's" }, own_routes)
 is(table.concat(made.routed.runner.argv, " "), "cat -n", "a route to a command")
 is(routing.of_call(made, {}, made.runner), made.routed, "a call that says nothing")

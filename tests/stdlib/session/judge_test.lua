@@ -55,6 +55,15 @@ test("silence alone is judged slowly, and by what the processes do", function()
   is(state(silent(6 * minute), nil, { busy = 50, moved = 0 }), "slow", "six minutes at work")
   is(state(silent(6 * minute), nil, { busy = 0, moved = 0, edited = "src/a.lua" }), "working", "files change")
   is(state(silent(16 * minute)), "hung", "sixteen minutes")
+  local function with_child(after_ms, age_ms, ms)
+    local given = silent(ms or 6 * minute)
+    given.processes.newest = { name = "make", after_ms = after_ms, age_ms = age_ms }
+    return given
+  end
+  is(state(with_child(minute, 5 * minute), "codex"), "working", "an agent's tool is quiet")
+  is(state(with_child(minute, 15 * minute, 16 * minute), "codex"), "hung", "an agent's tool is quiet for too long")
+  is(state(with_child(2000, 5 * minute), "codex"), "suspect", "what an agent starts at first is no tool")
+  is(state(with_child(minute, 5 * minute)), "suspect", "another program's child is no tool")
   is(state(silent(16 * minute), nil, { busy = 0, moved = 1 << 20 }), "slow", "sixteen minutes of reading")
 end)
 

@@ -59,7 +59,8 @@ return {
   CHANGE, -- not committed; false removes a file
   -- git = false, -- the folder is no repository
   args = ARGS,
-  -- rules (the default), mock, or what agents said once: "cassette:FOLDER" plays a folder of tests/ that --record made,
+  -- Without a runner the preset gives its answer without an agent, or `mock` makes one up. "cassette:FOLDER" plays
+  -- what agents said once, from a folder of tests/ that --record made;
   -- "cassette:FOLDER,fault=429@a.py" with a fault. A cassette also holds the files that agents changed.
   runner = "mock",
   -- record = "codex", -- `moonlet preset test NAME --record --allow agents` makes that cassette anew with this runner

@@ -207,10 +207,10 @@ local refused_options = { "allow", "background", "detached", "events", "prepared
 
 --- Raises for a case that does more than its preset may, and was not allowed to.
 local function check_case(case, allowed, again)
-  local asked = again and case.record or case.runner or "rules"
+  local asked = again and case.record or case.runner or "mock"
   local word = asked:match("^[^:]*")
   require("moonlet.engine.load.runners").parse(asked, config.current())
-  if word ~= "rules" and word ~= "mock" and word ~= "cassette" and not allowed.agents and not allowed.all then
+  if word ~= "mock" and word ~= "cassette" and not allowed.agents and not allowed.all then
     not_allowed(("starts '%s'"):format(core.text.printable(asked, 200)), "agents")
   end
   for i, text in ipairs(case.args or {}) do
@@ -246,9 +246,10 @@ end
 
 --- The words of the run that a case asks for. `fresh` is the folder of the cassette that is being made, in place of
 --- its own; with `again` the run makes it.
-local function words_of(target, case, tests_path, place, fresh, again)
-  local words = { "run", target, "--repo", place, "--json", "--runner" }
-  local rest = (case.runner or "rules"):match("^cassette:(.*)$")
+local function words_of(tests, case, place, fresh, again)
+  local tests_path = tests.path
+  local words = { "run", tests.target, "--repo", place, "--json", "--runner" }
+  local rest = (case.runner or ""):match("^cassette:(.*)$")
   local tape = rest and cassette.parse(rest, tests_path)
   if again then
     words[#words + 1] = recorder(case.record, tests_path)
@@ -256,8 +257,10 @@ local function words_of(target, case, tests_path, place, fresh, again)
     words[#words + 1] = fresh
   elseif tape then
     words[#words + 1] = fresh and "cassette:" .. fresh .. tape.text:sub(#"cassette:" + #tape.dir + 1) or tape.text
+  elseif case.runner then
+    words[#words + 1] = case.runner
   else
-    words[#words + 1] = case.runner or "rules"
+    words[#words] = tests.without_runner
   end
   for _, word in ipairs(case.args or {}) do words[#words + 1] = word end
   return words
@@ -270,9 +273,9 @@ end
 ---@field source moonlet.Source
 ---@field consent string    consent.mark() of the preset that may have its needs; "" for none
 ---@field allowed moonlet.Grants
+---@field without_runner string?  the option of a test that names no runner
 
 local function run_case(tests, name, case, fresh, again)
-  local target, tests_path = tests.target, tests.path
   local place, root, remove = temporary.folder("test-" .. name)
   local ok, list = pcall(function()
     write_all(root, place, case.files)
@@ -285,7 +288,7 @@ local function run_case(tests, name, case, fresh, again)
       if not envelope.ok then return { "the repository could not be made: " .. envelope.error.message } end
     end
     write_all(root, place, case.change)
-    local envelope, code = run(words_of(target, case, tests_path, place, fresh, again), tests.consent)
+    local envelope, code = run(words_of(tests, case, place, fresh, again), tests.consent)
     local unasked, refused
     envelope, code, unasked, refused = answer_all(case, place, envelope, code)
     if refused then return { refused } end
@@ -300,7 +303,7 @@ end
 
 --- The folder of a test's cassette; nil without one.
 local function tape_of(case, tests_path)
-  local spec = (case.runner or "rules"):match("^cassette:(.*)$")
+  local spec = (case.runner or ""):match("^cassette:(.*)$")
   local tape = spec and cassette.parse(spec, tests_path)
   return tape and not tape.run and tape.dir or nil
 end
@@ -450,7 +453,7 @@ local function consent_of(home, source, allow)
         table.concat(lines, "; ")),
       hint = "read it and its tests, then say --allow needs: it holds for these tests alone" }, 0)
   end
-  return allowed, acceptance.mark(source, wanted)
+  return allowed, acceptance.mark(source, wanted), preset
 end
 
 --- Runs the tests of one preset, or those whose name holds `filter`.
@@ -463,7 +466,7 @@ end
 ---@return table result, string text, boolean passed
 function M.test(home, name, filter, again, allow, tell)
   local source = loader.find(home, name)
-  local allowed, consent = consent_of(home, source, allow)
+  local allowed, consent, preset = consent_of(home, source, allow)
   local root, path, remove = tests_of(home, source)
   if not root then
     local first = not source.builtin and not source.folder
@@ -478,7 +481,8 @@ function M.test(home, name, filter, again, allow, tell)
   end
   local within = path:sub(1, #home.top + 1) == home.top .. "/"
   local tests = { target = source.path or source.folder and source.folder .. "/init.lua" or source.name, path = path,
-    shown = within and path:sub(#home.top + 2) or path, source = source, allowed = allowed, consent = consent }
+    shown = within and path:sub(#home.top + 2) or path, source = source, allowed = allowed, consent = consent,
+    without_runner = preset and (preset.offline and "--offline" or preset.needs.agents and "--runner=mock") or nil }
   local rows, failed = {}, 0
   local ok, err = pcall(config.with_runners_alone, function()
     for _, entry in ipairs(core.file.list(root, ".") or {}) do

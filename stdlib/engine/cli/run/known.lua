@@ -18,8 +18,9 @@ M.all = { -- the common ones stand in the short help
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { common = true, value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { common = true, value = "R[,R…]", many = true,
-    help = "rules (no model), mock (answers are made up), " .. table.concat(runner_names.programs, ", ") .. ", "
+    help = "mock (answers are made up), " .. table.concat(runner_names.programs, ", ") .. ", "
       .. "one of your config, 'command:PROGRAM ARG…', or route: chosen by task type and risk" },
+  ["offline"] = { common = true, help = "the preset's answer without an agent" },
   ["model"] = { common = true, value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { common = true, value = "read-only|workspace-write",
     help = "what agents may write (default read-only)" },

@@ -32,7 +32,7 @@ local M = {}
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
-local builtin_runners = { rules = true, mock = true, command = true, cassette = true } -- no program of a known name
+local builtin_runners = { mock = true, command = true, cassette = true } -- no program of a known name
 
 --- The first word that is no option names the target. Values of options are skipped.
 local function find_target(words)
@@ -388,20 +388,58 @@ local function check_named_runners(plan)
   end
 end
 
+--- True if the preset is to give its answer without an agent. Raises where it has none.
+local function is_offline(plan, found, kept)
+  if found.offline and found.runner then
+    error(options.usage("--offline and --runner exclude each other"), 0)
+  end
+  local asked = found.offline or kept.offline and not found.runner
+  if not asked then return false end
+  if plan.preset and plan.preset.offline then return true end
+  error(options.usage(plan.preset and ("preset %s has no answer without an agent"):format(plan.preset.name)
+    or "a script has no answer without an agent", "leave --offline out, and name a runner"), 0)
+end
+
+--- The words of the runner that was chosen; nil if none was.
+local function chosen_runner(plan, found, packet, before)
+  local preset = plan.preset
+  local recorded = before.runner ~= core.json.null and before.runner or nil
+  local packets = packet and packet.runner
+  -- A prepared run keeps its runner; a replay is a new run of the packet.
+  local first, second = recorded, packets
+  if plan.base then first, second = packets, recorded end
+  return found.runner or first or second or preset and preset.runner or plan.config.runner
+end
+
+--- Raises for a preset that needs an agent, where no runner was chosen. A dry run only prepares.
+local function check_someone_answers(plan, found)
+  local preset = plan.preset
+  local asks = preset and preset.needs.agents == true and not preset.offline
+  if not asks or not plan.runner.none or found["dry-run"] then return end
+  local err = runners.no_runner(("preset %s needs an agent, and no runner was chosen"):format(preset.name), plan.config)
+  err.usage = true
+  error(err, 0)
+end
+
 --- Sets the runner, the options that go on record, and the route.
 local function set_runner(plan, line, before)
   local found, packet, kept = line.found, line.packet, before.options or {}
-  plan.runner_spec = found.runner or before.runner or packet and packet.runner or plan.config.runner or "rules"
+  local offline = is_offline(plan, found, kept)
+  plan.runner_spec = not offline and chosen_runner(plan, found, packet, before) or nil
   if plan.base and found.runner and found.runner ~= before.runner then kept.model = nil end
   check_named_runners(plan)
   plan.runner = runners.parse(plan.runner_spec, plan.config)
+  plan.offline = offline or plan.runner.none and plan.preset and plan.preset.offline ~= nil or nil
+  check_someone_answers(plan, found)
   plan.runner_spec = plan.runner.text or plan.runner_spec
   if (plan.before or plan.base and not packet) and not found.input then found.input = kept.inputs end
   plan.options = options_of(found, kept)
+  plan.options.offline = plan.offline
   plan.routed = routing.of_run(plan)
   routing.check_some(plan, function(routed)
     if routed.runner.name == "cassette" then cassette.check(routed.runner, plan.home) end
-    if not builtin_runners[routed.runner.name] then runners.locate(routed.runner.name, plan.config) end
+    local is_program = not routed.runner.none and not builtin_runners[routed.runner.name]
+    if is_program then runners.locate(routed.runner.name, plan.config) end
   end)
 end
 
@@ -409,7 +447,6 @@ end
 local function attach_packet(plan, line, packet)
   local found = line.found
   task_plan().attach(plan, task_plan().about(packet))
-  task_plan().check_runner(plan)
   local is_first = not (line.origin.parent or found.parent or plan.base or plan.before or found["dry-run"])
   if is_first and not found["if-ready"] then task_plan().check_free(plan.home, packet) end
   plan.if_ready = found["if-ready"] and packet

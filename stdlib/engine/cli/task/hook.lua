@@ -1,6 +1,7 @@
 --- `moonlet hook claude|pre-commit`: what other programs start at their own events.
 local counted = require "moonlet.engine.base.counted"
 local repository = require "moonlet.engine.run.repository"
+local config = require "moonlet.engine.load.config"
 local loader = require "moonlet.engine.load.loader"
 local duration = require "moonlet.duration"
 local options = require "moonlet.engine.cli.options"
@@ -126,13 +127,32 @@ local function claude(found)
   return nil, 0
 end
 
---- Classifies what is staged; a risk stops the commit.
-local function pre_commit(found)
-  local home = repository.open(found.repo)
-  local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain" }
+--- The envelope of a run that classifies what is staged.
+local function classified(home, runner)
+  local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain",
+    runner and "--runner=" .. runner or "--offline" }
   local plan = require("moonlet.engine.cli.run.plan").of_words(words, {})
   core.event.display "none"
-  local envelope = require("moonlet.engine.cli.run").drive(plan)
+  return (require("moonlet.engine.cli.run").drive(plan))
+end
+
+--- The envelope of the classification by an agent; nil, with a warning, if it gave none.
+local function classified_by_agent(home, runner)
+  local ok, envelope = pcall(classified, home, runner)
+  if ok and type(envelope.result) == "table" then return envelope end
+  local err = ok and envelope.error or envelope
+  if type(err) == "table" and rawget(err, "kind") == "cancelled" then error(err, 0) end
+  core.system.print(2, ("moonlet: the agent did not classify the commit: %s\n"):format(core.text.printable(
+    type(err) == "table" and err.message or tostring(err), 400)))
+  return nil
+end
+
+--- Classifies what is staged; a risk stops the commit. An agent that fails does not: the classification without an
+--- agent decides then.
+local function pre_commit(found)
+  local home = repository.open(found.repo)
+  local runner = config.current().precommit.runner
+  local envelope = runner and classified_by_agent(home, runner) or classified(home)
   local result = envelope.result
   if result == null or type(result) ~= "table" then
     return envelope, math.tointeger(envelope.run.exit_code) or 1

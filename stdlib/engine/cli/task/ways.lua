@@ -4,6 +4,7 @@ local detached = require "moonlet.engine.cli.task.detached"
 local editor = require "moonlet.engine.cli.task.editor"
 local store = require "moonlet.engine.run.store"
 local summary = require "moonlet.engine.task.summary"
+local state = require "moonlet.engine.run.state"
 
 local M = {}
 
@@ -84,7 +85,7 @@ end
 
 --- The answer of a run, below the lines of all of them.
 local function answer_part(home, rec)
-  return ("\n## %s (%s)\n\n%s"):format(core.text.printable(rec.runner_name or rec.runner, 40), rec.id,
+  return ("\n## %s (%s)\n\n%s"):format(core.text.printable(state.runner(rec) or "no runner", 40), rec.id,
     (summary.answer(home, rec, 8000) or "no answer"):gsub("\n*$", ""))
 end
 

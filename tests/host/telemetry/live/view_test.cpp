@@ -110,7 +110,7 @@ TEST_CASE("the live view shows the spending of each step") {
               {{"runner", "codex"}, {"cached", true}, {"usage", {{"total_tokens", 900}}}});
   feed.start("b").finish("b", "ok", usage(50, 0.001, "estimate"));
   feed.start("c").emit(EventType::kLog, "c", {{"text", "waiting for it"}, {"taken_over", true}});
-  feed.start("d", "agent", "rules").finish("d", "ok");
+  feed.start("d", "agent", "mock").finish("d", "ok");
   feed.start("e").finish("e");
   feed.start("f").emit(EventType::kWarning, "f", {{"text", "429"}, {"retry_in_ms", 5000}});
   feed.start("g", "gate").finish("g", "parked", {{"kind", "gate"}, {"error", "?"}});
@@ -252,7 +252,7 @@ TEST_CASE("the live view passes nothing on that a terminal would obey") {
 TEST_CASE("the live view counts no agent where rules answer or answers are made up") {
   EventFeed feed;
   feed.emit(EventType::kBudget, {}, {{"left", {{"tokens", 600'000}}}, {"wall_left_ms", 60'000}});
-  feed.start("a", "agent", "rules").finish("a", "ok", {{"runner", "rules"}});
+  feed.start("a", "agent", "mock").finish("a", "ok", {{"runner", "mock"}});
   feed.start("b", "agent", "mock").finish("b", "failed");
   CHECK(feed.seen(120)[0] == "review R-007 \u00b7 0s \u00b7 codex \u00b7 left: 1m00s");
   CHECK(feed.seen()[1] == "\u2713 a         rules    2.1s  nothing spent");

@@ -1,0 +1,52 @@
+--- Writes the default runner into the user's config, which a person may have written: the rest of the file stays as
+--- it is.
+local config = require "moonlet.engine.load.config"
+local record = require "moonlet.record"
+local runners = require "moonlet.engine.load.runners"
+
+local M = {}
+
+local source_cap = 1 << 20
+
+local function by_hand(path, runner, why)
+  error(record.invalid(("%s: %s"):format(path, why), ('write runner = "%s", into it by hand'):format(runner)), 0)
+end
+
+--- The text of a config with another default runner; nil if the place for it is not clear.
+---@param text string
+---@param runner string
+---@return string?
+function M.with_runner(text, runner)
+  local line = ('runner = "%s"'):format(runner)
+  -- Two spaces of indentation or fewer: the setting of a nested table stands deeper.
+  local changed, count = text:gsub('(\n ? ?)runner%s*=%s*"[^"\n]*"', function(before) return before .. line end)
+  if count == 1 then return changed end
+  if count > 1 then return nil end
+  changed, count = text:gsub('(%f[%w_]return%s*{%s*)runner%s*=%s*"[^"\n]*"', function(before) return before .. line end)
+  if count == 1 then return changed end
+  changed, count = text:gsub("(%f[%w_]return%s*{)", function(before) return before .. "\n  " .. line .. "," end)
+  return count == 1 and changed or nil
+end
+
+--- Writes the default runner into the user's config, and makes the file where there is none.
+---@param runner string  as --runner has it
+---@return string path, string line
+function M.set_runner(runner)
+  runners.parse(runner, config.current())
+  local path = config.user_path()
+  if not path then error(record.invalid("neither HOME nor XDG_CONFIG_HOME names a folder for the config"), 0) end
+  path = core.system.real_path(path) or path
+  local folder, name = path:match "^(.*)/([^/]+)$"
+  local root, err = core.file.make_root(folder)
+  if not root then error(err, 0) end
+  local text = core.file.read(root, name, source_cap)
+  local changed = M.with_runner(text or "return {\n}\n", runner)
+  if not changed then by_hand(path, runner, "the place of the runner is not clear") end
+  local ok, read = pcall(config.read, changed, path)
+  if not ok or read.runner ~= runner then by_hand(path, runner, "it cannot be changed by a program") end
+  local written, why = core.file.write(root, name, changed)
+  if not written then error(why, 0) end
+  return path, ('runner = "%s"'):format(runner)
+end
+
+return M
