@@ -72,7 +72,7 @@ function M.plan(home, id, rec, found)
   refuse_prepared(home, id, rec)
   if rec.runner == "rules" then
     error(record.invalid(id .. " was made by the runner 'rules', which no longer exists",
-      ("moonlet replay %s --offline, or with --runner, makes a new run"):format(id)), 0)
+      ("moonlet run replay %s --offline, or with --runner, makes a new run"):format(id)), 0)
   end
   local was = store.hash(rec)
   local lost
