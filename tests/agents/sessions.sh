@@ -72,7 +72,7 @@ resumes() {
   shows S-001 'Hello from the model.'
   s wait S-001 --until prompt --timeout 30s >/dev/null
   until_true 30 quits S-001
-  kill "$watcher"; wait "$watcher" 2>/dev/null
+  kill "$watcher" 2>/dev/null; wait "$watcher" 2>/dev/null
   for ((i = 0; i < count; i++)); do
     code=0 wanted=0
     case $((i % 4)) in

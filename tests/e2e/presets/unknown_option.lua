@@ -6,7 +6,7 @@ return m.preset {
   needs = { agents = true },
   run = function(ctx)
     -- No tail call: it would leave no line to name.
-    local answer = ctx:agent { name = "one", promt = "Say hello.", rules = function() return "x" end }
+    local answer = ctx:agent { name = "one", promt = "Say hello." }
     return answer.text
   end,
 }

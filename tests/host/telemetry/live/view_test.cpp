@@ -121,7 +121,7 @@ TEST_CASE("the live view shows the spending of each step") {
   CHECK(lines[2] == "\u2713 a         codex    2.1s  900 tokens, cached");
   CHECK(lines[3] == "\u2713 b         codex    2.1s  50 tokens, ~$0.0010");
   CHECK(lines[4] == "\u25cf c         codex      0s  taken over");
-  CHECK(lines[5] == "\u2713 d         rules    2.1s  nothing spent");
+  CHECK(lines[5] == "\u2713 d         mock     2.1s  nothing spent");
   CHECK(lines[6] == "\u2713 e         codex    2.1s  cost unknown");
   CHECK(lines[7] == "\u25cf f         codex      0s  asks again in 5s");
   CHECK(lines[8] == "? g         codex    2.1s  waits for a person");
@@ -249,13 +249,13 @@ TEST_CASE("the live view passes nothing on that a terminal would obey") {
   }
 }
 
-TEST_CASE("the live view counts no agent where rules answer or answers are made up") {
+TEST_CASE("the live view counts no agent where answers are made up") {
   EventFeed feed;
   feed.emit(EventType::kBudget, {}, {{"left", {{"tokens", 600'000}}}, {"wall_left_ms", 60'000}});
   feed.start("a", "agent", "mock").finish("a", "ok", {{"runner", "mock"}});
   feed.start("b", "agent", "mock").finish("b", "failed");
   CHECK(feed.seen(120)[0] == "review R-007 \u00b7 0s \u00b7 codex \u00b7 left: 1m00s");
-  CHECK(feed.seen()[1] == "\u2713 a         rules    2.1s  nothing spent");
+  CHECK(feed.seen()[1] == "\u2713 a         mock    2.1s  nothing spent");
   feed.start("d");
   CHECK(feed.seen(120)[0] ==
         "review R-007 \u00b7 0s \u00b7 codex \u00b7 agents: 1 running \u00b7 left: 600.0k tokens, "
