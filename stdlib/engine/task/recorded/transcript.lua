@@ -38,10 +38,11 @@ function M.each_line(transcript, from, fn)
     if not bytes or bytes == "" then return false end
     from = from + #bytes
     rest = rest .. bytes
-    local at = 1
-    for line, stop in rest:gmatch "([^\n]*)\n()" do
-      if not skips then fn(line) end
-      skips, at = false, stop
+    local at, stop = 1, rest:find("\n", 1, true)
+    while stop do
+      if not skips then fn(rest:sub(at, stop - 1)) end
+      skips, at = false, stop + 1
+      stop = rest:find("\n", at, true)
     end
     rest = rest:sub(at)
     if #rest > longest_line then rest, skips, whole = "", true, false end
