@@ -137,3 +137,18 @@ END
   recorded 2 codex-turn "${facts[@]}" 'run.parent_run_id == "R-001"'
   kept again
 }
+
+# An opencode that moonlet starts does not load the user's plugin, and is recorded once.
+case_hook_of_its_own_opencode() {
+  serve '[{"do": [{"text": "All is well."}]}]'
+  moonlet_in_path
+  mkdir -p ~/.config/opencode/plugins
+  moonlet hook opencode --plugin >~/.config/opencode/plugins/moonlet.js
+  ask 'prompt = "How is it?"'
+  go
+  want 'code == 0' 'r.text == "All is well."' 'run.id == "R-001"'
+  sleep 1
+  moon run list
+  want 'len(r.runs) == 1'
+  if ls .agent/ambient/opencode-* 2>/dev/null; then echo "its turn was noted"; fi
+}
