@@ -1,4 +1,5 @@
---- `moonlet hook claude|codex|gemini|opencode|pre-commit`: what other programs start at their own events.
+--- `moonlet hook claude|codex|gemini|opencode|pre-commit`: what other programs start at their own
+--- events.
 local repository = require "moonlet.engine.run.repository"
 local duration = require "moonlet.duration"
 local options = require "moonlet.engine.cli.options"
@@ -14,7 +15,9 @@ local common = options.with_common()
 
 M.verbs = {
   claude = { known = common }, codex = { known = common }, gemini = { known = common },
-  opencode = { known = options.with_common { plugin = { help = "print the plugin file of opencode" } } },
+  opencode = { known = options.with_common {
+    plugin = { help = "print the plugin file of opencode" },
+  } },
   ["pre-commit"] = { known = common },
 }
 
@@ -24,18 +27,22 @@ local function recorded_sessions() return require "moonlet.engine.task.recorded.
 local function read_input()
   local text, why = core.terminal.read(input_cap, patience_ms)
   if text then return text end
-  error({ kind = why, message = why == "limit" and ("standard input has more than %d MB"):format(input_cap >> 20)
+  error({ kind = why, message = why == "limit"
+    and ("standard input has more than %d MB"):format(input_cap >> 20)
     or ("standard input did not end within %s"):format(duration.text(patience_ms)) }, 0)
 end
 
---- The event of an agent; raises if the text is none. Codex gives it as an argument, the others on standard input.
+--- The event of an agent; raises if the text is none. Codex gives it as an argument, the others on
+--- standard input.
 local function event_of(agent, argument)
   local text = argument or read_input()
   local decoded, value = pcall(core.json.decode, text)
   local event = decoded and type(value) == "table" and agent.event(value)
   if event then return event end
-  error({ kind = "invalid", message = ("%s is no hook input of %s"):format(argument and "the argument"
-    or "standard input", agent.title) .. (decoded and "" or ": " .. value.message), hint = agent.shows }, 0)
+  local what = argument and "the argument" or "standard input"
+  error({ kind = "invalid", hint = agent.shows,
+    message = ("%s is no hook input of %s%s"):format(what, agent.title,
+      decoded and "" or ": " .. value.message) }, 0)
 end
 
 --- Makes the run of a session that is over.
@@ -53,7 +60,8 @@ end
 
 local function record_event(agent, found, argument)
   local event = event_of(agent, argument)
-  local place = agent.by_turn and not found.repo and event.cwd and event.cwd:find "^/" and event.cwd or found.repo
+  local named = agent.by_turn and event.cwd and event.cwd:find "^/" and event.cwd or nil
+  local place = found.repo or named
   local home = repository.open(place)
   core.run.make_home(home.handle)
   local recorder = recorded_sessions()
@@ -66,12 +74,13 @@ local function record_event(agent, found, argument)
   return envelope
 end
 
---- Records an event of an agent. An event that cannot be recorded is a note on standard error, never exit code 2: by
---- that a hook forbids what the agent is about to do.
+--- Records an event of an agent. An event that cannot be recorded is a note on standard error,
+--- never exit code 2: by that a hook forbids what the agent is about to do.
 local function record(name, found, rest)
   if found.plugin then
     local text = recorded_sessions().agent(name).plugin()
-    return { ok = true, command = "hook " .. name, run = null, error = null, result = { plugin = text } }, 0, text
+    return { ok = true, command = "hook " .. name, run = null, error = null,
+      result = { plugin = text } }, 0, text
   end
   local ok, envelope = pcall(function()
     local agent = recorded_sessions().agent(name)
@@ -116,7 +125,8 @@ function M.main(words)
   -- Frameworks hand on the names of files; what is staged is the same.
   if name == "pre-commit" then return pre_commit(found) end
   if rest[name == "codex" and 2 or 1] then
-    error(options.usage(("moonlet hook %s takes no %sargument"):format(name, name == "codex" and "second " or "")), 0)
+    local which = name == "codex" and "second argument" or "argument"
+    error(options.usage(("moonlet hook %s takes no %s"):format(name, which)), 0)
   end
   return record(name, found, rest)
 end

@@ -1,5 +1,6 @@
---- The files that a session changed: those whose content differs between its start and its end, committed or
---- not. Git is asked at both ends, so what a shell command wrote counts too, and what was modified before does not.
+--- The files that a session changed: those whose content differs between its start and its end,
+--- committed or not. Git is asked at both ends, so what a shell command wrote counts too, and what
+--- was modified before does not.
 local environment = require "moonlet.engine.run.environment"
 local host_git = require "moonlet.engine.workspace.git"
 
@@ -23,7 +24,8 @@ local function ask(home, words, extra)
   local variables = { LC_ALL = "C", GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1",
     GIT_LITERAL_PATHSPECS = "1", GIT_TERMINAL_PROMPT = "0" }
   for name, value in pairs(extra or {}) do variables[name] = value end
-  local answer = core.process.query { argv = argv, env = environment.plain(variables), cap = list_cap }
+  local answer = core.process.query { argv = argv, env = environment.plain(variables),
+    cap = list_cap }
   if not answer or answer.code > 0 then return nil end
   return answer.out, answer.code < 0
 end
@@ -43,7 +45,8 @@ local function no_filters(home)
 end
 
 local function stat_text(info)
-  return ("%s:%d:%d:%d:%d:%o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
+  return ("%s:%d:%d:%d:%d:%o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns,
+    info.inode, info.mode)
 end
 
 --- The state of a file: its stat and, if it is small enough, the hash of its content.
@@ -76,9 +79,10 @@ function M.state(home, base, before)
   local state = { base = base or head, head = head, files = {} }
   local filters, left, count = no_filters(home), { bytes = hashed_total }, 0
   local differing = state.base == "" and { "ls-files", "-z", "--cached" }
-    or { "diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-relative",
-      "--ignore-submodules=dirty", state.base, "--" }
-  for _, words in ipairs { differing, { "ls-files", "-z", "--others", "--exclude-standard", "--full-name" } } do
+    or { "diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames",
+      "--no-relative", "--ignore-submodules=dirty", state.base, "--" }
+  local others = { "ls-files", "-z", "--others", "--exclude-standard", "--full-name" }
+  for _, words in ipairs { differing, others } do
     local text, cut = ask(home, words, filters)
     if not text then return nil end
     state.partial = state.partial or cut or nil
@@ -111,7 +115,7 @@ end
 ---@param home table
 ---@param before moonlet.TreeState
 ---@param after moonlet.TreeState
----@param since integer?  in ms: without a state from the very start, only what was written since then counts
+---@param since integer?  in ms; what was written earlier does not count
 ---@return string[] paths, boolean cut
 function M.between(home, before, after, since)
   local paths, seen = {}, {}
@@ -144,7 +148,9 @@ end
 ---@param value any
 ---@return moonlet.TreeState?
 function M.of_record(value)
-  if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then return nil end
+  if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then
+    return nil
+  end
   local state = { base = value.base, head = value.head, files = {}, partial = value.partial }
   for i = 1, #value.files - 1, 2 do state.files[value.files[i]] = value.files[i + 1] end
   return state

@@ -3,13 +3,14 @@ local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "claude", title = "Claude Code", shows = 'its settings start it: "command": "moonlet hook claude"' }
+local M = { name = "claude", title = "Claude Code",
+  shows = 'its settings start it: "command": "moonlet hook claude"' }
 
 local margin_ms = 5000 -- a prompt can be on record before the hooks of the session's start are run
 local most_messages = 200000
 
-local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool", SessionEnd = "end",
-  PermissionDenied = "denied", PermissionRequest = "denied" }
+local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
+  SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
 --- What a hook's input says; nil if it is none.
 ---@param value table
@@ -40,9 +41,13 @@ end
 
 local function add_prompts(prompts, entry)
   local content = stream.at(entry, "message", "content")
-  if entry.isSidechain == true or entry.isMeta == true or entry.isCompactSummary == true then return end
+  if entry.isSidechain == true or entry.isMeta == true or entry.isCompactSummary == true then
+    return
+  end
   if stream.at(entry, "toolUseResult") ~= nil then return end
-  for _, text in ipairs(transcript.texts(content)) do transcript.add_prompt(prompts, typed(text)) end
+  for _, text in ipairs(transcript.texts(content)) do
+    transcript.add_prompt(prompts, typed(text))
+  end
 end
 
 --- The entries of one message repeat its usage; the last one is complete.
@@ -56,7 +61,8 @@ local function note_answer(found, entry)
   if not found.answers[id] then found.count = found.count + 1 end
   if found.count > most_messages then return end
   local read = stream.count(given.cache_read_input_tokens) or 0
-  found.answers[id] = usage.of { cached_input_tokens = read, output_tokens = stream.count(given.output_tokens),
+  found.answers[id] = usage.of { cached_input_tokens = read,
+    output_tokens = stream.count(given.output_tokens),
     input_tokens = input + read + (stream.count(given.cache_creation_input_tokens) or 0) }
 end
 
@@ -71,7 +77,8 @@ local function read_file(file, from, found, since)
   end)
 end
 
---- Model, usage and prompts of a session. Its subagents have files of their own in a folder beside its transcript.
+--- Model, usage and prompts of a session. Its subagents have files of their own in a folder beside
+--- its transcript.
 ---@param session moonlet.RecordedSession
 ---@return moonlet.RecordedFacts
 function M.read(session)
@@ -82,11 +89,11 @@ function M.read(session)
   local whole = read_file(file, session.from <= file.size and session.from or 0, found, since)
   local folder = file.path:gsub("%.jsonl$", "") .. "/subagents"
   for _, entry in ipairs(core.file.list(file.root, folder) or {}) do
-    local info = entry.type == "file" and entry.name:find "%.jsonl$" and core.file.stat(file.root, folder .. "/"
-      .. entry.name)
+    local path = folder .. "/" .. entry.name
+    local info = entry.type == "file" and path:find "%.jsonl$" and core.file.stat(file.root, path)
     local other = { answers = found.answers, count = found.count, prompts = {} }
-    if info and not read_file({ root = file.root, path = folder .. "/" .. entry.name, size = info.size }, 0, other,
-      since) then whole = false end
+    local part = info and { root = file.root, path = path, size = info.size }
+    if part and not read_file(part, 0, other, since) then whole = false end
     found.count = other.count
   end
   for _, one in pairs(found.answers) do found.usage = usage.add(found.usage, one) end

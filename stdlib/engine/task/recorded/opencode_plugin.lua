@@ -1,5 +1,5 @@
---- The plugin that records the turns of opencode. It sends names, counts and the user's own prompts, never answers or
---- outputs of tools.
+--- The plugin that records the turns of opencode. It sends names, counts and the user's own
+--- prompts, never answers or outputs of tools.
 return [[
 // Records each turn of opencode as a run of moonlet. Made by `moonlet hook opencode --plugin`.
 import { spawn } from "node:child_process"
@@ -24,7 +24,8 @@ export const Moonlet = async ({ client, directory }) => {
         child.on("error", done)
         child.on("close", done)
         child.stdin.on("error", () => {})
-        child.stdin.end(JSON.stringify({ session_id: session, hook_event_name: name, cwd: directory, ...more }))
+        const event = { session_id: session, hook_event_name: name, cwd: directory, ...more }
+        child.stdin.end(JSON.stringify(event))
       } catch {
         done()
       }
@@ -47,11 +48,13 @@ export const Moonlet = async ({ client, directory }) => {
     for (const id of [session, ...[...parents.keys()].filter((id) => rootOf(id) === session)]) {
       for (const { info, parts } of await messagesOf(id)) {
         if (info.time.created < since) continue
-        if (info.role === "assistant" && answers.length < most.answers)
-          answers.push({ id: info.id, model: info.modelID, tokens: info.tokens, cost: info.cost, sub: id !== session })
+        if (info.role === "assistant" && answers.length < most.answers) {
+          const { tokens, cost } = info
+          answers.push({ id: info.id, model: info.modelID, tokens, cost, sub: id !== session })
+        }
         if (info.role !== "user" || id !== session || prompts.length >= most.prompts) continue
-        const texts = parts.filter((part) => part.type === "text" && !part.synthetic).map((part) => part.text)
-        prompts.push(texts.join("\n").slice(0, most.length))
+        const typed = parts.filter((part) => part.type === "text" && !part.synthetic)
+        prompts.push(typed.map((part) => part.text).join("\n").slice(0, most.length))
       }
     }
     return { prompts, answers }
@@ -69,10 +72,10 @@ export const Moonlet = async ({ client, directory }) => {
       send(rootOf(sessionID), "tool.execute.after", { tool_name: tool, file })
     },
     event: async ({ event }) => {
-      const { info, sessionID } = event.properties ?? {}
+      const { info, sessionID, reply, response } = event.properties ?? {}
       if (event.type === "session.created" && info?.parentID) parents.set(info.id, info.parentID)
-      const reply = event.type === "permission.replied" && (event.properties.reply ?? event.properties.response)
-      if (reply === "reject") send(rootOf(sessionID), "permission.rejected")
+      if (event.type === "permission.replied" && (reply ?? response) === "reject")
+        send(rootOf(sessionID), "permission.rejected")
       if (event.type !== "session.idle" || parents.has(sessionID) || !began.has(sessionID)) return
       const turn = await turnOf(sessionID)
       began.delete(sessionID)

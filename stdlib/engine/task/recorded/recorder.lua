@@ -1,6 +1,7 @@
---- Sessions of agents that moonlet did not start, as their own hooks report them. Each event adds a note to a file in
---- `.agent/ambient`; the end of a session, or of a turn, closes the notes into a moonlet.Recorded, which becomes a run.
---- Notes have names and places, never the words of the conversation.
+--- Sessions of agents that moonlet did not start, as their own hooks report them. Each event adds a
+--- note to a file in `.agent/ambient`; the end of a session, or of a turn, closes the notes into a
+--- moonlet.Recorded, which becomes a run. Notes have names and places, never the words of the
+--- conversation.
 local changes = require "moonlet.engine.task.recorded.changes"
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
@@ -86,7 +87,8 @@ local function forget_old(root)
   local limit = core.clock.wall() - forgotten_ms
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
     local info = core.file.stat(root, folder .. "/" .. entry.name)
-    if info and info.type == "file" and entry.name ~= "lock" and info.mtime_ns // 1000000 < limit then
+    if info and info.type == "file" and entry.name ~= "lock"
+      and info.mtime_ns // 1000000 < limit then
       core.file.remove(root, folder .. "/" .. entry.name)
     end
   end
@@ -96,13 +98,15 @@ end
 local function start_of(home, event, kept)
   local file = transcript.open(event.transcript)
   local ok, tree = pcall(changes.state, home)
-  return { began_ms = core.clock.wall(), from = file and file.size or 0, parent = kept and kept.parent,
+  return { began_ms = core.clock.wall(), from = file and file.size or 0,
+    parent = kept and kept.parent,
     tree = ok and tree and changes.record(tree) or nil }
 end
 
 local function note_of(event)
-  return { at = core.clock.iso(core.clock.wall()), event = one_line(event.name, 60), kind = event.kind,
-    tool = one_line(event.tool, 80), file = one_line(event.file, 300), model = one_line(event.model, 80) }
+  return { at = core.clock.iso(core.clock.wall()), event = one_line(event.name, 60),
+    kind = event.kind, tool = one_line(event.tool, 80), file = one_line(event.file, 300),
+    model = one_line(event.model, 80) }
 end
 
 --- Counts what the notes say.
@@ -115,7 +119,8 @@ local function add_notes(recorded, text)
     if note.kind == "prompt" then recorded.noted_prompts = recorded.noted_prompts + 1 end
     if note.kind == "denied" then
       local file = stream.str(note.file)
-      table.insert(recorded.denials, (stream.str(note.tool) or "a tool") .. (file and " " .. file or ""))
+      table.insert(recorded.denials, (stream.str(note.tool) or "a tool")
+        .. (file and " " .. file or ""))
     end
     local file = note.kind == "tool" and stream.str(note.file)
     if file and not seen[file] then
@@ -158,11 +163,12 @@ end
 
 --- Closes the notes of a session, or of a turn of it.
 local function close(agent, home, event, start, notes)
-  local recorded = { agent = agent, id = event.session, ended_ms = core.clock.wall(), tools = 0, noted_prompts = 0,
-    denials = {}, files_cut = false, parent = stream.str(start.parent) }
+  local recorded = { agent = agent, id = event.session, ended_ms = core.clock.wall(), tools = 0,
+    noted_prompts = 0, denials = {}, files_cut = false, parent = stream.str(start.parent) }
   local noted = add_notes(recorded, notes)
-  local session = { id = event.session, transcript = event.transcript, from = stream.count(start.from) or 0,
-    began_ms = stream.count(start.began_ms), turn = event.turn, prompts = event.prompts, answers = event.answers }
+  local session = { id = event.session, transcript = event.transcript,
+    from = stream.count(start.from) or 0, began_ms = stream.count(start.began_ms),
+    turn = event.turn, prompts = event.prompts, answers = event.answers }
   -- Whatever an agent wrote there, its session is recorded.
   local ok, facts = pcall(agent.read, session)
   if not ok then facts = { prompts = {} } end
@@ -193,7 +199,8 @@ function M.take(agent, home, event)
   local names = names_of(agent, event.session)
   local held = core.file.lock(root, folder .. "/lock", lock_ms)
   local ok, result = pcall(function()
-    local notes, start = core.file.read(root, names.notes, notes_cap) or "", read_json(root, names.start, start_cap)
+    local notes, start = core.file.read(root, names.notes, notes_cap) or "",
+      read_json(root, names.start, start_cap)
     if begins(agent, event, start, notes) then
       forget_old(root)
       start = start_of(home, event, start)
@@ -215,8 +222,8 @@ function M.take(agent, home, event)
   return result
 end
 
---- Removes the notes of a session that has become a run. The next turn of a conversation gets the present state of the
---- work tree and its first run, which is the parent of the others.
+--- Removes the notes of a session that has become a run. The next turn of a conversation gets the
+--- present state of the work tree and its first run, which is the parent of the others.
 ---@param home table
 ---@param recorded moonlet.Recorded
 ---@param run string  its id

@@ -1,5 +1,6 @@
---- Reads the file in which an agent keeps a conversation, line by line. The agent can write anything there: a file that
---- is missing, a link, no regular file or too large gives what could be read, and never an error.
+--- Reads the file in which an agent keeps a conversation, line by line. The agent can write
+--- anything there: a file that is missing, a link, no regular file or too large gives what could be
+--- read, and never an error.
 local M = {}
 
 local chunk_size = 1 << 20
@@ -34,7 +35,8 @@ function M.each_line(transcript, from, fn)
   local last = math.min(transcript.size, from + most_bytes)
   if last < transcript.size then whole = false end
   while from < last do
-    local bytes = core.file.part(transcript.root, transcript.path, from, math.min(chunk_size, last - from))
+    local bytes = core.file.part(transcript.root, transcript.path, from,
+      math.min(chunk_size, last - from))
     if not bytes or bytes == "" then return false end
     from = from + #bytes
     rest = rest .. bytes
