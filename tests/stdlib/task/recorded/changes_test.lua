@@ -9,7 +9,7 @@ local function open(folder)
   return repository.open(scratch .. "/" .. folder)
 end
 
---- What `during` changes in a repository that `before` has prepared.
+--- Returns the paths that `during` changes in a repository prepared by `before`.
 local function changed(before, during)
   sh(("mkdir work; cd work; git init -q; echo a >a; echo b >b; echo 'ign*' >.gitignore; git add .; %s commit -qm S; %s")
     :format(git, before))
