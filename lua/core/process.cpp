@@ -342,8 +342,8 @@ int process_confinement(lua_State* L) {
   return 1;
 }
 
-/// query{argv, env} -> {code, out}, or nil and an error: asks a program that only reads and ends,
-/// before there is a run; `code` is -1 where it was ended
+/// query{argv, env, cap} -> {code, out}, or nil and an error: asks a program that only reads and
+/// ends, before there is a run; `code` is -1 where it was ended
 int process_query(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   auto& spec = push_box<ChildSpec>(L);
@@ -351,6 +351,7 @@ int process_query(lua_State* L) {
   auto& query = push_box<Query>(L);
   query.argv = spec.argv;
   query.environment = spec.env;
+  query.longest = static_cast<std::size_t>(field_integer(L, 1, "cap", 1 << 16));
   auto& stop = push_box<std::atomic<bool>>(L, false);
   query.stop = &stop;
   push_work(L) = [&query]() -> Result<nlohmann::json> {

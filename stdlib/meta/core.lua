@@ -152,7 +152,7 @@
 ---@field end_finished fun(attempt: userdata)
 ---  ends it, for it has given what was wanted of it; `why` of its exit is "finished" then
 ---@field hold_idle fun(attempt: userdata, held: boolean)  while it is held its idle limit stands still
----@field query fun(call: {argv: string[], env: string[]}): {code: integer, out: string}?, moonlet.Error?
+---@field query fun(call: {argv: string[], env: string[], cap: integer?}): {code: integer, out: string}?, moonlet.Error?
 ---  asks a program that only reads and ends, before there is a run
 ---@field newest_descendant fun(attempt: string): integer?
 ---  ms since 1970 at which the youngest living process that an attempt has started was born; nil when there is none

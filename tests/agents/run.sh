@@ -206,6 +206,8 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 . "$here/patterns.sh"
 # shellcheck source=tests/agents/sessions.sh
 . "$here/sessions.sh"
+# shellcheck source=tests/agents/hooks.sh
+. "$here/hooks.sh"
 
 # uses_tools NAME: true when Codex itself confines a tool in this case.
 uses_tools() { declare -f "$1" | grep -q '"tool"' && ! declare -f "$1" | grep -q 'confine = "host"'; }

@@ -116,39 +116,9 @@ case_session_claude() {
   mkdir -p "$HOME/.claude"
   printf '{"hasCompletedOnboarding": true, "customApiKeyResponses": {"approved": ["%s"]}}\n' \
     "${ANTHROPIC_API_KEY: -20}" >"$HOME/.claude.json"
-  hooked
+  timeout=60 settings .claude/settings.json SessionStart UserPromptSubmit PostToolUse PermissionRequest SessionEnd
+  export CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS=60000
   session_story "$cache/node_modules/.bin/claude" --model sonnet
   # The hook records a denial on the screen.
-  until_true 30 recorded '"- denied: Bash" in r.answer' || cat "$case/out.json"
+  recorded 1 claude-session '"- denied: Bash" in r.answer'
 }
-
-# hooked: puts `moonlet hook claude` into the settings of Claude Code, with time for it on a loaded machine.
-hooked() {
-  mkdir -p .claude
-  "$python" - "$moonlet" >.claude/settings.json <<'END'
-import json, sys
-names = ["SessionStart", "UserPromptSubmit", "PostToolUse", "PermissionRequest", "SessionEnd"]
-command = {"type": "command", "command": sys.argv[1] + " hook claude", "timeout": 60}
-print(json.dumps({"hooks": {name: [{"hooks": [command]}] for name in names}}))
-END
-  export CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS=60000
-}
-
-# recorded EXPRESSION…: the first run is a session of Claude Code, and they hold for it.
-recorded() {
-  moon run show 1 --answer
-  [ -z "$(want 'code == 0' 'verdict == "ok"' 'run.preset == "claude-session"' "$@")" ]
-}
-
-# The real program has the hook in its settings. Its session becomes a run, without its texts.
-case_hook_claude() {
-  serve '[{"do": [{"write": "'"$PWD"'/made.txt", "text": "hushhush"}, {"text": "All done."}]}]'
-  hooked
-  timeout -k 5 60 "$cache/node_modules/.bin/claude" -p "make it, hushhush" --model sonnet --permission-mode acceptEdits \
-    </dev/null >"$case/claude.txt" 2>&1 || cat "$case/claude.txt"
-  [ -e made.txt ] || echo "the file was not made: $(cat "$case/claude.txt")"
-  recorded 'len(turns) == 2' '"1 prompt" in r.answer' '"- wrote: " + os.getcwd() + "/made.txt" in r.answer' ||
-    cat "$case/out.json" "$case/err.txt"
-  grep -rl hushhush .agent
-}
-

@@ -23,7 +23,7 @@ return m.preset {
     argv = m.arg.list { default = { "/bin/true" }, help = "the command of exec and plain" },
     unfinished = m.arg.boolean { default = false, help = "end with a step that fails" },
   },
-  needs = { programs = { "/bin/true", "sleep" }, agents = true },
+  needs = { programs = { "/bin/true", "sleep" }, agents = { "command" } },
   run = function(ctx, args)
     local items = {}
     for i = 1, args.count do items[i] = i end

@@ -36,6 +36,7 @@ local M = {}
 ---@field started_wall integer ms since 1970: when this host began
 ---@field started integer      the same on the monotonic clock
 ---@field started_at string?   when the first host began
+---@field recorded {started_at: string, duration_ms: integer}?  of an agent's session that was over before the run
 ---@field driven_before integer  ms for which earlier hosts have driven it
 ---@field duration_ms integer?  ms for which all hosts have driven it, at its end
 ---@field journal moonlet.Journal
@@ -91,7 +92,7 @@ local fields = {
   resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
   started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
   root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
-  prompt = true, answers = true,
+  prompt = true, answers = true, recorded = true,
   step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,

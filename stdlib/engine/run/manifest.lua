@@ -60,9 +60,15 @@ function M.error(err)
   }, err)
 end
 
+--- True if a step spent something: an agent, or a recorded session of one.
+local function has_spent(step)
+  if step.kind == "session" then return step.usage ~= nil end
+  return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]
+end
+
 --- The usage of a step: counts that its agent did not report are unknown; steps without an agent have no usage.
 local function step_usage(step, with_model)
-  if step.kind ~= "agent" or step.from or unpaid[step.runner or ""] or step.status == "parked" then return null end
+  if not has_spent(step) or step.status == "parked" then return null end
   local told = usage.record(step.usage)
   if with_model then told.model = or_null(step.model) end
   return told
@@ -95,9 +101,7 @@ end
 local function total_usage(run)
   local list = {}
   for _, step in ipairs(run.steps) do
-    if step.kind == "agent" and not step.from and not unpaid[step.runner or ""] then
-      list[#list + 1] = step.usage or false
-    end
+    if has_spent(step) then list[#list + 1] = step.usage or false end
   end
   return usage.record(usage.sum(list))
 end

@@ -303,7 +303,8 @@ function M.create(plan)
   local agent = core.file.root(plan.home.agent_path)
   run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
-  run.started_at = before and before.record.started_at
+  run.recorded = plan.recorded
+  run.started_at = before and before.record.started_at or plan.recorded and plan.recorded.started_at
   run.sealed = before and before.resumed and before.record or nil
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
@@ -396,7 +397,8 @@ local function finish(run, ok, result)
   if run.verdict == "blocked" and not run.error then
     run.error = verdict.blocked_error(run)
   end
-  run.duration_ms = run.driven_before + core.clock.monotonic() - run.started
+  run.duration_ms = run.recorded and run.recorded.duration_ms
+    or run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
   tell_overshoot(run)
   name_more_time(run)

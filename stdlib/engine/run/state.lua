@@ -166,7 +166,8 @@ function M.go_on(id, state, err, parked, steps)
     return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
   end
   if state == "quota" then return "moonlet run wait " .. short end
-  if type(err) == "table" and rawget(err, "kind") == "no-runner" then return ("moonlet run replay %s --runner R"):format(short) end
+  local is_unanswered = type(err) == "table" and rawget(err, "kind") == "no-runner"
+  if is_unanswered then return ("moonlet run replay %s --runner R"):format(short) end
   local more = remedy_of(state, err)
   return ("moonlet run resume %s%s"):format(short, more and " " .. more or "")
 end

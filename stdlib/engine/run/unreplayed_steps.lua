@@ -120,6 +120,16 @@ local function begun_of(run, key)
   return found
 end
 
+--- Adds recorded sessions of agents: nothing was begun for them.
+local function add_sessions(run, list)
+  for _, step in ipairs(run.steps) do
+    if step.kind == "session" and step.usage then
+      list[#list + 1] = { step = step.key, number = 1, runner = step.runner, model = step.model,
+        usage = next(step.usage) and step.usage or nil }
+    end
+  end
+end
+
 --- Every agent attempt that was begun on the run, whatever its outcome: { step, number, runner, model, usage },
 --- without a usage if none was reported.
 ---@param run table
@@ -143,6 +153,7 @@ function M.attempts(run)
       list[#list + 1] = attempt
     end
   end
+  add_sessions(run, list)
   return list
 end
 

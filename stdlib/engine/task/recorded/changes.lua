@@ -1,0 +1,159 @@
+--- The files that a session changed: those whose content differs between its start and its end,
+--- committed or not. Git is asked at both ends, so what a shell command wrote counts too, and what
+--- was modified before does not.
+local environment = require "moonlet.engine.run.environment"
+local host_git = require "moonlet.engine.workspace.git"
+
+local M = {}
+
+local list_cap = 8 << 20
+local most_paths, most_named = 20000, 2000
+local hashed_size, hashed_total = 4 << 20, 256 << 20
+
+---@class moonlet.TreeState
+---@field base string                   the commit that it is compared with; "" before the first one
+---@field head string                   the commit that was checked out
+---@field files table<string, string>   path -> the state of each file that differs from `base`
+---@field partial boolean?              there were too many files to examine all of them
+
+--- The output of git in the repository, and whether it was cut; nil if git failed.
+local function ask(home, words, extra)
+  local argv = host_git.command(words)
+  table.insert(argv, 2, "-C")
+  table.insert(argv, 3, home.top)
+  local variables = { LC_ALL = "C", GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1",
+    GIT_LITERAL_PATHSPECS = "1", GIT_TERMINAL_PROMPT = "0" }
+  for name, value in pairs(extra or {}) do variables[name] = value end
+  local answer = core.process.query { argv = argv, env = environment.plain(variables),
+    cap = list_cap }
+  if not answer or answer.code > 0 then return nil end
+  return answer.out, answer.code < 0
+end
+
+--- Variables that turn off the filters of git's config: each is a program.
+local function no_filters(home)
+  local text = ask(home, { "config", "--null", "--name-only", "--get-regexp",
+    "^filter\\..*\\.(clean|smudge|process|required)$" })
+  local variables, count = {}, 0
+  for name in (text or ""):gmatch "([^%z]+)%z" do
+    variables[("GIT_CONFIG_KEY_%d"):format(count)] = name
+    variables[("GIT_CONFIG_VALUE_%d"):format(count)] = name:match "%.required$" and "false" or ""
+    count = count + 1
+  end
+  if count > 0 then variables.GIT_CONFIG_COUNT = tostring(count) end
+  return variables
+end
+
+local function stat_text(info)
+  return ("%s:%d:%d:%d:%d:%o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns,
+    info.inode, info.mode)
+end
+
+--- The state of a file: its stat and, if it is small enough, the hash of its content.
+local function state_of(home, path, known, left)
+  local info = core.file.stat(home.root, path)
+  if not info then return "gone" end
+  local stat = stat_text(info)
+  if known and known:match "^%S+" == stat then return known end
+  if info.type ~= "file" or info.size > hashed_size or info.size > left.bytes then return stat end
+  local text = core.file.read(home.root, path, hashed_size)
+  if not text then return stat end
+  left.bytes = left.bytes - #text
+  return ("%s %s:%o"):format(stat, core.text.sha256(text):sub(1, 24), info.mode)
+end
+
+local function is_same(a, b)
+  local one, other = a and a:match " (%S+)$", b and b:match " (%S+)$"
+  if one and other then return one == other end
+  return a == b
+end
+
+--- The present state, in comparison with a commit; nil if git cannot tell.
+---@param home table
+---@param base string?  the present commit without it
+---@param before moonlet.TreeState?  a file with the same stat is not read again
+---@return moonlet.TreeState?
+function M.state(home, base, before)
+  if not home.git then return nil end
+  local head = (ask(home, { "rev-parse", "--quiet", "--verify", "HEAD" }) or ""):match "^%x+" or ""
+  local state = { base = base or head, head = head, files = {} }
+  local filters, left, count = no_filters(home), { bytes = hashed_total }, 0
+  local differing = state.base == "" and { "ls-files", "-z", "--cached" }
+    or { "diff", "--name-only", "-z", "--no-ext-diff", "--no-textconv", "--no-renames",
+      "--no-relative", "--ignore-submodules=dirty", state.base, "--" }
+  local others = { "ls-files", "-z", "--others", "--exclude-standard", "--full-name" }
+  for _, words in ipairs { differing, others } do
+    local text, cut = ask(home, words, filters)
+    if not text then return nil end
+    state.partial = state.partial or cut or nil
+    for path in text:gmatch "([^%z]+)%z" do
+      if not path:find "^%.agent/" and not state.files[path] then
+        count = count + 1
+        if count > most_paths then
+          state.partial = true
+          break
+        end
+        state.files[path] = state_of(home, path, before and before.files[path], left)
+      end
+    end
+  end
+  return state
+end
+
+--- True if a path was written after a time; of one that is gone, if something in its folder was.
+local function is_since(home, path, since)
+  local info = core.file.stat(home.root, path)
+  while not info and path:find "/" do
+    path = path:match "^(.*)/"
+    info = core.file.stat(home.root, path)
+  end
+  info = info or core.file.stat(home.root, ".")
+  return not info or info.ctime_ns // 1000000 >= since
+end
+
+--- The paths that differ between two states, sorted.
+---@param home table
+---@param before moonlet.TreeState
+---@param after moonlet.TreeState
+---@param since integer?  in ms; what was written earlier does not count
+---@return string[] paths, boolean cut
+function M.between(home, before, after, since)
+  local paths, seen = {}, {}
+  local function add(path)
+    if seen[path] or is_same(before.files[path], after.files[path]) then return end
+    seen[path] = true
+    if not since or is_since(home, path, since) then paths[#paths + 1] = path end
+  end
+  for path in pairs(after.files) do add(path) end
+  for path in pairs(before.files) do add(path) end
+  table.sort(paths)
+  local cut = before.partial or after.partial or #paths > most_named or false
+  for i = #paths, most_named + 1, -1 do paths[i] = nil end
+  return paths, cut
+end
+
+--- A state as a JSON value.
+---@param state moonlet.TreeState
+---@return table
+function M.record(state)
+  local list = core.json.array {}
+  for path, text in pairs(state.files) do
+    list[#list + 1] = path
+    list[#list + 1] = text
+  end
+  return { base = state.base, head = state.head, files = list, partial = state.partial }
+end
+
+--- A state of such a value; nil for anything else.
+---@param value any
+---@return moonlet.TreeState?
+function M.of_record(value)
+  if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then
+    return nil
+  end
+  local state = { base = value.base, head = value.head, files = {}, partial = value.partial }
+  for i = 1, #value.files - 1, 2 do state.files[value.files[i]] = value.files[i + 1] end
+  return state
+end
+
+return M

@@ -1,0 +1,104 @@
+--- Sessions of Claude Code, by the hooks of its settings.
+local stream = require "moonlet.engine.runner.stream"
+local transcript = require "moonlet.engine.task.recorded.transcript"
+local usage = require "moonlet.engine.runner.usage"
+
+local M = { name = "claude", title = "Claude Code",
+  shows = 'its settings start it: "command": "moonlet hook claude"' }
+
+local margin_ms = 5000 -- a prompt can be on record before the hooks of the session's start are run
+local most_messages = 200000
+
+local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
+  SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
+
+--- What a hook's input says; nil if it is none.
+---@param value table
+---@return moonlet.RecordedEvent?
+function M.event(value)
+  local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
+  if not session or not name then return nil end
+  local input = stream.tbl(value.tool_input) or {}
+  local kind = kinds[name] or value.notification_type == "permission_prompt" and "denied" or "other"
+  return { session = session, name = name, kind = kind, tool = stream.str(value.tool_name),
+    file = stream.str(input.file_path), transcript = stream.str(value.transcript_path),
+    model = stream.str(value.model) }
+end
+
+--- Texts that stand in the place of a prompt and were not typed.
+local not_typed = { "^<local%-command", "^<bash%-std", "^<task%-notification", "^<system%-reminder",
+  "^%[Request interrupted", "^Caveat: " }
+
+local function typed(text)
+  for _, pattern in ipairs(not_typed) do
+    if text:find(pattern) then return nil end
+  end
+  local command = text:match "<command%-name>(.-)</command%-name>"
+  if not command then return text end
+  local args = text:match "<command%-args>(.-)</command%-args>" or ""
+  return (command .. " " .. args):gsub("%s+$", "")
+end
+
+local function add_prompts(prompts, entry)
+  local content = stream.at(entry, "message", "content")
+  if entry.isSidechain == true or entry.isMeta == true or entry.isCompactSummary == true then
+    return
+  end
+  if stream.at(entry, "toolUseResult") ~= nil then return end
+  for _, text in ipairs(transcript.texts(content)) do
+    transcript.add_prompt(prompts, typed(text))
+  end
+end
+
+--- The entries of one message repeat its usage; the last one is complete.
+local function note_answer(found, entry)
+  local message = stream.tbl(entry.message) or {}
+  local id, given = stream.str(message.id), stream.tbl(message.usage)
+  local model = stream.str(message.model)
+  if model and model ~= "<synthetic>" and entry.isSidechain ~= true then found.model = model end
+  local input = given and stream.count(given.input_tokens)
+  if not id or not input or model == "<synthetic>" then return end
+  if not found.answers[id] then found.count = found.count + 1 end
+  if found.count > most_messages then return end
+  local read = stream.count(given.cache_read_input_tokens) or 0
+  found.answers[id] = usage.of { cached_input_tokens = read,
+    output_tokens = stream.count(given.output_tokens),
+    input_tokens = input + read + (stream.count(given.cache_creation_input_tokens) or 0) }
+end
+
+local function read_file(file, from, found, since)
+  return transcript.each_line(file, from, function(line)
+    local is_answer = line:find('"type":"assistant"', 1, true)
+    if not is_answer and not line:find('"type":"user"', 1, true) then return end
+    local entry = transcript.entry(line)
+    if not entry or not transcript.is_since(entry, since) then return end
+    if entry.type == "assistant" then note_answer(found, entry) end
+    if entry.type == "user" then add_prompts(found.prompts, entry) end
+  end)
+end
+
+--- Model, usage and prompts of a session. Its subagents have files of their own in a folder beside
+--- its transcript.
+---@param session moonlet.RecordedSession
+---@return moonlet.RecordedFacts
+function M.read(session)
+  local found = { answers = {}, count = 0, prompts = {} }
+  local file = transcript.open(session.transcript)
+  if not file then return found end
+  local since = session.began_ms and session.began_ms - margin_ms
+  local whole = read_file(file, session.from <= file.size and session.from or 0, found, since)
+  local folder = file.path:gsub("%.jsonl$", "") .. "/subagents"
+  for _, entry in ipairs(core.file.list(file.root, folder) or {}) do
+    local path = folder .. "/" .. entry.name
+    local info = entry.type == "file" and path:find "%.jsonl$" and core.file.stat(file.root, path)
+    local other = { answers = found.answers, count = found.count, prompts = {} }
+    local part = info and { root = file.root, path = path, size = info.size }
+    if part and not read_file(part, 0, other, since) then whole = false end
+    found.count = other.count
+  end
+  for _, one in pairs(found.answers) do found.usage = usage.add(found.usage, one) end
+  if found.usage and not whole then found.usage.partial = true end
+  return found
+end
+
+return M

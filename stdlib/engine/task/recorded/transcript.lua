@@ -1,0 +1,95 @@
+--- Reads the file in which an agent keeps a conversation, line by line. The agent can write
+--- anything there: a file that is missing, a link, no regular file or too large gives what could be
+--- read, and never an error.
+local M = {}
+
+local chunk_size = 1 << 20
+local most_bytes = 256 << 20
+local longest_line = 8 << 20
+local most_prompts, longest_prompt = 500, 64 << 10
+
+---@class moonlet.RecordedTranscript
+---@field root any
+---@field path string
+---@field size integer
+
+--- Opens it; nil if there is no regular file of that name.
+---@param path any  absolute
+---@return moonlet.RecordedTranscript?
+function M.open(path)
+  if type(path) ~= "string" or path:find "%z" then return nil end
+  local folder, name = path:match "^(/.*)/([^/]+)$"
+  local root = folder and core.file.root(folder)
+  local info = root and core.file.stat(root, name)
+  if not info or info.type ~= "file" then return nil end
+  return { root = root, path = name, size = info.size }
+end
+
+--- Calls fn(line) for each whole line from a byte on; a line without its end is not complete yet.
+---@param transcript moonlet.RecordedTranscript
+---@param from integer
+---@param fn fun(line: string)
+---@return boolean whole  false: lines were left out
+function M.each_line(transcript, from, fn)
+  local whole, rest, skips = true, "", false
+  local last = math.min(transcript.size, from + most_bytes)
+  if last < transcript.size then whole = false end
+  while from < last do
+    local bytes = core.file.part(transcript.root, transcript.path, from,
+      math.min(chunk_size, last - from))
+    if not bytes or bytes == "" then return false end
+    from = from + #bytes
+    rest = rest .. bytes
+    local at, stop = 1, rest:find("\n", 1, true)
+    while stop do
+      if not skips then fn(rest:sub(at, stop - 1)) end
+      skips, at = false, stop + 1
+      stop = rest:find("\n", at, true)
+    end
+    rest = rest:sub(at)
+    if #rest > longest_line then rest, skips, whole = "", true, false end
+  end
+  return whole
+end
+
+--- A line as a JSON object; nil for anything else.
+---@param line string
+---@return table?
+function M.entry(line)
+  if line:sub(1, 1) ~= "{" then return nil end
+  local ok, value = pcall(core.json.decode, line)
+  return ok and type(value) == "table" and value or nil
+end
+
+--- True if an entry was written after a time in ms; without a time of its own it was not.
+---@param entry table
+---@param since integer?
+---@return boolean
+function M.is_since(entry, since)
+  if not since then return true end
+  local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)
+  return at ~= nil and at ~= false and at >= since
+end
+
+--- Adds a prompt of the user to a list that has an end.
+---@param prompts string[]
+---@param text any
+function M.add_prompt(prompts, text)
+  if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
+  prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)
+end
+
+--- The texts of the blocks of a message.
+---@param content any
+---@return string[]
+function M.texts(content)
+  if type(content) == "string" then return { content } end
+  local list = {}
+  for _, block in ipairs(type(content) == "table" and content or {}) do
+    local text = type(block) == "table" and block.text
+    if type(text) == "string" then list[#list + 1] = text end
+  end
+  return list
+end
+
+return M

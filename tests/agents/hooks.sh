@@ -1,0 +1,154 @@
+# The hooks of the real programs: each session or turn becomes a run with its model, its usage, the user's prompt, and the
+# files that the edit tool and the shell wrote; see run.sh and cases.sh for the words.
+# shellcheck shell=bash disable=SC2154,SC2034
+
+# moonlet_in_path: hooks start moonlet by its name.
+moonlet_in_path() {
+  mkdir -p "$case/bin" && ln -sf "$moonlet" "$case/bin/moonlet"
+  export PATH=$case/bin:$PATH
+}
+
+# settings FILE EVENT…: hooks of a settings file, with time for them on a loaded machine; TIMEOUT is in its own unit.
+settings() {
+  local file=$1
+  shift
+  mkdir -p "$(dirname "$file")"
+  "$python" - "$moonlet hook $runner" "$timeout" "$@" >"$file" <<'END'
+import json, sys
+command = {"type": "command", "command": sys.argv[1], "timeout": int(sys.argv[2])}
+print(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}},
+                  "hooks": {name: [{"hooks": [command]}] for name in sys.argv[3:]}}))
+END
+}
+
+# recorded RUN PRESET EXPRESSION…: the run is recorded, and they hold for it; waits, for nobody waits for the hook.
+recorded() {
+  until_true 20 is_recorded "$@" && return
+  shift 2
+  want "$@"
+  cat "$case/out.json" "$case/err.txt"
+}
+is_recorded() {
+  moon run show "$1" --answer
+  local preset=$2
+  shift 2
+  [ -z "$(want 'code == 0' 'verdict == "ok"' "run.preset == '$preset'" "$@")" ]
+}
+
+# whole MODEL TURNS [NAME…]: the facts of a run of so many answers of the server.
+whole() {
+  local model=$1 count=$2
+  shift 2
+  facts=("run.runner == '$runner'" "run.model == '$model'" "len(paid) >= $count" "run.duration_ms > 100"
+    "run.usage.input_tokens == 1000 * $count" "run.usage.cached_input_tokens == 200 * $count"
+    "run.usage.output_tokens == 50 * $count" "run.usage.total_tokens == 1050 * $count"
+    "sorted(run.files_changed) == '$*'.split()" "run.steps[0].usage.input_tokens == 1000 * $count")
+}
+
+# kept PROMPT: the prompt is on record, no answer is, the records are clean, and `moonlet usage` counts the run.
+kept() {
+  "$moonlet" run show last --prompt | grep -qxF -- "$1" || echo "the prompt is $("$moonlet" run show last --prompt)"
+  if grep -rl 'privately said' .agent; then echo "an answer was kept"; fi
+  "$moonlet" run verify all 2>&1 | grep -q 'all as it was written' || "$moonlet" run verify all
+  "$moonlet" usage --by runner | grep -q "^$runner " || "$moonlet" usage --by runner
+}
+
+edits='[{"when": "Generate a title", "do": [{"text": "A title"}]}, {"do": [{"write": "FILE", "text": "made"},
+  {"tool": "echo two > two.txt"}, {"text": "privately said"}]}]'
+
+case_hook_claude() {
+  serve "${edits/FILE/$PWD/made.txt}"
+  timeout=60 settings .claude/settings.json SessionStart UserPromptSubmit PostToolUse PermissionRequest SessionEnd
+  export CLAUDE_CODE_SESSIONEND_HOOKS_TIMEOUT_MS=60000
+  commit settings
+  echo mine >before.txt
+  timeout -k 5 60 "$cache/node_modules/.bin/claude" -p "make it" --model sonnet --permission-mode acceptEdits \
+    --allowedTools Bash,Write </dev/null >"$case/agent.txt" 2>&1 || cat "$case/agent.txt"
+  whole claude-test 3 made.txt two.txt
+  recorded 1 claude-session "${facts[@]}" '"1 prompt, 2 tools, 0 denials" in r.answer'
+  kept 'make it'
+}
+
+case_hook_gemini() {
+  serve "${edits/FILE/$PWD/made.txt}"
+  timeout=60000 settings ~/.gemini/settings.json SessionStart BeforeAgent AfterTool SessionEnd
+  echo mine >before.txt
+  timeout -k 5 60 "$cache/node_modules/.bin/gemini" --skip-trust -m gemini-2.5-pro --approval-mode yolo -p "make it" \
+    </dev/null >"$case/agent.txt" 2>&1 || cat "$case/agent.txt"
+  whole gemini-2.5-pro 3 made.txt two.txt
+  recorded 1 gemini-session "${facts[@]}" 'run.usage.reasoning_output_tokens == 30' \
+    '"1 prompt, 2 tools, 0 denials" in r.answer'
+  kept 'make it'
+}
+
+# opencode reports no end of a session: each turn is a run, and the second one names the first.
+case_hook_opencode() {
+  serve "${edits/FILE/$PWD/made.txt}"
+  moonlet_in_path
+  mkdir -p ~/.config/opencode/plugins
+  moonlet hook opencode --plugin >~/.config/opencode/plugins/moonlet.js
+  echo mine >before.txt
+  timeout -k 5 90 "$cache/node_modules/.bin/opencode" run -m local/mock-1 --auto make-it </dev/null \
+    >"$case/agent.txt" 2>&1 || cat "$case/agent.txt"
+  whole mock-1 3 made.txt two.txt
+  recorded 1 opencode-turn "${facts[@]}" '"1 prompt, 2 tools, 0 denials" in r.answer' 'run.parent_run_id is None'
+  kept make-it
+  echo mine >between.txt
+  obey '[{"do": [{"tool": "echo three > three.txt"}, {"text": "privately said"}]}]'
+  timeout -k 5 90 "$cache/node_modules/.bin/opencode" run -c -m local/mock-1 --auto again </dev/null \
+    >"$case/agent.txt" 2>&1 || cat "$case/agent.txt"
+  whole mock-1 2 three.txt
+  recorded 2 opencode-turn "${facts[@]}" 'run.parent_run_id == "R-001"'
+  kept again
+}
+
+codex_exec() {
+  timeout -k 5 60 "$cache/node_modules/.bin/codex" exec -s danger-full-access "$@" </dev/null >"$case/agent.txt" 2>&1 ||
+    cat "$case/agent.txt"
+}
+
+# Its first turn has no earlier state to compare with: what was written before it is told by its time.
+case_hook_codex() {
+  serve '[{"do": [{"tool": "apply_patch <<EOF\n*** Begin Patch\n*** Add File: made.txt\n+made\n*** End Patch\nEOF"},
+    {"tool": "echo two > two.txt"}, {"text": "privately said"}]}]'
+  moonlet_in_path
+  mkdir -p ~/.codex
+  cat >~/.codex/config.toml <<END
+notify = ["moonlet", "hook", "codex"]
+model = "mock-1"
+model_provider = "local"
+[model_providers.local]
+name = "local"
+base_url = "http://127.0.0.1:$(cat "$case/server/port")/v1"
+wire_api = "responses"
+env_key = "LOCAL_API_KEY"
+END
+  echo mine >before.txt
+  sleep 0.1
+  codex_exec "make it"
+  whole mock-1 3 made.txt two.txt
+  recorded 1 codex-turn "${facts[@]}" 'run.usage.reasoning_output_tokens == 30' 'run.parent_run_id is None'
+  kept 'make it'
+  echo mine >between.txt
+  sleep 0.1
+  obey '[{"do": [{"tool": "echo three > three.txt; git add -A; git commit -qm More"}, {"text": "privately said"}]}]'
+  codex_exec resume --last "again"
+  whole mock-1 2 three.txt
+  recorded 2 codex-turn "${facts[@]}" 'run.parent_run_id == "R-001"'
+  kept again
+}
+
+# An opencode that moonlet starts does not load the user's plugin, and is recorded once.
+case_hook_of_its_own_opencode() {
+  serve '[{"do": [{"text": "All is well."}]}]'
+  moonlet_in_path
+  mkdir -p ~/.config/opencode/plugins
+  moonlet hook opencode --plugin >~/.config/opencode/plugins/moonlet.js
+  ask 'prompt = "How is it?"'
+  go
+  want 'code == 0' 'r.text == "All is well."' 'run.id == "R-001"'
+  sleep 1
+  moon run list
+  want 'len(r.runs) == 1'
+  if ls .agent/ambient/opencode-* 2>/dev/null; then echo "its turn was noted"; fi
+}
