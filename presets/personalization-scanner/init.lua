@@ -160,7 +160,9 @@ return m.preset {
     if ctx.runner == "rules" then return offline(ctx) end
     local inputs = read(ctx)
     ctx:phase("scan", 1)
-    local answer = ctx:agent { name = "scan", prompt = prompt_of(inputs), schema = schema }.data
+    -- With `inputs` the sandbox hides the repository: the agent sees its prompt and no file.
+    local answer = ctx:agent { name = "scan", prompt = prompt_of(inputs), schema = schema,
+      inputs = {} }.data
     return finish(ctx, answer.preferences, inputs)
   end,
 }

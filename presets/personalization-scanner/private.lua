@@ -78,7 +78,6 @@ local SCANNERS = { redaction.credentials, { class = "personal", scan = function(
   for _, scan in ipairs { mail, numbers, forms, random } do scan(text, low, add) end
 end } }
 
---- True if a text holds something private.
 ---@param text string
 ---@return boolean
 function M.holds(text) return redaction.holds(text, SCANNERS) ~= nil end
@@ -94,7 +93,7 @@ function M.holds(text) return redaction.holds(text, SCANNERS) ~= nil end
 ---@param number integer
 ---@return scanner.Input
 function M.lines(input, number)
-  local text = m.prompt.clean(input.text or "")
+  local text = gsub(m.prompt.clean(input.text or ""), "^\239\187\191", "")
   local lines, starts, at = {}, {}, 1
   for from, line in string.gmatch(text, "()([^\n]*)\n?") do
     if from <= #text then
