@@ -48,11 +48,13 @@ local function hard_findings(file, add)
     end
   end
   for _, part in ipairs(file.parts) do
-    for _, found in ipairs(part.secrets) do hard(("secret in the change (%s)"):format(found.kind), found.line) end
+    for _, found in ipairs(part.secrets) do
+      hard(format("secret in the change (%s)", found.kind), found.line)
+    end
   end
   local what, maybe = secrets.name(file.path)
   if what and is_deleted(file) and not maybe then
-    add { level = "risk", why = "file of secrets removed; it stays in the history", path = file.path }
+    add { level = "risk", path = file.path, why = "file of secrets removed; the history keeps it" }
   elseif what and not is_deleted(file) and (not maybe or file.binary and not file.d.fixture) then
     hard("file of secrets (" .. what .. ")")
   end
@@ -79,8 +81,8 @@ local function shape_findings(file, add)
   risk(not file.large and is_cut(file), "too long to be looked at whole")
   risk(file.unread and not file.withheld and not special, "could not be read")
   if special or is_deleted(file) then return end
-  risk((file.binary or file.magic and d.kind == "binary") and d.kind ~= "asset" and d.kind ~= "lock",
-    "binary file")
+  risk((file.binary or file.magic and d.kind == "binary") and d.kind ~= "asset"
+    and d.kind ~= "lock", "binary file")
   risk(d.name == "package.json" and added_line(file, function(text)
     return find(text, '^%s*"p?r?e?p?o?s?t?install"%s*:') or find(text, '^%s*"prepare"%s*:')
   end), "script that runs at installation")
@@ -176,7 +178,8 @@ local function reasons_of(findings)
   return reasons
 end
 
---- The path of a change, its reasons, and the floor: the least careful path that an agent may choose.
+--- The path of a change, its reasons, and the floor: the least careful path that an agent may
+--- choose.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git       with `survey`
 ---@param there table<string, boolean>  the files of the repository
@@ -209,7 +212,7 @@ function M.classify(ctx, facts, there)
     reasons[#reasons + 1] = "note: in progress: " .. table.concat(facts.state, ", ")
   end
   for _, why in ipairs(found.why) do reasons[#reasons + 1] = "reinstall: " .. why end
-  return { path = path, floor = hard[1] and "risk" or "fast", reasons = reasons,
+  return { path = path, floor = hard[1] and "risk" or found.needed and "skill" or "fast", reasons = reasons,
     hard = reasons_of(hard), skills = found }
 end
 

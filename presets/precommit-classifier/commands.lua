@@ -12,6 +12,7 @@ local find, gmatch, lower, match = string.find, string.gmatch, string.lower, str
 local M = {}
 
 local KINDS = { "typecheck", "lint", "test", "build" }
+local OWN_KINDS = { docs = "lint", skills = "custom" }
 
 --- True for tracked files that decide about checks, locks or skills: the `survey` of `facts.git`.
 ---@param name string
@@ -45,8 +46,8 @@ local function scripts_of(s, path)
   local list = {}
   local scripts = ok and type(value) == "table" and value.scripts
   for name, text in pairs(type(scripts) == "table" and scripts or {}) do
-    list[name] = type(text) == "string" and text ~= "" and not find(text, "no test specified", 1, true)
-      and not find(text, "--watch", 1, true) or nil
+    list[name] = type(text) == "string" and text ~= "" and not find(text, "--watch", 1, true)
+      and not find(text, "no test specified", 1, true) or nil
   end
   return list
 end
@@ -60,15 +61,15 @@ local function from_package(s, dir, kind)
   local _, lock = climb(at, function(folder) return s.first(folder, data.pair[1].locks) end)
   local manager = match(lock or "", "^(pnpm)-") or match(lock or "", "^(%l+)%.") or "npm"
   local verb = name == "test" and manager ~= "bun" and " " or " run "
-  return s.emit(kind, manager .. verb .. name, at)
+  return s.emit(OWN_KINDS[kind] or kind, manager .. verb .. name, at)
 end
 
 -- The targets of a file of make, just or task that need no argument.
 local function targets_of(path, text)
-  local list, program = {}, "make "
-  if find(path, "[Jj]ustfile$") then program = "just " elseif find(path, "^Taskfile") then program = "task " end
+  local list, form = {}, find(path, "^Taskfile") and "^  ([%w_-]+):(.?)" or "^@?([%w_./ -]+):(.?)"
+  local program = find(path, "^Taskfile") and "task " or find(path, "ustfile$") and "just " or "make "
   for line in gmatch(text, "[^\n]+") do
-    local names, after = match(line, program == "task " and "^  ([%w_-]+):(.?)" or "^@?([%w_./ -]+):(.?)")
+    local names, after = match(line, form)
     if names and after ~= "=" and #line < 1000 then
       for name in gmatch(names, "%S+") do list[name] = true end
     end
@@ -167,9 +168,10 @@ local function is_checked(d)
     and not find(d.path, "^%.github/")
 end
 
--- The check of one kind for one file: its manifest's script, a target, or the manifest's own command.
+-- The check of one kind for one file: a script, a target, or the command of its manifest.
 local function check_file(s, d, kind)
-  return data.node[1].languages[d.language or ""] and from_package(s, d.dir, kind) or from_targets(s, d.dir, kind)
+  local is_node = data.node[1].languages[d.language or ""]
+  return is_node and from_package(s, d.dir, kind) or from_targets(s, d.dir, kind)
     or from_manifest(s, d, kind)
 end
 
@@ -189,12 +191,15 @@ function M.find(ctx, facts, of_skills)
       found.docs = found.docs or from_package(s, d.dir, "docs")
     end
     for _, one in ipairs { d, old or nil } do
-      if is_checked(one) and not of_skills[one.path] and #files < 500 then files[#files + 1] = one end
+      if is_checked(one) and not of_skills[one.path] and #files < 500 then
+        files[#files + 1] = one
+      end
     end
   end
   for _, kind in ipairs(files[1] and KINDS or {}) do
     for _, d in ipairs(files) do
-      if kind ~= "build" or not found.test then found[kind] = check_file(s, d, kind) or found[kind] end
+      local wanted = kind ~= "build" or not found.test
+      found[kind] = wanted and check_file(s, d, kind) or found[kind]
     end
       for _, command in ipairs(ci) do
       if command.kind == kind and not found[kind] and not (kind == "build" and found.test) then

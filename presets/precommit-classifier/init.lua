@@ -22,7 +22,9 @@ local function survey(ctx, args)
   local checks = m.array {}
   for _, check in ipairs(commands.find(ctx, facts, verdict.skills.of)) do
     -- The Fast Path runs no code, so it needs no build and no tests.
-    if verdict.path ~= "fast" or check.kind == "lint" then checks[#checks + 1] = check end
+    if verdict.path ~= "fast" or check.kind == "lint" or check.kind == "custom" then
+      checks[#checks + 1] = check
+    end
   end
   local found = verdict.skills
   return facts, verdict, { path = verdict.path, reasons = m.array(verdict.reasons),
@@ -67,18 +69,20 @@ local function prompt_of(facts, verdict, ruled)
       { label = "the checks to choose from, as JSON", text = m.json.encode(ruled.validation),
         required = true },
       { label = "skills to install again, as JSON", text = m.json.encode(ruled.reinstall) },
-      { label = "the diff, with secrets taken out", text = facts.diff, limit = 80000, priority = 2 },
+      { label = "the diff, with secrets taken out", text = facts.diff, limit = 80000,
+        priority = 2 },
     },
   }
 end
 
 -- Merges an agent's answer: it may be more careful, choose among the checks that were found, and
--- lower matters of judgement. It never lowers a hard finding, invents a command, or forgets a skill.
+-- lower matters of judgement. It lowers no hard finding, invents no command and forgets no skill.
 local function merge(verdict, ruled, answer)
   local path = classify.more_careful(answer.path, verdict.floor)
   local reasons, list, wanted = m.array {}, m.array {}, {}
   if path ~= answer.path then
-    reasons[1] = ("%s: kept by a hard finding; the agent said %s"):format(path, answer.path)
+    reasons[1] = ("%s: kept by %s; the agent said %s"):format(path,
+      verdict.hard[1] and "a hard finding" or "the skills that changed", answer.path)
     table.move(verdict.hard, 1, math.min(5, #verdict.hard), 2, reasons)
   end
   for i = 1, math.min(20, #answer.reasons) do
@@ -100,7 +104,7 @@ end
 local PATHS = {
   fast = "Fast Path\n\nNothing here runs. Commit after a look at the diff.",
   skill = "Skill Path\n\nSkills changed. Check them, commit, then install them again.",
-  code = "Code Path\n\nCode, build, tests or configuration changed. Run the checks before the commit.",
+  code = "Code Path\n\nCode, build, tests or configuration changed. Run the checks first.",
   risk = "Risk Path\n\nA person or a strong reviewer should look at this before it is committed.",
 }
 
@@ -111,12 +115,12 @@ local function report(ctx, result, facts)
   for _, reason in ipairs(result.reasons) do add("- %s", inline(reason)) end
   add "\n## Checks"
   for _, check in ipairs(result.validation) do add("- %s: `%s`", check.kind, check.command) end
-  if #result.validation == 0 then add "None: the repository declares none that fits this change." end
+  if #result.validation == 0 then add "None: the repository declares none for this change." end
   local again = result.reinstall
-  add("\n## Reinstall\n%s", again.needed and "Needed, for: " .. inline(table.concat(again.skills, ", "))
-    or "Not needed.")
+  add("\n## Reinstall\n%s", again.needed
+    and "Needed, for: " .. inline(table.concat(again.skills, ", ")) or "Not needed.")
   local t = facts.totals
-  add("\n## Looked at\n- branch %s\n- %d files: %d staged, %d unstaged, %d untracked; +%d -%d lines",
+  add("\n## Seen\n- branch %s\n- %d files: %d staged, %d unstaged, %d untracked; +%d -%d lines",
     facts.branch and inline(m.git.show_path(facts.branch)) or "none (detached HEAD)",
     t.files, t.staged, t.unstaged, t.untracked, t.added, t.deleted)
   for _, note in ipairs(facts.notes) do add("- %s", inline(note)) end
@@ -133,12 +137,12 @@ end
 
 return m.preset {
   name = "precommit-classifier",
-  summary = "Says which path a change should take before it is committed, with the fewest checks that fit it.",
+  summary = "Says which path a change takes before a commit, with the fewest checks that fit it.",
   task_type = "path-classification",
   args = {
     target = m.arg.target {
       default = "",
-      help = "what to classify: all that is not committed (default), staged, a commit, A..B, or a path",
+      help = "all that is not committed (default), staged, a commit, A..B, or a path",
     },
   },
   needs = { programs = { "git" }, repository = true, agents = true, read = { "." }, write = {} },

@@ -22,7 +22,7 @@ local function survey(ctx, facts)
   local function add(path)
     local root = dir_of(path)
     if not is_skill_file(path) or names[root] or paths.describe(path).fixture then return end
-    names[root] = root == "" and (match(ctx.repo, "([^/]+)/*$") or "skill") or match(root, "([^/]*)$")
+    names[root] = match(root == "" and ctx.repo or root, "([^/]+)/*$") or "skill"
     order[#order + 1] = root
     count[names[root]] = (count[names[root]] or 0) + 1
   end
@@ -57,7 +57,9 @@ end
 local function installs_skills(ctx, path)
   local stem = lower(match(path, "([^/.]*)[^/]*$"))
   if dir_of(path) ~= "" and not INSTALLER_DIRS[dir_of(path)] then return false end
-  if not find(stem, "^install") and stem ~= "setup" and not find(stem, "skills$") then return false end
+  if not find(stem, "^install") and stem ~= "setup" and not find(stem, "skills$") then
+    return false
+  end
   local text = ctx:read(path, { cap = 65536, missing = "nil" }) or "skill"
   return find(lower(path .. text), "skill", 1, true) ~= nil
 end
@@ -75,7 +77,7 @@ local function users_of(ctx, path, order)
   end
 end
 
---- The changed files `of` skills and `shared` by them, the `names` of those to install again, and why.
+--- The changed files `of` skills and `shared` by them, and the `names` of those to install again.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return {of: table, shared: table, needed: boolean, names: string[], why: string[]}
