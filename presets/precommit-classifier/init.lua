@@ -63,9 +63,10 @@ local function prompt_of(facts, verdict, ruled)
     inspect = text.inspect, output = text.output, escalate = text.escalate,
     facts = m.facts.text(facts, { files = 400 }),
     data = {
-      { label = "findings of the tables; by them the path is " .. verdict.path,
+      { label = "findings from names and patterns, which suggest the path " .. verdict.path,
         text = table.concat(verdict.reasons, "\n"), required = true },
-      { label = "hard findings", text = table.concat(verdict.hard, "\n"), required = true },
+      { label = "hard findings", text = verdict.hard[1] and table.concat(verdict.hard, "\n")
+        or "none", required = true },
       { label = "the checks to choose from, as JSON", text = m.json.encode(ruled.validation),
         required = true },
       { label = "skills to install again, as JSON", text = m.json.encode(ruled.reinstall) },

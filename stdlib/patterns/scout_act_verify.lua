@@ -98,7 +98,7 @@ function M.scout_act_verify(ctx, opts)
   ctx:phase("act", 1)
   local name, worker = C.worker(opts, "implementer")
   local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write", edits = scope,
-    prompt = prompt.implementer(C.prompt(opts, { deliverable = goal, scope = table.concat(scope, ", "),
+    prompt = prompt.implementer(C.prompt(opts, { deliverable = "a change that reaches this goal: " .. goal, scope = table.concat(scope, ", "),
       pack = brief(opts, seen, approach),
       data = { { label = "how it works now, by the scout", text = seen.how } } })) }))
   local result = { seen = seen, approach = approach, files_changed = made.files_changed, answer = made.text,

@@ -264,7 +264,7 @@ holds "by its name" "$work/out.json" "no-such-agent' is not there"
 
 sidecar --runner "command:$work/bin/meddles" --prompt "Find out why the parser drops the last line."
 expect "an agent that changes files without leave does not end ok" "$(get 'e["run"]["verdict"] != "ok"')" True
-for name in docs/parser.md "new file.md" task.md; do holds "$name is named" "$work/err" "$name"; done
+for name in docs/parser.md "new file.md" task.md; do holds "$name is named" "$dir/events.jsonl" "$name"; done
 git -C "$repo" tag -d v1 >/dev/null; git -C "$repo" checkout -q . && rm -f "$repo/new file.md"
 sidecar --runner "command:$work/bin/meddles-and-fails" --prompt "Find out why the parser drops the last line."
 expect "an agent that failed is an error with what it said" "$(get 'e["error"]["message"]')" \
