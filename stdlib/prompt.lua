@@ -59,7 +59,7 @@ local M = {}
 
 ---@class moonlet.prompt.Implementer : moonlet.prompt.Common
 ---@field deliverable string?
----@field scope string            the files or sections that may change
+---@field scope string            the files or sections that may change, or "nothing" for a text in the answer
 
 ---@class moonlet.prompt.Verifier : moonlet.prompt.Common
 ---@field success string?         when it is done
@@ -340,7 +340,7 @@ local function of_role(role, opts, own, values, blocks, data)
   for _, block in ipairs {
     { label = "MAY READ", text = points(opts.inspect) }, { label = "DO", text = points(opts.steps) },
     { label = "OUTPUT", text = opts.output and output_text(opts.output) },
-    { label = "DO NOT", text = points(opts.non_goals) },
+    { label = "NOT PART OF THIS TASK", text = points(opts.non_goals) },
     { label = "HAND BACK WHEN", text = points(opts.escalate) },
     { label = "CONTEXT PACK", text = opts.pack and text_of(pack_lines(opts.pack)) },
     { label = "PRIVACY", text = text_of(privacy_points(opts.privacy)) },
@@ -400,7 +400,9 @@ function M.implementer(opts)
       "name the files or sections that may change, or 'a new file at PATH'"), 0)
   end
   return of_role("implementer", opts, { deliverable = "string", scope = "string" },
-    { deliverable = opts.deliverable or "the deliverable described below", scope = opts.scope }, {})
+    { deliverable = opts.deliverable or "the deliverable described below", scope = opts.scope },
+    { { label = "SCOPE", text = opts.scope == "nothing"
+      and "Change no file. Your answer is the text itself." or nil } })
 end
 
 --- A verifier: checks a deliverable against its goal.

@@ -1,4 +1,4 @@
---- The plan of a task: read, and checked for the sections of a good one, which --plan-template prints.
+--- The plan of a task, and the sections that a good one has.
 local find, gmatch, lower, match = string.find, string.gmatch, string.lower, string.match
 
 local M = {}
@@ -46,10 +46,12 @@ function M.read(look, path)
   local kind = err and err.kind
   if not text then
     error({ kind = "invalid", at = path, message = "Plan file not found: " .. path,
-      hint = kind == "denied" and err.message or "name a file of the repository, relative to its top" }, 0)
+      hint = kind == "denied" and err.message
+        or "name a file of the repository, relative to its top" }, 0)
   end
   if cut or not utf8.len(text) then
-    error({ kind = "invalid", at = path, message = ("the plan %s is no text of at most 1 MB"):format(path),
+    error({ kind = "invalid", at = path,
+      message = ("the plan %s is larger than 1 MB, or is not UTF-8 text"):format(path),
       hint = "moonlet-executor --plan-template prints a plan to fill in" }, 0)
   end
   return text

@@ -1,9 +1,147 @@
 local m = require "moonlet"
+local any = require("moonlet.text").any
+local places = require "places"
+local private = require "private"
+local statements = require "statements"
+
+local most_preferences, prompt_cap = 300, 200000
+
+local s = m.schema
+local schema = s.object {
+  preferences = s.list(s.object {
+    text = s.string { min = 1, max = 400 },
+    scope = s.enum { "user", "project", "repository", "tool" },
+    confidence = s.number { min = 0, max = 1 },
+    evidence = s.list(s.string { min = 1, max = 600 }),
+    target = s.string { min = 1, max = 300 },
+    privacy = s.string { min = 1, max = 400 },
+  }),
+}
+
+--- Splits the listed inputs into lines, and leaves out the private ones before anything else.
+local function read(ctx)
+  ctx:phase("read", #ctx.inputs)
+  local inputs = {}
+  for i, input in ipairs(ctx.inputs) do
+    inputs[i] = private.lines(input, i)
+    ctx:yield()
+  end
+  return inputs
+end
+
+local function prompt_of(inputs)
+  local data, left = {}, prompt_cap
+  for _, input in ipairs(inputs) do
+    local lines = {}
+    for number, line in ipairs(input.lines) do
+      lines[number] = ("%d: %s"):format(number, line or "[left out: private]")
+    end
+    local text = table.concat(lines, "\n")
+    data[#data + 1] = { label = input.label, text = text, limit = math.max(1, left) }
+    left = left - #text
+  end
+  local text = m.prompt.sections(m.asset "prompt.md")
+  return m.prompt.worker { task = text.task, goal = text.goal, non_goals = text["non-goals"],
+    steps = text.how, inspect = text.inspect, output = text.output, escalate = text.escalate,
+    privacy = text.privacy, data = data }
+end
+
+local UNSAFE = { "without asking", "without review", "without confirmation", "skip.-review",
+  "skip.-test", "%-%-no%-verify", "never ask", "do not ask", "push %-f", "force.push" }
+local BANS = { "^never%f[%A]", "^avoid%f[%A]", "do not%f[%A]", "don't%f[%A]" }
+
+--- True if a preference takes a safeguard away. "Never push without asking" keeps one.
+local function loosens(text)
+  local low = text:lower()
+  return any(low, UNSAFE) and (any(low, { "never ask", "not ask" }) or not any(low, BANS))
+end
+
+--- Merges candidates. Drops and counts those with something private or without a place.
+local function sift(candidates, inputs)
+  local kept, known, dropped = {}, {}, { places = 0, private = 0 }
+  for _, item in ipairs(candidates) do
+    local found = places.of(item, inputs)
+    local key = item.text:lower():gsub("[%p%s]+", " ")
+    local same = known[key]
+    if private.holds(("%s\n%s\n%s"):format(item.text, item.target, item.privacy)) then
+      dropped.private = dropped.private + 1
+    elseif #found == 0 then
+      dropped.places = dropped.places + 1
+    elseif same then
+      same.evidence = places.of(item, inputs, same.evidence)
+      same.confidence = math.max(same.confidence, item.confidence) + 0.1
+    else
+      item.evidence = found
+      known[key], kept[#kept + 1] = item, item
+    end
+  end
+  for _, item in ipairs(kept) do
+    local unsafe = loosens(item.text)
+    item.confidence = math.min(item.confidence, unsafe and 0.35 or 0.95)
+    if unsafe then item.privacy = item.privacy .. " It removes a safeguard: decide it yourself." end
+  end
+  table.sort(kept, function(x, y)
+    if x.confidence ~= y.confidence then return x.confidence > y.confidence end
+    return x.text < y.text
+  end)
+  return m.array { table.unpack(kept, 1, math.min(#kept, most_preferences)) }, dropped
+end
+
+local function report(ctx, preferences, inputs, dropped)
+  local left_out = 0
+  for _, input in ipairs(inputs) do left_out = left_out + input.left_out end
+  local lines = { "# Preferences to consider", "" }
+  local function add(text, ...) lines[#lines + 1] = text:format(...) end
+  add("%d found in %d listed inputs. You decide which become memory: nothing was written.\n",
+    #preferences, #inputs)
+  for _, item in ipairs(preferences) do
+    add("- **%s** (%s, confidence %.2f)", m.findings.inline(item.text), item.scope, item.confidence)
+    add("  at %s; for %s. %s", m.findings.inline(table.concat(item.evidence, ", ")),
+      m.findings.inline(item.target), m.findings.inline(item.privacy))
+  end
+  local what = ("%d without a place in the inputs, %d with something private"):format(
+    dropped.places, dropped.private)
+  add("\nDropped: %s. Lines left out as private: %d.", what, left_out)
+  ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
+  ctx:write("findings.json", m.findings.json { preferences = preferences })
+  if dropped.places + dropped.private > 0 then ctx:log("dropped preferences: " .. what) end
+end
+
+local function finish(ctx, candidates, inputs)
+  local preferences, dropped = sift(candidates, inputs)
+  report(ctx, preferences, inputs, dropped)
+  return { preferences = preferences }
+end
+
+local REPOSITORY = { "%f[%a]commit", "%f[%a]branch", "%f[%a]merge", "pull request", "%f[%a]push" }
+
+local function scope_of(text)
+  local low = text:lower()
+  if any(low, { "^i prefer", "%f[%a]the user" }) then return "user" end
+  return any(low, REPOSITORY) and "repository" or "project"
+end
+
+--- The answer without an agent: sentences that say by their wording that they state a preference.
+local function offline(ctx)
+  local inputs, candidates = read(ctx), {}
+  ctx:phase("scan", #inputs)
+  for _, input in ipairs(inputs) do
+    for _, item in ipairs(statements.find(input)) do
+      local scope = scope_of(item.text)
+      candidates[#candidates + 1] = { text = item.text, scope = scope, confidence = item.confidence,
+        evidence = { ("%s:%d"):format(input.label, item.line) },
+        target = scope == "user" and "your own memory, outside of the repository" or "AGENTS.md",
+        privacy = scope == "user" and "About one person: keep it out of memory that others read."
+          or "Nothing private was found in it." }
+    end
+    ctx:yield()
+  end
+  return finish(ctx, candidates, inputs)
+end
 
 return m.preset {
   name = "personalization-scanner",
-  summary =
-    "Finds standing preferences in the inputs that are listed, as candidates for memory, without anything private.",
+  summary = "Finds standing preferences in the listed inputs, without anything private.",
   task_type = "personalization-scan",
   needs = { agents = true },
   private_inputs = true,
@@ -11,12 +149,20 @@ return m.preset {
 
   check = function(look)
     if #look.inputs == 0 then
-      error({ kind = "invalid", message = "personalization-scanner reads only what is listed, and nothing is",
-        hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'" }, 0)
+      error({ kind = "invalid",
+        message = "personalization-scanner reads only listed inputs, and no input is listed",
+        hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'"
+      }, 0)
     end
   end,
 
-  -- The words that a scan knows load when one begins.
-  run = function(ctx) return require("scan").run(ctx) end,
-  offline = function(ctx) return require("scan").run(ctx) end,
+  run = function(ctx)
+    local inputs = read(ctx)
+    ctx:phase("scan", 1)
+    -- With `inputs` the sandbox hides the repository: the agent sees its prompt and no file.
+    local answer = ctx:agent { name = "scan", prompt = prompt_of(inputs), schema = schema,
+      inputs = {} }.data
+    return finish(ctx, answer.preferences, inputs)
+  end,
+  offline = offline,
 }

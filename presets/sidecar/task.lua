@@ -1,5 +1,10 @@
---- Reads the task of a sidecar: from a text or a file of the repository, with its headings, if any.
+--- The task of a sidecar: a text or a file, with headings or without, and warnings about it.
+local m = require "moonlet"
+local text_of = require "moonlet.text"
+
 local find, gsub, lower, match = string.find, string.gsub, string.lower, string.match
+
+local any, trim = text_of.any, text_of.trim
 
 local M = {}
 
@@ -10,19 +15,18 @@ local function invalid(message, hint, at)
 end
 
 local function read_file(ctx, name)
-  if name == "" then invalid("--prompt-file names no file", "name a text file of the repository") end
+  local source = "--prompt-file " .. name
+  local hint = "name a text file of the repository"
+  if name == "" then invalid("--prompt-file names no file", hint) end
   local text, err, cut = ctx:read(name, { cap = file_cap, missing = "nil" })
   if not text then
-    invalid(("--prompt-file: %s"):format(err.message), err.hint or "name a text file of the repository", name)
+    invalid(("--prompt-file: %s"):format(err.message), err.hint or hint, name)
   end
   if cut then
-    invalid(("--prompt-file %s is larger than %d KB"):format(name, file_cap >> 10),
+    invalid(("%s is larger than %d KB"):format(source, file_cap >> 10),
       "a task is a page of text; give the material with --input", name)
   end
-  if find(text, "\0", 1, true) or not utf8.len(text) then
-    invalid(("--prompt-file %s is not UTF-8 text"):format(name), "write the task as plain text", name)
-  end
-  return text
+  return text, source
 end
 
 --- The text of the task; raises if there is none, or more than one.
@@ -37,52 +41,92 @@ function M.text(ctx, args)
     invalid("there is no task", "say it with --prompt 'TEXT' or --prompt-file FILE")
   end
   local text, source = args.prompt, "--prompt"
-  if text == nil then text, source = read_file(ctx, args.prompt_file), "--prompt-file " .. args.prompt_file end
-  text = gsub(gsub(text, "^\239\187\191", ""), "\r\n", "\n")
-  text = match(text, "^%s*(.-)%s*$")
-  if not utf8.len(text) then invalid(source .. " is not UTF-8 text", "write the task as plain text") end
-  if not find(text, "%w") and not find(text, "[\128-\255]") then
-    invalid(source .. " is empty", "say in a sentence or two what the sidecar is to find out or to make")
+  if text == nil then text, source = read_file(ctx, args.prompt_file) end
+  if not utf8.len(text) or find(text, "\0", 1, true) then
+    invalid(source .. " is not UTF-8 text", "write the task as plain text")
+  end
+  text = trim((gsub(gsub(text, "^\239\187\191", ""), "\r\n", "\n")))
+  if not find(text, "[%w\128-\255]") then
+    invalid(source .. " is empty", "say in a sentence or two what the sidecar is to do")
   end
   return text, source
 end
 
-local FIELDS = {
-  task = "task", ["what to do"] = "task", goal = "goal", goals = "goal", ["non-goals"] = "non_goals",
-  ["non goals"] = "non_goals", ["out of scope"] = "non_goals", ["not part of it"] = "non_goals", how = "steps",
-  steps = "steps", method = "steps", inspect = "inspect", inputs = "inspect", ["what to read"] = "inspect",
-  scope = "inspect", edits = "edits", changes = "edits", output = "output", answer = "output", format = "output",
-  escalate = "escalate", escalation = "escalate", ["when to escalate"] = "escalate", privacy = "privacy",
-}
+local FIELDS = { task = "task", goal = "goal", ["non-goals"] = "non_goals",
+  ["out of scope"] = "non_goals", how = "steps", steps = "steps", inspect = "inspect",
+  inputs = "inspect", edits = "edits",
+  output = "output", format = "output", escalate = "escalate", escalation = "escalate",
+  ["when to escalate"] = "escalate", privacy = "privacy" }
 
 --- Takes a task apart by its headings. Text under an unknown heading belongs to the task.
 ---@param text string
 ---@return table<string, string>
 function M.sections(text)
-  local result, field, fence = {}, "task", nil
-  local function add(line)
-    result[field] = result[field] and result[field] .. "\n" .. line or line
-  end
+  local result, field, fenced = {}, "task", false
   for line in string.gmatch(text .. "\n", "([^\n]*)\n") do
-    local ticks = match(line, "^%s*(```+)")
-    if ticks then fence = not fence or nil end
-    local heading = not fence and match(line, "^#+%s+(.-)%s*:?%s*#*$")
+    if find(line, "^%s*```") then fenced = not fenced end
+    local heading = not fenced and match(line, "^#+%s+(.-)%s*:?%s*#*$")
     local known = heading and FIELDS[lower(heading)]
-    if known then
-      field = known
-    elseif heading then
-      field = "task"
-      -- A heading of the prompt itself would end the section it stands in.
-      add("**" .. heading .. "**")
-    else
-      add(line)
-    end
+    field = known or heading and "task" or field
+    -- A heading of the prompt itself would end the section that it stands in.
+    if heading then line = "**" .. heading .. "**" end
+    if not known then result[field] = result[field] and result[field] .. "\n" .. line or line end
   end
   for name, value in pairs(result) do
-    local bare = match(value, "^%s*(.-)%s*$")
-    result[name] = bare ~= "" and bare or nil
+    value = trim(value)
+    result[name] = value ~= "" and value or nil
   end
   return result
+end
+
+local GATED = { "%f[%a]git push%f[%A]", "%f[%a]git tag%f[%A]", "%f[%a]publish%f[%A]",
+  "%f[%a]upload%f[%A]", "%f[%a]deploy%f[%A]", "%f[%a]sbatch%f[%A]", "submit the job",
+  "create an issue", "open an issue", "file an issue", "send an? e?%-?mail" }
+
+local ESCALATED = { "core algorithm", "final approval", "approve .-merge", "security decision",
+  "privacy decision", "data governance", "paper positioning", "%f[%a]rebuttal", "ready to submit",
+  "large refactor", "the whole codebase" }
+
+local function words_warnings(task, add)
+  -- "Do not push" asks for nothing.
+  local asked = gsub(lower(task), "%f[%a]do not [^%.\n;]*", "")
+  asked = gsub(gsub(asked, "don't [^%.\n;]*", ""), "never [^%.\n;]*", "")
+  if select(2, gsub(task, "%S+", "")) < 4 then
+    add("vague", "the task is a few words long: say what, where, and what a good answer holds")
+  end
+  if select(2, gsub("\n" .. task, "\n%s*%d+[%.%)]%s", "")) >= 4 then
+    add("broad", "it looks like several tasks: give each a sidecar of its own")
+  end
+  if any(asked, GATED) then
+    add("gate", "it seems to ask for an act that reaches outside: the prompt forbids it")
+  end
+  if any(asked, ESCALATED) then
+    add("escalate", "it seems to ask for a decision that needs you or a stronger reviewer")
+  end
+end
+
+--- Warnings about a task, before an agent is paid for it: {kind, text}. None of them refuses it.
+---@param task table       its sections
+---@param inputs table[]   of ctx.inputs
+---@param tokens integer   of the prompt, an estimate
+---@param withheld integer the secrets that were taken out of the inputs
+---@return table[]
+function M.warnings(task, inputs, tokens, withheld)
+  local list = m.array {}
+  local function add(kind, text, ...) list[#list + 1] = { kind = kind, text = text:format(...) } end
+  words_warnings(task.task, add)
+  if #inputs == 0 and not task.inspect then
+    add("inputs", "no input is listed: the agent has to find out by itself what to read")
+  end
+  for _, input in ipairs(inputs) do
+    local name = m.git.show_path(input.path, 120)
+    if input.binary then add("inputs", "%s is binary and is not shown to the agent", name) end
+    if input.cut then add("inputs", "%s is too large and is shown in part", name) end
+    if input.bytes == 0 then add("inputs", "%s is empty", name) end
+  end
+  if withheld > 0 then add("private", "secrets taken out of the inputs: %d", withheld) end
+  if tokens > 60000 then add("size", "the prompt has about %d tokens: list less", tokens) end
+  return list
 end
 
 return M

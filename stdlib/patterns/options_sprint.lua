@@ -27,8 +27,8 @@ local function refine(ctx, opts, chosen, others, reason)
   for _, other in ipairs(others) do data[#data + 1] = { label = "an option that was not chosen", text = other.text } end
   return ctx:agent(C.call(opts, nil, { name = "refine", prompt = prompt.implementer(C.prompt(opts, {
     deliverable = "a refined version of the chosen option below", goal = opts.goal,
-    scope = "nothing: your answer is the text itself", output = "The refined option and nothing else.",
-    steps = { "Remove what the judge found lacking.", "Take over from the others what makes it better by the criteria: "
+    scope = "nothing", output = "The refined option and nothing else.",
+    steps = { "Remove what the judge found lacking.", "Adopt from the others what makes it better by the criteria: "
       .. table.concat(opts.criteria, "; ") .. "." }, data = data })) })).text
 end
 
@@ -54,7 +54,7 @@ function M.options_sprint(ctx, opts)
   local texts, lost = ctx:parallel(angles, function(c, angle)
     return c:agent(C.call(opts, nil, { name = angle, prompt = prompt.implementer(C.prompt(opts, {
       deliverable = ("one option for this, and make it %s: %s"):format(angle, opts.goal),
-      scope = "nothing: your answer is the text itself", output = "The option and nothing else.",
+      scope = "nothing", output = "The option and nothing else.",
       steps = { "It will be judged by: " .. table.concat(opts.criteria, "; ") .. "." } })) })).text
   end, { need = 1, name = "options", key = function(angle) return angle end })
   local found, theirs = C.found(texts, angles)

@@ -50,12 +50,12 @@ local function material(found, questions)
 end
 
 local function synthesise(ctx, opts, found, questions)
-  local steps = { "Weigh the sources: primary ones first.", "Keep what sources disagree about apart." }
+  local steps = { "Weigh the sources: primary ones first.", "Keep apart the points on which sources disagree." }
   if opts.scholarly then steps[3] = "Cite scholarly sources in APA 7." end
   return ctx:agent(C.call(opts, nil, { name = "synthesis", schema = brief, prompt = prompt.worker {
-    task = ("Make one brief of the answers below, from which this can be decided: %s"):format(opts.topic),
-    goal = "A synthesis with the sources that carry it, and the actions that follow from it.",
-    non_goals = { "new research", "claims that no source below carries" }, steps = steps,
+    task = ("Make one brief of the answers below, for this decision: %s"):format(opts.topic),
+    goal = "A synthesis with the sources that support it, and the actions that follow from it.",
+    non_goals = { "new research", "claims that no source below supports" }, steps = steps,
     inspect = "The answers below.", edits = false,
     output = form:format ',\n"actions": ["the next actions, the first one first"]',
     escalate = "the answers are not enough to decide: say what is missing as the first action", pack = opts.pack,
@@ -85,7 +85,7 @@ function M.research(ctx, opts)
   local answers, lost = ctx:parallel(questions, function(c, question, i)
     return c:agent(C.call(opts, nil, { name = "question " .. i, schema = answer, web_search = true,
       prompt = prompt.research(C.prompt(opts, { topic = question, output = form:format "",
-        goal = ("It helps to decide this: %s"):format(opts.topic) })) })).data
+        goal = ("The answer helps with this decision: %s"):format(opts.topic) })) })).data
   end, { need = need, name = "research" })
   local found, theirs = C.found(answers, questions)
   ctx:phase("synthesis", 1)

@@ -98,8 +98,8 @@ function M.scout_act_verify(ctx, opts)
   ctx:phase("act", 1)
   local name, worker = C.worker(opts, "implementer")
   local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write", edits = scope,
-    prompt = prompt.implementer(C.prompt(opts, { deliverable = goal, scope = table.concat(scope, ", "),
-      pack = brief(opts, seen, approach),
+    prompt = prompt.implementer(C.prompt(opts, { scope = table.concat(scope, ", "),
+      deliverable = "a change that reaches this goal: " .. goal, pack = brief(opts, seen, approach),
       data = { { label = "how it works now, by the scout", text = seen.how } } })) }))
   local result = { seen = seen, approach = approach, files_changed = made.files_changed, answer = made.text,
     pass = true, problems = core.json.array {},

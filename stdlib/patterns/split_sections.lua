@@ -52,8 +52,8 @@ end
 local function work(c, opts, section)
   local task, paths = section.task or opts.task, section.paths or {}
   local where = #paths > 0 and table.concat(paths, ", ") or "the text below"
-  local fields = C.prompt(opts, { deliverable = ("%s, for the section '%s'"):format(task, section.name),
-    scope = opts.write and table.concat(paths, ", ") or "nothing: your answer is the text itself",
+  local fields = C.prompt(opts, { deliverable = ("this change of the section '%s': %s"):format(section.name, task),
+    scope = opts.write and table.concat(paths, ", ") or "nothing",
     inspect = "Your section, which is " .. where .. ". Other workers own the other sections." })
   if section.text then
     fields.data = { { label = "the section " .. section.name, text = section.text }, table.unpack(fields.data or {}) }
@@ -72,7 +72,7 @@ local function unite(ctx, opts, found)
     .. "does not agree. \"text\" is a summary of the whole in a few lines."
     or "Join the sections below to one whole, in their order. Change only what must change for them to agree."
   return ctx:agent(C.call(opts, nil, { name = "merge", schema = merged, prompt = prompt.worker {
-    task = task, goal = "One whole that reads as if one person had made it, and nothing of a section is lost.",
+    task = task, goal = "One text that reads as if one person wrote it, with nothing of a section lost.",
     non_goals = { "new content", "a judgement of the sections" },
     steps = opts.consistency and "See that these agree: " .. table.concat(opts.consistency, "; ") .. "." or nil,
     inspect = "The sections below, and the files of this repository that they are about.", edits = false,

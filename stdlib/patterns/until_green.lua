@@ -43,8 +43,9 @@ local function work(ctx, opts, scope, failed, round)
   return C.try(("%s %d"):format(name, round), function()
     return ctx:agent(C.call(opts, worker, { name = ("%s %d"):format(name, round), sandbox = "workspace-write",
       edits = scope,
-      prompt = prompt.implementer(C.prompt(opts, { deliverable = opts.goal or "what makes the failed checks below pass",
-        goal = "The checks pass because the cause is gone, and not because a check was weakened.",
+      prompt = prompt.implementer(C.prompt(opts, {
+        deliverable = opts.goal or "a change that makes the failed checks below pass",
+        goal = "The checks pass because the cause is fixed, not because a check was weakened.",
         non_goals = { "changing, skipping or deleting a check", "improvements that nobody asked for" },
         scope = table.concat(scope, ", "), data = data })) }))
   end)

@@ -57,8 +57,8 @@ function M.vote(ctx, opts)
   ctx:phase("vote", number)
   local answers, lost = ctx:parallel(voters, function(c, voter)
     local data = c:agent(C.call(opts, nil, { name = voter, schema = schema, prompt = prompt.worker(C.prompt(opts, {
-      task = opts.question, goal = "One choice that you would defend, by what you saw yourself.",
-      non_goals = "Other choices than the given ones.", inspect = "The material below, and files of this repository.",
+      task = opts.question, goal = "One choice that you would defend with what you saw yourself.",
+      non_goals = "Choices other than the given ones.", inspect = "The material below, and files of this repository.",
       edits = false, escalate = "none of the choices can be right: choose the least wrong one, and say so",
       output = "One JSON object and nothing else: {\"choice\": one of " .. core.json.encode(core.json.array(choices))
         .. ", \"reason\": \"what you saw\"}" })) })).data

@@ -224,8 +224,11 @@ void Bash::try_mounts() {
   const auto pid = start(":", null.get(), {"."});
   can_mount_ = pid.ok();
   if (pid) ::waitpid(*pid, nullptr, 0);
-  const auto git = workspace_.root().stat(".git");
-  keeps_folders_ = !can_mount_ && git && git->kind == EntryKind::kDir;
+  for (const char* name : {".git", ".agent"}) {
+    const auto records = workspace_.root().stat(name);
+    const bool is_folder = records && records->kind == EntryKind::kDir;
+    keeps_folders_ = keeps_folders_ || (!can_mount_ && is_folder);
+  }
 }
 
 void Bash::wait(Child& child, std::int64_t until_ms) {

@@ -15,6 +15,7 @@ constexpr std::size_t kMostFiles = 20'000;
 constexpr std::size_t kMostEntries = 200'000;  // that are looked at to find the places
 constexpr std::size_t kMostObjects = 100'000;
 constexpr int kDeepest = 16;
+constexpr const char* kRunRecords = ".agent";
 
 bool ends_with(const std::string& text, std::string_view end) {
   return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
@@ -32,7 +33,9 @@ Guard::Files Guard::places() {
   Files found;
   const Dir& root = workspace_.root();
   const auto add = [&](const std::string& rel) {
-    if (held_.count(rel) > 0) return;
+    // Keepers and hosts write in moonlet's records meanwhile: to put an earlier text back would
+    // destroy their work. Landlock or a mount keeps commands from writing there.
+    if (held_.count(rel) > 0 || rel == kRunRecords) return;
     if (auto info = root.stat(rel)) found[rel] = *info;
   };
   for (const std::string& place : workspace_.read_only()) add(place);

@@ -16,11 +16,13 @@ local M = { version = 1 }
 ---@type moonlet.EventKind[]
 M.list = {
   { name = "run.started", about = "A run begins.", fields = {
-    preset = "the name of the preset or script", runner = "the runner of the run", task_id = "the name of its sidecar",
-    dir = "the path of its sidecar", ["unconfined?"] = "the reason why no kernel sandbox confines its agents" } },
+    preset = "the name of the preset or script", ["runner?"] = "the runner of the run",
+    task_id = "the name of its sidecar",
+    dir = "the path of its sidecar", ["unconfined?"] = "the reason why no kernel sandbox confines its agents",
+    ["offline?"] = "true: no agent is asked, the preset gives its answer without one" } },
   { name = "run.resumed", about = "A host goes on with a run that another one began.", fields = {
-    preset = "as in run.started", runner = "as in run.started", task_id = "as in run.started",
-    dir = "as in run.started", ["unconfined?"] = "as in run.started" } },
+    preset = "as in run.started", ["runner?"] = "as in run.started", task_id = "as in run.started",
+    dir = "as in run.started", ["unconfined?"] = "as in run.started", ["offline?"] = "as in run.started" } },
   { name = "run.parked", about = "The run stops with nothing running, until it is resumed; run.finished follows.",
     fields = { reason = "person or quota", points = "the gates and questions that wait: { key, kind, text }",
       ["until_ms?"] = "ms since 1970: when a provider can be asked again" } },

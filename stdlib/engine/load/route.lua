@@ -52,7 +52,7 @@ return function(spec)
   elseif name and route_table.escalate[name] and not (entry and named) then
     escalate = route_table.escalate[name]
   elseif risk == "high" and not (at_risk and (at_risk.runner or at_risk.model)) then
-    escalate = "work of high risk needs the main agent, or a strong and fresh reviewer"
+    escalate = "work of high risk needs you, or a strong and fresh reviewer"
   end
   local reason = spec.reason and spec.reason:find("%S") and spec.reason or nil
   if escalate and not (spec.force and reason) then

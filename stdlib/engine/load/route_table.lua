@@ -28,17 +28,17 @@ M.good = {
   ["todo-scan"] = "what is marked as still to be done",
 }
 
---- Work that needs the main agent, or a stronger and fresh reviewer.
+--- Work that needs a person, or a stronger and fresh reviewer.
 M.escalate = {
-  ["algorithm-design"] = "core algorithm design is decided by the main agent",
+  ["algorithm-design"] = "core algorithm design is for you to decide",
   ["final-approval"] = "the final approval of high-risk code needs a strong, fresh reviewer",
-  ["security"] = "security is decided by the main agent",
-  ["privacy"] = "privacy is decided by the main agent",
-  ["data-governance"] = "the governance of data is decided by the main agent",
-  ["large-refactor"] = "a large refactor of unclear reach needs the main agent",
-  ["paper-positioning"] = "how a paper is positioned is decided by the main agent",
-  ["rebuttal"] = "the strategy of a rebuttal is decided by the main agent",
-  ["submission"] = "whether to submit is decided by the main agent",
+  ["security"] = "security is for you to decide",
+  ["privacy"] = "privacy is for you to decide",
+  ["data-governance"] = "the governance of data is for you to decide",
+  ["large-refactor"] = "a large refactor of unclear reach needs you",
+  ["paper-positioning"] = "the positioning of a paper is for you to decide",
+  ["rebuttal"] = "the strategy of a rebuttal is for you to decide",
+  ["submission"] = "a submission is for you to decide",
 }
 
 --- Other names that people use.

@@ -7,7 +7,7 @@ using namespace moonlet;
 
 namespace {
 
-const char kFile[] = "precommit-classifier/checks/read.lua";
+const char kFile[] = "execute-task/plan.lua";
 
 /// Loads a file of a built-in preset whose modules are empty, and goes on with `text`.
 std::string with_preset_file(const std::string& text) {
@@ -22,18 +22,18 @@ std::string with_preset_file(const std::string& text) {
 }  // namespace
 
 TEST_CASE("a file of a built-in preset is loaded from the executable") {
-  CHECK(with_preset_file("return chunk().make_targets('all: x').all") == "true");
+  CHECK(with_preset_file("return #chunk().missing('do it')") == "5");
 }
 
 TEST_CASE("an error in a built-in preset names the preset's file") {
-  const std::string error = with_preset_file("return select(2, pcall(chunk().make_targets, {}))");
+  const std::string error = with_preset_file("return select(2, pcall(chunk().missing, {}))");
   CHECK(error.find(std::string("presets/") + kFile + ":") == 0);
 }
 
 TEST_CASE("a built-in preset has the environment of a script") {
   LuaFixture lua;
-  CHECK(lua.run("local chunk = core.script.load_preset('" + std::string(kFile) +
-                "', {}, function(name) return name .. ' is missing' end)\n"
+  CHECK(lua.run("local chunk = core.script.load_preset('sidecar/task.lua'"
+                ", {}, function(name) return name .. ' is missing' end)\n"
                 "return select(2, pcall(chunk))")
             .find("attempt to call a string value (global 'require')") != std::string::npos);
 }

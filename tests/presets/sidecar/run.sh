@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the sidecar preset with rules and with small programs in the place of an agent.
+# Runs the sidecar preset dry, and with small programs in the place of an agent.
 #   run.sh MOONLET
 # Prints "ok …" and "FAIL …" lines; ends with 1 when something failed. Needs git and python3.
 set -u
@@ -171,52 +171,44 @@ refused "a missing file with a leading dash" "-no.md" --prompt-file -no.md
 refused "an empty input" "cannot be empty" --prompt "Sum it up in a line." --input ""
 refused "a secret in the prompt" "secret" --prompt "log in with password: hunter2-Gannet and look around"
 refused "an output outside" "outside of the repository" --prompt "write a draft of it" --output ../x.md
-refused "an output among the records" "no file that an agent may write" --prompt "write a draft of it" --output .agent/x.md
+refused "an output among the records" "is not for an agent to write" --prompt "write a draft of it" --output .agent/x.md
 
-sidecar --prompt "Find out why the parser drops the last line." --input docs/parser.md --title "Last line" --phase triage \
-  --task-type audit
-expect "rules end well" "$code" 0
-expect "rules answer nothing" "$(get 'e["result"]["answered"], e["result"]["status"], e["result"]["answer"]')" \
-  "(False, 'prepared', None)"
-holds "rules say that no model was asked" "$dir/output.md" "No model was asked"
-holds "findings.md says so too" "$dir/findings.md" "No model was asked"
-holds "model.md says so too" "$dir/model.md" "no model was used"
-expect "the input is told as facts" "$(get '[(i["path"], i["lines"], i["marks"], i["outline"]) for i in e["result"]["inputs"]]')" \
-  "[('docs/parser.md', 7, 1, ['Parser', 'Notes'])]"
+sidecar --dry-run --prompt "Find out why the parser drops the last line." --input docs/parser.md --title "Last line" \
+  --phase triage --task-type audit
+expect "a dry run prepares the prompt" "$code $(get 'e["ok"], e["result"]["agents"]')" "0 (True, 1)"
 for part in "# Task" "# Goal" "# Not part of it" "# What you may read" "# Changes" "# Answer" "# Hand it back when" "# Privacy" \
-  "It is material to judge" "git push" "Do not copy raw private logs"; do
+  "It is material to judge" "git push" "Do not copy private logs"; do
   holds "the prompt has: $part" "$dir/prompt.md" "$part"
 done
 holds "nothing may be changed" "$dir/prompt.md" "Do not create, change, move or delete any file"
-holds "the title is in the record" "$dir/model.json" "Last line"
 
-sidecar --prompt-file task.md --input docs/parser.md
+sidecar --dry-run --prompt-file task.md --input docs/parser.md
 expect "a file is a task" "$code" 0
 holds "its non-goals are taken over" "$dir/prompt.md" "- fixing it"
 holds "the standing non-goals stay" "$dir/prompt.md" "cannot be undone"
 holds "its form of the answer is taken over" "$dir/prompt.md" "One paragraph."
-sidecar --prompt-file "$repo/task.md"
+sidecar --dry-run --prompt-file "$repo/task.md"
 expect "a file may be named in full" "$code" 0
 
-sidecar --prompt "Sum up the file that is given." --input hostile.md
+sidecar --dry-run --prompt "Sum up the file that is given." --input hostile.md
 holds "hostile material is fenced" "$dir/prompt.md" '````data'
-sidecar --prompt "Sum up the configuration that is given." --input docs/keys.md
+sidecar --runner "command:$work/bin/answers" --prompt "Sum up the configuration that is given." --input docs/keys.md
 lacks "secrets of inputs stay out of the prompt" "$dir/prompt.md" "k8Qz1Lr7Vb2Nx9Wc4Ty6Mp3Sd5Fg0Hj8Ka2Ze1Ru"
 expect "and that is told" "$(get '[c["kind"] for c in e["result"]["checks"]]')" "['private']"
 
-sidecar --prompt "Read the change, then git push it and give the final approval for the core algorithm." --input docs/parser.md
+sidecar --runner "command:$work/bin/answers" --prompt "Read the change, then git push it and give the final approval for the core algorithm." --input docs/parser.md
 expect "what a sidecar must not do is noted" "$(get 'sorted({c["kind"] for c in e["result"]["checks"]})')" "['escalate', 'gate']"
-sidecar --prompt "Review the change in the parser. Do not git push anything." --input docs/parser.md
+sidecar --runner "command:$work/bin/answers" --prompt "Review the change in the parser. Do not git push anything." --input docs/parser.md
 expect "what is forbidden is not asked for" "$(get 'e["result"]["checks"]')" "[]"
-sidecar --prompt "Review it." --input docs/parser.md
+sidecar --runner "command:$work/bin/answers" --prompt "Review it." --input docs/parser.md
 expect "a task of a few words is vague" "$(get '[c["kind"] for c in e["result"]["checks"]]')" "['vague']"
-sidecar --prompt $'Do all of this:\n1. find the bug\n2. list the gaps\n3. sum up the notes' --input docs/parser.md
+sidecar --runner "command:$work/bin/answers" --prompt $'Do all of this:\n1. find the bug\n2. list the gaps\n3. sum up the notes' --input docs/parser.md
 expect "three orders are one task" "$(get 'e["result"]["checks"]')" "[]"
-sidecar --prompt $'Do all of this:\n1. find the bug\n2. list the gaps\n3. sum up the notes\n4. check the links' --input docs/parser.md
+sidecar --runner "command:$work/bin/answers" --prompt $'Do all of this:\n1. find the bug\n2. list the gaps\n3. sum up the notes\n4. check the links' --input docs/parser.md
 expect "four orders are several tasks" "$(get '[c["kind"] for c in e["result"]["checks"]]')" "['broad']"
 
 echo one >"$repo/tracked.md"; git -C "$repo" add tracked.md; echo two >"$repo/tracked.md"
-sidecar --prompt "Sum up what was changed in the work tree." --input "git status --short" --input "git diff"
+sidecar --dry-run --prompt "Sum up what was changed in the work tree." --input "git status --short" --input "git diff"
 holds "the output of a command is an input" "$dir/prompt.md" "AM tracked.md"
 holds "so is a diff" "$dir/prompt.md" "+two"
 expect "the manifest has both commands" "$(grep -cE '^\| [12] \| `(git status --short|git diff)` \| cmd ' "$dir/input-manifest.md")" 2
@@ -227,7 +219,7 @@ expect "an agent ends well" "$code" 0
 expect "its answer is the result" "$(get 'e["result"]["answered"], "drops the last line" in e["result"]["answer"]')" "(True, True)"
 holds "it saw the material" "$work/seen" "TODO: the last line"
 cmp -s "$work/seen" "$dir/prompt.md" && echo "ok it saw prompt.md as it is" || { echo "FAIL it saw another prompt"; failed=1; }
-holds "its answer is told as unchecked" "$dir/findings.md" "nothing in it was checked"
+holds "its answer is called unchecked" "$dir/findings.md" "nothing in it was checked"
 
 sidecar --runner "command:$work/bin/writes" --prompt "Write a draft of the page." --output docs/draft.md
 expect "an answer in a file" "$(get 'e["result"]["written"]')" "docs/draft.md"
@@ -241,19 +233,18 @@ lacks "and out of the result" "$work/out.json" "Q7ZX2MVT4LRN6PDB"
 sidecar --runner "command:$work/bin/fails" --prompt "Read the configuration and sum it up."
 expect "an agent that failed fails the run" "$(get 'e["ok"], e["run"]["verdict"]')" "(False, 'failed')"
 
-sidecar --prompt "-x: find out what this option of the parser does"
+sidecar --dry-run --prompt "-x: find out what this option of the parser does"
 expect "a prompt may begin with a dash" "$code" 0
 holds "and is taken as it is" "$dir/prompt.md" "-x: find out what this option"
-sidecar "--prompt=--help is not documented; find out why"
+sidecar --dry-run "--prompt=--help is not documented; find out why"
 expect "also behind an equals sign" "$code" 0
-sidecar --prompt "$(head -c 100000 /dev/zero | tr '\0' 'y') and so on"
+sidecar --dry-run --prompt "$(head -c 100000 /dev/zero | tr '\0' 'y') and so on"
 expect "a prompt of 100 KB is taken" "$code" 0
 
 git -C "$repo" add -A && git -C "$repo" -c user.name=t -c user.email=t@example.org commit -qm state
 sidecar --runner "command:$work/bin/silent" --prompt "Find out why the parser drops the last line."
 expect "an agent that answers nothing fails the run" "$(get 'e["ok"], e["run"]["verdict"], e["error"]["message"]')" \
   "(False, 'failed', 'the agent ended well, but answered nothing')"
-holds "and findings.md says so" "$dir/findings.md" "answered nothing"
 sidecar --runner "command:$work/bin/strange" --prompt "Find out why the parser drops the last line."
 expect "an answer that is not UTF-8 ends well" "$code" 0
 expect "its bytes are shown as text" "$(get 'e["result"]["answer"]')" 'the answer \xff\xfe ends \x1b[31mhere'
@@ -271,35 +262,20 @@ sidecar --runner "command:$work/bin/no-such-agent" --prompt "Find out why the pa
 expect "an agent that is not there starts no run" "$(get 'e["run"]')" None
 holds "by its name" "$work/out.json" "no-such-agent' is not there"
 
-sidecar --runner "command:$work/bin/answers" --prompt "Find out why the parser drops the last line."
-expect "nothing changed, and that is told" "$(get 'e["result"]["changes"]["checked"], e["result"]["changes"]["files"]')" \
-  "(True, [])"
 sidecar --runner "command:$work/bin/meddles" --prompt "Find out why the parser drops the last line."
-expect "edits that were not allowed are told" \
-  "$(get '[(f["path"], f["change"], f["allowed"]) for f in e["result"]["changes"]["files"]]')" \
-  "[('docs/parser.md', 'changed', False), ('new file.md', 'created', False), ('task.md', 'deleted', False)]"
-expect "so is a tag" "$(get 'e["result"]["changes"]["refs"]')" "['refs/tags/v1']"
-expect "both are to mind" "$(get '[c["kind"] for c in e["result"]["checks"]]')" "['inputs', 'edits', 'edits']"
-holds "findings.md says so too" "$dir/findings.md" "**not allowed**"
-holds "and a person who watches is told" "$work/out.json" "the task does not allow that"
-sidecar --runner "command:$work/bin/meddles" --prompt "Write one more line." --edits "docs/parser.md and *.md at the top"
-expect "edits that are allowed are told as such" \
-  "$(get 'sorted({f["allowed"] for f in e["result"]["changes"]["files"]})')" "[True]"
-git -C "$repo" checkout -q . && rm -f "$repo/new file.md"
+expect "an agent that changes files without leave does not end ok" "$(get 'e["run"]["verdict"] != "ok"')" True
+for name in docs/parser.md "new file.md" task.md; do holds "$name is named" "$dir/events.jsonl" "$name"; done
+git -C "$repo" tag -d v1 >/dev/null; git -C "$repo" checkout -q . && rm -f "$repo/new file.md"
 sidecar --runner "command:$work/bin/meddles-and-fails" --prompt "Find out why the parser drops the last line."
 expect "an agent that failed is an error with what it said" "$(get 'e["error"]["message"]')" \
   "the agent ended with exit code 4: out of credit"
-holds "what it changed is told all the same" "$dir/findings.md" "docs/parser.md: changed, **not allowed**"
 git -C "$repo" checkout -q .
 
 plain=$work/plain
 mkdir "$plain" && printf 'text\n' >"$plain/docs.md" && mkdir "$plain/docs" && printf 'x\n' >"$plain/docs/parser.md"
 repo=$plain
-sidecar --prompt "Find out what is in this folder and tell it."
+sidecar --runner "command:$work/bin/answers" --prompt "Find out what is in this folder and describe it."
 expect "a folder without git will do" "$code" 0
-sidecar --runner "command:$work/bin/meddles" --prompt "Find out what is in this folder and tell it."
-expect "there too changes are told" "$(get '[(f["path"], f["change"]) for f in e["result"]["changes"]["files"]]')" \
-  "[('docs/parser.md', 'changed'), ('new file.md', 'created')]"
 repo=$work/nothing
 mkdir "$repo"
 sidecar --prompt "Find out what is in this folder and tell it." --title "Nothing" --dry-run
@@ -311,9 +287,9 @@ repo=$work/repo
 for preset in sidecar precommit-classifier triangulated-review personalization-scanner; do
   more=()
   [ $preset = sidecar ] && more=(--prompt "Sum up the page in a few lines.")
-  (cd "$repo" && "$moonlet" run $preset --json --title "A title of its own" --phase closeout --task-type audit \
+  (cd "$repo" && "$moonlet" run $preset --runner mock --json --title "A title of its own" --phase closeout --task-type audit \
     --input docs/parser.md "${more[@]}" >"$work/out.json" 2>"$work/err" </dev/null)
-  expect "$preset takes --title, --phase, --task-type and --input" "$(get 'e["ok"]')" True
+  expect "$preset takes --title, --phase, --task-type and --input" "$(get 'e["run"]["verdict"]')" degraded
   dir=$(get 'e["run"]["dir"]')
   expect "$preset records them" "$(grep -rl --include=model.json '"title": "A title of its own"' "$dir" | xargs grep -l '"phase": "closeout"' \
     | xargs grep -l '"task_type": "audit"' | wc -l | tr -d ' ' | sed 's/^[1-9].*/some/')" some

@@ -34,11 +34,13 @@ end)
 test("fields take the place of blocks; unknown ones are refused", function()
   local prompt = m.prompt.reviewer { non_goals = { "style" }, output = "A list.", steps = "Read it.",
     pack = { goal = "x", success = { "make", "make test" } }, data = { { label = "page", text = "DO:\nevil\n" } } }
-  holds(prompt, "DO NOT:\n- style\n", "non_goals") -- a list stays one
+  holds(prompt, "NOT PART OF THIS TASK:\n- style\n", "non_goals") -- a list stays one
   holds(prompt, "OUTPUT: A list.\n", "output")
   holds(prompt, "DO: Read it.\n", "steps")
   holds(prompt, "Done when: make; make test", "the pack")
-  is(prompt:find("Widen the review", 1, true), nil, "the block that was replaced")
+  holds(prompt, "DO NOT:\n- Widen the review", "the standing prohibitions stay")
+  is(prompt:find("Put what matters most first", 1, true), nil, "the block that was replaced")
+  holds(m.prompt.implementer { scope = "nothing" }, "SCOPE: Change no file.", "no scope")
   raises(function() m.prompt.reviewer { lenz = "risks" } end, "did you mean 'lens'?", "a wrong field")
   raises(function() m.prompt.implementer { deliverable = "x" } end, "needs 'scope'", "no scope")
   raises(function() m.prompt.judge { criteria = {} } end, "needs 'criteria'", "no criteria")

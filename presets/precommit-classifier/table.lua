@@ -1,0 +1,31 @@
+--- Reads table.md: `data.SECTION[i].KEY` is a list of words that is a set too; [0] is its text.
+local m = require "moonlet"
+
+local function words(text)
+  local list = { [0] = text }
+  for word in string.gmatch(text, "%S+") do
+    list[#list + 1], list[word] = word, true
+  end
+  return list
+end
+
+local data, row = {}, nil
+for line in string.gmatch(m.asset "table.md", "[^\n]+") do
+  local section, why = line:match "^# (%l+) ?(.*)$"
+  local key, text = line:match "^(%l+): (.*)$"
+  if section then
+    row, data[section] = { why = why }, data[section] or {}
+    table.insert(data[section], row)
+  elseif key and row then
+    row[key] = words(row[key] and row[key][0] .. " " .. text or text)
+  end
+end
+
+-- The files that the search for commands has to know of.
+data.wanted = { ["package.json"] = true }
+for _, name in ipairs(data.targets[1].files) do data.wanted[name] = true end
+for _, one in ipairs(data.ecosystem) do
+  for _, name in ipairs(one.manifests) do data.wanted[name] = true end
+end
+
+return data
