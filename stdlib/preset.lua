@@ -18,6 +18,7 @@ local M = {}
 
 ---@class moonlet.Needs    the rights that a preset declares; they are shown and accepted once for each text of it
 ---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
+---@field optional string[]?   programs for ctx:exec that may be missing
 ---@field agents boolean?      it may start agents
 ---@field read string[]?       folders for ctx:read and ctx:list
 ---@field write string[]?      folders that its agents may write
@@ -41,7 +42,7 @@ local fields = {
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean", read = "list", write = "list",
-  env = "list", presets = "list",
+  env = "list", presets = "list", optional = "list",
 }
 local budget_fields = {
   tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
@@ -106,7 +107,7 @@ function M.preset(spec)
   }
   require("moonlet.prompt.budget").check_budget(spec.prompt_tokens, "prompt_tokens")
   record.check(preset.needs, needs_fields, "needs")
-  for _, list in ipairs { "programs", "read", "write", "env", "presets" } do
+  for _, list in ipairs { "programs", "optional", "read", "write", "env", "presets" } do
     for _, item in ipairs(preset.needs[list] or {}) do
       if type(item) ~= "string" then
         error(record.invalid(("needs.%s must be a list of texts"):format(list)), 0)
