@@ -265,7 +265,7 @@ function M.run(ctx, change, args)
       .. "of %d reviewed files: those were not linted"):format(old)
   end
   return (ctx:parallel(list, function(c, linter) return lint(c, linter, job, there) end,
-    { key = function(linter) return linter.name end }))
+    { name = "linters", key = function(linter) return linter.name end }))
 end
 
 --- The findings of a SARIF file that another program wrote.

@@ -43,7 +43,7 @@ function M.added(change)
     if is_settings and not file.deleted then
       list[#list + 1] = { file = file.path, line = m.null, what = "settings" }
     end
-    for _, n in ipairs(file.d.kind ~= "docs" and not file.d.generated and file.added or {}) do
+    for _, n in ipairs(file.d.kind ~= "docs" and file.d.ext ~= "json" and not file.d.generated and file.added or {}) do
       local line = file.lines[n]:sub(1, 1000)
       local what = not change.removed[line:match "^%s*(.-)%s*$"] and suppression(line)
       if what then list[#list + 1] = { file = file.path, line = n, what = what } end
