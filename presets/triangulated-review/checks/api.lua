@@ -54,18 +54,22 @@ local function is_entry(file)
     or file.d.dir == "lib" or file.d.dir == "src"
 end
 
--- The words of all lines that the change added to code: such a name was moved, not removed.
+-- The words of all lines that the change added to code, by file, and the names that they define: a name
+-- among these was moved, not removed.
 local function added_words(change)
-  local words = {}
+  local words, again = {}, {}
   for _, file in ipairs(change.files) do
+    local own = {}
     for _, n in ipairs(file.d.kind == "code" and file.added or {}) do
       local line = file.lines[n]:sub(1, 2000)
       if not line:find "^%s*[#/*]" then
-        for word in line:gmatch "[%a_$][%w_$]*" do words[word] = true end
+        for word in line:gmatch "[%a_$][%w_$]*" do own[word], words[word] = true, true end
+        again[defined(file, line) or ""] = true
       end
     end
+    words[file] = own
   end
-  return words
+  return words, again
 end
 
 -- The lines of a file that still define a name or give it out, in whatever form.
@@ -80,17 +84,19 @@ local function still_there(file, name)
   return false
 end
 
--- The public names that are gone, as {name, file, deprecated}.
+-- The public names that are gone, as {name, file, deprecated, mentioned}.
 local function names_gone(change)
-  local words, list = added_words(change), {}
+  local words, again = added_words(change)
+  local list = {}
   for _, file in ipairs(change.files) do
     local seen = { main = true }
     for i, line in ipairs(file.source and (file.deleted or file.count) and file.removed or {}) do
       local name = defined(file, line)
-      if name and not words[name] and not seen[name] and (file.deleted or not still_there(file, name)) then
+      local moved = name and (again[name] or words[file][name])
+      if name and not moved and not seen[name] and (file.deleted or not still_there(file, name)) then
         seen[name] = true
         local note = table.concat(file.removed, "\n", math.max(1, i - 4), math.min(#file.removed, i + 4))
-        list[#list + 1] = { name = name, file = file, deprecated = note:lower():find("deprecat", 1, true) }
+        list[#list + 1] = { name = name, file = file, mentioned = words[name], deprecated = note:lower():find("deprecat", 1, true) }
       end
     end
   end
@@ -198,7 +204,7 @@ end
 local function library_names(gone, used, report)
   local by_file, order = {}, {}
   for _, item in ipairs(gone) do
-    if not used[item] and not internal(item.file) and is_entry(item.file) then
+    if not used[item] and not item.mentioned and not internal(item.file) and is_entry(item.file) then
       if not by_file[item.file] then by_file[item.file], order[#order + 1] = {}, item.file end
       table.insert(by_file[item.file], item)
     end

@@ -1,4 +1,5 @@
 --- Secrets and conflict marks: neither may be committed, in whatever file.
+local change_of = require "change"
 local passwords = require "moonlet.passwords"
 local secrets = require "moonlet.secrets"
 
@@ -83,9 +84,10 @@ end
 
 -- The lines that open conflicts. Texts and tests about merges show marks on purpose, but seldom whole.
 local function conflicts(file, report)
-  local starts, closed = {}, false
+  local starts, closed, within = {}, false, change_of.inside(file)
   for _, n in ipairs(file.added) do
-    local line = file.lines[n]
+    -- A program about merges holds marks as text.
+    local line = within[n] and file.source and "" or file.lines[n]
     if line:find "^<<<<<<< %S" or line:find "^<<<<<<<$" then starts[#starts + 1] = n end
     if line:find "^>>>>>>> %S" or line:find "^>>>>>>>$" then
       closed = true

@@ -11,7 +11,7 @@ M.checks = {
     fix = "Add a test that fails without this change." },
 }
 
-local least_lines, many_lines = 6, 60
+local least_lines, many_lines = 4, 60
 
 -- Shapes of lines that begin a function which others can call.
 local JS = { "^export%s+default%s+function%s+([%w_$]+)", "^export%s+async%s+function%s+([%w_$]+)",

@@ -233,7 +233,7 @@ local function lint(ctx, linter, job, there)
       local output, why, code = run_one(ctx, linter, argv, job.timeout)
       local items, unread = {}, nil
       if output:find "%S" or not why then items, unread = read(linter, output, code) end
-      if linter.reads ~= "lines" and not output:find "%S" and code == 0 then unread = nil end
+      if code == 0 and (linter.reads == "lines" or not output:find "%S") then unread = nil end
       local kept, elsewhere = M.keep(ctx, linter, items, job.change, job.whole)
       table.move(kept, 1, #kept, #result.findings + 1, result.findings)
       result.elsewhere = result.elsewhere + elsewhere
