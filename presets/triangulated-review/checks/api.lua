@@ -96,7 +96,8 @@ local function names_gone(change)
       if name and not moved and not seen[name] and (file.deleted or not still_there(file, name)) then
         seen[name] = true
         local note = table.concat(file.removed, "\n", math.max(1, i - 4), math.min(#file.removed, i + 4))
-        list[#list + 1] = { name = name, file = file, mentioned = words[name], deprecated = note:lower():find("deprecat", 1, true) }
+        list[#list + 1] = { name = name, file = file, mentioned = words[name],
+          deprecated = note:lower():find("deprecat", 1, true) }
       end
     end
   end

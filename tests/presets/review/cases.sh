@@ -1,5 +1,5 @@
 # The cases of run.sh: functions that print what is wrong. They stand in an empty folder of their own.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
 # A small project with a manifest, its lock file, and tests.
 project() {

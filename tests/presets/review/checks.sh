@@ -1,5 +1,5 @@
 # Cases of the checks that need the change.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
 case_look_alikes() {
   repo

@@ -1,5 +1,5 @@
 # Linters that misbehave. Whatever one does, the others and the checks say what they found, and the run is ok.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
 # hostile KIND NAME FILE STATUS [WORD]: a program NAME with the text of standard input looks at FILE; WORD stands
 # in the reason that it failed.

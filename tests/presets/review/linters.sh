@@ -1,5 +1,5 @@
 # Cases of real linters. A linter that is not installed is passed over, and said.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
 # A change in each language that the linters of Debian read: old faults above, new ones below.
 faulty() {
