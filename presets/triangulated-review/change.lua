@@ -18,6 +18,7 @@ local most_bytes = 12 << 20
 ---@field removed string[]
 ---@field new boolean
 ---@field deleted boolean
+---@field example boolean
 ---@field source boolean                 code that is no test, example or generated file
 ---@field file moonlet.facts.File
 
@@ -95,7 +96,8 @@ local function file_of(facts, changed)
   local deleted = changed.status == "deleted"
   local file = { path = changed.path, d = d, file = changed, lines = {}, touched = {}, added = {},
     removed = {}, deleted = deleted, new = changed.status == "added" or changed.status == "untracked",
-    source = d.kind == "code" and not (d.test or d.generated or in_examples(d.dir)) }
+    example = in_examples(d.dir) }
+  file.source = d.kind == "code" and not (d.test or d.generated or file.example)
   read_parts(file, changed.parts)
   local whole = facts.texts and facts.texts[changed.path]
   if whole and not deleted then read_text(file, whole) end

@@ -81,7 +81,7 @@ end
 local function unlocked(change, report)
   local told = {}
   for _, file in ipairs(change.files) do
-    local manifest = not file.deleted and not file.d.test and MANIFESTS[file.d.name]
+    local manifest = not file.deleted and not file.d.test and not file.example and MANIFESTS[file.d.name]
     local n = manifest and declaration(file, manifest)
     local lock = n and lock_for(change, file.d.dir, manifest)
     if lock and not change.by_path[lock] and not change.binary_changed[lock] and not told[lock] then

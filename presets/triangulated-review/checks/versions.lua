@@ -73,21 +73,25 @@ local function dependencies(file, report)
     local name, version = line:match(shape)
     if name and not OTHER_KEYS[name] then old[name] = version end
   end
+  local raised, first = {}, nil
   for _, n in ipairs(shape and file.added or {}) do
     local name, version = file.lines[n]:match(shape)
     local before = name and old[name]
-    if before and major(before) ~= major(version) and higher(version, before) then
-      report("dependency-raised", file, n,
-        ("%s goes from %s to %s: another major version may not do what this code relies on."):format(
-          name, before, version))
+    -- Packages of types follow the package that they describe.
+    if before and major(before) ~= major(version) and higher(version, before) and not name:find "^@types/" then
+      raised[#raised + 1], first = ("%s from %s to %s"):format(name, before, version), first or n
     end
+  end
+  if first then
+    report("dependency-raised", file, first, ("Another major version may not do what this code relies on: %s."):format(
+      table.concat(raised, ", ", 1, math.min(#raised, 8))))
   end
 end
 
 ---@param change review.Change
 function M.look(change, report)
   for _, file in ipairs(change.files) do
-    if not file.d.test and not file.deleted then
+    if not file.d.test and not file.example and not file.deleted then
       engines(file, report)
       dependencies(file, report)
     end

@@ -14,7 +14,7 @@
 --- grave      shapes of messages, with the severity that they have
 --- except     { shape of a path, shape of a message } of findings that are no fault there
 --- each       it takes one file at a time
---- scratch    the variable that names the folder in which it builds
+--- builds     it writes what it builds, which a confined program cannot
 --- rule_at_end  the shape of the rule's name at the end of a message
 --- unless     another linter that finds the same; where that is installed, this one starts only by name
 --- help       the page of a rule
@@ -47,7 +47,7 @@ return {
       "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "--template-location=",
       "{files}" } },
   { name = "luacheck", default = true, files = { "*.lua", "*.rockspec" }, reads = "lines",
-    found = { 1, 2 }, settings = { ".luacheckrc" }, with_settings = { "--no-global" },
+    found = { 1, 2 }, settings = { ".luacheckrc" }, with_settings = { "--no-global", "--no-unused-args" },
     command = { "luacheck", "--no-config", "--formatter", "plain", "--codes", "--no-max-line-length",
       "--std", "max", "{files}" } },
   { name = "ruff", default = true, files = { "*.py", "*.pyi" }, reads = "sarif", found = { 1 },
@@ -77,7 +77,7 @@ return {
     command = { "tsc", "--noEmit", "--incremental", "false", "--pretty", "false" },
     settings = { "tsconfig.json" } },
   { name = "clippy", programs = { "cargo" }, needs = { "Cargo.toml" }, reads = "lines",
-    found = { 101 }, scratch = "CARGO_TARGET_DIR",
+    found = { 101 }, builds = true,
     command = { "cargo", "clippy", "--offline", "--quiet", "--message-format", "short" },
     settings = { "clippy.toml", ".clippy.toml" } },
   { name = "mypy", files = { "*.py", "*.pyi" }, reads = "lines", found = { 1 },
@@ -86,5 +86,5 @@ return {
   { name = "flake8", files = { "*.py" }, reads = "lines", found = { 1 },
     command = { "flake8", "{files}" }, settings = { ".flake8", "tox.ini", "setup.cfg" } },
   { name = "go-vet", programs = { "go" }, needs = { "go.mod" }, reads = "lines", found = { 1, 2 },
-    command = { "go", "vet", "./..." }, scratch = "GOCACHE" },
+    command = { "go", "vet", "./..." }, builds = true },
 }

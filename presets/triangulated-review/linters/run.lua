@@ -237,6 +237,7 @@ local function lint(ctx, linter, job, there)
       local kept, elsewhere = M.keep(ctx, linter, items, job.change, job.whole)
       table.move(kept, 1, #kept, #result.findings + 1, result.findings)
       result.elsewhere = result.elsewhere + elsewhere
+      if why and linter.builds then why = why .. " (it has to write: --unconfined lets it)" end
       result.why = result.why or why or unread
       if result.why then result.status = "failed" end
     end

@@ -55,6 +55,7 @@ case_raised_versions() {
   review
   want 'sorted((f.file, f.line) for f in found if f.rule == "engine-raised") == [("go.mod", 3), ("package.json", 2)]'
   reported dependency-raised package.json 4
+  want "any('left from 1.2.0 to 2.0.1' in f.claim for f in found)"
 }
 
 case_manifest_without_lock() {
