@@ -6,7 +6,8 @@ local m = require "moonlet"
 
 local M = {}
 
-local function invalid(message, hint) error({ kind = "invalid", message = message, hint = hint }, 0) end
+local function invalid(message, hint) error({ kind = "invalid", message = message, hint = hint },
+  0) end
 
 local lens_names = { table.unpack(lenses.names) }
 table.move(lenses.long_names, 1, #lenses.long_names, #lens_names + 1, lens_names)
@@ -44,7 +45,8 @@ M.declared = {
     default = false, help = "findings of linters count on lines too that the change did not touch",
   },
   baseline = m.arg.path { default = "", help = "a file of earlier findings, which are hidden" },
-  write_baseline = m.arg.path { default = "", help = "write what linters and checks find to this file" },
+  write_baseline = m.arg.path { default = "",
+    help = "write what linters and checks find to this file" },
 }
 
 -- The lenses by their short names, each once.
@@ -70,10 +72,12 @@ local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
 function M.lenses(args)
   local list = read_lenses(args.lenses)
   if args.need > #list then
-    invalid(("--need is %d, but --lenses has %d"):format(args.need, #list), "need at most as many as there are")
+    invalid(("--need is %d, but --lenses has %d"):format(args.need, #list),
+      "need at most as many as there are")
   end
   local problem = m.git.target_problem(args.target)
-  if problem then invalid("--target: " .. problem, "name a commit, A..B, staged, worktree, or a path or glob") end
+  if problem then invalid("--target: " .. problem,
+    "name a commit, A..B, staged, worktree, or a path or glob") end
   return list
 end
 

@@ -1,5 +1,5 @@
---- The findings that were there before: a file hides them, and a run can write it anew. A finding is
---- known by its rule, its file and the text of its line, so that it may move.
+--- The findings that were there before: a file hides them, and a run can write it anew. A finding
+--- is known by its rule, its file and the text of its line, so that it may move.
 local m = require "moonlet"
 
 local M = {}

@@ -95,7 +95,8 @@ local function file_of(facts, changed)
   local d = paths.describe(changed.path)
   local deleted = changed.status == "deleted"
   local file = { path = changed.path, d = d, file = changed, lines = {}, touched = {}, added = {},
-    removed = {}, deleted = deleted, new = changed.status == "added" or changed.status == "untracked",
+    removed = {}, deleted = deleted, new = changed.status == "added"
+      or changed.status == "untracked",
     example = in_examples(d.dir) }
   file.source = d.kind == "code" and not (d.test or d.generated or file.example)
   read_parts(file, changed.parts)

@@ -30,7 +30,8 @@ end
 function M.chosen(words)
   local on, only = {}, false
   for _, word in ipairs(words) do
-    if word ~= "list" and word ~= "all" and word ~= "none" and not M.by_name[word:gsub("^%-", "")] then
+    if word ~= "list" and word ~= "all" and word ~= "none" and not M.by_name[word:gsub("^%-",
+      "")] then
       return on, word
     end
     only = only or M.by_name[word] ~= nil or word == "none"
@@ -48,7 +49,8 @@ end
 local function ignored(file, n, name)
   for _, line in ipairs { file.lines[n] or "", file.lines[n - 1] or "" } do
     local names = line:sub(1, 2000):match "moonlet:%s*ignore%f[%W]%s*([%w%-, ]*)"
-    if names and (not names:find "%w" or (" " .. names:gsub(",", " ") .. " "):find(" " .. name .. " ", 1, true)) then
+    if names and (not names:find "%w" or (" " .. names:gsub(",", " ") .. " "):find(" " .. name
+      .. " ", 1, true)) then
       return true
     end
   end
@@ -72,7 +74,8 @@ local function reporter(on)
     if counts[key] > most_per_file then return end
     local line = file and n and file.lines[n]
     list[#list + 1] = { rule = name, file = path or m.null, line = n or m.null,
-      severity = fields.severity or check.severity, claim = claim, fix = fields.fix or check.fix or "",
+      severity = fields.severity or check.severity, claim = claim, fix = fields.fix or check.fix
+        or "",
       evidence = fields.evidence or line and change_of.quoted(line) or "",
       confidence = fields.confidence or check.confidence or 0.8 }
   end

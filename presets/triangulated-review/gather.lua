@@ -1,4 +1,5 @@
---- Completes the facts about a change with those that rules need beyond its diff: the paths of the tree that was
+--- Completes the facts about a change with those that rules need beyond its diff: the paths of the
+--- tree that was
 --- reviewed, and the new text of the files. Reads only, through git and ctx.
 
 local facts_of = require "moonlet.facts"
@@ -22,7 +23,8 @@ local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~=
 local function nothing() return "" end
 
 local function ask(ctx, mode, ids)
-  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n", cap = all_bytes + (4 << 20),
+  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n",
+    cap = all_bytes + (4 << 20),
     clean = mode == "--batch" and nothing or nil })
 end
 
@@ -42,7 +44,8 @@ local function small_ones(ctx, paths_asked, ids)
   return list, small
 end
 
--- The texts of blobs by path; `ids` are theirs by path. By path git would search a tree for each of them.
+-- The texts of blobs by path; `ids` are theirs by path. By path git would search a tree for each
+-- of them.
 local function read_blobs(ctx, ids, wanted)
   local known = {}
   for _, path in ipairs(wanted) do
@@ -92,13 +95,15 @@ local function read_files(ctx, wanted)
 end
 
 local function totals(facts)
-  local t = { files = #facts.files, staged = 0, unstaged = 0, untracked = 0, conflicted = 0, binary = 0, added = 0,
+  local t = { files = #facts.files, staged = 0, unstaged = 0, untracked = 0, conflicted = 0,
+    binary = 0, added = 0,
     deleted = 0 }
   for _, file in ipairs(facts.files) do t.added = t.added + file.added end
   facts.totals = t
 end
 
--- A file as it is, as if all of it were new: { file, text, shown, cut }; nil and why it is not read.
+-- A file as it is, as if all of it were new: { file, text, shown, cut }; nil and why it is not
+-- read.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
@@ -108,9 +113,11 @@ local function whole_file(ctx, path, room)
   local parsed = git.parse_diff(git.new_file_diff(path, text))[1]
   local hunks = parsed and parsed.hunks or {}
   local added = hunks[1] and hunks[1].new_count or 0
-  local part = { section = "file", status = "added", added = added, deleted = 0, binary = false, hunks = hunks,
+  local part = { section = "file", status = "added", added = added, deleted = 0, binary = false,
+    hunks = hunks,
     secrets = {}, cut = cut or nil }
-  local file = { path = path, status = "reviewed", added = added, deleted = 0, binary = false, parts = { part } }
+  local file = { path = path, status = "reviewed", added = added, deleted = 0, binary = false,
+    parts = { part } }
   return { file = file, text = text, shown = facts_of.shown(text, path), cut = cut }
 end
 
@@ -149,14 +156,16 @@ local function subjects(ctx, facts, at)
   local list = {}
   for _, commit in ipairs(facts.commits or {}) do list[#list + 1] = commit.subject end
   if #list == 0 and facts.target.kind == "commit" then
-    local result = git.run(ctx, { "log", "--no-show-signature", "--no-color", "-1", "--format=%s", at, "--" })
+    local result = git.run(ctx, { "log", "--no-show-signature", "--no-color", "-1", "--format=%s",
+      at, "--" })
     if result.code == 0 then list[1] = match(result.stdout, "^[^\n]*") end
   end
   return list
 end
 
 -- The reviewed commit; nil for uncommitted changes.
-local function commit_of(target) return (target.kind == "commit" or target.kind == "range") and target.head or nil end
+local function commit_of(target) return (target.kind == "commit" or target.kind == "range")
+  and target.head or nil end
 
 --- The reviewed texts of files: by path, without those that are large, binary or missing.
 ---@param ctx moonlet.Ctx
@@ -191,7 +200,8 @@ local function tree_of(ctx, target)
   return list, blobs
 end
 
---- Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in the place of their
+--- Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in
+--- the place of their
 --- changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
@@ -212,7 +222,8 @@ local function walk(ctx, dir, matches, list, seen)
     if seen.count > most_entries then return end
     local path = dir == "" and entry.name or dir .. "/" .. entry.name
     if entry.type == "directory" then
-      if entry.name ~= ".agent" and entry.name ~= ".git" then walk(ctx, path, matches, list, seen) end
+      if entry.name ~= ".agent" and entry.name ~= ".git" then walk(ctx, path, matches, list,
+        seen) end
     elseif entry.type ~= "link" and (not matches or matches(path)) then
       list[#list + 1] = path
     end
@@ -230,8 +241,10 @@ local function without_git(ctx, target, why)
     list[1] = name
   end
   if #list == 0 then error(why, 0) end
-  local facts = { target = { kind = "path", text = target, path = name }, files = {}, sections = {}, notes = {},
-    state = {}, detached = false, shallow = false, sparse = false, cut = false, paths = list, diff = "" }
+  local facts = { target = { kind = "path", text = target, path = name }, files = {},
+    sections = {}, notes = {},
+    state = {}, detached = false, shallow = false, sparse = false, cut = false, paths = list,
+      diff = "" }
   local tree = {}
   walk(ctx, "", nil, tree, { count = 0 })
   facts.tree = tree
@@ -247,7 +260,8 @@ function M.facts(ctx, target)
   if ok then return M.complete(ctx, facts) end
   local err = facts
   local message = type(err) == "table" and rawget(err, "message")
-  if type(message) == "string" and find(message, "not a git repository", 1, true) and target ~= "" and target ~= "HEAD"
+  if type(message) == "string" and find(message, "not a git repository", 1, true) and target ~= ""
+    and target ~= "HEAD"
     and not git.target_problem(target) and sub(target, 1, 1) ~= "/" then
     return without_git(ctx, target, err)
   end

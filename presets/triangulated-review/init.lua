@@ -21,7 +21,8 @@ local function look(ctx, args)
     linted[#linted + 1] = linters.from_file(ctx, path, change, args.whole)
   end
   local found, failures = checks.run(ctx, change, args.diff_checks)
-  return report.known(ctx, args, { facts = facts, linted = linted, found = found, failures = failures,
+  return report.known(ctx, args, { facts = facts, linted = linted, found = found,
+    failures = failures,
     silenced = settings.added(change), old = baseline.read(ctx, args.baseline) })
 end
 
@@ -73,7 +74,8 @@ return m.preset {
   summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
   task_type = "first-pass-review",
   args = arguments.declared,
-  needs = { programs = { "git", "sh", "tee" }, optional = linters.programs, agents = true, read = { "." },
+  needs = { programs = { "git", "sh", "tee" }, optional = linters.programs, agents = true,
+    read = { "." },
     write = {} },
   budget = { tokens = 4000000, agents = 20, wall = "20m" },
   check = arguments.check,

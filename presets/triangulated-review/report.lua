@@ -6,7 +6,8 @@ local settings = require "linters.settings"
 
 local M = {}
 
-local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and "" or "s") end
+local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and ""
+  or "s") end
 
 --- The reviewed artifact, in words.
 ---@param facts moonlet.facts.Git
@@ -26,7 +27,8 @@ function M.artifact(facts)
     local id = target.head:sub(1, 10)
     local called = target.text:sub(1, 7) == id:sub(1, 7) and id or ("%s (%s)"):format(name, id)
     if not subject then return "the commit " .. called end
-    return ("the commit %s, \"%s\""):format(called, m.findings.clip(m.findings.visible(subject), 100))
+    return ("the commit %s, \"%s\""):format(called, m.findings.clip(m.findings.visible(subject),
+      100))
   end
   return ("the range %s"):format(name)
 end
@@ -36,7 +38,8 @@ local function named(linted, status)
   local list = {}
   for _, item in ipairs(linted) do
     if item.status == status then
-      list[#list + 1] = item.why and item.why ~= m.null and ("%s (%s)"):format(item.name, item.why) or item.name
+      list[#list + 1] = item.why and item.why ~= m.null and ("%s (%s)"):format(item.name, item.why)
+        or item.name
     end
   end
   return list
@@ -72,7 +75,8 @@ end
 local function linted_of(known)
   local list = m.array {}
   for i, item in ipairs(known.linted or {}) do
-    list[i] = { name = item.name, status = item.status, why = item.why or m.null, files = item.files,
+    list[i] = { name = item.name, status = item.status, why = item.why or m.null,
+      files = item.files,
       findings = #item.findings, elsewhere = item.elsewhere }
   end
   return list
@@ -87,7 +91,8 @@ local function checked_of(ctx, known, lenses)
   end
   return {
     what = M.artifact(facts), target = facts.target.text, kind = facts.target.kind,
-    files = #facts.files, binary = binary, added = facts.totals.added, deleted = facts.totals.deleted,
+    files = #facts.files, binary = binary, added = facts.totals.added,
+      deleted = facts.totals.deleted,
     lenses = m.array { table.unpack(lenses) }, runner = ctx.runner, notes = m.array(notes),
     linters = linted_of(known), silenced = known.silenced or m.array {},
   }
@@ -97,7 +102,8 @@ end
 local function sentence(checked)
   local size = checked.kind == "path" and plural(checked.added, "line")
     or ("+%d -%d lines"):format(checked.added, checked.deleted)
-  local binary = checked.binary > 0 and (", %d of them binary and not looked into"):format(checked.binary) or ""
+  local binary = checked.binary > 0
+    and (", %d of them binary and not looked into"):format(checked.binary) or ""
   local by = { "diff checks" }
   local ran, absent = named(checked.linters, "ok"), {}
   for _, item in ipairs(checked.linters) do

@@ -18,10 +18,14 @@ M.checks = {
 
 local JS = { "^export%s+default%s+async%s+function%s*%*?%s*([%a_$][%w_$]*)",
   "^export%s+async%s+function%s*([%a_$][%w_$]*)",
-  "^export%s+default%s+function%s*%*?%s*([%a_$][%w_$]*)", "^export%s+function%s*%*?%s*([%a_$][%w_$]*)",
-  "^export%s+%a*%s*class%s+([%a_$][%w_$]*)", "^export%s+class%s+([%a_$][%w_$]*)", "^export%s+const%s+([%a_$][%w_$]*)",
-  "^export%s+let%s+([%a_$][%w_$]*)", "^export%s+interface%s+([%a_$][%w_$]*)", "^export%s+type%s+([%a_$][%w_$]*)",
-  "^export%s+enum%s+([%a_$][%w_$]*)", "^exports%.([%a_$][%w_$]*)%s*=", "^module%.exports%.([%a_$][%w_$]*)%s*=" }
+  "^export%s+default%s+function%s*%*?%s*([%a_$][%w_$]*)",
+    "^export%s+function%s*%*?%s*([%a_$][%w_$]*)",
+  "^export%s+%a*%s*class%s+([%a_$][%w_$]*)", "^export%s+class%s+([%a_$][%w_$]*)",
+    "^export%s+const%s+([%a_$][%w_$]*)",
+  "^export%s+let%s+([%a_$][%w_$]*)", "^export%s+interface%s+([%a_$][%w_$]*)",
+    "^export%s+type%s+([%a_$][%w_$]*)",
+  "^export%s+enum%s+([%a_$][%w_$]*)", "^exports%.([%a_$][%w_$]*)%s*=",
+    "^module%.exports%.([%a_$][%w_$]*)%s*=" }
 local JAVA = { "^%s*public%s+[%w%s<>,%[%]%.]-([%a_][%w_]*)%s*%(" }
 local DEFINITIONS = {
   python = { "^class%s+(%a[%w_]*)", "^def%s+(%a[%w_]*)%s*%(", "^async%s+def%s+(%a[%w_]*)%s*%(" },
@@ -54,8 +58,8 @@ local function is_entry(file)
     or file.d.dir == "lib" or file.d.dir == "src"
 end
 
--- The words of all lines that the change added to code, by file, and the names that they define: a name
--- among these was moved, not removed.
+-- The words of all lines that the change added to code, by file, and the names that they define:
+-- a name among these was moved, not removed.
 local function added_words(change)
   local words, again = {}, {}
   for _, file in ipairs(change.files) do
@@ -76,8 +80,10 @@ end
 local function still_there(file, name)
   local word = "%f[%w_$]" .. text.plain(name) .. "%f[^%w_$]"
   for n, line in pairs(file.lines) do
-    if not file.touched[n] and line:find(word) and (defined(file, line) == name or line:find(word .. "%s*=[^=]")
-      or line:find "^%s*import" or line:find "^%s*export" or line:find("[\"']" .. text.plain(name) .. "[\"']")) then
+    if not file.touched[n] and line:find(word) and (defined(file, line) == name or line:find(word
+      .. "%s*=[^=]")
+      or line:find "^%s*import" or line:find "^%s*export" or line:find("[\"']" .. text.plain(name)
+        .. "[\"']")) then
       return true
     end
   end
@@ -93,9 +99,11 @@ local function names_gone(change)
     for i, line in ipairs(file.source and (file.deleted or file.count) and file.removed or {}) do
       local name = defined(file, line)
       local moved = name and (again[name] or words[file][name])
-      if name and not moved and not seen[name] and (file.deleted or not still_there(file, name)) then
+      if name and not moved and not seen[name] and (file.deleted or not still_there(file,
+        name)) then
         seen[name] = true
-        local note = table.concat(file.removed, "\n", math.max(1, i - 4), math.min(#file.removed, i + 4))
+        local note = table.concat(file.removed, "\n", math.max(1, i - 4), math.min(#file.removed,
+          i + 4))
         list[#list + 1] = { name = name, file = file, mentioned = words[name],
           deprecated = note:lower():find("deprecat", 1, true) }
       end
@@ -134,7 +142,8 @@ local function uses(change, ctx, gone)
   end
 end
 
--- True if a line uses a name as that of this file: it imports it from there, or names the module before it.
+-- True if a line uses a name as that of this file: it imports it from there, or names the module
+-- before it.
 local function uses_name(item, path, line)
   local file, name = item.file, "%f[%w_$]" .. text.plain(item.name) .. "%f[^%w_$]"
   local stem = text.plain(file.d.stem)
@@ -146,11 +155,13 @@ local function uses_name(item, path, line)
   elseif language == "go" then
     local package = file.d.dir:match "[^/]*$"
     return package ~= "" and line:find("%f[%w_]" .. text.plain(package) .. "%." .. name) ~= nil
-      or path:match "^(.*)/" == file.d.dir and line:find(name .. "%(") ~= nil and not line:find "^func"
+      or path:match "^(.*)/" == file.d.dir and line:find(name .. "%(") ~= nil
+        and not line:find "^func"
   elseif language == "javascript" or language == "typescript" then
     local from = "[\"'][%w_./-]*" .. stem .. "[%w.]*[\"']"
     local whole = file.d.stem == "index" and line:find "[\"']%.?%.?/?[\"']" or line:find(from)
-    return whole ~= nil and line:find(name) ~= nil and (line:find "import" or line:find "require" or line:find "export")
+    return whole ~= nil and line:find(name) ~= nil and (line:find "import" or line:find "require"
+      or line:find "export")
       and true or line:find("%f[%w_$]" .. stem .. "%." .. name) ~= nil
   elseif language == "rust" then
     return line:find("%f[%w_]" .. stem .. "::[%w_:{, ]*" .. name) ~= nil
@@ -173,11 +184,14 @@ local function still_used(change, ctx, gone, report)
     for word in (d.kind == "code" and not d.generated and line or ""):gmatch "[%a_$][%w_$]*" do
       for _, item in ipairs(by_name[word] or {}) do
         local language = item.file.d.language
-        local same = d.language == language or SAME[d.language] and SAME[d.language] == SAME[language]
+        local same = d.language == language or SAME[d.language]
+          and SAME[d.language] == SAME[language]
         if same and not used[item] and path ~= item.file.path and uses_name(item, path, line) then
           used[item] = true
-          report(line:find "export" and "removed-and-exported" or "removed-and-used", change.by_path[path], number,
-            ("%s was removed from %s and is still used here."):format(item.name, m.git.show_path(item.file.path, 120)),
+          report(line:find "export" and "removed-and-exported" or "removed-and-used",
+            change.by_path[path], number,
+            ("%s was removed from %s and is still used here."):format(item.name,
+              m.git.show_path(item.file.path, 120)),
             { path = path, evidence = m.findings.clip(text.trim(line), 200) })
         end
       end
@@ -189,14 +203,16 @@ end
 -- Names of Python's __all__ that their file no longer defines.
 local function exports(change, report)
   for _, file in ipairs(change.files) do
-    local whole = file.count and file.d.language == "python" and not file.deleted and table.concat(file.lines, "\n")
+    local whole = file.count and file.d.language == "python" and not file.deleted
+      and table.concat(file.lines, "\n")
     local list = whole and whole:match "%f[%w_]__all__%s*=%s*[%[(]([^%])]*)"
     for name in (list or ""):gmatch "[\"']([%w_]+)[\"']" do
       local gone = false
       for _, line in ipairs(file.removed) do gone = gone or defined(file, line) == name end
       local _, times = whole:gsub("%f[%w_]" .. name .. "%f[^%w_]", "")
       if gone and times == 1 then
-        report("removed-and-exported", file, nil, ("%s was removed and still stands in __all__."):format(name))
+        report("removed-and-exported", file, nil,
+          ("%s was removed and still stands in __all__."):format(name))
       end
     end
   end
@@ -205,7 +221,8 @@ end
 local function library_names(gone, used, report)
   local by_file, order = {}, {}
   for _, item in ipairs(gone) do
-    if not used[item] and not item.mentioned and not internal(item.file) and is_entry(item.file) then
+    if not used[item] and not item.mentioned and not internal(item.file)
+      and is_entry(item.file) then
       if not by_file[item.file] then by_file[item.file], order[#order + 1] = {}, item.file end
       table.insert(by_file[item.file], item)
     end

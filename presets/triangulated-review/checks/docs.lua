@@ -1,11 +1,13 @@
---- Documents that no longer match: links that lead nowhere, and texts that name what the change removed.
+--- Documents that no longer match: links that lead nowhere, and texts that name what the change
+--- removed.
 local m = require "moonlet"
 local text = require "moonlet.text"
 
 local M = {}
 
 M.checks = {
-  { name = "broken-link", severity = "medium", confidence = 0.85, help = "a link to a file that is not there",
+  { name = "broken-link", severity = "medium", confidence = 0.85,
+    help = "a link to a file that is not there",
     fix = "Correct the path, or take the link out." },
   { name = "stale-document", severity = "medium", confidence = 0.8,
     help = "a document that still names a file or flag which the change removed",
@@ -46,7 +48,8 @@ local function leads_nowhere(change, dirs, dir, target)
 end
 
 local function decoded(target)
-  return (target:gsub("[#?].*$", ""):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (target:gsub("[#?].*$", ""):gsub("%%(%x%x)",
+    function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
 local function links(change, file, dirs, report)
@@ -83,7 +86,8 @@ local function removed_words(change)
     end
     for _, line in ipairs(file.source and file.removed or {}) do
       local flag = #line < 1000 and text.first(line, FLAGS)
-      if flag and #flag > 4 and not added[flag] then words[#words + 1] = { text = flag, what = "the flag" } end
+      if flag and #flag > 4 and not added[flag] then words[#words + 1] = { text = flag,
+        what = "the flag" } end
     end
     if #words >= 40 then return words end
   end
@@ -95,7 +99,8 @@ local function removed_words(change)
   return words
 end
 
-local NOT_CURRENT = { "change", "history", "news", "release", "migrat", "upgrad", "archive", "legacy", "blog",
+local NOT_CURRENT = { "change", "history", "news", "release", "migrat", "upgrad", "archive",
+  "legacy", "blog",
   "adr", "rfc", "proposal" }
 
 -- Lines of documents that still hold such a word, by git grep.
@@ -117,7 +122,8 @@ local function stale(change, ctx, report)
         and not line:sub(to + 1, to + 1):find "[%w/_-]"
       if whole and not line:find "://%S*$" then
         report("stale-document", change.by_path[path], math.tointeger(number),
-          ("The document names %s %s, which is gone."):format(word.what, m.git.show_path(word.text, 120)),
+          ("The document names %s %s, which is gone."):format(word.what, m.git.show_path(word.text,
+            120)),
           { path = path, evidence = m.findings.clip(text.trim(line), 200) })
         break
       end

@@ -1,5 +1,5 @@
---- What was meant for its author alone: breakpoints, prints for debugging, a focus on one test, open
---- notes, files of tools.
+--- What was meant for its author alone: breakpoints, prints for debugging, a focus on one test,
+--- open notes, files of tools.
 local change_of = require "change"
 local text = require "moonlet.text"
 
@@ -8,33 +8,43 @@ local M = {}
 M.checks = {
   { name = "breakpoint", severity = "high", confidence = 0.95, fix = "Take it out.",
     help = "a call of a debugger" },
-  { name = "debug-print", severity = "low", confidence = 0.8, help = "a print that only its author wants",
+  { name = "debug-print", severity = "low", confidence = 0.8,
+    help = "a print that only its author wants",
     fix = "Take it out, or use the project's logging." },
-  { name = "focused-test", severity = "high", confidence = 0.95, help = "a test that switches off all others",
+  { name = "focused-test", severity = "high", confidence = 0.95,
+    help = "a test that switches off all others",
     fix = "Take the focus out, so that the others run again." },
-  { name = "todo-added", severity = "low", confidence = 0.75, help = "a TODO, FIXME, XXX or HACK without an issue",
+  { name = "todo-added", severity = "low", confidence = 0.75,
+    help = "a TODO, FIXME, XXX or HACK without an issue",
     fix = "Do it now, or name the issue that tracks it." },
-  { name = "not-for-others", severity = "high", confidence = 0.9, help = "a comment such as DO NOT COMMIT",
+  { name = "not-for-others", severity = "high", confidence = 0.9,
+    help = "a comment such as DO NOT COMMIT",
     fix = "Take out what was meant for its author alone." },
-  { name = "home-path", severity = "medium", confidence = 0.85, help = "a path into one person's home folder",
+  { name = "home-path", severity = "medium", confidence = 0.85,
+    help = "a path into one person's home folder",
     fix = "Take the path from configuration, or make it relative." },
-  { name = "stray-file", severity = "low", confidence = 0.95, help = "a file that an editor or tool left behind",
+  { name = "stray-file", severity = "low", confidence = 0.95,
+    help = "a file that an editor or tool left behind",
     fix = "Remove it and add it to .gitignore." },
 }
 
 local JS = { "^%s*debugger%s*;?%s*$", "[;{)]%s*debugger%s*[;}]" }
 local BREAKS = {
   javascript = JS, typescript = JS, vue = JS, svelte = JS,
-  python = { "^%s*i?pu?db%.set_trace%(", "^%s*import%s+i?pu?db;", "^%s*breakpoint%(%)", ":%s*breakpoint%(%)" },
+  python = { "^%s*i?pu?db%.set_trace%(", "^%s*import%s+i?pu?db;", "^%s*breakpoint%(%)",
+    ":%s*breakpoint%(%)" },
   ruby = { "^%s*binding%.pry%f[^%w_]", "^%s*binding%.irb%f[^%w_]", "^%s*binding%.break%f[^%w_]",
     "^%s*byebug%s*$", "^%s*debugger%s*$" },
-  php = { "^%s*xdebug_break%(", "^%s*dd%(" }, csharp = { "^%s*Debugger%.Break%(", "^%s*Debugger%.Launch%(" },
-  elixir = { "^%s*IEx%.pry%f[^%w_]" }, go = { "^%s*runtime%.Breakpoint%(" }, cpp = { "^%s*__debugbreak%(" },
+  php = { "^%s*xdebug_break%(", "^%s*dd%(" }, csharp = { "^%s*Debugger%.Break%(",
+    "^%s*Debugger%.Launch%(" },
+  elixir = { "^%s*IEx%.pry%f[^%w_]" }, go = { "^%s*runtime%.Breakpoint%(" },
+    cpp = { "^%s*__debugbreak%(" },
 }
 
 -- Calls that show a value to a programmer and are of no use to anybody else.
 local DUMPS = {
-  rust = { "%f[%w_](dbg!)%s*[%(%[]" }, php = { "^%s*(var_dump)%(", "^%s*(print_r)%(%s*%$[%w_]+%s*%)%s*;" },
+  rust = { "%f[%w_](dbg!)%s*[%(%[]" }, php = { "^%s*(var_dump)%(",
+    "^%s*(print_r)%(%s*%$[%w_]+%s*%)%s*;" },
   go = { "^%s*(spew%.Dump)%(", "^%s*(debug%.PrintStack)%(" }, elixir = { "^%s*(IO%.inspect)%(" },
   lua = { "^%s*(vim%.print)%(", "^%s*print%(%s*(vim%.inspect)%(" },
 }
@@ -46,21 +56,27 @@ local PRINTS = {
   csharp = "^%s*Console%.Write%a*%(", swift = "^%s*print%(", php = "^%s*echo%s",
 }
 -- Words that people print to see whether they got there.
-local DEBUG_WORDS = { "^%W*debug%f[^%a]%W*[%w_]*%W*$", "^%W*dbg%f[^%a]", "^%W*here%W*%d*%W*$", "^%W*got here",
-  "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*wtf", "remove me", "^%W*in here%W*$", "^%W*>>>>+", "^%W*reached%W*$" }
+local DEBUG_WORDS = { "^%W*debug%f[^%a]%W*[%w_]*%W*$", "^%W*dbg%f[^%a]", "^%W*here%W*%d*%W*$",
+  "^%W*got here",
+  "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*wtf", "remove me", "^%W*in here%W*$", "^%W*>>>>+",
+    "^%W*reached%W*$" }
 
-local JS_FOCUS = { "^%s*describe%.only%s*%(", "^%s*it%.only%s*%(", "^%s*test%.only%s*%(", "^%s*context%.only%s*%(",
+local JS_FOCUS = { "^%s*describe%.only%s*%(", "^%s*it%.only%s*%(", "^%s*test%.only%s*%(",
+  "^%s*context%.only%s*%(",
   "^%s*fdescribe%s*%(", "^%s*fit%s*%(", "^%s*suite%.only%s*%(", "^%s*test%.describe%.only%s*%(" }
 local FOCUS = { javascript = JS_FOCUS, typescript = JS_FOCUS,
   ruby = { "^%s*fit%s", "^%s*fdescribe%s", "^%s*fcontext%s", "[%s,]focus:%s*true" } }
 
 local NOTES = { "TODO", "FIXME", "XXX", "HACK" }
-local LEFT_IN = { "do not commit", "don't commit", "do not merge", "don't merge", "nocommit", "do not submit",
+local LEFT_IN = { "do not commit", "don't commit", "do not merge", "don't merge", "nocommit",
+  "do not submit",
   "remove before commit", "remove before merg", "revert before commit", "revert before merg" }
-local COMMENTS = { python = "#", shell = "#", ruby = "#", perl = "#", make = "#", elixir = "#", docker = "#",
+local COMMENTS = { python = "#", shell = "#", ruby = "#", perl = "#", make = "#", elixir = "#",
+  docker = "#",
   r = "#", cmake = "#", lua = "--", sql = "--", haskell = "--" }
 
--- The comment at the end of a line, as far as its language shows it; a mark inside quotes opens none.
+-- The comment at the end of a line, as far as its language shows it; a mark inside quotes opens
+-- none.
 local function comment_of(file, line)
   local mark = COMMENTS[file.d.language] or "//"
   local at, quote = 1, nil
@@ -82,7 +98,8 @@ end
 
 -- The word of a note about open work, unless the note leads to its tracker.
 local function note_in(comment)
-  if not comment or comment:find "#%d" or comment:find "://" or comment:find "%u%u+%-%d" then return nil end
+  if not comment or comment:find "#%d" or comment:find "://"
+    or comment:find "%u%u+%-%d" then return nil end
   for _, word in ipairs(NOTES) do
     local at = comment:find("%f[%w]" .. word .. "%f[^%w_]")
     if at and not comment:find("^[%-'\"`s]", at + #word) then return word end
@@ -90,15 +107,18 @@ local function note_in(comment)
   return nil
 end
 
-local HOMES = { "[\"'`=:%s(](/home/([%a][%w_.-]*)/[%w_./-]+)", "[\"'`=:%s(](/Users/([%a][%w_.-]*)/[%w_./-]+)",
+local HOMES = { "[\"'`=:%s(](/home/([%a][%w_.-]*)/[%w_./-]+)",
+  "[\"'`=:%s(](/Users/([%a][%w_.-]*)/[%w_./-]+)",
   "[\"'`=:%s(](%a:\\\\?Users\\\\?([%a][%w_.-]*)\\[%w_.\\-]+)" }
 local SHARED = text.set [[user username runner node app vscode ubuntu me you git build shared Shared name Public
   linuxbrew jovyan circleci travis vagrant pi admin foo bar alice bob john test example user_name deploy www
   ec2-user web root coder gitpod USER]]
 
-local STRAY = { "^%.ds_store$", "^thumbs%.db$", "^desktop%.ini$", "^npm%-debug%.log$", "^yarn%-error%.log$",
+local STRAY = { "^%.ds_store$", "^thumbs%.db$", "^desktop%.ini$", "^npm%-debug%.log$",
+  "^yarn%-error%.log$",
   "^nohup%.out$", "^%.coverage$", "%.orig$", "%.rej$", "%.sw[op]$", "%.pyc$", ".~$", "^%._" }
-local STRAY_DIRS = { "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
+local STRAY_DIRS = { "node_modules", "__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache",
+  ".tox",
   ".nyc_output", ".venv" }
 
 local function says_debug(line)
@@ -116,8 +136,10 @@ local function code_line(file, n, line, report)
   local dump = file.source and text.first(line, DUMPS[language] or {})
   local print = PRINTS[language] and line:find(PRINTS[language])
   if dump then
-    report("debug-print", file, n, ("%s shows a value to a programmer: it looks like a leftover."):format(dump))
-  elseif print and not file.example and (says_debug(line) or line:find "print%(f[\"'][^\"']*{[%w_.]+=}") then
+    report("debug-print", file, n,
+      ("%s shows a value to a programmer: it looks like a leftover."):format(dump))
+  elseif print and not file.example and (says_debug(line)
+    or line:find "print%(f[\"'][^\"']*{[%w_.]+=}") then
     report("debug-print", file, n, "The line prints something that only its author wanted to see.")
   end
 end
@@ -134,7 +156,8 @@ local function comments(file, n, line, left, report)
   local comment = comment_of(file, line)
   if not comment then return left end
   local said = text.word(comment, LEFT_IN)
-  if said then report("not-for-others", file, n, ("The comment says \"%s\", and here it is."):format(said)) end
+  if said then report("not-for-others", file, n,
+    ("The comment says \"%s\", and here it is."):format(said)) end
   local word = not file.d.test and note_in(comment)
   -- A note that is only rewritten is not new.
   if word and left > 0 then return left - 1 end
@@ -155,7 +178,8 @@ local function look_at_lines(file, change, report)
       left = comments(file, n, line, left, report)
       local path, who = text.first(line, HOMES)
       if file.source and path and not SHARED[who] then
-        report("home-path", file, n, "The path leads into one person's home folder: it exists on no other machine.")
+        report("home-path", file, n,
+          "The path leads into one person's home folder: it exists on no other machine.")
       end
     end
   end

@@ -26,14 +26,16 @@ local MANIFESTS = {
   Pipfile = { locks = { "Pipfile.lock" }, line = "^%s*([%w_.-]+)%s*=%s*[\"{]",
     head = "^%s*%[([^%]]+)%]", section = "packages" },
   Gemfile = { locks = { "Gemfile.lock" }, line = "^%s*gem%s+[\"']([^\"']+)" },
-  ["composer.json"] = { locks = { "composer.lock" }, line = "^%s*\"([%w_.-]+/[%w_.-]+)\"%s*:%s*\"" },
+  ["composer.json"] = { locks = { "composer.lock" },
+    line = "^%s*\"([%w_.-]+/[%w_.-]+)\"%s*:%s*\"" },
   ["go.mod"] = { locks = { "go.sum" }, line = "^%s*r?e?q?u?i?r?e?%s*([%w.-]+%.%w+/%S+)%s+v%d",
     head = "^(%l+)%s*%(", section = "require" },
   ["pubspec.yaml"] = { locks = { "pubspec.lock" }, line = "^%s+([%w_]+):%s*%^?%d" },
   ["mix.exs"] = { locks = { "mix.lock" }, line = "^%s*{:([%w_]+),%s*\"" },
 }
 
-local NOT_VERSIONS = { version = true, node = true, npm = true, yarn = true, pnpm = true, bun = true }
+local NOT_VERSIONS = { version = true, node = true, npm = true, yarn = true, pnpm = true,
+  bun = true }
 
 -- True if the nearest head above line n is one of dependencies; also where none is known.
 local function in_section(file, n, manifest)
@@ -81,7 +83,8 @@ end
 local function unlocked(change, report)
   local told = {}
   for _, file in ipairs(change.files) do
-    local manifest = not file.deleted and not file.d.test and not file.example and MANIFESTS[file.d.name]
+    local manifest = not file.deleted and not file.d.test and not file.example
+      and MANIFESTS[file.d.name]
     local n = manifest and declaration(file, manifest)
     local lock = n and lock_for(change, file.d.dir, manifest)
     if lock and not change.by_path[lock] and not change.binary_changed[lock] and not told[lock] then
@@ -124,12 +127,14 @@ local function npm(change, report)
   local texts = change.facts.texts or {}
   for path, lock_file in pairs(change.by_path) do
     local dir = path:match "^(.*)package%-lock%.json$"
-    local manifest = dir and object(texts[dir .. "package.json"] or change.more_texts[dir .. "package.json"])
+    local manifest = dir and object(texts[dir .. "package.json"] or change.more_texts[dir
+      .. "package.json"])
     local lock = manifest and object(texts[path])
     local name, declared, locked = nil, nil, nil
     if lock then name, declared, locked = npm_difference(manifest, lock) end
     if name and not lock_file.d.test then
-      report("lock-disagrees", lock_file, nil, ("package.json declares %s %s, and this lock file %s."):format(
+      report("lock-disagrees", lock_file, nil,
+        ("package.json declares %s %s, and this lock file %s."):format(
         name, declared and tostring(declared) or "not", locked and tostring(locked) or "does not"))
     end
   end
@@ -143,7 +148,8 @@ local function go(change, report)
     for _, n in ipairs(sum and file.added or {}) do
       local line = file.lines[n]
       local name, version = line:match "^%s*r?e?q?u?i?r?e?%s*([%w.-]+%.%w+/%S+)%s+(v%S+)"
-      if name and not sum:find(name .. " " .. version, 1, true) and in_section(file, n, MANIFESTS["go.mod"])
+      if name and not sum:find(name .. " " .. version, 1, true) and in_section(file, n,
+        MANIFESTS["go.mod"])
         and not (texts[path] or ""):find("replace%s+" .. name:gsub("%p", "%%%0")) then
         report("lock-disagrees", file, n, ("go.sum does not hold %s %s."):format(name, version))
       end
@@ -151,7 +157,8 @@ local function go(change, report)
   end
 end
 
--- Lock files of which only the name is known, and manifests that did not change beside their lock file.
+-- Lock files of which only the name is known, and manifests that did not change beside their lock
+-- file.
 local function complete(change, ctx)
   change.binary_changed, change.more_texts = {}, {}
   local wanted = {}

@@ -6,11 +6,14 @@ local secrets = require "moonlet.secrets"
 local M = {}
 
 M.checks = {
-  { name = "secret", severity = "critical", confidence = 0.85, help = "a key, token or password in the text",
+  { name = "secret", severity = "critical", confidence = 0.85,
+    help = "a key, token or password in the text",
     fix = "Take it out, revoke it, and read it from the environment." },
-  { name = "secret-file", severity = "high", confidence = 0.85, help = "a file whose name says that it holds secrets",
+  { name = "secret-file", severity = "high", confidence = 0.85,
+    help = "a file whose name says that it holds secrets",
     fix = "Take the file out of the repository, ignore it, and revoke what it holds." },
-  { name = "conflict-mark", severity = "critical", confidence = 0.97, help = "the marks of an unresolved merge",
+  { name = "conflict-mark", severity = "critical", confidence = 0.97,
+    help = "the marks of an unresolved merge",
     fix = "Resolve the conflict and take the marks out." },
 }
 
@@ -20,7 +23,8 @@ local function article(kind) return (kind:find "^[AEIOaeio]" and "an " or "a ") 
 local function report_secret(file, n, kind, report, confidence)
   if file.d.test and kind == "private key" then return end
   report("secret", file, n, ("A secret is in the text: it looks like %s."):format(article(kind)), {
-    evidence = ("line %d holds %s; it is not repeated here"):format(n, article(kind)), confidence = confidence,
+    evidence = ("line %d holds %s; it is not repeated here"):format(n, article(kind)),
+      confidence = confidence,
     severity = file.d.kind == "docs" and "high" or nil })
 end
 
@@ -29,7 +33,8 @@ local function scan(file)
   local texts, list = {}, {}
   for i, n in ipairs(file.added) do texts[i] = file.lines[n] end
   local all = table.concat(texts, "\n")
-  local context = file.d.kind == "docs" and "docs" or file.d.test and "test" or file.d.generated and "generated"
+  local context = file.d.kind == "docs" and "docs" or file.d.test and "test" or file.d.generated
+    and "generated"
     or "code"
   local loose = file.d.kind == "config" or file.d.language == "shell" or file.d.language == "docker"
   local pos, index = 1, 1
@@ -84,7 +89,8 @@ local function in_fence(file, n)
   return open
 end
 
--- The lines that open conflicts. Texts and tests about merges show marks on purpose, but seldom whole.
+-- The lines that open conflicts. Texts and tests about merges show marks on purpose, but seldom
+-- whole.
 local function conflicts(file, report)
   local starts, closed, within = {}, false, change_of.inside(file)
   for _, n in ipairs(file.added) do

@@ -78,12 +78,14 @@ local function dependencies(file, report)
     local name, version = file.lines[n]:match(shape)
     local before = name and old[name]
     -- Packages of types follow the package that they describe.
-    if before and major(before) ~= major(version) and higher(version, before) and not name:find "^@types/" then
+    if before and major(before) ~= major(version) and higher(version, before)
+      and not name:find "^@types/" then
       raised[#raised + 1], first = ("%s from %s to %s"):format(name, before, version), first or n
     end
   end
   if first then
-    report("dependency-raised", file, first, ("Another major version may not do what this code relies on: %s."):format(
+    report("dependency-raised", file, first,
+      ("Another major version may not do what this code relies on: %s."):format(
       table.concat(raised, ", ", 1, math.min(#raised, 8))))
   end
 end

@@ -1,6 +1,6 @@
 --- The linters, as data. The first group runs no code of the repository and starts by default.
 ---
---- files      names of the files it is given, as globs of the name alone; none: it reads the project
+--- files      names of the files it is given, as globs of the name; none: it reads all
 --- start      shape of a first line that makes a file one of them, such as that of a script
 --- below      shape of the paths of its files
 --- needs      it starts only if one of these files exists at the top
@@ -16,7 +16,8 @@
 --- each       it takes one file at a time
 --- builds     it writes what it builds, which a confined program cannot
 --- rule_at_end  the shape of the rule's name at the end of a message
---- unless     another linter that finds the same; where that is installed, this one starts only by name
+--- unless     another linter that finds the same; where that is installed, this one
+---            starts only by name
 --- help       the page of a rule
 
 local C_FILES = { "*.c", "*.cc", "*.cpp", "*.cxx" }
@@ -30,14 +31,16 @@ return {
     settings = { ".shellcheckrc", "shellcheckrc" },
     help = "https://www.shellcheck.net/wiki/%s" },
   { name = "pyflakes", default = true, programs = { "pyflakes3", "pyflakes" },
-    files = { "*.py", "*.pyi" }, start = "^#!.*[/ ]python", reads = "lines", found = { 1 }, unless = "ruff",
+    files = { "*.py", "*.pyi" }, start = "^#!.*[/ ]python", reads = "lines", found = { 1 },
+      unless = "ruff",
     command = { "pyflakes", "{files}" }, levels = { [""] = "low" },
     grave = { { "^undefined name", "high" }, { "^undefined local", "high" },
       { "syntax", "high" }, { "^unexpected", "high" }, { "unindent", "high" },
       { "never closed", "high" }, { "^unterminated", "high" }, { "^invalid", "high" } },
     except = { { "__init__%.py$", "imported but unused" } } },
   { name = "yamllint", default = true, files = YAML_FILES, reads = "lines", found = { 1, 2 },
-    command = { "yamllint", "-f", "parsable", "{files}" }, levels = { error = "medium", warning = "low" },
+    command = { "yamllint", "-f", "parsable", "{files}" }, levels = { error = "medium",
+      warning = "low" },
     settings = { ".yamllint", ".yamllint.yaml", ".yamllint.yml" }, rule_at_end = "%(([%w-]+)%)$",
     without_settings = { "-d", "{extends: relaxed, rules: {line-length: disable}}" },
     grave = { { "^syntax error", "high" } } },
@@ -47,11 +50,14 @@ return {
       "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "--template-location=",
       "{files}" } },
   { name = "luacheck", default = true, files = { "*.lua", "*.rockspec" }, reads = "lines",
-    found = { 1, 2 }, settings = { ".luacheckrc" }, with_settings = { "--no-global", "--no-unused-args" },
-    command = { "luacheck", "--no-config", "--formatter", "plain", "--codes", "--no-max-line-length",
+    found = { 1, 2 }, settings = { ".luacheckrc" }, with_settings = { "--no-global",
+      "--no-unused-args" },
+    command = { "luacheck", "--no-config", "--formatter", "plain", "--codes",
+      "--no-max-line-length",
       "--std", "max", "{files}" } },
   { name = "ruff", default = true, files = { "*.py", "*.pyi" }, reads = "sarif", found = { 1 },
-    command = { "ruff", "check", "--isolated", "--no-cache", "--output-format", "sarif", "{files}" },
+    command = { "ruff", "check", "--isolated", "--no-cache", "--output-format", "sarif",
+      "{files}" },
     settings = { "ruff.toml", ".ruff.toml", "pyproject.toml" }, levels = { error = "medium" },
     with_settings = { "--select", "E9,F" }, help = "https://docs.astral.sh/ruff/rules/%s" },
   { name = "hadolint", default = true, files = { "Dockerfile", "Dockerfile.*", "*.dockerfile",

@@ -1,4 +1,5 @@
---- Readers of what linters print. Each gives a list of { file, line, severity, rule, claim }; it raises
+--- Readers of what linters print. Each gives a list of { file, line, severity, rule, claim }; it
+--- raises
 --- a text for output that is not in its form.
 local m = require "moonlet"
 
@@ -51,7 +52,8 @@ local function parts_of(linter, message)
   return "", message, rule
 end
 
---- FILE:LINE:COL: text, FILE:LINE: text and FILE(LINE,COL): text. Lines in another form are passed over.
+--- FILE:LINE:COL: text, FILE:LINE: text and FILE(LINE,COL): text. Lines in another form are passed
+--- over.
 function M.lines(linter, output)
   local list, seen = {}, 0
   for line in output:gmatch "[^\r\n]+" do
@@ -63,7 +65,8 @@ function M.lines(linter, output)
       seen = seen + 1
       local word, claim, rule = parts_of(linter, message)
       if #list < most and not (word == "note" and linter.name ~= "mypy") then
-        list[#list + 1] = weighed(linter, { file = file, line = math.tointeger(number), claim = claim,
+        list[#list + 1] = weighed(linter, { file = file, line = math.tointeger(number),
+          claim = claim,
           severity = severity_of(linter, word), rule = rule_name(rule) })
       end
     end
@@ -99,7 +102,8 @@ function M.shellcheck(linter, output)
   if not get(data, "comments") then error("it printed no comments", 0) end
   for _, item in ipairs(list_at(data, "comments")) do
     if #list >= most then break end
-    list[#list + 1] = { file = get(item, "file"), line = get(item, "line"), claim = get(item, "message"),
+    list[#list + 1] = { file = get(item, "file"), line = get(item, "line"), claim = get(item,
+      "message"),
       severity = severity_of(linter, get(item, "level")),
       rule = "SC" .. tostring(get(item, "code") or "") }
   end
@@ -168,7 +172,8 @@ end
 local NOT_FOUND = { pass = true, notApplicable = true, informational = true }
 
 local function counts(result)
-  if NOT_FOUND[get(result, "kind")] or get(result, "baselineState") == "absent" then return false end
+  if NOT_FOUND[get(result, "kind")] or get(result,
+    "baselineState") == "absent" then return false end
   for _, suppression in ipairs(list_at(result, "suppressions")) do
     local status = get(suppression, "status")
     if status == nil or status == "accepted" then return false end

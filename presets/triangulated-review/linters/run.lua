@@ -60,14 +60,10 @@ end
 -- The files of which the work tree holds another text than the one under review: linters read the
 -- work tree.
 local function differing(ctx, target)
-  local call
-  if target.kind == "commit" or target.kind == "range" then
-    call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z", target.head, "--" }
-  elseif target.kind == "staged" then
-    call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z", "--" }
-  else
-    return {}
-  end
+  local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
+  if target.kind == "worktree" or target.kind == "path" then return {} end
+  if target.kind ~= "staged" then call[#call + 1] = target.head end
+  call[#call + 1] = "--"
   local result, set = m.git.run(ctx, call, { cap = 4 << 20, clean = false }), {}
   for path in result.stdout:gmatch "[^%z]+" do set[path] = true end
   return set
@@ -78,7 +74,8 @@ local function fits(linter, file)
   for _, glob in ipairs(linter.files) do
     if m.glob.compile(glob)(file.d.name) then return true end
   end
-  return linter.start ~= nil and file.d.ext == "" and (file.lines[1] or ""):find(linter.start) ~= nil
+  local first = file.lines[1] or ""
+  return linter.start ~= nil and file.d.ext == "" and first:find(linter.start) ~= nil
 end
 
 local function has_any(change, names)
@@ -146,14 +143,16 @@ local function run_one(ctx, linter, argv, timeout)
     ok, result = pcall(ctx.exec, ctx, argv)
   end
   if not ok then return "", m.findings.visible(tostring(result.message or result)) end
-  if result.signal then return result.stdout, ("it was ended by signal %d"):format(result.signal) end
+  if result.signal then return result.stdout,
+    ("it was ended by signal %d"):format(result.signal) end
   if result.cut then return result.stdout, ("it printed more than %d MB"):format(cap >> 20) end
   local fine = result.code == 0
   for _, code in ipairs(linter.found) do fine = fine or result.code == code end
   local output = linter.reads == "lines" and result.stdout .. "\n" .. result.stderr or result.stdout
   if fine then return output, nil, result.code end
   local said = first_line(result.stderr ~= "" and result.stderr or result.stdout)
-  return output, ("it ended with exit code %d%s"):format(result.code, said ~= "" and ": " .. said or "")
+  return output, ("it ended with exit code %d%s"):format(result.code, said ~= "" and ": " .. said
+    or "")
 end
 
 -- The path from the top of the work tree; nil for one outside of it.
@@ -196,7 +195,8 @@ function M.keep(ctx, linter, items, change, whole)
     if item.line and item.line < 1 then item.line = nil end
     item.claim = type(item.claim) == "string" and item.claim or "(it gave no message)"
     local file = item.file and change.by_path[item.file]
-    local touched = file and (whole or item.line and file.touched[item.line] or not item.line and file.new)
+    local touched = file and (whole or item.line and file.touched[item.line] or not item.line
+      and file.new)
     local key = table.concat({ item.file or "", item.line or 0, item.rule or "", item.claim }, "\0")
     if not touched or item.line and file.count and item.line > file.count then
       elsewhere = elsewhere + 1
@@ -216,7 +216,8 @@ local function read(linter, output, code)
 end
 
 local function lint(ctx, linter, job, there)
-  local result = { name = linter.name, status = "ok", files = 0, elsewhere = 0, findings = m.array {} }
+  local result = { name = linter.name, status = "ok", files = 0, elsewhere = 0,
+    findings = m.array {} }
   local program
   for _, name in ipairs(linter.programs or { linter.name }) do
     program = program or there[name] and name

@@ -1,4 +1,5 @@
---- Names the settings of linters and the suppressions that a change itself brings: they decide what the
+--- Names the settings of linters and the suppressions that a change itself brings: they decide
+--- what the
 --- linters say of it.
 local m = require "moonlet"
 local known = require "linters.known"
@@ -43,7 +44,8 @@ function M.added(change)
     if is_settings and not file.deleted then
       list[#list + 1] = { file = file.path, line = m.null, what = "settings" }
     end
-    for _, n in ipairs(file.d.kind ~= "docs" and file.d.ext ~= "json" and not file.d.generated and file.added or {}) do
+    for _, n in ipairs(file.d.kind ~= "docs" and file.d.ext ~= "json" and not file.d.generated
+      and file.added or {}) do
       local line = file.lines[n]:sub(1, 1000)
       local what = not change.removed[line:match "^%s*(.-)%s*$"] and suppression(line)
       if what then list[#list + 1] = { file = file.path, line = n, what = what } end
