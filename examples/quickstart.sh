@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # From nothing to a first answer: installs what is missing, builds moonlet, and lets the preset
-# triangulated-review look at what is not committed in the repository you stand in, with deterministic
-# rules: no model, no key, no cost. Where nothing is to be reviewed it shows a small change with planted
-# defects, and the line that reviews a repository of yours.
+# triangulated-review look at what is not committed in the repository you stand in, with the linters
+# that are installed and checks of the change: no model, no key, no cost. Where nothing is to be
+# reviewed it shows a small change with planted faults, the same review with made-up reviewers, and the
+# line that reviews a repository of yours.
 #   examples/quickstart.sh [options of `moonlet run`, such as --json: then the last commit is reviewed
 #   where nothing else is]
 set -euo pipefail
@@ -16,40 +17,43 @@ in_work_tree() { [ "$(git -C "$1" rev-parse --is-inside-work-tree 2>/dev/null)" 
 
 is_clean() { [ -z "$(git -C "$1" status --porcelain 2>/dev/null)" ]; }
 
-# A repository with a small change in it that a review has something to say of.
+# A repository with a small change that linters, and checks of the change, find faults in.
 make_demo() {
   local demo
   demo=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-demo.XXXXXX")
   (
     cd "$demo"
     git init -q
-    printf '# Demo\n\nA repository to try moonlet on.\n' >README.md
     mkdir src
-    printf 'int add(int a, int b) { return a + b; }\n' >src/add.c
-    printf 'check:\n\tcc -fsyntax-only src/*.c\n' >Makefile
+    printf '# Demo\n\nA repository to try moonlet on.\n' >README.md
+    cat >src/names.py <<'PLANTED'
+def parse(text):
+    return text.split()
+
+
+def first(text):
+    return parse(text)[0]
+PLANTED
+    printf 'from names import first\n\nprint(first("ada lovelace"))\n' >src/greet.py
+    printf '#!/bin/sh\nset -e\n' >clean.sh
     git add .
     git -c user.name=demo -c user.email=demo@localhost -c commit.gpgsign=false \
       commit -q -m 'Start the demo'
-    printf '\nint same(int a, int b) {\n  if (a = b) return 1;\n  return 0;\n}\n' >>src/add.c
-    cat >src/fetch.py <<'PLANTED'
-import subprocess
+    cat >src/names.py <<'PLANTED'
+import json
 
 
-def fetch(name, seen=[]):
-    print("here", name)
-    subprocess.run(f"curl https://example.org/{name}", shell=True)
-    try:
-        seen.append(open(name).read())
-    except Exception:
-        pass
-    return seen
+def parse(text):
+    breakpoint()
+    return text.split(separator)
 PLANTED
-    git add -N src/fetch.py
+    # shellcheck disable=SC2016 # The text is the demo's.
+    printf 'rm -rf $1/*\n' >>clean.sh
   ) >&2
   printf '%s' "$demo"
 }
 
-moonlet_install_needs
+moonlet_install_needs review
 moonlet_build release moonlet_install_files
 
 is_demo=
@@ -72,12 +76,16 @@ else
   say "made one to try moonlet on: $where"
 fi
 
+moonlet=$root/build/release/moonlet
 cd "$where"
 if [ -z "$is_demo" ]; then
-  exec "$root/build/release/moonlet" run triangulated-review --offline "$@"
+  exec "$moonlet" run triangulated-review --offline "$@"
 fi
-say "nothing is uncommitted in $here, so this is a change with planted defects, in $where"
-"$root/build/release/moonlet" run triangulated-review --offline
+say "nothing is uncommitted in $here, so this is a change with planted faults, in $where"
+"$moonlet" run triangulated-review --offline
+say "the same review with agents, played by the runner mock, which makes its answers up:"
+# Its answers are made up, so the verdict is degraded (exit code 4).
+"$moonlet" run triangulated-review --runner mock || [ $? -eq 4 ]
 say "to install it for yourself: cmake --install $root/build/release --prefix ~/.local"
 say "to review a repository of yours, before you commit:" \
-  "cd YOUR-REPOSITORY && $root/build/release/moonlet run triangulated-review"
+  "cd YOUR-REPOSITORY && $moonlet run triangulated-review"

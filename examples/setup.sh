@@ -54,8 +54,9 @@ moonlet_logged() {
 # One thing a line: how to see that it is there, then its package for apt, dnf, pacman and brew.
 # A check is `cmd:` (any one of these programs) or `inc:` (any one of these headers). Headers and
 # programs are asked for, not packages, so a library built by hand counts too and the check is the
-# same on every system. With `tests` also what only the tests need: `may:` (a program again) marks
-# what single tests need, which are skipped without it. `-` means that there is no such package.
+# same on every system. `may:` marks a program without which less is shown: with `review` the linters
+# of the quickstart, with `tests` also what single tests need, which are skipped without it. `-` means
+# that there is no such package.
 moonlet_needs() {
   cat <<'NEEDS'
 cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -
@@ -74,8 +75,16 @@ inc:vterm.h                                  libvterm-dev        libvterm-devel 
 inc:curl/curl.h                              libcurl4-openssl-dev libcurl-devel curl        curl
 inc:catch2/catch_all.hpp,catch2/catch.hpp    catch2              catch-devel catch2         catch2
 NEEDS
+  if [ -n "${1:-}" ]; then
+    cat <<'NEEDS'
+may:shellcheck                               shellcheck          ShellCheck  shellcheck     shellcheck
+may:pyflakes3,pyflakes                       pyflakes3           python3-pyflakes python-pyflakes -
+NEEDS
+  fi
   if [ "${1:-}" = tests ]; then
     cat <<'NEEDS'
+may:yamllint                                 yamllint            yamllint    yamllint       yamllint
+may:cppcheck                                 cppcheck            cppcheck    cppcheck       cppcheck
 cmd:python3                                  python3             python3     python         python
 may:make                                     make                make        make           -
 may:flock                                    util-linux          util-linux  util-linux     util-linux
@@ -93,7 +102,6 @@ may:sqlite3                                  sqlite3             sqlite      sql
 may:/usr/bin/time                            time                time        time           -
 may:npm                                      npm                 npm         npm            node
 may:luacheck                                 lua-check           luacheck    luacheck       luacheck
-may:shellcheck                               shellcheck          ShellCheck  shellcheck     shellcheck
 may:clang-format-14                          clang-format-14     -           -              -
 NEEDS
   fi
@@ -131,9 +139,9 @@ moonlet_has() {
   return 1
 }
 
-# moonlet_install_needs [tests]: installs what is missing (for the tests too) with apt; elsewhere
-# names the packages and stops. Starts no package manager when nothing is missing. What only some
-# tests need is installed where that is possible, and stops nothing.
+# moonlet_install_needs [review | tests]: installs what is missing (for the quickstart's review or the
+# tests too) with apt; elsewhere names the packages and stops. Starts no package manager when nothing is
+# missing. What is only useful is installed where that is possible, and stops nothing.
 moonlet_install_needs() {
   rm -f "$setup_log"
   local include_dirs missing=() checks=() optional=() check apt dnf pacman brew
@@ -178,7 +186,7 @@ moonlet_install_needs() {
   if [ ${#optional[@]} -gt 0 ]; then moonlet_install_optional "${optional[@]}"; fi
 }
 
-# Only the tests that need a missing package miss it; they say so.
+# Only what needs a missing package misses it, and says so.
 moonlet_install_optional() {
   local name known=()
   if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
@@ -193,7 +201,7 @@ moonlet_install_optional() {
     hash -r
     return 0
   fi
-  say "some tests are skipped without these packages (their names on Debian): $*"
+  say "less is shown or tested without these packages (their names on Debian): $*"
 }
 
 moonlet_plain() {

@@ -114,8 +114,8 @@ function M.fail(failure)
     at = core.text.place() }, 0)
 end
 
--- Modules that load when first used. Modules of knowledge (paths, secrets, redaction, passwords, phrases, text) are
--- required by name: few presets need them. record is here for presets that check options of their own.
+-- Modules that load when first used. Modules of knowledge (paths, secrets, redaction, passwords, phrases, lenses,
+-- text) are required by name: few presets need them. record is here for presets that check options of their own.
 local lazy = {
   duration = true, facts = true, findings = true, git = true, glob = true, merge = true, pack = true,
   patterns = true, prompt = true, record = true,

@@ -20,6 +20,7 @@ local M = {}
 
 ---@class moonlet.Needs    the rights that a preset declares; they are shown and accepted once for each text of it
 ---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
+---@field optional string[]?   programs for ctx:exec that may be missing
 ---@field agents boolean|string[]|nil  it may start agents; a list of runners: its calls name them
 ---@field read string[]?       folders for ctx:read and ctx:list
 ---@field write string[]?      folders that its agents may write
@@ -44,7 +45,7 @@ local fields = {
 }
 local needs_fields = {
   programs = "list", repository = "boolean", agents = "boolean|table", read = "list", write = "list",
-  env = "list", presets = "list",
+  env = "list", presets = "list", optional = "list",
 }
 local budget_fields = {
   tokens = "integer", usd = "number", wall = "duration", agents = "integer", processes = "integer",
@@ -110,7 +111,7 @@ function M.preset(spec)
   }
   require("moonlet.prompt.budget").check_budget(spec.prompt_tokens, "prompt_tokens")
   record.check(preset.needs, needs_fields, "needs")
-  for _, list in ipairs { "programs", "read", "write", "env", "presets", "agents" } do
+  for _, list in ipairs { "programs", "optional", "read", "write", "env", "presets", "agents" } do
     local items = preset.needs[list]
     for _, item in ipairs(type(items) == "table" and items or {}) do
       if type(item) ~= "string" then

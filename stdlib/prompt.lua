@@ -4,6 +4,7 @@
 
 local budget = require "moonlet.prompt.budget"
 local git = require "moonlet.git"
+local lenses = require "moonlet.lenses"
 local record = require "moonlet.record"
 local templates = require "moonlet.prompt.templates"
 
@@ -295,28 +296,14 @@ end
 ---@return integer
 function M.tokens(text) return budget.tokens(text) end
 
-local LENSES = {
-  clarity = "clarity and structure: can the reader it is for follow it, and find what they need",
-  correctness = "correctness and completeness: wrong results, missed cases, broken promises",
-  risks = "risks and ways to fail: what breaks, for whom, and how anybody would notice",
-  consistency = "consistency and style: with itself and with what is around it",
-  evidence = "quality of the evidence: is each claim backed by something that can be checked",
-  practicality = "practicality: does it work for those who must use, run and maintain it",
-  accessibility = "accessibility and fit for the audience",
-  security = "security: untrusted input, secrets, permissions, what an attacker would try",
-  performance = "performance: needless work, memory, waiting, growth with the input",
-  compatibility = "backward compatibility: callers, formats, data and habits that exist already",
-  tests = "tests: what changed without one, and which test would pass on broken code",
-}
-
---- The target of a lens of that name; an unknown one is taken as it is.
+--- The words of a lens in a prompt; an unknown lens stands for itself.
 --- ```lua
 --- m.prompt.lens "security" ~= "security" --> true
 --- m.prompt.lens "naming of tests" --> "naming of tests"
 --- ```
 ---@param name string
 ---@return string
-function M.lens(name) return LENSES[name] or name end
+function M.lens(name) return lenses.texts[name] or name end
 
 local ROLE_FIELDS = { goal = "string", non_goals = "string|table", inspect = "string|table", output = "string|table",
   escalate = "string|table", privacy = "string|table", steps = "string|table", pack = "table",

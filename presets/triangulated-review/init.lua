@@ -1,79 +1,84 @@
 local m = require "moonlet"
 local arguments = require "arguments"
+local baseline = require "baseline"
+local change_of = require "change"
+local checks = require "checks"
+local linters = require "linters.run"
 local report = require "report"
 local reviewers = require "reviewers"
-local rules = require "rules"
+local settings = require "linters.settings"
 local target = require "target"
 
-local function by_rules(lenses, facts)
-  local reviews = {}
-  for i, lens in ipairs(lenses) do
-    local data = rules.review(lens, facts)
-    reviews[i] = { lens = lens, runner = "checks", findings = data.findings or data, notes = data.notes }
+-- What is known without a model: the change, what linters say of it, and what the checks find.
+local function look(ctx, args)
+  ctx:phase("facts", 1)
+  local facts = target.facts(ctx, args.target)
+  if #facts.files == 0 then return { facts = facts } end
+  ctx:phase("linters", #linters.chosen(args.linters))
+  local change = change_of.of(facts)
+  local linted = linters.run(ctx, change, args)
+  for _, path in ipairs(args.findings) do
+    linted[#linted + 1] = linters.from_file(ctx, path, change, args.whole)
+  end
+  local found, failures = checks.run(ctx, change, args.diff_checks)
+  return report.known(ctx, args, { facts = facts, linted = linted, found = found,
+    failures = failures,
+    silenced = settings.added(change), old = baseline.read(ctx, args.baseline) })
+end
+
+-- The findings of each linter and of the checks as reviews, which corroborate those of agents.
+local function reviews_of(known)
+  local reviews = { { lens = "diff checks", findings = known.found } }
+  for _, linted in ipairs(known.linted) do
+    if #linted.findings > 0 then
+      reviews[#reviews + 1] = { lens = linted.name, findings = linted.findings }
+    end
   end
   return reviews
+end
+
+local function offline(ctx, args)
+  if arguments.lists_checks(args) then return report.checks(ctx) end
+  local known, lenses = look(ctx, args), arguments.lenses(args)
+  if #known.facts.files == 0 then return report.nothing(ctx, known, lenses) end
+  local reviews = reviews_of(known)
+  ctx:phase("merge", 1)
+  local result = m.merge.findings(reviews, target.merge_options(ctx, known.facts, reviews))
+  result.next_action = m.merge.next_action(result, #reviews)
+  return report.finish(ctx, result, known, lenses)
+end
+
+local function review(ctx, args)
+  if arguments.lists_checks(args) then return report.checks(ctx) end
+  local known, lenses = look(ctx, args), arguments.lenses(args)
+  if #known.facts.files == 0 then return report.nothing(ctx, known, lenses) end
+  local material = reviewers.material(known, ctx.inputs)
+  local result = m.patterns.triangulated_review(ctx, {
+    lenses = lenses, need = 0, facts = known.facts, also = reviews_of(known),
+    prompt = function(lens)
+      return reviewers.prompt(lens, { artifact = report.artifact(known.facts), facts = known.facts,
+        context = args.context, data = material })
+    end,
+    merge = function(reviews)
+      known.reviews = reviews
+      return target.merge_options(ctx, known.facts, reviews)
+    end,
+  })
+  report.finish(ctx, result, known, lenses)
+  report.check_quorum(result, args.need, lenses)
+  return result
 end
 
 return m.preset {
   name = "triangulated-review",
   summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
   task_type = "first-pass-review",
-  args = {
-    target = m.arg.target {
-      default = "",
-      help = "what to review: a commit, A..B, staged, worktree, or a path or glob (documents too); "
-        .. "without it what is not committed yet, or else the last commit",
-    },
-    lenses = m.arg.list {
-      default = { "correctness", "risks", "tests" }, min = 2, max = 4, choices = rules.lens_names,
-      help = "two to four lenses",
-    },
-    need = m.arg.integer { default = 2, min = 1, max = 4, help = "how many reviews must succeed" },
-    context = m.arg.string {
-      default = "", help = "what reviewers cannot infer: constraints, decisions, whom it is for",
-    },
-    rules = m.arg.boolean { default = false, help = "let the rules speak too, beside agents" },
-  },
-  needs = { programs = { "git" }, agents = true, read = { "." }, write = {} },
+  args = arguments.declared,
+  needs = { programs = { "git", "sh", "tee" }, optional = linters.programs, agents = true,
+    read = { "." },
+    write = {} },
   budget = { tokens = 4000000, agents = 20, wall = "20m" },
-
   check = arguments.check,
-
-  run = function(ctx, args)
-    local lenses = arguments.lenses(args)
-    ctx:phase("facts", 1)
-    local facts = target.facts(ctx, args.target)
-    if #facts.files == 0 then return report.nothing(ctx, facts, lenses) end
-    local all
-    local material = reviewers.material(facts, ctx.inputs)
-    local result = m.patterns.triangulated_review(ctx, {
-      lenses = lenses, need = 0, facts = facts,
-      prompt = function(lens)
-        return reviewers.prompt(lens, { artifact = report.artifact(facts), facts = facts, context = args.context,
-          data = material })
-      end,
-      also = args.rules and by_rules(lenses, facts) or nil,
-      merge = function(reviews)
-        all = reviews
-        return target.merge_options(ctx, facts, reviews)
-      end,
-    })
-    result.checked = report.checked(facts, lenses, { runner = ctx.runner, rules = args.rules })
-    report.write(ctx, result, report.notes(all))
-    report.check_quorum(result, args.need, lenses)
-    return result
-  end,
-
-  offline = function(ctx, args)
-    local lenses = arguments.lenses(args)
-    local facts = target.facts(ctx, args.target)
-    if #facts.files == 0 then return report.nothing(ctx, facts, lenses) end
-    local reviews = by_rules(lenses, facts)
-    local result = m.merge.findings(reviews, target.merge_options(ctx, facts, reviews))
-    result.disagreements = 0
-    result.checked = report.checked(facts, lenses, { rules = true })
-    report.say_what_rules_are(result)
-    report.write(ctx, result, report.notes(reviews))
-    return result
-  end,
+  run = review,
+  offline = offline,
 }

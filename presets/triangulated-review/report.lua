@@ -1,10 +1,13 @@
 --- The report of a review: the material and its reviewers, beside the findings.
 local m = require "moonlet"
-local rules = require "rules"
+local baseline = require "baseline"
+local checks = require "checks"
+local settings = require "linters.settings"
 
 local M = {}
 
-local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and "" or "s") end
+local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and ""
+  or "s") end
 
 --- The reviewed artifact, in words.
 ---@param facts moonlet.facts.Git
@@ -24,87 +27,124 @@ function M.artifact(facts)
     local id = target.head:sub(1, 10)
     local called = target.text:sub(1, 7) == id:sub(1, 7) and id or ("%s (%s)"):format(name, id)
     if not subject then return "the commit " .. called end
-    return ("the commit %s, \"%s\""):format(called, m.findings.clip(m.findings.visible(subject), 100))
+    return ("the commit %s, \"%s\""):format(called, m.findings.clip(m.findings.visible(subject),
+      100))
   end
   return ("the range %s"):format(name)
 end
 
-local function how_many_rules(lenses)
-  local wanted, count = {}, 0
-  for _, lens in ipairs(lenses) do wanted[lens] = true end
-  for _, rule in pairs(rules.catalog()) do
-    local applies = false
-    for _, lens in ipairs(rule.lenses) do applies = applies or wanted[lens] or false end
-    if applies then count = count + 1 end
+-- The names of linters with a status, with the reasons.
+local function named(linted, status)
+  local list = {}
+  for _, item in ipairs(linted) do
+    if item.status == status then
+      list[#list + 1] = item.why and item.why ~= m.null and ("%s (%s)"):format(item.name, item.why)
+        or item.name
+    end
   end
-  return count
+  return list
 end
 
---- The reviewed material, as data.
----@param facts moonlet.facts.Git
----@param lenses string[]
----@param by {runner: string, rules: boolean}
+--- What is known without a model, without what the baseline hides.
+---@param ctx moonlet.Ctx
+---@param args table
+---@param seen table  { facts, linted, found, failures, silenced, old }
 ---@return table
-function M.checked(facts, lenses, by)
-  local notes = {}
+function M.known(ctx, args, seen)
+  local lists = { { findings = seen.found }, table.unpack(seen.linted) }
+  local all, hidden = {}, 0
+  for _, list in ipairs(lists) do table.move(list.findings, 1, #list.findings, #all + 1, all) end
+  baseline.write(ctx, args.write_baseline, all)
+  for _, list in ipairs(lists) do
+    local more
+    list.findings, more = baseline.hide(list.findings, seen.old)
+    hidden = hidden + more
+  end
+  seen.found = lists[1].findings
+  local notes = seen.facts.notes
+  local function note(text) notes[#notes + 1] = text end
+  for _, failure in ipairs(seen.failures) do note(failure) end
+  for _, item in ipairs(named(seen.linted, "failed")) do note("a linter failed: " .. item) end
+  local silence = settings.note(seen.silenced)
+  if silence then note(silence) end
+  if hidden > 0 then note("the baseline hides " .. plural(hidden, "finding")) end
+  return seen
+end
+
+-- The linters as data: what became of each.
+local function linted_of(known)
+  local list = m.array {}
+  for i, item in ipairs(known.linted or {}) do
+    list[i] = { name = item.name, status = item.status, why = item.why or m.null,
+      files = item.files,
+      findings = #item.findings, elsewhere = item.elsewhere }
+  end
+  return list
+end
+
+-- The reviewed material, as data.
+local function checked_of(ctx, known, lenses)
+  local facts, notes, binary = known.facts, {}, 0
   for _, note in ipairs(facts.notes) do notes[#notes + 1] = note end
-  local binary = 0
   for _, file in ipairs(facts.files) do
     if file.binary then binary = binary + 1 end
   end
   return {
     what = M.artifact(facts), target = facts.target.text, kind = facts.target.kind,
-    files = #facts.files, binary = binary, added = facts.totals.added, deleted = facts.totals.deleted,
-    lenses = m.array { table.unpack(lenses) },
-    runner = by.runner or m.null, rules = by.rules and how_many_rules(lenses) or m.null, notes = m.array(notes),
+    files = #facts.files, binary = binary, added = facts.totals.added,
+      deleted = facts.totals.deleted,
+    lenses = m.array { table.unpack(lenses) }, runner = ctx.runner or m.null, notes = m.array(notes),
+    linters = linted_of(known), silenced = known.silenced or m.array {},
   }
 end
 
---- The same as a sentence.
----@param checked table
----@return string
-function M.sentence(checked)
+-- The same as a sentence.
+local function sentence(checked)
   local size = checked.kind == "path" and plural(checked.added, "line")
     or ("+%d -%d lines"):format(checked.added, checked.deleted)
-  local binary = checked.binary > 0 and (", %d of them binary and not looked into"):format(checked.binary) or ""
-  local by = {}
-  if checked.runner ~= m.null then by[1] = "the runner " .. checked.runner end
-  if checked.rules ~= m.null then by[#by + 1] = plural(checked.rules, "pattern") end
-  if checked.runner == m.null then by[#by] = by[#by] .. ", no agent read this" end
-  return ("Checked: %s (%s)%s; lenses %s; by %s."):format(plural(checked.files, "file"), size, binary,
-    table.concat(checked.lenses, ", "), table.concat(by, " and "))
+  local binary = checked.binary > 0
+    and (", %d of them binary and not looked into"):format(checked.binary) or ""
+  local by = { "diff checks" }
+  local ran, absent = named(checked.linters, "ok"), {}
+  for _, item in ipairs(checked.linters) do
+    if item.status == "absent" and item.files > 0 then absent[#absent + 1] = item.name end
+  end
+  if #ran > 0 then table.insert(by, 1, table.concat(ran, ", ")) end
+  if checked.runner ~= m.null then
+    table.insert(by, 1, ("the runner %s with the lenses %s"):format(checked.runner,
+      table.concat(checked.lenses, ", ")))
+  end
+  local text = ("Checked: %s (%s)%s, by %s."):format(plural(checked.files, "file"), size, binary,
+    table.concat(by, "; "))
+  if #absent > 0 then text = ("%s Not installed: %s."):format(text, table.concat(absent, ", ")) end
+  if checked.runner == m.null then text = text .. " No agent read this." end
+  return text
 end
 
---- Names the next step after patterns alone have found nothing, which is no approval.
----@param result table
-function M.say_what_rules_are(result)
+-- Linters and checks that found nothing are no approval.
+local function say_who_looked(result)
   if result.checked.runner ~= m.null or not result.next_action:find "^Go on" then return end
-  result.next_action = ("%s matched nothing, and no agent read this: --runner codex, or another agent, reviews it.")
-    :format(plural(result.checked.rules, "pattern"))
+  result.next_action = "Linters and checks found nothing, and no agent read this: --runner codex, or "
+    .. "another agent, reviews it."
 end
 
---- Writes the files for people and programs.
----@param ctx moonlet.Ctx
----@param result table the result of m.merge.findings, with `checked`
----@param notes string[]
-function M.write(ctx, result, notes)
+-- Writes the files for people and programs.
+local function write(ctx, result, notes)
   local all = {}
   for _, list in ipairs { result.checked.notes, notes } do
     for _, note in ipairs(list) do all[#all + 1] = note end
   end
   local page = m.findings.markdown(result, {
-    title = "Review of " .. result.checked.what, checked = M.sentence(result.checked), notes = all,
+    title = "Review of " .. result.checked.what, checked = sentence(result.checked), notes = all,
   })
   ctx:write("findings.md", page)
   ctx:write("findings.json", m.findings.json(result))
 end
 
---- The notes of all reviews, each once.
----@param reviews table[]
----@return string[]
-function M.notes(reviews)
+-- The notes of all reviews, each once.
+local function notes_of(reviews)
   local notes, seen = {}, {}
-  for _, review in ipairs(reviews) do
+  for _, review in ipairs(reviews or {}) do
     for _, note in ipairs(type(review.notes) == "table" and review.notes or {}) do
       if type(note) == "string" and not seen[note] then
         seen[note] = true
@@ -115,17 +155,43 @@ function M.notes(reviews)
   return notes
 end
 
---- The result of a review that found nothing to look at.
+--- Completes a result, and writes the files for people and programs.
 ---@param ctx moonlet.Ctx
----@param facts moonlet.facts.Git
+---@param result table   of m.merge.findings
+---@param known table
 ---@param lenses string[]
 ---@return table
-function M.nothing(ctx, facts, lenses)
-  local result = m.merge.findings {}
-  result.checked = M.checked(facts, lenses, { runner = ctx.runner, rules = not ctx.runner })
-  result.next_action = ("Name something to review: %s holds no change."):format(result.checked.what)
-  M.write(ctx, result, {})
+function M.finish(ctx, result, known, lenses)
+  result.checked = checked_of(ctx, known, lenses)
+  say_who_looked(result)
+  write(ctx, result, notes_of(known.reviews))
   return result
+end
+
+--- The result of a review that found nothing to look at.
+---@param ctx moonlet.Ctx
+---@param known table
+---@param lenses string[]
+---@return table
+function M.nothing(ctx, known, lenses)
+  local result = m.merge.findings {}
+  result.checked = checked_of(ctx, known, lenses)
+  result.next_action = ("Name something to review: %s holds no change."):format(result.checked.what)
+  write(ctx, result, {})
+  return result
+end
+
+--- The list of the diff checks.
+---@param ctx moonlet.Ctx
+---@return table
+function M.checks(ctx)
+  local list = m.array {}
+  for i, name in ipairs(checks.names) do
+    local check = checks.by_name[name]
+    list[i] = { name = name, severity = check.severity, help = check.help }
+  end
+  ctx:write("findings.md", checks.page())
+  return { diff_checks = list }
 end
 
 --- Raises if fewer reviews succeeded than were needed; what they found is written by then.

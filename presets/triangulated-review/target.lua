@@ -1,6 +1,6 @@
 --- The target of a review: its facts, and what its findings can be about.
 local m = require "moonlet"
-local rules = require "rules"
+local gather = require "gather"
 
 local M = {}
 
@@ -9,10 +9,10 @@ local M = {}
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)
-  if target ~= "" then return rules.facts(ctx, target) end
-  local facts = rules.facts(ctx, "worktree")
+  if target ~= "" then return gather.facts(ctx, target) end
+  local facts = gather.facts(ctx, "worktree")
   if #facts.files > 0 or not facts.head then return facts end
-  return rules.facts(ctx, "HEAD")
+  return gather.facts(ctx, "HEAD")
 end
 
 -- The places that a finding can be about: every path of the tree, and those that went away.
@@ -47,7 +47,7 @@ local function line_counts(ctx, facts, reviews, known)
     end
   end
   local lengths = {}
-  for _, some in ipairs { texts, #wanted > 0 and rules.texts(ctx, facts, wanted) or {} } do
+  for _, some in ipairs { texts, #wanted > 0 and gather.texts(ctx, facts, wanted) or {} } do
     for path, text in pairs(some) do
       local _, lines = text:gsub("\n", "")
       lengths[path] = lines + ((text == "" or text:sub(-1) == "\n") and 0 or 1)

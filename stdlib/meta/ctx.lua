@@ -315,6 +315,8 @@ function ctx:log(...) end
 ---@field check boolean?          true: an exit code other than 0 raises
 ---@field journal boolean?        false: no step is recorded; a resumed run runs it again
 ---@field clean (fun(text: string): string)?  the part of its output that may be recorded; the program must only read
+---@field sandbox "read-only"?    the program can write no file; `--unconfined` lifts it
+---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
 
 ---@class moonlet.ExecResult
 ---@field code integer        the exit code
@@ -326,8 +328,8 @@ function ctx:log(...) end
 
 --- Runs a program, without a shell. A program that ran and failed is data: look at `code`.
 ---
---- Errors: `denied` a program that was not granted; `failed` it could not be started, or with `check` its exit code;
---- `timeout`.
+--- Errors: `denied` a program that was not granted, or a sandbox that this kernel cannot enforce; `failed` it could not
+--- be started, or with `check` its exit code; `timeout`.
 --- ```lua
 --- local git = ctx:exec { "git", "status", "--short", timeout = "1m" }
 --- git.code --> 0

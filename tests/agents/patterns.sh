@@ -30,10 +30,10 @@ case_patterns() {
 "points"		{"points": ["p"], "sources": [], "disagreements": []}
 "scores"		$score
 "choice"		{"choice": "yes", "reason": "r"}
-LENS: risks	cat a.txt	{"findings": [$issue}]}
-LENS: tests	cat -n a.txt	{"findings": [$issue, "status": "refuted"}]}
-LENS: clarity	cat fix.txt	{"findings": [${issue//a.txt/fix.txt}}]}
-LENS: correctness		{"findings": []}
+LENS: Risks	cat a.txt	{"findings": [$issue}]}
+LENS: Tests	cat -n a.txt	{"findings": [$issue, "status": "refuted"}]}
+LENS: Clarity	cat fix.txt	{"findings": [${issue//a.txt/fix.txt}}]}
+LENS: Correctness		{"findings": []}
 LENS: speed		{"findings": []}
 issues listed below	echo fixed >fix.txt	Fixed.
 Produce act	echo acted >act.txt	Acted.

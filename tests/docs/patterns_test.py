@@ -33,7 +33,7 @@ case $prompt in
 *'"points"'*) who=question answer='{"points": ["p"], "sources": [], "disagreements": []}' ;;
 *'"scores"'*) who=judge answer=SCORES ;;
 *'"choice"'*) who=voter answer='{"choice": "yes", "reason": "r"}' ;;
-*'LENS: risks'*) who=risks answer='{"findings": [{"file": "a.txt", "line": 1, "severity": "high", "claim": "It says a.", "evidence": "a", "status": "refuted"}]}' ;;
+*'LENS: Risks'*) who=risks answer='{"findings": [{"file": "a.txt", "line": 1, "severity": "high", "claim": "It says a.", "evidence": "a", "status": "refuted"}]}' ;;
 *'TASK: Review'*) who=reviewer answer='{"findings": [{"file": "a.txt", "line": 1, "severity": "high", "claim": "It says a.", "evidence": "a"}]}' ;;
 *) who=worker answer='Done.' ;;
 esac

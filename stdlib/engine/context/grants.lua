@@ -25,6 +25,7 @@ end
 function M.from_needs(needs)
   local grants = empty()
   for _, program in ipairs(needs.programs or {}) do grants.run[program] = true end
+  for _, program in ipairs(needs.optional or {}) do grants.run[program] = true end
   for _, name in ipairs(needs.env or {}) do grants.env[name] = true end
   for _, path in ipairs(needs.read or {}) do table.insert(grants.read, path) end
   for _, path in ipairs(needs.write or {}) do table.insert(grants.write, path) end

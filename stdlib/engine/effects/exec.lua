@@ -18,6 +18,7 @@ local M = {}
 local fields = {
   argv = "list", cwd = "string", env = "table", stdin = "string", timeout = "duration",
   cap = "integer", journal = "boolean", name = "string", clean = "function", check = "boolean",
+  sandbox = "string", network = "boolean",
 }
 local default_timeout_ms = 10 * 60 * 1000
 local default_cap = 1 << 20
@@ -58,6 +59,13 @@ local function prepare(call)
     if math.type(key) ~= "integer" then options[key] = value end
   end
   record.check(options, fields, "ctx:exec")
+  if options.sandbox and options.sandbox ~= "read-only" then
+    error(record.invalid(("ctx:exec: sandbox is '%s'"):format(options.sandbox),
+      'the only sandbox of a program is "read-only"'), 0)
+  end
+  if options.network == false and not options.sandbox then
+    error(record.invalid("ctx:exec: network = false needs a sandbox", 'add sandbox = "read-only"'), 0)
+  end
   local cap = options.cap or default_cap
   if cap < 0 then error(record.invalid("ctx:exec: cap must not be negative"), 0) end
   return arguments(call), options, math.min(cap, largest_cap)
@@ -65,11 +73,17 @@ end
 
 local run_child = infrastructure_error.run_child
 
+--- The rules of a program that writes no file; nil for one with the user's own rights.
+local function confinement_of(run, options)
+  if not options.sandbox or run.options.unconfined then return nil end
+  return { writable = {}, network = options.network ~= false }
+end
+
 --- The options for core.process.run.
 local function child_of(run, key, argv, options, cap, wall, durable)
   return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
-    stdin = options.stdin, cap = cap, wall = wall, durable = durable,
+    stdin = options.stdin, cap = cap, wall = wall, durable = durable, confine = confinement_of(run, options),
   }
 end
 
@@ -176,7 +190,7 @@ function M.exec(ctx, call)
     end), argv, options)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
-    stdin = options.stdin }
+    stdin = options.stdin, sandbox = options.sandbox, network = options.network }
   local key = context.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end

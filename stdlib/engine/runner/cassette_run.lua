@@ -97,7 +97,7 @@ function M.recording(tape, key, neutral)
     error({ kind = "failed", class = "refused", message = ("the run %s played a cassette itself"):format(tape.id),
       hint = "play the cassette that it played" }, 0)
   end
-  local made = model.runner == "rules" or model.runner == "mock"
+  local made = model.runner == "mock"
   local stdout = text "stdout.log"
   return {
     call = { runner = made and "command" or model.runner, task = tape.task, run = tape.id,

@@ -180,7 +180,7 @@ function M.answer(schema, key)
   end
   error(record.invalid(("the runner mock cannot make an answer that fits the schema of '%s': %s"):format(
     context.plain(key), schemas.in_words(tostring(problems))),
-    "give the call rules, which a test can run with --runner rules, or play a cassette"), 0)
+    "play a cassette in a test, or give the preset an answer without an agent"), 0)
 end
 
 return M

@@ -166,7 +166,7 @@ is((redaction.redact("a\nlong line\nb", { slow })), "a\n[left out: text that can
   "a line that a scanner fails on")
 
 -- A preset's knowledge is no part of the library.
-for _, name in ipairs { "rules", "checks", "privacy" } do
+for _, name in ipairs { "checks", "privacy" } do
   raises(function() require("moonlet." .. name) end, "there is no module", "moonlet." .. name)
 end
 

@@ -1,119 +1,5 @@
 # The cases of run.sh: functions that print what is wrong. They stand in an empty folder of their own.
-# shellcheck shell=bash disable=SC2154
-
-# --- planted defects ------------------------------------------------------------------------------
-
-case_planted_change() {
-  repo
-  cp -r "$here/planted/before/." . && commit before
-  cp -r "$here/planted/after/." .
-  key="AKIA$(printf 'Q3EGV7L2TWYKX4NB')"
-  sed -i "s/@AWS_KEY@/$key/" config/app.yaml
-  commit after
-  cp "$here/planted/planted.tsv" "$case/expected.tsv"
-  review --target HEAD --lenses correctness,risks,tests,security
-  found 0.95 1
-  if grep -rq "$key" .agent; then echo "the planted secret stands in an artifact"; fi
-}
-
-case_planted_variants() {
-  repo
-  echo base >README.md && commit base
-  plant "$here/defects.txt"
-  review --target HEAD
-  found 0.95 25
-}
-
-case_planted_in_the_work_tree() {
-  repo
-  echo base >README.md && commit base
-  plant "$here/defects.txt"
-  git reset -q HEAD~1
-  review
-  found 0.95 25
-  want 'r.checked.kind == "worktree"'
-}
-
-case_look_alikes() {
-  repo
-  plant "$here/lookalikes.txt"
-  echo >>README.md && commit 'Touch'
-  for lenses in correctness,risks,tests,security clarity,consistency,evidence,practicality \
-    accessibility,performance,compatibility; do
-    review --target HEAD~1 --lenses $lenses
-    want '[(f.rule, f.file, f.line) for f in found] == []'
-  done
-}
-
-# Code that looks like a planted defect, and is meant.
-case_look_alikes_of_leftovers() {
-  repo
-  echo base >README.md && commit base
-  mkdir src
-  printf 'function stop(streaming, done) {\n  if (streaming !== false && !done) {\n    return 1;\n  }\n' >src/a.js
-  printf '  if (done == false && streaming) {\n    return 2;\n  }\n  return 0;\n}\nmodule.exports = stop;\n' >>src/a.js
-  printf 'import pdb\n\n\nclass Shell(pdb.Pdb):\n    prompt = "> "\n' >src/shell.py
-  commit 'Add a shell'
-  review --target HEAD --lenses correctness,risks,clarity,consistency
-  want '[f.rule for f in found if f.rule in ("dead-condition", "breakpoint")] == []'
-  printf 'if (false && ready()) {\n  go();\n}\nif (a || false && b) {\n  go();\n}\n' >src/b.js
-  printf 'import pdb\n\n\ndef f():\n    pdb.set_trace()\n' >src/f.py
-  commit 'Add defects'
-  review --target HEAD --lenses correctness,risks,clarity,consistency
-  want 'sorted((f.rule, f.file, f.line) for f in found if f.rule in ("dead-condition", "breakpoint")) == [
-    ("breakpoint", "src/f.py", 1), ("breakpoint", "src/f.py", 5), ("dead-condition", "src/b.js", 1),
-    ("dead-condition", "src/b.js", 4)]'
-}
-
-# Code of other people that rules once took for a defect.
-case_look_alikes_of_defects() {
-  repo
-  mkdir src tests && echo 'def test_a(): assert True' >tests/test_a.py
-  printf 'def lint(session):\n    session.run("x")\n\n\ndef docs(session):\n    session.run("y")\n' >noxfile.py
-  printf 'module x\n\nexclude (\n\texample.org/a v0.1.0\n)\n\nrequire example.org/a v1.0.0\n' >go.mod
-  echo 'example.org/a v1.0.0 h1:x=' >go.sum
-  commit base
-  printf 'int f(int a) {\n  int r;\n  if (a > 9) ; // too much\n   else return a;\n  r=+1;\n  r=-1;\n  return r;\n}\n' >src/a.c
-  printf '#!/bin/sh\nif [ -z $CI ]; then\n  ./check\nfi\n' >run.sh
-  sed -i 's/v0.1.0/v0.2.0/' go.mod
-  rm noxfile.py
-  commit 'Change it'
-  review --target HEAD --lenses correctness,risks,compatibility,tests
-  want '[(f.rule, "is empty" in f.claim) for f in found if "tests" not in f.rule] == [("unquoted-test", False)]'
-  printf 'int f(int a, int b) {\n  int r;\n  if (a > 9) ;\n    return a;\n  r =+ b;\n  return r;\n}\n' >src/a.c
-  sed -i 's/a v1.0.0/a v1.1.0/' go.mod
-  commit 'Break it'
-  review --target HEAD --lenses correctness,risks,compatibility
-  want 'sorted(f.rule for f in found) == ["empty-body", "manifest-without-lock", "wrong-operator"]'
-}
-
-case_a_secret_is_mended_by_where_it_is() {
-  repo
-  echo base >README.md && commit base
-  printf 'key = "AKIA%s"\n' Q3EGV7L2TWYKX4NB >app.py
-  git add -A
-  review --lenses security,risks
-  want '["before you commit" in f.fix for f in found if f.rule == "secret"] == [True]'
-  commit 'Add a key'
-  review --target HEAD --lenses security,risks
-  want '["in the history now" in f.fix for f in found if f.rule == "secret"] == [True]'
-  review --target app.py --lenses security,risks
-  want '["if it was ever committed" in f.fix for f in found if f.rule == "secret"] == [True]'
-}
-
-case_a_note_of_an_old_file_is_not_new() {
-  repo
-  printf '# %s: the rest\nx = 1\n' TODO >old.py && commit base
-  review --target old.py --lenses clarity,practicality
-  want '[f.claim for f in found if f.rule == "todo-added"] == ["A TODO says that something is not finished."]'
-}
-
-case_a_picture_in_a_heading_is_no_letter_of_its_anchor() {
-  repo
-  printf '# Page\n\n- [News](#-news)\n- [Old](#old)\n\n## \xf0\x9f\x86\x95 News\n' >page.md && commit base
-  review --target page.md --lenses correctness,risks
-  want '[f.line for f in found if f.rule == "broken-anchor"] == [4]'
-}
+# shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
 # A small project with a manifest, its lock file, and tests.
 project() {
@@ -125,59 +11,6 @@ project() {
   printf '{\n  "packages": {\n    "": {\n      "dependencies": {\n        "left": "^1.2.0"\n      }\n    },\n' >package-lock.json
   printf '    "node_modules/left": {\n      "version": "1.2.0"\n    }\n  }\n}\n' >>package-lock.json
   commit base
-}
-
-case_lock_without_manifest() {
-  project
-  sed -i 's/"left": "^1.2.0"/"left": "^1.2.0",\n        "right": "^3.0.0"/' package-lock.json
-  commit 'Add right'
-  review
-  want '[f.line for f in found if f.rule == "lock-without-manifest"] == [6]'
-}
-
-case_lock_updated_alone_is_a_question() {
-  project
-  sed -i 's/"version": "1.2.0"/"version": "1.2.1"/' package-lock.json
-  commit 'Update left'
-  review
-  want 'found == []' '[f.rule for f in unverified] == ["lock-without-manifest"]' '"unverified" in r.next_action'
-}
-
-case_lock_with_other_code() {
-  project
-  sed -i 's/"version": "1.2.0"/"version": "1.2.1"/' package-lock.json
-  echo '// more' >>src/one.js
-  commit 'Say more'
-  review
-  want 'rules == ["lock-without-manifest"]'
-}
-
-case_manifest_without_lock() {
-  project
-  sed -i 's/"left": "^1.2.0"/"left": "^1.2.0",\n    "right": "^3.0.0"/' package.json
-  commit 'Add right'
-  review
-  want '[(f.file, f.line) for f in found if f.rule == "manifest-without-lock"] == [("package.json", 5)]'
-}
-
-case_code_without_tests() {
-  project
-  printf '\nfunction half(n) {\n  if (n %% 2) {\n    throw new Error("odd");\n  }\n  return n / 2;\n}\n' >>src/one.js
-  commit 'Halve'
-  review
-  want '[f.file for f in found if f.rule == "code-without-tests"] == ["src/one.js"]'
-  printf "test('half', () => expect(require('../src/one').half(2)).toBe(1));\n" >>tests/one.test.js
-  commit 'Test half'
-  review --target HEAD~2..HEAD
-  want 'found == []'
-}
-
-case_executable_data() {
-  project
-  chmod +x package.json
-  commit 'Modes'
-  review
-  want '[(f.rule, f.file) for f in found] == [("odd-mode", "package.json")]'
 }
 
 # --- what is reviewed -----------------------------------------------------------------------------
@@ -256,17 +89,6 @@ case_no_repository() {
   want 'code == 0' '[(f.file, f.line) for f in found] == [("a.py", 2)]'
 }
 
-case_clean_change_says_what_was_checked() {
-  project
-  printf '// a word\n' >>src/one.js && commit 'A word'
-  review
-  want 'found == []' 'r.checked.files == 1' 'r.checked.added == 1' 'r.checked.rules > 50' '"no agent read this" in r.next_action'
-  page=$(cat .agent/sidecars/*/findings.md)
-  [[ $page == *"no findings"* ]] || echo "findings.md does not say that there are none"
-  [[ $page == *"Checked: 1 file (+1 -0 lines); lenses correctness, risks, tests; by "*" patterns, no agent read this."* ]] ||
-    echo "findings.md does not say what was checked"
-}
-
 case_binary_and_renamed_files() {
   project
   head -c 4000 /dev/urandom >picture.png && commit picture
@@ -299,7 +121,7 @@ case_conflict_in_progress() {
   git checkout -q main && sed -i 's/return 1/return 3/' src/one.js && commit three
   git merge -q other >/dev/null 2>&1
   review
-  want '"conflict-marker" in rules'
+  want '"conflict-mark" in rules'
 }
 
 case_ten_thousand_files() {
@@ -326,25 +148,6 @@ case_a_line_of_a_hundred_megabytes() {
   git add -A && git commit -qm big
   review
   want '"small.js" in [f.file for f in found]'
-  [ $(($(date +%s) - start)) -le 40 ] || echo "it took more than 40 seconds"
-}
-
-case_lines_that_patterns_choke_on() {
-  repo
-  echo base >README.md && commit base
-  python3 - <<'P'
-pieces = ["(", " ", "a", "=", "a=", '"', "if (", "SELECT a FROM ", 'exec("', "rm -rf ", "a.b,", "chmod 7", 'x = "', "f(a,"]
-for ending in ["js", "py", "go", "c", "rb", "rs", "java", "sh", "md"]:
-    with open("n." + ending, "w") as file:
-        for piece in pieces:
-            for length in (990, 3990):
-                file.write((piece * 4000)[:length] + "\n\n")
-with open("z.js", "w") as file:
-    file.write("debugger;\n")
-P
-  start=$(date +%s)
-  review
-  want '"z.js" in [f.file for f in found]' 'lost == []' 'r.checked.notes == []'
   [ $(($(date +%s) - start)) -le 40 ] || echo "it took more than 40 seconds"
 }
 
@@ -412,16 +215,6 @@ case_agents_corroborate_and_rank() {
     'found[0].corroborated_by == ["correctness (command)"]' 'found[0].confidence > 0.8' \
     'len(found[0].merged_from) == 1' 'found[1].line == 2' 'r.next_action.count("\n") == 0' \
     'r.next_action.startswith("Fix the high finding at src/two.js:1 first")'
-}
-
-case_agents_with_rules_beside_them() {
-  asked
-  printf 'debugger;\n' >>src/two.js && commit 'Stop'
-  good 2 low 'a debugger statement was left in the code' 0.5 | answer risks
-  ask --rules --target HEAD
-  want '"breakpoint" in rules' 'r.checked.rules > 50'
-  ask --target HEAD
-  want '"breakpoint" not in rules' 'r.checked.rules is None'
 }
 
 case_refuted_and_unverified_stay_apart() {
@@ -533,7 +326,7 @@ case_secrets_stay_out_of_prompts() {
   printf '{"findings": [{"file": "src/keys.js", "line": 1, "claim": "a key", "evidence": "key = %s"}]}' "$key" |
     answer risks
   ask
-  want 'len(found) == 1'
+  want '[f.lens for f in found if "rule" not in f] == ["risks"]'
   if grep -q "$key" .agent/sidecars/*/findings.*; then echo "a reviewer's quotation of a secret was passed on"; fi
 }
 

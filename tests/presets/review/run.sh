@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests of findings, merge, rules and the preset triangulated-review, through the executable alone.
+# Tests of findings, merge, linters, diff checks and the preset triangulated-review, through the executable alone.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
 # Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a case failed. Needs git and python3.
 set -u
@@ -20,9 +20,10 @@ mkdir -p "$HOME"
 repo() { git init -q -b main . && git config core.autocrlf false; }
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
 
-# Runs the preset and keeps what it gave, for `want`.
+# Runs the preset and keeps what it gave, for `want`. A case that wants linters names them in `linters`.
+linters=none
 review() {
-  "$moonlet" run triangulated-review --json "$@" >"$case/out.json" 2>"$case/err.txt" </dev/null
+  "$moonlet" run triangulated-review --json --linters "$linters" "$@" >"$case/out.json" 2>"$case/err.txt" </dev/null
   code=$?
 }
 
@@ -31,18 +32,20 @@ want() {
   python3 "$here/check.py" want "$case/out.json" "$code" "$@"
 }
 
-# A source with marked defects ("line@@D what is wrong") as a commit, and what rules said of it.
-# Secrets are made here, so that no scanner of this repository takes them for a leak.
+# Writes the files of a source ("=== path" begins one) as a commit. Secrets are made here, so that no
+# scanner of this repository takes them for a leak.
 plant() {
-  python3 "$here/check.py" plant "$1" . "$case/expected.tsv" && commit "${2:-Add the shop}"
-}
-
-found() {
-  python3 "$here/check.py" found "$case/out.json" "$case/expected.tsv" "$@"
+  python3 "$here/check.py" plant "$1" . && commit "${2:-Add the shop}"
 }
 
 # shellcheck source=tests/presets/review/cases.sh
 . "$here/cases.sh"
+# shellcheck source=tests/presets/review/checks.sh
+. "$here/checks.sh"
+# shellcheck source=tests/presets/review/linters.sh
+. "$here/linters.sh"
+# shellcheck source=tests/presets/review/hostile.sh
+. "$here/hostile.sh"
 
 failed=0
 for name in $(compgen -A function case_); do

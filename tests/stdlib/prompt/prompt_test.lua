@@ -20,7 +20,7 @@ test("each role has its template, behind the preamble", function()
   for _, role in ipairs { "reviewer", "research", "scout", "judge", "planner" } do
     holds(prompts[role], "SCOPE: read-only", role)
   end
-  holds(prompts.reviewer, "LENS:\n- risks and ways to fail", "two lenses")
+  holds(prompts.reviewer, "LENS:\n- Risks and failure modes", "two lenses")
   for _, line in ipairs { "OUTPUT:\n- The top findings, ranked", "\n- The evidence: ", "\n- A recommended fix, ",
     "\n- Where it helps: a short rewrite" } do holds(prompts.reviewer, line, "the reviewer's output") end
   holds(prompts.implementer, "SCOPE: Only: src/a.lua.", "the scope")

@@ -1,0 +1,96 @@
+--- The linters, as data. The first group runs no code of the repository and starts by default.
+---
+--- files      names of the files it is given, as globs of the name; none: it reads all
+--- start      shape of a first line that makes a file one of them, such as that of a script
+--- below      shape of the paths of its files
+--- needs      it starts only if one of these files exists at the top
+--- programs   names of its program, where they differ from its own
+--- command    its command line; {files} is replaced by the paths of the changed files
+--- reads      how its output is read: sarif, shellcheck, eslint or lines
+--- found      exit codes that mean findings; 0 means none
+--- settings   its files of settings; with_settings and without_settings are words that are added
+---            to the command where such a file exists and where none does
+--- levels     its words for severities, beside those that `readers` knows
+--- grave      shapes of messages, with the severity that they have
+--- except     { shape of a path, shape of a message } of findings that are no fault there
+--- each       it takes one file at a time
+--- builds     it writes what it builds, which a confined program cannot
+--- rule_at_end  the shape of the rule's name at the end of a message
+--- unless     another linter that finds the same; where that is installed, this one
+---            starts only by name
+--- help       the page of a rule
+
+local C_FILES = { "*.c", "*.cc", "*.cpp", "*.cxx" }
+local JS_FILES = { "*.js", "*.mjs", "*.cjs", "*.jsx", "*.ts", "*.mts", "*.cts", "*.tsx", "*.vue" }
+local YAML_FILES = { "*.yml", "*.yaml" }
+
+return {
+  { name = "shellcheck", default = true, files = { "*.sh", "*.bash", "*.ksh", "*.dash", "*.bats" },
+    start = "^#!.*[/ ][bdk]?a?sh%f[%W]", reads = "shellcheck", found = { 1 },
+    command = { "shellcheck", "-f", "json1", "-e", "SC1090,SC1091", "{files}" },
+    settings = { ".shellcheckrc", "shellcheckrc" },
+    help = "https://www.shellcheck.net/wiki/%s" },
+  { name = "pyflakes", default = true, programs = { "pyflakes3", "pyflakes" },
+    files = { "*.py", "*.pyi" }, start = "^#!.*[/ ]python", reads = "lines", found = { 1 },
+      unless = "ruff",
+    command = { "pyflakes", "{files}" }, levels = { [""] = "low" },
+    grave = { { "^undefined name", "high" }, { "^undefined local", "high" },
+      { "syntax", "high" }, { "^unexpected", "high" }, { "unindent", "high" },
+      { "never closed", "high" }, { "^unterminated", "high" }, { "^invalid", "high" } },
+    except = { { "__init__%.py$", "imported but unused" } } },
+  { name = "yamllint", default = true, files = YAML_FILES, reads = "lines", found = { 1, 2 },
+    command = { "yamllint", "-f", "parsable", "{files}" }, levels = { error = "medium",
+      warning = "low" },
+    settings = { ".yamllint", ".yamllint.yaml", ".yamllint.yml" }, rule_at_end = "%(([%w-]+)%)$",
+    without_settings = { "-d", "{extends: relaxed, rules: {line-length: disable}}" },
+    grave = { { "^syntax error", "high" } } },
+  { name = "cppcheck", default = true, files = C_FILES, reads = "lines", found = {},
+    command = { "cppcheck", "--quiet", "--enable=warning,performance,portability", "--inline-suppr",
+      "--suppress=unknownMacro", "--suppress=internalAstError",
+      "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "--template-location=",
+      "{files}" } },
+  { name = "luacheck", default = true, files = { "*.lua", "*.rockspec" }, reads = "lines",
+    found = { 1, 2 }, settings = { ".luacheckrc" }, with_settings = { "--no-global",
+      "--no-unused-args" },
+    command = { "luacheck", "--no-config", "--formatter", "plain", "--codes",
+      "--no-max-line-length",
+      "--std", "max", "{files}" } },
+  { name = "ruff", default = true, files = { "*.py", "*.pyi" }, reads = "sarif", found = { 1 },
+    command = { "ruff", "check", "--isolated", "--no-cache", "--output-format", "sarif",
+      "{files}" },
+    settings = { "ruff.toml", ".ruff.toml", "pyproject.toml" }, levels = { error = "medium" },
+    with_settings = { "--select", "E9,F" }, help = "https://docs.astral.sh/ruff/rules/%s" },
+  { name = "hadolint", default = true, files = { "Dockerfile", "Dockerfile.*", "*.dockerfile",
+      "Containerfile" }, reads = "sarif", found = { 1 },
+    command = { "hadolint", "-f", "sarif", "{files}" },
+    settings = { ".hadolint.yaml", ".hadolint.yml" } },
+  { name = "actionlint", default = true, files = YAML_FILES, below = "^%.github/workflows/",
+    reads = "lines", found = { 1 }, rule_at_end = "%[([%w-]+)%]$",
+    command = { "actionlint", "-oneline", "-no-color", "-shellcheck=", "-pyflakes=", "{files}" },
+    settings = { ".github/actionlint.yaml", ".github/actionlint.yml" } },
+  { name = "gitleaks", default = true, files = { "*" }, each = true, reads = "sarif", found = { 1 },
+    command = { "gitleaks", "dir", "--no-banner", "--redact", "--log-level", "error",
+      "--report-format", "sarif", "--report-path", "/dev/stdout", "{files}" },
+    settings = { ".gitleaks.toml", ".gitleaksignore" },
+    levels = { error = "critical", warning = "critical" } },
+
+  -- These run plug-ins, build scripts or settings of the repository.
+  { name = "eslint", files = JS_FILES, reads = "eslint", found = { 1 },
+    command = { "eslint", "-f", "json", "{files}" },
+    settings = { ".eslintrc", ".eslintrc.js", ".eslintrc.cjs", ".eslintrc.json", ".eslintrc.yml",
+      "eslint.config.js", "eslint.config.mjs", "eslint.config.cjs", "eslint.config.ts" } },
+  { name = "tsc", needs = { "tsconfig.json" }, reads = "lines", found = { 1, 2 },
+    command = { "tsc", "--noEmit", "--incremental", "false", "--pretty", "false" },
+    settings = { "tsconfig.json" } },
+  { name = "clippy", programs = { "cargo" }, needs = { "Cargo.toml" }, reads = "lines",
+    found = { 101 }, builds = true,
+    command = { "cargo", "clippy", "--offline", "--quiet", "--message-format", "short" },
+    settings = { "clippy.toml", ".clippy.toml" } },
+  { name = "mypy", files = { "*.py", "*.pyi" }, reads = "lines", found = { 1 },
+    command = { "mypy", "--cache-dir=/dev/null", "--no-error-summary", "--no-pretty", "{files}" },
+    settings = { "mypy.ini", ".mypy.ini" }, rule_at_end = "%[([%w-]+)%]$" },
+  { name = "flake8", files = { "*.py" }, reads = "lines", found = { 1 },
+    command = { "flake8", "{files}" }, settings = { ".flake8", "tox.ini", "setup.cfg" } },
+  { name = "go-vet", programs = { "go" }, needs = { "go.mod" }, reads = "lines", found = { 1, 2 },
+    command = { "go", "vet", "./..." }, builds = true },
+}

@@ -1,0 +1,298 @@
+--- Starts linters on the changed files, confined, and reads what they found.
+local m = require "moonlet"
+local known = require "linters.known"
+local change_of = require "change"
+local readers = require "linters.readers"
+
+local M = {}
+
+local cap = 4 << 20
+local most_files = 200 -- in one command
+local most_bytes = 60000
+
+---@class review.Linted
+---@field name string
+---@field status "ok"|"absent"|"idle"|"failed"
+---@field why string?       the reason that it is not ok
+---@field files integer     how many files it was given
+---@field elsewhere integer how many findings it has on lines that the change did not touch
+---@field findings table[]
+
+--- The names of all linters, in order.
+M.names = {}
+for i, linter in ipairs(known) do M.names[i] = linter.name end
+
+--- The programs of all linters.
+M.programs = {}
+for _, linter in ipairs(known) do
+  for _, name in ipairs(linter.programs or { linter.name }) do
+    M.programs[#M.programs + 1] = name
+  end
+end
+
+--- The linters that words of --linters choose.
+---@param words string[]  default, all, none or names
+---@return table[]
+function M.chosen(words)
+  local wanted, list = {}, {}
+  for _, word in ipairs(words) do wanted[word] = true end
+  for _, linter in ipairs(known) do
+    if wanted.all or wanted.default and linter.default or wanted[linter.name] then
+      list[#list + 1] = linter
+    end
+  end
+  return list
+end
+
+-- The programs that are installed, by name. A linter that is not installed is no failed step.
+local function installed(ctx, list)
+  local script = 'for name; do command -v -- "$name" >/dev/null 2>&1 && echo "$name"; done; true'
+  local argv = { "sh", "-c", script, "sh" }
+  for _, linter in ipairs(list) do
+    for _, name in ipairs(linter.programs or { linter.name }) do argv[#argv + 1] = name end
+  end
+  argv.name = "linters-installed"
+  local there = {}
+  for name in ctx:exec(argv).stdout:gmatch "[^\n]+" do there[name] = true end
+  return there
+end
+
+-- The files of which the work tree holds another text than the one under review: linters read the
+-- work tree.
+local function differing(ctx, target)
+  local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
+  if target.kind == "worktree" or target.kind == "path" then return {} end
+  if target.kind ~= "staged" then call[#call + 1] = target.head end
+  call[#call + 1] = "--"
+  local result, set = m.git.run(ctx, call, { cap = 4 << 20, clean = false }), {}
+  for path in result.stdout:gmatch "[^%z]+" do set[path] = true end
+  return set
+end
+
+local function fits(linter, file)
+  if linter.below and not file.path:find(linter.below) then return false end
+  for _, glob in ipairs(linter.files) do
+    if m.glob.compile(glob)(file.d.name) then return true end
+  end
+  local first = file.lines[1] or ""
+  return linter.start ~= nil and file.d.ext == "" and first:find(linter.start) ~= nil
+end
+
+local function has_any(change, names)
+  for _, name in ipairs(names or {}) do
+    if change.tree and change.tree[name] then return true end
+  end
+  return false
+end
+
+-- The paths that a linter is given, none of which reads as an option.
+local function paths_for(linter, change, stale)
+  local list = {}
+  for _, file in ipairs(change.files) do
+    local odd = file.deleted or file.d.generated or stale[file.path] or file.file.withheld
+    if not odd and linter.files and fits(linter, file) then
+      list[#list + 1] = file.path:find "^%-" and "./" .. file.path or file.path
+    end
+  end
+  return list
+end
+
+-- The command lines that cover all paths.
+local function commands(linter, change, program, paths)
+  local extra = has_any(change, linter.settings) and linter.with_settings
+    or not has_any(change, linter.settings) and linter.without_settings or {}
+  local function command(from, to)
+    local argv = { program }
+    for i = 2, #linter.command do
+      local word = linter.command[i]
+      if word == "{files}" then
+        table.move(extra, 1, #extra, #argv + 1, argv)
+        table.move(paths, from, to, #argv + 1, argv)
+      else
+        argv[#argv + 1] = word
+      end
+    end
+    return argv
+  end
+  if not linter.files then return { command(1, 0) } end
+  local list, from, bytes = {}, 1, 0
+  for i, path in ipairs(paths) do
+    bytes = bytes + #path
+    if linter.each or i - from >= most_files or bytes > most_bytes or i == #paths then
+      list[#list + 1] = command(from, i)
+      from, bytes = i + 1, 0
+    end
+  end
+  return list
+end
+
+local function first_line(text)
+  local line = text:match "%S[^\n]*" or ""
+  return m.findings.visible(m.findings.clip(line, 160))
+end
+
+-- Runs one command line; gives its output, and why it cannot be trusted whole.
+local function run_one(ctx, linter, argv, timeout)
+  argv.name, argv.timeout, argv.cap = linter.name, timeout, cap
+  argv.sandbox, argv.network = "read-only", false
+  argv.env = { NO_COLOR = "1", MOONLET_WORKER = "1", PYTHONDONTWRITEBYTECODE = "1" }
+  local ok, result = pcall(ctx.exec, ctx, argv)
+  if not ok and result.kind == "denied" and linter.default then
+    -- Linux before 6.7 keeps no program off the network; these linters do not ask for it.
+    argv.network = nil
+    ok, result = pcall(ctx.exec, ctx, argv)
+  end
+  if not ok then return "", m.findings.visible(tostring(result.message or result)) end
+  if result.signal then return result.stdout,
+    ("it was ended by signal %d"):format(result.signal) end
+  if result.cut then return result.stdout, ("it printed more than %d MB"):format(cap >> 20) end
+  local fine = result.code == 0
+  for _, code in ipairs(linter.found) do fine = fine or result.code == code end
+  local output = linter.reads == "lines" and result.stdout .. "\n" .. result.stderr or result.stdout
+  if fine then return output, nil, result.code end
+  local said = first_line(result.stderr ~= "" and result.stderr or result.stdout)
+  return output, ("it ended with exit code %d%s"):format(result.code, said ~= "" and ": " .. said
+    or "")
+end
+
+-- The path from the top of the work tree; nil for one outside of it.
+local function inside(ctx, path)
+  if type(path) ~= "string" then return nil end
+  if path:sub(1, #ctx.repo + 1) == ctx.repo .. "/" then path = path:sub(#ctx.repo + 2) end
+  path = path:gsub("^%./+", "")
+  if path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true) then return nil end
+  return path
+end
+
+local function excepted(linter, item)
+  for _, pair in ipairs(linter.except or {}) do
+    if item.file:find(pair[1]) and item.claim:find(pair[2]) then return true end
+  end
+  return false
+end
+
+-- A finding in the form of a reviewer's.
+local function finding_of(linter, item, file)
+  local rule = item.rule and (linter.name .. "-" .. item.rule):sub(1, 60) or linter.name
+  return { rule = rule:gsub("[^%w-]", "-"), file = item.file, line = item.line or m.null,
+    severity = item.severity, claim = item.claim, confidence = 0.9,
+    evidence = file.lines[item.line] and change_of.quoted(file.lines[item.line]) or "",
+    fix = linter.help and item.rule and "See " .. linter.help:format(item.rule) or "" }
+end
+
+--- Keeps of the items those that the change touched, as findings.
+---@param ctx moonlet.Ctx
+---@param linter table
+---@param items table[]
+---@param change review.Change
+---@param whole boolean
+---@return table[] findings, integer elsewhere
+function M.keep(ctx, linter, items, change, whole)
+  local list, elsewhere, seen = {}, 0, {}
+  for _, item in ipairs(items) do
+    item.file = inside(ctx, item.file)
+    item.line = math.tointeger(item.line)
+    if item.line and item.line < 1 then item.line = nil end
+    item.claim = type(item.claim) == "string" and item.claim or "(it gave no message)"
+    local file = item.file and change.by_path[item.file]
+    local touched = file and (whole or item.line and file.touched[item.line] or not item.line
+      and file.new)
+    local key = table.concat({ item.file or "", item.line or 0, item.rule or "", item.claim }, "\0")
+    if not touched or item.line and file.count and item.line > file.count then
+      elsewhere = elsewhere + 1
+    elseif not seen[key] and not excepted(linter, item) then
+      seen[key] = true
+      list[#list + 1] = finding_of(linter, item, file)
+    end
+  end
+  return list, elsewhere
+end
+
+local function read(linter, output, code)
+  local ok, items = pcall(readers[linter.reads], linter, output)
+  if not ok then return {}, type(items) == "string" and items or "its output cannot be read" end
+  local meant = code and code ~= 0 and #items == 0
+  return items, meant and ("it ended with exit code %d and named nothing"):format(code) or nil
+end
+
+local function lint(ctx, linter, job, there)
+  local result = { name = linter.name, status = "ok", files = 0, elsewhere = 0,
+    findings = m.array {} }
+  local program
+  for _, name in ipairs(linter.programs or { linter.name }) do
+    program = program or there[name] and name
+  end
+  local paths = paths_for(linter, job.change, job.stale)
+  result.files = #paths
+  if linter.files and #paths == 0 or linter.needs and not has_any(job.change, linter.needs)
+    or linter.unless and there[linter.unless] and not job.named[linter.name] then
+    result.status = "idle"
+  elseif not program then
+    result.status = "absent"
+  else
+    for _, argv in ipairs(commands(linter, job.change, program, paths)) do
+      local output, why, code = run_one(ctx, linter, argv, job.timeout)
+      local items, unread = {}, nil
+      if output:find "%S" or not why then items, unread = read(linter, output, code) end
+      if code == 0 and (linter.reads == "lines" or not output:find "%S") then unread = nil end
+      local kept, elsewhere = M.keep(ctx, linter, items, job.change, job.whole)
+      table.move(kept, 1, #kept, #result.findings + 1, result.findings)
+      result.elsewhere = result.elsewhere + elsewhere
+      if why and linter.builds then why = why .. " (it has to write: --unconfined lets it)" end
+      result.why = result.why or why or unread
+      if result.why then result.status = "failed" end
+    end
+  end
+  return result
+end
+
+--- Starts the chosen linters side by side.
+---@param ctx moonlet.Ctx
+---@param change review.Change
+---@param args table
+---@return review.Linted[]
+function M.run(ctx, change, args)
+  local list = M.chosen(args.linters)
+  if #list == 0 then return {} end
+  local job = { change = change, whole = args.whole or change.whole, timeout = args.linter_timeout,
+    stale = differing(ctx, change.facts.target), named = {} }
+  for _, word in ipairs(args.linters) do job.named[word] = true end
+  local there = installed(ctx, list)
+  local old = 0
+  for _, file in ipairs(change.files) do
+    if job.stale[file.path] and not file.deleted then old = old + 1 end
+  end
+  if old > 0 then
+    change.facts.notes[#change.facts.notes + 1] = ("linters read the work tree, which has another text "
+      .. "of %d reviewed files: those were not linted"):format(old)
+  end
+  return (ctx:parallel(list, function(c, linter) return lint(c, linter, job, there) end,
+    { name = "linters", key = function(linter) return linter.name end }))
+end
+
+--- The findings of a SARIF file that another program wrote.
+---@param ctx moonlet.Ctx
+---@param path string
+---@param change review.Change
+---@param whole boolean
+---@return review.Linted
+function M.from_file(ctx, path, change, whole)
+  local name = path:match "[^/]*$"
+  local result = { name = name, status = "ok", files = 1, elsewhere = 0, findings = m.array {} }
+  local text, err, cut = ctx:read(path, { cap = 16 << 20, missing = "nil" })
+  local linter = { name = "sarif", reads = "sarif" }
+  local items, why = {}
+  if not text or cut then
+    why = text and "it is longer than 16 MB" or tostring(err and err.message or "it is not there")
+  else
+    items, why = read(linter, text)
+  end
+  for _, item in ipairs(items) do
+    if type(item.tool) == "string" then item.rule = item.tool .. "-" .. (item.rule or "result") end
+  end
+  result.findings, result.elsewhere = M.keep(ctx, linter, items, change, whole)
+  result.status, result.why = why and "failed" or "ok", why
+  return result
+end
+
+return M

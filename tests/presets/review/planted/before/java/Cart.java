@@ -1,7 +1,0 @@
-public class Cart {
-    private String state = "open";
-
-    public String state() {
-        return state;
-    }
-}

@@ -1,4 +1,0 @@
-<?php
-function rows($db) {
-    return $db->query("SELECT * FROM reports");
-}

@@ -1,5 +1,0 @@
-class Mailer
-  def deliver(mail)
-    mail.send
-  end
-end

@@ -1,7 +1,0 @@
-import requests
-
-TIMEOUT = 10
-
-
-def status(base):
-    return requests.get(base + "/status", timeout=TIMEOUT).json()

@@ -1,7 +1,0 @@
-import { isAdmin } from './session';
-
-describe('session', () => {
-  it('knows an admin', () => {
-    expect(isAdmin({ role: 'admin' })).toBe(true);
-  });
-});
