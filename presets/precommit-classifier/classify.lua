@@ -212,7 +212,8 @@ function M.classify(ctx, facts, there)
     reasons[#reasons + 1] = "note: in progress: " .. table.concat(facts.state, ", ")
   end
   for _, why in ipairs(found.why) do reasons[#reasons + 1] = "reinstall: " .. why end
-  return { path = path, floor = hard[1] and "risk" or found.needed and "skill" or "fast", reasons = reasons,
+  local floor = hard[1] and "risk" or found.needed and "skill" or "fast"
+  return { path = path, floor = floor, reasons = reasons,
     hard = reasons_of(hard), skills = found }
 end
 

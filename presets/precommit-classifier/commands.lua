@@ -67,7 +67,7 @@ end
 -- The targets of a file of make, just or task that need no argument.
 local function targets_of(path, text)
   local list, form = {}, find(path, "^Taskfile") and "^  ([%w_-]+):(.?)" or "^@?([%w_./ -]+):(.?)"
-  local program = find(path, "^Taskfile") and "task " or find(path, "ustfile$") and "just " or "make "
+  local program = find(path, "^Task") and "task " or find(path, "ustfile$") and "just " or "make "
   for line in gmatch(text, "[^\n]+") do
     local names, after = match(line, form)
     if names and after ~= "=" and #line < 1000 then

@@ -127,6 +127,7 @@ local function report(ctx, result, facts)
   for _, note in ipairs(facts.notes) do add("- %s", inline(note)) end
   add "\nThe classifier itself stages, commits, pushes and installs nothing."
   ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
+  ctx:write("findings.json", m.findings.json(result))
   return result
 end
 

@@ -8,8 +8,8 @@ local M = {}
 
 local plain = data.plain[1]
 -- The reason for the least level of a file, by its kind.
-local BASE = { config = "configuration", lock = "configuration", data = "data", code = "source code",
-  unknown = "file of an unknown kind", asset = "asset of the product", binary = "binary file" }
+local BASE = { config = "configuration", lock = "configuration", data = "data",
+  code = "source code", unknown = "file of an unknown kind", asset = "asset of the product", binary = "binary file" }
 
 -- True if a path is or lies in one of the folders; "^ci" is the folder at the top only.
 local function in_any(path, dirs)

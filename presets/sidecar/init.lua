@@ -38,8 +38,7 @@ end
 local function inspect_of(task, inputs)
   local list = m.array { task.inspect }
   if #inputs > 0 then
-    list[#list + 1] = ("The material below, %d in number, as it was when the task was prepared.")
-      :format(#inputs)
+    list[#list + 1] = "The material below, as it was when the task was prepared."
   end
   if not task.inspect then
     list[#list + 1] = #inputs > 0 and "No other file, unless the task names it."
