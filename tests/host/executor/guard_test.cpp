@@ -167,6 +167,19 @@ TEST_CASE("executor guard: places below the top are put back, too") {
   CHECK(guard.put_back().empty());
 }
 
+TEST_CASE("executor guard: what others wrote into moonlet's records stays") {
+  const Repository repository;
+  fs::create_directories(repository.path + "/.agent/sidecars/t1");
+  repository.write(".agent/sidecars/t1/stdout.log", "one\n");
+  const Workspace workspace(std::move(*Dir::open(repository.path)), "");
+  Guard guard(workspace);
+  guard.remember();
+  // A keeper writes what the executor prints while a command runs.
+  repository.write(".agent/sidecars/t1/stdout.log", "one\ntwo\n");
+  CHECK(guard.put_back().empty());
+  CHECK(repository.read(".agent/sidecars/t1/stdout.log") == "one\ntwo\n");
+}
+
 TEST_CASE("executor guard: a place that the kernel held is left to those who changed it") {
   const Repository repository;
   const Workspace workspace(std::move(*Dir::open(repository.path)), "");
