@@ -103,7 +103,7 @@ local function report(ctx, preferences, inputs, dropped)
     dropped.places, dropped.private)
   add("\nDropped: %s. Lines left out as private: %d.", what, left_out)
   ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
-  ctx:write("findings.json", m.findings.json { preferences = preferences })
+  ctx:write("findings.json", m.json.encode({ preferences = preferences }, 2) .. "\n")
   if dropped.places + dropped.private > 0 then ctx:log("dropped preferences: " .. what) end
 end
 

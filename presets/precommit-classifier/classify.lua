@@ -66,7 +66,7 @@ local function is_cut(file)
   end
 end
 
--- What a file is, apart from its name.
+-- Adds findings about the kind of a file: a link, a submodule, a binary.
 local function shape_findings(file, add)
   local d = file.d
   local special = file.symlink or file.submodule or file.nested
@@ -97,7 +97,7 @@ local function base_finding(path, d, found)
   return { level = level, why = why, path = path }
 end
 
--- What the path asks for; a rename asks for as much as its old path would.
+-- Adds what the table says of a path. A rename counts as its old path, too.
 local function path_findings(path, d, found, add, suffix)
   local base = base_finding(path, d, found)
   if not found.of[path] then

@@ -147,7 +147,7 @@ function M.quoted(line)
   return m.findings.visible(secrets.redact(short, secrets.scan(short, { loose = true })))
 end
 
--- What opens and closes text over several lines, by language.
+-- Marks that open and close a text of several lines, by language.
 local C_LIKE = { { "/*", "*/" } }
 local BLOCKS = {
   python = { { '"""', '"""' }, { "'''", "'''" } }, lua = { { "[[", "]]" }, { "[=[", "]=]" } },
@@ -158,7 +158,7 @@ for _, name in ipairs { "c", "cpp", "java", "csharp", "rust", "php", "swift", "k
   BLOCKS[name] = C_LIKE
 end
 
--- What is still open at the end of a line, given what was open at its start.
+-- Returns the mark that is still open at the end of a line, given the one at its start.
 local function open_after(line, open, blocks)
   local at = 1
   while at <= #line do

@@ -9,7 +9,7 @@ local reviewers = require "reviewers"
 local settings = require "linters.settings"
 local target = require "target"
 
--- What is known without a model: the change, what linters say of it, and what the checks find.
+-- Collects what needs no agent: the change, the findings of linters, and those of the diff checks.
 local function look(ctx, args)
   ctx:phase("facts", 1)
   local facts = target.facts(ctx, args.target)

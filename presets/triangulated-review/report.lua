@@ -45,7 +45,7 @@ local function named(linted, status)
   return list
 end
 
---- What is known without a model, without what the baseline hides.
+--- Drops the findings that the baseline hides.
 ---@param ctx moonlet.Ctx
 ---@param args table
 ---@param seen table  { facts, linted, found, failures, silenced, old }

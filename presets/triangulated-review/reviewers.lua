@@ -38,7 +38,7 @@ local function place(item)
   return item.line == m.null and path or ("%s:%d"):format(path, item.line)
 end
 
--- What linters and checks found, a line each.
+-- Lists the findings of linters and checks, one a line.
 local function told(known)
   local lines, all = {}, { table.unpack(known.found) }
   for _, linted in ipairs(known.linted) do

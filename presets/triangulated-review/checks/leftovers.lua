@@ -1,4 +1,4 @@
---- What was meant for its author alone: breakpoints, prints for debugging, a focus on one test,
+--- Finds what only its author needed: breakpoints, prints for debugging, a focus on one test,
 --- open notes, files of tools.
 local change_of = require "change"
 local text = require "moonlet.text"

@@ -34,7 +34,7 @@ local function suppression(line)
   return nil
 end
 
---- What a change brings that silences linters, as {file, line, what}.
+--- Finds what a change adds to silence linters, as {file, line, what}.
 ---@param change review.Change
 ---@return table[]
 function M.added(change)
