@@ -184,7 +184,7 @@ end
 raises(function() m.prompt.worker { task = "x" } end, "needs", "a prompt without its limits")
 fields.goals = "x"
 raises(function() m.prompt.worker(fields) end, "goal", "a wrong field")
-holds(m.prompt.reviewer { lens = "security", facts = "none" }, "security: untrusted input", "a reviewer")
+holds(m.prompt.reviewer { lens = "security", facts = "none" }, "Security. ", "a reviewer")
 holds(m.prompt.research { topic = "bees" }, "information on bees", "a researcher")
 holds(m.prompt.implementer { deliverable = "a page", scope = "docs/a.md" }, "Only: docs/a.md", "an implementer")
 raises(function() m.prompt.implementer { deliverable = "a page" } end, "scope", "an implementer without a scope")
