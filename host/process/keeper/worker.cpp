@@ -32,7 +32,6 @@ constexpr std::int64_t kLastWordsMs = 2000;
 constexpr int kGroupWaitMs = 500;
 // The host may be slow to read; beyond this backlog it must read before it can ask for more.
 constexpr std::size_t kHostBacklog = 32u << 20;
-constexpr std::size_t kChatLimit = 1u << 20;
 // Text kept for the next host while there is none; the log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
