@@ -36,7 +36,7 @@ LENS: Clarity	cat fix.txt	{"findings": [${issue//a.txt/fix.txt}}]}
 LENS: Correctness		{"findings": []}
 LENS: speed		{"findings": []}
 issues listed below	echo fixed >fix.txt	Fixed.
-Produce act	echo acted >act.txt	Acted.
+reaches this goal: act	echo acted >act.txt	Acted.
 Produce green	echo green >green.txt	Green.
 a refined version		refined
 		text
@@ -80,7 +80,7 @@ case_pattern_verdicts_codex() {
 "places"		{"places": [], "how": "h", "constraints": []}
 "pass"		{"pass": false, "summary": "s", "problems": [{"problem": "it is not done"}]}
 "scores"		{"scores": {"1": {"score": 4, "reason": "r"}}, "reason": "r"}
-Produce act	echo acted >act.txt	Acted.
+reaches this goal: act	echo acted >act.txt	Acted.
 		an option
 END
   )"

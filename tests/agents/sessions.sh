@@ -62,12 +62,13 @@ session_story() {
 # resumes HISTORY PROGRAM ARG…: half of the resumes are fresh starts, or find the history gone. HISTORY is the folder that
 # the program keeps it in.
 resumes() {
-  local history=$1 count=4 i id code wanted
+  local history=$1 count=20 i id code wanted
   shift
-  if [ -n "${MOONLET_SOAK:-}" ]; then count=20; fi
   s start -- "$@" >/dev/null
   watch S-001
+  noted S-001 '"act":"answer".*trust.*"type":"intervention"'
   shows S-001 'for shortcuts'
+  s wait S-001 --until prompt --timeout 30s >/dev/null
   s submit S-001 'say hello to number 42'
   shows S-001 'Hello from the model.'
   s wait S-001 --until prompt --timeout 30s >/dev/null
@@ -86,13 +87,13 @@ resumes() {
   done
 }
 
-case_resumes_codex() {
+case_soak_resumes_codex() {
   serve '[{"do": [{"text": "Hello from the model."}]}]'
   resumes "${CODEX_HOME:-$HOME/.codex}/sessions" "$cache/node_modules/.bin/codex" --no-alt-screen -m mock-1 \
     -c model_provider=local -c 'model_providers.local={name="local",base_url="http://127.0.0.1:'"$(cat "$case/server/port")"'/v1",wire_api="responses",env_key="LOCAL_API_KEY"}'
 }
 
-case_resumes_claude() {
+case_soak_resumes_claude() {
   serve '[{"do": [{"text": "Hello from the model."}]}]'
   mkdir -p "$HOME/.claude"
   printf '{"hasCompletedOnboarding": true, "customApiKeyResponses": {"approved": ["%s"]}}\n' \
