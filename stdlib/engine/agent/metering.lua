@@ -49,7 +49,7 @@ function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
     local name = routed.runner.name
-    -- Where no runner was chosen, a call that names one is checked by itself.
+    -- Without a runner of the run, each call that names one is checked by itself.
     if not name or is_made[name] then return end
     local found, runner = pcall(runners.get, name, plan.config)
     local model = plan.options.model or routed.model or (plan.config.runners[name] or {}).model

@@ -28,7 +28,7 @@ function M.all()
   return list
 end
 
---- Those of one `.agent`.
+--- Lists what is left of one `.agent`.
 ---@param agent_path string
 ---@param kind "runs"|"sessions"
 ---@return moonlet.Removed[]

@@ -160,7 +160,7 @@ function M.note_refusal(budget, err)
   root.refused = root.refused or err
 end
 
---- What to do about a limit that was reached.
+--- The advice for a limit that was reached.
 local function hint_of(budget, kind, wanted)
   return "finished steps are kept; " .. (budget.parent and "raise this limit in the script and resume the run"
     or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted)))

@@ -418,7 +418,7 @@ end
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens
-  -- Where not even half a message came, the totals are those of the answers before.
+  -- If no message came at all, the totals belong to the answers before.
   local is_missing = state.awaits_model and counted == state.so_far.total_tokens
   if not (state.unpaid_answer or is_missing) then return end
   state.done, state.failure = false, { class = "network",

@@ -66,7 +66,7 @@ function M.command(home, rec, is_last)
   return table.move(more, 1, #more, program + 1, table.move(words, program + 1, #words, program + #more + 1, words)), id
 end
 
---- What was typed into a session while its terminal echoed it.
+--- Collects what was typed into a session while its terminal echoed it.
 local function typed(home, id)
   local texts = {}
   for _, event in ipairs(store.events(home, id)) do

@@ -24,7 +24,7 @@ M.verbs = {
 
 local function recorded_sessions() return require "moonlet.engine.task.recorded.recorder" end
 
---- What standard input says; raises if it cannot be read.
+--- Reads standard input; raises if that fails.
 local function read_input()
   local text, why = core.terminal.read(input_cap, patience_ms)
   if text then return text end

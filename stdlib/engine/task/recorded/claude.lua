@@ -12,7 +12,7 @@ local most_messages = 200000
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
---- What a hook's input says; nil if it is none.
+--- Reads the input of a hook; nil for anything else.
 ---@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)

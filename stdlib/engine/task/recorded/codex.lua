@@ -10,7 +10,7 @@ local M = { name = "codex", title = "Codex", by_turn = true,
 
 local shortest_id = 8
 
---- What the argument of `notify` says; nil if it is none.
+--- Reads the argument of `notify`; nil for anything else.
 ---@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)

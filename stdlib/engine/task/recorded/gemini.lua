@@ -11,7 +11,7 @@ local margin_ms = 5000 -- a prompt can be on record before the hooks of the sess
 local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "tool",
   SessionEnd = "end" }
 
---- What a hook's input says; nil if it is none.
+--- Reads the input of a hook; nil for anything else.
 ---@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)

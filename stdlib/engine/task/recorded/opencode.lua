@@ -10,7 +10,7 @@ local M = { name = "opencode", title = "opencode", by_turn = true,
 local kinds = { ["chat.message"] = "begin", ["tool.execute.after"] = "tool",
   ["session.idle"] = "end", ["permission.rejected"] = "denied" }
 
---- What the plugin's message says; nil if it is none.
+--- Reads a message of the plugin; nil for anything else.
 ---@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)
