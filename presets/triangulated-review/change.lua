@@ -73,7 +73,7 @@ local function read_parts(file, parts)
     for _, hunk in ipairs(part.hunks) do
       each_line(hunk, function(mark, _, new, line)
         if mark == "-" then file.removed[#file.removed + 1] = line end
-        -- The lines of a staged part move with what is not staged yet.
+        -- Unstaged changes shift the line numbers of staged ones.
         local n = mark ~= "-" and new
         for later = i + 1, #parts do n = n and number_after(parts[later], n) end
         if n then file.lines[n] = line end

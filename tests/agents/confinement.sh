@@ -1,4 +1,4 @@
-# What each CLI may write under moonlet, for each option, with and without Landlock: compared with the table in
+# Each CLI tries to write under each option, with and without Landlock. The result is compared with the table in
 # presets/RUNNING.md. Without --soak only Codex and Claude are tried, with Landlock.
 # shellcheck shell=bash disable=SC2154,SC2034
 

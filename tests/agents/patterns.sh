@@ -107,7 +107,7 @@ case_question_merges_nothing() {
   [ "$(cat half.txt whole.txt | tr '\n' ' ')" = "half half whole " ] || cat half.txt whole.txt
 }
 
-# A file beside the bound of --edits fails the sidecar, and nothing of its agent is merged.
+# The sidecar fails if its agent writes a file outside --edits, and then merges none of its changes.
 case_edits_bind_codex() {
   serve '[{"do": [{"tool": "echo note >notes.md; echo more >beside.txt"}, {"text": "Written."}]}]'
   moon run sidecar --prompt "Write a note." --sandbox workspace-write --allow write=. --edits "notes.md only" \

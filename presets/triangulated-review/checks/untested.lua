@@ -14,7 +14,7 @@ M.checks = {
 
 local least_lines, many_lines = 4, 60
 
--- Shapes of lines that begin a function which others can call.
+-- Each pattern matches the first line of an exported function or class, and captures its name.
 local JS = { "^export%s+default%s+function%s+([%w_$]+)", "^export%s+async%s+function%s+([%w_$]+)",
   "^export%s+function%s*%*?%s*([%w_$]+)", "^export%s+const%s+([%w_$]+)%s*[:=].*=>",
     "^export%s+class%s+([%w_$]+)",

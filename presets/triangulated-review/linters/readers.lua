@@ -96,7 +96,7 @@ local function list_at(value, ...)
   return type(list) == "table" and list or {}
 end
 
---- The JSON of shellcheck -f json1.
+--- Reads the output of `shellcheck -f json1`.
 function M.shellcheck(linter, output)
   local data, list = decoded(output, "table"), {}
   if not get(data, "comments") then error("it printed no comments", 0) end

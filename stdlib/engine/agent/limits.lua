@@ -36,7 +36,7 @@ function M.new(job, prompt, own_budget, grow)
     most = own and metering.reserve(job, prompt).tokens or nil }, Watch)
 end
 
---- The error of the call's own limit, if the attempt has passed one.
+--- Returns an error if the attempt has used more than its call's own turns or budget allow.
 local function own_error(watch, state, tokens)
   local job, most = watch.job, watch.job.limits.turns
   local name = job.runner.title or job.runner.name
@@ -72,8 +72,8 @@ function Watch:look(state, printed)
   return self.passed
 end
 
---- The error of the limit that a finished attempt has passed; nil if its outcome stands. An answer that came in spite
---- of a limit around the call is kept, and the budget reports the overshoot.
+--- Returns an error if a finished attempt has passed a limit of its own call. An answer that has passed only a limit
+--- around the call, such as that of the run, is kept; the budget reports the overshoot.
 ---@param state moonlet.RunnerState?
 ---@param exit table
 ---@param answer moonlet.RunnerResult

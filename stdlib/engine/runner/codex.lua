@@ -325,7 +325,7 @@ function M.log(state, line)
     state.so_far = usage.add(state.so_far, usage.of { input_tokens = input, cached_input_tokens = count "cached",
       output_tokens = count "output", reasoning_output_tokens = count "reasoning" })
     stream.report_answer(state, input)
-    -- The next answer is another one.
+    -- A lost item belongs to this answer only, so the next answer starts without one.
     state.lost_item, state.unread_item = state.unread_item, nil
   elseif said == "codex_api::sse::responses: failed to parse ResponseItem from output_item.done" then
     state.unread_item = true

@@ -128,7 +128,7 @@ end
 ---@field path string
 ---@field size integer
 
---- The agent's own transcript of a conversation; nil if there is none.
+--- Finds the transcript that the agent itself keeps of a conversation; nil if it keeps none.
 ---@param grammar table
 ---@param id string  of the conversation
 ---@return moonlet.Transcript?

@@ -203,7 +203,7 @@ printf 'Always write tests first.\n' >"$small/notes/ada@example.org/x.md"
 scan "$small" --input 'notes/ada@example.org/x.md'
 expect "a private path becomes a number" "$(get small 'e["result"]["preferences"][0]["evidence"]')" "['input 1:1']"
 
-# A rule that keeps a safeguard removes none.
+# Only a preference that switches a safeguard off is marked, not one that keeps it.
 printf '# Rules\n\n- Never use git push -f without asking me.\n- Avoid git commit --no-verify.\n- Never ask before you delete a branch.\n- Always deploy without asking.\n' \
   >"$small/notes/guards.md"
 scan "$small" --input notes/guards.md

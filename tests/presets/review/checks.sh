@@ -9,7 +9,7 @@ case_look_alikes() {
   want '[(f.rule, f.file, f.line) for f in found] == []'
 }
 
-# reported RULE FILE LINE: exactly this finding of the rule; LINE may be None.
+# reported RULE FILE LINE: the rule has reported this line and no other; LINE may be None.
 reported() { want "[(f.file, f.line) for f in found if f.rule == '$1'] == [('$2', $3)]"; }
 silent() { want "[(f.file, f.line) for f in found if f.rule == '$1'] == []"; }
 
