@@ -2,7 +2,6 @@
 --- of machines, home folders, and credentials through the library. It knows no names of people, so
 --- it leaves out whole lines: beside an address there is often a name.
 local m = require "moonlet"
-local redaction = require "moonlet.redaction"
 local set = require("moonlet.text").set
 
 local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
@@ -74,13 +73,22 @@ local function random(text, _, add)
   end
 end
 
-local SCANNERS = { redaction.credentials, { class = "personal", scan = function(text, low, add)
+local PERSONAL = { class = "personal", scan = function(text, low, add)
   for _, scan in ipairs { mail, numbers, forms, random } do scan(text, low, add) end
-end } }
+end }
+
+-- The library's scanner, and what it looks for. It loads only when there is a text to scan.
+local function scanner()
+  local redaction = require "moonlet.redaction"
+  return redaction, { redaction.credentials, PERSONAL }
+end
 
 ---@param text string
 ---@return boolean
-function M.holds(text) return redaction.holds(text, SCANNERS) ~= nil end
+function M.holds(text)
+  local redaction, scanners = scanner()
+  return redaction.holds(text, scanners) ~= nil
+end
 
 ---@class scanner.Input
 ---@field label string                 its path, or "input 2" where the path itself is private
@@ -101,7 +109,8 @@ function M.lines(input, number)
     end
   end
   local left_out = 0
-  for _, hit in ipairs(redaction.scan(text, SCANNERS)) do
+  local redaction, scanners = scanner()
+  for _, hit in ipairs(redaction.scan(text, scanners)) do
     while at < #lines and starts[at + 1] <= hit.from do at = at + 1 end
     for i = at, #lines do
       if starts[i] > hit.to then break end

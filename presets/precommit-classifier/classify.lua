@@ -1,7 +1,7 @@
 --- Decides the path of a change from facts. Every file gets findings; the most careful one decides,
 --- and the reasons name the files. A finding has a kind and a place, and never quotes.
 local dependencies = require "dependencies"
-local git = require "moonlet.git"
+local m = require "moonlet"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
 local skills = require "skills"
@@ -28,7 +28,7 @@ end
 
 local function added_line(file, test)
   for _, part in ipairs(file.parts) do
-    for mark, line, text in git.changed_lines(part) do
+    for mark, line, text in m.git.changed_lines(part) do
       if mark == "+" and test(text) then return line end
     end
   end
@@ -157,7 +157,7 @@ local function reasons_of(findings)
     local group = groups[key] or { key = key, places = {}, count = 0, seen = {},
       rank = M.RANK[finding.level] + (finding.hard and 1 or 0), at = i }
     if not groups[key] then groups[key], order[#order + 1] = group, group end
-    local place = finding.path and git.show_path(finding.path, 120)
+    local place = finding.path and m.git.show_path(finding.path, 120)
       .. (finding.line and ":" .. finding.line or "")
     if place and not group.seen[place] then
       group.seen[place], group.count = true, group.count + 1

@@ -2,7 +2,6 @@
 --- of make, just and task, lines of the CI, and the one command of a manifest. Nothing runs here. A
 --- command holds only words of the table and words that a shell line can show.
 local data = require "table"
-local git = require "moonlet.git"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
 local text_of = require "moonlet.text"
@@ -142,7 +141,7 @@ local function survey_of(ctx, facts)
     return cache[path] or nil
   end
   function s.emit(kind, command, dir)
-    local word = dir ~= "" and git.shell_word(dir)
+    local word = dir ~= "" and m.git.shell_word(dir)
     local line = dir == "" and command or word and ("cd %s && %s"):format(word, command)
     if line and not seen[line] then
       seen[line], list[#list + 1] = true, { kind = kind, command = line }

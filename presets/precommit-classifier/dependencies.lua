@@ -1,6 +1,6 @@
 --- Manifests and lock files that should change together.
 local data = require "table"
-local git = require "moonlet.git"
+local m = require "moonlet"
 local paths = require "moonlet.paths"
 
 local find, lower, match = string.find, string.lower, string.match
@@ -16,7 +16,7 @@ end
 -- True if a changed line asks for a version of something.
 local function names_dependency(file)
   for _, part in ipairs(file.parts) do
-    for _, _, text in git.changed_lines(part) do
+    for _, _, text in m.git.changed_lines(part) do
       local key = match(lower(text), "^%s*[\"']?([%w_.@/-]+)")
       if find(text, "%d%.%d") and not (key and data.own[1].keys[key])
         and (file.d.name ~= "go.mod" or not find(text, "v0%.%d+%.0$")) then

@@ -1,6 +1,6 @@
 --- Skills: folders that hold a SKILL.md. An installed copy is stale as soon as a file of its skill
 --- changes, or a part that it shares with others.
-local git = require "moonlet.git"
+local m = require "moonlet"
 local paths = require "moonlet.paths"
 local set = require("moonlet.text").set
 
@@ -95,7 +95,7 @@ function M.find(ctx, facts)
     for _, user in ipairs(users or {}) do changed[user] = changed[user] or not gone[user] or nil end
     if users then
       result.shared[path] = true
-      result.why[#result.why + 1] = git.show_path(path, 120) .. " is a part that they share"
+      result.why[#result.why + 1] = m.git.show_path(path, 120) .. " is a part that they share"
     end
   end
   for _, file in ipairs(facts.files) do
@@ -104,7 +104,7 @@ function M.find(ctx, facts)
   end
   for _, root in ipairs(order) do
     if changed[root] then
-      local name = git.show_path(names[root], 120)
+      local name = m.git.show_path(names[root], 120)
       result.needed, result.names[#result.names + 1] = true, name
       if gone[root] then
         result.why[#result.why + 1] = "the skill " .. name .. " is gone: remove its copies"

@@ -89,7 +89,7 @@ function M.check(look, args)
   local _, wrong = checks.chosen(args.diff_checks)
   if wrong then
     invalid(("--diff-checks: there is no check '%s'"):format(wrong),
-      m.record.suggest(wrong:gsub("^%-", ""), checks.names) or "--diff-checks list prints them")
+      m.record.suggest(wrong:gsub("^%-", ""), select(2, checks.all())) or "--diff-checks list prints them")
   end
   if #args.linters == 0 then invalid("--linters names none", "--linters none starts none") end
   if M.lists_checks(args) then return end

@@ -7,20 +7,25 @@ local M = {}
 local GROUPS = { "api", "versions", "locks", "untested", "docs", "leftovers", "secrets" }
 local most_per_file = 10
 
---- The checks by name: { name, help, severity, confidence, fix }.
----@type table<string, table>
-M.by_name = {}
---- Their names in the order in which they are listed.
----@type string[]
-M.names = {}
+local loaded
 
-local groups = {}
-for _, name in ipairs(GROUPS) do
-  local group = require("checks." .. name)
-  groups[#groups + 1] = { name = name, look = group.look }
-  for _, check in ipairs(group.checks) do
-    M.by_name[check.name], M.names[#M.names + 1] = check, check.name
+--- All checks. They load at the first call, so that a list of presets does not pay for them.
+---@return table<string, table> by_name  { name, help, severity, confidence, fix }
+---@return string[] names                in the order in which they are listed
+---@return table[] groups                { name, look }
+function M.all()
+  if not loaded then
+    local by_name, names, groups = {}, {}, {}
+    for _, name in ipairs(GROUPS) do
+      local group = require("checks." .. name)
+      groups[#groups + 1] = { name = name, look = group.look }
+      for _, check in ipairs(group.checks) do
+        by_name[check.name], names[#names + 1] = check, check.name
+      end
+    end
+    loaded = { by_name, names, groups }
   end
+  return loaded[1], loaded[2], loaded[3]
 end
 
 --- Reads the words of --diff-checks: names alone choose, names with a "-" in front switch off.
@@ -29,18 +34,19 @@ end
 ---@return string? wrong  the first word that names no check
 function M.chosen(words)
   local on, only = {}, false
+  local by_name, names = M.all()
   for _, word in ipairs(words) do
-    if word ~= "list" and word ~= "all" and word ~= "none" and not M.by_name[word:gsub("^%-",
-      "")] then
+    local name = word:gsub("^%-", "")
+    if word ~= "list" and word ~= "all" and word ~= "none" and not by_name[name] then
       return on, word
     end
-    only = only or M.by_name[word] ~= nil or word == "none"
+    only = only or by_name[word] ~= nil or word == "none"
   end
-  for _, name in ipairs(M.names) do on[name] = not only end
+  for _, name in ipairs(names) do on[name] = not only end
   for _, word in ipairs(words) do
     local off = word:match "^%-(.+)$"
-    if off then on[off] = false elseif M.by_name[word] then on[word] = true end
-    if word == "all" then for _, name in ipairs(M.names) do on[name] = true end end
+    if off then on[off] = false elseif by_name[word] then on[word] = true end
+    if word == "all" then for _, name in ipairs(names) do on[name] = true end end
   end
   return on, nil
 end
@@ -59,7 +65,7 @@ end
 
 -- Collects what the checks report.
 local function reporter(on)
-  local list, counts = {}, {}
+  local list, counts, by_name = {}, {}, M.all()
   ---@param name string
   ---@param file review.File?  nil: the change as a whole
   ---@param n integer?         the line; nil: the file as a whole
@@ -68,7 +74,7 @@ local function reporter(on)
   return list, function(name, file, n, claim, fields)
     fields = fields or {}
     if not on[name] or file and n and ignored(file, n, name) then return end
-    local check, path = M.by_name[name], fields.path or file and file.path
+    local check, path = by_name[name], fields.path or file and file.path
     local key = name .. "\0" .. (path or "")
     counts[key] = (counts[key] or 0) + 1
     if counts[key] > most_per_file then return end
@@ -90,7 +96,7 @@ end
 function M.run(ctx, change, words)
   local on = M.chosen(words)
   local list, report = reporter(on)
-  local notes = {}
+  local notes, _, _, groups = {}, M.all()
   for _, group in ipairs(groups) do
     -- A check that fails costs no findings of the others.
     local ok, err = pcall(group.look, change, report, ctx)
@@ -106,9 +112,9 @@ end
 --- The checks as a page.
 ---@return string
 function M.page()
-  local lines = { "# Diff checks", "" }
-  for _, name in ipairs(M.names) do
-    lines[#lines + 1] = ("- `%s`: %s"):format(name, M.by_name[name].help)
+  local lines, by_name, names = { "# Diff checks", "" }, M.all()
+  for _, name in ipairs(names) do
+    lines[#lines + 1] = ("- `%s`: %s"):format(name, by_name[name].help)
   end
   lines[#lines + 1] = "\n`--diff-checks=-NAME` switches one off, `moonlet: ignore NAME` in a comment hides"
     .. " it at a line."

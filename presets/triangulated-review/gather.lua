@@ -1,10 +1,7 @@
 --- Completes the facts about a change with those that rules need beyond its diff: the paths of the
---- tree that was
---- reviewed, and the new text of the files. Reads only, through git and ctx.
+--- tree that was reviewed, and the new text of the files. Reads only, through git and ctx.
 
-local facts_of = require "moonlet.facts"
-local git = require "moonlet.git"
-local glob = require "moonlet.glob"
+local m = require "moonlet"
 local secrets = require "moonlet.secrets"
 
 local find, format, match, sub = string.find, string.format, string.match, string.sub
@@ -23,7 +20,7 @@ local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~=
 local function nothing() return "" end
 
 local function ask(ctx, mode, ids)
-  return git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n",
+  return m.git.run(ctx, { "cat-file", mode }, { stdin = concat(ids, "\n") .. "\n",
     cap = all_bytes + (4 << 20),
     clean = mode == "--batch" and nothing or nil })
 end
@@ -110,7 +107,7 @@ local function whole_file(ctx, path, room)
   local text, err, cut = ctx:read(path, { cap = math.min(text_bytes, room), missing = "nil" })
   if not text then return nil, type(err) == "table" and err.message or "it cannot be read" end
   if is_binary(text) then return nil, "binary" end
-  local parsed = git.parse_diff(git.new_file_diff(path, text))[1]
+  local parsed = m.git.parse_diff(m.git.new_file_diff(path, text))[1]
   local hunks = parsed and parsed.hunks or {}
   local added = hunks[1] and hunks[1].new_count or 0
   local part = { section = "file", status = "added", added = added, deleted = 0, binary = false,
@@ -118,7 +115,7 @@ local function whole_file(ctx, path, room)
     secrets = {}, cut = cut or nil }
   local file = { path = path, status = "reviewed", added = added, deleted = 0, binary = false,
     parts = { part } }
-  return { file = file, text = text, shown = facts_of.shown(text, path), cut = cut }
+  return { file = file, text = text, shown = m.facts.shown(text, path), cut = cut }
 end
 
 local function note_unread(facts, unread)
@@ -141,7 +138,7 @@ local function whole_files(ctx, facts, list)
       documents[#documents + 1] = { path = path, text = read.shown }
       if not read.cut then facts.texts[path] = read.text end
     else
-      unread[#unread + 1] = format("%s (%s)", git.show_path(path, 120), why)
+      unread[#unread + 1] = format("%s (%s)", m.git.show_path(path, 120), why)
     end
   end
   note_unread(facts, unread)
@@ -156,7 +153,7 @@ local function subjects(ctx, facts, at)
   local list = {}
   for _, commit in ipairs(facts.commits or {}) do list[#list + 1] = commit.subject end
   if #list == 0 and facts.target.kind == "commit" then
-    local result = git.run(ctx, { "log", "--no-show-signature", "--no-color", "-1", "--format=%s",
+    local result = m.git.run(ctx, { "log", "--no-show-signature", "--no-color", "-1", "--format=%s",
       at, "--" })
     if result.code == 0 then list[1] = match(result.stdout, "^[^\n]*") end
   end
@@ -186,7 +183,7 @@ local function tree_of(ctx, target)
   elseif target.kind == "staged" then
     call = { "ls-files", "-z", "--stage", "--full-name" }
   end
-  local listed = git.run(ctx, call, { cap = 32 << 20 })
+  local listed = m.git.run(ctx, call, { cap = 32 << 20 })
   if listed.code ~= 0 or listed.cut then return nil, {} end
   local entries = split_zero(listed.stdout)
   if not commit and target.kind ~= "staged" then return entries, nil end
@@ -233,8 +230,8 @@ end
 -- Documents need no repository: a file, a folder or a glob will do.
 local function without_git(ctx, target, why)
   local list, name = {}, (string.gsub(target, "^%./", ""))
-  if glob.is_glob(name) then
-    walk(ctx, "", glob.compile(name), list, { count = 0 })
+  if m.glob.is_glob(name) then
+    walk(ctx, "", m.glob.compile(name), list, { count = 0 })
   elseif ctx:list(name == "" and "." or name, { missing = "nil" }) then
     walk(ctx, name == "." and "" or name, nil, list, { count = 0 })
   elseif ctx:read(name, { cap = 1, missing = "nil" }) then
@@ -256,13 +253,13 @@ end
 ---@param target string
 ---@return moonlet.facts.Git
 function M.facts(ctx, target)
-  local ok, facts = pcall(facts_of.git, ctx, target)
+  local ok, facts = pcall(m.facts.git, ctx, target)
   if ok then return M.complete(ctx, facts) end
   local err = facts
   local message = type(err) == "table" and rawget(err, "message")
   if type(message) == "string" and find(message, "not a git repository", 1, true) and target ~= ""
     and target ~= "HEAD"
-    and not git.target_problem(target) and sub(target, 1, 1) ~= "/" then
+    and not m.git.target_problem(target) and sub(target, 1, 1) ~= "/" then
     return without_git(ctx, target, err)
   end
   error(err, 0)

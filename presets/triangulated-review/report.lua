@@ -185,9 +185,9 @@ end
 ---@param ctx moonlet.Ctx
 ---@return table
 function M.checks(ctx)
-  local list = m.array {}
-  for i, name in ipairs(checks.names) do
-    local check = checks.by_name[name]
+  local list, by_name, names = m.array {}, checks.all()
+  for i, name in ipairs(names) do
+    local check = by_name[name]
     list[i] = { name = name, severity = check.severity, help = check.help }
   end
   ctx:write("findings.md", checks.page())
