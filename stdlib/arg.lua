@@ -11,6 +11,7 @@ local M = {}
 ---@field min number?        the least value; of a list the least length
 ---@field max number?
 ---@field required boolean?
+---@field positional boolean? it may be given without its name: moonlet run NAME VALUE; one a preset
 
 ---@class moonlet.PathArgOptions : moonlet.ArgOptions
 ---@field exists boolean?    there must be a file or folder
@@ -22,7 +23,7 @@ local M = {}
 
 local fields = {
   default = "any", help = "string", choices = "list", min = "number", max = "number",
-  required = "boolean",
+  required = "boolean", positional = "boolean",
 }
 local path_fields = { exists = "boolean", words = "boolean" }
 for name, kind in pairs(fields) do path_fields[name] = kind end

@@ -64,6 +64,7 @@ local declared = setmetatable({}, { __mode = "k" })
 local last, last_at
 
 local function check_args(args, name)
+  local positional
   for key, arg in pairs(args) do
     if type(key) ~= "string" or not key:match("^%l[%l%d_]*$") then
       error(record.invalid(("preset %s: argument name '%s' is malformed"):format(name, tostring(key)),
@@ -73,6 +74,13 @@ local function check_args(args, name)
       error(record.invalid(("preset %s: args.%s is not declared with m.arg"):format(name, key),
         "write args = { " .. key .. " = m.arg.string { … } }"), 0)
     end
+    if arg.positional and (positional or arg.type == "boolean") then
+      error(record.invalid(positional
+        and ("preset %s: the arguments '%s' and '%s' are both positional"):format(name, positional, key)
+        or ("preset %s: the switch '%s' cannot be positional"):format(name, key),
+        "one argument with a value may be given without its name"), 0)
+    end
+    positional = arg.positional and key or positional
   end
 end
 

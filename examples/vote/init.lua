@@ -6,7 +6,7 @@ return m.preset {
   name = "vote",
   summary = "Five agents vote yes or no.",
   args = {
-    question = m.arg.string { required = true, help = "a question for yes or no" },
+    question = m.arg.string { positional = true, required = true, help = "a question for yes or no" },
     voters = m.arg.integer { default = 5, min = 1, max = 15, help = "how many" },
   },
   needs = { agents = true },

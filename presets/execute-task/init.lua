@@ -65,7 +65,7 @@ return m.preset {
   summary = "Has the executor implement one planned task in its own worktree, and merges it.",
   runner = "executor",
   args = {
-    task = m.arg.string {
+    task = m.arg.string { positional = true,
       help = "what to implement, with requirements, patterns, integration points and edge cases" },
     plan = m.arg.path { help = "the plan, a Markdown file of the repository" },
     packet = m.arg.string {

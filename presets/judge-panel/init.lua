@@ -6,7 +6,8 @@ return m.preset {
   name = "judge-panel",
   summary = "Judges score the same candidates independently; their means rank them, and disagreements are named.",
   args = m.pack.args {
-    candidates = m.arg.paths { required = true, exists = true, min = 2, max = 8, help = "files, two to 8" },
+    candidates = m.arg.paths { positional = true, required = true, exists = true, min = 2, max = 8,
+      help = "files, two to 8" },
     criteria = m.arg.list { required = true, min = 1, help = "what the judges go by" },
     judges = m.arg.integer { default = 3, min = 2, max = 5, help = "how many" },
   },

@@ -1,12 +1,12 @@
 --- Workers propose alternatives, a judge chooses, and the choice is refined:
----   moonlet run options-sprint --goal "an outline of the guide" --criteria "it is short,it is complete"
+---   moonlet run options-sprint "an outline of the guide" --criteria "it is short,it is complete"
 local m = require "moonlet"
 
 return m.preset {
   name = "options-sprint",
   summary = "Two or three options are proposed, one is chosen by stated criteria, and refined.",
   args = m.pack.args {
-    goal = m.arg.string { required = true, help = "what the options are for" },
+    goal = m.arg.string { positional = true, required = true, help = "what the options are for" },
     criteria = m.arg.list { required = true, min = 1, help = "what the choice goes by" },
     angles = m.arg.list { default = { "the simplest", "the most thorough" }, min = 2, max = 3,
       help = "two or three directions, one worker each" },

@@ -143,7 +143,7 @@ return m.preset {
   task_type = "path-classification",
   args = {
     target = m.arg.target {
-      default = "",
+      positional = true, default = "",
       help = "all that is not committed (default), staged, a commit, A..B, or a path",
     },
   },

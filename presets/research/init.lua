@@ -1,13 +1,15 @@
 --- Workers collect sources, and one synthesis makes a brief of them:
----   moonlet run research --topic "which queue do we take?" --questions "what is lock-free?,who uses it?"
+---   moonlet run research "which queue do we take?" --questions "what is lock-free?,who uses it?"
 local m = require "moonlet"
 
 return m.preset {
   name = "research",
   summary = "Workers collect sources side by side; a synthesis makes a brief of them that ends in next actions.",
   args = m.pack.args {
-    topic = m.arg.string { required = true, help = "what is to be decided or understood" },
-    questions = m.arg.list { required = true, min = 1, max = 6, help = "one to six, one worker each" },
+    topic = m.arg.string { positional = true, required = true,
+      help = "what is to be decided or understood" },
+    questions = m.arg.list { required = true, min = 1, max = 6,
+      help = "one to six, one worker each" },
     need = m.arg.integer { default = 1, min = 1, help = "how many must be answered" },
     scholarly = m.arg.boolean { default = false, help = "cite the sources in APA 7" },
   },

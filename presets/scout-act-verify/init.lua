@@ -1,15 +1,16 @@
 --- A scout looks around, an implementer does the work, a verifier checks it:
----   moonlet run scout-act-verify --goal "errors name their line" --scope src --checks test:make --allow run=make
+---   moonlet run scout-act-verify "errors name their line" --scope src --checks test:make --allow run=make
 local m = require "moonlet"
 
 return m.preset {
   name = "scout-act-verify",
   summary = "A scout gathers the least context, an implementer does the work, and a verifier checks it.",
   args = m.pack.args {
-    goal = m.arg.string { required = true, help = "what is to be made" },
+    goal = m.arg.string { positional = true, required = true, help = "what is to be made" },
     scope = m.arg.paths { required = true, help = "the files or folders that may change" },
     question = m.arg.string { help = "what the scout looks for (default: the goal)" },
-    checks = m.arg.checks { default = {}, help = "commands to run after the work, as test:make test" },
+    checks = m.arg.checks { default = {},
+      help = "commands to run after the work, as test:make test" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
   budget = { tokens = 6000000, agents = 10, wall = "1h" },

@@ -145,7 +145,7 @@ return m.preset {
   name = "sidecar",
   summary = "Gives one bounded task to one agent: it sees a prompt and inputs, no conversation.",
   args = {
-    prompt = m.arg.string { help = "the task, in words" },
+    prompt = m.arg.string { positional = true, help = "the task, in words" },
     prompt_file = m.arg.path { help = "a file of the repository that holds the task" },
     goal = m.arg.string { help = "what a good result is" },
     non_goals = m.arg.string { help = "what is not part of it" },

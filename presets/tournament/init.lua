@@ -6,7 +6,8 @@ return m.preset {
   name = "tournament",
   summary = "Candidates meet in pairs, and the better one by stated criteria goes on, until one is left.",
   args = m.pack.args {
-    candidates = m.arg.paths { required = true, exists = true, min = 2, max = 16, help = "files, two to 16" },
+    candidates = m.arg.paths { positional = true, required = true, exists = true, min = 2, max = 16,
+      help = "files, two to 16" },
     criteria = m.arg.list { required = true, min = 1, help = "what the judges go by" },
   },
   needs = { agents = true, read = { "." } },

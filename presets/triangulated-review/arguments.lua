@@ -18,7 +18,7 @@ M.linter_words = { "default", "all", "none", table.unpack(linters.names) }
 --- The arguments of the preset.
 M.declared = {
   target = m.arg.target {
-    default = "",
+    positional = true, default = "",
     help = "what to review: a commit, A..B, staged, worktree, or a path or glob (documents too); "
       .. "without it what is not committed yet, or else the last commit",
   },

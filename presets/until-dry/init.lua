@@ -1,16 +1,18 @@
 --- Rounds of reviewers look for what the earlier ones did not find:
----   moonlet run until-dry --artifact src/parser.lua --rounds 8
+---   moonlet run until-dry src/parser.lua --rounds 8
 local m = require "moonlet"
 
 return m.preset {
   name = "until-dry",
   summary = "Rounds of reviewers look for findings, until some rounds in a row find nothing new.",
   args = m.pack.args {
-    artifact = m.arg.path { required = true, words = true, help = "where to look, in words or as a path" },
+    artifact = m.arg.path { positional = true, required = true, words = true,
+      help = "where to look, in words or as a path" },
     lenses = m.arg.list { default = { "correctness", "risks", "tests" }, min = 1, max = 11,
       help = "one for each round, in turn" },
     rounds = m.arg.integer { default = 6, min = 2, max = 20, help = "at most so many" },
-    dry = m.arg.integer { default = 2, min = 1, help = "so many rounds in a row without news end it" },
+    dry = m.arg.integer { default = 2, min = 1,
+      help = "so many rounds in a row without news end it" },
   },
   needs = { agents = true, read = { "." } },
   budget = { tokens = 8000000, agents = 45, wall = "2h" },

@@ -6,9 +6,11 @@ return m.preset {
   name = "until-green",
   summary = "The host runs the checks, and an implementer works on what fails, until all pass or the rounds are over.",
   args = m.pack.args {
-    checks = m.arg.checks { required = true, min = 1, help = "commands that must pass, as test:make test" },
+    checks = m.arg.checks { positional = true, required = true, min = 1,
+      help = "commands that must pass, as test:make test" },
     scope = m.arg.paths { required = true, help = "the files or folders that may change" },
-    rounds = m.arg.integer { default = 3, min = 1, max = 10, help = "how often an implementer may work" },
+    rounds = m.arg.integer { default = 3, min = 1, max = 10,
+      help = "how often an implementer may work" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
   budget = { tokens = 10000000, agents = 25, wall = "2h" },

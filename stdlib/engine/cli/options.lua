@@ -11,6 +11,7 @@ local M = {}
 ---@field hidden boolean?
 ---@field common boolean?  in the short help of a verb that has many
 ---@field letter string?   "f": it may be written -f
+---@field positional boolean? words without a name are its values
 ---@field choices string[]? values that completion offers
 
 local common = {
@@ -77,6 +78,13 @@ local function set(found, name, option, value)
     found[name] = value
   end
 end
+
+--- Gives an option a value, as `--NAME VALUE` does. Raises if it has one already and takes only one.
+---@param found table<string, any>
+---@param name string
+---@param option moonlet.Option
+---@param value any
+M.set = set
 
 local function lookup(known, name, list)
   local option = known[name]

@@ -72,6 +72,7 @@ function M.of_preset(preset)
     local parts = { declared.help or "" }
     if declared.choices then parts[#parts + 1] = "one of " .. table.concat(declared.choices, ", ") end
     if declared.required then parts[#parts + 1] = "required" end
+    if declared.positional then parts[#parts + 1] = ("the word --%s may be left out"):format(option_name) end
     local default = declared.default
     if type(default) == "table" then default = table.concat(default, ",") end
     if default ~= nil and default ~= "" then parts[#parts + 1] = "default " .. tostring(default) end
@@ -79,10 +80,19 @@ function M.of_preset(preset)
       value = declared.type ~= "boolean" and declared.type:upper() or nil,
       many = declared.many,
       help = table.concat(parts, "; "):gsub("^; ", ""), arg = name,
-      choices = declared.choices,
+      choices = declared.choices, positional = declared.positional,
     }
   end
   return all
+end
+
+--- The option that takes the words without a name; nil if the preset has none.
+---@param all table<string, moonlet.Option>
+---@return string? name, moonlet.Option? option
+function M.positional(all)
+  for name, option in pairs(all) do
+    if option.positional then return name, option end
+  end
 end
 
 --- A line for each kind of argument of a preset, from the annotation of m.arg.KIND.
@@ -111,7 +121,9 @@ function M.help(preset, all, is_whole)
     if option.arg then own[name] = option else common[name] = option end
   end
   local lines = page.wrap(preset.summary, page.out().columns)
-  lines[#lines + 1] = ("\nusage: moonlet run %s [arguments] [options]\n"):format(preset.name)
+  local positional = M.positional(all)
+  lines[#lines + 1] = ("\nusage: moonlet run %s%s [arguments] [options]\n"):format(preset.name,
+    positional and (" [%s]"):format(positional:upper()) or "")
   if next(own) then
     lines[#lines + 1] = "arguments:\n" .. options.help(own) .. "\n\n" .. kinds_text(preset) .. "\n"
   end

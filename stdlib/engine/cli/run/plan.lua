@@ -322,6 +322,19 @@ local function repo_of(words)
   return repo
 end
 
+--- Gives the words without a name to the preset's positional argument. Raises for a word that none takes.
+local function take_positional(preset, all, found, words)
+  local name, option = known.positional(all)
+  for i, word in ipairs(words) do
+    if not name or i > 1 and not option.many then
+      error(options.usage(("preset %s takes no %sargument '%s'"):format(preset.name, name and "second " or "",
+        core.text.printable(word, 60)), name and "put a text of several words into quotation marks"
+          or ("its arguments are named: moonlet run %s --help"):format(preset.name)), 0)
+    end
+    options.set(found, name, option, word)
+  end
+end
+
 --- Reads a command line with the options of the preset that it names.
 ---@return moonlet.RunLine? line, string? help
 local function read(words, origin)
@@ -343,11 +356,7 @@ local function read(words, origin)
   local found, positional = options.parse(rest, all)
   if found.help then return nil, known.help(preset, all, found.help == "all") end
   for i, spec in ipairs(found.input or {}) do found.input[i] = given_paths.input(home, spec) end
-  if preset and #positional > 0 then
-    error(options.usage(("preset %s takes no argument '%s'"):format(preset.name,
-      core.text.printable(positional[1], 60)), "its arguments are named: moonlet run "
-        .. preset.name .. " --help"), 0)
-  end
+  if preset then take_positional(preset, all, found, positional) end
   return { home = home, target = target, packet = packet, source = source, preset = preset, resume = resume, all = all,
     found = found, positional = positional, early = early, origin = origin }
 end
