@@ -65,9 +65,9 @@ return m.preset {
   summary = "Has the executor implement one planned task in its own worktree, and merges it.",
   runner = "executor",
   args = {
-    task = m.arg.string { positional = true,
+    task = m.arg.string {
       help = "what to implement, with requirements, patterns, integration points and edge cases" },
-    plan = m.arg.path { help = "the plan, a Markdown file of the repository" },
+    plan = m.arg.path { positional = true, help = "the plan, a Markdown file of the repository" },
     packet = m.arg.string {
       help = "a packet, as T-001, in place of --task: its checks and its review follow" },
   },

@@ -46,7 +46,7 @@ local function work(ctx, opts, scope, failed, round)
       prompt = prompt.implementer(C.prompt(opts, {
         deliverable = opts.goal or "a change that makes the failed checks below pass",
         goal = "The checks pass because the cause is fixed, not because a check was weakened.",
-        non_goals = { "changing, skipping or deleting a check", "improvements that nobody asked for" },
+        non_goals = { "changing, skipping or deleting a check" },
         scope = table.concat(scope, ", "), data = data })) }))
   end)
 end
