@@ -23,7 +23,7 @@ END
 
 # recorded RUN PRESET EXPRESSION…: the run is recorded, and they hold for it; waits, for nobody waits for the hook.
 recorded() {
-  until_true 20 is_recorded "$@" && return
+  until_true 40 is_recorded "$@" && return
   shift 2
   want "$@"
   cat "$case/out.json" "$case/err.txt"

@@ -62,8 +62,8 @@ case_limit_after_a_killed_host() {
 
 # The tool says nothing for longer than the agent may be silent.
 case_quiet_tool_opencode() {
-  serve '[{"do": [{"tool": "sleep 14; echo slept"}, {"text": "Done."}]}]'
-  ask 'prompt = "Sleep.", sandbox = "workspace-write", idle = "8s"'
+  serve '[{"do": [{"tool": "sleep 26; echo slept"}, {"text": "Done."}]}]'
+  ask 'prompt = "Sleep.", sandbox = "workspace-write", idle = "18s"'
   go
   want 'code == 0' 'verdict == "ok"' 'r.text == "Done."' '"slept" in str(turns[1].results)'
 }
