@@ -1,6 +1,7 @@
 --- One attempt of an agent: its command line, its process, its output. It returns the evidence from which outcome.lua
 --- builds the outcome; retry.lua decides on another attempt.
 local exit_record = require "moonlet.engine.base.exit_record"
+local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
 local progress = require "moonlet.engine.agent.progress"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
@@ -97,18 +98,16 @@ end
 --- The runner's command for the call: argv, env, and so on. Raises if it cannot do what is asked.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
-  return job.runner.command {
+  return job.runner.command(agent_fields.for_runner({
     prompt = attempt.prompt, prompt_file = run.absolute(job.dir .. "/prompt.md"), out = run.absolute(job.dir .. "/out"),
-    argv = job.argv, cwd = job.lease.place.cwd, top = run.top, continues = call.continues, program = job.program,
-    model = job.model,
-    role = call.role or run.options.agent_role, sandbox = job.sandbox, network = call.network,
-    web_search = call.web_search, turns = call.turns, schema = call.schema,
+    argv = job.argv, cwd = job.lease.place.cwd, top = run.top, program = job.program,
+    model = job.model, role = call.role or run.options.agent_role, sandbox = job.sandbox,
     schema_file = run.absolute(job.dir .. "/schema.json"), writable = job.lease.place.writable,
     startup_files = may_write_startup(job), timeout_ms = job.limits.wall, confine = job.confine,
     private = job.config.private, scratch = sandbox.scratch_of(job.temporary),
     attempt = attempt.resumes or attempt.number,
     config = job.config,
-  }
+  }, call))
 end
 
 --- Reads the rest of an agent's transcripts, before the folder that they are in is removed.

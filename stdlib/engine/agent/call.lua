@@ -22,6 +22,7 @@ local input_hash = require "moonlet.engine.journal.input_hash"
 local adoption = require "moonlet.engine.journal.adoption"
 local input_manifest = require "moonlet.engine.agent.input_manifest"
 local instructions = require "moonlet.engine.agent.instructions"
+local agent_fields = require "moonlet.engine.agent.fields"
 local runners = require "moonlet.engine.load.runners"
 local resolved_call = require "moonlet.engine.agent.resolved_call"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
@@ -35,15 +36,6 @@ local metering = require "moonlet.engine.agent.metering"
 local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
-
-local fields = {
-  name = "string", prompt = "string!", runner = "string", model = "string", role = "string",
-  schema = "table", inputs = "list", sandbox = "string", writes = "list",
-  edits = "list", in_place = "boolean", confine = "string", network = "boolean", web_search = "boolean",
-  env = "list", argv = "list", events = "string", cwd = "string", timeout = "duration", idle = "duration",
-  retry = "integer", turns = "integer", budget = "table", task_type = "string", risk = "string", reason = "string",
-  prompt_tokens = "integer", base = "string", asks = "boolean", cut = "string", continues = "string",
-}
 
 --- Puts the attempt on record before it starts, unless it is there already.
 local function record_attempt(job, hash, attempt, need)
@@ -237,18 +229,6 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- The input of a call for the journal: the same input is the same step. Its task type, risk and reason count by the
---- runner and the model that they lead to.
-local function input_of(job)
-  local run, call = job.run, job.call
-  return { verb = "agent", prompt = call.prompt, runner = job.runner.name, argv = job.argv,
-    model = job.model, role = call.role or run.options.agent_role, schema = call.schema, cwd = call.cwd,
-    env = call.env, in_place = call.in_place, sandbox = job.sandbox ~= "read-only" and job.sandbox or nil,
-    writes = call.writes, edits = call.edits, inputs = call.inputs, confine = call.confine, network = call.network,
-    web_search = call.web_search, events = call.events, continues = call.continues,
-    prompt_tokens = job.prompt_tokens }
-end
-
 --- The call of a step that was begun when its route led elsewhere: what was paid for there is not paid for again.
 local function as_begun(resolved, key)
   local run = resolved.run
@@ -259,7 +239,7 @@ local function as_begun(resolved, key)
   if begun.spent and not (ended and ended.status == "ok") then return resolved end
   local ok, other = pcall(resolved_call.of, run, resolved.call, routed)
   if not ok then return resolved end
-  local hash = input_hash.of(run.journal, input_of(other), ended, begun)
+  local hash = input_hash.of(run.journal, agent_fields.input_of(other), ended, begun)
   return hash == begun.input_hash and other or resolved
 end
 
@@ -319,7 +299,8 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   local job = execution.new(resolved, key, dir, asked)
   job.lease = workspace_lease.new(job)
   local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end }
-  local value, step = run.step(key, "agent", job.runner.name, input_of(job), options, function(last, hash, step)
+  local input = agent_fields.input_of(job)
+  local value, step = run.step(key, "agent", job.runner.name, input, options, function(last, hash, step)
     job.step, step.dir, step.model = step, dir, job.model
     return do_agent(job, last, hash, own_budget)
   end)
@@ -369,7 +350,7 @@ local function paid_before(resolved, key)
   local function in_step(twin)
     return instructions.add(as_begun(with_agreed_prompt(resolved, twin, run.claim_directory(false, twin)), twin))
   end
-  local found = journal.paid_before(run, key, function(twin) return input_of(in_step(twin)) end)
+  local found = journal.paid_before(run, key, function(twin) return agent_fields.input_of(in_step(twin)) end)
   if found ~= key then return found, in_step(found) end
 end
 
@@ -452,7 +433,7 @@ end
 ---@return table
 function M.agent(ctx, call)
   context.of(ctx)
-  record.check(call, fields, "ctx:agent")
+  record.check(call, agent_fields.types, "ctx:agent")
   check_mode(call.prompt)
   if call.asks then return questions.agent(ctx, call, one_step) end
   return (one_step(ctx, call))

@@ -1,0 +1,85 @@
+--- The fields of ctx:agent, in one table. The check of a call, the input hash of its step and the runner's call are
+--- made from it; a test compares it with the types that editors read.
+local M = {}
+
+---@class moonlet.AgentField
+---@field type string       of record.check: "string!" is required
+---@field input boolean | fun(job: moonlet.ResolvedCall): any
+---   true: a resume with another value asks the agent again; a function gives the value that counts in its place;
+---   false: the value changes when or how long an agent works, and not what it is asked
+---@field runner boolean?   the runner is given the value as it is
+
+--- A call may leave the choice to the run: what counts is what the agent was asked with in the end.
+local function role(job) return job.call.role or job.run.options.agent_role end
+local function sandbox(job) return job.sandbox ~= "read-only" and job.sandbox or nil end
+
+---@type table<string, moonlet.AgentField>
+M.all = {
+  name = { type = "string", input = false }, -- it is the step's key
+  prompt = { type = "string!", input = true },
+  runner = { type = "string", input = function(job) return job.runner.name end },
+  model = { type = "string", input = function(job) return job.model end },
+  role = { type = "string", input = role },
+  schema = { type = "table", input = true, runner = true },
+  inputs = { type = "list", input = true },
+  sandbox = { type = "string", input = sandbox },
+  writes = { type = "list", input = true },
+  edits = { type = "list", input = true },
+  in_place = { type = "boolean", input = true },
+  confine = { type = "string", input = true },
+  network = { type = "boolean", input = true, runner = true },
+  web_search = { type = "boolean", input = true, runner = true },
+  env = { type = "list", input = true },
+  argv = { type = "list", input = function(job) return job.argv end },
+  events = { type = "string", input = true },
+  cwd = { type = "string", input = true },
+  timeout = { type = "duration", input = false },
+  idle = { type = "duration", input = false },
+  retry = { type = "integer", input = false },
+  turns = { type = "integer", input = false, runner = true },
+  budget = { type = "table", input = false },
+  task_type = { type = "string", input = false }, -- the route follows from it, and the runner counts
+  risk = { type = "string", input = false },
+  reason = { type = "string", input = false },
+  prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },
+  base = { type = "string", input = false },
+  asks = { type = "boolean", input = false },
+  cut = { type = "string", input = false },
+  continues = { type = "string", input = true, runner = true },
+}
+
+--- The types of all fields, for record.check.
+---@type table<string, string>
+M.types = {}
+for name, field in pairs(M.all) do
+  assert(field.input ~= nil, "ctx:agent: it is not said whether a change of " .. name .. " asks the agent again")
+  M.types[name] = field.type
+end
+
+--- What an agent is asked: a resume whose call gives another value asks it again.
+---@param job moonlet.ResolvedCall
+---@return table<string, any>
+function M.input_of(job)
+  local input = { verb = "agent" }
+  for name, field in pairs(M.all) do
+    if type(field.input) == "function" then
+      input[name] = field.input(job)
+    elseif field.input then
+      input[name] = job.call[name]
+    end
+  end
+  return input
+end
+
+--- Adds the fields that a runner is given as they are.
+---@param to table  a runner's call
+---@param call moonlet.AgentCall
+---@return table to
+function M.for_runner(to, call)
+  for name, field in pairs(M.all) do
+    if field.runner then to[name] = call[name] end
+  end
+  return to
+end
+
+return M
