@@ -210,7 +210,7 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 . "$here/hooks.sh"
 
 # uses_tools NAME: true when Codex itself confines a tool in this case.
-uses_tools() { declare -f "$1" | grep -q '"tool"' && ! declare -f "$1" | grep -q 'confine = "host"'; }
+uses_tools() { declare -f "$1" | grep -qE '"tool"|rules <<|try_options' && ! declare -f "$1" | grep -q 'confine = "host"'; }
 
 # --- one case: "NAME RUNNER" -------------------------------------------------------------------------
 run_case() {
