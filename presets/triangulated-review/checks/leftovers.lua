@@ -147,7 +147,8 @@ end
 local function notes_removed(file)
   local count = 0
   for _, line in ipairs(file.removed) do
-    if #line < 1000 and note_in(comment_of(file, line)) then count = count + 1 end
+    local is_note = #line < 1000 and (note_in(comment_of(file, line)) or line:find "@todo")
+    if is_note then count = count + 1 end
   end
   return count
 end

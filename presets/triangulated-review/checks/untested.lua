@@ -12,7 +12,7 @@ M.checks = {
     fix = "Add a test that fails without this change." },
 }
 
-local least_lines, many_lines = 4, 60
+local least_lines, many_lines, least_body = 4, 60, 3
 
 -- Each pattern matches the first line of an exported function or class, and captures its name.
 local JS = { "^export%s+default%s+function%s+([%w_$]+)", "^export%s+async%s+function%s+([%w_$]+)",
@@ -93,6 +93,20 @@ local function work_lines(file)
   return count
 end
 
+-- True for a function of at least three lines: a shorter one has little that a test could find.
+local function has_body(file, n)
+  local indent, count = #file.lines[n]:match "^%s*", 0
+  for at = n + 1, n + 200 do
+    local line = file.lines[at]
+    if not line then break end
+    if line:find "%w" then
+      if #line:match "^%s*" <= indent then break end
+      count = count + 1
+    end
+  end
+  return count >= least_body
+end
+
 -- The names of functions that the change brought, and how many lines of code came with them.
 local function new_functions(change)
   local known, names, lines, first = {}, {}, 0, nil
@@ -107,7 +121,7 @@ local function new_functions(change)
     local before = #names
     for _, n in ipairs(file.source and not file.deleted and file.added or {}) do
       local name = not change_of.inside(file)[n] and function_in(file, file.lines[n])
-      if name and not known[name] then
+      if name and not known[name] and has_body(file, n) then
         known[name], names[#names + 1] = true, name
         first = first or { file = file, n = n }
       end

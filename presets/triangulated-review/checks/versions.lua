@@ -62,9 +62,12 @@ local function engines(file, report)
   end
 end
 
+-- Where a minor version before 1.0 may break its users by rule: ^0.4 does not take 0.5.
+local ZERO_BREAKS = { ["package.json"] = true, ["Cargo.toml"] = true }
+
 -- The part of a version that tells compatible ones apart: 1 of 1.4, and 0.4 of 0.4.2.
-local function major(version)
-  return version:match "^0%.%d+" or version:match "^%d+"
+local function major(version, file)
+  return ZERO_BREAKS[file.d.name] and version:match "^0%.%d+" or version:match "^%d+"
 end
 
 local function dependencies(file, report)
@@ -78,14 +81,14 @@ local function dependencies(file, report)
     local name, version = file.lines[n]:match(shape)
     local before = name and old[name]
     -- Packages of types follow the package that they describe.
-    if before and major(before) ~= major(version) and higher(version, before)
+    if before and major(before, file) ~= major(version, file) and higher(version, before)
       and not name:find "^@types/" then
       raised[#raised + 1], first = ("%s from %s to %s"):format(name, before, version), first or n
     end
   end
   if first then
     report("dependency-raised", file, first,
-      ("Another major version may not do what this code relies on: %s."):format(
+      ("The new version need not be compatible with the old one: %s."):format(
       table.concat(raised, ", ", 1, math.min(#raised, 8))))
   end
 end

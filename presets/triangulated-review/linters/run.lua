@@ -71,11 +71,12 @@ end
 
 local function fits(linter, file)
   if linter.below and not file.path:find(linter.below) then return false end
+  -- A star does not match the dot of .travis.yml.
+  local name = file.d.name:gsub("^%.", "")
   for _, glob in ipairs(linter.files) do
-    if m.glob.compile(glob)(file.d.name) then return true end
+    if m.glob.compile(glob)(name) then return true end
   end
-  local first = file.lines[1] or ""
-  return linter.start ~= nil and file.d.ext == "" and first:find(linter.start) ~= nil
+  return linter.start ~= nil and (file.lines[1] or ""):find(linter.start) ~= nil
 end
 
 local function has_any(change, names)
@@ -223,10 +224,13 @@ local function lint(ctx, linter, job, there)
     program = program or there[name] and name
   end
   local paths = paths_for(linter, job.change, job.stale)
-  result.files = #paths
-  if linter.files and #paths == 0 or linter.needs and not has_any(job.change, linter.needs)
+  result.files = linter.files and #paths or #job.change.files
+  if linter.files and #paths == 0
     or linter.unless and there[linter.unless] and not job.named[linter.name] then
     result.status = "idle"
+  elseif linter.needs and not has_any(job.change, linter.needs) then
+    local why = "it needs one of " .. table.concat(linter.needs, ", ")
+    result.status, result.why = job.named[linter.name] and "failed" or "idle", why
   elseif not program then
     result.status = "absent"
   else

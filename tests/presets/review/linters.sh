@@ -134,6 +134,7 @@ case_documented_samples() {
   printf 'FROM debian\nRUN cd /tmp\n' >Dockerfile
   printf 'on: push\njobs: {}\n' >.github/workflows/ci.yml
   printf '{}\n' >tsconfig.json && printf 'let a: number = "x";\nlet b = 1;\n' >a.ts
+  echo 'export default []' >eslint.config.js
   for name in ruff hadolint actionlint gitleaks eslint tsc mypy; do
     sample=$(echo "$here/../../data/linters/$name".*)
     printf '#!/bin/sh\ncat "%s"\nexit 1\n' "$sample" >"$case/bin/$name"
@@ -162,4 +163,42 @@ case_findings_are_facts_for_agents() {
   want 'code == 0' '[len(f.corroborated_by) for f in found if f.line == 11 and f.file == "names.py"] == [1]'
   grep -q "names.py:11 pyflakes: undefined name 'undefined_name'" "$case/answers/prompt-risks" ||
     echo "the prompt lacks what the linter found"
+}
+
+# What a project's settings or its test runner define is no fault, and neither is a matter of taste.
+case_luacheck_without_noise() {
+  repo
+  printf 'return {}\n' >m.lua
+  commit base
+  printf 'it("adds", function()\n  local ok, err = pcall(print)\n  local ok, err = pcall(print, err)  \n  assert.is_true(ok, err)\nend)\n' >m_spec.lua
+  printf 'local function f()\n  slip = vim.fn\nend\nreturn f\n' >m.lua
+  linters=luacheck
+  review
+  want '[(f.rule, f.file, f.line) for f in found if f.file == "m_spec.lua"] == []'
+  echo 'globals = {"vim"}' >.luacheckrc
+  review
+  want '[(f.rule, f.file, f.line) for f in found if f.rule != "code-without-tests"] == [("luacheck-W111", "m.lua", 2)]'
+}
+
+# The star of a linter's file names stands for a leading dot too, and a first line tells a script by any name.
+case_files_of_other_names() {
+  repo
+  printf 'x: 1\n' >.travis.yml
+  printf '#!/bin/sh\ntrue\n' >"Running nvm v1.0"
+  commit base
+  printf 'x: 1\nx: 2\n' >.travis.yml
+  printf '#!/bin/sh\nrm -rf $1/*\n' >"Running nvm v1.0"
+  linters=yamllint,shellcheck
+  review
+  want '{f.file for f in found} == {".travis.yml", "Running nvm v1.0"}'
+}
+
+case_eslint_without_settings_says_so() {
+  repo
+  printf 'let a = 1\n' >a.js
+  commit base
+  printf 'let b = 2\n' >>a.js
+  linters=eslint
+  review
+  want 'code == 0' 'r.checked.linters[0].status == "failed"' '"it needs one of eslint.config.js" in r.checked.linters[0].why'
 }
