@@ -6,7 +6,7 @@ local files = require "moonlet.engine.base.files"
 local progress = require "moonlet.engine.agent.progress"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
-local input_manifest = require "moonlet.engine.agent.input_manifest"
+local sidecar = require "moonlet.engine.agent.sidecar"
 local cassette = require "moonlet.engine.runner.cassette"
 local sandbox = require "moonlet.engine.agent.sandbox"
 local cuts = require "moonlet.engine.agent.cuts"
@@ -155,7 +155,7 @@ local function start(job, attempt, env)
   make_links(job, made.links or {})
   for _, text in ipairs(made.warnings or {}) do run.emit("warning", { step = job.key, text = text }) end
   for path, text in pairs(made.files or {}) do write_file(run, path, text) end
-  if made.reads and made.reads[1] then input_manifest.write(job, job.key, job.dir, made.reads) end
+  if made.reads and made.reads[1] then sidecar.write_manifest(job, job.key, job.dir, made.reads) end
   local names = { table.unpack(made.env_names or {}) }
   for _, name in ipairs(job.call.env or {}) do names[#names + 1] = name end
   local held = sandbox.of(job, made)

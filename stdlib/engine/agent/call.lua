@@ -20,7 +20,6 @@ local fan_out = require "moonlet.engine.context.fan_out"
 local limits = require "moonlet.engine.agent.limits"
 local input_hash = require "moonlet.engine.journal.input_hash"
 local adoption = require "moonlet.engine.journal.adoption"
-local input_manifest = require "moonlet.engine.agent.input_manifest"
 local instructions = require "moonlet.engine.agent.instructions"
 local agent_fields = require "moonlet.engine.agent.fields"
 local runners = require "moonlet.engine.load.runners"
@@ -261,7 +260,7 @@ end
 local function do_agent(job, last, hash, own_budget)
   tell_route(job, job.key)
   job.run.open_directory(job.dir)
-  input_manifest.write(job, job.key, job.dir)
+  sidecar.write_manifest(job, job.key, job.dir)
   local outcome, step = run_attempts(job, last, hash, own_budget), job.step
   step.attempts, step.files_changed = outcome.attempts, outcome.files_changed
   step.model = usage.model_of(outcome.attempts) or job.model
@@ -359,7 +358,7 @@ local function prepare(resolved, key, dir)
   local run = resolved.run
   tell_route(resolved, key)
   run.open_directory(dir)
-  input_manifest.write(resolved, key, dir)
+  sidecar.write_manifest(resolved, key, dir)
   run.write_artifact(dir .. "/prompt.md", resolved_call.shown_prompt(resolved))
   table.insert(run.worst.prompts, (dir .. "/prompt.md"):sub(#run.sidecar + 2))
   metering.count_worst_case(run.worst, resolved, (resolved_call.prompt(resolved)))

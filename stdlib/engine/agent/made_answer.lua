@@ -6,7 +6,6 @@ local execution = require "moonlet.engine.agent.execution"
 local journal = require "moonlet.engine.journal.journal"
 local mock = require "moonlet.engine.runner.mock"
 local outcome = require "moonlet.engine.agent.outcome"
-local input_manifest = require "moonlet.engine.agent.input_manifest"
 local recovery = require "moonlet.engine.agent.recovery"
 local resolved_call = require "moonlet.engine.agent.resolved_call"
 
@@ -37,7 +36,7 @@ function M.run(state, resolved, key, dir)
   core.event.emit("step.started", key, { kind = "agent", runner = "mock" })
   recovery.give_up(run, key, dir)
   run.open_directory(dir)
-  input_manifest.write(resolved, key, dir)
+  sidecar.write_manifest(resolved, key, dir)
   run.write_artifact(dir .. "/prompt.md", prompt, true)
   local ok, result = pcall(by_mock, run, state, key, resolved.call, step)
   local job = execution.new(resolved, key, dir)

@@ -1,5 +1,7 @@
 --- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
 --- decision.md, the manifest of inputs.
+local instructions = require "moonlet.engine.agent.instructions"
+local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local usage = require "moonlet.engine.runner.usage"
 
@@ -159,6 +161,19 @@ Open. Nobody has decided yet what to do with this result.
 - Decision: <!-- take, take with changes, or leave -->
 - Why:
 ]]):format(run.id, run.task_id, run.preset_name)
+end
+
+--- Writes input-manifest.md of a step that is given more than the inputs of its run, or less than its whole prompt.
+---@param job moonlet.ResolvedCall
+---@param key string
+---@param dir string
+---@param reads string[]?  files that its program reads by itself, absolute
+function M.write_manifest(job, key, dir, reads)
+  local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)
+  if #more == 0 and cuts == "" then return end
+  local list = dir == run.sidecar and { table.unpack(run.inputs or {}) } or {}
+  table.move(more, 1, #more, #list + 1, list)
+  run.write_artifact(dir .. "/input-manifest.md", core.run.manifest(list) .. cuts)
 end
 
 return M

@@ -20,48 +20,6 @@ local limit_fields = { tokens = "integer", usd = "number", wall = "string|number
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
   stuck = "list", milestone = "list", blocked = "list", review = "list" }
 
---- Arguments that would make a clean one-shot something else, or a run's record wrong.
-local refused_args = {
-  codex = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
-    "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
-    "--add-dir" },
-  claude = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr", "--session-id",
-    "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
-    "--input-format", "--bg", "--background", "-w", "--worktree" },
-  gemini = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
-    "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" },
-  opencode = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive", "--auto",
-    "--share" },
-  executor = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only", "--network", "--wall" },
-}
-
---- Codex's settings that say the same as those.
-local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
-  permissions = true, approval_policy = true }
-
---- True if a word is a refused option, or begins with one: a short option takes its value joined (-sX), a long one
---- after `=`, and an option that yargs reads may be in camel case.
-local function is_refused(name, word)
-  if name == "codex" then
-    local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
-    local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
-    if key and refused_settings[key] then return true end
-  end
-  if (name == "gemini" or name == "opencode") and word:sub(1, 2) == "--" then
-    local option, rest = word:match("^([^=]*)(.*)$")
-    word = option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
-  end
-  for _, refused in ipairs(refused_args[name] or {}) do
-    local long = refused:sub(1, 2) == "--"
-    if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
-      or not long and word:sub(1, #refused) == refused and word:sub(1, 2) ~= "--" then
-      return true
-    end
-  end
-  -- Options without a value stand together: -pc.
-  return name == "claude" and word:find("^%-[pdvh]+[crw]") ~= nil
-end
-
 --- A path of keys as a person writes it: routes["test-gaps"].runner.
 ---@param path (string|integer)[]
 ---@return string
@@ -148,8 +106,9 @@ end
 function Check:args(name, args)
   local path = { "runners", name, "args" }
   if not self:texts(args, path, "", "texts") then return end
+  local refused = require "moonlet.engine.runner.refused_args"
   for _, word in ipairs(args) do
-    if is_refused(name, word) then
+    if refused.holds(name, word) then
       self.report(path, ("%s cannot hold '%s'"):format(shown(path), core.text.printable(word, 60)),
         "it is moonlet that says how an agent is confined, and each call is a fresh one")
     end

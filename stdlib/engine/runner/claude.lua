@@ -10,6 +10,15 @@ local usage = require "moonlet.engine.runner.usage"
 local M = { name = "claude", program = "claude", title = "Claude", role = "flag",
   limits_turns = true }
 
+M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--from-pr", "--session-id",
+  "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
+  "--input-format", "--bg", "--background", "-w", "--worktree" }
+
+--- True for such an option among short ones that stand together: -pc.
+---@param word string
+---@return boolean
+function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
+
 --- Claude's own instructions and tools, in tokens by its bytes of one request.
 local own_tokens = 3700
 

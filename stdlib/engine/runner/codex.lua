@@ -10,6 +10,22 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 
+M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
+  "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
+  "--add-dir" }
+-- Settings that say the same.
+local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
+  permissions = true, approval_policy = true }
+
+--- True for `-c NAME=…` of such a setting.
+---@param word string
+---@return boolean
+function M.refuses_word(word)
+  local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
+  local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
+  return key ~= nil and refused_settings[key] == true
+end
+
 --- Codex itself takes no longer prompt, in characters.
 local longest_prompt = 1048576
 --- Variables that it may take from the user's environment; tools never see these.

@@ -10,6 +10,8 @@ local outcome = require "moonlet.engine.runner.outcome"
 local M = { name = "executor", program = "moonlet-executor", title = "moonlet-executor", role = "prompt",
   resumes = true, limits_turns = true, begin = stream.begin }
 
+M.refused_args = { "--json", "--fork", "--no-plan", "--unconfined", "--read-only", "--network", "--wall" }
+
 M.secrets = { "OPENAI_API_KEY" }
 M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_EFFORT", "MAX_ITERS" }
 local prompt_limits = { bytes = 8 << 20 }

@@ -8,7 +8,11 @@ local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", limits_turns = true }
+local M = { name = "gemini", program = "gemini", title = "Gemini", role = "prompt", limits_turns = true,
+  takes_camel_case = true }
+
+M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
+  "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" }
 
 --- Gemini's own instructions and tools, in tokens by its bytes of one request.
 local own_tokens = 12000

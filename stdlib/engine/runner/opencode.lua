@@ -10,7 +10,11 @@ local outcome = require "moonlet.engine.runner.outcome"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
 local usage = require "moonlet.engine.runner.usage"
 
-local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt" }
+local M = { name = "opencode", program = "opencode", title = "opencode", role = "prompt",
+  takes_camel_case = true }
+
+M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive",
+  "--auto", "--share" }
 
 --- opencode's own instructions and tools, in tokens by its bytes of one request.
 local own_tokens = 7700

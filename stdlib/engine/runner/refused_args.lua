@@ -1,0 +1,37 @@
+--- The arguments that a user's config may not give an agent. Each runner lists its own in `refused_args`: those that
+--- would continue a session, change the sandbox, or change the form of the output that moonlet reads.
+local names = require "moonlet.engine.runner.names"
+
+local M = {}
+
+-- True for an option of the list with or without a value: a short one takes it joined (-sX), a long one after "=".
+local function listed(list, word)
+  for _, refused in ipairs(list) do
+    local long = refused:sub(1, 2) == "--"
+    if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
+      or not long and word:sub(1, #refused) == refused and word:sub(1, 2) ~= "--" then
+      return true
+    end
+  end
+  return false
+end
+
+-- yargs takes --outputFormat for --output-format.
+local function without_camel_case(word)
+  if word:sub(1, 2) ~= "--" then return word end
+  local option, rest = word:match("^([^=]*)(.*)$")
+  return option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
+end
+
+--- True if a runner must not be started with a word.
+---@param name string  of the runner
+---@param word string
+---@return boolean
+function M.holds(name, word)
+  if not names.has(names.programs, name) then return false end
+  local runner = require("moonlet.engine.runner." .. name)
+  if runner.refuses_word and runner.refuses_word(word) then return true end
+  return listed(runner.refused_args, runner.takes_camel_case and without_camel_case(word) or word)
+end
+
+return M
