@@ -93,6 +93,15 @@ END
     '[v.kind for v in run.validation] == ["test", "verdict"]' 'run.validation[1].status == "failed"'
 }
 
+# Codex ends before its tool, whose sandbox leaves empty folders to mount on: they are no work of the agent.
+case_tool_outlives_its_answer_codex() {
+  serve '[{"do": [{"tool": "mkdir -p src; echo x >src/x; sleep 6", "arguments": {"yield_time_ms": 1000}}, {"text": "Done."}]}]'
+  ask 'prompt = "Sleep.", edits = m.array { "src" }, sandbox = "workspace-write"'
+  go
+  want 'code == 0' 'run.files_changed == ["src/x"]'
+  ls -A | grep -E '^[.](agents|aws|codex)$'
+}
+
 # An agent that wrote a file and asks: its worktree waits, and the answer goes on in it.
 case_question_merges_nothing() {
   serve '[{"when": "Answer: blue", "do": [{"tool": "cat half.txt >whole.txt; echo whole >>whole.txt"}, {"text": "Done."}]},

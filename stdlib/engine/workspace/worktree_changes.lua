@@ -48,7 +48,11 @@ end
 ---@field folders string[]      new ones without a file, which git does not see
 ---@field tracked integer       how many files the agent began with
 
---- The folders in which the agent began with nothing.
+-- True for a path such as .codex or src/.vscode.
+local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.", 1, true) ~= nil end
+
+--- The folders in which the agent began with nothing. A hidden one is left: the sandboxes of agents make them to mount
+--- on, and an empty one of an editor or an agent has nothing to hold back.
 local function new_folders(folders, entries)
   local known, list = {}, {}
   for _, entry in ipairs(#folders > 0 and entries or {}) do
@@ -60,7 +64,7 @@ local function new_folders(folders, entries)
     end
   end
   for _, path in ipairs(folders) do
-    if not known[path] and not is_ours(path) then list[#list + 1] = path end
+    if not known[path] and not is_ours(path) and not is_hidden(path) then list[#list + 1] = path end
   end
   return list
 end
