@@ -86,6 +86,14 @@ case_half_answer_gemini() {
   if [ -e half.txt ]; then echo "half the work was merged"; fi
 }
 
+# Gemini echoes its prompt, and exits with what a full pipe has not taken.
+case_long_prompt_gemini() {
+  serve '[{"do": [{"text": "Read."}]}]'
+  ask 'prompt = ("0123456789abcde\n"):rep(27500) .. "!END"'
+  go
+  want 'code == 0' 'r.text == "Read."' 'len(turns) == 1' 'run.usage.total_tokens == 1050'
+}
+
 case_rate_in_other_words_gemini() {
   serve '[{"do": [{"read": "README.md"}, {"status": 429, "message": "slow down please"}, {"text": "At last."}]}]'
   ask 'prompt = "Hello"'
