@@ -13,6 +13,7 @@ local folder = "ambient"
 local notes_cap, start_cap = 4 << 20, 16 << 20
 local forgotten_ms = 30 * 24 * 3600 * 1000
 local lock_ms = 5000
+local lease_ms = 60 * 1000
 
 ---@class moonlet.RecordedEvent
 ---@field session string
@@ -187,11 +188,18 @@ local function begins(agent, event, start, notes)
   return agent.by_turn and notes == "" and (event.kind == "begin" or not start.began_ms)
 end
 
+-- True if the end of a session has become a run, or another hook is making one of it: several hooks may tell one end.
+-- The lease of a hook that was killed expires.
+local function is_taken(start)
+  return start ~= nil
+    and (start.run ~= nil or start.taken_ms ~= nil and core.clock.wall() - start.taken_ms < lease_ms)
+end
+
 --- Takes an event: adds a note, or closes the notes at the end. Raises if it cannot be kept.
 ---@param agent table
 ---@param home table
 ---@param event moonlet.RecordedEvent
----@return moonlet.Recorded?  at the end
+---@return moonlet.Recorded?  at the end, which counts once
 function M.take(agent, home, event)
   local root = core.file.root(home.agent_path)
   local made, err = core.file.make_dirs(root, folder)
@@ -201,6 +209,10 @@ function M.take(agent, home, event)
   local ok, result = pcall(function()
     local notes, start = core.file.read(root, names.notes, notes_cap) or "",
       read_json(root, names.start, start_cap)
+    if is_taken(start) then
+      if event.kind == "end" then return nil end
+      start = nil -- the session goes on, and becomes another run
+    end
     if begins(agent, event, start, notes) then
       forget_old(root)
       start = start_of(home, event, start)
@@ -208,7 +220,13 @@ function M.take(agent, home, event)
       if not written then error(why, 0) end
     end
     if event.kind == "end" then
-      return close(agent, home, event, start or {}, notes)
+      local recorded = close(agent, home, event, start or {}, notes)
+      if not agent.by_turn then
+        start = start or {}
+        start.taken_ms = core.clock.wall()
+        write_json(root, names.start, start)
+      end
+      return recorded
     end
     local text = notes .. core.secret.hide(core.json.encode_record(note_of(event))) .. "\n"
     if #text > notes_cap then
@@ -232,7 +250,7 @@ function M.done(home, recorded, run)
   local names = names_of(recorded.agent, recorded.id)
   core.file.remove(root, names.notes)
   if not recorded.agent.by_turn then
-    core.file.remove(root, names.start)
+    write_json(root, names.start, { run = run })
     return
   end
   write_json(root, names.start, { parent = recorded.parent or run,

@@ -24,7 +24,10 @@ test("a session lasts from its first event to its end", function()
   same(recorded.denials, { "Bash" }, "the denials")
   is(recorded.tools, 1, "the tools")
   recorder.done(home, recorded, "R-001")
-  is(noted(), "", "the notes are gone")
+  is(noted(), "claude-s.start.json\n", "the notes are gone")
+  is(give(home, "claude", "end"), nil, "another hook that tells the same end")
+  give(home, "claude", "begin")
+  is(give(home, "claude", "end").tools, 0, "the session that goes on")
 end)
 
 test("the notes stay until there is a run", function()
@@ -32,7 +35,11 @@ test("the notes stay until there is a run", function()
   give(home, "claude", "begin")
   give(home, "claude", "end")
   holds(noted(), "claude-s.jsonl", "the notes")
-  is(#give(home, "claude", "end").denials, 0, "the end can be given again")
+  is(give(home, "claude", "end"), nil, "another hook makes the run")
+  local wall = core.clock.wall
+  core.clock.wall = function() return wall() + 61000 end
+  is(#give(home, "claude", "end").denials, 0, "the end can be given again when that hook was killed")
+  core.clock.wall = wall
 end)
 
 test("an end without a start has no state to compare with", function()
