@@ -120,7 +120,7 @@ local function step_text(root, home, rec, word)
   for _, given in ipairs(answers_of(rec, step.key)) do show_answer(given, lines) end
   local answer = core.file.read(root, folder .. "/output.md", text_cap)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
-  local stderr = step_files.tail(root, folder .. "/stderr.log", 10)
+  local stderr = step_files.tail(root, folder .. "/stderr.log", 10, step.runner)
   if stderr then lines[#lines + 1] = "stderr:\n  " .. table.concat(stderr, "\n  ") end
   if core.file.stat(root, folder) then lines[#lines + 1] = "files: " .. home.agent_path .. "/" .. folder end
   return table.concat(lines, "\n") .. "\n", step
@@ -172,7 +172,7 @@ local function on_screen(home, root, id, rec, out)
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
     files = home.agent_path .. "/" .. rec.sidecar,
     folder = function(step) return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step) end,
-    tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3) end }, out)
+    tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3, step.runner) end }, out)
 end
 
 --- One run, as the options want it.

@@ -133,7 +133,8 @@ local function facts_of(run, envelope)
     origin = run.source.origin, degraded = run.degraded, parked = run.parked, files = run.absolute(run.sidecar),
     folder = folder,
     tail = function(step)
-      return root and step_files.tail(root, run.directory_of(step.key) .. "/stderr.log", 3)
+      local log = run.directory_of(step.key) .. "/stderr.log"
+      return root and step_files.tail(root, log, 3, step.runner)
     end }
 end
 

@@ -1,5 +1,6 @@
 --- The files of a run's steps, and its running steps, as others than its host find them.
 local record = require "moonlet.record"
+local runner_names = require "moonlet.engine.runner.names"
 
 local M = {}
 
@@ -40,13 +41,17 @@ end
 ---@param root userdata
 ---@param path string
 ---@param count integer
+---@param runner string?  of whose own log no line counts
 ---@return string[]?
-function M.tail(root, path, count)
+function M.tail(root, path, count, runner)
   local stat = core.file.stat(root, path)
   if not stat or stat.size == 0 then return nil end
   local text = core.file.part(root, path, math.max(stat.size - 8192, 0), 8192) or ""
-  local lines = {}
-  for line in core.text.clean(text):gmatch "[^\r\n]+" do lines[#lines + 1] = line end
+  local lines, own_log = {}, runner_names.has(runner_names.agents, runner)
+    and require("moonlet.engine.runner." .. runner).log_line
+  for line in core.text.clean(text):gmatch "[^\r\n]+" do
+    if not own_log or not line:find(own_log) then lines[#lines + 1] = line end
+  end
   return table.move(lines, math.max(#lines - count + 1, 1), #lines, 1, {})
 end
 

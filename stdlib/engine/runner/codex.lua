@@ -326,6 +326,9 @@ function M.begin(before)
   return state
 end
 
+--- The log that moonlet itself switches on, to read usage from it.
+M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
+
 --- Reads a line of its log.
 ---@param state moonlet.RunnerState
 ---@param line string
@@ -353,7 +356,7 @@ local function without_log(state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
     if not state.log_was_read then M.log(state, line) end
-    if not line:find("^%d%d%d%d%-%S+Z +[ID]%u+ codex_") then lines[#lines + 1] = line end
+    if not line:find(M.log_line) then lines[#lines + 1] = line end
   end
   return table.concat(lines, "\n")
 end

@@ -295,12 +295,15 @@ function M.log(state, line)
   end
 end
 
+--- The log that moonlet itself switches on.
+M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
+
 --- Takes the log out of its other text on standard error.
 local function without_log(state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
     if not state.log_was_read then M.log(state, line) end
-    if not line:find("^timestamp=%S+ level=[IWD]%u+ ") then lines[#lines + 1] = line end
+    if not line:find(M.log_line) then lines[#lines + 1] = line end
   end
   return table.concat(lines, "\n")
 end
