@@ -374,7 +374,7 @@ end
 
 --- Raises for a prompt of the other mode: the preset orchestrates, and whoever it asks is a worker.
 local function check_mode(prompt)
-  if not prompt:find "^%s*CONTEXT:%s*ORCHESTRATOR%f[%W]" then return end
+  if not prompt:sub(1, 200):upper():find "^%s*CONTEXT:%s*ORCHESTRATOR%f[%W]" then return end
   error(record.invalid("ctx:agent: the prompt begins with CONTEXT: ORCHESTRATOR, and an agent is a worker",
     "the preset orchestrates: give each worker its task, as in m.prompt.worker { task = … }"), 0)
 end

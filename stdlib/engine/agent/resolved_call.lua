@@ -50,6 +50,14 @@ local function frozen(fields)
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
+local function check_cwd(run, cwd)
+  if not cwd then return end
+  local inside = cwd:sub(1, 1) ~= "/" or cwd == run.top or cwd:sub(1, #run.top + 1) == run.top .. "/"
+  if inside and not ("/" .. cwd .. "/"):find("/../", 1, true) then return end
+  error(record.invalid(("ctx:agent: cwd is '%s', outside of the repository"):format(core.text.printable(cwd, 200)),
+    "give a folder from the top of the repository, such as \"src\""), 0)
+end
+
 --- The script's call as it is now: the script may change its table while other tasks run.
 local function copy_of(call)
   if frozen_calls[call] then return call end
@@ -279,6 +287,10 @@ function M.of(run, call, routed)
   }
   if call.turns and call.turns < 1 then
     error(record.invalid(("ctx:agent: turns cannot be %d"):format(call.turns), "give a whole number, 1 or more"), 0)
+  end
+  check_cwd(run, call.cwd)
+  if call.retry and call.retry < 0 then
+    error(record.invalid(("ctx:agent: retry cannot be %d"):format(call.retry), "give a whole number, 0 or more"), 0)
   end
   budget.check_budget(call.prompt_tokens, "ctx:agent: prompt_tokens")
   job.prompt_tokens = budget.least(call.prompt_tokens, run.prompt_tokens)
