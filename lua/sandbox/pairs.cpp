@@ -21,15 +21,16 @@ constexpr std::size_t kFewKeys = 200;  // they fit into the upvalues of the iter
 
 struct Key {
   enum class Rank : std::uint8_t { kInteger, kFloat, kText, kOther };
+  struct Text {
+    const char* data;
+    std::size_t size;
+  };
   Rank rank;
   std::uint32_t place;  // the position of the key
   union {
     lua_Integer integer;  // kInteger, and the number of kOther
     lua_Number number;
-    struct {
-      const char* data;
-      std::size_t size;
-    } text;
+    Text text;
   };
 };
 

@@ -123,8 +123,8 @@ TEST_CASE("after a kill the state is whole again for the host") {
 
 TEST_CASE("a script that computes too long gets an error first, which it cannot catch") {
   const char* const texts[] = {"while true do pcall(function() while true do end end) end",
-                               "while true do xpcall(function() while true do end end, function() "
-                               "while true do end end) end",
+                               ("while true do xpcall(function() while true do end end, function() "
+                                "while true do end end) end"),
                                "coroutine.wrap(function() while true do end end)()",
                                "table.sort({ 1, 2, 3 }, function() while true do end end)",
                                "return ('a'):rep(100000):find(('a*'):rep(30) .. 'b')"};

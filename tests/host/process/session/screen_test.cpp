@@ -179,8 +179,8 @@ TEST_CASE("a flooded screen is the same screen") {
                              "\x1b[r",
                              "\x1b[?1049h",
                              "\x1b[?1049l",
-                             "\xc2\x9b"
-                             "3A",
+                             ("\xc2\x9b"
+                              "3A"),
                              "\b\b",
                              "\x1b[4h",
                              "\x1b[4l",
