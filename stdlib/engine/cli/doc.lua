@@ -9,7 +9,7 @@ local M = {}
 
 M.known = {
   json = { help = "print one JSON envelope and nothing else" },
-  markdown = { help = "print the whole reference as Markdown, as in stdlib/README.md" },
+  markdown = { help = "print the whole reference as Markdown" },
   help = { help = "this text" },
 }
 

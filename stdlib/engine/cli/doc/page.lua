@@ -127,7 +127,7 @@ local function returned(values)
 end
 
 local function as_markdown(entry)
-  local lines = { "#### " .. reference.signature(entry), entry.text ~= "" and entry.text or nil }
+  local lines = { "### " .. reference.signature(entry), entry.text ~= "" and entry.text or nil }
   local function add(text) lines[#lines + 1] = text end
   if entry.type and entry.kind ~= "function" then add("Type: `" .. entry.type .. "`") end
   local values = entry.kind == "type" and entry.fields or entry.params
@@ -140,14 +140,21 @@ local function as_markdown(entry)
   return table.concat(lines, "\n") .. "\n"
 end
 
+local head = [[
+# The reference of ctx and m
+
+The tests run the examples. An example's `--> value` is the value of its line. The examples stand in a repository with
+`src/a.lua` and `src/b.lua`.
+]]
+
 --- The whole reference as Markdown.
 ---@return string
 function M.markdown()
   local read = reference.read()
   local names, found = groups(read.entries)
-  local lines = {}
+  local lines = { head }
   for _, name in ipairs(names) do
-    lines[#lines + 1] = ("### %s\n"):format(name)
+    lines[#lines + 1] = ("## %s\n"):format(name)
     if read.modules[name] then lines[#lines + 1] = read.modules[name] .. "\n" end
     for _, entry in ipairs(found[name]) do lines[#lines + 1] = as_markdown(entry) end
   end
