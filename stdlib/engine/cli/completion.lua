@@ -153,7 +153,7 @@ local function add_values(add, name, option)
   if option.choices then
     for _, choice in ipairs(option.choices) do add(choice) end
   elseif name == "runner" then
-    for _, known in ipairs(runners.names { runners = {} }) do add(known) end
+    for _, known in ipairs(runners.names()) do add(known) end
   elseif name == "preset" or name == "pattern" then
     add_presets(add)
   elseif name == "before" or name == "run" or name == "resume" then

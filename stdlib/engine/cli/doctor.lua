@@ -138,6 +138,14 @@ local function check_programs(checks)
       checks.add(name, "none", "not in PATH")
     end
   end
+  for _, name in ipairs(runners.own_names(config)) do
+    local located, why = pcall(runners.locate, name, config)
+    if located then
+      checks.add(name, "ok", why.path)
+    else
+      checks.add(name, "bad", why.message, why.hint)
+    end
+  end
   check_executor(checks, config)
   check_accounts(checks)
 end

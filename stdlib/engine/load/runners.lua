@@ -27,16 +27,27 @@ local user_runners = setmetatable({}, { __mode = "k" })
 
 local function load_builtin(name) return require("moonlet.engine.runner." .. name) end
 
+--- The user's own runners, sorted by name; none if the config cannot be read.
+---@param config table?
+---@return string[]
+function M.own_names(config)
+  local ok, entries = pcall(function() return config_of(config).runners end)
+  local names = {}
+  for name, entry in pairs(ok and entries or {}) do
+    if entry.file then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
 --- The names that --runner may have.
 ---@param config table?
 ---@return string[]
 function M.names(config)
   local names = { "route", table.unpack(builtin.internal) }
   table.move(builtin.programs, 1, #builtin.programs, #names + 1, names)
-  for name, entry in pairs(config_of(config).runners) do
-    if entry.file then names[#names + 1] = name end
-  end
-  return names
+  local own = M.own_names(config)
+  return table.move(own, 1, #own, #names + 1, names)
 end
 
 --- The runner of a name; raises `invalid` with the near name for one that is not there.
@@ -105,7 +116,7 @@ function M.locate(name, config)
     ("install it, or set runners.%s.program in the config"):format(name)), 0)
 end
 
---- The installed agent programs: name -> path of the program.
+--- The installed agent programs, the user's own among them: name -> path of the program.
 ---@param config table?
 ---@return table<string, string>
 function M.installed(config)
@@ -114,6 +125,10 @@ function M.installed(config)
   for _, name in ipairs(builtin.agents) do
     local place = load_builtin(name).detect(ok and entries[name] or nil)
     found[name] = place and place.path
+  end
+  for _, name in ipairs(M.own_names(config)) do
+    local located, place = pcall(M.locate, name, config)
+    found[name] = located and place.path or nil
   end
   return found
 end
