@@ -41,18 +41,14 @@ local function refuse(message, hint)
   m.fail { kind = "invalid", message = "split_sections: " .. message, hint = hint }
 end
 
--- The part of a path before its first wildcard, without a slash at its end; "" is everything.
+-- The part of a path before its first wildcard, with a slash at its end; "" is everything.
 local function root_of(path)
-  local parts = {}
+  local root = ""
   for part in path:gmatch "[^/]+" do
     if part:find "[*?%[]" then break end
-    if part == ".." then parts[#parts] = nil elseif part ~= "." then parts[#parts + 1] = part end
+    root = part == ".." and root:gsub("[^/]*/$", "") or part == "." and root or root .. part .. "/"
   end
-  return table.concat(parts, "/")
-end
-
-local function within(inner, outer)
-  return outer == "" or inner == outer or inner:sub(1, #outer + 1) == outer .. "/"
+  return root
 end
 
 -- Refuses two writers of one path.
@@ -60,9 +56,9 @@ local function check_disjoint(section, other)
   for _, path in ipairs(section.paths) do
     for _, theirs in ipairs(other.paths) do
       local a, b = root_of(path), root_of(theirs)
-      if within(a, b) or within(b, a) then
-        refuse(("'%s' and '%s' would both write %s"):format(other.name, section.name,
-          #a > #b and path or theirs),
+      if a:sub(1, #b) == b or b:sub(1, #a) == a then
+        local both = #a > #b and path or theirs
+        refuse(("'%s' and '%s' would both write %s"):format(other.name, section.name, both),
           "many readers, one writer: give each its own paths, or write = false")
       end
     end
@@ -149,8 +145,7 @@ function M.split_sections(ctx, opts)
     key = function(section) return section.name end })
   local found = m.found(answers)
   ctx:phase("merge", 1)
-  local result = { sections = found, text = "", conflicts = m.array {}, details = m.array {},
-    lost = lost }
+  local result = { sections = found, conflicts = m.array {}, details = m.array {}, lost = lost }
   local whole, gone = m.pattern.try("merge", function() return unite(ctx, opts, found) end)
   if whole then
     result.text, result.conflicts = whole.text, whole.conflicts
@@ -160,13 +155,12 @@ function M.split_sections(ctx, opts)
     for i, item in ipairs(found) do texts[i] = item.text end
     result.text = table.concat(texts, "\n\n")
   end
-  for i, conflict in ipairs(result.conflicts) do result.details[i] = "conflict: " .. conflict end
+  for i, text in ipairs(result.conflicts) do result.details[i] = "conflict: " .. text end
   result.summary = ("%d of %s, %s"):format(#found, m.pattern.count(#sections, "section"),
     m.pattern.count(#result.conflicts, "conflict"))
-  result.next_action = lost[1]
-    and ("Do the lost part again: %s (%s)."):format(lost[1].branch, lost[1].message)
-    or result.conflicts[1] and "Settle this conflict first: " .. result.conflicts[1]
-    or "Read the whole, and take it."
+  local gap, conflict = lost[1], result.conflicts[1]
+  result.next_action = gap and ("Do the lost part again: %s (%s)."):format(gap.branch, gap.message)
+    or conflict and "Settle this conflict first: " .. conflict or "Read the whole, and take it."
   return result
 end
 
