@@ -171,8 +171,9 @@ function M.options(name, opts, fields, defaults)
   return whole
 end
 
---- The call of a worker: the fields of the pattern, over those of its role (opts.judge and the like), over those that
---- all workers have. It is given the instruction files of the base of the change that it is about.
+--- Adds the fields of a worker to a call. The call's own come first, then those of its role (opts.judge and the like),
+--- then those of all workers (opts.agent). The worker gets the instruction files of the base of the change that it is
+--- about (opts.facts).
 --- ```lua
 --- local opts = { agent = { timeout = "5m" }, judge = { model = "large" } }
 --- local call = m.pattern.call(opts, { prompt = "Which one is shorter?" }, "judge")
@@ -180,7 +181,7 @@ end
 --- ```
 ---@param opts moonlet.patterns.Common
 ---@param call moonlet.AgentCall
----@param role string?          the option with the fields of this worker, which is also its name
+---@param role string?   the option with the fields of this worker; also its name, unless it has one
 ---@return moonlet.AgentCall
 function M.call(opts, call, role)
   local whole, worker = {}, role and worker_of(opts, role) or {}
