@@ -9,6 +9,7 @@
 ---@field glob moonlet.glob
 ---@field merge moonlet.merge
 ---@field pack moonlet.pack
+---@field pattern moonlet.pattern
 ---@field patterns moonlet.patterns
 ---@field prompt moonlet.prompt
 ---@field record moonlet.record
@@ -118,8 +119,7 @@ end
 -- text) are required by name: few presets need them. record is here for presets that check options of their own.
 local lazy = {
   duration = true, facts = true, findings = true, git = true, glob = true, merge = true, pack = true,
-  patterns = true, prompt = true, record = true,
-  schema = true,
+  pattern = true, patterns = true, prompt = true, record = true, schema = true,
 }
 
 return setmetatable(M, {

@@ -223,7 +223,7 @@
 ---  value) refuses a new one
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
 ---  a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text
----@field notes fun(): table  {file name -> annotations} of the public library
+---@field notes fun(): table  {file name -> annotations} of the public library; patterns are whole
 ---@field preset_file fun(name: string): string?  text, or nil when there is no such file
 ---@field presets fun(): string[]  list of the names of the built-in presets' files
 ---@field tests fun(): table  {file name -> text} of the presets' tests

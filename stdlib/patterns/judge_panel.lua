@@ -1,5 +1,4 @@
-local C = require "moonlet.patterns.common"
-local J = require "moonlet.patterns.judging"
+local m = require "moonlet"
 
 local M = {}
 
@@ -30,7 +29,7 @@ local M = {}
 local far = 4
 
 local function rank(candidates, sheets)
-  local ranking = core.json.array {}
+  local ranking = m.array {}
   for i, candidate in ipairs(candidates) do
     local sum, low, high = 0, math.huge, -math.huge
     for _, sheet in ipairs(sheets) do
@@ -59,37 +58,35 @@ end
 ---@param opts moonlet.patterns.JudgePanel
 ---@return moonlet.patterns.Panel
 function M.judge_panel(ctx, opts)
-  local verb = "judge_panel"
-  C.check(opts, { candidates = "list", criteria = "list", judges = "integer", need = "integer", goal = "string",
-    judge = "table" }, verb)
-  local candidates = J.candidates(opts.candidates, verb, 2, 8)
-  J.criteria(opts, verb)
-  local number = C.bounds(opts.judges or 3, verb, "judges", 2, 5)
-  local need = C.bounds(opts.need or math.min(2, number), verb, "need", 1, number)
+  opts = m.pattern.options("judge_panel", opts, { candidates = "candidates 2..8",
+    criteria = "texts 1..12", judges = "integer 2..5", need = "integer 1..judges", goal = "string",
+    judge = "worker" }, { judges = 3 })
   local judges = {}
-  for i = 1, number do judges[i] = "judge " .. i end
-  ctx:plan { calls = number }
-  ctx:phase("judge", number)
-  local answers, lost = ctx:parallel(judges, function(c, judge, i) return J.ask(c, opts, judge, candidates, i) end,
-    { need = need, name = "panel" })
-  local sheets = C.found(answers)
-  local ranking = rank(candidates, sheets)
-  local result = { ranking = ranking, tied = core.json.array {}, disagreements = core.json.array {},
-    reasons = core.json.array {}, details = core.json.array {}, lost = C.lost(lost) }
+  for i = 1, opts.judges do judges[i] = "judge " .. i end
+  ctx:plan { calls = #judges }
+  ctx:phase("judge", #judges)
+  local answers, lost = ctx:parallel(judges, function(c, judge, i)
+    return m.pattern.judge(c, opts, judge, opts.candidates, i)
+  end, { need = opts.need or 2, name = "panel" })
+  local sheets = m.found(answers)
+  local ranking = rank(opts.candidates, sheets)
+  local result = { ranking = ranking, tied = m.array {}, disagreements = m.array {},
+    reasons = m.array {}, details = m.array {}, lost = lost }
   for i, item in ipairs(ranking) do
     if math.abs(item.score - ranking[1].score) < 1e-9 then table.insert(result.tied, item.name) end
     if item.spread >= far then table.insert(result.disagreements, item.name) end
     result.details[i] = ("%s: %.2f, spread %.1f"):format(item.name, item.score, item.spread)
   end
   for i, sheet in ipairs(sheets) do result.reasons[i] = sheet.reason end
+  local by = m.pattern.count(#sheets, "judge")
   if #result.tied == 1 then
-    result.winner, result.tied = result.tied[1], core.json.array {}
-    result.summary = ("'%s' with %.2f, by %s"):format(result.winner, ranking[1].score, C.count(#sheets, "judge"))
+    result.winner, result.tied = result.tied[1], m.array {}
+    result.summary = ("'%s' with %.2f, by %s"):format(result.winner, ranking[1].score, by)
     result.next_action = result.disagreements[1]
       and ("Look at '%s' yourself: the judges disagree about it."):format(result.disagreements[1])
       or ("Take '%s'."):format(result.winner)
   else
-    result.summary = ("a tie between %s, by %s"):format(table.concat(result.tied, " and "), C.count(#sheets, "judge"))
+    result.summary = ("a tie between %s, by %s"):format(table.concat(result.tied, " and "), by)
     result.next_action = "Decide yourself: the best are tied."
   end
   return result

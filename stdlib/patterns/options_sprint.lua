@@ -1,6 +1,4 @@
-local C = require "moonlet.patterns.common"
-local J = require "moonlet.patterns.judging"
-local prompt = require "moonlet.prompt"
+local m = require "moonlet"
 
 local M = {}
 
@@ -24,12 +22,16 @@ local M = {}
 local function refine(ctx, opts, chosen, others, reason)
   local data = { { label = "the chosen option", text = chosen.text, required = true },
     { label = "the judge's reason", text = reason, required = true } }
-  for _, other in ipairs(others) do data[#data + 1] = { label = "an option that was not chosen", text = other.text } end
-  return ctx:agent(C.call(opts, nil, { name = "refine", prompt = prompt.implementer(C.prompt(opts, {
+  for _, other in ipairs(others) do
+    data[#data + 1] = { label = "an option that was not chosen", text = other.text }
+  end
+  return ctx:agent(m.pattern.call(opts, { name = "refine", prompt = m.prompt.implementer {
     deliverable = "a refined version of the chosen option below", goal = opts.goal,
     scope = "nothing", output = "The refined option and nothing else.",
-    steps = { "Remove what the judge found lacking.", "Adopt from the others what makes it better by the criteria: "
-      .. table.concat(opts.criteria, "; ") .. "." }, data = data })) })).text
+    steps = { "Remove what the judge found lacking.",
+      "Adopt from the others what makes it better by the criteria: "
+        .. table.concat(opts.criteria, "; ") .. "." },
+    pack = opts.pack, data = data } })).text
 end
 
 --- Workers propose two or three alternatives, a judge chooses by stated criteria, and the choice is refined. One call
@@ -44,53 +46,53 @@ end
 ---@param opts moonlet.patterns.OptionsSprint
 ---@return moonlet.patterns.Chosen
 function M.options_sprint(ctx, opts)
-  local verb = "options_sprint"
-  C.check(opts, { goal = "string", criteria = "list", angles = "list", judge = "table" }, verb)
-  C.text(opts.goal, verb, "goal")
-  J.criteria(opts, verb)
-  local angles = C.texts(opts.angles or { "the simplest", "the most thorough" }, verb, "angles", 2, 3)
-  ctx:plan { calls = #angles + 2 }
-  ctx:phase("options", #angles)
-  local texts, lost = ctx:parallel(angles, function(c, angle)
-    return c:agent(C.call(opts, nil, { name = angle, prompt = prompt.implementer(C.prompt(opts, {
+  opts = m.pattern.options("options_sprint", opts, { goal = "text!", criteria = "texts 1..12",
+    angles = "texts 2..3", judge = "worker" }, { angles = { "the simplest", "the most thorough" } })
+  ctx:plan { calls = #opts.angles + 2 }
+  ctx:phase("options", #opts.angles)
+  local texts, lost = ctx:parallel(opts.angles, function(c, angle)
+    return c:agent(m.pattern.call(opts, { name = angle, prompt = m.prompt.implementer {
       deliverable = ("one option for this, and make it %s: %s"):format(angle, opts.goal),
       scope = "nothing", output = "The option and nothing else.",
-      steps = { "It will be judged by: " .. table.concat(opts.criteria, "; ") .. "." } })) })).text
+      steps = { "It will be judged by: " .. table.concat(opts.criteria, "; ") .. "." },
+      pack = opts.pack, data = opts.data } })).text
   end, { need = 1, name = "options", key = function(angle) return angle end })
-  local found, theirs = C.found(texts, angles)
-  local options = core.json.array {}
+  local found, theirs = m.found(texts, opts.angles)
+  local options = m.array {}
   for i, text in ipairs(found) do options[i] = { name = theirs[i], text = text } end
-  local result = { options = options, tied = core.json.array {}, reason = "", text = "", details = core.json.array {},
-    lost = C.lost(lost) }
+  local result = { options = options, tied = m.array {}, reason = "", text = "",
+    details = m.array {}, lost = lost }
+  local count = m.pattern.count(#options, "option")
   ctx:phase("judge", 1)
-  local judged, gone
+  local sheet, gone = { scores = { 0 }, best = { 1 }, reason = "the only option that came" }, nil
   if #options > 1 then
-    judged, gone = C.try("judge", function() return J.ask(ctx, opts, "judge", options, 1) end)
-  else
-    judged = { scores = { 0 }, reason = "the only option that came" }
+    sheet, gone = m.pattern.try("judge", function()
+      return m.pattern.judge(ctx, opts, "judge", options, 1)
+    end)
   end
-  if not judged then
-    table.insert(result.lost, gone)
-    result.summary = ("%s, and no judge"):format(C.count(#options, "option"))
+  if not sheet then
+    table.insert(lost, gone)
+    result.summary = count .. ", and no judge"
     result.next_action = "Choose one of the options yourself: the judge was lost."
     return result
   end
-  local best = J.best(judged.scores)
-  local chosen, others = options[best[1]], {}
+  local chosen, others, is_tied = options[sheet.best[1]], {}, #sheet.best > 1
   for i, option in ipairs(options) do
-    option.score = judged.scores[i]
-    if i ~= best[1] then others[#others + 1] = option end
+    option.score = sheet.scores[i]
+    if option ~= chosen then others[#others + 1] = option end
     result.details[i] = ("%s: %.1f"):format(option.name, option.score)
   end
-  for i, place in ipairs(#best > 1 and best or {}) do result.tied[i] = options[place].name end
-  result.choice, result.reason = chosen.name, judged.reason
+  for i, place in ipairs(is_tied and sheet.best or {}) do result.tied[i] = options[place].name end
+  result.choice, result.reason = chosen.name, sheet.reason
   ctx:phase("refine", 1)
-  local text, missing = C.try("refine", function() return refine(ctx, opts, chosen, others, judged.reason) end)
-  if missing then table.insert(result.lost, missing) end
+  local text, missing = m.pattern.try("refine", function()
+    return refine(ctx, opts, chosen, others, sheet.reason)
+  end)
+  if missing then table.insert(lost, missing) end
   result.text = text or chosen.text
-  result.summary = ("%s; '%s' was chosen%s: %s"):format(C.count(#options, "option"), chosen.name,
-    #best > 1 and " among equals" or "", judged.reason)
-  result.next_action = #best > 1 and ("Decide between %s: the judge sees no difference."):format(
+  result.summary = ("%s; '%s' was chosen%s: %s"):format(count, chosen.name,
+    is_tied and " among equals" or "", sheet.reason)
+  result.next_action = is_tied and ("Decide between %s: the judge sees no difference."):format(
     table.concat(result.tied, " and ")) or "Take the refined option."
   return result
 end

@@ -1,6 +1,5 @@
-local C = require "moonlet.patterns.common"
-local prompt = require "moonlet.prompt"
-local s = require "moonlet.schema"
+local m = require "moonlet"
+local s = m.schema
 
 local M = {}
 
@@ -24,42 +23,38 @@ local M = {}
 ---@field details string[]
 ---@field lost table[]
 
-local source = s.object { source = s.string { min = 1, max = 2000 }, why = s.string { max = 2000 } }
-local answer = s.object {
-  points = s.list(s.string { min = 1, max = 2000 }, { min = 1, max = 10 }), sources = s.list(source, { max = 40 }),
-  disagreements = s.list(s.string { max = 2000 }, { max = 20 }),
-}
-local brief = s.object {
-  points = s.list(s.string { min = 1, max = 2000 }, { min = 1, max = 10 }), sources = s.list(source, { max = 40 }),
-  disagreements = s.list(s.string { max = 2000 }, { max = 20 }),
-  actions = s.list(s.string { min = 1, max = 1000 }, { min = 1, max = 10 }),
-}
+local points = s.list(s.string { min = 1, max = 2000 }, { min = 1, max = 10 })
+local sources = s.list(s.object { source = s.string { min = 1, max = 2000 },
+  why = s.string { max = 2000 } }, { max = 40 })
+local disagreements = s.list(s.string { max = 2000 }, { max = 20 })
+local answer = s.object { points = points, sources = sources, disagreements = disagreements }
+local brief = s.object { points = points, sources = sources, disagreements = disagreements,
+  actions = s.list(s.string { min = 1, max = 1000 }, { min = 1, max = 10 }) }
 
 local form = [[
 One JSON object and nothing else:
 {"points": ["5 to 10 bullets"], "sources": [{"source": "title, author, year, address", "why": "why it matters"}],
 "disagreements": ["what is uncertain, or where sources disagree"]%s}]]
 
--- The workers' findings, as material of the synthesis.
-local function material(found, questions)
+local function synthesise(ctx, opts, found, questions)
+  local steps = { "Weigh the sources: primary ones first.",
+    "Keep apart the points on which sources disagree." }
+  if opts.scholarly then steps[3] = "Cite scholarly sources in APA 7." end
   local data = {}
   for i, one in ipairs(found) do
-    data[i] = { label = "the answer to: " .. questions[i], text = core.json.encode(one), required = true }
+    data[i] = { label = "the answer to: " .. questions[i], text = m.json.encode(one),
+      required = true }
   end
-  return data
-end
-
-local function synthesise(ctx, opts, found, questions)
-  local steps = { "Weigh the sources: primary ones first.", "Keep apart the points on which sources disagree." }
-  if opts.scholarly then steps[3] = "Cite scholarly sources in APA 7." end
-  return ctx:agent(C.call(opts, nil, { name = "synthesis", schema = brief, prompt = prompt.worker {
+  local prompt = m.prompt.worker {
     task = ("Make one brief of the answers below, for this decision: %s"):format(opts.topic),
     goal = "A synthesis with the sources that support it, and the actions that follow from it.",
     non_goals = { "new research", "claims that no source below supports" }, steps = steps,
     inspect = "The answers below.", edits = false,
     output = form:format ',\n"actions": ["the next actions, the first one first"]',
-    escalate = "the answers are not enough to decide: say what is missing as the first action", pack = opts.pack,
-    data = material(found, questions) } })).data
+    escalate = "the answers are not enough to decide: say what is missing as the first action",
+    pack = opts.pack, data = data }
+  local call = m.pattern.call(opts, { name = "synthesis", schema = brief, prompt = prompt })
+  return ctx:agent(call).data
 end
 
 --- Workers collect sources side by side, a question each; one synthesis makes a brief of them that ends in next
@@ -75,41 +70,43 @@ end
 ---@param opts moonlet.patterns.Research
 ---@return moonlet.patterns.Brief
 function M.research(ctx, opts)
-  local verb = "research"
-  C.check(opts, { topic = "string", questions = "list", need = "integer", scholarly = "boolean" }, verb)
-  C.text(opts.topic, verb, "topic")
-  local questions = C.texts(opts.questions or {}, verb, "questions", 1, 6)
-  local need = C.bounds(opts.need or 1, verb, "need", 1, #questions)
-  ctx:plan { calls = #questions + 1 }
-  ctx:phase("research", #questions)
-  local answers, lost = ctx:parallel(questions, function(c, question, i)
-    return c:agent(C.call(opts, nil, { name = "question " .. i, schema = answer, web_search = true,
-      prompt = prompt.research(C.prompt(opts, { topic = question, output = form:format "",
-        goal = ("The answer helps with this decision: %s"):format(opts.topic) })) })).data
-  end, { need = need, name = "research" })
-  local found, theirs = C.found(answers, questions)
+  opts = m.pattern.options("research", opts, { topic = "text!", questions = "texts 1..6",
+    need = "integer 1..questions", scholarly = "boolean" }, { need = 1 })
+  ctx:plan { calls = #opts.questions + 1 }
+  ctx:phase("research", #opts.questions)
+  local answers, lost = ctx:parallel(opts.questions, function(c, question, i)
+    local prompt = m.prompt.research { topic = question, output = form:format "",
+      goal = ("The answer helps with this decision: %s"):format(opts.topic),
+      pack = opts.pack, data = opts.data }
+    return c:agent(m.pattern.call(opts, { name = "question " .. i, prompt = prompt, schema = answer,
+      web_search = true })).data
+  end, { need = opts.need, name = "research" })
+  local found, theirs = m.found(answers, opts.questions)
   ctx:phase("synthesis", 1)
-  local result = { points = core.json.array {}, sources = core.json.array {}, disagreements = core.json.array {},
-    actions = core.json.array {}, details = core.json.array {}, lost = C.lost(lost) }
-  local whole, gone = C.try("synthesis", function() return synthesise(ctx, opts, found, theirs) end)
-  if whole then
-    for _, name in ipairs { "points", "sources", "disagreements", "actions" } do result[name] = whole[name] end
-  else
-    table.insert(result.lost, gone)
-    for _, one in ipairs(found) do
-      for _, name in ipairs { "points", "sources", "disagreements" } do
-        for _, item in ipairs(one[name]) do table.insert(result[name], item) end
-      end
+  local result = { points = m.array {}, sources = m.array {}, disagreements = m.array {},
+    actions = m.array {}, details = m.array {}, lost = lost }
+  local whole, gone = m.pattern.try("synthesis", function()
+    return synthesise(ctx, opts, found, theirs)
+  end)
+  if gone then table.insert(lost, gone) end
+  for _, one in ipairs(whole and { whole } or found) do
+    for _, name in ipairs { "points", "sources", "disagreements" } do
+      table.move(one[name], 1, #one[name], #result[name] + 1, result[name])
     end
   end
-  for _, point in ipairs(result.points) do table.insert(result.details, point) end
-  for _, point in ipairs(result.disagreements) do table.insert(result.details, "uncertain: " .. point) end
+  if whole then result.actions = whole.actions end
+  table.move(result.points, 1, #result.points, 1, result.details)
+  for _, point in ipairs(result.disagreements) do
+    table.insert(result.details, "uncertain: " .. point)
+  end
   for _, item in ipairs(result.sources) do
     table.insert(result.details, ("source: %s (%s)"):format(item.source, item.why))
   end
-  result.summary = ("%d of %s answered, %s, %s"):format(#found, C.count(#questions, "question"),
-    C.count(#result.sources, "source"), C.count(#result.disagreements, "disagreement"))
-  result.next_action = result.actions[1] or "Read the points, and ask for the synthesis again: it was lost."
+  result.summary = ("%d of %s answered, %s, %s"):format(#found,
+    m.pattern.count(#opts.questions, "question"), m.pattern.count(#result.sources, "source"),
+    m.pattern.count(#result.disagreements, "disagreement"))
+  result.next_action = result.actions[1]
+    or "Read the points, and ask for the synthesis again: it was lost."
   return result
 end
 

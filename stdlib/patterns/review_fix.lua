@@ -1,8 +1,4 @@
-local C = require "moonlet.patterns.common"
-local findings = require "moonlet.findings"
-local merge = require "moonlet.merge"
-local prompt = require "moonlet.prompt"
-local verdict = require "moonlet.patterns.verdict"
+local m = require "moonlet"
 
 local M = {}
 
@@ -27,21 +23,20 @@ local M = {}
 ---@field details string[]
 ---@field lost table[]
 
-local function review(ctx, opts, lenses)
-  ctx:phase("review", #lenses)
-  local answers, lost = ctx:parallel(lenses, function(c, lens)
-    local data = c:agent(C.call(opts, nil, { name = "review " .. lens, schema = findings.schema,
-      prompt = prompt.reviewer(C.prompt(opts, { lens = lens, artifact = opts.artifact, output = findings.form })),
-    })).data
-    return { lens = lens, runner = ctx.runner, findings = rawget(data, "findings") or data }
+local function review(ctx, opts)
+  ctx:phase("review", #opts.lenses)
+  local answers, lost = ctx:parallel(opts.lenses, function(c, lens)
+    return m.pattern.reviewer(c, opts, lens, { name = "review " .. lens })
   end, { need = 1, name = "review", key = function(lens) return lens end })
-  return merge.findings(C.found(answers), { lost = lost, root = ctx.repo }), lost
+  return m.merge.findings(m.found(answers), { lost = lost, root = ctx.repo }), lost
 end
 
 local function most_important(issues, top, least)
-  local list = core.json.array {}
+  local list = m.array {}
   for _, issue in ipairs(issues) do
-    if #list < top and findings.rank(issue.severity) >= findings.rank(least) then list[#list + 1] = issue end
+    if #list < top and m.findings.rank(issue.severity) >= m.findings.rank(least) then
+      list[#list + 1] = issue
+    end
   end
   return list
 end
@@ -58,44 +53,39 @@ end
 ---@param opts moonlet.patterns.ReviewFix
 ---@return moonlet.patterns.Fixed
 function M.review_fix(ctx, opts)
-  local verb = "review_fix"
-  C.check(opts, { artifact = "string", scope = "string|list", lenses = "list", top = "integer", least = "string",
-    checks = "list", implementer = "table", verifier = "table" }, verb)
-  C.text(opts.artifact, verb, "artifact")
-  local scope, top = C.scope(opts.scope, verb), C.bounds(opts.top or 3, verb, "top", 1, 10)
-  local lenses = C.texts(opts.lenses or { "correctness" }, verb, "lenses", 1, 4)
-  C.check_verifier(opts, verb)
-  local checks = C.checks(opts.checks)
-  ctx:plan { calls = #lenses + 2, checks = checks }
-  local merged, lost = review(ctx, opts, lenses)
-  local chosen = most_important(merged.findings, top, opts.least or "low")
-  local result = { issues = merged.findings, fixed = chosen, files_changed = core.json.array {}, pass = true,
-    problems = core.json.array {}, details = core.json.array {}, lost = C.lost(lost) }
+  opts = m.pattern.options("review_fix", opts, { artifact = "text!", scope = "scope! 1..50",
+    lenses = "texts 1..4", top = "integer 1..10", least = "string", checks = "checks",
+    implementer = "worker", verifier = "worker" },
+    { lenses = { "correctness" }, top = 3, least = "low" })
+  ctx:plan { calls = #opts.lenses + 2, checks = opts.checks }
+  local merged, lost = review(ctx, opts)
+  local chosen = most_important(merged.findings, opts.top, opts.least)
+  local result = { issues = merged.findings, fixed = chosen, files_changed = m.array {},
+    pass = true, problems = m.array {}, details = m.array {}, lost = lost }
+  local found, next_issue = m.pattern.count(#merged.findings, "issue"), merged.findings[#chosen + 1]
   if #chosen == 0 then
-    result.summary = ("%s, none of them worth a fix"):format(C.count(#merged.findings, "issue"))
+    result.summary = found .. ", none of them worth a fix"
     result.next_action = #lost > 0 and merged.next_action or "Go on: there is nothing to fix."
     return result
   end
+  local issues = { label = "the issues", text = m.pattern.numbered(chosen), required = true }
   ctx:phase("fix", 1)
-  local name, worker = C.worker(opts, "implementer")
-  local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write", edits = scope,
-    prompt = prompt.implementer(C.prompt(opts, { deliverable = "fixes for the issues listed below, the first one first",
-      scope = table.concat(scope, ", "),
-      data = { { label = "the issues", text = C.numbered(chosen), required = true } } })) }))
+  local made = ctx:agent(m.pattern.call(opts, { sandbox = "workspace-write", edits = opts.scope,
+    prompt = m.prompt.implementer { scope = table.concat(opts.scope, ", "),
+      deliverable = "fixes for the issues listed below, the first one first",
+      pack = opts.pack, data = { issues } } }, "implementer"))
   result.files_changed = made.files_changed
-  verdict.verify(ctx, opts, result, checks, {
-    goal = ("The issues listed below are fixed in %s, and nothing else is broken."):format(opts.artifact),
-    data = { { label = "the issues", text = C.numbered(chosen), required = true },
-      { label = "the implementer's own words", text = made.text, limit = 8000 } },
-  })
+  local told, problem = m.pattern.verifier(ctx, opts, result, {
+    goal = ("The issues listed below are fixed in %s, and nothing else is broken."):format(
+      opts.artifact),
+    data = { issues, { label = "the implementer's own words", text = made.text, limit = 8000 } } })
   for i, issue in ipairs(chosen) do
-    result.details[i] = ("fixed: %s: %s"):format(findings.place(issue), issue.claim)
+    result.details[i] = ("fixed: %s: %s"):format(m.findings.place(issue), issue.claim)
   end
-  result.summary = ("%s, %d fixed in %s: %s"):format(C.count(#merged.findings, "issue"), #chosen,
-    C.count(#result.files_changed, "file"), verdict.told(result))
-  result.next_action = verdict.next_action(result, #merged.findings > #chosen
-    and ("Take the change, then fix the next issue at %s."):format(findings.place(merged.findings[#chosen + 1]))
-    or "Take the change.")
+  result.summary = ("%s, %d fixed in %s: %s"):format(found, #chosen,
+    m.pattern.count(#result.files_changed, "file"), told)
+  result.next_action = problem or next_issue and ("Take the change, then fix the next issue at %s.")
+    :format(m.findings.place(next_issue)) or "Take the change."
   return result
 end
 

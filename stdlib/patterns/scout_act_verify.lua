@@ -1,8 +1,5 @@
-local C = require "moonlet.patterns.common"
-local findings = require "moonlet.findings"
-local prompt = require "moonlet.prompt"
-local s = require "moonlet.schema"
-local verdict = require "moonlet.patterns.verdict"
+local m = require "moonlet"
+local s = m.schema
 
 local M = {}
 
@@ -36,8 +33,8 @@ local M = {}
 ---@field lost table[]
 
 local map = s.object {
-  places = s.list(s.object { file = s.string { min = 1, max = 4096 }, line = s.optional(s.integer { min = 1 }),
-    why = s.string { max = 2000 } }, { max = 100 }),
+  places = s.list(s.object { file = s.string { min = 1, max = 4096 },
+    line = s.optional(s.integer { min = 1 }), why = s.string { max = 2000 } }, { max = 100 }),
   how = s.string { max = 8000 },
   constraints = s.list(s.string { max = 2000 }, { max = 50 }),
   missing = s.optional(s.list(s.string { max = 2000 })),
@@ -61,8 +58,8 @@ local function brief(opts, seen, approach)
   end
   local pointers = {}
   for i, place in ipairs(seen.places) do
-    local at = findings.place { file = place.file, line = place.line }
-    pointers[i] = ("%s (%s)"):format(at, findings.clip(place.why, 200))
+    local at = m.findings.place { file = place.file, line = place.line }
+    pointers[i] = ("%s (%s)"):format(at, m.findings.clip(place.why, 200))
   end
   add("pointers", pointers)
   add("constraints", seen.constraints)
@@ -83,32 +80,34 @@ end
 ---@param opts moonlet.patterns.ScoutActVerify
 ---@return moonlet.patterns.Acted
 function M.scout_act_verify(ctx, opts)
-  local verb = "scout_act_verify"
-  C.check(opts, { goal = "string", scope = "string|list", question = "string", success = "string", choose = "callable",
-    checks = "list", implementer = "table", verifier = "table" }, verb)
-  local goal, scope = C.text(opts.goal, verb, "goal"), C.scope(opts.scope, verb)
-  C.check_verifier(opts, verb)
-  local checks = C.checks(opts.checks)
-  ctx:plan { calls = 3, checks = checks }
+  opts = m.pattern.options("scout_act_verify", opts, { goal = "text!", scope = "scope! 1..50",
+    question = "string", success = "string", choose = "callable", checks = "checks",
+    implementer = "worker", verifier = "worker" })
+  ctx:plan { calls = 3, checks = opts.checks }
   ctx:phase("scout", 1)
-  local seen = ctx:agent(C.call(opts, nil, { name = "scout", schema = map,
-    prompt = prompt.scout(C.prompt(opts, { question = opts.question or goal, output = form })) })).data
+  local seen = ctx:agent(m.pattern.call(opts, { name = "scout", schema = map,
+    prompt = m.prompt.scout { question = opts.question or opts.goal, output = form,
+      pack = opts.pack, data = opts.data } })).data
   local approach = seen.advice or ""
-  if opts.choose then approach = C.text(opts.choose(ctx, seen), verb, "the approach that choose gives") end
+  if opts.choose then
+    approach = opts.choose(ctx, seen)
+    m.pattern.options("scout_act_verify: choose", { approach = approach }, { approach = "text!" })
+  end
   ctx:phase("act", 1)
-  local name, worker = C.worker(opts, "implementer")
-  local made = ctx:agent(C.call(opts, worker, { name = name, sandbox = "workspace-write", edits = scope,
-    prompt = prompt.implementer(C.prompt(opts, { scope = table.concat(scope, ", "),
-      deliverable = "a change that reaches this goal: " .. goal, pack = brief(opts, seen, approach),
-      data = { { label = "how it works now, by the scout", text = seen.how } } })) }))
-  local result = { seen = seen, approach = approach, files_changed = made.files_changed, answer = made.text,
-    pass = true, problems = core.json.array {},
-    details = core.json.array { "approach: " .. approach }, lost = core.json.array {} }
-  verdict.verify(ctx, opts, result, checks, { goal = goal, success = opts.success,
+  local made = ctx:agent(m.pattern.call(opts, { sandbox = "workspace-write", edits = opts.scope,
+    prompt = m.prompt.implementer { scope = table.concat(opts.scope, ", "),
+      deliverable = "a change that reaches this goal: " .. opts.goal,
+      pack = brief(opts, seen, approach),
+      data = { { label = "how it works now, by the scout", text = seen.how } } } }, "implementer"))
+  local result = { seen = seen, approach = approach, files_changed = made.files_changed,
+    answer = made.text, pass = true, problems = m.array {},
+    details = m.array { "approach: " .. approach }, lost = m.array {} }
+  local told, problem = m.pattern.verifier(ctx, opts, result, {
+    goal = opts.goal, success = opts.success,
     data = { { label = "the implementer's own words", text = made.text, limit = 8000 } } })
-  result.summary = ("%s, %s: %s"):format(C.count(#seen.places, "place"),
-    C.count(#result.files_changed, "changed file"), verdict.told(result))
-  result.next_action = verdict.next_action(result, "Take the change.")
+  result.summary = ("%s, %s: %s"):format(m.pattern.count(#seen.places, "place"),
+    m.pattern.count(#result.files_changed, "changed file"), told)
+  result.next_action = problem or "Take the change."
   return result
 end
 

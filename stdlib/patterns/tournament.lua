@@ -1,5 +1,4 @@
-local C = require "moonlet.patterns.common"
-local J = require "moonlet.patterns.judging"
+local m = require "moonlet"
 
 local M = {}
 
@@ -33,10 +32,9 @@ end
 
 -- The winner of a match. Equals, and a match without a judge, go to the one that stands first.
 local function decide(pair, sheet)
-  if core.lost.record(sheet) then return pair[1], "the judge was lost: the first one goes on" end
-  local best = J.best(sheet.scores)
-  if #best > 1 then return pair[1], "equals: the first one goes on" end
-  return pair[best[1]], sheet.reason
+  if m.is_lost(sheet) then return pair[1], "the judge was lost: the first one goes on" end
+  if #sheet.best > 1 then return pair[1], "equals: the first one goes on" end
+  return pair[sheet.best[1]], sheet.reason
 end
 
 --- Candidates meet in pairs, and the better one by stated criteria goes on, until one is left. A call for each match:
@@ -52,35 +50,36 @@ end
 ---@param opts moonlet.patterns.Tournament
 ---@return moonlet.patterns.Champion
 function M.tournament(ctx, opts)
-  local verb = "tournament"
-  C.check(opts, { candidates = "list", criteria = "list", goal = "string", judge = "table" }, verb)
-  local field = J.candidates(opts.candidates, verb, 2, 16)
-  J.criteria(opts, verb)
-  local result = { matches = core.json.array {}, details = core.json.array {}, lost = core.json.array {} }
+  opts = m.pattern.options("tournament", opts, { candidates = "candidates 2..16",
+    criteria = "texts 1..12", goal = "string", judge = "worker" })
+  local field, round = opts.candidates, 0
+  local result = { matches = m.array {}, details = m.array {}, lost = m.array {} }
   ctx:plan { calls = #field - 1 }
-  local round = 0
   while #field > 1 do
     round = round + 1
     local matches, bye = pairs_of(field)
     ctx:phase("round " .. round, #matches)
     local sheets, lost = ctx:parallel(matches, function(c, pair, i)
-      return J.ask(c, opts, "match " .. i, pair, (round + i) % 2 + 1)
+      return m.pattern.judge(c, opts, "match " .. i, pair, (round + i) % 2 + 1)
     end, { need = 1, name = "round " .. round })
-    for _, item in ipairs(C.lost(lost)) do table.insert(result.lost, item) end
+    table.move(lost, 1, #lost, #result.lost + 1, result.lost)
     field = {}
     for i, pair in ipairs(matches) do
       local winner, why = decide(pair, sheets[i])
+      local between = m.array { pair[1].name, pair[2].name }
       field[i] = winner
-      table.insert(result.matches, { round = round, between = core.json.array { pair[1].name, pair[2].name },
-        winner = winner.name, why = why })
-      table.insert(result.details, ("round %d: %s against %s: %s"):format(round, pair[1].name, pair[2].name,
-        winner.name))
+      table.insert(result.matches,
+        { round = round, between = between, winner = winner.name, why = why })
+      table.insert(result.details, ("round %d: %s against %s: %s"):format(round, between[1],
+        between[2], winner.name))
     end
     field[#field + 1] = bye
   end
   result.winner, result.text = field[1].name, field[1].text
-  result.summary = ("'%s' after %s"):format(result.winner, C.count(#result.matches, "match", "matches"))
-  result.next_action = #result.lost > 0 and ("Look at the lost match again: %s."):format(result.lost[1].branch)
+  result.summary = ("'%s' after %s"):format(result.winner,
+    m.pattern.count(#result.matches, "match", "matches"))
+  result.next_action = result.lost[1]
+    and ("Look at the lost match again: %s."):format(result.lost[1].branch)
     or ("Take '%s'."):format(result.winner)
   return result
 end

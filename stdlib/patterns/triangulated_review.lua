@@ -1,31 +1,7 @@
-local C = require "moonlet.patterns.common"
-local findings = require "moonlet.findings"
-local merge = require "moonlet.merge"
-local prompt = require "moonlet.prompt"
-local s = require "moonlet.schema"
+local m = require "moonlet"
+local s = m.schema
 
 local M = {}
-
----@class moonlet.patterns.Worker   fields of moonlet.AgentCall that the pattern does not set itself
----@field name string?     its name; a verifier has another one than the implementer
----@field runner string?
----@field model string?
----@field role string?
----@field timeout string|number|nil
----@field idle string|number|nil
----@field turns integer?
----@field prompt_tokens integer?
----@field base string?
----@field retry integer?
----@field env string[]?
----@field argv string[]?
----@field network boolean?
----@field web_search boolean?
-
----@class moonlet.patterns.Common
----@field agent moonlet.patterns.Worker?   further fields of each agent call
----@field pack moonlet.Pack?
----@field data moonlet.prompt.Data[]?
 
 ---@class moonlet.patterns.TriangulatedReview : moonlet.patterns.Common
 ---@field artifact string?        what is reviewed, in words
@@ -42,7 +18,7 @@ local M = {}
 ---@field summary string
 ---@field disagreements integer   how many findings the reviewers disagreed about
 
--- A field for each disputed finding: an answer that leaves one out does not fit, and is asked for again.
+-- An answer that leaves a disputed finding out does not fit, and is asked for again.
 local function judgements_of(count)
   local judgements = {}
   for i = 1, count do
@@ -60,7 +36,8 @@ Give one for each number of the list.]]
 -- Two grades apart: one reviewer would stop the work, the other would not.
 local function is_split(finding)
   for _, other in ipairs(finding.merged_from) do
-    if math.abs(findings.rank(other.severity) - findings.rank(finding.severity)) >= 2 then return true end
+    local apart = m.findings.rank(other.severity) - m.findings.rank(finding.severity)
+    if math.abs(apart) >= 2 then return true end
   end
   return false
 end
@@ -77,7 +54,7 @@ end
 local function settle(result, disputed, judgements)
   local verdicts = {}
   for number, item in pairs(judgements) do verdicts[disputed[tonumber(number)]] = item end
-  local open = core.json.array {}
+  local open = m.array {}
   for _, finding in ipairs(result.findings) do
     local item = verdicts[finding]
     finding.verified = item and item.verdict
@@ -86,7 +63,7 @@ local function settle(result, disputed, judgements)
     else
       local list, status = "unverified", "unverified"
       if item.verdict == "refuted" then list, status = "refuted", "refuted" end
-      finding.status, finding.reason = status, findings.visible(findings.clip(item.reason, 400))
+      finding.status, finding.reason = status, m.findings.visible(m.findings.clip(item.reason, 400))
       table.insert(result[list], finding)
     end
   end
@@ -95,24 +72,21 @@ end
 
 local function verify(ctx, opts, result, disputed)
   ctx:phase("verify", 1)
-  local answer, lost = C.try("verify", function()
-    return ctx:agent(C.call(opts, opts.verifier, {
-      name = "verify", schema = judgements_of(#disputed),
-      prompt = prompt.verifier {
-        goal = "Each finding that the reviewers disagree about is settled by what the artifact says.",
-        steps = { "Open the place of each finding, and decide whether it holds." }, output = form, pack = opts.pack,
-        data = { { label = "the findings that reviewers disagree about", text = C.numbered(disputed),
-          required = true } },
-      },
-    }))
+  local answer, lost = m.pattern.try("verify", function()
+    local prompt = m.prompt.verifier {
+      goal = "Each finding that the reviewers disagree about is settled by what the artifact says.",
+      steps = { "Open the place of each finding, and decide whether it holds." },
+      output = form, pack = opts.pack,
+      data = { { label = "the findings that reviewers disagree about",
+        text = m.pattern.numbered(disputed), required = true } } }
+    return ctx:agent(m.pattern.call(opts, { name = "verify", prompt = prompt,
+      schema = judgements_of(#disputed) }, "verifier"))
   end)
-  if answer then settle(result, disputed, answer.data.judgements) else table.insert(result.lost, merge.lost(lost)) end
-end
-
-local function review_of(lens, runner, data)
-  local list = type(data) == "table" and rawget(data, "findings") or data
-  local notes = type(data) == "table" and rawget(data, "notes") or nil
-  return { lens = lens, runner = runner, findings = list, notes = notes }
+  if answer then
+    settle(result, disputed, answer.data.judgements)
+  else
+    table.insert(result.lost, m.merge.lost(lost))
+  end
 end
 
 --- Reviewers with different lenses read the same thing, side by side; their findings become one ranked list, and a
@@ -127,38 +101,30 @@ end
 ---@param opts moonlet.patterns.TriangulatedReview
 ---@return moonlet.patterns.Review
 function M.triangulated_review(ctx, opts)
-  local verb = "triangulated_review"
-  C.check(opts, { artifact = "string", lenses = "list", need = "integer", facts = "string|table", prompt = "callable",
-    also = "list", merge = "table|function", verify = "boolean", verifier = "table" }, verb)
-  local lenses = C.texts(opts.lenses or { "correctness", "risks", "tests" }, verb, "lenses", 2, 4)
-  local need = opts.need or 2
-  C.bounds(need, verb, "need", 0, #lenses)
-  ctx:plan { calls = #lenses + (opts.verify == false and 0 or 1) }
-  ctx:phase("review", #lenses)
-  local answers, lost = ctx:parallel(lenses, function(c, lens)
-    local answer = c:agent(C.call(opts, nil, {
-      name = lens, schema = findings.schema,
-      prompt = opts.prompt and opts.prompt(lens) or prompt.reviewer(C.prompt(opts, { lens = lens,
-        artifact = opts.artifact, facts = opts.facts, output = findings.form })),
-    }))
-    return review_of(lens, ctx.runner, answer.data)
-  end, { need = need, key = function(lens) return lens end })
+  opts = m.pattern.options("triangulated_review", opts, { artifact = "string",
+    lenses = "texts 2..4", need = "integer 0..lenses", facts = "string|table", prompt = "callable",
+    also = "list", merge = "table|function", verify = "boolean", verifier = "worker" },
+    { lenses = { "correctness", "risks", "tests" }, need = 2, verify = true })
+  ctx:plan { calls = #opts.lenses + (opts.verify and 1 or 0) }
+  ctx:phase("review", #opts.lenses)
+  local answers, lost = ctx:parallel(opts.lenses, function(c, lens)
+    return m.pattern.reviewer(c, opts, lens, { prompt = opts.prompt and opts.prompt(lens) })
+  end, { need = opts.need, key = function(lens) return lens end })
   ctx:phase("merge", 1)
-  local reviews = C.found(answers)
+  local reviews = m.found(answers)
   local own = #reviews
   for _, review in ipairs(opts.also or {}) do reviews[#reviews + 1] = review end
-  local options = {}
-  for name, value in pairs(type(opts.merge) == "function" and opts.merge(reviews) or opts.merge or {}) do
-    options[name] = value
-  end
-  options.lost = lost
-  local result = merge.findings(reviews, options)
+  local merge, options = opts.merge or {}, { lost = lost }
+  if type(merge) == "function" then merge = merge(reviews) end
+  for name, value in pairs(merge) do options[name] = options[name] or value end
+  local result = m.merge.findings(reviews, options)
   local disputed = disagreements(result)
   result.disagreements = #disputed
-  if #disputed > 0 and opts.verify ~= false then verify(ctx, opts, result, disputed) end
-  result.next_action = merge.next_action(result, own)
-  result.summary = ("%s of %s; %s, %s"):format(C.count(#result.findings, "finding"), C.count(own, "review"),
-    C.count(#disputed, "disagreement"), C.count(#result.lost, "loss", "losses"))
+  if #disputed > 0 and opts.verify then verify(ctx, opts, result, disputed) end
+  result.next_action = m.merge.next_action(result, own)
+  result.summary = ("%s of %s; %s, %s"):format(m.pattern.count(#result.findings, "finding"),
+    m.pattern.count(own, "review"), m.pattern.count(#disputed, "disagreement"),
+    m.pattern.count(#result.lost, "loss", "losses"))
   return result
 end
 

@@ -1,7 +1,4 @@
-local C = require "moonlet.patterns.common"
-local findings = require "moonlet.findings"
-local merge = require "moonlet.merge"
-local prompt = require "moonlet.prompt"
+local m = require "moonlet"
 
 local M = {}
 
@@ -18,11 +15,11 @@ local M = {}
 ---@field found_by_round integer[]  how many findings were new in each round
 
 local function known(reviews)
-  local list = merge.findings(reviews).findings
+  local list = m.merge.findings(reviews).findings
   local lines = {}
   for i, finding in ipairs(list) do
     if i > 200 then break end
-    lines[i] = ("- %s: %s"):format(findings.place(finding), finding.claim)
+    lines[i] = ("- %s: %s"):format(m.findings.place(finding), finding.claim)
   end
   return table.concat(lines, "\n"), #list
 end
@@ -39,28 +36,25 @@ end
 ---@param opts moonlet.patterns.UntilDry
 ---@return moonlet.patterns.Dry
 function M.until_dry(ctx, opts)
-  local verb = "until_dry"
-  C.check(opts, { artifact = "string", lenses = "list", rounds = "integer", dry = "integer" }, verb)
-  C.text(opts.artifact, verb, "artifact")
-  local lenses = C.texts(opts.lenses or { "correctness", "risks", "tests" }, verb, "lenses", 1, 11)
-  local rounds = C.bounds(opts.rounds or 6, verb, "rounds", 2, 20)
-  local dry = C.bounds(opts.dry or 2, verb, "dry", 1, rounds)
-  local reviews, lost, news, quiet, total = {}, {}, core.json.array {}, 0, 0
-  ctx:plan { calls = rounds }
-  while #news < rounds and quiet < dry do
+  opts = m.pattern.options("until_dry", opts, { artifact = "text!", lenses = "texts 1..11",
+    rounds = "integer 2..20", dry = "integer 1..rounds" },
+    { lenses = { "correctness", "risks", "tests" }, rounds = 6, dry = 2 })
+  local reviews, lost, news, quiet, total = {}, {}, m.array {}, 0, 0
+  ctx:plan { calls = opts.rounds }
+  while #news < opts.rounds and quiet < opts.dry do
     local round = #news + 1
-    local lens = lenses[(round - 1) % #lenses + 1]
+    local lens = opts.lenses[(round - 1) % #opts.lenses + 1]
     local told = known(reviews)
     ctx:phase("round " .. round, 1)
     local data = { table.unpack(opts.data or {}) }
-    if told ~= "" then data[#data + 1] = { label = "what was found already: report none of it again", text = told } end
-    local answer, gone = C.try("round " .. round, function()
-      return ctx:agent(C.call(opts, nil, { name = "round " .. round, schema = findings.schema,
-        prompt = prompt.reviewer(C.prompt(opts, { lens = lens, artifact = opts.artifact, output = findings.form,
-          data = data })) })).data
+    if told ~= "" then
+      data[#data + 1] = { label = "what was found already: report none of it again", text = told }
+    end
+    local review, gone = m.pattern.try("round " .. round, function()
+      return m.pattern.reviewer(ctx, opts, lens, { name = "round " .. round, data = data })
     end)
-    if answer then
-      reviews[#reviews + 1] = { lens = lens, runner = ctx.runner, findings = rawget(answer, "findings") or answer }
+    if review then
+      reviews[#reviews + 1] = review
       local _, count = known(reviews)
       news[round] = count - total
       total, quiet = count, count > total and 0 or quiet + 1
@@ -72,13 +66,15 @@ function M.until_dry(ctx, opts)
     end
   end
   if #reviews == 0 then
-    error({ kind = "quorum", message = ("0 of %d rounds succeeded; the last failure: %s"):format(#news,
-      lost[#lost].message) }, 0)
+    error({ kind = "quorum", message = ("0 of %d rounds succeeded; the last failure: %s")
+      :format(#news, lost[#lost].message) }, 0)
   end
-  local result = merge.findings(reviews, { lost = lost, root = ctx.repo })
-  result.rounds, result.found_by_round, result.dry = #news, news, quiet >= dry
-  result.summary = ("%s in %s; %s"):format(C.count(#result.findings, "finding"), C.count(#news, "round"),
-    result.dry and ("the last %d found nothing new"):format(dry) or "the rounds were over before nothing new came")
+  local result = m.merge.findings(reviews, { lost = lost, root = ctx.repo })
+  result.rounds, result.found_by_round, result.dry = #news, news, quiet >= opts.dry
+  result.summary = ("%s in %s; %s"):format(m.pattern.count(#result.findings, "finding"),
+    m.pattern.count(#news, "round"), result.dry
+      and ("the last %d found nothing new"):format(opts.dry)
+      or "the rounds were over before nothing new came")
   return result
 end
 

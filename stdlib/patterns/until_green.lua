@@ -1,5 +1,4 @@
-local C = require "moonlet.patterns.common"
-local prompt = require "moonlet.prompt"
+local m = require "moonlet"
 
 local M = {}
 
@@ -21,34 +20,19 @@ local M = {}
 ---@field lost table[]
 
 local function names_of(failed)
-  local names = core.json.array {}
+  local names = m.array {}
   for i, check in ipairs(failed) do
     names[i] = ("%s (%s)"):format(check.command, tostring(check.why or check.status))
   end
   return names
 end
 
-local function add_files(result, files)
+local function add_files(all, files)
   local seen = {}
-  for _, file in ipairs(result.files_changed) do seen[file] = true end
+  for _, file in ipairs(all) do seen[file] = true end
   for _, file in ipairs(files) do
-    if not seen[file] then table.insert(result.files_changed, file) end
+    if not seen[file] then all[#all + 1] = file end
   end
-end
-
-local function work(ctx, opts, scope, failed, round)
-  local name, worker = C.worker(opts, "implementer")
-  local data = C.outputs(failed)
-  for _, item in ipairs(opts.data or {}) do data[#data + 1] = item end
-  return C.try(("%s %d"):format(name, round), function()
-    return ctx:agent(C.call(opts, worker, { name = ("%s %d"):format(name, round), sandbox = "workspace-write",
-      edits = scope,
-      prompt = prompt.implementer(C.prompt(opts, {
-        deliverable = opts.goal or "a change that makes the failed checks below pass",
-        goal = "The checks pass because the cause is fixed, not because a check was weakened.",
-        non_goals = { "changing, skipping or deleting a check" },
-        scope = table.concat(scope, ", "), data = data })) }))
-  end)
 end
 
 --- The host runs the checks, an implementer works on what fails, until all pass or the rounds are over. Nothing that an
@@ -63,36 +47,44 @@ end
 ---@param opts moonlet.patterns.UntilGreen
 ---@return moonlet.patterns.Green
 function M.until_green(ctx, opts)
-  local verb = "until_green"
-  C.check(opts, { goal = "string", scope = "string|list", checks = "list", rounds = "integer", implementer = "table" },
-    verb)
-  local scope, rounds = C.scope(opts.scope, verb), C.bounds(opts.rounds or 3, verb, "rounds", 1, 10)
-  local checks = C.checks(opts.checks)
-  if #checks == 0 then C.refuse(verb .. " needs 'checks'", 'such as { "test:make test" }') end
-  local result = { green = false, rounds = 0, files_changed = core.json.array {}, details = core.json.array {},
-    lost = core.json.array {} }
-  ctx:plan { calls = rounds, checks = checks }
-  local failed
-  for round = 0, rounds do
-    ctx:phase("check " .. round, #checks)
-    failed = C.evidence(ctx, checks)
-    table.insert(result.details, ("after %s: %s"):format(C.count(round, "round"), #failed == 0 and "green"
-      or table.concat(names_of(failed), ", ")))
-    if #failed == 0 or round == rounds then break end
-    ctx:phase("work " .. round + 1, 1)
-    local made, lost = work(ctx, opts, scope, failed, round + 1)
+  opts = m.pattern.options("until_green", opts, { goal = "string", scope = "scope! 1..50",
+    checks = "checks!", rounds = "integer 1..10", implementer = "worker" }, { rounds = 3 })
+  local worker = opts.implementer and opts.implementer.name or "implementer"
+  local result = { green = false, rounds = 0, files_changed = m.array {}, details = m.array {},
+    lost = m.array {} }
+  ctx:plan { calls = opts.rounds, checks = opts.checks }
+  local failed, data
+  for round = 0, opts.rounds do
+    ctx:phase("check " .. round, #opts.checks)
+    failed, data = m.pattern.evidence(ctx, opts.checks)
+    table.insert(result.details, ("after %s: %s"):format(m.pattern.count(round, "round"),
+      #failed == 0 and "green" or table.concat(names_of(failed), ", ")))
+    if #failed == 0 or round == opts.rounds then break end
     result.rounds = round + 1
+    ctx:phase("work " .. result.rounds, 1)
+    for _, item in ipairs(opts.data or {}) do data[#data + 1] = item end
+    local name = ("%s %d"):format(worker, result.rounds)
+    local made, lost = m.pattern.try(name, function()
+      return ctx:agent(m.pattern.call(opts, { name = name, sandbox = "workspace-write",
+        edits = opts.scope, prompt = m.prompt.implementer {
+          deliverable = opts.goal or "a change that makes the failed checks below pass",
+          goal = "The checks pass because the cause is fixed, not because a check was weakened.",
+          non_goals = { "changing, skipping or deleting a check" },
+          scope = table.concat(opts.scope, ", "), pack = opts.pack, data = data } }, "implementer"))
+    end)
     if made then
-      add_files(result, made.files_changed)
+      add_files(result.files_changed, made.files_changed)
     else
       table.insert(result.lost, lost)
       if lost.kind == "budget" then break end
     end
   end
   result.failed, result.green = names_of(failed), #failed == 0
-  result.summary = result.green and ("green after %s"):format(C.count(result.rounds, "round"))
-    or ("%s still fail after %s"):format(C.count(#failed, "check"), C.count(result.rounds, "round"))
-  result.next_action = not result.green and "Look at this check yourself: " .. result.failed[1] .. "."
+  local rounds = m.pattern.count(result.rounds, "round")
+  result.summary = result.green and "green after " .. rounds
+    or ("%s still fail after %s"):format(m.pattern.count(#failed, "check"), rounds)
+  result.next_action = not result.green
+    and "Look at this check yourself: " .. result.failed[1] .. "."
     or #result.files_changed > 0 and "Take the change." or "Go on: there was nothing to do."
   return result
 end

@@ -1,6 +1,5 @@
-local C = require "moonlet.patterns.common"
-local prompt = require "moonlet.prompt"
-local s = require "moonlet.schema"
+local m = require "moonlet"
+local s = m.schema
 
 local M = {}
 
@@ -21,12 +20,15 @@ local M = {}
 ---@field details string[]
 ---@field lost table[]
 
+local form = [[
+One JSON object and nothing else: {"choice": one of %s, "reason": "what you saw"}]]
+
 local function count(votes, choices)
-  local tally, most, leaders = {}, 0, core.json.array {}
+  local tally, most, leaders = {}, 0, m.array {}
   for _, choice in ipairs(choices) do tally[choice] = 0 end
   for _, vote in ipairs(votes) do tally[vote.choice] = tally[vote.choice] + 1 end
   for _, choice in ipairs(choices) do
-    if tally[choice] > most then most, leaders = tally[choice], core.json.array {} end
+    if tally[choice] > most then most, leaders = tally[choice], m.array {} end
     if tally[choice] == most and most > 0 then leaders[#leaders + 1] = choice end
   end
   return tally, most, leaders
@@ -44,40 +46,45 @@ end
 ---@param opts moonlet.patterns.Vote
 ---@return moonlet.patterns.Voted
 function M.vote(ctx, opts)
-  local verb = "vote"
-  C.check(opts, { question = "string", choices = "list", voters = "integer", need = "integer" }, verb)
-  C.text(opts.question, verb, "question")
-  local choices = C.texts(opts.choices or {}, verb, "choices", 2, 10)
-  local number = C.bounds(opts.voters or 3, verb, "voters", 2, 9)
-  local need = C.bounds(opts.need or number // 2 + 1, verb, "need", 1, number)
-  local schema = s.object { choice = s.enum(choices), reason = s.string { min = 1, max = 2000 } }
+  opts = m.pattern.options("vote", opts, { question = "text!", choices = "texts 2..10",
+    voters = "integer 2..9", need = "integer 1..voters" }, { voters = 3 })
+  local need = opts.need or opts.voters // 2 + 1
+  local schema = s.object { choice = s.enum(opts.choices),
+    reason = s.string { min = 1, max = 2000 } }
   local voters = {}
-  for i = 1, number do voters[i] = "voter " .. i end
-  ctx:plan { calls = number }
-  ctx:phase("vote", number)
+  for i = 1, opts.voters do voters[i] = "voter " .. i end
+  ctx:plan { calls = #voters }
+  ctx:phase("vote", #voters)
   local answers, lost = ctx:parallel(voters, function(c, voter)
-    local data = c:agent(C.call(opts, nil, { name = voter, schema = schema, prompt = prompt.worker(C.prompt(opts, {
+    local prompt = m.prompt.worker {
       task = opts.question, goal = "One choice that you would defend with what you saw yourself.",
-      non_goals = "Choices other than the given ones.", inspect = "The material below, and files of this repository.",
-      edits = false, escalate = "none of the choices can be right: choose the least wrong one, and say so",
-      output = "One JSON object and nothing else: {\"choice\": one of " .. core.json.encode(core.json.array(choices))
-        .. ", \"reason\": \"what you saw\"}" })) })).data
+      non_goals = "Choices other than the given ones.", edits = false,
+      inspect = "The material below, and files of this repository.",
+      escalate = "none of the choices can be right: choose the least wrong one, and say so",
+      output = form:format(m.json.encode(m.array(opts.choices))),
+      pack = opts.pack, data = opts.data }
+    local call = m.pattern.call(opts, { name = voter, schema = schema, prompt = prompt })
+    local data = c:agent(call).data
     return { voter = voter, choice = data.choice, reason = data.reason }
   end, { need = 1, name = "vote" })
-  local votes = C.found(answers)
-  local tally, most, leaders = count(votes, choices)
+  local votes = m.found(answers)
+  local tally, most, leaders = count(votes, opts.choices)
   local wins = #leaders == 1 and most >= need
-  local result = { winner = wins and leaders[1] or nil, tied = #leaders > 1 and leaders or core.json.array {},
-    tally = tally, votes = votes, need = need, details = core.json.array {}, lost = C.lost(lost) }
-  for i, vote in ipairs(votes) do result.details[i] = ("%s: %s (%s)"):format(vote.voter, vote.choice, vote.reason) end
+  local result = { winner = wins and leaders[1] or nil, tally = tally, votes = votes, need = need,
+    tied = #leaders > 1 and leaders or m.array {}, details = m.array {}, lost = lost }
+  for i, vote in ipairs(votes) do
+    result.details[i] = ("%s: %s (%s)"):format(vote.voter, vote.choice, vote.reason)
+  end
+  local total = m.pattern.count(#votes, "vote")
   if wins then
-    result.summary = ("%s: %d of %s"):format(leaders[1], most, C.count(#votes, "vote"))
+    result.summary = ("%s: %d of %s"):format(leaders[1], most, total)
     result.next_action = ("Go on with '%s'."):format(leaders[1])
   elseif #leaders > 1 then
-    result.summary = ("a tie between %s, with %s each"):format(table.concat(leaders, " and "), C.count(most, "vote"))
+    result.summary = ("a tie between %s, with %s each"):format(table.concat(leaders, " and "),
+      m.pattern.count(most, "vote"))
     result.next_action = "Decide yourself: the vote is tied."
   else
-    result.summary = ("%s leads with %d of %s, and %d are needed"):format(leaders[1], most, C.count(#votes, "vote"),
+    result.summary = ("%s leads with %d of %s, and %d are needed"):format(leaders[1], most, total,
       need)
     result.next_action = "Decide yourself, or ask more voters: no choice has enough votes."
   end

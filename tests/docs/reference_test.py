@@ -158,6 +158,7 @@ RECORDS = {
     "moonlet.prompt.Scout": "m.prompt.scout { question = 'x', KEY }",
     "moonlet.prompt.Judge": "m.prompt.judge { criteria = { 'x' }, KEY }",
     "moonlet.prompt.Planner": "m.prompt.planner { goal = 'x', KEY }", "moonlet.prompt.Compose": "m.prompt.compose { KEY }",
+    "moonlet.patterns.Common": "m.pattern.options('p', { KEY }, {})",
     "moonlet.patterns.TriangulatedReview": "m.patterns.triangulated_review(ctx, { KEY })",
     "moonlet.patterns.ReviewFix": "m.patterns.review_fix(ctx, { KEY })",
     "moonlet.patterns.ScoutActVerify": "m.patterns.scout_act_verify(ctx, { KEY })",
@@ -201,7 +202,7 @@ def records_are_probed():
     """Each type that a function takes as a table of options stands in RECORDS, unless nothing checks its keys."""
     unchecked = {"moonlet.facts.Options", "moonlet.git.RunOptions", "moonlet.findings.Origin", "moonlet.secrets.Options",
                  "moonlet.findings.PageOptions", "moonlet.ExecResult",
-                 "moonlet.merge.Result", "moonlet.Finding", "moonlet.facts.File", "moonlet.facts.Git", "moonlet.Ctx",
+                 "moonlet.merge.Result", "moonlet.Finding", "moonlet.LostBranch", "moonlet.prompt.Data", "moonlet.facts.File", "moonlet.facts.Git", "moonlet.Ctx",
                  "moonlet.git.FileDiff", "moonlet.RunnerExit", "moonlet.RunnerAnswers", "moonlet.Arg",
                  "moonlet.Schema", "moonlet.paths.Description", "moonlet.secrets.Hit", "moonlet.redaction.Scanner", "moonlet.BudgetKind"}
     taken = {name for entry in reference() if entry["kind"] == "function" for value in entry["params"]

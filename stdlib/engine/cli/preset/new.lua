@@ -1,10 +1,12 @@
 --- `moonlet preset new NAME`: a preset that runs at once with --runner mock, and a test beside it. With --pattern P it
---- begins as the built-in preset P, with the arguments of one of its tests as an example.
+--- begins as the built-in preset P, with the arguments of one of its tests as an example. If P is a pattern, the preset
+--- also gets a copy of the pattern and of its prompts.
 local record = require "moonlet.record"
 local command_line = require "moonlet.engine.base.command_line"
 local cases = require "moonlet.engine.cli.preset.case"
 local grants = require "moonlet.engine.context.grants"
 local loader = require "moonlet.engine.load.loader"
+local templates = require "moonlet.prompt.templates"
 
 local M = {}
 
@@ -112,6 +114,29 @@ local function test_of(name, example)
   return (test_text:gsub("%u+", values))
 end
 
+local roles = {}
+for _, role in ipairs(templates.roles) do roles[role] = true end
+
+local function replaced(text, from, to)
+  return (text:gsub(from:gsub("%p", "%%%0"), (to:gsub("%%", "%%%%"))))
+end
+
+--- Adds a copy of the pattern and of its prompts, and lets init.lua call that copy. Only names differ from the pattern.
+local function add_pattern(files, name, pattern, text)
+  files["pattern.lua"] = replaced(text, "m.patterns." .. pattern, "pattern." .. pattern)
+  for class in text:gmatch "%-%-%-@class (moonlet%.patterns%.%w+)" do
+    local own = class:gsub("^moonlet%.patterns", (name:gsub("-", "_")))
+    files["pattern.lua"] = files["pattern.lua"]:gsub(class:gsub("%p", "%%%0") .. "%f[%W]", own)
+  end
+  local first = 'local m = require "moonlet"\n'
+  files["init.lua"] = replaced(replaced(files["init.lua"], "m.patterns." .. pattern,
+    "pattern." .. pattern), first, first .. 'local pattern = require "pattern"\n')
+  -- m.prompt.judge composes the prompt of a judge, and m.pattern.judge asks one.
+  for part in text:gmatch "%f[%w]m%.p%l+%.(%l+)" do
+    if roles[part] then files["prompts/" .. part .. ".md"] = templates.text(part) end
+  end
+end
+
 --- The files of a new preset by their path, without a pattern or from that built-in preset; and the example.
 local function files_of(name, pattern)
   if not pattern then
@@ -128,6 +153,13 @@ local function files_of(name, pattern)
   if not example then
     error(record.invalid(("there is no pattern '%s'"):format(core.text.printable(pattern, 60)),
       record.suggest(from, names)), 0)
+  end
+  local own = from:gsub("-", "_")
+  local text = core.script.notes()["patterns/" .. own .. ".lua"]
+  if text then
+    -- A preset whose init.lua does more than call its pattern has a shorter one for copies.
+    files = { ["init.lua"] = files["copy.lua"] or files["init.lua"] }
+    add_pattern(files, name, own, text)
   end
   local quoted = from:gsub("%p", "%%%0")
   files["init.lua"] = files["init.lua"]:gsub('name = "' .. quoted .. '"', ('name = "%s"'):format(name), 1)
