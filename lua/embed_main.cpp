@@ -1,6 +1,7 @@
 // A build tool: writes one C++ file that holds the standard library as bytecode (its texts are
 // modules that return them), its annotations, its patterns as text (`moonlet preset new` copies
-// them), the built-in presets as text and as bytecode, and their tests as text. It links the same Lua as the host, so the bytecode always fits.
+// them), the built-in presets as text and as bytecode, and their tests as text. It links the same
+// Lua as the host, so the bytecode always fits.
 //   moonlet-embed OUT.cpp --modules DIR FILE… --notes DIR FILE… --presets DIR FILE… --tests DIR
 //   FILE…
 #include <algorithm>
@@ -132,9 +133,8 @@ int main(int argc, char** argv) {
       text = as_lua(text);
     }
     list->push_back({name, list == &modules ? compile(text, "=stdlib/" + name)
-                           : list == &notes && name.rfind("patterns/", 0) != 0
-                               ? annotations(text)
-                                            : text});
+                           : list == &notes && name.rfind("patterns/", 0) != 0 ? annotations(text)
+                                                                               : text});
     if (list == &presets && is_lua(name)) {
       preset_code.push_back({name, compile(text, "@presets/" + name)});
     }

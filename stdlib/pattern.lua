@@ -27,6 +27,12 @@ local M = {}
 ---@field pack moonlet.Pack?
 ---@field data moonlet.prompt.Data[]?
 
+---@class moonlet.patterns.Result   what all results of patterns have
+---@field summary string
+---@field next_action string
+---@field details string[]
+---@field lost moonlet.LostBranch[]
+
 ---@class moonlet.pattern.Sheet
 ---@field scores number[]   of each candidate
 ---@field best integer[]    the places of the best candidates: more than one is a tie

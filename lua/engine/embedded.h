@@ -12,7 +12,7 @@ struct EmbeddedFile {
 };
 
 const EmbeddedFile* embedded_modules();
-const EmbeddedFile* embedded_notes();        ///< "findings.lua", "meta/ctx.lua": annotations; patterns/ whole
+const EmbeddedFile* embedded_notes();        ///< annotations of a file, a pattern's whole text
 const EmbeddedFile* embedded_presets();      ///< "NAME/init.lua", "NAME/prompt.md"
 const EmbeddedFile* embedded_preset_code();  ///< the Lua files among them, compiled
 const EmbeddedFile* embedded_tests();        ///< "NAME/tests/…" of the presets

@@ -4,9 +4,7 @@ local places = require "places"
 local private = require "private"
 local statements = require "statements"
 
-local most_preferences, prompt_cap = 300, 200000
-
-local s = m.schema
+local most_preferences, prompt_cap, s = 300, 200000, m.schema
 local schema = s.object {
   preferences = s.list(s.object {
     text = s.string { min = 1, max = 400 },
@@ -65,7 +63,7 @@ local function sift(candidates, inputs)
     local same = known[key]
     if private.holds(("%s\n%s\n%s"):format(item.text, item.target, item.privacy)) then
       dropped.private = dropped.private + 1
-    elseif #found == 0 then
+    elseif #found == 0 or places.invents(item.text, inputs) then
       dropped.places = dropped.places + 1
     elseif same then
       same.evidence = places.of(item, inputs, same.evidence)
@@ -87,7 +85,8 @@ local function sift(candidates, inputs)
   return m.array { table.unpack(kept, 1, math.min(#kept, most_preferences)) }, dropped
 end
 
-local function report(ctx, preferences, inputs, dropped)
+local function finish(ctx, candidates, inputs)
+  local preferences, dropped = sift(candidates, inputs)
   local left_out = 0
   for _, input in ipairs(inputs) do left_out = left_out + input.left_out end
   local lines = { "# Preferences to consider", "" }
@@ -105,11 +104,6 @@ local function report(ctx, preferences, inputs, dropped)
   ctx:write("findings.md", table.concat(lines, "\n") .. "\n")
   ctx:write("findings.json", m.json.encode({ preferences = preferences }, 2) .. "\n")
   if dropped.places + dropped.private > 0 then ctx:log("dropped preferences: " .. what) end
-end
-
-local function finish(ctx, candidates, inputs)
-  local preferences, dropped = sift(candidates, inputs)
-  report(ctx, preferences, inputs, dropped)
   return { preferences = preferences }
 end
 
@@ -149,10 +143,8 @@ return m.preset {
 
   check = function(look)
     if #look.inputs == 0 then
-      error({ kind = "invalid",
-        message = "personalization-scanner reads only listed inputs, and no input is listed",
-        hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'"
-      }, 0)
+      m.fail { kind = "invalid", message = "the scanner reads listed inputs only, and none is listed",
+        hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'" }
     end
   end,
 
@@ -160,9 +152,8 @@ return m.preset {
     local inputs = read(ctx)
     ctx:phase("scan", 1)
     -- With `inputs` the sandbox hides the repository: the agent sees its prompt and no file.
-    local answer = ctx:agent { name = "scan", prompt = prompt_of(inputs), schema = schema,
-      inputs = {} }.data
-    return finish(ctx, answer.preferences, inputs)
+    local call = { name = "scan", prompt = prompt_of(inputs), schema = schema, inputs = {} }
+    return finish(ctx, ctx:agent(call).data.preferences, inputs)
   end,
   offline = offline,
 }

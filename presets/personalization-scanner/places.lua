@@ -18,11 +18,12 @@ local function share_a_word(line, text)
   return false
 end
 
--- True if the line holds the quoted words. Without a quote, line and preference share a word.
+-- True if the line holds the quoted words. Without a quote, or with a scrap of one, line and
+-- preference share a word.
 local function stands_there(line, words, text)
   local quote = plain(words)
-  if #quote < 4 then return share_a_word(line, text) end
-  return (" " .. plain(line) .. " "):find(" " .. quote .. " ", 1, true) ~= nil
+  if #quote < 12 and not share_a_word(line, text) then return false end
+  return #quote < 4 or (" " .. plain(line) .. " "):find(" " .. quote .. " ", 1, true) ~= nil
 end
 
 -- `path:line` for evidence that stands there; nil where the line is not there, or was not shown.
@@ -36,6 +37,20 @@ local function place_of(evidence, text, inputs)
       end
     end
   end
+end
+
+--- True if a text has a number, or a name within a sentence, that no input holds.
+function M.invents(text, inputs)
+  local shown = {}
+  for _, input in ipairs(inputs) do
+    for _, line in ipairs(input.lines) do shown[#shown + 1] = plain(line or "") end
+  end
+  local all = (" %s "):format(table.concat(shown, " "))
+  for mark, word in string.gmatch(text, "(%S)%s+([%u%d][%w\128-\255]*)") do
+    local known = all:find((" %s "):format(lower(word)), 1, true)
+    if not known and not mark:find "[.!?:]" then return true end
+  end
+  return false
 end
 
 --- The true places of a preference, each once, after those that are known.

@@ -1,7 +1,7 @@
---- Finds private text by its form: mail addresses, telephone, card and account numbers, addresses
---- of machines, home folders, and credentials through the library. It knows no names of people, so
---- it leaves out whole lines: beside an address there is often a name.
+--- Finds private text by its form: mail addresses, numbers of telephones, cards and accounts, home
+--- folders, credentials. It knows no names, so it leaves out whole lines: names stand there too.
 local m = require "moonlet"
+local redaction = require "moonlet.redaction"
 local set = require("moonlet.text").set
 
 local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
@@ -73,22 +73,13 @@ local function random(text, _, add)
   end
 end
 
-local PERSONAL = { class = "personal", scan = function(text, low, add)
+local SCANNERS = { redaction.credentials, { class = "personal", scan = function(text, low, add)
   for _, scan in ipairs { mail, numbers, forms, random } do scan(text, low, add) end
-end }
-
--- The library's scanner, and what it looks for. It loads only when there is a text to scan.
-local function scanner()
-  local redaction = require "moonlet.redaction"
-  return redaction, { redaction.credentials, PERSONAL }
-end
+end } }
 
 ---@param text string
 ---@return boolean
-function M.holds(text)
-  local redaction, scanners = scanner()
-  return redaction.holds(text, scanners) ~= nil
-end
+function M.holds(text) return redaction.holds(text, SCANNERS) ~= nil end
 
 ---@class scanner.Input
 ---@field label string                 its path, or "input 2" where the path itself is private
@@ -104,13 +95,10 @@ function M.lines(input, number)
   local text = gsub(m.prompt.clean(input.text or ""), "^\239\187\191", "")
   local lines, starts, at = {}, {}, 1
   for from, line in string.gmatch(text, "()([^\n]*)\n?") do
-    if from <= #text then
-      lines[#lines + 1], starts[#starts + 1] = line, from
-    end
+    if from <= #text then lines[#lines + 1], starts[#starts + 1] = line, from end
   end
   local left_out = 0
-  local redaction, scanners = scanner()
-  for _, hit in ipairs(redaction.scan(text, scanners)) do
+  for _, hit in ipairs(redaction.scan(text, SCANNERS)) do
     while at < #lines and starts[at + 1] <= hit.from do at = at + 1 end
     for i = at, #lines do
       if starts[i] > hit.to then break end

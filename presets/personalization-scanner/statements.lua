@@ -58,9 +58,8 @@ end
 
 --- Paragraphs of an input: a wrapped sentence stands on several lines.
 local function paragraphs(input)
-  local list, current, fenced = {}, nil, false
+  local list, current, fenced, heading = {}, nil, false, false
   local rules = any(lower(input.path), RULES)
-  local heading = false
   for number, line in ipairs(input.lines) do
     if line and find(line, "^%s*```") then fenced = not fenced end
     local title = line and match(line, "^#+%s+(.*)")
@@ -82,9 +81,7 @@ end
 
 local function line_of(paragraph, offset)
   local line
-  for _, start in ipairs(paragraph.at) do
-    if start[1] <= offset then line = start[2] end
-  end
+  for _, at in ipairs(paragraph.at) do line = at[1] <= offset and at[2] or line end
   return line
 end
 

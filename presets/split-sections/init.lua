@@ -13,7 +13,8 @@ return m.preset {
       help = "workers change their files; else they answer with texts" },
     consistency = m.arg.list { default = {},
       help = "what must agree between sections: terms, names, style" },
-    need = m.arg.integer { min = 1, help = "how many sections must succeed (default: all but one)" },
+    need = m.arg.integer { min = 1,
+      help = "how many sections must succeed (default: all but one)" },
   },
   needs = { programs = { "git" }, agents = true, read = { "." }, write = { "." } },
   budget = { tokens = 6000000, agents = 30, wall = "1h" },
@@ -22,7 +23,8 @@ return m.preset {
     local sections = {}
     for i, path in ipairs(args.sections) do sections[i] = { name = path, paths = { path } } end
     local result = m.patterns.split_sections(ctx, {
-      task = args.task, sections = sections, write = args.write, need = args.need, pack = m.pack.of(ctx, args),
+      task = args.task, sections = sections, write = args.write, need = args.need,
+      pack = m.pack.of(ctx, args),
       consistency = #args.consistency > 0 and args.consistency or nil,
     })
     if not args.write then ctx:write("whole.md", result.text .. "\n") end

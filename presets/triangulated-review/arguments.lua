@@ -36,7 +36,7 @@ M.declared = {
       .. "repository), all, none or names",
   },
   linter_timeout = m.arg.duration { default = "2m", help = "how long one linter may run" },
-  findings = m.arg.paths { default = {}, help = "SARIF files that other programs wrote" },
+  findings = m.arg.paths { default = {}, exists = true, help = "SARIF files that other programs wrote" },
   diff_checks = m.arg.list {
     default = { "all" },
     help = "checks of the change: list prints them, -NAME switches one off, NAME chooses it alone",
@@ -44,7 +44,8 @@ M.declared = {
   whole = m.arg.boolean {
     default = false, help = "findings of linters count on lines too that the change did not touch",
   },
-  baseline = m.arg.path { default = "", help = "a file of earlier findings, which are hidden" },
+  baseline = m.arg.path { default = "", exists = true,
+    help = "a file of earlier findings, which are hidden" },
   write_baseline = m.arg.path { default = "",
     help = "write what linters and checks find to this file" },
 }

@@ -124,8 +124,13 @@ end
 -- Linters and checks that found nothing are no approval.
 local function say_who_looked(result)
   if result.checked.runner ~= m.null or not result.next_action:find "^Go on" then return end
-  result.next_action = "Linters and checks found nothing, and no agent read this: --runner codex, or "
-    .. "another agent, reviews it."
+  local failed = {}
+  for _, item in ipairs(result.checked.linters) do
+    if item.status == "failed" then failed[#failed + 1] = item.name end
+  end
+  result.next_action = (#failed > 0 and "Nothing was found, but " .. table.concat(failed, ", ")
+    .. " failed" or "Linters and checks found nothing")
+    .. ", and no agent read this: --runner codex, or another agent, reviews it."
 end
 
 -- Writes the files for people and programs.

@@ -15,16 +15,12 @@ local M = {}
 ---@field score number            the mean of all judges
 ---@field spread number           the distance of the highest score from the lowest
 
----@class moonlet.patterns.Panel
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Panel : moonlet.patterns.Result
 ---@field winner string?          nil: the best are tied
 ---@field tied string[]
 ---@field ranking moonlet.patterns.Ranked[]
 ---@field disagreements string[]  candidates whose scores lie far apart
 ---@field reasons string[]        of each judge
----@field details string[]
----@field lost table[]
 
 local far = 4
 

@@ -8,16 +8,12 @@ local M = {}
 ---@field angles string[]?        two or three directions, one worker each; "the simplest", "the most thorough"
 ---@field judge moonlet.patterns.Worker?
 
----@class moonlet.patterns.Chosen
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Chosen : moonlet.patterns.Result
 ---@field options {name: string, text: string, score: number?}[]
 ---@field choice string?          the name of the option that was refined; nil if nobody could choose
 ---@field tied string[]           the options with the same score, if there are several
 ---@field reason string
 ---@field text string             the refined option
----@field details string[]
----@field lost table[]
 
 local function refine(ctx, opts, chosen, others, reason)
   local data = { { label = "the chosen option", text = chosen.text, required = true },

@@ -13,15 +13,11 @@ local M = {}
 ---@field source string
 ---@field why string              why it matters
 
----@class moonlet.patterns.Brief
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Brief : moonlet.patterns.Result
 ---@field points string[]         the synthesis, 5 to 10
 ---@field sources moonlet.patterns.Source[]
 ---@field disagreements string[]  between sources, and what is uncertain
 ---@field actions string[]        the next actions, the first one first
----@field details string[]
----@field lost table[]
 
 local points = s.list(s.string { min = 1, max = 2000 }, { min = 1, max = 10 })
 local sources = s.list(s.object { source = s.string { min = 1, max = 2000 },

@@ -12,16 +12,12 @@ local M = {}
 ---@field implementer moonlet.patterns.Worker?      fields of its call, and its name
 ---@field verifier moonlet.patterns.Worker?         another worker
 
----@class moonlet.patterns.Fixed
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Fixed : moonlet.patterns.Result
 ---@field issues moonlet.Finding[]  what the review found, ranked
 ---@field fixed moonlet.Finding[]   what the implementer was given
 ---@field files_changed string[]
 ---@field pass boolean            the checks passed, and the verifier agrees
 ---@field problems string[]       what the verifier found
----@field details string[]
----@field lost table[]
 
 local function review(ctx, opts)
   ctx:phase("review", #opts.lenses)

@@ -20,17 +20,13 @@ local M = {}
 ---@field missing string[]?
 ---@field advice string?          the approach that fits
 
----@class moonlet.patterns.Acted
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Acted : moonlet.patterns.Result
 ---@field seen moonlet.patterns.Seen  as the scout reports it
 ---@field approach string
 ---@field files_changed string[]
 ---@field answer string           the implementer's own words
 ---@field pass boolean            the checks passed, and the verifier agrees
 ---@field problems string[]
----@field details string[]
----@field lost table[]
 
 local map = s.object {
   places = s.list(s.object { file = s.string { min = 1, max = 4096 },

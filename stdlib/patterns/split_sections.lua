@@ -16,14 +16,10 @@ local M = {}
 ---@field need integer?           how many sections must succeed; all but one
 ---@field consistency string[]?   what must agree between sections: terms, names, style
 
----@class moonlet.patterns.Sections
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Sections : moonlet.patterns.Result
 ---@field sections {name: string, text: string, files_changed: string[]}[]
 ---@field text string             the merged whole; what the sections wrote, where they write files
 ---@field conflicts string[]      what does not agree between sections
----@field details string[]
----@field lost table[]
 
 local merged = s.object { text = s.string { max = 400000 },
   conflicts = s.list(s.string { max = 2000 }) }

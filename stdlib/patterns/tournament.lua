@@ -14,14 +14,10 @@ local M = {}
 ---@field winner string
 ---@field why string
 
----@class moonlet.patterns.Champion
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Champion : moonlet.patterns.Result
 ---@field winner string
 ---@field text string
 ---@field matches moonlet.patterns.Match[]
----@field details string[]
----@field lost table[]
 
 -- Pairs neighbours; the last of an odd number goes on by itself.
 local function pairs_of(field)

@@ -9,15 +9,11 @@ local M = {}
 ---@field rounds integer?         one to ten; 3
 ---@field implementer moonlet.patterns.Worker?
 
----@class moonlet.patterns.Green
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Green : moonlet.patterns.Result
 ---@field green boolean           all checks passed, as the host saw it
 ---@field rounds integer          how often an implementer worked
 ---@field failed string[]         the checks that still fail
 ---@field files_changed string[]
----@field details string[]
----@field lost table[]
 
 local function names_of(failed)
   local names = m.array {}

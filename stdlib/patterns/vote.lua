@@ -9,16 +9,12 @@ local M = {}
 ---@field voters integer?         two to nine; 3
 ---@field need integer?           how many votes a choice must have; more than half of the voters
 
----@class moonlet.patterns.Voted
----@field summary string
----@field next_action string
+---@class moonlet.patterns.Voted : moonlet.patterns.Result
 ---@field winner string?          nil: no choice has enough votes
 ---@field tied string[]           the choices with the most votes, if there are several
 ---@field tally table<string, integer>
 ---@field votes {voter: string, choice: string, reason: string}[]
 ---@field need integer
----@field details string[]
----@field lost table[]
 
 local form = [[
 One JSON object and nothing else: {"choice": one of %s, "reason": "what you saw"}]]

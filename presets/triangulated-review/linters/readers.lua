@@ -3,9 +3,8 @@
 --- a text for output that is not in its form.
 local m = require "moonlet"
 
-local M = {}
+local M = { most = 1000 } -- findings of one linter
 
-local most = 1000
 
 local WORDS = { error = "high", fatal = "high", ["fatal error"] = "high", warning = "medium",
   note = "low", info = "low", information = "info", style = "info", performance = "low",
@@ -64,20 +63,20 @@ function M.lines(linter, output)
     if file and file ~= "" then
       seen = seen + 1
       local word, claim, rule = parts_of(linter, message)
-      if #list < most and not (word == "note" and linter.name ~= "mypy") then
+      if #list < M.most and not (word == "note" and linter.name ~= "mypy") then
         list[#list + 1] = weighed(linter, { file = file, line = math.tointeger(number),
           claim = claim,
           severity = severity_of(linter, word), rule = rule_name(rule) })
       end
     end
   end
-  if seen == 0 and output:find "%S" then error("it printed nothing that can be read", 0) end
+  if seen == 0 and output:find "%S" then error("nothing in its output can be read", 0) end
   return list
 end
 
 local function decoded(output, kind)
   local ok, value = pcall(m.json.decode, output)
-  if not ok or type(value) ~= kind then error("it printed no JSON that can be read", 0) end
+  if not ok or type(value) ~= kind then error("its output is no JSON", 0) end
   return value
 end
 
@@ -99,9 +98,9 @@ end
 --- Reads the output of `shellcheck -f json1`.
 function M.shellcheck(linter, output)
   local data, list = decoded(output, "table"), {}
-  if not get(data, "comments") then error("it printed no comments", 0) end
+  if not get(data, "comments") then error("its output has no list of comments", 0) end
   for _, item in ipairs(list_at(data, "comments")) do
-    if #list >= most then break end
+    if #list >= M.most then break end
     list[#list + 1] = { file = get(item, "file"), line = get(item, "line"), claim = get(item,
       "message"),
       severity = severity_of(linter, get(item, "level")),
@@ -117,7 +116,7 @@ function M.eslint(_, output)
     for _, item in ipairs(list_at(file, "messages")) do
       local fatal = get(item, "fatal") == true
       -- A file that its settings leave out is no finding.
-      if #list < most and (fatal or get(item, "ruleId")) then
+      if #list < M.most and (fatal or get(item, "ruleId")) then
         list[#list + 1] = { file = get(file, "filePath"), line = get(item, "line"),
           claim = get(item, "message"), rule = rule_name(get(item, "ruleId")),
           severity = fatal and "high" or get(item, "severity") == 2 and "medium" or "low" }
@@ -183,7 +182,7 @@ end
 
 local function read_run(linter, run, list)
   for _, result in ipairs(list_at(run, "results")) do
-    if #list >= most then return end
+    if #list >= M.most then return end
     if counts(result) then
       local id, rule = rule_of(run, result)
       local file, line = place_of(run, result)
@@ -198,7 +197,7 @@ end
 --- SARIF 2.1.0: results, with their rule's level and message; suppressed ones do not count.
 function M.sarif(linter, output)
   local data, list = decoded(output, "table"), {}
-  if type(get(data, "runs")) ~= "table" then error("it printed no SARIF: it has no runs", 0) end
+  if type(get(data, "runs")) ~= "table" then error("this is no SARIF: it has no runs", 0) end
   for _, run in ipairs(data.runs) do read_run(linter, run, list) end
   return list
 end

@@ -212,6 +212,9 @@ end
 local function read(linter, output, code)
   local ok, items = pcall(readers[linter.reads], linter, output)
   if not ok then return {}, type(items) == "string" and items or "its output cannot be read" end
+  if #items >= readers.most then
+    return items, ("it has more than %d findings: the others were not read"):format(readers.most)
+  end
   local meant = code and code ~= 0 and #items == 0
   return items, meant and ("it ended with exit code %d and named nothing"):format(code) or nil
 end

@@ -54,7 +54,7 @@ function M.added(change)
   return list
 end
 
-local most_named = 5
+local most_named = 20
 
 --- The same as a note for people; nil where there is none.
 ---@param list table[]

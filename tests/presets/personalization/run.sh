@@ -134,8 +134,10 @@ expect "an agent's candidate is kept, without the quote" \
   "$(get small '[(p["text"], p["evidence"]) for p in e["result"]["preferences"]]')" \
   "[('Indent with tabs', ['notes/rules.md:3'])]"
 agent '{"preferences": [{"text": "Indent with tabs", "evidence": ["notes/rules.md:3", "notes/rules.md:4: never push"], '"$item"'}]}'
-expect "a place alone counts if its line shares a word, part of a line if it stands there" \
-  "$(get small 'e["result"]["preferences"][0]["evidence"]')" "['notes/rules.md:3', 'notes/rules.md:4']"
+expect "a place alone, or with a scrap of its line, counts if the line shares a word" \
+  "$(get small 'e["result"]["preferences"][0]["evidence"]')" "['notes/rules.md:3']"
+agent '{"preferences": [{"text": "Indent with tabs, as Jane Doe of Hauptstrasse 5 does", "evidence": ["notes/rules.md:3: Use tabs for indentation."], '"$item"'}]}'
+expect "a name that no input holds is not repeated" "$(get small 'e["result"]["preferences"]')" "[]"
 
 # lies NAME EVIDENCE…: no preference is left, and the report counts it
 lies() {

@@ -40,7 +40,7 @@ case_hostile_lines() {
   printf '#!/bin/sh\nkill -SEGV $$\n' | hostile crash yamllint b.yml failed 'signal 11'
   printf '#!/bin/sh\nexit 139\n' | hostile exit-139 yamllint b.yml failed 'exit code 139'
   printf '#!/bin/sh\necho "usage: yamllint" >&2; exit 64\n' | hostile usage yamllint b.yml failed 'usage: yamllint'
-  printf '#!/bin/sh\necho all is well; exit 1\n' | hostile nonsense yamllint b.yml failed 'nothing that can be read'
+  printf '#!/bin/sh\necho all is well; exit 1\n' | hostile nonsense yamllint b.yml failed 'nothing in its output can be read'
   printf '#!/bin/sh\nexit 1\n' | hostile says-nothing yamllint b.yml failed 'named nothing'
   printf '#!/bin/sh\nhead -c 10000000 /dev/zero | tr "\\0" x; exit 1\n' | hostile long-line yamllint b.yml failed 'more than'
   printf '#!/bin/sh\nfor n in -1 0 99999999999999999999 7 1e9; do echo "b.yml:$n:1: [error] line (x)"; done; exit 1\n' |
@@ -56,7 +56,7 @@ case_hostile_json() {
   repo && commit base
   printf '#!/bin/sh\necho "{\\"comments\\": [{\\"file\\": "; exit 1\n' | hostile cut-json shellcheck b.sh failed 'no JSON'
   printf '#!/bin/sh\necho "<html>"; exit 1\n' | hostile html shellcheck b.sh failed 'no JSON'
-  printf '#!/bin/sh\necho "[1]"; exit 1\n' | hostile other-json shellcheck b.sh failed 'no comments'
+  printf '#!/bin/sh\necho "[1]"; exit 1\n' | hostile other-json shellcheck b.sh failed 'no list of comments'
   printf '#!/bin/sh\necho "{\\"comments\\": 5}"; exit 1\n' | hostile wrong-type shellcheck b.sh failed 'named nothing'
   printf '#!/bin/sh\necho "{\\"comments\\": [5, {\\"file\\": [], \\"line\\": {}, \\"message\\": 1}]}"; exit 1\n' |
     hostile wrong-fields shellcheck b.sh ok
@@ -77,5 +77,5 @@ case_hostile_sarif() {
     \"locations\": [$(place Dockerfile 1e300)]}, {\"level\": {}, \"ruleId\": 5, \"message\": \"x\", \"locations\": [$(place Dockerfile 1)]}]}]}" |
     hostile sarif-odd-fields hadolint Dockerfile ok
   printf '#!/usr/bin/env python3\nimport json\nprint(json.dumps({"runs": [{"results": [{"ruleId": "R%%d" %% i, "message": {"text": "t"}, "locations": [{"physicalLocation": {"artifactLocation": {"uri": "Dockerfile"}, "region": {"startLine": 1}}}]} for i in range(9000)]}]}))\n' |
-    hostile sarif-many hadolint Dockerfile ok
+    hostile sarif-many hadolint Dockerfile failed 'more than 1000 findings'
 }

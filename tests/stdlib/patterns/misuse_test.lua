@@ -52,3 +52,16 @@ test("what a pattern needs", function()
   raises(function() p.vote({}, { question = "x", choices = { "a", "b" }, agent = { prompt = "y" } }) end, "agent.prompt is the pattern's own", "a prompt")
   raises(function() return require("moonlet.engine.load.readonly").view(p, "m.patterns").votes end, "did you mean 'vote'?", "a wrong pattern")
 end)
+
+test("options with defaults, bounds and what is required", function()
+  local check = require("moonlet").pattern.options
+  local fields = { task = "text!", parts = "texts 1..3", need = "integer 1..parts", scope = "scope! 1..2" }
+  local opts = check("p", { task = "t", parts = { "a", "b" }, scope = "src" }, fields, { need = 2 })
+  same(opts.scope, { "src" }, "a scope of one path")
+  is(opts.need, 2, "a default")
+  raises(function() check("p", { parts = { "a" }, scope = "x" }, fields) end, "p needs 'task'", "a text that is missing")
+  raises(function() check("p", { task = " ", parts = { "a" }, scope = "x" }, fields) end, "p needs 'task'", "a blank text")
+  raises(function() check("p", { task = "t", parts = { "a" } }, fields) end, "p needs 'scope'", "no scope")
+  raises(function() check("p", { task = "t", parts = { "a" }, scope = "x", need = 2 }, fields) end,
+    "p: need is 2, and must be from 1 to 1", "a bound that is another option")
+end)

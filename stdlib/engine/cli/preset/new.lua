@@ -88,7 +88,8 @@ local function written(texts)
   return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
 end
 
-local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" }, args = { "--files", "a.py,b.py" },
+local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" },
+  args = { "--files", "a.py,b.py" },
   result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
 
 --- The shortest test of a built-in preset that plays its cassette to a good end, or its tests/mock.lua, if any.
@@ -100,14 +101,17 @@ local function example_of(pattern)
       local case = cases.load(path, text, loader.built_in(pattern))
       local is_whole = (case.runner or ""):find "^cassette:[^,]*$" and case.expect.verdict == "ok"
       local length = file == "mock" and 0 or #table.concat(case.args or {}, " ")
-      if (is_whole or file == "mock") and (not least or length < least) then best, least = case, length end
+      if (is_whole or file == "mock") and (not least or length < least) then
+        best, least = case, length
+      end
     end
   end
   return best
 end
 
 local function test_of(name, example)
-  local values = { NAME = name, FILES = written(example.files or {}), ARGS = written(example.args or {}),
+  local values = { NAME = name, FILES = written(example.files or {}),
+    ARGS = written(example.args or {}),
     CHANGE = example.change and "change = " .. written(example.change)
       or '-- change = { ["a.py"] = "x = 2\\n", ["b.py"] = false }',
     RESULT = example.result or "" }
@@ -140,7 +144,8 @@ end
 --- The files of a new preset by their path, without a pattern or from that built-in preset; and the example.
 local function files_of(name, pattern)
   if not pattern then
-    return { ["init.lua"] = init_text:gsub("NAME", name), ["tests/mock.lua"] = test_of(name, own_example) }, {}
+    return { ["init.lua"] = init_text:gsub("NAME", name),
+      ["tests/mock.lua"] = test_of(name, own_example) }, {}
   end
   local from, files, names, seen = pattern:gsub("_", "-"), {}, {}, {}
   for _, path in ipairs(core.script.presets()) do
@@ -162,7 +167,8 @@ local function files_of(name, pattern)
     add_pattern(files, name, own, text)
   end
   local quoted = from:gsub("%p", "%%%0")
-  files["init.lua"] = files["init.lua"]:gsub('name = "' .. quoted .. '"', ('name = "%s"'):format(name), 1)
+  files["init.lua"] = files["init.lua"]
+    :gsub('name = "' .. quoted .. '"', ('name = "%s"'):format(name), 1)
     :gsub("moonlet run " .. quoted .. "%f[^%w-]", "moonlet run " .. name)
   files["tests/mock.lua"] = test_of(name, example)
   return files, example
@@ -187,8 +193,8 @@ local function commands(home, name, example, paths)
   local source = loader.find(home, name)
   local asked = grants.without_agents(grants.from_needs(loader.preset(source).needs))
   local allow = #grants.describe(asked) > 0 and " --allow needs" or ""
-  return ("  moonlet run %s --runner mock%s%s\n  moonlet preset check %s\n  moonlet preset test %s%s\n"):format(name,
-    allow, words_here(example, paths), name, name, allow)
+  return ("  moonlet run %s --runner mock%s%s\n  moonlet preset check %s\n  moonlet preset test %s%s\n")
+    :format(name, allow, words_here(example, paths), name, name, allow)
 end
 
 --- Makes presets/NAME.
@@ -204,7 +210,8 @@ function M.new(home, name, pattern)
   for _, path in ipairs { name, name .. ".lua" } do
     local root = core.file.root(folder)
     if root and core.file.stat(root, path) then
-      error(record.invalid(("%s/%s is there already"):format(folder, path), "choose another name"), 0)
+      error(record.invalid(("%s/%s is there already"):format(folder, path),
+        "choose another name"), 0)
     end
   end
   local files, example = files_of(name, pattern)
@@ -218,10 +225,12 @@ function M.new(home, name, pattern)
     paths[#paths + 1] = ("presets/%s/%s"):format(name, path)
   end
   table.sort(paths)
-  local text = ("made %s\n\n%s"):format(table.concat(paths, ", "), commands(home, name, example, paths))
+  local text = ("made %s\n\n%s"):format(table.concat(paths, ", "),
+    commands(home, name, example, paths))
   if not loader.built_in(name) then return { name = name, files = paths }, text end
   return { name = name, files = paths },
-    ("%s\nnote: in this repository it takes the place of the built-in preset %s\n"):format(text, name)
+    ("%s\nnote: in this repository it takes the place of the built-in preset %s\n")
+      :format(text, name)
 end
 
 return M
