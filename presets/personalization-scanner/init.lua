@@ -55,7 +55,7 @@ local function loosens(text)
 end
 
 --- Merges candidates. Drops and counts those with something private or without a place.
-local function sift(candidates, inputs)
+local function sift(candidates, inputs, prompt)
   local kept, known, dropped = {}, {}, { places = 0, private = 0 }
   for _, item in ipairs(candidates) do
     local found = places.of(item, inputs)
@@ -63,7 +63,7 @@ local function sift(candidates, inputs)
     local same = known[key]
     if private.holds(("%s\n%s\n%s"):format(item.text, item.target, item.privacy)) then
       dropped.private = dropped.private + 1
-    elseif #found == 0 or places.invents(item.text, inputs) then
+    elseif #found == 0 or prompt and places.invents(item.text, prompt) then
       dropped.places = dropped.places + 1
     elseif same then
       same.evidence = places.of(item, inputs, same.evidence)
@@ -85,8 +85,8 @@ local function sift(candidates, inputs)
   return m.array { table.unpack(kept, 1, math.min(#kept, most_preferences)) }, dropped
 end
 
-local function finish(ctx, candidates, inputs)
-  local preferences, dropped = sift(candidates, inputs)
+local function finish(ctx, candidates, inputs, prompt)
+  local preferences, dropped = sift(candidates, inputs, prompt)
   local left_out = 0
   for _, input in ipairs(inputs) do left_out = left_out + input.left_out end
   local lines = { "# Preferences to consider", "" }
@@ -153,7 +153,7 @@ return m.preset {
     ctx:phase("scan", 1)
     -- With `inputs` the sandbox hides the repository: the agent sees its prompt and no file.
     local call = { name = "scan", prompt = prompt_of(inputs), schema = schema, inputs = {} }
-    return finish(ctx, ctx:agent(call).data.preferences, inputs)
+    return finish(ctx, ctx:agent(call).data.preferences, inputs, call.prompt:lower())
   end,
   offline = offline,
 }

@@ -39,15 +39,10 @@ local function place_of(evidence, text, inputs)
   end
 end
 
---- True if a text has a number, or a name within a sentence, that no input holds.
-function M.invents(text, inputs)
-  local shown = {}
-  for _, input in ipairs(inputs) do
-    for _, line in ipairs(input.lines) do shown[#shown + 1] = plain(line or "") end
-  end
-  local all = (" %s "):format(table.concat(shown, " "))
+--- True if a text has a number, or a name within a sentence, that a prompt in lower case has not.
+function M.invents(text, prompt)
   for mark, word in string.gmatch(text, "(%S)%s+([%u%d][%w\128-\255]*)") do
-    local known = all:find((" %s "):format(lower(word)), 1, true)
+    local known = prompt:find("%f[%w\128-\255]" .. lower(word) .. "%f[^%w\128-\255]")
     if not known and not mark:find "[.!?:]" then return true end
   end
   return false
