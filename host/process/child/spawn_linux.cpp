@@ -458,8 +458,8 @@ bool make_output_pipe(int& read_end, int& write_end) {
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
   // The other end stays blocking: it becomes the child's stdout.
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  // Gemini CLI exits with output still in its own queue when the pipe is full. Where the system gives no more room, the
-  // pipe keeps its 64 KiB.
+  // Gemini CLI exits with output still in its own queue when the pipe is full. Where the system
+  // gives no more room, the pipe keeps its 64 KiB.
   fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
   read_end = ends[0];
   write_end = ends[1];

@@ -84,7 +84,7 @@ function M.parse(text, config)
   if name == "mock" and not rest then return { name = name } end
   if name == "rules" then
     error(record.invalid("there is no runner 'rules': a run without an agent has no runner",
-      "--offline gives the preset's answer without an agent"), 0)
+      "name an agent, or write --offline where the preset has an answer without one"), 0)
   end
   if name == "command" then
     local argv = rest and command.split(rest) or nil
@@ -152,7 +152,8 @@ function M.no_runner(message, config)
   local hint = name
     and ("%s is installed: --runner %s asks it, and moonlet init --runner %s makes it the default"):format(name, name,
       name)
-    or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'"
+    or "name an agent with --runner codex or --runner 'command:PROGRAM ARG…'; "
+      .. "moonlet init --runner codex makes one the default"
   return { kind = "no-runner", message = message, hint = hint .. "; --runner mock makes answers up and costs nothing" }
 end
 

@@ -355,12 +355,13 @@ local function tell_overshoot(run)
   end
 end
 
---- Puts a number into the remedy for a run whose time is over: twice its limit.
+--- Puts a number into the remedy for a run whose time is over: twice its limit, or a minute.
 local function name_more_time(run)
   local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
   local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
   if type(hint) ~= "string" then return end
-  run.error.hint = hint:gsub("wall=…", ("wall=%g%s"):format(tonumber(amount) * 2, unit))
+  local is_tiny = unit == "ms" or tonumber(amount) == 0
+  run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
 end
 
 --- Reports a cassette's faults that no step met; a run that resumes later may still reach them.

@@ -185,7 +185,7 @@ raises(function() m.prompt.worker { task = "x" } end, "needs", "a prompt without
 fields.goals = "x"
 raises(function() m.prompt.worker(fields) end, "goal", "a wrong field")
 holds(m.prompt.reviewer { lens = "security", facts = "none" }, "Security. ", "a reviewer")
-holds(m.prompt.research { topic = "bees" }, "information on bees", "a researcher")
+holds(m.prompt.research { topic = "bees" }, "summarize it: bees", "a researcher")
 holds(m.prompt.implementer { deliverable = "a page", scope = "docs/a.md" }, "Only: docs/a.md", "an implementer")
 raises(function() m.prompt.implementer { deliverable = "a page" } end, "scope", "an implementer without a scope")
 holds(m.prompt.verifier { success = "tests pass" }, "Done when: tests pass", "a verifier")

@@ -96,7 +96,7 @@ local function check_needs(preset, home)
 end
 
 --- The rights of the run: built-in presets get those that they declare, others those that were allowed.
-local function resolve_grants(source, preset, allow, consent, no_agents)
+local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(given, text) then accepted = true end
@@ -109,7 +109,9 @@ local function resolve_grants(source, preset, allow, consent, no_agents)
     return given
   end
   if given.all then return given end
-  local wanted = acceptance.demand(source, preset, accepted, consent, no_agents)
+  -- The question shows the limits of this run, which the command line may change.
+  local shown = setmetatable({ budget = budget }, { __index = preset })
+  local wanted = acceptance.demand(source, shown, accepted, consent, no_agents)
   for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
   return wanted
 end
@@ -512,7 +514,8 @@ function M.of_words(words, output, consent, origin)
   plan.config = config.current()
   set_runner(plan, line, before)
   plan.grants = given_before(plan, found.allow)
-    or resolve_grants(plan.source, preset, found.allow, consent, plan.runner.name == "mock")
+    or resolve_grants(plan.source, preset, found.allow, consent, plan.runner.name == "mock",
+      limits.parse_budget(found.budget, preset, plan.config))
   grant_checks(plan, found.allow, consent ~= nil)
   if line.packet then attach_packet(plan, line, line.packet) end
   set_task_id(plan, found)
