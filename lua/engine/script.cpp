@@ -9,6 +9,7 @@
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/state.h"
 
 namespace moonlet {
 
@@ -154,6 +155,13 @@ int script_load_in(lua_State* L) {
   return 2;
 }
 
+/// interrupt_first(on): while it is on, a script that computes too long gets an error, and Lua is
+/// killed only when that has not helped.
+int script_interrupt_first(lua_State* L) {
+  LuaState::of(L).interrupt_first(lua_toboolean(L, 1) != 0);
+  return 0;
+}
+
 /// load_preset(file, globals [, on_missing, on_new]) -> function, or nil when there is no such
 /// file: a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text.
 int script_load_preset(lua_State* L) {
@@ -211,6 +219,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"environment", guard<script_environment>},
     {"load_in", guard<script_load_in>},
     {"load", guard<script_load>},
+    {"interrupt_first", guard<script_interrupt_first>},
     {"load_preset", guard<script_load_preset>},
     {"presets", guard<script_presets>},
     {"preset_file", guard<script_preset_file>},

@@ -221,6 +221,7 @@
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
 ---  on_missing(name, environment) gives the value of a global that is not there, and on_new(environment, name,
 ---  value) refuses a new one
+---@field interrupt_first fun(on: boolean)
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
 ---  a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text
 ---@field notes fun(): table  {file name -> annotations} of the public library; patterns are whole

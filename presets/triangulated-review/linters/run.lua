@@ -128,8 +128,7 @@ local function commands(linter, change, program, paths)
 end
 
 local function first_line(text)
-  local line = text:match "%S[^\n]*" or ""
-  return m.findings.visible(m.findings.clip(line, 160))
+  return m.findings.visible(m.findings.clip(text:match "%S[^\n]*" or "", 160))
 end
 
 -- Runs one command line; gives its output, and why it cannot be trusted whole.
@@ -139,21 +138,18 @@ local function run_one(ctx, linter, argv, timeout)
   argv.env = { NO_COLOR = "1", MOONLET_WORKER = "1", PYTHONDONTWRITEBYTECODE = "1" }
   local ok, result = pcall(ctx.exec, ctx, argv)
   if not ok and result.kind == "denied" and linter.default then
-    -- Linux before 6.7 keeps no program off the network; these linters do not ask for it.
-    argv.network = nil
+    argv.network = nil -- Linux before 6.7 keeps no program off it; these linters do not ask for it
     ok, result = pcall(ctx.exec, ctx, argv)
   end
   if not ok then return "", m.findings.visible(tostring(result.message or result)) end
-  if result.signal then return result.stdout,
-    ("it was ended by signal %d"):format(result.signal) end
+  if result.signal then return result.stdout, "it was ended by signal " .. result.signal end
   if result.cut then return result.stdout, ("it printed more than %d MB"):format(cap >> 20) end
   local fine = result.code == 0
   for _, code in ipairs(linter.found) do fine = fine or result.code == code end
   local output = linter.reads == "lines" and result.stdout .. "\n" .. result.stderr or result.stdout
   if fine then return output, nil, result.code end
   local said = first_line(result.stderr ~= "" and result.stderr or result.stdout)
-  return output, ("it ended with exit code %d%s"):format(result.code, said ~= "" and ": " .. said
-    or "")
+  return output, "it ended with exit code " .. result.code .. (said ~= "" and ": " .. said or "")
 end
 
 -- The path from the top of the work tree; nil for one outside of it.
@@ -264,8 +260,7 @@ function M.run(ctx, change, args)
   local job = { change = change, whole = args.whole or change.whole, timeout = args.linter_timeout,
     stale = differing(ctx, change.facts.target), named = {} }
   for _, word in ipairs(args.linters) do job.named[word] = true end
-  local there = installed(ctx, list)
-  local old = 0
+  local there, old = installed(ctx, list), 0
   for _, file in ipairs(change.files) do
     if job.stale[file.path] and not file.deleted then old = old + 1 end
   end

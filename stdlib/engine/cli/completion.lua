@@ -70,7 +70,7 @@ local function add_presets(add)
   if not ok then return end
   local found, names = loader.all(home)
   for _, name in ipairs(names) do
-    local told, preset = pcall(loader.preset, found[name])
+    local told, preset = loader.try(found[name])
     add(name, told and preset.summary or "broken")
   end
 end

@@ -165,7 +165,7 @@ local function check_presets(checks, home)
   local found, names = loader.all(home)
   local good = {}
   for _, name in ipairs(names) do
-    local ok, err = pcall(loader.preset, found[name])
+    local ok, err = loader.try(found[name])
     if ok then good[#good + 1] = name end
     if not ok then
       checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),

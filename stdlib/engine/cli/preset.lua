@@ -21,7 +21,7 @@ M.known = {
 }
 
 local function describe(source)
-  local ok, preset = pcall(loader.preset, source)
+  local ok, preset = loader.try(source)
   if not ok then
     local err = require("moonlet.engine.run.manifest").error(preset)
     return { name = source.name, origin = source.origin, summary = core.json.null, error = err }

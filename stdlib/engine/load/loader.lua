@@ -520,4 +520,16 @@ function M.preset(source)
     "end it with: return m.preset { … }", source.origin), 0)
 end
 
+--- The preset of one of many sources: a file that never ends costs its own place in a list, and no other's.
+---@param source moonlet.Source
+---@return boolean ok, moonlet.Preset|moonlet.Error preset
+function M.try(source)
+  core.script.interrupt_first(true)
+  local ok, preset = pcall(M.preset, source)
+  core.script.interrupt_first(false)
+  -- The interruption lasts until Lua waits.
+  if not ok then core.task.sleep(0) end
+  return ok, preset
+end
+
 return M
