@@ -82,21 +82,30 @@ case_hook_gemini() {
 }
 
 # opencode reports no end of a session: each turn is a run, and the second one names the first.
+# opencode_run ARG…: starts opencode, which asks npm for its plugin's package and may hang there: then once more.
+opencode_run() {
+  local try code
+  for try in 1 2; do
+    code=0
+    timeout -k 5 90 "$cache/node_modules/.bin/opencode" run "$@" -m local/mock-1 --auto </dev/null >"$case/agent.txt" 2>&1 || code=$?
+    if [ $code != 124 ]; then break; fi
+  done
+  [ $code = 0 ] || { echo "opencode ended with $code at try $try" && cat "$case/agent.txt"; }
+}
+
 case_hook_opencode() {
   serve "${edits/FILE/$PWD/made.txt}"
   moonlet_in_path
   mkdir -p ~/.config/opencode/plugins
   moonlet hook opencode --plugin >~/.config/opencode/plugins/moonlet.js
   echo mine >before.txt
-  timeout -k 5 90 "$cache/node_modules/.bin/opencode" run -m local/mock-1 --auto make-it </dev/null \
-    >"$case/agent.txt" 2>&1 || cat "$case/agent.txt"
+  opencode_run make-it
   whole mock-1 3 made.txt two.txt
   recorded 1 opencode-turn "${facts[@]}" '"1 prompt, 2 tools, 0 denials" in r.answer' 'run.parent_run_id is None'
   kept make-it
   echo mine >between.txt
   obey '[{"do": [{"tool": "echo three > three.txt"}, {"text": "privately said"}]}]'
-  timeout -k 5 90 "$cache/node_modules/.bin/opencode" run -c -m local/mock-1 --auto again </dev/null \
-    >"$case/agent.txt" 2>&1 || cat "$case/agent.txt"
+  opencode_run -c again
   whole mock-1 2 three.txt
   recorded 2 opencode-turn "${facts[@]}" 'run.parent_run_id == "R-001"'
   kept again

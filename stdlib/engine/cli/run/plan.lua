@@ -110,6 +110,7 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   end
   if given.all then return given end
   -- The question shows the limits of this run, which the command line may change.
+  if not preset.needs.agents then budget.agents = preset.budget.agents end
   local shown = setmetatable({ budget = budget }, { __index = preset })
   local wanted = acceptance.demand(source, shown, accepted, consent, no_agents)
   for _, text in ipairs(allow or {}) do grants.parse(wanted, text) end
