@@ -4,112 +4,20 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
-#include "host/process/child/spawn.h"
-#include "host/process/client/control.h"
-#include "tests/catch.h"
-#include "tests/host/process/keeper_fixture.h"
-#include "tests/places.h"
+#include "tests/host/process/child/confine_fixture.h"
 
 using namespace moonlet;
 using namespace moonlet::test;
 
 namespace {
-
-using Lines = std::vector<std::string>;
-
-/// Verb and arguments of one line, see probe().
-std::string line(const std::string& verb, const std::string& first = {},
-                 const std::string& second = {}) {
-  return verb + "\t" + first + (second.empty() ? "" : "\t" + second);
-}
-
-std::string joined(const Lines& script) {
-  std::string text;
-  for (const auto& entry : script) text += entry + "\n";
-  return text;
-}
-
-Lines split(const std::string& text) {
-  Lines lines;
-  std::istringstream in(text);
-  for (std::string each; std::getline(in, each);) lines.push_back(each);
-  return lines;
-}
-
-void skipped(const std::string& why) { WARN("skipped: " << why); }
-
-bool supported(int abi = 1) {
-  const ConfinementSupport support = confinement_support();
-  if (support.abi >= abi) return true;
-  skipped(support.abi == 0 ? support.reason
-                           : "Landlock ABI " + std::to_string(abi) + " is not here");
-  return false;
-}
-
-/// A keeper and its folders: `work` is writable, `outside` is not.
-struct Place {
-  Place() {
-    for (const auto& folder : {work, other, outside}) std::filesystem::create_directory(folder);
-    for (const char* name : {"file", "victim", "second"}) put(outside + "/" + name, "precious");
-    std::filesystem::create_directory(outside + "/empty");
-    confinement.writable = {work};
-  }
-
-  void put(const std::string& path, const std::string& text) {
-    std::ofstream(path, std::ios::binary) << text;
-  }
-  bool untouched() {
-    Lines names;
-    for (const auto& entry : std::filesystem::directory_iterator(outside)) {
-      names.push_back(entry.path().filename());
-    }
-    std::sort(names.begin(), names.end());
-    if (names != Lines{"empty", "file", "second", "victim"}) return false;
-    return std::all_of(names.begin() + 1, names.end(), [&](const std::string& name) {
-      return run.folder.read("outside/" + name) == "precious";
-    });
-  }
-  /// The results of the script's lines, run by a child under `confinement`.
-  Lines probe(const Lines& script) {
-    ChildSpec spec = run.act("probe", joined(script));
-    spec.confinement = confinement;
-    spec.stdin_fd = stdin_fd;
-    const ChildExit& exit = run.run(spec);
-    INFO(exit.error.message << exit.err.text);
-    CHECK(exit.success());
-    return split(exit.out.text);
-  }
-  Error refused() {
-    ChildSpec spec = run.act("rest");
-    spec.confinement = confinement;
-    const ChildExit& exit = run.run(spec);
-    CHECK(exit.why == ChildExit::Why::kNotStarted);
-    CHECK(processes_with(run.folder.tag()).empty());
-    return exit.error;
-  }
-
-  KeeperRun run{false};
-  std::string work = run.folder.path() + "/work", other = run.folder.path() + "/other",
-              outside = run.folder.path() + "/outside";
-  Confinement confinement;
-  int stdin_fd = -1;
-};
 
 /// A listening socket on this machine.
 class Server {
@@ -159,29 +67,6 @@ bool refuse_call(long call, int number) {
   sock_fprog filter{4, program};
   return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
          prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
-}
-
-/// The present kernel, asked to behave like one of this ABI; no keeper in between.
-Lines probe_with_abi(const Confinement& confinement, int abi, const Lines& script) {
-  auto ruleset = make_ruleset(confinement, {places::kKeeperProgram}, {abi, {}});
-  REQUIRE(ruleset);
-  const std::string text = joined(script);
-  const char* argv[] = {places::kKeeperProgram, "act", "probe", "no-tag", text.c_str(), nullptr};
-  SpawnRequest request;
-  request.path = places::kKeeperProgram;
-  request.argv = const_cast<char* const*>(argv);
-  request.envp = environ;
-  request.ruleset_fd = ruleset->get();
-  int answers = -1, end = -1;
-  REQUIRE(make_output_pipe(answers, end));
-  Fd reading(answers), writing(end);
-  request.fds = {0, writing.get(), 2};
-  SpawnResult result = spawn(request);
-  REQUIRE(std::holds_alternative<Spawned>(result));
-  waitpid(std::get<Spawned>(result).pid, nullptr, 0);
-  char buffer[4096];
-  const long got = read_some(reading.get(), buffer, sizeof buffer);
-  return split(std::string(buffer, got > 0 ? static_cast<std::size_t>(got) : 0));
 }
 
 }  // namespace
@@ -524,82 +409,6 @@ TEST_CASE("a kernel that refuses confinement has the step not started", "[linux]
   }
 }
 
-TEST_CASE("a step does not command its own keeper, which could start a child with more rights",
-          "[linux]") {
-  KeeperRun run(false);
-  const std::string& folder = run.folder.path();
-  const ChildExit& exit = run.run(run.act(
-      "probe", joined({line("status", folder), line("adopt", folder), line("shutdown", folder),
-                       line("daemonize"), line("adopt", folder)})));
-  CHECK(split(exit.out.text) == Lines{"ok", "EACCES", "EACCES", "ok", "EACCES"});
-  CHECK(run.run(run.act("probe", line("status", folder))).success());
-}
-
-TEST_CASE("a confined step commands no other run's keeper, not even where it may write its record",
-          "[linux]") {
-  if (!supported(2)) return;
-  Place place;
-  KeeperRun victim(false);
-  const std::string& folder = victim.folder.path();
-  REQUIRE(wait_for([&] { return keeper_live(victim.folder.fd()).ok(); }));
-  const Lines script = {line("status", folder), line("adopt", folder), line("shutdown", folder),
-                        line("lift-brand"),     line("daemonize"),     line("adopt", folder)};
-  const Lines refused = {"ok", "EACCES", "EACCES", "EPERM", "ok", "EACCES"};
-  CHECK(place.probe(script) == refused);
-  place.confinement.writable.push_back(folder);
-  CHECK(place.probe(script) == refused);
-  // A process that is confined by another program, and belongs to no step.
-  CHECK(probe_with_abi(Confinement{}, confinement_support().abi,
-                       {line("status", folder), line("shutdown", folder)}) ==
-        Lines{"ok", "EACCES"});
-  CHECK(victim.run(victim.act("probe", line("status", folder))).success());
-  CHECK_FALSE(victim.keeper->superseded());
-  CHECK(victim.run(victim.act("probe", line("status", folder))).success());
-  // An unconfined process does as its user may: it gains no rights by that.
-  ChildSpec free = place.run.act("probe", line("shutdown", folder));
-  CHECK(place.run.run(free).out.text == "ok\n");
-}
-
-TEST_CASE("a host sends no secret to a confined step that listens in the keeper's place",
-          "[linux]") {
-  if (!supported(2)) return;
-  Place place;
-  RunFolder victim;
-  ChildSpec spec = place.run.act("probe", line("listen-unix", victim.path() + "/keeper.sock"));
-  spec.confinement = place.confinement;
-  spec.confinement->writable.push_back(victim.path());
-  auto child = place.run.spawn(spec);
-  Result<std::optional<AdoptedKeeper>> adopted{std::optional<AdoptedKeeper>()};
-  REQUIRE(place.run.until([&] {
-    adopted = adopt_keeper(victim.fd(), 2);
-    return !adopted.ok();
-  }));
-  CHECK(adopted.error().kind == ErrorKind::kDenied);
-  CHECK(adopted.error().message.find("confined step") != std::string::npos);
-  child->cancel();
-  place.run.wait(child);
-}
-
-TEST_CASE("a moonlet in a confined step commands the keepers that it started", "[linux]") {
-  if (!supported(2)) return;
-  Place place;
-  const char* both =
-      "\"$0\" host \"$1\" \"$2\" 1 >/dev/null 2>&1 & "
-      "until [ -S \"$1/keeper.sock\" ]; do sleep 0.02; done; \"$0\" act probe \"$2\" \"$3\"";
-  ChildSpec spec = place.run.act("rest");
-  spec.argv = {"/bin/sh",
-               "-c",
-               both,
-               places::kKeeperProgram,
-               place.work,
-               place.run.folder.tag(),
-               joined({line("adopt", place.work)})};
-  spec.confinement = place.confinement;
-  const ChildExit& exit = place.run.run(spec);
-  INFO(exit.error.message << exit.err.text);
-  CHECK(exit.out.text == "ok\n");
-}
-
 TEST_CASE("a confined root lacks the rights that reach beyond its files", "[linux]") {
   if (!supported()) return;
   Place place;
@@ -608,16 +417,4 @@ TEST_CASE("a confined root lacks the rights that reach beyond its files", "[linu
                                      line("read", "/proc/" + self + "/maps"),
                                      line("read", "/proc/self/environ"), line("lift-brand")});
   CHECK(answers == Lines{"EACCES", "EACCES", "ok", "EPERM"});
-}
-
-TEST_CASE("a confined child dies with its keeper", "[linux]") {
-  if (!supported()) return;
-  KeeperRun run(false);
-  ChildSpec spec = run.act("stubborn");
-  spec.confinement = Confinement{};
-  auto child = run.spawn(spec);
-  REQUIRE(run.until([&] { return child->pid() != 0; }));
-  kill(run.guard(), SIGKILL);
-  kill(run.worker(), SIGKILL);
-  CHECK(nobody_left(run.folder));
 }
