@@ -343,12 +343,19 @@ local function with_agreed_prompt(resolved, key, dir)
   return resolved_call.with_prompt(resolved, agreed)
 end
 
---- The key and the call of the same step in an earlier clean-up of its body; nil if there is none.
+--- The call as the step `key` makes it: with the prompt that was agreed on, the route that it began with, and the
+--- instruction files of its runner.
+local function for_step(resolved, key, dir)
+  resolved = with_agreed_prompt(resolved, key, dir)
+  if resolved.runner.made then return resolved end
+  return instructions.add(as_begun(resolved, key))
+end
+
+--- Finds the step that an earlier clean-up of the same body paid for. Returns its key and its call, or nothing.
 local function paid_before(resolved, key)
   local run = resolved.run
-  local function in_step(twin)
-    return instructions.add(as_begun(with_agreed_prompt(resolved, twin, run.claim_directory(false, twin)), twin))
-  end
+  if resolved.runner.made or run.dry then return end
+  local function in_step(twin) return for_step(resolved, twin, run.claim_directory(false, twin)) end
   local found = journal.paid_before(run, key, function(twin) return agent_fields.input_of(in_step(twin)) end)
   if found ~= key then return found, in_step(found) end
 end
@@ -379,7 +386,30 @@ local function check_mode(prompt)
     "the preset orchestrates: give each worker its task, as in m.prompt.worker { task = … }"), 0)
 end
 
---- One step of an agent. Returns the worktree, too, that waits where the answer is a question.
+local function check_fields(call)
+  if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
+  if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
+    error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
+      "write fail or allow"), 0)
+  end
+  if call.schema then check.check(call.schema, "ctx:agent: schema") end
+end
+
+--- Resolves the call of the step `key`, with the changes of `moonlet run replay --step`.
+local function resolve(state, call, key)
+  local run = state.run
+  local change = run.options.step
+  if change and change.key == key then call = resolved_call.changed(call, change) end
+  local resolved = resolved_call.of(run, call)
+  if resolved.runner.none and not run.dry then
+    local text = ("the agent call '%s' cannot be answered: no runner was chosen"):format(call.name or "agent")
+    error(runners.no_runner(text, run.config), 0)
+  end
+  if not resolved.runner.made then metering.check(resolved, state.budget) end
+  return resolved
+end
+
+--- One step of an agent. If the agent asks a question, returns the worktree that waits for the answer, too.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
 ---@param asked moonlet.Asked?  the agent may ask
@@ -387,40 +417,22 @@ end
 local function one_step(ctx, call, asked)
   local state = context.of(ctx)
   local run = state.run
-  if call.budget then budget.check(call.budget, "ctx:agent: budget", budget.call_fields) end
-  if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
-    error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
-      "write fail or allow"), 0)
-  end
-  if call.schema then check.check(call.schema, "ctx:agent: schema") end
-  local resolved = resolved_call.of(run, call)
-  local is_made = resolved.runner.made
-  if resolved.runner.none and not run.dry then
-    local text = ("the agent call '%s' cannot be answered: no runner was chosen"):format(call.name or "agent")
-    error(runners.no_runner(text, run.config), 0)
-  end
-  if not is_made then metering.check(resolved, state.budget) end
+  check_fields(call)
   local key = context.key(state, call.name or "agent")
-  local change = run.options.step
-  if change and change.key == key then
-    resolved = resolved_call.of(run, resolved_call.changed(call, change))
-    is_made = resolved.runner.made
-  end
-  local paid_key, paid
-  if not is_made and not run.dry then paid_key, paid = paid_before(resolved, key) end
-  if resolved.absent and not paid and not (run.journal and run.journal.begins[key]) then error(resolved.absent, 0) end
+  local general = resolve(state, call, key)
+  local paid_key, paid = paid_before(general, key)
+  if general.absent and not paid and not (run.journal and run.journal.begins[key]) then error(general.absent, 0) end
   core.task.check()
   if paid then
     local paid_dir = run.claim_directory(false, paid_key)
     return closed_answer(call, run_agent_step(paid, paid_key, paid_dir, state.budget, asked))
   end
   local dir = run.claim_directory(state.path == "" and key, key)
-  resolved = with_agreed_prompt(resolved, key, dir)
-  if not is_made then resolved = instructions.add(as_begun(resolved, key)) end
+  local resolved = for_step(general, key, dir)
   local prompt, told = resolved_call.prompt(resolved)
   prompt_cuts.note(run, key, told)
   if run.dry and not run.checking then prepare(resolved, key, dir) end
-  if is_made then return closed_answer(call, made_answer.run(state, resolved, key, dir)) end
+  if resolved.runner.made then return closed_answer(call, made_answer.run(state, resolved, key, dir)) end
   require("moonlet.engine.effects.gate").before_agent(ctx, resolved, prompt)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
 end
