@@ -7,6 +7,7 @@ local record = require "moonlet.record"
 local arg = require "moonlet.arg"
 local consent = require "moonlet.engine.effects.consent"
 local grants = require "moonlet.engine.context.grants"
+local class = require "moonlet.engine.run.class"
 local repository = require "moonlet.engine.run.repository"
 local nested = require "moonlet.engine.load.nested"
 local loader = require "moonlet.engine.load.loader"
@@ -89,7 +90,7 @@ function M.plan(home, id, rec, found)
   rec.options.gates = found.gates or rec.options.gates
   local own_config = store.config(rec)
   local spec = rec.runner ~= core.json.null and rec.runner or nil
-  local plan = {
+  local plan = class.plan {
     home = home, source = source, preset = preset, resume = resume, name = rec.preset,
     args = preset and arg.complete(preset.args, rec.args) or rec.args,
     runner_spec = spec, runner = runners.parse(spec, own_config), config = own_config,

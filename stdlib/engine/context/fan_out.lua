@@ -106,7 +106,21 @@ local function check_items(verb, items, fn)
   end
 end
 
---- The checked arguments of a fan-out.
+---@class moonlet.FanOutPlan  the checked arguments of a fan-out
+---@field run moonlet.Run
+---@field items any[]
+---@field fn fun(branch: moonlet.Ctx, item: any, i: integer): any
+---@field total integer        the number of items
+---@field keys string[]        the name of each branch
+---@field need integer?        this many branches must succeed
+---@field settle boolean?      a failed branch becomes a value
+---@field limit integer        branches side by side
+---@field path string          the key of the fan-out in the journal
+---@field budget moonlet.Budget
+---@field timeout integer?     ms
+---@field gate table?          of ctx:any: keeps merges back until one branch has won
+
+---@return moonlet.FanOutPlan
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
   check_items(verb, items, fn)

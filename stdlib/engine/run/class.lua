@@ -1,6 +1,82 @@
---- The class of a run: all its fields, in one place. Only run.lua and verdict.lua write them; another module that keeps
---- something for a run has a state of its own (base/per_run.lua).
+--- Declares the classes of a run and of its plan, with all their fields. Only run.lua and verdict.lua write the fields
+--- of a run; another module that keeps something for a run has a state of its own (base/per_run.lua).
 local M = {}
+
+--- Makes a metatable that refuses fields which none of the sets declares, so that a misspelt field fails at once.
+local function closed(noun, ...)
+  local sets = { ... }
+  return { __newindex = function(object, name, value)
+    for _, set in ipairs(sets) do
+      if set[name] then return rawset(object, name, value) end
+    end
+    error(("%s has no field '%s'"):format(noun, tostring(name)))
+  end }
+end
+
+local function filled(metatable, given)
+  local object = setmetatable({}, metatable)
+  for name, value in pairs(given) do object[name] = value end
+  return object
+end
+
+---@class moonlet.Plan         a run before it exists: what its command line, or the record of an earlier run, asks for
+---@field home moonlet.Home
+---@field source table         the file that it runs
+---@field preset table?        nil for a script
+---@field name string          of the preset or the script
+---@field target string?       the word of the command line that named it
+---@field resume (fun(ctx: moonlet.Ctx): any)?  continues the body of a script
+---@field args table
+---@field options table        the part of the command line that run.json keeps
+---@field config table
+---@field grants table         what its script may do
+---@field runners string[]?    the runners of the command line, in order
+---@field runner_spec string?  the words of the chosen runner
+---@field runner table         the chosen runner, parsed
+---@field routed moonlet.Routed
+---@field offline boolean?     the preset answers without an agent
+---@field budget table
+---@field limit integer?       agents side by side
+---@field inputs table[]?
+---@field parent string?       the run that it replays, or the first of its pipeline
+---@field before table?        the record of the run that it resumes, or that prepared it
+---@field lost table?          the error that made that record unreadable
+---@field base table?          the run that it replays
+---@field fresh boolean?       a resume asks failed steps again
+---@field asks_again boolean?  it may ask a provider that has refused it
+---@field cancels boolean?     it only cleans up
+---@field answer table?        the answer to a gate or a question
+---@field review table?        the word of a review that it carries out
+---@field packet table?
+---@field holds boolean?       changes in worktrees wait for a review
+---@field after (fun(ctx: moonlet.Ctx))?  checks and reviews the packet's work once the body has ended
+---@field if_ready table?      the packet that must still be ready when the run begins
+---@field task_id string?
+---@field recorded table?      the session of an agent that was over before the run
+---@field seed (fun(run: moonlet.Run, step: table))?  copies journaled steps of the run that it replays
+---@field on_record (fun())?   called once the run is on record
+---@field begun (fun(run: moonlet.Run))?  called before the first event
+---@field told boolean?        the run's id was printed already
+---@field format string?
+---@field compare boolean?     shows the answers of several runners side by side
+---@field edits boolean?       the user edits the prompt first
+---@field background boolean?
+---@field detached any
+---@field may_ask boolean      a person can answer questions
+---@field display string?      of the live view
+local plan_metatable = closed("a plan", {
+  home = true, source = true, preset = true, name = true, target = true, resume = true, args = true, options = true,
+  config = true, grants = true, runners = true, runner_spec = true, runner = true, routed = true, offline = true,
+  budget = true, limit = true, inputs = true, parent = true, before = true, lost = true, base = true, fresh = true,
+  asks_again = true, cancels = true, answer = true, review = true, packet = true, holds = true, after = true,
+  if_ready = true, task_id = true, recorded = true, seed = true, on_record = true, begun = true, told = true,
+  format = true, compare = true, edits = true, background = true, detached = true, may_ask = true, display = true,
+})
+
+--- Makes a plan with these fields.
+---@param given table
+---@return moonlet.Plan
+function M.plan(given) return filled(plan_metatable, given) end
 
 ---@class moonlet.Run
 ---@field id string            "R-007"
@@ -160,21 +236,12 @@ local methods = {
   note_step = true, note_validation = true, note_degraded = true, note_beside = true, note_findings = true,
 }
 
-local metatable = {
-  __newindex = function(run, name, value)
-    if not fields[name] and not methods[name] then error(("a run has no field '%s'"):format(tostring(name))) end
-    rawset(run, name, value)
-  end,
-}
+local run_metatable = closed("a run", fields, methods)
 
---- A run with these fields.
+--- Makes a run with these fields.
 ---@param given table
 ---@return moonlet.Run
-function M.new(given)
-  local run = setmetatable({}, metatable)
-  for name, value in pairs(given) do run[name] = value end
-  return run
-end
+function M.new(given) return filled(run_metatable, given) end
 
 --- A nested preset's part of a run: the run itself, with the given fields in place of the run's own.
 ---@param run moonlet.Run

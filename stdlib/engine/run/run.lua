@@ -268,7 +268,7 @@ local function leave(run, err)
 end
 
 --- Creates the directories of a run. All that can be refused was checked before.
----@param plan table the parsed command line (engine/cli/run/plan.lua)
+---@param plan moonlet.Plan
 ---@return table run
 function M.create(plan)
   local run = class.new {

@@ -6,6 +6,7 @@ local config = require "moonlet.engine.load.config"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
 local loader = require "moonlet.engine.load.loader"
+local class = require "moonlet.engine.run.class"
 local run_module = require "moonlet.engine.run.run"
 local manifest = require "moonlet.engine.run.manifest"
 local temporary = require "moonlet.engine.cli.temporary"
@@ -61,7 +62,7 @@ local function plan_of(home, source, preset, resume, place, also)
   local all = grants.empty()
   all.all, grants.used[all] = true, {}
   local at = { top = home.top, root = home.root, git = home.git, agent_path = own.agent_path, handle = own.handle }
-  return { home = at,
+  return class.plan { home = at,
     source = source, preset = preset, resume = resume, name = preset and preset.name or source.name,
     args = preset and example_args(preset.args, also) or {}, config = config.current(), runner = { name = "mock" },
     runner_spec = "mock", routed = { runner = { name = "mock" } }, grants = all,

@@ -9,6 +9,7 @@ local routing = require "moonlet.engine.agent.routing"
 local acceptance = require "moonlet.engine.effects.consent"
 local validation = require "moonlet.engine.effects.validation"
 local worker = require "moonlet.engine.effects.worker"
+local class = require "moonlet.engine.run.class"
 local repository = require "moonlet.engine.run.repository"
 local grants = require "moonlet.engine.context.grants"
 local runners = require "moonlet.engine.load.runners"
@@ -500,13 +501,13 @@ end
 ---@param output table
 ---@param consent string?
 ---@param origin moonlet.RunOrigin?
----@return table? plan, string? help
+---@return moonlet.Plan? plan, string? help
 function M.of_words(words, output, consent, origin)
   local line, help = read(words, origin or {})
   if not line then return nil, help end
   local found, preset = line.found, line.preset
-  local plan = { home = line.home, source = line.source, preset = preset, resume = line.resume, target = line.target,
-    name = preset and preset.name or line.source.name, options = {} }
+  local plan = class.plan { home = line.home, source = line.source, preset = preset, resume = line.resume,
+    target = line.target, name = preset and preset.name or line.source.name, options = {} }
   local before = set_before(plan, line)
   line.packet = line.packet or packet_of_argument(plan.home, preset, found, plan.before and before)
   plan.runners = runners_of(found.runner, plan.home)
