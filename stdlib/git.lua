@@ -144,7 +144,7 @@ function M.run(ctx, args, opts)
   return ctx:exec {
     argv = M.command(args),
     env = env,
-    cap = opts.cap or 1048576,
+    cap = opts.cap,
     stdin = opts.stdin,
     cwd = opts.cwd,
     timeout = opts.timeout or "2m",

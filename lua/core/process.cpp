@@ -14,6 +14,7 @@
 #include "host/process/client/attempt.h"
 #include "host/process/client/keeper.h"
 #include "host/process/client/query.h"
+#include "host/process/wire/protocol.h"
 #include "lua/core/core.h"
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
@@ -34,19 +35,26 @@ struct Call {
   Fd input;
 };
 
-OutputSpec output_of(lua_State* L, const char* file_key, std::uint64_t cap) {
-  const std::string_view file = field_text(L, 1, file_key);
-  if (file.empty()) return OutputSpec::to_inline(cap == 0 ? 1 : cap);
-  return OutputSpec::to_file(std::string(file), cap);
+/// Both streams have the cap of the call. A cap that is meant for a file may be larger than what a
+/// captured stream beside it can hold.
+OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
+  if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
+  if (!other_file.empty()) cap = std::min(cap, OutputSpec::kDefaultInlineCap);
+  return OutputSpec::to_inline(cap == 0 ? 1 : cap);
 }
 
 void read_call(lua_State* L, Call& call) {
   ChildSpec& spec = call.spec;
-  read_child_spec(L, 1, spec);
+  read_child_spec(L, 1, spec,
+                  {"step", "cap", "stdout_file", "stderr_file", "stdin", "stdin_file", "durable",
+                   "attempt", "outlives", "own_group"});
   spec.step = field_text(L, 1, "step");
-  const auto cap = static_cast<std::uint64_t>(field_integer(L, 1, "cap", 1 << 20));
-  spec.out = output_of(L, "stdout_file", cap);
-  spec.err = output_of(L, "stderr_file", cap);
+  const auto cap =
+      static_cast<std::uint64_t>(field_integer(L, 1, "cap", OutputSpec::kDefaultInlineCap));
+  const std::string_view out = field_text(L, 1, "stdout_file"),
+                         err = field_text(L, 1, "stderr_file");
+  spec.out = output_of(out, err, cap);
+  spec.err = output_of(err, out, cap);
   spec.durable = field_flag(L, 1, "durable");
   spec.attempt = field_text(L, 1, "attempt");
   spec.outlives_host = field_flag(L, 1, "outlives");
@@ -347,7 +355,7 @@ int process_confinement(lua_State* L) {
 int process_query(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   auto& spec = push_box<ChildSpec>(L);
-  read_child_spec(L, 1, spec);
+  read_child_spec(L, 1, spec, {"cap"});
   auto& query = push_box<Query>(L);
   query.argv = spec.argv;
   query.environment = spec.env;
@@ -380,6 +388,8 @@ constexpr luaL_Reg kFunctions[] = {
 
 int luaopen_core_process(lua_State* L) {
   luaL_newlib(L, kFunctions);
+  set_number(L, "default_cap", OutputSpec::kDefaultInlineCap);
+  set_number(L, "largest_cap", kInlineLimit);
   return 1;
 }
 

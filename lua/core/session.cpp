@@ -129,7 +129,7 @@ int session_start(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& started = push_box<StartedSession>(L);
   auto& spec = push_box<ChildSpec>(L);
-  read_child_spec(L, 3, spec);
+  read_child_spec(L, 3, spec, {"rows", "cols", "label", "log_cap", "grace"});
   lua_getfield(L, 3, "rows");
   lua_getfield(L, 3, "cols");
   lua_getfield(L, 3, "log_cap");

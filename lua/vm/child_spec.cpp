@@ -1,6 +1,9 @@
 #include "lua/vm/child_spec.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "lua/vm/services.h"
 
@@ -8,24 +11,38 @@ namespace moonlet {
 
 namespace {
 
+[[noreturn]] void refuse_type(lua_State* L, const char* key, const char* wanted) {
+  luaL_error(L, "%s must be %s, not a %s", key, wanted, luaL_typename(L, -1));
+  std::abort();  // luaL_error does not return
+}
+
 void field_list(lua_State* L, int index, const char* key, std::vector<std::string>& list) {
-  if (lua_getfield(L, index, key) == LUA_TTABLE) {
-    const lua_Integer count = static_cast<lua_Integer>(lua_rawlen(L, -1));
-    list.reserve(static_cast<std::size_t>(count));
-    for (lua_Integer i = 1; i <= count; ++i) {
-      if (lua_rawgeti(L, -1, i) == LUA_TSTRING) {
-        std::size_t size = 0;
-        const char* data = lua_tolstring(L, -1, &size);
-        list.emplace_back(data, size);
-      }
-      lua_pop(L, 1);
-    }
+  const int type = lua_getfield(L, index, key);
+  if (type != LUA_TNIL && type != LUA_TTABLE) refuse_type(L, key, "a list of texts");
+  const auto count = type == LUA_TNIL ? 0 : static_cast<lua_Integer>(lua_rawlen(L, -1));
+  list.reserve(static_cast<std::size_t>(count));
+  for (lua_Integer i = 1; i <= count; ++i) {
+    if (lua_rawgeti(L, -1, i) != LUA_TSTRING) refuse_type(L, key, "a list of texts");
+    std::size_t size = 0;
+    const char* data = lua_tolstring(L, -1, &size);
+    list.emplace_back(data, size);
+    lua_pop(L, 1);
   }
   lua_pop(L, 1);
 }
 
-/// The fields of the table on top; whatever is not understood raises, for a confinement that is not
-/// the one that was meant is worse than none.
+void refuse_unknown(lua_State* L, int index, std::initializer_list<std::string_view> more) {
+  constexpr std::string_view kOwn[] = {"argv", "env", "cwd", "wall", "idle", "redact", "confine"};
+  const auto is_known = [&](std::string_view name) {
+    return std::find(std::begin(kOwn), std::end(kOwn), name) != std::end(kOwn) ||
+           std::find(more.begin(), more.end(), name) != more.end();
+  };
+  for (lua_pushnil(L); lua_next(L, index) != 0; lua_pop(L, 1)) {
+    const char* name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+    if (!is_known(name)) luaL_error(L, "a child has no field '%s'", name);
+  }
+}
+
 void read_paths(lua_State* L, const char* key, std::vector<std::string>& paths) {
   lua_Integer keys = 0;
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) ++keys;
@@ -84,30 +101,38 @@ void tell_argv(ChildSpec& spec, const Redactor& redactor) {
 
 std::string_view field_text(lua_State* L, int index, const char* key) {
   std::string_view text;
-  if (lua_getfield(L, index, key) == LUA_TSTRING) {
+  const int type = lua_getfield(L, index, key);
+  if (type == LUA_TSTRING) {
     std::size_t size = 0;
     const char* data = lua_tolstring(L, -1, &size);
     text = {data, size};  // the table keeps it alive
+  } else if (type != LUA_TNIL) {
+    refuse_type(L, key, "a text");
   }
   lua_pop(L, 1);
   return text;
 }
 
 std::int64_t field_integer(lua_State* L, int index, const char* key, std::int64_t otherwise) {
-  lua_getfield(L, index, key);
-  const std::int64_t value = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : otherwise;
+  const bool given = lua_getfield(L, index, key) != LUA_TNIL;
+  if (given && !lua_isinteger(L, -1)) refuse_type(L, key, "a whole number");
+  const std::int64_t value = given ? lua_tointeger(L, -1) : otherwise;
+  if (value < 0) luaL_error(L, "%s must not be negative", key);
   lua_pop(L, 1);
   return value;
 }
 
 bool field_flag(lua_State* L, int index, const char* key) {
-  lua_getfield(L, index, key);
+  const int type = lua_getfield(L, index, key);
+  if (type != LUA_TNIL && type != LUA_TBOOLEAN) refuse_type(L, key, "true or false");
   const bool value = lua_toboolean(L, -1) != 0;
   lua_pop(L, 1);
   return value;
 }
 
-void read_child_spec(lua_State* L, int index, ChildSpec& spec) {
+void read_child_spec(lua_State* L, int index, ChildSpec& spec,
+                     std::initializer_list<std::string_view> more) {
+  refuse_unknown(L, index, more);
   spec.cwd = field_text(L, index, "cwd");
   field_list(L, index, "argv", spec.argv);
   tell_argv(spec, Services::of(L).redactor);

@@ -146,6 +146,8 @@
 ---@field refuse fun(value: any)  raises the error `lost` for a lost value
 
 ---@class core.process
+---@field default_cap integer  bytes of each output stream that are captured unless `cap` says otherwise
+---@field largest_cap integer  the most bytes that `cap` may be
 ---@field attempt fun(step: string, name: string, present: boolean?): "none"|"running"|"exited"|"lost"
 ---  the state of an attempt of an earlier host
 ---@field confinement fun(): {abi: integer}?, string?  the Landlock version of this machine, or the reason for none

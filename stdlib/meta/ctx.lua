@@ -311,7 +311,7 @@ function ctx:log(...) end
 ---@field env table<string, string>?  variables to set
 ---@field stdin string?
 ---@field timeout string|number|nil   "10m" by default
----@field cap integer?            how many bytes of each stream to keep, 1 MB by default
+---@field cap integer?            how many bytes of each stream to keep: 1 MB by default, 32 MB at most
 ---@field check boolean?          true: an exit code other than 0 raises
 ---@field journal boolean?        false: no step is recorded; a resumed run runs it again
 ---@field clean (fun(text: string): string)?  the part of its output that may be recorded; the program must only read

@@ -85,3 +85,20 @@ TEST_CASE("a confinement that is not understood starts nothing") {
   }
   CHECK_FALSE(std::filesystem::exists(run.folder + "/ran"));
 }
+
+TEST_CASE("a limit of another type or a misspelt field starts nothing") {
+  ProcessFixture run;
+  REQUIRE(run.confined("nil", "true") == "exited,");
+  for (const char* field :
+       {"wal = 5", "wall = '5'", "wall = 1.5", "idle = true", "cap = -1", "cap = 1 << 40",
+        "env = 'A=B'", "argv = { '/bin/touch', 1 }", "step = {}", "durable = 1", "'extra'"}) {
+    INFO(field);
+    const std::string result =
+        run.lua.run("local exit = core.process.run { step = 't', argv = { '/bin/touch', '" +
+                    run.folder + "/ran' }, env = {}, cwd = '" + run.folder + "', " + field +
+                    " } error(exit.error and exit.error.message or exit.why)");
+    CHECK(result.find("error: ") == 0);
+    CHECK(result.find("exited") == std::string::npos);
+  }
+  CHECK_FALSE(std::filesystem::exists(run.folder + "/ran"));
+}

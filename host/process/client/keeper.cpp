@@ -218,8 +218,11 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
     spec.cwd = folder;
   }
   for (OutputSpec* output : {&spec.out, &spec.err}) {
-    if (output->target == OutputSpec::Target::kInline) {
-      output->cap = std::min(output->cap, kInlineLimit);
+    if (output->target == OutputSpec::Target::kInline && output->cap > kInlineLimit) {
+      return fail({ErrorKind::kInvalid,
+                   "a captured stream holds at most " + std::to_string(kInlineLimit) + " bytes",
+                   "give a smaller cap, or write the stream to a file",
+                   {}});
     }
   }
   std::size_t at = channel_->out().size();

@@ -21,8 +21,6 @@ local fields = {
   sandbox = "string", network = "boolean",
 }
 local default_timeout_ms = 10 * 60 * 1000
-local default_cap = 1 << 20
-local largest_cap = 32 << 20 -- more than a message of the keeper carries; `cut` is set then
 
 local function arguments(call)
   local argv = call.argv
@@ -66,9 +64,12 @@ local function prepare(call)
   if options.network == false and not options.sandbox then
     error(record.invalid("ctx:exec: network = false needs a sandbox", 'add sandbox = "read-only"'), 0)
   end
-  local cap = options.cap or default_cap
-  if cap < 0 then error(record.invalid("ctx:exec: cap must not be negative"), 0) end
-  return arguments(call), options, math.min(cap, largest_cap)
+  local cap, largest = options.cap or core.process.default_cap, core.process.largest_cap
+  if cap < 0 or cap > largest then
+    error(record.invalid(("ctx:exec: cap is %d bytes"):format(cap),
+      ("give 0 to %d; for more, let the program write a file"):format(largest)), 0)
+  end
+  return arguments(call), options, cap
 end
 
 local run_child = infrastructure_error.run_child

@@ -8,7 +8,7 @@ local cooperative = require "moonlet.engine.base.cooperative"
 local M = {}
 
 local git = scratch_index.git
-local list_cap = 64 << 20
+local list_cap = core.process.largest_cap
 local synced_alone = 32 -- files, above which one wait for the whole disk takes less
 
 ---@class moonlet.OverlayEntry

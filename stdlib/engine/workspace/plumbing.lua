@@ -7,7 +7,7 @@ local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
-local list_cap = 64 << 20
+local list_cap = core.process.largest_cap
 
 --- The last word about attributes: above all files of that name in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"

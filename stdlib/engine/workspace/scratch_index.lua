@@ -8,7 +8,7 @@ local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
-local list_cap = 64 << 20
+local list_cap = core.process.largest_cap
 local whole_file = 1 << 40
 
 local function verb_of(words)

@@ -8,7 +8,7 @@ local cooperative = require "moonlet.engine.base.cooperative"
 
 local M = {}
 
-local list_cap = 64 << 20
+local list_cap = core.process.largest_cap
 local most_files = 20000
 local most_bytes = 256 << 20
 local largest = 32 << 20

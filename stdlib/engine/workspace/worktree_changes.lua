@@ -10,7 +10,7 @@ local plumbing = require "moonlet.engine.workspace.plumbing"
 local M = {}
 
 local git = scratch_index.git
-local list_cap = 64 << 20
+local list_cap = core.process.largest_cap
 local many_deleted = 10 -- files; more than that, and more than half of all, is for a person to decide
 
 local function diff(tree, ...)
