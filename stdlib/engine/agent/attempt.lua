@@ -1,5 +1,6 @@
---- One attempt of an agent: its command line, its process, its output. It returns the evidence from which outcome.lua
---- builds the outcome; retry.lua decides on another attempt.
+--- Runs one attempt of an agent: builds its command line, starts its process and reads its output.
+--- outcome.lua turns the returned evidence into an outcome, and retry.lua decides whether to try
+--- again.
 local exit_record = require "moonlet.engine.base.exit_record"
 local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
@@ -22,24 +23,24 @@ local M = {}
 
 local answer_cap = 8 << 20
 local log_cap = 64 << 20
-local read_grace_ms = 2000   -- for reading events once the agent's own time is over
+local read_grace_ms = 2000  -- reading the last events may overrun the agent's limit by this
 local stderr_cap = 64 << 10
 
----@class moonlet.Attempt   it never changes
----@field kind "first"|"retry"|"repair"|"adopted"  adopted: another host started it
+---@class moonlet.Attempt   immutable
+---@field kind "first"|"retry"|"repair"|"adopted"  adopted: started by an earlier host process
 ---@field number integer
 ---@field prompt string
----@field repairs boolean        it repairs the last answer; an adopted attempt may do that too
----@field state "running"|"exited"|nil  of an adopted one
----@field tries integer?         how many there were with this input, if the number does not say so
----@field seen any               the baseline before it, as the journal has it, if there is one to compare with
----@field tree string?           the worktree that it had under another host
----@field resumes integer?       the number of the attempt whose conversation it goes on with, in the same workspace
----@field told boolean?          a person was shown the protected paths that it touched
+---@field repairs boolean        repairs the last answer; an adopted attempt may, too
+---@field state "running"|"exited"|nil  state of an adopted attempt
+---@field tries integer?         attempts so far with this input, if `number` differs from that
+---@field seen any               journaled baseline of the work tree, if there is one
+---@field tree string?           its worktree under an earlier host
+---@field resumes integer?       number of the attempt whose conversation it continues
+---@field told boolean?          a person has already seen which protected paths it changed
 
 local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
 
---- An attempt of these fields.
+--- Returns an immutable attempt with these fields.
 ---@param fields table
 ---@return moonlet.Attempt
 function M.new(fields)
@@ -47,7 +48,8 @@ function M.new(fields)
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
---- The same attempt with the whole prompt in place of a repair, or of a conversation that goes on.
+--- Returns a copy of the attempt with the full prompt, in place of a repair prompt or a resumed
+--- conversation.
 ---@param attempt moonlet.Attempt
 ---@param prompt string
 ---@return moonlet.Attempt
@@ -61,14 +63,14 @@ local function remove(...) return infrastructure_error.call(core.run.remove, ...
 local function size_of(...) return infrastructure_error.call(core.run.size, ...) end
 local run_child = infrastructure_error.run_child
 
---- The file that an attempt prints to; the last attempt has the plain name.
+--- Renames the logs of the previous attempt, so that only the latest attempt has the plain names.
 local function keep_earlier(dir, number)
   for _, name in ipairs { "stdout.log", "stderr.log", "exit.json" } do
     rename(dir .. "/" .. name, ("%s/attempt-%d-%s"):format(dir, number - 1, name))
   end
 end
 
---- Takes away what an earlier attempt left where this one will be looked for.
+--- Moves an earlier attempt's files away, so that they are not read as this attempt's output.
 local function clear(job, attempt)
   if attempt.number > 1 then keep_earlier(job.dir, attempt.number) end
   remove(job.dir .. "/out/output.md")
@@ -87,7 +89,8 @@ local function write_file(run, path, text)
   if not written then error(err, 0) end
 end
 
---- True if the agent may write files that start programs: a merge holds them back, or `writes` names one.
+--- Reports whether the agent may write files that start programs. A worktree allows it because the
+--- merge holds such files back; otherwise `writes` must name one.
 local function may_write_startup(job)
   for _, path in ipairs(job.call.writes or {}) do
     if core.file.is_startup(path) then return true end
@@ -95,7 +98,8 @@ local function may_write_startup(job)
   return job.lease.place.tree ~= nil
 end
 
---- The runner's command for the call: argv, env, and so on. Raises if it cannot do what is asked.
+--- Returns the runner's command: argv, environment and so on. Raises an error if the runner cannot
+--- do what the call asks.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command(agent_fields.for_runner({
@@ -110,12 +114,13 @@ local function command_of(job, attempt)
   }, call))
 end
 
---- Reads the rest of an agent's transcripts, before the folder that they are in is removed.
+--- Reads the rest of an agent's transcripts before their folder is removed.
 local function look_at_transcripts(job, temporary)
   if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
 end
 
---- Temporary files and private state go where nobody else's are, and are gone afterwards.
+--- Gives the agent a private folder for temporary files and its own state, and removes it
+--- afterwards.
 local function with_temporary_folder(job, fn)
   local path, release = sandbox.temporary_folder(job)
   job.temporary = path
@@ -126,7 +131,7 @@ local function with_temporary_folder(job, fn)
   return result
 end
 
---- Makes folders of links.
+--- Creates each folder and fills it with symbolic links to its targets.
 local function make_links(job, links)
   for folder, targets in pairs(links) do
     core.file.make_root(folder)
@@ -175,7 +180,7 @@ local function start(job, attempt, env)
   return exit
 end
 
---- Starts the attempt, or takes up one that a host before this one had started.
+--- Starts the process of the attempt, or adopts one that an earlier host has started.
 local function run_process(job, attempt)
   local run = job.run
   if attempt.state == "running" or attempt.state == "exited" then
@@ -195,7 +200,8 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Reads the rest of the output, which is part of the agent's time. False if that was over before all was read.
+--- Reads the rest of the output within the agent's time limit. Returns false if the time ends
+--- first.
 local function read_rest(job, reading, exit)
   local wall = job.limits.wall
   local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
@@ -205,7 +211,8 @@ local function read_rest(job, reading, exit)
   return all
 end
 
---- An answer in a file, and the size of the whole where it is not kept whole.
+--- Reads the answer from a file. A file over the limit is cut to its head and tail, and its full
+--- size is returned.
 local function read_answer(run, path, bytes)
   local text, cut = files.read_left(run, path, answer_cap)
   if not cut then return text, false end
@@ -227,7 +234,7 @@ local function answers_of(job, runner, exit)
   return { stdout = printed or "", cut = cut, limits = job.limits }
 end
 
---- The error of an answer that the disk did not take, or has lost since; nil if all of the output is there.
+--- Returns an error if the disk refused or lost a part of the output that the answer needs.
 local function loss(job, runner, exit)
   if not (exit.why == "finished" or exit.why == "exited" and exit.code == 0) then return nil end
   local path, why, hint = job.run.absolute(job.dir .. "/stdout.log"), nil, nil
@@ -236,7 +243,8 @@ local function loss(job, runner, exit)
     why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
     hint = "free some disk space, then resume the run"
   elseif bytes < (exit.stdout_kept or 0) then
-    -- The keeper's log reaches the disk before what was printed does: the system may have gone down in between.
+    -- The keeper's log reaches the disk before the output, so a system crash can lose printed
+    -- bytes.
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
@@ -245,7 +253,8 @@ local function loss(job, runner, exit)
     hint = hint .. ": the agent is asked again" }
 end
 
---- Why the answer of an attempt that ended under another host is lost; nil where it is not.
+--- Returns why the answer of an attempt that ended under another host was lost, or nil if it is
+--- complete.
 ---@param job moonlet.Execution
 ---@param number integer
 ---@return string? why
@@ -254,7 +263,8 @@ function M.lost(job, number)
   return err and err.message or nil
 end
 
---- True if the agent said that it was done only after a limit had ended it: the limit may have ended its tool first.
+--- Reports whether the agent claimed to be done only after a limit had stopped it. That limit may
+--- have killed its tool.
 ---@param exit moonlet.RunnerExit
 local function is_late(job, runner, state, exit)
   if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
@@ -264,7 +274,7 @@ local function is_late(job, runner, state, exit)
   return not before.state.done
 end
 
---- Reads the remains of the attempt by the runner's own rules.
+--- Reads what the attempt has left, by the rules of its runner.
 ---@return moonlet.AttemptEvidence
 local function collect(job, runner, exit, reading)
   local dir = job.dir
@@ -293,7 +303,7 @@ function M.write_exit(job, exit, answer)
   job.run.write_artifact(job.dir .. "/exit.json", core.json.encode(record, 2) .. "\n", true)
 end
 
---- The text and usage of an attempt that was made for another input.
+--- Returns the text and usage of an attempt whose step has a new input since.
 ---@param job moonlet.Execution
 ---@param exit table
 ---@return string text
@@ -303,14 +313,14 @@ function M.left(job, exit)
   local read, evidence = pcall(function()
     return collect(job, job.runner, exit, reading_of(job, job.runner, function() end))
   end)
-  -- Another runner may have started it.
+  -- The output cannot be parsed if another runner has started the attempt.
   if not read then return "", nil end
   local answer = evidence.answer
   M.write_exit(job, exit, answer)
   return answer.text or "", outcome.reported(evidence, answer.status)
 end
 
---- The evidence of an attempt from a cassette.
+--- Replays an attempt from a cassette.
 local function play(job, attempt, tell)
   clear(job, attempt)
   job.step.sandbox = "none: no process is started"
@@ -321,15 +331,16 @@ local function play(job, attempt, tell)
   return evidence
 end
 
---- The usage of an attempt that did not come to its end, as far as it was read; nil if nothing was.
+--- Returns the usage of an unfinished attempt from the events read so far, or nil if there are
+--- none.
 ---@param job moonlet.Execution
 ---@return moonlet.Usage?
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
---- Does one attempt. Its output is read once: while it runs, and the rest at its end. in_flight counts it and progress
---- watches it; the slot is held by the call, for all attempts.
+--- Runs one attempt and returns its evidence. The caller holds the slot, because a slot serves all
+--- attempts of a call.
 ---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
 ---@return moonlet.AttemptEvidence

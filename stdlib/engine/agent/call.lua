@@ -1,5 +1,5 @@
---- ctx:agent: one bounded piece of work for one agent, with an artifact directory of its own. The
---- agent sees a prompt, never a conversation; what it answers is checked before anyone uses it.
+--- ctx:agent gives one bounded piece of work to one agent, with its own artifact directory. The
+--- agent sees a prompt, never a conversation, and its answer is checked before anyone uses it.
 local files = require "moonlet.engine.base.files"
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
@@ -36,18 +36,18 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
---- Puts the attempt on record before it starts, unless it is there already.
+--- Journals an attempt before it starts. An adopted attempt is in the journal already.
 local function record_attempt(job, hash, attempt, need)
   if attempt.state then return end
   local place = job.lease.place
-  -- The prompt of a repair round is nowhere else.
+  -- The prompt of a repair round cannot be rebuilt from the journal, so it must reach the disk now.
   job.run.write_artifact(job.dir .. "/prompt.md", attempt.prompt, not attempt.repairs)
   journal.begin(job.run, job.key, attempt.number, hash, { repair = attempt.repairs or nil, seen = job.lease:stored(),
     need = need, runner = job.runner.name, model = job.model, tree = place.tree, resumes = attempt.resumes,
     root = job.dir == job.run.sidecar or nil })
 end
 
---- Records the usage of an attempt that was ended with its scope or its run, and returns it.
+--- Records the usage of an attempt that was cancelled, and returns it.
 local function book_unended(job, attempt)
   local seen = metering.priced(job, attempts.seen_usage(job))
   if not seen then return nil end
@@ -57,19 +57,19 @@ local function book_unended(job, attempt)
   return used
 end
 
---- One attempt, from the reserve of the budget to its outcome. Returns also the attempt as made: its workspace may be
---- a new one.
+--- Runs one attempt, from reserving its budget to its outcome. Also returns the attempt itself,
+--- which differs from the given one if its workspace had to be new.
 ---@return moonlet.AttemptOutcome, moonlet.Attempt
 local function run_attempt(job, hash, attempt, own_budget)
   local need = metering.reserve(job, attempt.prompt)
-  -- An attempt that is under way was allowed already.
+  -- An adopted attempt passed this check when it started.
   if not attempt.state then retry.check(job) end
   metering.retake(job, attempt.number, hash, own_budget)
   local outcome = budget.with(own_budget, need, function(note, grow)
     attempt = job.lease:acquire(attempt)
     job.watch = limits.new(job, attempt.prompt, own_budget, grow)
     local evidence = slots.during(job, attempt.state, function(waited)
-      -- The job that had the work tree or the slot before may have found the account closed.
+      -- While this job waited, another job may have learned that the provider refuses the account.
       if not attempt.state and (job.call.in_place or waited) then retry.check(job, true) end
       record_attempt(job, hash, attempt, need)
       local ran, found = pcall(attempts.run, job, attempt)
@@ -87,7 +87,7 @@ local function run_attempt(job, hash, attempt, own_budget)
   return outcome, attempt
 end
 
---- The record of an attempt. `outside` and `changed`: the protected paths and the files that it left.
+--- Returns the journal entry of an attempt. `outside` lists the protected paths that it changed.
 local function entry_of(attempt, outcome, started, outside)
   return { number = attempt.number, status = outcome.status, why = outcome.exit.why, exit_code = outcome.exit.code,
     class = outcome.class, duration_ms = core.clock.monotonic() - started, usage = outcome.usage, used = outcome.used,
@@ -97,22 +97,22 @@ local function entry_of(attempt, outcome, started, outside)
     taken_over = attempt.state ~= nil or nil }
 end
 
----@class moonlet.NextStep    what follows an attempt
----@field attempt moonlet.Attempt?  another attempt; nil: the call is over
----@field tries integer?       how many attempts there were like it
----@field wait_ms integer?     the time until it begins
----@field text string?         the warning that says so
----@field keep boolean?        it works on in the same workspace
----@field error table?         the error of the call in place of the attempt's own
+---@class moonlet.NextStep    decision after an attempt
+---@field attempt moonlet.Attempt?  the next attempt; nil ends the call
+---@field tries integer?       attempts so far with this input
+---@field wait_ms integer?     delay before the next attempt
+---@field text string?         warning that announces the next attempt
+---@field keep boolean?        the next attempt keeps the workspace
+---@field error table?         error of the call, instead of the attempt's own
 ---@field parks boolean?       the run parks until the provider can be asked again
 
---- True if an attempt had failed by itself in a run that failed, before any host heard of it: a host that retries
---- failed steps retries this one too.
+--- Reports whether an attempt failed while no host watched it. `--retry` repeats such an attempt,
+--- too.
 local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end
 
---- The attempt once more, of a run that is tried again.
+--- Repeats a failed attempt in a run that is retried.
 local function again(attempt, outcome, repairs, prompt)
   return { tries = 1, keep = repairs,
     attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1, prompt = prompt },
@@ -120,7 +120,7 @@ local function again(attempt, outcome, repairs, prompt)
       outcome.error.message) }
 end
 
---- Decides after an answer that does not fit its schema: one repair round, then a failure.
+--- Decides what follows an answer that violates its schema: one repair round, then a failure.
 local function after_invalid(job, attempt, outcome)
   local prompt = core.run.redact((resolved_call.prompt(job)))
   if not attempt.repairs and not job.lease.touched then
@@ -132,7 +132,7 @@ local function after_invalid(job, attempt, outcome)
   return attempt.repairs and failed_unheard(job, attempt) and again(attempt, outcome, false, prompt) or {}
 end
 
---- Decides after a failed attempt. An agent that touched protected paths is not asked again.
+--- Decides what follows a failed attempt. An agent that changed protected paths is not asked again.
 local function after_failure(job, attempt, outcome, tries)
   if failed_unheard(job, attempt) then return again(attempt, outcome, attempt.repairs, attempt.prompt) end
   local decision = retry.after(job, outcome, tries)
@@ -141,7 +141,7 @@ local function after_failure(job, attempt, outcome, tries)
   end
   if job.lease.touched then return {} end
   if not decision.wait_ms then return decision end
-  -- A runner that keeps the conversation goes on with it: what was answered was paid for.
+  -- A runner that keeps its conversation resumes it, because the answers so far are paid for.
   local resumes = job.runner.resumes and not attempt.repairs and (attempt.resumes or attempt.number) or nil
   return { tries = tries + 1, keep = attempt.repairs or resumes ~= nil, wait_ms = decision.wait_ms,
     text = ("%s; asking again in %s"):format(outcome.error.message, duration.text(decision.wait_ms)),
@@ -149,8 +149,8 @@ local function after_failure(job, attempt, outcome, tries)
       prompt = attempt.prompt, resumes = resumes } }
 end
 
---- Decides on the attempt after one that is over. A repair round finds the workspace of the answer that it repairs;
---- a retry begins anew, unless its runner goes on with the conversation.
+--- Decides what follows an attempt. A repair round keeps the workspace of the answer that it
+--- repairs. A retry starts in a new one, unless its runner resumes the conversation.
 ---@return moonlet.NextStep
 local function after(job, attempt, outcome, tries)
   if outcome.status == "failed" then return after_failure(job, attempt, outcome, tries) end
@@ -158,7 +158,7 @@ local function after(job, attempt, outcome, tries)
   return outcome.problems and after_invalid(job, attempt, outcome) or {}
 end
 
---- Announces the attempt that follows, and waits until its time has come.
+--- Announces the next attempt and waits for its backoff.
 local function announce(job, following, outcome)
   local run = job.run
   run.emit("warning", { step = job.key, text = following.text, retry_in_ms = following.wait_ms })
@@ -167,7 +167,8 @@ local function announce(job, following, outcome)
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
---- All attempts of a call: retries where that may help, and one round that repairs an answer.
+--- Runs all attempts of a call: retries after transient failures, and one round that repairs an
+--- answer.
 ---@return moonlet.CallOutcome
 local function all_attempts(job, last, hash, own_budget)
   if job.run.reviewing then
@@ -176,7 +177,7 @@ local function all_attempts(job, last, hash, own_budget)
   end
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
-  -- An attempt that ended just before its host did is recorded again below.
+  -- An attempt that ended just before its host died is recorded again below.
   if attempt.state and list[#list] and list[#list].number == attempt.number then list[#list] = nil end
   while true do
     local started = core.clock.monotonic()
@@ -203,15 +204,15 @@ local function all_attempts(job, last, hash, own_budget)
   end
 end
 
---- True if a resumed run takes up the remains of the last attempt: it came to its end by itself, though the
---- consequence is not on record, or it waits for a repair.
+--- Reports whether a resumed run adopts the last attempt, because it ended by itself or waits for a
+--- repair.
 local function is_taken_up(job)
   local key = job.key
   local last = job.run.journal.begins[key]
   if not last then return false end
   if last.spent then return last.repairs or job.runner.resumes or false end
   if job.ended then return job.ended ~= "cancelled" end
-  -- This host did not hear of its end, or did not wait for it.
+  -- This host has not seen the process end.
   local state = adoption.state(key, adoption.id(key, last.attempt), true)
   return state == "exited" or state == "running"
 end
@@ -222,13 +223,14 @@ local function run_attempts(job, last, hash, own_budget)
   retry.ended(job)
   if ok then return result end
   local asked, kept = pcall(is_taken_up, job)
-  -- Work that may be taken up is not thrown away; that of a branch that has lost its ctx:any is.
+  -- A worktree that a resumed run may use again is kept, unless its branch lost in a ctx:any.
   job.lease:release(false, (not asked or kept) and not fan_out.has_lost())
   local list = journal.attempts(job.run, job.key)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- The call of a step that was begun when its route led elsewhere: what was paid for there is not paid for again.
+--- Returns the call with the route that its step began with, so that a changed route does not pay
+--- for the work twice.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -242,7 +244,7 @@ local function as_begun(resolved, key)
   return hash == begun.input_hash and other or resolved
 end
 
---- Logs the route of a call that goes elsewhere than the others of its run.
+--- Logs the route of a call if it differs from the run's.
 local function tell_route(resolved, key)
   if resolved.routed == resolved.run.routed then return end
   local text = routing.told(resolved.routed, resolved.model)
@@ -256,7 +258,7 @@ local function write_answer(job, outcome)
   job.run.emit("artifact", { step = job.key, path = path, bytes = #text })
 end
 
---- Executes the step: its attempts, its files, and the value for the journal.
+--- Executes the step: runs its attempts, writes its files and returns the value for the journal.
 local function do_agent(job, last, hash, own_budget)
   tell_route(job, job.key)
   job.run.open_directory(job.dir)
@@ -266,7 +268,7 @@ local function do_agent(job, last, hash, own_budget)
   step.model = usage.model_of(outcome.attempts) or job.model
   write_answer(job, outcome)
   step.duration_ms = core.clock.monotonic() - step.started
-  -- Failed attempts were paid for too.
+  -- The usage includes failed attempts, because they are paid for too.
   step.usage = usage.of_attempts(outcome.attempts)
   sidecar.write_agent(job, outcome)
   if outcome.status ~= "ok" then error(outcome.error, 0) end
@@ -278,7 +280,7 @@ local function do_agent(job, last, hash, own_budget)
     held = job.lease.held, waits = job.lease.waits, beside = step.beside and core.json.array(step.beside) }
 end
 
---- The journal has the answer; its readable copy may have been lost with a power cut, or be another one by now.
+--- Writes output.md again if it differs from the answer in the journal, or was lost in a power cut.
 local function restore(job, value)
   local run, path, text = job.run, job.dir .. "/output.md", core.text.clean(value.text)
   local told = core.run.redact(text)
@@ -292,7 +294,7 @@ local function restore(job, value)
   run.write_artifact(path, text, true)
 end
 
---- The answer, and the worktree that waits where it is a question.
+--- Runs the step. Returns its answer, and the worktree that waits if the answer is a question.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
   local job = execution.new(resolved, key, dir, asked)
@@ -326,12 +328,13 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
     waiting.give_up(run, waits)
     waits = nil
   end
-  -- A merge comes to its end even if the call is cancelled; the cancellation is delivered once it is on record.
+  -- A cancellation is delivered only after the merge is finished and journaled.
   if not step.cached then core.task.check() end
   return value, waits
 end
 
---- The call with its prepared prompt, which may have been read and edited since: it is the one that was agreed on.
+--- Returns the call with the prompt that a dry run prepared, because a person may have edited and
+--- approved it.
 local function with_agreed_prompt(resolved, key, dir)
   local run = resolved.run
   if not run.prepared then return resolved end
@@ -343,15 +346,16 @@ local function with_agreed_prompt(resolved, key, dir)
   return resolved_call.with_prompt(resolved, agreed)
 end
 
---- The call as the step `key` makes it: with the prompt that was agreed on, the route that it began with, and the
---- instruction files of its runner.
+--- Returns the call as its step makes it: with the approved prompt, the route that the step began
+--- with, and the instruction files of its runner.
 local function for_step(resolved, key, dir)
   resolved = with_agreed_prompt(resolved, key, dir)
   if resolved.runner.made then return resolved end
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds the step that an earlier clean-up of the same body paid for. Returns its key and its call, or nothing.
+--- Finds the step that an earlier clean-up of the same body paid for. Returns its key and its call,
+--- or nothing.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end
@@ -360,7 +364,7 @@ local function paid_before(resolved, key)
   if found ~= key then return found, in_step(found) end
 end
 
---- Writes the prompt of a dry run, and stops.
+--- Writes the prompt of a dry run and ends the step there.
 local function prepare(resolved, key, dir)
   local run = resolved.run
   tell_route(resolved, key)
@@ -379,7 +383,7 @@ local function closed_answer(call, value, waits)
   return closed.record(value, "an answer", answer_fields), waits
 end
 
---- Raises for a prompt of the other mode: the preset orchestrates, and whoever it asks is a worker.
+--- Rejects a prompt that is written for an orchestrator, because an agent is always a worker.
 local function check_mode(prompt)
   if not prompt:sub(1, 200):upper():find "^%s*CONTEXT:%s*ORCHESTRATOR%f[%W]" then return end
   error(record.invalid("ctx:agent: the prompt begins with CONTEXT: ORCHESTRATOR, and an agent is a worker",
@@ -409,10 +413,10 @@ local function resolve(state, call, key)
   return resolved
 end
 
---- One step of an agent. If the agent asks a question, returns the worktree that waits for the answer, too.
+--- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
----@param asked moonlet.Asked?  the agent may ask
+---@param asked moonlet.Asked?  set if the agent may ask
 ---@return table answer, moonlet.Waiting? waits
 local function one_step(ctx, call, asked)
   local state = context.of(ctx)
@@ -437,8 +441,8 @@ local function one_step(ctx, call, asked)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
 end
 
---- ctx:agent{ name, prompt, … } -> { text, data, usage, attempts, files_changed, dir }; raises when it
---- failed.
+--- Implements ctx:agent{ name, prompt, … }. Returns { text, data, usage, attempts, files_changed,
+--- dir }, or raises an error if the call failed.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
 ---@return table

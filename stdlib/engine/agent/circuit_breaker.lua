@@ -1,39 +1,41 @@
---- The circuit breaker stops further calls on a credential that a provider has refused. It is a small file a
---- credential in the user's state folder, seen by every moonlet process of this user. It opens with the first
---- refusal and closes by itself when the provider's time has come. An account that is refused as soon as it is
---- asked again is asked ever more seldom, whatever its provider reports; a call that succeeds resets that. An account
---- with too many requests ("rate") is closed for seconds, for all callers together.
+--- The circuit breaker stops further calls on a credential that a provider has refused. Each
+--- credential has a small file in the user's state folder, which every moonlet process of this user
+--- reads. The breaker opens with the first refusal and closes at the provider's reset time.
+--- Repeated refusals back off exponentially, and a successful call resets the backoff. A rate limit
+--- opens it for seconds.
 local state_dir = require "moonlet.engine.base.state_dir"
 
 local M = {}
 
 local record_cap = 64 * 1024
---- A provider that does not say when its quota is there again is asked again after this.
+--- Applies to a quota refusal without a reset time.
 local default_quota_ms = 15 * 60 * 1000
---- A login that was refused is tried again after this, or as soon as it is another one.
+--- A refused login is tried again after this time, or as soon as the login has changed.
 local auth_ms = 10 * 60 * 1000
 local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
---- Providers report whole seconds: a call within the reported second may be too early.
+--- Providers report whole seconds, so a call within the reported second may be too early.
 local whole_second_ms = 1000
---- Longer than a month is no reset time but a mistake in reading one.
+--- A reset time more than a month ahead is treated as a misread number.
 local longest_ms = 32 * 24 * 60 * 60 * 1000
---- The second refusal in a row keeps it closed for this long at least, each further one for four times that.
+--- The second refusal in a row opens the breaker for at least this long, and each further one for
+--- four times as long.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
---- After too many requests: for this long, and twice as long after each further refusal in a row.
+--- The backoff after a rate limit starts with the first value and doubles with each further
+--- refusal.
 local first_rate_ms, longest_rate_ms = 2 * 1000, 60 * 1000
---- A refusal longer ago than this has nothing to do with the next one.
+--- A refusal older than this does not count towards the backoff of the next one.
 local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, rate = 3 * 60 * 1000 }
---- Refusals that the state folder did not take; this process remembers them for itself.
+--- Keeps refusals in memory if the state folder cannot be written.
 local remembered = {}
 
---- The folder of the files; nil if there is none yet, unless it is to be made.
+--- Returns the folder of the breaker files, or nil if it does not exist and `make` is false.
 local function folder(make)
   local path = state_dir.path()
   return path and (make and core.file.make_root or core.file.root)(path .. "/breakers") or nil
 end
 
---- The content of a file of this folder; nil if another program wrote it, so that it stops no call.
+--- Reads a breaker file. Ignores a file that is malformed, so that a foreign file stops no call.
 local function read(root, name)
   local text = root and core.file.read(root, name .. ".json", record_cap)
   if not text then return remembered[name] end
@@ -47,7 +49,8 @@ local function read(root, name)
   return value
 end
 
---- How long an account stays closed at least that was refused `times` in a row.
+--- Returns the minimum time that the breaker stays open after `times` refusals in a row, with
+--- jitter.
 local function patience(class, times)
   local ms
   if class == "rate" then
@@ -63,13 +66,13 @@ end
 
 ---@class moonlet.Refusal
 ---@field class "quota"|"auth"|"rate"
----@field until_ms integer   since 1970
+---@field until_ms integer   Unix time in ms
 ---@field message string
 ---@field runner string
 
---- The refusal that holds for a credential at the moment; nil if there is none.
----@param credential string  of a job: a hash of what the account is
----@param login string?      what it logs in with: who has another login than the one that was refused may try it
+--- Returns the refusal that is in force for a credential, or nil if there is none.
+---@param credential string  a hash that identifies the account
+---@param login string?      hash of the current login; a new login may try again
 ---@return moonlet.Refusal?
 function M.refusal(credential, login)
   local found = read(folder(), credential)
@@ -78,8 +81,8 @@ function M.refusal(credential, login)
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
---- Every account that is closed at the moment, the one that opens first in front. For people: whose account it is, its
---- file does not say.
+--- Lists the refusals that are in force, the one that ends first in front. The files do not name
+--- the account.
 ---@return moonlet.Refusal[]
 function M.closed()
   local root, list = folder(), {}
@@ -95,14 +98,15 @@ function M.closed()
   return list
 end
 
---- Stops calls on a credential. Of several refusals the one that lasts longest counts; one that was heard by who
---- asked in spite of the earlier ones stands in their place.
+--- Opens the breaker for a credential. The refusal that lasts longest counts, unless `anew` says
+--- that a call was made in spite of it.
 ---@param credential string
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
 ---@return integer until_ms
 function M.trip(credential, refusal)
   local now = core.clock.wall()
-  -- A reset time that is over already is ignored: clocks differ, and some providers report the last reset.
+  -- A reset time in the past is ignored, because clocks differ and some providers report the last
+  -- reset.
   local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
   local until_ms = told or now + closed_ms[refusal.class]
   local root = folder(true)
@@ -111,10 +115,10 @@ function M.trip(credential, refusal)
   local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
   if is_other and refusal.class == "rate" and before["until"] > now then
     if held then core.file.unlock(held) end
-    return now   -- the graver refusal wins
+    return now  -- the graver refusal wins
   end
   if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
-  -- Calls that were under way together are refused together: that is one refusal.
+  -- Calls that ran at the same time and were refused together count as one refusal.
   local times = before and before.times + (before["until"] <= now and 1 or 0) or 1
   local together = before and refusal.class == "rate" and before["until"] > now
   local least_ms = together and before["until"] or now + patience(refusal.class, times)
@@ -128,9 +132,9 @@ function M.trip(credential, refusal)
   return until_ms
 end
 
---- A call went well: what was refused before counts no more.
+--- Closes the breaker after a successful call.
 ---@param credential string
----@param since integer?  of a call that was begun in spite of a refusal: when it was, ms since 1970
+---@param since integer?  start of a call that was made in spite of a refusal, Unix time in ms
 function M.succeeded(credential, since)
   remembered[credential] = nil
   local root = folder()
@@ -138,7 +142,7 @@ function M.succeeded(credential, since)
   if not found then return end
   local is_over = found["until"] <= core.clock.wall()
     or since and math.type(found.tripped) == "integer" and found.tripped <= since
-  -- A call that began later has closed it meanwhile.
+  -- If another process has opened the breaker since, it stays open.
   if is_over then core.file.remove(root, credential .. ".json") end
 end
 

@@ -1,21 +1,21 @@
---- Compares the findings of an agent with what it has seen: its prompt, and the output of its tools in the event
---- stream. A finding whose cited lines stand in neither is marked `unsupported`; where a stream does not show the
---- output of tools, nothing is judged, and that is said.
+--- Compares an agent's findings with what the agent has read: its prompt, and its tools' output in
+--- the event stream. A finding is marked `unsupported` if its cited lines are in neither. If the
+--- stream hides tool output, the findings are marked `unknown`.
 local findings = require "moonlet.findings"
 
 local M = {}
 
 local near_lines = 3
 local file_cap = 4 << 20
-local long_enough = 8   -- characters that identify a line
-local telling = 12      -- of lines that are known without the name of their file
+local long_enough = 8  -- shorter lines do not identify a place
+local telling = 12  -- minimum length of a line that counts without its file's name
 
---- Text with each run of white space as one space, so that numbers and indents before a line do not matter.
+--- Collapses white space, so that line numbers and indents before a line do not matter.
 local function squeeze(text) return (text:gsub("%s+", " ")) end
 
 local function word_char(char) return char ~= "" and char:find "[%w_.-]" ~= nil end
 
---- True if a text names a path: whole, or as its last part where no folder stands before that.
+--- Reports whether a text names a path, either in full or by its file name without a folder.
 local function names(text, path)
   local base = path:match "[^/]+$"
   for _, name in ipairs { path, base } do
@@ -32,7 +32,8 @@ local function names(text, path)
   return false
 end
 
--- A text of several files in its parts: diffs, fenced material of a prompt, heads of `head` and `tail`.
+-- Splits a text at the heads of its files: diffs, fenced material of a prompt, output of `head` and
+-- `tail`.
 local function add_parts(chunks, text)
   local lines = {}
   local function close()
@@ -56,7 +57,7 @@ local function chunks_of(prompt, seen)
     local about, shown = text:match "^([^\n]*)\n(.*)$"
     local parts = {}
     add_parts(parts, shown or text)
-    -- The command belongs to each part of its output.
+    -- Each part of the output gets its command, because the command may name the file.
     for _, part in ipairs(parts) do
       chunks[#chunks + 1] = { text = (about or "") .. "\n" .. part.text, squeezed = part.squeezed }
     end
@@ -72,7 +73,7 @@ local function lines_of(text)
   return lines
 end
 
--- The lines that a finding cites and their neighbours, without lines that are too short to identify.
+-- Returns the cited line and its neighbours.
 local function cited(lines, line)
   local list = {}
   if not line or line > #lines then return lines end
@@ -91,7 +92,8 @@ local function count_in(chunk, lines, least)
   return count
 end
 
--- True if the evidence quotes a line of the file that the chunk shows: the place is another one, and it was read.
+-- Reports whether the evidence quotes a line that the agent has read, even if the finding gives a
+-- wrong line number.
 local function quotes(evidence, lines, chunk)
   local said = squeeze(evidence)
   for _, line in ipairs(lines) do
@@ -113,7 +115,7 @@ local function is_supported(path, line, evidence, text, chunks)
   local least = window and least_of(window)
   for _, chunk in ipairs(chunks) do
     if names(chunk.text, path) then
-      -- A file that is not there any more: its name in a diff or a list is all that there is.
+      -- A deleted file has no lines to compare, so its name in a diff or a list is enough.
       if not lines then return true end
       if count_in(chunk, window, least) > 0 or quotes(evidence, lines, chunk) then return true end
       if chunk.text:find "tokens truncated" or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then
@@ -128,7 +130,7 @@ end
 
 local encoded
 
---- True if a call asks for findings.
+--- Reports whether the call's schema is the schema of findings.
 local function asks_for_findings(schema)
   encoded = encoded or core.json.encode(findings.schema)
   return schema.items ~= nil and core.json.encode(schema) == encoded
@@ -136,16 +138,16 @@ end
 
 local function text_of(value) return type(value) == "string" and value or "" end
 
---- Marks each finding of an answer with its support: seen, unsupported or unknown.
+--- Marks each finding of an answer as seen, unsupported or unknown.
 ---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
 ---@param evidence moonlet.AttemptEvidence
----@param data any  the checked answer
+---@param data any  the validated answer
 function M.mark(job, attempt, evidence, data)
   if not asks_for_findings(job.call.schema) or type(data) ~= "table" then return end
   local list = rawget(data, "findings") or data
   local shown = evidence.seen
-  -- A repair round has its earlier reading behind it, which is in another stream.
+  -- A repair round has its own stream, which does not show what the agent read before.
   local known = shown and not attempt.repairs
   local chunks = known and chunks_of(attempt.prompt, shown)
   local texts = {}

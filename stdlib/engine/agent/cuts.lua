@@ -1,19 +1,19 @@
---- Answers that are too long to keep: their head and their tail stay, with a note of how much is missing between them.
---- Such an answer is no success unless its call allows it.
+--- Shortens answers that are too long to keep to their head and tail, with a note of how much is
+--- missing. Such an answer fails its call unless the call allows a cut.
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
-local margin = 64 << 10 -- longer than any secret that lies across the place of the cut
-local encoded_cap = 12 << 20 -- bytes of an answer as JSON, where a byte that is no text takes six
+local margin = 64 << 10  -- longer than any secret that the cut could split
+local encoded_cap = 12 << 20  -- limit for an answer as JSON, where an invalid byte takes six bytes
 
---- The head and the tail of a file that is longer than `cap`. Secrets are replaced before the cut, which would split
---- them.
+--- Returns the head and tail of a file that is longer than `cap`. Redacts secrets first, because a
+--- cut could split them.
 ---@param run table
 ---@param path string
 ---@param cap integer
----@param bytes integer  the size of the whole
+---@param bytes integer  size of the whole file
 ---@return string
 function M.ends(run, path, cap, bytes)
   local half = cap // 2
@@ -22,9 +22,10 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Shortens the answer to the limit of the journal. `cut` is the original size, nil or false when nothing was cut.
+--- Shortens an answer to the journal's limit. Returns its original size as `cut`, or the given
+--- `cut` if it fits.
 ---@param whole string
----@param cut integer|false|nil  the size of the whole, if `whole` is a part already
+---@param cut integer|false|nil  original size, if `whole` was cut before
 ---@return string text
 ---@return integer|false|nil cut
 function M.bound(whole, cut)
@@ -40,14 +41,14 @@ function M.bound(whole, cut)
 end
 
 ---@class moonlet.CutReport
----@field error table?          an answer that is not whole is no success
----@field warnings string[]?    of the runner, and of a cut that the call allows
+---@field error table?          set if the cut fails the call
+---@field warnings string[]?    warnings of the runner, and of a cut that the call allows
 
---- Reports an answer that is not whole: it fails, or is a warning if the call allows it.
+--- Turns a cut into an error, or into a warning if the call allows it.
 ---@param job moonlet.Execution
----@param status string   of the answer
+---@param status string   status of the answer
 ---@param cut integer|false|nil
----@param warnings string[]?  of the runner
+---@param warnings string[]?  warnings of the runner
 ---@return moonlet.CutReport
 function M.check(job, status, cut, warnings)
   if not cut then return { warnings = warnings } end

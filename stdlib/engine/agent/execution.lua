@@ -1,30 +1,30 @@
---- One execution of a resolved call as a step. It inherits the fields of the call, which do not change, and declares
---- those that do, each with its one writer.
+--- Represents one execution of a resolved call as a step. It inherits the immutable fields of the
+--- call and declares the mutable ones, each with the one module that writes it.
 local M = {}
 
----@class moonlet.Asked         of an agent that may ask
----@field from moonlet.Waiting?  the worktree in which it asked before
+---@class moonlet.Asked         options of an agent that may ask
+---@field from moonlet.Waiting?  the worktree in which it asked its last question
 
 ---@class moonlet.Execution: moonlet.ResolvedCall
 ---@field resolved moonlet.ResolvedCall
----@field key string            of its step
----@field dir string            its folder below .agent
+---@field key string            key of the step
+---@field dir string            folder of the step below .agent
 ---@field asked moonlet.Asked?  the agent may ask a person
 ---@field step table            the run's step, once it has begun   (call.lua)
----@field lease moonlet.Lease   its hold on a workspace   (call.lua)
----@field reading moonlet.Reading?  of the output of its last attempt   (attempt.lua)
----@field watch moonlet.Watch?  over the limits of its last attempt   (call.lua)
----@field ended string?         the end of that process; nil if this host has not heard of it   (attempt.lua)
----@field temporary string?     the folder for temporary files of that attempt   (attempt.lua)
----@field rates integer?        how often its account has had too many requests   (retry.lua)
----@field rate_since integer?   ms since 1970: the first time   (retry.lua)
----@field recorded_key string?  the step of the cassette that it plays   (runner/cassette.lua)
----@field kept table<integer, true>?  attempts that its recording holds   (runner/cassette.lua)
+---@field lease moonlet.Lease   lease of a workspace   (call.lua)
+---@field reading moonlet.Reading?  reads the output of the last attempt   (attempt.lua)
+---@field watch moonlet.Watch?  checks the limits of the last attempt   (call.lua)
+---@field ended string?         end of the last process, if this host has seen it   (attempt.lua)
+---@field temporary string?     folder for temporary files of the last attempt   (attempt.lua)
+---@field rates integer?        number of rate limits so far   (retry.lua)
+---@field rate_since integer?   Unix time in ms of the first rate limit   (retry.lua)
+---@field recorded_key string?  cassette step that is replayed   (runner/cassette.lua)
+---@field kept table<integer, true>?  numbers of recorded attempts   (runner/cassette.lua)
 
 local changes = { step = true, lease = true, reading = true, watch = true, ended = true, temporary = true, rates = true,
   rate_since = true, recorded_key = true, kept = true }
 
---- An execution of a call as the step `key`, with its files in `dir`.
+--- Returns an execution of a call as the step `key`, with its files in `dir`.
 ---@param resolved moonlet.ResolvedCall
 ---@param key string
 ---@param dir string

@@ -1,21 +1,21 @@
---- The fields of ctx:agent, in one table. The check of a call, the input hash of its step and the runner's call are
---- made from it; a test compares it with the types that editors read.
+--- Lists the fields of ctx:agent in one table. The argument check, the step's input hash and the
+--- runner's call are derived from it, and a test compares it with the types for editors.
 local M = {}
 
 ---@class moonlet.AgentField
----@field type string       of record.check: "string!" is required
+---@field type string       type for record.check; "string!" means required
 ---@field input boolean | fun(job: moonlet.ResolvedCall): any
----   true: a resume with another value asks the agent again; a function gives the value that counts in its place;
----   false: the value changes when or how long an agent works, and not what it is asked
----@field runner boolean?   the runner is given the value as it is
+---   With `true`, a resumed run asks the agent again if the value has changed. With `false`, it
+---   does not. A function computes the value that is compared.
+---@field runner boolean?   pass the value unchanged to the runner
 
---- A call may leave the choice to the run: what counts is what the agent was asked with in the end.
+--- The input hash uses the effective role, because a call without one inherits the role of the run.
 local function role(job) return job.call.role or job.run.options.agent_role end
 local function sandbox(job) return job.sandbox ~= "read-only" and job.sandbox or nil end
 
 ---@type table<string, moonlet.AgentField>
 M.all = {
-  name = { type = "string", input = false }, -- it is the step's key
+  name = { type = "string", input = false }, -- part of the step's key
   prompt = { type = "string!", input = true },
   runner = { type = "string", input = function(job) return job.runner.name end },
   model = { type = "string", input = function(job) return job.model end },
@@ -38,7 +38,7 @@ M.all = {
   retry = { type = "integer", input = false },
   turns = { type = "integer", input = false, runner = true },
   budget = { type = "table", input = false },
-  task_type = { type = "string", input = false }, -- the route follows from it, and the runner counts
+  task_type = { type = "string", input = false },  -- the runner that it selects is compared
   risk = { type = "string", input = false },
   reason = { type = "string", input = false },
   prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },
@@ -48,7 +48,7 @@ M.all = {
   continues = { type = "string", input = true, runner = true },
 }
 
---- The types of all fields, for record.check.
+--- Maps each field to its type, for record.check.
 ---@type table<string, string>
 M.types = {}
 for name, field in pairs(M.all) do
@@ -56,7 +56,7 @@ for name, field in pairs(M.all) do
   M.types[name] = field.type
 end
 
---- What an agent is asked: a resume whose call gives another value asks it again.
+--- Returns the fields that decide whether a resumed run asks the agent again.
 ---@param job moonlet.ResolvedCall
 ---@return table<string, any>
 function M.input_of(job)
@@ -71,7 +71,7 @@ function M.input_of(job)
   return input
 end
 
---- Adds the fields that a runner is given as they are.
+--- Copies the fields that a runner receives unchanged.
 ---@param to table  a runner's call
 ---@param call moonlet.AgentCall
 ---@return table to

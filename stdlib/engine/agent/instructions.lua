@@ -1,7 +1,7 @@
---- The instruction files that an agent is given: the project's, as the base of its change has it, and the user's own
---- where the config says so (runners.NAME.instructions). Runners keep their programs from reading such files by
---- themselves. A version of the work tree is not given: it may be part of the change. A run that is resumed gives what
---- it has on record.
+--- Gives instruction files (such as AGENTS.md) to agents: the project's, as committed at the base
+--- of the change, and the user's own if the config asks for them (runners.NAME.instructions).
+--- Uncommitted versions are not given, because they may be part of the change under review. A
+--- resumed run uses the files on record.
 local committed_files = require "moonlet.engine.workspace.committed_files"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local journal = require "moonlet.engine.journal.journal"
@@ -17,9 +17,9 @@ local head = "HEAD"
 local file_cap, text_cap = 1 << 20, 32 << 10
 local most_listed = 50
 
----@class moonlet.InstructionState   of a run
+---@class moonlet.InstructionState   state of one run
 ---@field given table<string, moonlet.Instructions[]>
----@field nested table<string, string[]>  names -> paths below
+---@field nested table<string, string[]>  file names -> paths in subfolders
 ---@field said table<string, true>
 
 ---@type fun(run: table): moonlet.InstructionState
@@ -32,7 +32,7 @@ local function say(run, text)
   run.emit("warning", { text = text })
 end
 
---- The beginning of a text, up to a line break, as valid UTF-8 without control characters.
+--- Truncates a text at a line break and returns it as valid UTF-8 without control characters.
 local function beginning(text)
   text = require("moonlet.prompt").clean(text)
   if #text <= text_cap then return text, false end
@@ -54,10 +54,11 @@ end
 
 local function same_text(one, other) return one == other or one:gsub("\r\n", "\n") == other:gsub("\r\n", "\n") end
 
---- The file of the work tree; nil if there is none that can be read.
+--- Reads a file of the work tree, or returns nil if it cannot be read.
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- The id of a revision; nil if nothing is committed yet, and why if git cannot tell.
+--- Resolves a revision to its commit id. Returns nil in a repository without commits, and an error
+--- if git fails.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
@@ -66,13 +67,13 @@ local function id_of(run, revision)
     "git log --oneline lists the commits"), 0)
 end
 
---- A revision in words: the id alone if it is one.
+--- Formats a revision for messages, followed by its short id if the two differ.
 local function shown(revision, id)
   local short = id:sub(1, 12)
   return revision:sub(1, 12) == short and short or ("%s (%s)"):format(core.text.printable(revision, 80), short)
 end
 
---- Says why a file of the work tree is not given.
+--- Warns that a file of the work tree is not given to agents because it is not committed.
 local function say_new(run, name, revision, id)
   if revision ~= head then
     say(run, ("%s is new since %s, so agents are not given it"):format(name, shown(revision, id)))
@@ -112,7 +113,7 @@ local function committed(run, names, revision)
   end
 end
 
---- The file of a folder that is no repository, as it is.
+--- Reads an instruction file outside of a git repository, where no committed version exists.
 local function uncommitted(run, names)
   for _, name in ipairs(names) do
     local whole, err, cut = core.file.read(run.home.root, name, file_cap)
@@ -130,7 +131,7 @@ local function with_tilde(path)
   return home ~= "" and path:sub(1, #home + 1) == home .. "/" and "~" .. path:sub(#home + 1) or path
 end
 
---- The user's own file.
+--- Reads the user's own instruction file.
 local function of_user(run, paths)
   for _, path in ipairs(paths) do
     local whole, cut = shared.read_file(path, file_cap)
@@ -150,7 +151,7 @@ local function observe(run, names, revision, paths)
   return list
 end
 
---- The files for these names; what was found first holds for the whole run.
+--- Returns the instruction files for these names. The first result is kept for the whole run.
 local function files_of(run, names, revision, paths)
   local key = ("/instructions/%s@%s+%s"):format(table.concat(names, ","), revision, table.concat(paths, ","))
   local given = state_of(run).given
@@ -166,8 +167,8 @@ local function files_of(run, names, revision, paths)
   return found
 end
 
---- The call with the instruction files that its agent is given. An agent that sees only its inputs is given none. Nor
---- is one whose prompt a person has edited, who saw them in it.
+--- Adds instruction files to the call. An agent that sees only its inputs gets none, and neither
+--- does one whose prompt a person has edited, because the edited prompt contains them already.
 ---@param resolved moonlet.ResolvedCall
 ---@return moonlet.ResolvedCall
 function M.add(resolved)
@@ -181,7 +182,7 @@ function M.add(resolved)
   return files[1] and resolved_call.with(resolved, { instructions = files }) or resolved
 end
 
---- Files of folders below that its program reads by itself, each beside a file of that folder.
+--- Lists instruction files in subfolders, which the agent's program reads by itself.
 local function nested_files(run, names)
   local state, key = state_of(run), table.concat(names, "\0")
   if state.nested[key] then return state.nested[key] end
@@ -197,9 +198,10 @@ local function nested_files(run, names)
   return list
 end
 
---- The entries of input-manifest.md: what the agent is given, and what its program reads by itself.
+--- Returns the entries of input-manifest.md: files given to the agent, and files that its program
+--- reads by itself.
 ---@param job moonlet.ResolvedCall
----@param reads string[]?  files that the program reads, absolute
+---@param reads string[]?  absolute paths that the program reads
 ---@return table[]
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name

@@ -1,6 +1,6 @@
---- Holds an attempt to its limits of turns, tokens and dollars: those of its call, and what is left of the budgets
---- around it. progress.lua asks while the agent runs. attempt.lua asks once more at its end, for a quick agent may pass
---- a limit between two looks.
+--- Enforces an attempt's limits of turns, tokens and dollars, those of its call and of the budgets
+--- around it. progress.lua checks while the agent runs, and attempt.lua checks once more at the
+--- end, because a quick agent may pass a limit between two checks.
 local counted = require "moonlet.engine.base.counted"
 local budget = require "moonlet.engine.budget.budget"
 local metering = require "moonlet.engine.agent.metering"
@@ -10,21 +10,21 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
----@class moonlet.Watch   over the limits of one attempt
----@field is_limited boolean  there is a limit that the agent may pass while it runs
----@field passed table?     the error of the limit that it passed first
+---@class moonlet.Watch   checks the limits of one attempt
+---@field is_limited boolean  the agent may pass a limit while it runs
+---@field passed table?     error of the limit that was passed first
 ---@field private job moonlet.Execution
 ---@field private prompt string
----@field private most integer?   tokens that its call allows, the prompt included
+---@field private most integer?   tokens that the call allows, including the prompt
 ---@field private grow fun(used: table): table?
 local Watch = {}
 Watch.__index = Watch
 
---- A watch over an attempt.
+--- Returns a watch over the limits of an attempt.
 ---@param job moonlet.Execution
 ---@param prompt string
 ---@param own_budget moonlet.Budget?
----@param grow fun(used: table): table?  of budget.with(): counts what it has used in the budgets around it
+---@param grow fun(used: table): table?  adds usage to the outer budgets, as budget.with() does
 ---@return moonlet.Watch
 function M.new(job, prompt, own_budget, grow)
   local own = job.call.budget and job.call.budget.tokens
@@ -36,7 +36,7 @@ function M.new(job, prompt, own_budget, grow)
     most = own and metering.reserve(job, prompt).tokens or nil }, Watch)
 end
 
---- Returns an error if the attempt has used more than its call's own turns or budget allow.
+--- Returns an error if the attempt has used more turns or tokens than its own call allows.
 local function own_error(watch, state, tokens)
   local job, most = watch.job, watch.job.limits.turns
   local name = job.runner.title or job.runner.name
@@ -44,7 +44,8 @@ local function own_error(watch, state, tokens)
     return outcome.error("limit", ("%s took more than %s"):format(name, counted(most, "turn")),
       { hint = "give it more turns, or less to do" })
   end
-  -- A program that counts its turns itself ends by itself, and reports its usage.
+  -- A program that counts its turns ends by itself and reports its usage, so it is not stopped
+  -- here.
   if state and not job.runner.limits_turns and stream.asks_beyond(state, most) then
     return outcome.error("limit", ("%s took all of its %d turns and was not done"):format(name, most),
       { hint = "give it more turns, or less to do" })
@@ -59,9 +60,9 @@ local function usage_so_far(watch, state)
   return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
 end
 
---- Counts what a running attempt has used by now. Returns the error of the limit that it has passed, nil if none.
----@param state moonlet.RunnerState?  nil for a program without events
----@param printed integer?  bytes that such a program has printed
+--- Adds the usage of a running attempt to its budgets. Returns an error if it has passed a limit.
+---@param state moonlet.RunnerState?  nil for a program without an event stream
+---@param printed integer?  bytes printed so far by a program without an event stream
 ---@return table?
 function Watch:look(state, printed)
   if self.passed or not self.is_limited then return self.passed end
@@ -72,8 +73,8 @@ function Watch:look(state, printed)
   return self.passed
 end
 
---- Returns an error if a finished attempt has passed a limit of its own call. An answer that has passed only a limit
---- around the call, such as that of the run, is kept; the budget reports the overshoot.
+--- Returns an error if a finished attempt has passed a limit of its own call. An answer that has
+--- passed only an outer limit, such as the run's, is kept, and the budget reports the overshoot.
 ---@param state moonlet.RunnerState?
 ---@param exit table
 ---@param answer moonlet.RunnerResult

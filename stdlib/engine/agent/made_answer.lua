@@ -1,4 +1,5 @@
---- Answers of the runner `mock`: they are made up, cost nothing, and a resumed run reads them from the journal.
+--- The runner `mock` makes up its answers. They cost nothing, and a resumed run reads them from the
+--- journal.
 local sidecar = require "moonlet.engine.agent.sidecar"
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
@@ -24,7 +25,7 @@ local function by_mock(run, state, key, call, step)
   end)
 end
 
---- Runs the step of a call whose answer is made here.
+--- Runs the step of a call that the runner `mock` answers.
 ---@param state moonlet.State
 ---@param resolved moonlet.ResolvedCall
 ---@param key string

@@ -1,5 +1,5 @@
---- Meters an agent call: the reserve of an attempt before it starts, its usage, and its cost. Runners that report
---- no usage are counted by their text, four bytes a token. It lies in this room because it reads those reports.
+--- Meters an agent call: reserves the budget of an attempt, and computes its usage and cost. If a
+--- runner reports no usage, tokens are estimated at four bytes each.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local record = require "moonlet.record"
@@ -14,10 +14,10 @@ local M = {}
 local warned_of_run = per_run(function() return {} end)
 
 local default_answer_tokens = 4000
---- Runners that ask no model.
+--- These runners ask no model, so they cost nothing.
 local is_made = { mock = true, cassette = true }
 
---- The tokens of a text, or of a number of bytes.
+--- Estimates the tokens of a text, or of a number of bytes.
 local function tokens_of(text) return ((type(text) == "number" and text or #text) + 3) // 4 end
 
 local function answer_tokens(job)
@@ -32,7 +32,8 @@ local function dollars(price, input, output)
   return (input * price.input + output * price.output) / 1e6
 end
 
---- The error of a limit in USD that nobody can watch.
+--- Returns the error for a USD limit that cannot be enforced because neither the cost nor the price
+--- is known.
 local function unwatched(name, model)
   local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
   local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
@@ -42,14 +43,14 @@ local function unwatched(name, model)
   return record.invalid(message, hint)
 end
 
---- Raises for a limit in USD of a plan that nobody could watch, before anything is started. A dry run only warns, at
---- its calls.
----@param plan table  what the command line came to
+--- Rejects a plan whose USD limit cannot be enforced, before anything starts. A dry run warns
+--- instead, when it reaches the call.
+---@param plan table  plan that the command line made
 function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
   routing.check_some(plan, function(routed)
     local name = routed.runner.name
-    -- Without a runner of the run, each call that names one is checked by itself.
+    -- If the run has no runner, M.check tests each call that names one.
     if not name or is_made[name] then return end
     local found, runner = pcall(runners.get, name, plan.config)
     local model = plan.options.model or routed.model or (plan.config.runners[name] or {}).model
@@ -58,7 +59,7 @@ function M.check_plan(plan)
   end)
 end
 
---- Raises for a limit in USD around a call that nobody could watch; in a dry run it warns once.
+--- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
 ---@param job moonlet.ResolvedCall
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
@@ -72,10 +73,10 @@ function M.check(job, own_budget)
   run.emit("warning", { text = ("a run will be refused: %s; %s"):format(err.message, err.hint) })
 end
 
---- The amounts that an attempt may use.
+--- Returns the most that an attempt is expected to use, to be reserved in the budgets.
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
----@param more integer?  tokens that the prompt will have beside
+---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)
   local input, output = tokens_of(prompt) + (more or 0), answer_tokens(job)
@@ -83,22 +84,22 @@ function M.reserve(job, prompt, more)
   return { agents = 1, processes = 1, tokens = input + output, usd = price and dollars(price, input, output) or 0 }
 end
 
---- The usage with an estimate of its cost, if the runner reported none.
+--- Returns the usage with an estimated cost if the runner reported none.
 ---@param job moonlet.ResolvedCall
 ---@param reported moonlet.Usage?
----@param model string?  that answered
+---@param model string?  model that answered
 ---@return moonlet.Usage?
 function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- The amounts that an attempt used: its prompt at least, and nothing where its provider refused it for too many
---- requests.
+--- Returns what an attempt used, which is at least its prompt. A request that was refused by a rate
+--- limit costs nothing.
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
----@param class string?  of its failure
+---@param class string?  class of its failure
 ---@param told moonlet.Usage?
----@param text string|integer   its answer, or the bytes of it
+---@param text string|integer   its answer, or the size of it in bytes
 ---@return table<string, number>
 function M.used(job, prompt, class, told, text)
   local price = price_of(job)
@@ -109,8 +110,8 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Takes the recorded amounts of an attempt that is about to be adopted, or begun once more, off the budget: they
---- are reserved anew.
+--- Removes the recorded usage of an attempt from the budget, because adopting or repeating the
+--- attempt reserves it anew.
 ---@param job moonlet.ResolvedCall
 ---@param number integer
 ---@param hash string
@@ -120,13 +121,13 @@ function M.retake(job, number, hash, own_budget)
   if amounts and own_budget then budget.forget(own_budget, amounts) end
 end
 
---- How often a prompt may be asked: programs whose words nobody understands cannot say that it was a refusal that
---- passes.
+--- Returns how often a prompt may be sent. A runner that does not parse output sends it once,
+--- because it cannot recognise a transient refusal.
 local function tries_of(job)
   return job.runner.parse and retry.most(job) or 1
 end
 
---- Adds what a call that is only prepared may come to: each attempt that it may need.
+--- Adds the worst case of a prepared call, with every retry and repair, to `worst`.
 ---@param worst table
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
@@ -138,12 +139,12 @@ function M.count_worst_case(worst, job, prompt)
     for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end
   end
   add(M.reserve(job, prompt))
-  -- The prompt of a repair round holds the first answer.
+  -- A repair prompt contains the first answer.
   if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end
   worst.unpriced = worst.unpriced or price_of(job) == nil
 end
 
---- The limits that the prepared agents may come to: { kind, limit, worst }.
+--- Lists the limits that the worst case exceeds, each as { kind, limit, worst }.
 ---@param limits table
 ---@param worst table
 ---@return table[]

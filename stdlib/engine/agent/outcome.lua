@@ -1,6 +1,6 @@
---- The outcomes of an agent call, each built once, here: of one attempt, from the exit of its process, the runner's
---- reading of its answer, the check of its workspace and the check against its schema; and of the call, from the last
---- attempt and the end of its lease. Only made_answer.lua, for answers that no process gave, builds another.
+--- Builds the outcomes of agent calls. The outcome of an attempt combines its process's exit, its
+--- parsed answer, its workspace check and its schema check. The outcome of a call combines the last
+--- attempt and the end of the lease.
 local metering = require "moonlet.engine.agent.metering"
 local citations = require "moonlet.engine.agent.citations"
 local context = require "moonlet.engine.context.context"
@@ -12,47 +12,47 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
----@class moonlet.AttemptEvidence   all that is known of an attempt that is over
----@field exit table                 of its process
+---@class moonlet.AttemptEvidence   everything known about an attempt that has ended
+---@field exit table                 exit record of its process
 ---@field answer moonlet.RunnerResult  the runner's reading: status, text, error, usage, model, denied, warnings
----@field so_far (fun(ended: boolean): moonlet.Usage?)?  its usage as far as an unfinished stream says
----@field passed table?              the error of a limit that it passed
----@field seen string[]?             what its tools showed it; nil where its stream does not say
----@field unread boolean?            its events were more than could be read in its time
----@field lost table?                the error of an answer that the disk did not take
----@field refused table?             the error of a provider's refusal that a cassette plays
----@field normalise (fun(data: any, schema: table): any)?  undoes what the runner had to ask for
+---@field so_far (fun(ended: boolean): moonlet.Usage?)?  computes usage from an unfinished stream
+---@field passed table?              error of a limit that it passed
+---@field seen string[]?             output of its tools; nil if its stream hides that
+---@field unread boolean?            it printed more events than could be read in time
+---@field lost table?                error of an answer that the disk refused or lost
+---@field refused table?             provider's refusal that a cassette replays
+---@field normalise (fun(data: any, schema: table): any)?  restores the schema's shape of the answer
 
----@class moonlet.AttemptOutcome   of an attempt
+---@class moonlet.AttemptOutcome   outcome of one attempt
 ---@field status "ok"|"failed"|"invalid-output"
----@field class string?     of a failure (engine/runner/outcome.lua)
+---@field class string?     class of a failure (engine/runner/outcome.lua)
 ---@field error table?
 ---@field text string
----@field cut integer?      the size of an answer that is not whole
+---@field cut integer?      original size of an answer that was cut
 ---@field data any          the JSON value of the answer, if the call has a schema
----@field problems string?  of an answer that does not fit its schema
----@field usage moonlet.Usage?  priced
----@field used table<string, number>  the amounts for the budgets
+---@field problems string?  schema violations of the answer
+---@field usage moonlet.Usage?  usage with its cost
+---@field used table<string, number>  amounts that the budgets are charged
 ---@field model string?
----@field session string?   where the runner keeps sessions
+---@field session string?   id of the session, if the runner keeps sessions
 ---@field denied string[]?
 ---@field warnings string[]?
 ---@field exit table
 
----@class moonlet.CallOutcome   of a step
+---@class moonlet.CallOutcome   outcome of a step
 ---@field status "ok"|"failed"
 ---@field class string?
 ---@field error table?
 ---@field text string
 ---@field cut integer?
 ---@field data any
----@field usage moonlet.Usage?  of all its attempts
----@field session string?       of its last attempt, to go on with
+---@field usage moonlet.Usage?  total of all attempts
+---@field session string?       session of the last attempt, to be continued
 ---@field model string?
 ---@field denied string[]?
 ---@field warnings string[]
 ---@field files_changed string[]
----@field attempts table[]      as the journal has them
+---@field attempts table[]      attempts in the form of the journal
 ---@field exit table?
 
 local function copy_of(err)
@@ -61,7 +61,7 @@ local function copy_of(err)
   return infrastructure_error.is(err) and infrastructure_error.mark(copy) or copy
 end
 
---- The status, class and error of an attempt, from the first of its problems.
+--- Returns the status, class and error of an attempt, from the first problem found.
 local function judge(job, evidence, cut, workspace)
   local answer, exit = evidence.answer, evidence.exit
   if evidence.refused then return "failed", evidence.refused.class, evidence.refused end
@@ -78,8 +78,8 @@ local function judge(job, evidence, cut, workspace)
   return "ok"
 end
 
---- Marks the error of a process that the machine or the keeper could not start: a program that is not there is an error
---- of another kind.
+--- Marks an error as the machine's if it could not start the process. A missing program is the
+--- user's error.
 local function mark_not_started(job, evidence, err)
   local exit = evidence.exit
   if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" and err then
@@ -87,10 +87,11 @@ local function mark_not_started(job, evidence, err)
   end
 end
 
---- Classes of failures after which the end of an attempt's output may be missing.
+--- After these failures the end of an attempt's output may be missing.
 local breaks_off = { killed = true, crashed = true, interrupted = true }
 
---- The usage that the runner reported. Of an attempt that failed, and was ended or reported none, as much as was seen.
+--- Returns the reported usage. If a failed attempt reported none or was stopped, returns the usage
+--- of its events so far.
 ---@param evidence moonlet.AttemptEvidence
 ---@param status string
 ---@return moonlet.Usage?
@@ -102,7 +103,7 @@ function M.reported(evidence, status)
   return evidence.so_far(was_ended)
 end
 
---- The error of an attempt with the step, and the command that shows its log.
+--- Adds the step and the command that shows its log to the error of an attempt.
 local function located(job, err)
   if not err then return nil end
   local copy = copy_of(err)
@@ -112,11 +113,11 @@ local function located(job, err)
   return copy
 end
 
---- The outcome of an attempt.
+--- Returns the outcome of an attempt.
 ---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
 ---@param evidence moonlet.AttemptEvidence
----@param check_workspace fun(): table?  the error of a workspace whose changes cannot be taken
+---@param check_workspace fun(): table?  returns an error if the changes cannot be merged
 ---@return moonlet.AttemptOutcome
 function M.of_attempt(job, attempt, evidence, check_workspace)
   local answer = evidence.answer
@@ -140,7 +141,7 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   end
   err = located(job, err)
   local refused = evidence.refused ~= nil
-  -- A provider that refused an attempt has charged nothing.
+  -- A provider does not charge for an attempt that it refused.
   local spent = not refused and metering.priced(job, reported, answer.model) or nil
   text = refused and "" or text
   return {
@@ -150,7 +151,7 @@ function M.of_attempt(job, attempt, evidence, check_workspace)
   }
 end
 
---- The error of a call with the place where its work is kept.
+--- Adds the place where the work is kept to the error of a call.
 local function with_hint(err, hint)
   if not hint or type(err) ~= "table" then return err end
   local copy = copy_of(err)
@@ -158,17 +159,17 @@ local function with_hint(err, hint)
   return copy
 end
 
----@class moonlet.LeaseEnd   how a lease ended
----@field error table?          the agent wrote what no agent may write
----@field put_aside string?     where the work that was not merged is kept
+---@class moonlet.LeaseEnd   result of ending a lease
+---@field error table?          set if the agent changed protected paths
+---@field put_aside string?     where unmerged work is kept
 ---@field files_changed string[]
 ---@field warnings string[]
 
---- The outcome of a call whose attempts are over.
----@param last moonlet.AttemptOutcome      of its last attempt
+--- Returns the outcome of a call after its last attempt.
+---@param last moonlet.AttemptOutcome      outcome of the last attempt
 ---@param attempts table[]
 ---@param lease_end moonlet.LeaseEnd
----@param err table?                the error in place of the attempt's own
+---@param err table?                error that replaces the attempt's own
 ---@return moonlet.CallOutcome
 function M.of_call(last, attempts, lease_end, err)
   local failed = lease_end.error or last.status ~= "ok"
@@ -183,7 +184,7 @@ function M.of_call(last, attempts, lease_end, err)
   }
 end
 
---- The outcome of a call that raised: it was cancelled, parked, or refused before an attempt.
+--- Returns the outcome of a call that was cancelled, parked or refused.
 ---@param err any
 ---@param attempts table[]
 ---@param lease_end moonlet.LeaseEnd

@@ -5,7 +5,7 @@ local schemas = require "moonlet.engine.runner.schema"
 
 local M = {}
 
---- The JSON value in an answer: the whole text, or else its only fenced block.
+--- Parses the whole answer as JSON, or else its only fenced block.
 local function parse_json(text)
   local ok, value = pcall(core.json.decode, text)
   if ok then return value end
@@ -21,11 +21,11 @@ local function parse_json(text)
   return nil, value.message
 end
 
---- Checks an answer against a schema. Returns the data, or nil and what is wrong with it: whole for the agent, in a
---- line for people.
+--- Checks an answer against a schema. Returns the data, or nil with the problems in full for the
+--- agent and in one line for people.
 ---@param schema table
 ---@param text string
----@param normalise (fun(data: any, schema: table): any)?  undoes what the runner had to ask for
+---@param normalise (fun(data: any, schema: table): any)?  restores the schema's shape of the answer
 ---@return any data, string? problems, string? in_words
 function M.check(schema, text, normalise)
   local data, why = parse_json(text)
@@ -39,8 +39,8 @@ function M.check(schema, text, normalise)
   return data
 end
 
---- Redacts a decoded value. Secrets are kept out of an agent's output as it comes, but JSON has more ways to write a
---- text than can be looked for.
+--- Redacts a decoded value. The raw output is redacted already, but JSON escapes can hide a secret
+--- there.
 ---@generic T
 ---@param value T
 ---@return T
@@ -57,7 +57,8 @@ function M.redacted(value)
   return value
 end
 
---- The prompt of the repair round: the problems of the last answer follow the prompt.
+--- Returns the prompt of a repair round: the call's prompt, followed by the problems of the last
+--- answer.
 ---@param prompt string
 ---@param answer string
 ---@param problems string

@@ -1,6 +1,6 @@
---- Follows an agent's events while it runs: reports its progress, holds its limit of silence while a tool of it runs,
---- and ends an agent that has said that it is done, has passed a limit, or waits in silence for a provider that refused
---- it. It reads with the attempt's one reading (reading.lua), which the attempt's end goes on with.
+--- Follows an agent's events while it runs. It reports progress, suspends the idle limit while a
+--- tool runs, and stops an agent that is done, has passed a limit or waits for a provider that
+--- refused it. The events come from the attempt's only reader, reading.lua.
 local background = require "moonlet.engine.base.background"
 local lines = require "moonlet.engine.base.lines"
 local sandbox = require "moonlet.engine.agent.sandbox"
@@ -10,24 +10,24 @@ local task = core.task
 local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
-local limited_ms = 50 -- between two looks at an agent that may pass a limit
+local limited_ms = 50  -- interval of limit checks
 local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
-local done_grace_ms = 5000 -- until one that is done is ended
-local wait_grace_ms = 3000 -- until one is ended that waits for its provider: its own first try again is sooner
-local refused_grace_ms = 1000 -- the same, where asking again is of no use
+local done_grace_ms = 5000  -- delay before an agent that is done is stopped
+local wait_grace_ms = 3000  -- longer than a program's own first retry
+local refused_grace_ms = 1000  -- a login or quota refusal does not pass by waiting
 local most_broken_off = 3
 
 ---@class moonlet.Follower
 ---@field reading moonlet.Reading
----@field held boolean?           the limit of silence is held; nil where a host before may have held it
+---@field held boolean?           the idle limit is suspended; nil if unknown after a takeover
 ---@field told boolean?
 ---@field told_doing string?
 ---@field told_tokens integer?
----@field tree_at integer?        when its processes are looked at next
----@field has_process boolean?    one of its tools runs as a process
----@field waiting table?          as the runner's state has it
+---@field tree_at integer?        next time to look at its processes
+---@field has_process boolean?    a tool runs as a process
+---@field waiting table?          refusal that the program waits out
 ---@field waiting_since integer?
 ---@field done_at integer?
 
@@ -39,16 +39,18 @@ local function tell(job, seen, doing, tokens)
     limit_ms = limit and limit > 0 and limit or nil })
 end
 
---- The last whole line that a program has printed. A part of a line could be a part of a secret, which nothing redacts.
+--- Returns the last complete line of output. An incomplete line could contain a part of a secret,
+--- which redaction misses.
 local function last_line(job)
   local text = core.run.read_tail(job.dir .. "/stdout.log", tail_size) or ""
   if #text == tail_size then text = text:match "\n(.*)$" or "" end
   local line = lines.last(text:match "^(.*)\n" or "")
-  -- A program that draws over its line shows what it wrote last.
+  -- A carriage return overwrites a line, so only the text after the last one is visible.
   return line and stream.printable(line:gsub("\r+$", ""):match "[^\r]*$", longest_line)
 end
 
---- True if a tool is at work of an agent whose events show a tool only at its end: it has started a process since.
+--- Reports whether the agent has started a process since its last event. Some runners report a tool
+--- only when it ends.
 local function has_process(seen, id)
   local since, now = seen.reading.state.at_work_since, core.clock.monotonic()
   if not since then
@@ -62,7 +64,7 @@ local function has_process(seen, id)
   return seen.has_process
 end
 
---- A tool that is at work may say nothing for as long as the agent may take.
+--- Suspends the idle limit while a tool runs, because a tool may be silent for long.
 local function hold_idle(job, seen, id)
   if job.limits.idle == 0 then return end
   local works = seen.reading.state.open_count > 0 or has_process(seen, id)
@@ -71,7 +73,7 @@ local function hold_idle(job, seen, id)
   core.process.hold_idle(id, works)
 end
 
---- True if it waits until it may ask its provider again, and has done so for a while.
+--- Reports whether the program has waited for its provider longer than the grace time.
 local function waits_long(seen, now)
   local waiting = seen.reading.state.waiting
   if waiting ~= seen.waiting then seen.waiting, seen.waiting_since = waiting, now end
@@ -80,7 +82,8 @@ local function waits_long(seen, now)
   return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
---- Ends an agent of which nothing more is to come, or that has passed a limit. True when it was asked to end.
+--- Stops an agent that is done, has passed a limit or waits too long. Returns true if it was
+--- stopped.
 local function end_finished(job, seen, id)
   local now, state = core.clock.monotonic(), seen.reading.state
   seen.done_at = state.done and (seen.done_at or now) or nil
@@ -106,7 +109,7 @@ local function follow(job, seen, id)
   until not ok or end_finished(job, seen, id)
 end
 
---- Follows a program whose output has no events: its last line is what it does.
+--- Follows a program without an event stream and reports its last line of output as its progress.
 local function follow_lines(job, id)
   local seen, told_at = {}, 0
   repeat
@@ -121,18 +124,18 @@ local function follow_lines(job, id)
   until passed
 end
 
---- Calls fn, which waits for the process of an attempt, and follows the process meanwhile. If fn raises, the rest of
---- the output is read too, as far as there is time.
+--- Calls fn, which waits for an attempt's process, and follows that process meanwhile. If fn raises
+--- an error, the rest of the output is read within a short time.
 ---@generic T
 ---@param job moonlet.Execution
----@param reading moonlet.Reading?  of the attempt; nil for a runner whose output has no events
----@param id string             of the attempt
----@param taken_over boolean    another host has started it
+---@param reading moonlet.Reading?  nil for a runner without an event stream
+---@param id string             id of the attempt
+---@param taken_over boolean    an earlier host has started the process
 ---@param fn fun(): T
 ---@return T
 function M.during(job, reading, id, taken_over, fn)
   if not reading then return background.during(function() follow_lines(job, id) end, fn) end
-  -- The host before may have held its limit.
+  -- An earlier host may have suspended the idle limit, so its state is unknown.
   local seen = { reading = reading, held = nil }
   if not taken_over then seen.held = false end
   local ok, result = pcall(background.during, function() follow(job, seen, id) end, fn)

@@ -1,5 +1,5 @@
---- The parts that were left out of prompts to keep them within their budget (prompt_tokens, m.prompt.compose): they
---- stand in the manifest beside each prompt, and in the report.
+--- Records the parts that were left out of prompts to keep them within their token budget
+--- (prompt_tokens, m.prompt.compose). Manifest and report list them.
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
@@ -21,7 +21,7 @@ local function names_of(told)
   return names
 end
 
---- Notes what was left out of the prompt of a call.
+--- Records which parts were left out of a call's prompt.
 ---@param run table
 ---@param key string
 ---@param told moonlet.prompt.Composed?
@@ -29,7 +29,7 @@ function M.note(run, key, told)
   if told then table.insert(noted(run), { key = key, told = told }) end
 end
 
---- The section of a step's manifest; "" where its prompt is whole.
+--- Returns the manifest section for a step, or "" if its prompt is complete.
 ---@param run table
 ---@param key string
 ---@return string
@@ -40,7 +40,7 @@ function M.section(run, key)
     table.concat(names_of(told), "\n- "))
 end
 
---- The lines of the report.
+--- Returns the lines for the run's report.
 ---@param run table
 ---@return string[]
 function M.lines(run)

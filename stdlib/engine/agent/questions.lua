@@ -1,6 +1,6 @@
---- Questions of agents. One that may ask ends its answer with [QUESTION], and the run parks there as at a question of
---- the script; with the answer at the end of its prompt it is asked anew, as a step of its own. The next step continues
---- in the worktree of the first one, which is merged at the end.
+--- Lets agents ask questions. An agent asks by ending its answer with [QUESTION], and the run parks
+--- for the user's answer. A new step then asks the agent again, with that answer, in the worktree
+--- of the first step. The worktree is merged at the end.
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local fan_out = require "moonlet.engine.context.fan_out"
@@ -9,7 +9,7 @@ local gate = require "moonlet.engine.effects.gate"
 
 local M = {}
 
-local most = 3 -- questions of one agent
+local most = 3  -- maximum number of questions per agent
 
 local how_to_ask = [[
 
@@ -33,7 +33,8 @@ local function with_answers(prompt, answers, waits)
   return table.concat(lines, "\n") .. (#answers < most and how_to_ask or "")
 end
 
---- Raises the error of an unanswered question. The worktree goes, unless a resumed run can continue in it.
+--- Raises the error of an unanswered question. Gives up the worktree unless a resumed run can
+--- continue in it.
 local function unanswered(run, err, waits)
   local kind = type(err) == "table" and rawget(err, "kind")
   if waits and kind ~= "parked" and (kind ~= "cancelled" or fan_out.has_lost()) then
@@ -43,7 +44,7 @@ local function unanswered(run, err, waits)
   error(err, 0)
 end
 
---- ctx:agent{ asks = true, … }: as `ask` does it, until the agent asks nothing more.
+--- Implements ctx:agent{ asks = true, … } by calling `ask` until the agent has no more questions.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
 ---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall, asked: moonlet.Asked): table, moonlet.Waiting?
@@ -59,7 +60,7 @@ function M.agent(ctx, call, ask)
   for name, value in pairs(call) do copy[name] = value end
   copy.asks = nil
   while true do
-    -- A runner that keeps the conversation has the rest of it.
+    -- A runner that keeps the conversation needs only the last answer.
     copy.prompt = copy.continues and answers[#answers].answer or with_answers(call.prompt, answers, waits)
     local result
     result, waits = ask(ctx, copy, { from = waits })

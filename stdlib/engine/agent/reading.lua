@@ -1,37 +1,37 @@
---- Reads the output of one attempt, once: while the process runs, as far as it has come, and the rest at its end. Owns
---- the readers of its output, its log and its transcript, and the runner's state. Emits what the agent says and does as
---- events.
+--- Reads the output of one attempt exactly once, most of it while the process runs and the rest at
+--- its end. It owns the readers of output, log and transcripts, and the runner's state, and emits
+--- what the agent says and does as events.
 local cooperative = require "moonlet.engine.base.cooperative"
 local stream = require "moonlet.engine.runner.stream"
 
 local M = {}
 
-local most_batches = 32 -- batches of 64 KB in one look, so that an agent that prints much does not hold up the others
-local most_ms = 20      -- in one look, for the same reason
-local most_told = 500   -- events of an attempt
+local most_batches = 32  -- 64 KB each; a limit keeps a chatty agent from blocking the others
+local most_ms = 20  -- maximum time of one pass
+local most_told = 500  -- maximum number of events per attempt
 local longest_text = 2000
 local longest_detail = 120
-local part_size = 256 << 10 -- of a transcript in one look
-local list_every_ms = 2000  -- a subagent begins a transcript of its own
+local part_size = 256 << 10  -- bytes of a transcript per pass
+local list_every_ms = 2000  -- a subagent may start a new transcript at any time
 
 ---@class moonlet.Reading
 ---@field state moonlet.RunnerState
----@field doing string?      the tool that the agent is at, or ""
----@field tokens integer?    its tokens so far
+---@field doing string?      current tool, or ""
+---@field tokens integer?    tokens so far
 ---@field private runner table
----@field private path string  of stdout.log, below .agent
+---@field private path string  path of stdout.log, below .agent
 ---@field private log_path string
 ---@field private tell fun(kind: string, fields: table)
 ---@field private told integer
 ---@field private left_out integer
 ---@field private reader any
 ---@field private log any
----@field private files table<string, table>  transcripts, as far as they were read
----@field private list_at integer             when transcripts are looked for next
+---@field private files table<string, table>  read positions of transcripts
+---@field private list_at integer             next time to look for transcripts
 local Reading = {}
 Reading.__index = Reading
 
---- A reading of the output in `dir` by a runner that reads events.
+--- Returns a reader of the output in `dir`, for a runner with an event stream.
 ---@param runner table
 ---@param dir string
 ---@param tell fun(kind: string, fields: table)  emits an event of the step
@@ -68,7 +68,7 @@ local function note(reading, event)
   end
 end
 
---- Opens stdout.log, if the process has begun to print. The reading stands where the last look ended.
+--- Opens stdout.log once the process has printed something.
 local function open(reading)
   reading.reader = reading.reader or core.lines.open(reading.path, reading.runner.lines)
   return reading.reader
@@ -81,8 +81,8 @@ local function take(reading, at_end)
   return true
 end
 
---- Takes the lines since the last look; false if there are more than could be read in its time. Raises for a file that
---- cannot be read now.
+--- Reads the new lines. Returns false if time ran out before the end. Raises an error if the file
+--- cannot be read.
 ---@return boolean all
 function Reading:look()
   if not open(self) then return true end
@@ -94,13 +94,13 @@ function Reading:look()
   return false
 end
 
---- Shows the tokens that a log or a transcript reports.
+--- Updates the token count from a log or a transcript.
 local function note_tokens(reading)
   local so_far = reading.state.so_far
   if so_far and not reading.state.usage then reading.tokens = so_far.total_tokens or reading.tokens end
 end
 
---- Takes the new lines of a program's log on standard error; false if there were none.
+--- Reads the new lines of a program's log on standard error. Returns false if there are none.
 local function take_log(reading, at_end)
   reading.log = reading.log or core.lines.open(reading.log_path)
   local found = reading.log and core.lines.read(reading.log, at_end)
@@ -111,7 +111,7 @@ local function take_log(reading, at_end)
   return true
 end
 
---- Takes the lines of a program's log since the last look. Some programs write there while they print nothing.
+--- Reads the new lines of a program's log. Some programs log there while they print nothing.
 function Reading:look_at_log()
   if not self.runner.log then return end
   self.state.log_was_read = true
@@ -119,7 +119,7 @@ function Reading:look_at_log()
   note_tokens(self)
 end
 
---- Takes the whole lines of the next part of a transcript; false if there is no more.
+--- Reads the next part of a transcript, up to its last complete line. Returns false at the end.
 local function take_transcript(reading, file)
   local text = core.file.part(file.root, file.path, file.at, part_size)
   if not text or text == "" then return false end
@@ -130,14 +130,14 @@ local function take_transcript(reading, file)
     from = after
   end
   file.rest = text:sub(from)
-  -- The end of a line that is too long cannot be read, and is passed over.
+  -- Drops a line that is longer than the limit.
   if #file.rest > stream.line_cap then file.rest = "" end
   return true
 end
 
---- Takes what was added to the program's transcripts since the last look.
----@param scratch string?  the folder of the program's own state
----@param at_end boolean?  all that there is
+--- Reads what was added to the program's transcripts since the last call.
+---@param scratch string?  folder of the program's own state
+---@param at_end boolean?  read to the end
 function Reading:look_at_transcripts(scratch, at_end)
   if not (self.runner.transcripts and scratch) then return end
   local now = core.clock.monotonic()
@@ -155,9 +155,9 @@ function Reading:look_at_transcripts(scratch, at_end)
   note_tokens(self)
 end
 
---- Reads the rest, after the end of the process. Other tasks have their turn meanwhile.
----@param until_ms integer?  on the monotonic clock
----@return boolean all  false if the time was over before
+--- Reads the rest after the process has ended, and yields to other tasks meanwhile.
+---@param until_ms integer?  deadline on the monotonic clock
+---@return boolean all  false if the deadline passed first
 function Reading:finish(until_ms)
   local pause, all = cooperative.new(), true
   local function rest_of(take_more)

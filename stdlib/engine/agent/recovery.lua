@@ -1,5 +1,5 @@
---- Finds out what hosts before this one left of an agent call: the attempt that a resumed run begins with, and the end
---- of one that nobody asks for any more.
+--- Recovers agent calls from earlier hosts. It chooses the attempt that a resumed run begins with,
+--- and ends attempts that the run no longer needs.
 local attempt = require "moonlet.engine.agent.attempt"
 local files = require "moonlet.engine.base.files"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
@@ -16,8 +16,8 @@ local M = {}
 
 M.prompt_cap = 64 << 20
 
---- An attempt that was under way in place when its host died: its keeper ended it, unless it had ended
---- by itself. A person is shown what it changed; that is given where it was ended.
+--- Settles an attempt that worked in place when its host died. If the keeper had to end it, a
+--- person sees what it changed, and these changes are returned.
 ---@return string state, moonlet.Found?
 local function settle_in_place(run, step, last, state)
   if state == "running" then
@@ -30,10 +30,10 @@ local function settle_in_place(run, step, last, state)
   return state, found
 end
 
---- Ends an attempt that was under way when its host died, and whose input has changed since. Its usage stays on the
---- bill of its step. One that wrote in place is shown to a person first.
+--- Ends an attempt that ran when its host died and whose input has changed since. Its usage remains
+--- on the step's bill. If it worked in place, a person sees its changes first.
 ---@param job moonlet.Execution
----@param earlier table  its begin record
+---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
   local id = adoption.id(key, earlier.attempt)
@@ -42,7 +42,7 @@ function M.abandon(job, earlier)
   local started = core.clock.monotonic()
   local seen = baseline.kept(earlier.seen)
   local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
-  -- A person who was shown what it did in place has decided about it.
+  -- A person has already decided about the changes in place that this returns.
   local told
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
   local exit = state == "running" and adoption.stop(key, id) or adoption.take(key, id)
@@ -65,7 +65,7 @@ function M.abandon(job, earlier)
   end
 end
 
---- Gives up an attempt of an agent that was under way when the run was resumed with the runner mock.
+--- Gives up a running attempt of an agent because the run was resumed with the runner mock.
 ---@param run table
 ---@param key string
 ---@param dir string
@@ -83,7 +83,8 @@ function M.give_up(run, key, dir)
   journal.spent(run, key)
 end
 
---- Raises if keeper.log has a start of an attempt that the journal does not know: a journal without it is not whole.
+--- Raises an error if keeper.log has an attempt that the journal lacks, because then the journal is
+--- truncated.
 local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
@@ -93,16 +94,16 @@ local function check_journal(job)
     hint = "bring the file back from a copy, or start a new run; to go on would pay for it again" }, 0)
 end
 
---- The number of the attempt whose conversation a new one goes on with: its answers were paid for. Nil where the runner
---- keeps none, or the input is another one.
+--- Returns the number of the attempt whose conversation can be continued, because its answers are
+--- paid for. Returns nil if the runner keeps no conversations or the input has changed.
 local function conversation(job, last, hash)
   if not job.runner.resumes or last.repair or last.repairs then return nil end
   if last.runner ~= job.runner.name or last.input_hash ~= hash then return nil end
   return last.resumes or last.attempt
 end
 
---- The attempt after one that has come to nothing. A repair that a provider would not do yet is asked for again: the
---- answer that it is about was paid for.
+--- Returns the attempt after one that failed. A repair round that a provider refused is repeated,
+--- because the answer to repair is paid for.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash
@@ -115,10 +116,11 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
---- The attempt to begin with: the first one, the one that was under way when a host died, or the one after it.
+--- Returns the attempt to start with: the first one, one that an earlier host left running, or its
+--- successor.
 ---@param job moonlet.Execution
----@param last table?  the begin record of its last attempt
----@param hash string  of its input
+---@param last table?  begin record of the last attempt
+---@param hash string  hash of its input
 ---@return moonlet.Attempt
 function M.first_attempt(job, last, hash)
   local run, key, in_place = job.run, job.key, job.call.in_place
@@ -133,7 +135,7 @@ function M.first_attempt(job, last, hash)
   local lost = state == "exited" and attempt.lost(job, last.attempt)
   if lost then state = "lost" end
   local told = state == "lost" and in_place or workspace_lease.was_told(run, key, last.attempt)
-  -- The prompt of a repair round holds its predecessor's answer.
+  -- The prompt of a repair round contains the answer to repair, so it is read from its file.
   if last.repair then prompt = files.read_left(run, job.dir .. "/prompt.md", M.prompt_cap) or prompt end
   local again = { kind = last.repair and "repair" or "retry", number = last.attempt, prompt = prompt, tree = last.tree,
     seen = last.seen, told = told }
@@ -142,7 +144,7 @@ function M.first_attempt(job, last, hash)
     again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
     run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
       or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "goes on" or "is repeated") })
-    -- The look of an attempt in place is on record; later changes there are of others.
+    -- The changes in place are on record, and later ones are not the agent's.
     if in_place then again.seen = nil end
     return attempt.new(again)
   elseif state == "none" then

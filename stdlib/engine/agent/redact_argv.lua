@@ -1,15 +1,15 @@
---- Command lines as they may be put on record: what looks like a credential in one is left out. The
---- environment is the better place for those, but some programs take them nowhere else.
+--- Masks arguments that look like credentials before a command line is recorded. The environment is
+--- the better place for credentials, but some programs accept them only as arguments.
 local secrets = require "moonlet.secrets"
 
 local M = {}
 
 M.mark = "[redacted:argument]"
---- In place of an argument that could not be looked through.
+--- Replaces an argument that could not be scanned.
 M.unreadable = "[redacted]"
 local shortest = 8
 local longest_name = 200
---- The parts of a name that is given a secret: x.api_key=, --token=, experimental_bearer_token=.
+--- A name that ends with one of these words has a secret value, as in x.api_key= or --token=.
 local telling = { key = true, apikey = true, token = true, secret = true, password = true, passwd = true,
   credential = true, credentials = true, authorization = true, bearer = true }
 
@@ -19,14 +19,13 @@ local function is_telling(name)
   return last ~= nil and telling[last] == true
 end
 
---- Names of variables, numbers and paths are no secrets.
+--- Reports whether a value may be a secret. Variable names, numbers and paths are not.
 local function is_secret(value)
   return #value >= shortest and not value:find("^[%u][%u%d_]*$") and not value:find("^%d+$")
     and not value:find("^[/~.]") and not value:find(M.mark, 1, true)
 end
 
---- Masks the values after names that are given a secret. It looks at each word and each value once, however long
---- they are: a prompt may be one of the arguments.
+--- Masks the values after secret names in linear time, because an argument may be a long prompt.
 local function mask_assigned(word)
   local parts, kept, from = {}, 1, 1
   while true do
@@ -57,12 +56,12 @@ local function mask(word, before)
   return #hits > 0 and (secrets.redact(word, hits)) or word
 end
 
--- The agents of a run are started with much the same words.
+-- Caches results, because a run starts its agents with similar arguments.
 local shown_as, shown_count = {}, 0
 local most_shown, longest_shown = 1000, 400
 
---- One argument. `before`: the one in front of it, which may be the name that it is the value of. Never raises: a
---- record about a call is no reason to lose the result of the call.
+--- Masks one argument. `before` is the argument in front of it, which may be a secret's name. Never
+--- raises an error, because a failed record must not lose the result of the call.
 ---@param word string
 ---@param before string?
 ---@return string
@@ -77,7 +76,7 @@ function M.mask(word, before)
   return shown
 end
 
---- A whole command line.
+--- Masks all arguments of a command line.
 ---@param argv string[]
 ---@return string[]
 function M.masked(argv)
@@ -94,7 +93,7 @@ local function same(a, b)
   return true
 end
 
---- The runners of the config with the arguments of each as they may be put on record.
+--- Returns the configured runners with masked arguments.
 ---@param runners table
 ---@return table
 function M.of_runners(runners)
@@ -110,7 +109,7 @@ function M.of_runners(runners)
   return copy
 end
 
---- The runners of a record, with the credentials of the config as it is now where some were left out.
+--- Returns the recorded runners, with masked arguments restored from the current config.
 ---@param recorded table
 ---@param now table
 ---@return table

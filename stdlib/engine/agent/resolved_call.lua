@@ -1,4 +1,5 @@
---- Resolves an agent call: its runner, program, model, limits and sandbox. All of it is the same for all attempts.
+--- Resolves an agent call: its runner, program, model, limits and sandbox. The result applies to
+--- all attempts.
 local record = require "moonlet.record"
 local budget = require "moonlet.prompt.budget"
 local duration = require "moonlet.duration"
@@ -15,30 +16,30 @@ local workspace = require "moonlet.engine.workspace.workspace"
 
 local M = {}
 
-local instructions_priority = 1000 -- what a task says of its material goes first
+local instructions_priority = 1000  -- higher than the default, so that other material is cut first
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 
----@class moonlet.ResolvedCall   it never changes
+---@class moonlet.ResolvedCall   immutable
 ---@field run moonlet.Run
----@field call moonlet.AgentCall  what the script asked for, as it was then
----@field routed moonlet.Routed  the runner that is asked, and why
+---@field call moonlet.AgentCall  copy of the script's call
+---@field routed moonlet.Routed  the chosen runner and the reason
 ---@field runner table          see runners.lua
 ---@field config table          the runner's entry of the user's config
----@field argv string[]?        of the runner `command`
----@field program string?       the path of the runner's program
----@field absent table?         the error for an attempt that would need it, and it is not there
+---@field argv string[]?        command line of the runner `command`
+---@field program string?       path of the runner's program
+---@field absent table?         error if the program is missing but needed
 ---@field model string?
 ---@field limits {wall: integer, idle: integer, turns: integer?}
----@field prompt_tokens integer?  the budget of its prompt
----@field instructions moonlet.Instructions[]?  the instruction files that its agent is given
+---@field prompt_tokens integer?  token budget of the prompt
+---@field instructions moonlet.Instructions[]?  instruction files for the agent
 ---@field sandbox "read-only"|"workspace-write"
 ---@field confine "host"|"none"|nil   nil: the runner's own sandbox, or else the host's
----@field confined boolean?     the kernel confines it; nil for an answer that no process gives
----@field credential string     the account that a provider's refusal is about
----@field login (fun(): string)?  a hash of that account's present login
----@field cassette table?       the spec of a cassette that answers
----@field recorded_runner (fun(recorded: table): table)?  the runner that reads a recording
+---@field confined boolean?     the kernel confines the agent; nil if no process starts
+---@field credential string     hash that identifies the provider's account
+---@field login (fun(): string)?  returns a hash of the account's current login
+---@field cassette table?       cassette that answers the call
+---@field recorded_runner (fun(recorded: table): table)?  returns the runner that parses a recording
 
 local function refuse_change(_, name)
   error(("a resolved call does not change: %s"):format(tostring(name)))
@@ -58,7 +59,7 @@ local function check_cwd(run, cwd)
     "give a folder from the top of the repository, such as \"src\""), 0)
 end
 
---- The script's call as it is now: the script may change its table while other tasks run.
+--- Copies the script's call, because the script may change its table while other tasks run.
 local function copy_of(call)
   if frozen_calls[call] then return call end
   local copy = {}
@@ -74,7 +75,7 @@ local function copy_of(call)
   return copy
 end
 
---- Any program as a runner. Its events, if it prints any, are read as another runner's.
+--- Makes a runner of any program. `events` names the runner whose event format the program prints.
 local function command_runner(events)
   local reader = events and readers.events(events)
   local runner = { name = "command", title = "the agent" }
@@ -94,14 +95,16 @@ local function command_runner(events)
   return runner
 end
 
---- The account that a provider's refusal is about, as far as it is known without looking into it.
+--- Returns a hash that identifies the provider's account, from the runner's settings and
+--- environment.
 local function credential_of(job)
   local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
   for _, name in ipairs(job.runner.env_names or {}) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- A key that a script grants its call counts. Its other variables may not belong to an account.
+  -- Only the secrets that a script grants its call count, because other variables may not belong to
+  -- an account.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -109,8 +112,8 @@ local function credential_of(job)
   return core.text.sha256(table.concat(parts, "\0")):sub(1, 32)
 end
 
---- A hash of the login of an account, as far as it is known: it differs after each login. It is not part of the
---- account's identity, because programs renew their logins by themselves and keep the account.
+--- Returns a hash that changes with each login. It is not part of the account's identity, because
+--- programs renew their logins by themselves and keep the account.
 local function login_of(job)
   local parts = {}
   for _, name in ipairs(job.call.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
@@ -130,20 +133,21 @@ local function confine_of(run, call)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  -- A runner's own sandbox knows one folder to write, where it works; the host's knows any.
+  -- A runner's own sandbox can make only its working folder writable, while the host's can open any
+  -- paths.
   if call.confine or call.writes then return "host" end
-  -- Nor does one keep an agent from reading what it was not given.
+  -- A runner's own sandbox cannot restrict what an agent reads.
   if call.inputs and core.process.confinement() then return "host" end
 end
 
---- True if the kernel confines the agent: the runner's own sandbox does, or the host's.
+--- Reports whether the kernel confines the agent, by the runner's own sandbox or the host's.
 local function is_confined(job)
   if job.cassette then return true end
   if job.runner.own_sandbox and job.confine ~= "host" then return true end
   return job.confine ~= "none" and core.process.confinement() ~= nil
 end
 
---- The path of the program, or the error. An answer that is on record needs none.
+--- Returns the program's path, or nil and an error. The error matters only if a process must start.
 local function find_program(job)
   if not job.runner.detect then return nil end
   local found, why = job.runner.detect(job.config)
@@ -152,10 +156,10 @@ local function find_program(job)
     ("install it, or set runners.%s.program in the config"):format(job.runner.name))
 end
 
---- The route of the call, or else of the run. Raises for work that is not to be asked of an agent.
+--- Returns the route of the call, or else of the run. Raises an error if a rule refuses the work.
 local function route(run, call)
   local own = call.runner and runners.parse(call.runner, run.config) or call.argv and { name = "command" }
-  -- The runner mock stands in for every other.
+  -- The runner mock replaces every other runner.
   return routing.of_call(run, call, run.runner.name ~= "mock" and own or run.runner)
 end
 
@@ -173,13 +177,14 @@ local function resolve(run, call, spec)
   return command_runner(call.events), run.config.runners.command or {}, argv
 end
 
---- The runner that a recording was made with reads it.
+--- Returns the runner that made a recording, because it can parse it.
 local function recorded_runner(run, call)
   if call.runner == "command" then return command_runner(call.events) end
   return (runners.get(call.runner, run.config))
 end
 
---- The prompt as the agent gets it, within its budget. A role that the runner has no option for stands in front.
+--- Returns the prompt for the agent, cut to its budget. If the runner has no option for a role, the
+--- role comes first in the prompt.
 ---@param job moonlet.ResolvedCall
 ---@return string
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
@@ -196,7 +201,8 @@ function M.prompt(job)
   return budget.in_front(parts, prompt), budget.of(prompt)
 end
 
---- The prompt as a dry run writes it: without a role, which is given by the one who runs it.
+--- Returns the prompt that a dry run writes. It omits the role, which the user adds when the run
+--- starts.
 ---@param job moonlet.ResolvedCall
 ---@return string
 function M.shown_prompt(job)
@@ -205,7 +211,7 @@ function M.shown_prompt(job)
   return prompt:sub(#shared.role_line(role) + 3)
 end
 
---- The resolved call with other values of some fields.
+--- Returns the resolved call with some fields replaced.
 ---@param resolved moonlet.ResolvedCall
 ---@param fields table
 ---@return moonlet.ResolvedCall
@@ -216,7 +222,7 @@ function M.with(resolved, fields)
   end, __newindex = refuse_change })
 end
 
---- The resolved call with a prompt that a person has edited.
+--- Returns the resolved call with a prompt that a person has edited.
 ---@param resolved moonlet.ResolvedCall
 ---@param prompt string
 ---@return moonlet.ResolvedCall
@@ -232,7 +238,7 @@ local function check_rights(run, call, starts)
   for _, path in ipairs(call.inputs or {}) do grants.check_read(run.grants, path) end
 end
 
---- Raises for an input that is not there. An agent or a command that was not started may have been to make it.
+--- Rejects a missing input, unless a step that a dry run skipped could have created it.
 local function check_inputs(run, call)
   local seen = run.checking
   if run.mocked or seen and #seen.commands > 0 then return end
@@ -244,8 +250,8 @@ local function check_inputs(run, call)
   end
 end
 
---- A call that the runner mock answers is refused what it would be refused of an agent. A script has no needs to
---- declare, and starts none here.
+--- Checks a call for the runner mock as for a real agent. A script declares no needs, so only
+--- presets are checked for them.
 local function check_as_real(run, call)
   local mode, declares = workspace.mode(run, call), run.preset ~= nil or run.checking ~= nil
   check_rights(run, call, declares)
@@ -254,7 +260,7 @@ local function check_as_real(run, call)
   for _, path in ipairs(call.writes or { call.cwd or "." }) do grants.check_write(run.grants, path) end
 end
 
---- A call with the changes of `moonlet run replay --step`.
+--- Returns a call with the changes of `moonlet run replay --step`.
 ---@param call moonlet.AgentCall
 ---@param change {prompt: string?, runner: string?, model: string?}
 ---@return moonlet.AgentCall
@@ -269,10 +275,10 @@ function M.changed(call, change)
   return copy
 end
 
---- Resolves a call; raises the mistakes in it.
+--- Resolves a call, or raises an error if the call is invalid.
 ---@param run moonlet.Run
 ---@param call moonlet.AgentCall
----@param routed moonlet.Routed?  the route, if it is known
+---@param routed moonlet.Routed?  the route, if it is known already
 ---@return moonlet.ResolvedCall
 function M.of(run, call, routed)
   call = copy_of(call)
@@ -306,7 +312,7 @@ function M.of(run, call, routed)
   job.confine = confine_of(run, call)
   job.confined = is_confined(job)
   job.program, job.absent = find_program(job)
-  -- A fault on a cassette refuses nobody else.
+  -- A refusal on a cassette must not block real calls, so a cassette has its own credential.
   job.credential = job.cassette and core.text.sha256(run.absolute(run.sidecar)):sub(1, 32) or credential_of(job)
   if not job.cassette then job.login = function() return login_of(job) end end
   return frozen(job)

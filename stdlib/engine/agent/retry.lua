@@ -1,26 +1,27 @@
---- Decides on the attempt after a failed one: another one, after a while, or none. The host owns this, so that
---- every try is on record and nothing is asked of a provider that has refused.
+--- Decides whether a failed attempt is retried, and when. The host retries instead of the agent's
+--- program, so that every try is on record and no provider that has refused is asked again.
 local duration = require "moonlet.duration"
 local circuit_breaker = require "moonlet.engine.agent.circuit_breaker"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- By credential, the one job of a run that may ask in spite of a refusal: { job, since }.
+--- Maps each credential to the one job of a run that may ask although the provider has refused: {
+--- job, since }.
 local probes_of = per_run(function() return {} end)
 
 local most_tries = 3
 local first_wait_ms = 2000
 local longest_wait_ms = 60 * 1000
 local poll_ms = 50
---- A provider that asks for more patience than this is asked for later, as with a quota.
+--- A provider that asks for a longer delay than this is treated as out of quota.
 local longest_patience_ms = 10 * 60 * 1000
 
---- The time for retries of a prompt whose account had too many requests, when the provider gives no time: most limits
---- are those of a minute. An attempt's own limit bounds it too.
+--- Limits the time of retries after rate limits if the provider gives no time. Most rate limits
+--- last a minute. The attempt's own limit applies too.
 local longest_rate_ms = 10 * 60 * 1000
 
---- How long to wait before try number `tries` + 1: it doubles, with jitter, and never less than what the
+--- Returns the exponential backoff with jitter before the next try, at least as long as the
 --- provider asked for.
 ---@param tries integer
 ---@param asked_ms integer?
@@ -38,7 +39,7 @@ local function until_text(until_ms)
     "in " .. duration.text(math.max(0, until_ms - core.clock.wall())))
 end
 
---- The error that parks the run until the provider can be asked again.
+--- Returns the error that parks the run until the provider can be asked again.
 local function quota_error(job, message, until_ms)
   local runner = job.runner.name
   job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message, until_ms = until_ms })
@@ -47,19 +48,20 @@ local function quota_error(job, message, until_ms)
     hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
 end
 
---- How often a prompt is asked at most where the provider refuses it for a while, as far as somebody said so.
+--- Returns how often a prompt may be sent if the call or the config limits it, else nil.
 local function asked_most(job)
   local most = job.call.retry or job.run.config.limits.retries
   return most and math.max(1, most) or nil
 end
 
---- The same, for a reckoning of the worst case.
+--- Returns how often a prompt may be sent in the worst case.
 ---@param job moonlet.Execution
 ---@return integer
 function M.most(job) return asked_most(job) or most_tries end
 
---- True if this job may ask in spite of a refusal: one of a run that a person goes on with does, once, for they may
---- have bought more, or logged in. The others of the run wait for its outcome.
+--- Reports whether this job may ask although the provider has refused. One job of a resumed run
+--- may, once, because the user may have bought quota or logged in. The other jobs wait for its
+--- outcome.
 local function may_ask(job, holds)
   local run = job.run
   if not run.asks_again then return false end
@@ -68,7 +70,8 @@ local function may_ask(job, holds)
     probes_of(run)[job.credential] = { job = job, since = core.clock.wall() }
     return true
   end
-  -- A job that holds the work tree would wait for one that waits for the work tree.
+  -- A job that holds the work tree must not wait here, because the other job may wait for the work
+  -- tree.
   while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
   return probe.job == job
 end
@@ -78,24 +81,25 @@ local function probe_of(job)
   return probe and probe.job == job and probe or nil
 end
 
---- A job has come to its end, whatever that was.
+--- Ends a job's exclusive permission to ask, whatever its outcome.
 ---@param job moonlet.Execution
 function M.ended(job)
   local probe = probe_of(job)
   if probe then probe.job = nil end
 end
 
---- How long to wait until an account is open again, and a little longer: not all who wait are to ask in the same
---- moment.
+--- Returns the time until an account is open again, with jitter, so that waiting jobs do not all
+--- ask at once.
 local function pause_of(until_ms)
   local left = math.max(0, until_ms - core.clock.wall())
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
   return math.tointeger((left + left * 0.25 * share) // 1)
 end
 
---- Raises when the credential was refused, by whichever process heard it. Where it has had too many requests, waits.
+--- Raises an error if any process has seen the credential refused. Waits if it was only a rate
+--- limit.
 ---@param job moonlet.Execution
----@param holds boolean?  the job has the work tree for itself
+---@param holds boolean?  the job holds the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
   local refusal = refused()
@@ -120,7 +124,7 @@ function M.check(job, holds)
       :format(until_text(refusal.until_ms)) }, 0)
 end
 
---- An attempt went well: its account is open.
+--- Closes the circuit breaker after a successful attempt.
 ---@param job moonlet.Execution
 function M.succeeded(job)
   local probe = probe_of(job)
@@ -128,7 +132,7 @@ function M.succeeded(job)
   M.ended(job)
 end
 
---- True if there is another try. `until_ms`: when the account is open again that has had too many requests.
+--- Reports whether another try is allowed. `until_ms` is when a rate limit ends.
 local function may_try(job, tries, until_ms)
   local most = asked_most(job)
   if most then return tries < most end
@@ -138,11 +142,11 @@ local function may_try(job, tries, until_ms)
 end
 
 ---@class moonlet.NextTry
----@field wait_ms integer?  try again after this; nil: do not
----@field error table?      raise this instead of the attempt's own error
+---@field wait_ms integer?  delay before the next try; nil if there is none
+---@field error table?      raised instead of the attempt's own error
 ---@field parks boolean?     the run parks until the provider can be asked again
 
---- Decides after a failed attempt. `tries` is how often it was tried by now.
+--- Decides what follows a failed attempt. `tries` counts the attempts so far.
 ---@param job moonlet.Execution
 ---@param outcome moonlet.AttemptOutcome
 ---@param tries integer
@@ -150,7 +154,8 @@ end
 function M.after(job, outcome, tries)
   local err = outcome.error
   local class = err.class or outcome.class
-  -- A login that is missing or misnamed on this machine was refused by nobody.
+  -- A login that is missing on this machine was not refused by a provider, so other calls may go
+  -- ahead.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,
@@ -160,7 +165,7 @@ function M.after(job, outcome, tries)
     if class == "auth" then return {} end
     return { error = quota_error(job, err.message, until_ms), parks = true }
   end
-  -- No provider refused anything.
+  -- Only the worktree was lost, so the next try needs no backoff.
   if class == "gone" then return { wait_ms = 0 } end
   if not err.retryable then return {} end
   local asked = err.retry_after_ms

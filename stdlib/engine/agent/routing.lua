@@ -1,7 +1,6 @@
---- Routes a run and each of its agent calls: from runner, task type, risk and reason to the runner that is asked,
---- or a refusal. route.lua has the table.
----
---- A call's own words count before those of the command line, and those before the preset's.
+--- Chooses the runner for a run and for each of its agent calls from runner, task type, risk and
+--- reason, or refuses the work. The rules are in route.lua. A call's own fields override the
+--- command line, which overrides the preset.
 local route = require "moonlet.engine.load.route"
 local route_table = require "moonlet.engine.load.route_table"
 local runners = require "moonlet.engine.load.runners"
@@ -10,23 +9,23 @@ local M = {}
 
 local null = core.json.null
 
----@class moonlet.Work     what is said of a piece of work
+---@class moonlet.Work     description of a piece of work
 ---@field task_type string?
 ---@field risk string?
----@field reason string?   why it is asked although a rule refuses it
+---@field reason string?   justification for work that a rule refuses
 
----@class moonlet.RouteRecord   as model.json has it
----@field task_type string      by its first name; null where none was said
+---@class moonlet.RouteRecord   route in the form of model.json
+---@field task_type string      canonical name; null if not given
 ---@field risk "low"|"medium"|"high"
 ---@field why string
----@field forced boolean        a rule refuses the work, and a reason was given
----@field chosen boolean        the runner was chosen here: it was asked for as "route"
+---@field forced boolean        a reason overrode a rule that refuses the work
+---@field chosen boolean        the runner "route" was asked to choose
 
 ---@class moonlet.Routed
----@field runner table          as runners.parse() gives it; never "route"; runners.none for none
----@field model string?         the one that was chosen with it
----@field task_type string?     as it was said
----@field record moonlet.RouteRecord?   nil where nothing was said and nothing chosen
+---@field runner table          result of runners.parse(), but never "route"; or runners.none
+---@field model string?         model chosen by the route
+---@field task_type string?     task type as given
+---@field record moonlet.RouteRecord?  nil if no route was asked for
 
 local function spoken(text) return text and text:find("%S") and text or nil end
 
@@ -40,7 +39,7 @@ local function recorded(work, name, why, forced, chosen)
   return { task_type = name or null, risk = work.risk or "low", why = why, forced = forced, chosen = chosen }
 end
 
---- Without an agent nothing is refused, but a name is checked all the same.
+--- Work without an agent is never refused, but the name of its task type must be valid.
 local function without_agent(work, asked, config)
   local name = work.task_type and route_table.normal(work.task_type)
   if name then route_table.check_name(name, config.routes) end
@@ -51,7 +50,7 @@ local function by_rule(work, asked, config)
   local found = route { task_type = work.task_type, risk = work.risk, reason = work.reason,
     force = work.reason ~= nil, config = config }
   local is_chosen, why = asked.name == "route", found.why
-  -- A runner that was named leaves no choice.
+  -- A runner that the user named is never replaced.
   if not is_chosen and not found.forced then why = "the runner was named, and nothing speaks against it" end
   return { runner = is_chosen and runners.parse(found.runner, config) or asked,
     model = is_chosen and found.model or nil,
@@ -67,8 +66,8 @@ local function decide(work, asked, config)
   return routed
 end
 
---- The route of a run, for calls that say nothing else. Raises a refusal before there is a run.
----@param plan table   with runner, options, preset, config
+--- Returns the default route of a run. Raises a refusal before the run starts.
+---@param plan table   plan with runner, options, preset and config
 ---@return moonlet.Routed
 function M.of_run(plan)
   route_table.check_risk(plan.options.risk, "--risk")
@@ -78,10 +77,10 @@ function M.of_run(plan)
   error(routed, 0)
 end
 
---- The route of a call. Raises `denied` for work that is not for a sidecar, before anything is paid.
+--- Returns the route of a call. Raises `denied` for work that must not go to an agent.
 ---@param run table
 ---@param call table
----@param asked table   the runner that was asked for, as runners.parse() gives it
+---@param asked table   requested runner, as runners.parse() returns it
 ---@return moonlet.Routed
 function M.of_call(run, call, asked)
   if asked == run.runner and not (call.task_type or call.risk or call.reason) then return run.routed end
@@ -91,11 +90,11 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
---- The route of a step when it was begun: it stays with that, wherever its route leads by now. Nil if it cannot, or
---- if the route is the same.
----@param routed moonlet.Routed   as it is now
----@param begun table             the begin of the step's last attempt
----@param model string?           the one that is asked for now
+--- Returns the route that a step began with, so that a resumed step keeps it. Returns nil if the
+--- route is unchanged or no longer valid.
+---@param routed moonlet.Routed   current route
+---@param begun table             begin record of the step's last attempt
+---@param model string?           model that the call would use now
 ---@param config moonlet.Config
 ---@return moonlet.Routed?
 function M.as_begun(routed, begun, model, config)
@@ -108,8 +107,8 @@ function M.as_begun(routed, begun, model, config)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- Checks the routes that the calls of a run may take: one, unless the type of the work is open. Then a call may
---- name any type that the user's config routes.
+--- Lists the routes that a run's calls may take. If the task type is open, a call may name any type
+--- that the user's config routes.
 ---@param plan table
 ---@return moonlet.Routed[]
 local function candidates(plan)
@@ -123,7 +122,7 @@ local function candidates(plan)
   return list
 end
 
---- Raises what `check` raises, unless it finds nothing wrong with one of those that may be asked.
+--- Calls `check` on each possible route. Raises its first error if all routes fail.
 ---@param plan table
 ---@param check fun(routed: moonlet.Routed)
 function M.check_some(plan, check)
@@ -136,9 +135,9 @@ function M.check_some(plan, check)
   error(first, 0)
 end
 
---- A route in words: the runner that was chosen, or the rule that was forced; nil if there is neither.
+--- Describes the chosen or forced route in words, or returns nil for any other.
 ---@param routed moonlet.Routed
----@param model string?   the one that is asked for
+---@param model string?   model that the call uses
 ---@return string?
 function M.told(routed, model)
   local rec = routed.record

@@ -1,6 +1,6 @@
---- The sandbox of an agent: exactly one kernel sandbox a step, because they do not nest. It is the runner's own if
---- it brings one, else the host's. If there is neither, record, header and report say so, and a step that writes is
---- refused unless the user said --unconfined.
+--- Selects the kernel sandbox of an agent. Sandboxes do not nest, so a step uses exactly one: the
+--- runner's own, or else the host's. If neither exists, record, header and report show that, and a
+--- step that writes is refused without --unconfined.
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local record = require "moonlet.record"
 local real_paths = require "moonlet.engine.workspace.real_paths"
@@ -10,23 +10,24 @@ local state_dir = require "moonlet.engine.base.state_dir"
 local M = {}
 
 ---@class moonlet.Held
----@field rules table?    what core.process.run takes as `confine`
----@field text string      for people and model.json
+---@field rules table?    value for `confine` of core.process.run
+---@field text string      description for people and model.json
 
 local most_names = 8
---- Runners that start no process.
+--- These runners start no process.
 local without_process = { mock = true, cassette = true }
 
---- The folder for temporary files of an agent call. Its name is always the same, so that a host that adopts the
---- call finds it. It is recorded first, for a host that finds the run left by a dead one.
+--- Returns the folder for an agent's temporary files. Its name is deterministic, so that a host
+--- that adopts the call finds it. It is recorded before it is created, so that a later host can
+--- remove it.
 local function temporary_place(job)
   return temporary_dir.path(), "moonlet-" .. core.text.sha256(job.run.absolute(job.dir)):sub(1, 16)
 end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- The folder of this name, wherever it may be, and its record. Whoever has taken the run over may have the agent
---- that works in it.
+--- Removes the folder under its present and its recorded path. Does nothing if another host has
+--- taken over the run, because its agent may work there.
 local function forget_one(job, name)
   if not core.run.is_ours() then return end
   local base = temporary_place(job)
@@ -36,23 +37,24 @@ local function forget_one(job, name)
     local parent = core.file.root(folder)
     if parent and not core.file.remove(parent, name) then gone = false end
   end
-  -- A folder that could not be removed now is tried again at the end of the run.
+  -- The record stays if the folder could not be removed, so that the end of the run tries again.
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
---- Removes what an attempt may have left, under this host or another one, whose TMPDIR may have been another.
+--- Removes the temporary folder that an earlier attempt left, even if its host had a different
+--- TMPDIR.
 ---@param job moonlet.Execution
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
 end
 
---- The folder in it for an agent's own state.
+--- Returns the subfolder for the agent's own state.
 ---@param temporary string?
 ---@return string?
 function M.scratch_of(temporary) return temporary and temporary .. "/state" end
 
---- The folder for temporary files of an attempt that another host has started.
+--- Returns the temporary folder of an attempt that an earlier host started.
 ---@param job moonlet.Execution
 ---@return string path
 function M.find_temporary(job)
@@ -61,7 +63,8 @@ function M.find_temporary(job)
   return recorded and recorded:match("^(/.-)%s*$") or base .. "/" .. name
 end
 
---- A folder for temporary files of the attempt's own: the common one may hold repositories.
+--- Creates a private temporary folder for the attempt, because the shared one may contain
+--- repositories.
 ---@param job moonlet.Execution
 ---@return string path, fun() release
 function M.temporary_folder(job)
@@ -74,7 +77,8 @@ function M.temporary_folder(job)
     local made, why = core.file.make_new(path)
     if made then return path, function() forget_one(job, name) end end
     if made == nil then error(why, 0) end
-    -- Somebody else's: the name can be guessed, and what is found there would be read as the agent's settings.
+    -- If somebody else owns the name, the content could pose as the agent's settings, so another
+    -- name is tried.
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
@@ -101,7 +105,7 @@ local function in_one_of(folders, path)
   return false
 end
 
---- Checks that a runner asks for no path that the step may not write.
+--- Rejects a runner's command that asks to write outside of the step's folders.
 local function check_writable(job, made)
   local allowed = { job.run.absolute(job.dir .. "/out"), job.temporary }
   if job.sandbox == "workspace-write" then
@@ -116,7 +120,7 @@ local function check_writable(job, made)
   end
 end
 
---- The places that no runner's own state may be, hold, or lie in.
+--- Returns the folders that must stay separate from a runner's own state.
 local function kept_apart(job)
   local list = {}
   local function add(path)
@@ -133,8 +137,9 @@ local function kept_apart(job)
   return list
 end
 
---- Raises for a folder of the runner's own state through which a step could write what it may not, also by a link.
---- `chosen`: the user may have named any path, so it may not lie in the repository or in moonlet's folders either.
+--- Rejects a state folder through which a step could write forbidden paths, also by a symbolic
+--- link. If the user chose the path (`chosen`), it must also lie outside of the repository and
+--- moonlet's folders.
 local function check_state_dir(job, path, chosen)
   local real = real_paths.real(path)
   if not real then refuse(job, "state_dirs", path, "leads nowhere") end
@@ -153,7 +158,7 @@ local function check_state_dir(job, path, chosen)
   if agent and real_paths.holds(agent, real) then refuse(job, "state_dirs", path, "lies in " .. agent) end
 end
 
---- The paths of the runner's own state: its own, and those that the user's config adds.
+--- Returns the paths of the runner's state, including those that the user's config adds.
 local function state_of(job, made)
   local list = { table.unpack(made.state_dirs or {}) }
   for _, path in ipairs(list) do check_state_dir(job, path, job.runner.own) end
@@ -164,8 +169,8 @@ local function state_of(job, made)
   return list
 end
 
---- The paths that may be written, and those of them that are the runner's own state, which are made if they are
---- missing.
+--- Returns the writable paths, and those of them that hold the runner's state. Creates missing
+--- state folders.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}
@@ -180,7 +185,7 @@ local function writable_of(job, made)
   return list, state
 end
 
---- True if the work tree itself can be written, and so all that lies in it.
+--- Reports whether the whole work tree is writable.
 local function whole_tree(job, writable)
   local top = core.system.real_path(job.run.top)
   for _, path in ipairs(writable) do
@@ -192,7 +197,8 @@ end
 
 local function host_rules(job, made)
   local writable, state = writable_of(job, made)
-  -- A runner that asks a provider of its own cannot be without: of those the runner warns.
+  -- A runner for a model needs the network to reach its provider, so only programs without one are
+  -- cut off.
   local offline = job.call.network == false and (job.runner.name == "command" or job.runner.own ~= nil)
   local rules = { writable = writable, network = not offline }
   if job.call.inputs then
@@ -208,7 +214,7 @@ local function host_rules(job, made)
     whole and "; records and git's settings are compared afterwards" or "") }
 end
 
---- The reason why the host's sandbox confines no agent of a run; nil if it confines them.
+--- Returns why the host's sandbox is not used in a run, or nil if it is used.
 ---@param run moonlet.Run
 ---@return string?
 function M.absence(run)
@@ -217,8 +223,8 @@ function M.absence(run)
   return not support and why or nil
 end
 
---- The same for the head of a run, before it is known which agents it asks: nil if its runner starts none, or brings
---- a sandbox of its own.
+--- Returns the same as M.absence for the head of a run, before its agents are known. Returns nil if
+--- the runner starts no process or has its own sandbox.
 ---@param run moonlet.Run
 ---@return string?
 function M.absence_at_start(run)
@@ -228,7 +234,7 @@ function M.absence_at_start(run)
   return not (is_known and runner.own_sandbox) and M.absence(run) or nil
 end
 
---- The sandbox of this attempt.
+--- Returns the sandbox of an attempt.
 ---@param job moonlet.Execution
 ---@param made moonlet.RunnerCommand
 ---@return moonlet.Held

@@ -1,5 +1,5 @@
---- The files of a sidecar that the host itself writes: model.json, model.md, exit.json, the form of
---- decision.md, the manifest of inputs.
+--- Writes the files that the host adds to a step's folder: model.json, model.md, the form of
+--- decision.md and the manifest of inputs.
 local instructions = require "moonlet.engine.agent.instructions"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
 local redact_argv = require "moonlet.engine.agent.redact_argv"
@@ -11,7 +11,7 @@ local null = core.json.null
 
 M.no_usage = "Token usage: unavailable from ephemeral run output."
 
---- Text in a fence that no line of it can close.
+--- Fences a text with more backticks than any line of it contains.
 ---@param text string
 ---@param language string?
 ---@return string
@@ -27,12 +27,12 @@ local function or_null(value)
   return value
 end
 
---- The record of the last attempt of a step.
+--- Returns the last attempt of a step, or an empty table.
 ---@param attempts table[]?
 ---@return table
 function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
 
---- The usage as model.json has it, and the line that says so where there is none.
+--- Returns the usage for model.json, and a note if nothing is known about it.
 local function usage_record(total)
   local known = false
   for _, name in ipairs(usage.counts) do known = known or total ~= nil and total[name] ~= nil end
@@ -116,19 +116,19 @@ local function model_text(model)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Writes model.json and model.md of an agent call.
+--- Writes model.json and model.md for an agent call.
 ---@param job moonlet.Execution
 ---@param result moonlet.CallOutcome
 function M.write_agent(job, result)
   local run, dir = job.run, job.dir
   local model = model_record(job, result)
   run.write_artifact(dir .. "/model.json", core.json.encode_record(model, 2) .. "\n", true)
-  -- A description that cannot be made is no reason to lose an answer.
+  -- A failure to describe the call must not lose its answer.
   local told, text = pcall(model_text, model)
   run.write_artifact(dir .. "/model.md", told and text or "# How this was made\n\nThat is in model.json.\n", true)
 end
 
---- decision.md, once somebody has decided. `rec` is the run's record.
+--- Returns the text of decision.md after a person has decided. `rec` is the run's record.
 ---@param rec table
 ---@param decision string
 ---@param why string?
@@ -147,7 +147,7 @@ function M.decision(rec, decision, why, by)
     core.clock.iso(core.clock.wall()), why and core.text.clean(why) or "not said")
 end
 
---- The form that decision.md is until somebody decides.
+--- Returns the text of decision.md before a person has decided.
 ---@param run table
 ---@return string
 function M.decision_form(run)
@@ -163,11 +163,11 @@ Open. Nobody has decided yet what to do with this result.
 ]]):format(run.id, run.task_id, run.preset_name)
 end
 
---- Writes input-manifest.md of a step that is given more than the inputs of its run, or less than its whole prompt.
+--- Writes input-manifest.md if the step has inputs of its own, or its prompt was cut.
 ---@param job moonlet.ResolvedCall
 ---@param key string
 ---@param dir string
----@param reads string[]?  files that its program reads by itself, absolute
+---@param reads string[]?  absolute paths that its program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)
   if #more == 0 and cuts == "" then return end

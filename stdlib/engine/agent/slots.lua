@@ -1,5 +1,5 @@
---- The slots of `limits.parallel` of the user's config, which all runs of the user share. Each is a lock on a small
---- file in the state folder, which the kernel releases when its host ends.
+--- Limits the agents of all the user's runs to `limits.parallel`. Each slot is a lock on a small
+--- file in the state folder, and the kernel releases the lock when its host dies.
 local background = require "moonlet.engine.base.background"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -8,16 +8,17 @@ local per_run = require "moonlet.engine.base.per_run"
 local M = {}
 
 ---@class moonlet.SlotState
----@field root any           the folder of the locks; false where there is none
----@field line table[]       the calls of this run that wait
----@field look_at integer    when the holders are looked at next
----@field told integer       when the wait may be reported again
----@field stopped_told integer  the same of a holder that is stopped
+---@field root any           folder of the locks; false if there is none
+---@field line table[]       queue of waiting calls in this run
+---@field look_at integer    next time to look at the holders
+---@field told integer       earliest time of the next report
+---@field stopped_told integer  earliest time of the next report about a stopped holder
 local state_of = per_run(function() return { root = nil, line = {}, look_at = 0, told = 0, stopped_told = 0 } end)
 
 local poll_ms = 50
 local told_after_ms = 1000
---- The line of waiting hosts moves on within a poll. One that is stopped at its head keeps nobody longer than this.
+--- A waiting host takes over the queue's head within one poll. A stopped process at the head blocks
+--- it only this long.
 local line_ms = 2000
 local told_again_ms = 60 * 1000
 local holder_cap = 400
@@ -29,7 +30,7 @@ local function lock(root, name, who)
   return held
 end
 
---- A slot that is free; nil when none is.
+--- Takes a free slot, or returns nil.
 local function take(root, limit, who)
   for i = 1, limit do
     local held = lock(root, "slot-" .. i, who)
@@ -37,7 +38,7 @@ local function take(root, limit, who)
   end
 end
 
---- The folder of the locks; nil if the user has none that can be written.
+--- Returns the folder of the locks, or nil if the state folder is not writable.
 local function folder(run)
   local state = state_of(run)
   if state.root == nil then
@@ -58,7 +59,7 @@ local function is_stopped(pid)
   return text ~= nil and text:match "^.*%) ([tT]) " ~= nil
 end
 
---- The holders of the slots, one for each process, and true if one of them is stopped.
+--- Describes the processes that hold slots, and reports whether one of them is stopped.
 local function holders(root, limit)
   local list, seen, stopped = {}, {}, false
   for i = 1, limit do
@@ -78,7 +79,7 @@ local function holders(root, limit)
   return table.concat(list, "; "), stopped
 end
 
---- Says for what the run waits: now and then, and at once when what it waits for is stopped.
+--- Reports from time to time who holds the slots. A stopped holder is reported at once.
 local function tell(run, key, root, limit)
   local now = core.clock.monotonic()
   local state = state_of(run)
@@ -92,7 +93,7 @@ local function tell(run, key, root, limit)
     text = ("waits for one of the %d slots that limits.parallel gives all runs of a user: %s"):format(limit, text) })
 end
 
---- Waits in the line of this run, and its head in the line of all hosts.
+--- Waits first in the queue of this run, then in the queue of all hosts.
 local function wait(run, key, root, limit, who)
   local line, own = state_of(run).line, {}
   local place, since, held
@@ -118,7 +119,7 @@ local function wait(run, key, root, limit, who)
   return held
 end
 
---- A slot without waiting, unless somebody waits already.
+--- Takes a slot at once if no other call waits.
 local function take_at_once(run, root, limit, who)
   if state_of(run).line[1] then return nil end
   local place = lock(root, "line", who)
@@ -127,7 +128,8 @@ local function take_at_once(run, root, limit, who)
   return held
 end
 
---- An agent that runs from before is counted, and does not wait.
+--- Runs fn at once for an adopted agent, which runs already, and takes a slot when one becomes
+--- free.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
   local ok, result = pcall(background.during, function()
@@ -141,10 +143,11 @@ local function adopted(root, limit, who, fn)
   return result
 end
 
---- Calls fn, which runs an agent, while it holds a slot. `fn` gets whether it was waited for.
+--- Calls fn, which runs an agent, while a slot is held. fn receives whether it had to wait for the
+--- slot.
 ---@generic T
 ---@param job moonlet.Execution
----@param state string?  what became of the attempt under another host: running, exited
+---@param state string?  state of an adopted attempt: running or exited
 ---@param fn fun(waited: boolean): T
 ---@return T
 function M.during(job, state, fn)

@@ -1,6 +1,6 @@
---- Leases a workspace to an agent call for all its attempts: merges the last one's changes, or discards them. A change
---- of a protected path fails the step, whatever the agent answered; the changes of an attempt that is not taken are
---- reported.
+--- Leases a workspace to an agent call for all its attempts, and merges or discards the changes of
+--- the last one. A changed protected path fails the step, whatever the agent answered. Discarded
+--- changes are reported.
 local attempts = require "moonlet.engine.agent.attempt"
 local beside = require "moonlet.engine.workspace.beside"
 local gate = require "moonlet.engine.effects.gate"
@@ -20,36 +20,37 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Changes in place of attempts that ended with their host, by the key of their fact.
+--- Caches changes made in place by attempts that died with their host, by the key of their journal
+--- fact.
 local found_of_run = per_run(function() return {} end)
 
 local cancel_patience_ms = 10 * 1000
 
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
---- True if a call has a worktree of its own, which takes the place of one that an earlier attempt left.
+--- Reports whether a call has its own worktree, which replaces the worktree of an earlier attempt.
 ---@param job moonlet.ResolvedCall
 ---@return boolean
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
 
----@class moonlet.Lease     an agent call's hold on a workspace, for all its attempts; released once
----@field place moonlet.Workspace?  held: where the present attempt works
----@field held moonlet.HeldWork?    its changes wait for a review
----@field waits moonlet.Waiting?    its changes wait for the answer to a question
----@field touched table?            the error of an agent that wrote what no agent may write
+---@class moonlet.Lease     lease of a workspace for all attempts of a call; released once
+---@field place moonlet.Workspace?  workspace of the current attempt
+---@field held moonlet.HeldWork?    changes that wait for a review
+---@field waits moonlet.Waiting?    changes that wait for the answer to a question
+---@field touched table?            error of an agent that changed protected paths
 ---@field private job moonlet.Execution
----@field private changed string[]?     the changes of an attempt that has no end, when it was released
----@field private warnings string[]     of its release
----@field private put_aside string?     where work that is not merged is kept
----@field private watching moonlet.TreeWatch?  the work tree, beside an agent that nothing confines
+---@field private changed string[]?     changes of an unfinished attempt at the release
+---@field private warnings string[]     warnings of the release
+---@field private put_aside string?     where unmerged work is kept
+---@field private watching moonlet.TreeWatch?  watches the work tree beside an unconfined agent
 local Lease = {}
 Lease.__index = Lease
 
 local held_of_run = per_run(function() return {} end)
 
---- Notes the changes of a step that wait for a review, and returns those of all steps.
+--- Adds a step's changes that wait for a review, and returns those of all steps.
 ---@param run table
 ---@param held table?  moonlet.HeldWork with `key` and `dir`
 ---@return table[]
@@ -59,16 +60,15 @@ function M.held(run, held)
   return list
 end
 
---- A lease that holds nothing yet.
+--- Returns a lease without a workspace.
 ---@param job moonlet.Execution
 ---@return moonlet.Lease
 function M.new(job)
   return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
---- Acquires the workspace of an attempt, unless it is that of the attempt that it repairs. Returns the attempt to do:
---- where the answer to be repaired, or the work of a conversation, is gone with its worktree, that is the whole prompt
---- once more.
+--- Acquires a workspace unless a repair keeps the present one. Returns the attempt to run. If a
+--- repair or a conversation has lost its worktree, that attempt has the full prompt.
 ---@param attempt moonlet.Attempt
 ---@return moonlet.Attempt
 function Lease:acquire(attempt)
@@ -83,20 +83,20 @@ function Lease:acquire(attempt)
   return attempts.anew(attempt, core.run.redact((resolved_call.prompt(job))))
 end
 
---- The baseline that a resumed host needs.
+--- Returns the baseline that a resumed host needs for its comparison.
 ---@return any
 function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
---- The files of the work tree that changed while no sandbox confined the agent, beside those that it may write.
+--- Lists work tree files that changed beside an unconfined agent, without those that it may write.
 ---@return string[]
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
 
---- The error of a workspace whose changes cannot be taken: the attempt ended well under a host before this one, and its
---- worktree is gone, or the agent has destroyed its worktree or changed what lies outside of `edits`.
+--- Returns an error if the changes cannot be merged: the worktree is missing or damaged, or the
+--- agent changed files outside of `edits`.
 ---@param attempt moonlet.Attempt
 ---@return table?
 function Lease:problem(attempt)
@@ -112,7 +112,7 @@ function Lease:problem(attempt)
   return self.place.breach()
 end
 
---- Looks, after an attempt, for changes of protected paths. `touched` is their error from then on.
+--- Checks the protected paths after an attempt. If any changed, `touched` holds the error.
 ---@return string[]? paths
 function Lease:watch()
   local paths = self.place.touched()
@@ -133,8 +133,8 @@ function M.ended_text(paths)
     kept_worktrees.shown(paths))
 end
 
---- The changes of an attempt that is not over, or whose answer is not taken. Those of an attempt without an end are
---- reported with its step.
+--- Returns the changes of an attempt that is discarded. The changes of an unfinished attempt become
+--- a warning of its step.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end
@@ -153,10 +153,10 @@ local function tell(lease, what, err)
   warn(lease, ("%s: %s"):format(what, tostring(type(err) == "table" and err.message or err)))
 end
 
---- Releases the workspace without taking its changes. A cancelled call does that too, as far as there is time.
----@param has_end boolean?  the last attempt has an end, which is to have its changes
----@param kept boolean?     a resumed run is to take up the workspace
----@return string[]? changed  by the attempt that has an end
+--- Releases the workspace without merging. A cancelled call does that too, within a short time.
+---@param has_end boolean?  the last attempt has an end record, which lists its changes
+---@param kept boolean?     keep the workspace for a resumed run
+---@return string[]? changed  changes of an attempt with an end record
 function Lease:release(has_end, kept)
   local place, job = self.place, self.job
   if not place then return nil end
@@ -176,11 +176,11 @@ end
 
 local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
 
---- The changes in place of an attempt that ended with its host. They are looked at once: later changes, while a person
---- is waited for, are of others.
+--- Returns the changes in place of an attempt that died with its host. They are read only once,
+--- because a person may change files later while the run waits.
 ---@param run table
 ---@param key string
----@param last table   its begin record
+---@param last table   begin record of the attempt
 ---@return moonlet.Found
 function M.found(run, key, last)
   local at = found_key(key, last.attempt)
@@ -195,7 +195,7 @@ function M.found(run, key, last)
   return found_by[at]
 end
 
---- The texts in a field of the attempts after the last end of their step, each once.
+--- Collects the unique texts of a field from the attempts since the step's last end.
 local function union(job, list, field, more)
   local texts, seen = {}, {}
   local function add(some)
@@ -212,7 +212,7 @@ local function union(job, list, field, more)
   return texts
 end
 
---- The changes in place of those attempts that ended with their host.
+--- Returns the changes in place of the attempts that died with their host.
 local function found_of(job)
   local run, key, paths = job.run, job.key, {}
   local last = run.journal.begins[key]
@@ -225,9 +225,9 @@ local function found_of(job)
   return paths
 end
 
---- The files that the attempts of a step have changed, and `more`.
+--- Lists the files that a step's attempts have changed, together with `more`.
 ---@param job moonlet.Execution
----@param list table[]   its attempts
+---@param list table[]   attempts of the step
 ---@param more string[]?
 ---@return string[]
 function M.changed(job, list, more)
@@ -238,7 +238,7 @@ function M.changed(job, list, more)
   return paths
 end
 
---- Warns of an agent that was to write and changed nothing.
+--- Warns if an agent was expected to write and changed no file.
 local function idle_writer(job, paths)
   if job.sandbox ~= "workspace-write" or job.cassette or #paths > 0 then return nil end
   local text = "the agent was to write, and changed no file"
@@ -246,7 +246,8 @@ local function idle_writer(job, paths)
   return text
 end
 
---- Warns of files that start programs, which an agent wrote into the user's own tree, where nothing is held back.
+--- Warns about files that start programs if the agent wrote them directly into the user's tree,
+--- where no merge can hold them back.
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
@@ -260,7 +261,8 @@ local function tell_startup(job, tree, paths, warnings)
   return true
 end
 
---- Merges the changes of the last attempt. Returns its paths, what was held back, and true if a warning says so.
+--- Merges the last attempt. Returns the changed paths, the paths held back, and whether a warning
+--- explains that.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then
@@ -277,7 +279,7 @@ local function merge(lease, warnings, asks)
   lease.place = nil
   local ok, paths, warning, held = pcall(place.finish, gate.mass_deletion)
   if not ok then
-    -- The place where its work is kept: the script may go on, and its error may be seen by nobody.
+    -- The hint goes to the warnings too, because a script may catch and discard the error.
     if type(paths) == "table" and paths.hint then lease.warnings = { paths.hint } end
     error(paths, 0)
   end
@@ -287,13 +289,13 @@ local function merge(lease, warnings, asks)
   return paths, held and or_nil(held) or nil, told
 end
 
---- Ends the lease after the last attempt: merges its changes if they may be taken, and says what all attempts have
---- changed.
+--- Ends the lease after the last attempt. Merges its changes if they are acceptable, and lists the
+--- changes of all attempts.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
----@param asks boolean   its answer is a question: nothing is merged yet
+---@param asks boolean   the answer is a question, so nothing is merged yet
 ---@return moonlet.LeaseEnd
----@return string[]? held_back  files that wait for a person
+---@return string[]? held_back  files that wait for a person's review
 function Lease:finish(ok, list, asks)
   local job, warnings = self.job, union(self.job, list, "warnings")
   local paths, held, told
@@ -308,14 +310,15 @@ function Lease:finish(ok, list, asks)
   return { error = self.touched, put_aside = self.put_aside, warnings = warnings, files_changed = changed }, held
 end
 
---- The end of a lease whose call raised.
+--- Ends the lease of a call that raised an error.
 ---@param list table[]  the attempts
 ---@return moonlet.LeaseEnd
 function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
 end
 
---- True if a person was shown what an attempt touched: its step failed of it.
+--- Reports whether a person has seen which protected paths an attempt changed, because its step
+--- failed.
 ---@param run table
 ---@param key string
 ---@param number integer
@@ -328,10 +331,11 @@ function M.was_told(run, key, number)
   return false
 end
 
---- The remains of an attempt that is not taken up: the protected paths that it touched, else its changes.
+--- Returns what a discarded attempt left behind: the protected paths that it changed, or else its
+--- changes.
 ---@param run table
 ---@param seen moonlet.Baseline?
----@param told moonlet.Found?  what a person was shown of it
+---@param told moonlet.Found?  changes that a person has seen
 ---@return string[]? touched, string[]? changed
 function M.left(run, seen, told)
   if told then return nil, or_nil(told.changed) end
