@@ -1,6 +1,7 @@
---- The baseline snapshot of a work tree in which an agent writes, and the differences after it: changed files, and,
---- if the agent may write the whole work tree, touched protected paths. The journal records the baseline before the
---- agent starts: a resumed host compares with it, and so does the next attempt in the same place.
+--- Takes a baseline snapshot of a work tree in which an agent writes, and compares later states
+--- with it. It finds changed files and, if the agent may write the whole tree, changed protected
+--- paths. The journal stores the baseline before the agent starts, so that a resumed host and the
+--- next attempt can use it.
 local tree_diff = require "moonlet.engine.workspace.tree_diff"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local values = require "moonlet.engine.journal.values"
@@ -9,17 +10,17 @@ local M = {}
 
 ---@class moonlet.Baseline
 ---@field in_place boolean
----@field whole boolean             the whole work tree may be written
----@field tree moonlet.Snapshot?    nil in records of an earlier moonlet that could not take it
----@field guard table?              of protected_paths.lua
----@field stored any                as it is in the journal
+---@field whole boolean             the agent may write the whole work tree
+---@field tree moonlet.Snapshot?    nil in records of an old version that took none
+---@field guard table?              snapshot of protected_paths.lua
+---@field stored any                form in the journal
 
---- Takes a baseline now.
+--- Takes a baseline of the work tree as it is now.
 ---@param run table
 ---@param in_place boolean
 ---@param whole boolean
----@param declared string[]?  folders that it may write
----@param guarded boolean?    protected paths count although the agent may not write the whole work tree
+---@param declared string[]?  folders that the agent may write
+---@param guarded boolean?    include protected paths even without the whole work tree
 ---@return moonlet.Baseline
 function M.take(run, in_place, whole, declared, guarded)
   local tree = tree_diff.snapshot(run, run.top, whole, nil, not whole and declared or nil)
@@ -27,7 +28,7 @@ function M.take(run, in_place, whole, declared, guarded)
     guard = (whole or guarded) and protected_paths.look(run, nil, tree.nested) or nil }
 end
 
---- The journal's form of a baseline.
+--- Returns the baseline in the form of the journal.
 ---@param look moonlet.Baseline
 ---@return any
 function M.stored(look)
@@ -39,7 +40,7 @@ function M.stored(look)
   return look.stored
 end
 
---- A baseline out of the journal; nil if it is lost, or of an earlier moonlet.
+--- Restores a baseline from the journal. Returns nil if it is missing or from an old version.
 ---@param stored any
 ---@return moonlet.Baseline?
 function M.kept(stored)
@@ -50,7 +51,8 @@ function M.kept(stored)
     guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
---- Protected paths that differ now; none if the baseline does not cover the whole work tree.
+--- Returns protected paths that have changed, or none if the baseline does not cover the whole work
+--- tree.
 ---@param run table
 ---@param look moonlet.Baseline
 ---@return string[] paths
@@ -59,7 +61,8 @@ function M.touched(run, look)
   return protected_paths.between(look.guard, protected_paths.look(run, look.guard))
 end
 
---- Files that differ now. It asks git, so no protected path may differ: such a path can make git start a program.
+--- Returns the files that have changed. It runs git, so it must not be called if a protected path
+--- changed, because such a path can make git start a program.
 ---@param run table
 ---@param look moonlet.Baseline
 ---@return string[] paths, boolean cut
@@ -71,12 +74,13 @@ function M.changed(run, look)
   return tree_diff.between(look.tree, tree_diff.snapshot(run, run.top, look.whole, look.tree))
 end
 
----@class moonlet.Found   the differences, as the journal keeps them
----@field text string        for a person
+---@class moonlet.Found   changes in the form of the journal
+---@field text string        description for a person
 ---@field touched string[]   protected paths
----@field changed string[]   other files; none if a protected path was touched
+---@field changed string[]   other files; empty if a protected path changed
 
---- Touched protected paths; only if there are none, the other files.
+--- Compares a work tree with its baseline. Lists other changed files only if no protected path
+--- changed.
 ---@param run table
 ---@param look moonlet.Baseline?
 ---@return moonlet.Found

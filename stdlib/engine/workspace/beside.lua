@@ -1,21 +1,22 @@
---- Watches the work tree while an agent runs that no kernel sandbox confines. The tree is shared with the user's own
---- programs, so a change in it cannot be blamed on the agent: the run becomes degraded, and the report names the files.
+--- Watches the work tree while an unconfined agent runs. The user's own programs share the tree, so
+--- a change cannot be attributed to the agent. The run becomes degraded instead, and the report
+--- lists the changed files.
 local baseline = require "moonlet.engine.workspace.baseline"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Paths that moonlet itself merged into the work tree, in the order of the merges.
+--- Lists paths that moonlet itself merged into the work tree, in merge order.
 local merged_of_run = per_run(function() return {} end)
 
 ---@class moonlet.TreeWatch
 ---@field private run table
----@field private seen moonlet.Baseline?  nil if an earlier host took none, or it is lost
----@field private merged integer          how many merged paths there were before
+---@field private seen moonlet.Baseline?  nil if an earlier host took none or it is lost
+---@field private merged integer          number of merged paths at the start
 local Watch = {}
 Watch.__index = Watch
 
---- Notes paths that moonlet merged: a watch does not report them.
+--- Excludes paths that moonlet merged from the watch.
 ---@param run table
 ---@param paths string[]
 function M.note_merged(run, paths)
@@ -23,8 +24,8 @@ function M.note_merged(run, paths)
   table.move(paths, 1, #paths, #merged + 1, merged)
 end
 
---- Begins to watch. An attempt that still runs continues with the baseline of the journal. One that ended under an
---- earlier host is not watched: since then the tree was the user's alone.
+--- Starts a watch. An attempt that still runs keeps its journaled baseline. An attempt that ended
+--- under an earlier host is not watched, because the user has had the tree since then.
 ---@param run table
 ---@param attempt moonlet.Attempt
 ---@return moonlet.TreeWatch
@@ -34,11 +35,11 @@ function M.begin(run, attempt)
   return setmetatable({ run = run, seen = seen, merged = #merged_of_run(run) }, Watch)
 end
 
---- The baseline as the journal keeps it.
+--- Returns the baseline in the form of the journal.
 ---@return any
 function Watch:stored() return self.seen and baseline.stored(self.seen) end
 
---- The paths that changed since, sorted, without those that moonlet merged or that the agent may write.
+--- Lists the changed paths, sorted, without those that moonlet merged or that the agent may write.
 ---@param allows (fun(path: string): boolean)?
 ---@return string[]
 function Watch:changed(allows)
@@ -46,7 +47,7 @@ function Watch:changed(allows)
   local merged, own = merged_of_run(self.run), {}
   for i = self.merged + 1, #merged do own[merged[i]] = true end
   local paths = baseline.touched(self.run, self.seen)
-  -- A changed file of git's own can make git start a program, so git is asked only where there is none.
+  -- A changed git file can make git start a program, so git runs only if none has changed.
   if #paths == 0 and self.seen.tree then paths = baseline.changed(self.run, self.seen) end
   local list = {}
   for _, path in ipairs(paths) do

@@ -1,4 +1,4 @@
---- Files as a commit has them: the work tree is not looked at, and no filter, hook or remote has a part in it.
+--- Reads files from a commit. It ignores the work tree and runs no filter, hook or remote.
 local record = require "moonlet.record"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 
@@ -16,11 +16,11 @@ local function refuse(exit, what)
   return nil, record.invalid(("%s: %s"):format(what, core.text.printable(exit.stderr, 300)))
 end
 
---- The id of a commit, or of a tree.
+--- Resolves a revision to the id of its commit or tree.
 ---@param run table
 ---@param revision string
----@return string? id   nil if the repository has none of this name
----@return table? err   why that is unknown
+---@return string? id   nil if the revision does not exist
+---@return table? err   set if git failed
 function M.id(run, revision)
   local exit = git(run, { "rev-parse", "--verify", "--quiet", "--end-of-options", revision .. "^{object}" })
   if exit.code > 1 then return refuse(exit, "git cannot look for " .. revision) end
@@ -33,10 +33,10 @@ end
 ---@field id string
 ---@field bytes integer
 
---- The files of these paths that a commit has.
+--- Finds the files with these paths in a commit.
 ---@param run table
----@param id string        of the commit
----@param paths string[]   from the top
+---@param id string        id of the commit
+---@param paths string[]   paths from the top of the repository
 ---@return table<string, moonlet.Blob>? blobs
 ---@return table? err
 function M.list(run, id, paths)
@@ -49,7 +49,7 @@ function M.list(run, id, paths)
   return blobs
 end
 
---- A path from the folder of another one; nil if it leads out of the repository.
+--- Resolves a path relative to another file. Returns nil if it leaves the repository.
 local function beside(path, target)
   if target == "" or target:find("^[/~]") then return nil end
   local parts = {}
@@ -65,17 +65,17 @@ local function beside(path, target)
 end
 
 ---@class moonlet.CommittedFile
----@field path string   the file itself, behind links
+---@field path string   path after following links
 ---@field text string   at most `cap` bytes
 ---@field bytes integer
 
---- Reads a file. A link, and a file that only imports another one (`@AGENTS.md`), stand for their target.
+--- Reads a file. Follows symbolic links and files that only import another file (`@AGENTS.md`).
 ---@param run table
----@param id string   of the commit
+---@param id string   id of the commit
 ---@param blob moonlet.Blob
 ---@param cap integer
 ---@return moonlet.CommittedFile?
----@return table? err  why it is not read
+---@return table? err  why the file was not read
 function M.read(run, id, blob, cap)
   local first = blob.path
   for _ = 0, most_links do

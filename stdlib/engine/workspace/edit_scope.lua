@@ -1,5 +1,5 @@
---- The paths that a writer may change (`edits` of ctx:agent): files, folders and globs, from the top
---- of the repository.
+--- Restricts a writing agent to certain paths (`edits` of ctx:agent): files, folders and globs,
+--- relative to the top of the repository.
 local glob = require "moonlet.glob"
 local record = require "moonlet.record"
 
@@ -10,7 +10,7 @@ local function normal(path)
   return path == "." and "" or path
 end
 
---- Raises for a path that cannot lie in the repository.
+--- Rejects a path that cannot lie in the repository.
 ---@param edits any[]
 function M.check(edits)
   for i, path in ipairs(edits) do
@@ -22,9 +22,9 @@ function M.check(edits)
   end
 end
 
---- The paths that lie outside of `edits`, in their order.
+--- Returns the paths that lie outside of `edits`, in their given order.
 ---@param edits string[]
----@param paths string[]  that of a folder ends with "/"
+---@param paths string[]  a folder's path ends with "/"
 ---@return string[]
 function M.outside(edits, paths)
   local roots, folders, fits, list = {}, {}, {}, {}
@@ -33,7 +33,7 @@ function M.outside(edits, paths)
     if glob.is_glob(path) then
       fits[#fits + 1] = glob.compile(roots[i])
       fits[#fits + 1] = glob.compile(roots[i] .. "/**")
-      -- A glob of files matches no folder: a new one is allowed anywhere below the glob's root.
+      -- A file glob matches no folder, so a new folder is allowed anywhere below the glob's root.
       local root = glob.root(roots[i])
       if root ~= "" or roots[i]:sub(1, 3) == "**/" then folders[#folders + 1] = root end
     end
@@ -57,10 +57,10 @@ function M.outside(edits, paths)
   return list
 end
 
---- The error of a step that changed files outside of `edits`.
+--- Returns the error of a step that changed files outside of `edits`.
 ---@param edits string[]
----@param paths string[]  the files
----@param where string    what happens to its changes
+---@param paths string[]  files outside of `edits`
+---@param where string    what happens to the changes
 ---@return table
 function M.error(edits, paths, where)
   local shown = {}

@@ -1,14 +1,15 @@
---- The host's own calls of git. A user's config or environment does not change their output, or how a patch is
---- applied, and they start no program that a repository names.
+--- Runs git for the host itself. The user's config and environment cannot change git's output or
+--- how patches apply, and git starts no program that a repository names.
 local state_dir = require "moonlet.engine.base.state_dir"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `path`: the PATH of the host's own git; `filters`: the options that turn off configured filters.
+--- Caches the search path for git in `path`, and the options that disable configured filters in
+--- `filters`.
 local state_of = per_run(function() return { path = nil, filters = nil } end)
 
---- Settings of git that can change a diff, the place of a patch, or the content of an index, or start a program.
+--- Pins git settings that could change a diff, a patch or an index, or start a program.
 local pinned = {
   "core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.splitIndex=false",
   "core.quotePath=true", "core.safecrlf=false", "core.bigFileThreshold=512m", "core.alternateRefsCommand=",
@@ -21,14 +22,14 @@ local pinned = {
   "apply.ignoreWhitespace=no", "status.relativePaths=false", "status.showStash=false", "status.branch=false",
 }
 
---- Options that make a patch the same everywhere.
+--- Makes patches independent of the user's settings.
 M.diff_options = {
   "--no-color", "--no-ext-diff", "--no-textconv", "--no-relative", "--no-renames", "--no-indent-heuristic",
   "--src-prefix=a/", "--dst-prefix=b/", "--diff-algorithm=myers", "--unified=3", "--inter-hunk-context=0",
   "--submodule=short", "-O/dev/null",
 }
 
---- The command line of a git command.
+--- Returns the command line of a git command with all pinned settings.
 ---@param words string[]
 ---@return string[]
 function M.command(words)
@@ -51,8 +52,8 @@ local function is_within(path, folders)
   return false
 end
 
---- The folders in which programs are searched: not the repository, nor a worktree of it, for an agent may have put
---- one there.
+--- Returns the folders in which programs are searched. The repository and its worktrees are
+--- excluded, because an agent may have put a program there.
 local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
@@ -83,8 +84,8 @@ local function plain_environment(run, extra)
   return list
 end
 
---- The filters that the user's config, or the repository's, names are programs, and may lie in the work tree, where
---- an agent can rewrite them. They are named again without one.
+--- Disables all configured filters, because a filter is a program that may lie in the work tree,
+--- where an agent can rewrite it.
 local function no_filters(run)
   local state = state_of(run)
   if state.filters then return state.filters end
@@ -106,10 +107,11 @@ local function no_filters(run)
   return list
 end
 
---- Confinement of a git that reads an agent's work, for anything the work makes git start. Git may write to these
---- folders, and to git-lfs's store. Nil if agents are not confined either.
+--- Returns sandbox rules for git commands that read an agent's work, in case the work makes git
+--- start a program. Git may write to the given folders and to git-lfs's store. Returns nil if
+--- agents are not confined either.
 ---@param run table
----@param common string     the common git folder, absolute
+---@param common string     absolute path of the common git folder
 ---@param writable string[]
 ---@return table? rules  `confine` of core.process.run
 function M.rules(run, common, writable)
@@ -119,7 +121,7 @@ function M.rules(run, common, writable)
   return { writable = list, network = true }
 end
 
---- The environment of such a call: no variable of git's own but those that are given.
+--- Returns the environment for git, without the user's git variables.
 ---@param run table
 ---@param extra table<string, string>?
 ---@return string[]
@@ -131,18 +133,18 @@ function M.environment(run, extra)
   return list
 end
 
---- The system's errors for a file that cannot be examined.
+--- These system errors mean that git could not read a file.
 local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = true, ["Input/output error"] = true,
   ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
 
---- Paths that git could not examine. It passes over such files as if they were unchanged, and exits with 0.
+--- Returns paths that git could not read. Git treats such files as unchanged and exits with 0.
 ---@param stderr string
 ---@return string[] paths
 function M.unread(stderr)
   local list = {}
   for line in stderr:gmatch("[^\n]+") do
     local said, why = line:match("^(.*): ([^:]+)$")
-    -- Its own rules and settings, which may be anywhere, do not count.
+    -- Git's own rules and settings do not count, because they may lie outside of the repository.
     if of_a_look[why] and not said:find("^warning: unable to access ") then
       list[#list + 1] = said:match("^warning: could not open directory '(.-)/?'$") or said
     end
@@ -150,8 +152,8 @@ function M.unread(stderr)
   return list
 end
 
---- True if the disk of a work tree distinguishes `a` from `A`. The setting that git made with the repository need not
---- hold on the present machine.
+--- Reports whether the work tree's file system is case-sensitive. Git's own setting may come from
+--- another machine.
 ---@param top string  absolute
 ---@return boolean
 function M.tells_case(top)
@@ -162,10 +164,10 @@ end
 
 local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
 
---- The opened folders of git for a work tree: its own one (its index lies there), and the one that it shares with
---- others (config, hooks, info). Nil if there is none; git is not asked.
----@param top string  absolute
----@return any own, any common, string? path  of the common one
+--- Opens the git folders of a work tree without running git: its own one with the index, and the
+--- common one with config, hooks and info. Returns nil if there is none.
+---@param top string  absolute path
+---@return any own, any common, string? path  path of the common folder
 function M.dirs(top)
   local root = core.file.root(top)
   local info = root and core.file.stat(root, ".git")

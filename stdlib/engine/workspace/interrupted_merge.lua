@@ -1,5 +1,5 @@
---- Interrupted merges: an earlier host was killed while it merged an agent's work, so that the work tree holds part
---- of it.
+--- Rolls back merges that a killed host left unfinished, with only part of an agent's changes in
+--- the work tree.
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
@@ -9,14 +9,14 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
-local merge_ms = 10 * 1000 -- for others that write the work tree
+local merge_ms = 10 * 1000  -- maximum wait for other writers of the work tree
 
 local function bring_back(run, dir, folder)
   local ok, undone = pcall(function()
     local release = write_lock.hold(run, "the merge", merge_ms)
     local done, result
     if merge_receipt.is_there(folder) then
-      -- The merge was complete, and only not reported.
+      -- The merge was complete and lacks only its report.
       done, result = pcall(merge_apply.forget, run, dir)
     else
       done, result = pcall(merge_apply.undo, run, dir)
@@ -33,7 +33,7 @@ local function bring_back(run, dir, folder)
       type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(merge_plan.folder(dir))) })
 end
 
---- The folders of a run's steps in which a merge was begun.
+--- Lists the step folders that contain a started merge.
 local function begun_merges(run)
   local root = files.root(run.absolute(run.sidecar))
   local list, dirs = {}, { run.sidecar }
@@ -47,7 +47,8 @@ local function begun_merges(run)
   return list
 end
 
---- True if a host was killed in the midst of a merge: the work tree holds part of an agent's changes.
+--- Reports whether a killed host left a merge half done, so that the work tree contains only part
+--- of an agent's changes.
 ---@param run { absolute: fun(path: string), sidecar: string }
 ---@return boolean
 function M.is_half_merged(run)
@@ -59,8 +60,8 @@ function M.is_half_merged(run)
   return false
 end
 
---- Rolls back the interrupted merges of earlier hosts: nobody is to work on half of one, and its step may be another
---- one by now. The agent's changes are still in its worktree.
+--- Rolls back the unfinished merges of earlier hosts, so that no step works on half of one. The
+--- agent's changes are still in its worktree.
 ---@param run table
 function M.bring_back(run)
   for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end

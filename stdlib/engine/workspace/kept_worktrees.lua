@@ -1,16 +1,16 @@
---- Messages about kept worktrees, and about the files that only they hold.
+--- Formats messages about worktrees that are kept, and about the files that only they contain.
 local names = require "moonlet.git.names"
 
 local M = {}
 
---- The command that drops a worktree which was left.
+--- Returns the command that removes a kept worktree.
 ---@param path string
 ---@return string
 function M.removal(path)
   return "git worktree remove --force --force " .. (names.shell_word(path) or core.text.printable(path, 400))
 end
 
---- The first of some paths.
+--- Formats the first paths of a list for a message.
 ---@param list string[]
 ---@return string
 function M.shown(list)
@@ -18,7 +18,7 @@ function M.shown(list)
   return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
 end
 
---- Describes the files that only the worktree has after its merge.
+--- Describes the files that the merge did not carry over, so that only the worktree has them.
 ---@param path string
 ---@param left moonlet.LeftBehind
 ---@return string?
@@ -36,9 +36,9 @@ function M.left_behind(path, left)
     M.removal(path))
 end
 
---- Files that are not merged, because they make programs start.
+--- Explains which files were not merged because they start programs.
 ---@param paths string[]
----@param dir string  the folder with their patch, absolute
+---@param dir string  absolute path of the folder with their patch
 ---@return string
 function M.held_back(paths, dir)
   local patch = dir .. "/held-back.patch"
@@ -47,7 +47,7 @@ function M.held_back(paths, dir)
     names.shell_word(patch) or core.text.printable(patch, 400))
 end
 
---- A kept worktree, for a person.
+--- Describes a kept worktree for a person.
 ---@param path string
 ---@return string
 function M.text(path)

@@ -1,6 +1,6 @@
---- Applies a merge plan to the work tree, one file after the other, so that it can be resumed at any moment. The plan
---- is recorded first, each file is exchanged with the present one in one step, and the file that came out is checked
---- before it is deleted. A file that the user changed meanwhile is put back.
+--- Applies a merge plan to the work tree file by file, so that it can be resumed after a crash at
+--- any point. It records the plan first and then swaps each file atomically with the present one.
+--- It checks the replaced file before deleting it, and puts it back if the user has changed it.
 local files = require "moonlet.engine.base.files"
 local merge_plan = require "moonlet.engine.workspace.merge_plan"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
@@ -13,9 +13,9 @@ local record_cap = 256 << 20
 
 ---@class moonlet.Landing
 ---@field entries moonlet.OverlayEntry[]   deletions first
----@field folders string[]                 that are made for it
----@field left string[]                    files that stay behind
----@field top string                       of the work tree
+---@field folders string[]                 folders that the merge creates
+---@field left string[]                    files that are not merged
+---@field top string                       top of the work tree
 ---@field work any
 ---@field stage any
 
@@ -44,7 +44,7 @@ local function write_record(landing)
   files.write(landing.stage, "record", table.concat(parts, "\0") .. "\0")
 end
 
---- The folders that are not there yet.
+--- Lists the folders that do not exist yet.
 local function missing_folders(work, entries)
   local known, list = {}, {}
   for _, entry in ipairs(entries) do
@@ -73,13 +73,13 @@ end
 
 local function parent_of(path) return path:match("^(.*)/[^/]+$") end
 
---- Removes the folders above, as long as they are empty.
+--- Removes the parent folders that are empty now.
 local function remove_emptied(work, path)
   local folder = parent_of(path)
   while folder and core.file.remove_empty(work, folder) do folder = parent_of(folder) end
 end
 
---- Removes a folder in which there are only folders.
+--- Removes a folder that contains nothing but folders.
 local function remove_folders(work, folder)
   for _, entry in ipairs(core.file.list(work, folder) or {}) do
     if entry.type ~= "directory" then return end
@@ -92,7 +92,8 @@ local function exchange(landing, entry)
   return must(core.file.swap(landing.work, entry.path, landing.stage, entry.name))
 end
 
---- Exchanges one file with the present one. False if that was not the expected one.
+--- Swaps one file into the work tree. Undoes that and returns false if the replaced file is not the
+--- expected one.
 local function put(landing, entry)
   local work, stage = landing.work, landing.stage
   if entry.result ~= "" then
@@ -108,25 +109,26 @@ local function put(landing, entry)
   return false
 end
 
---- The content at the path of an entry. A folder is no file: it may stay if the entry has, or had, none there.
+--- Returns the content at an entry's path. A folder counts as no file if the entry replaces none or
+--- leaves none.
 local function present(landing, entry)
   local now = content(landing.work, entry.path)
   return (now == "directory" and (entry.base == "" or entry.result == "")) and "" or now, now
 end
 
---- The state of an entry: "done", "open", or "changed" by somebody else.
+--- Returns the state of an entry: "done", "open", or "changed" by somebody else.
 local function standing(landing, entry)
   local stage, name = landing.stage, entry.name
   local now = present(landing, entry)
   local old = name .. ".old"
   if content(stage, old) ~= "" then
-    -- The exchange was interrupted between its steps.
+    -- The host died between the two steps of a swap.
     if now == entry.result then must(core.file.rename(stage, old, name)) else must(core.file.remove(stage, old)) end
   end
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- Interrupted before the check: the file is the user's change.
+    -- The host died before it checked the replaced file, which has the user's changes.
     exchange(landing, entry)
     return "changed"
   end
@@ -138,11 +140,12 @@ local function standing(landing, entry)
   return kept == entry.result and "open" or "changed"
 end
 
---- Brings one file back. False where somebody has changed it since it was put in place: it stays as it is.
+--- Restores one file. Returns false, and leaves the file, if somebody has changed it since the
+--- merge.
 local function take_back_one(landing, entry)
   local work, stage = landing.work, landing.stage
   local now, shown = present(landing, entry)
-  -- If the folder does not hold the base, the result was never put in place.
+  -- The merge had not replaced this file yet.
   if now == entry.base or content(stage, entry.name) ~= entry.base then return true end
   if now ~= entry.result then return false end
   if shown == "directory" then remove_folders(work, entry.path) end
@@ -154,7 +157,8 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Rolls back. True if every file is as it was, but for those that others have changed since.
+--- Rolls back the merge. Returns true if nothing failed, and the files that were left because
+--- others had changed them.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, cooperative.new()
@@ -162,7 +166,7 @@ local function take_back(landing)
     whole = whole and ok
     if ok and not back then changed[#changed + 1] = entry end
   end
-  -- The work tree has the user's version of these, or one merged with it.
+  -- These files have the user's version, or one that was merged with it.
   for _, entry in ipairs(landing.before) do
     note(entry, pcall(function()
       return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
@@ -178,12 +182,12 @@ end
 
 local function drop(run, dir)
   local root = files.must(core.file.root(run.absolute(dir)))
-  -- Without the record the rest cannot be resumed.
+  -- Without its record the merge cannot be resumed, so the record goes first.
   if files.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
 
---- A folder of the step's that is not there yet.
+--- Returns the name of a new folder in the step's folder.
 local function free_folder(root)
   local name, count = "before-merge", 1
   while files.is_there(root, name) do
@@ -193,8 +197,8 @@ local function free_folder(root)
   return name
 end
 
---- Deletes the record of a rollback. Files that somebody has changed since they were merged hold the agent's changes
---- too: a warning names them first, and their earlier versions are put aside.
+--- Deletes the record of a rollback. Files that somebody changed after the merge still contain the
+--- agent's changes, so a warning names them and their earlier versions are kept.
 local function let_go(run, dir, changed)
   if #changed == 0 then return drop(run, dir) end
   local root = must(core.file.root(run.absolute(dir)))
@@ -211,7 +215,7 @@ local function let_go(run, dir, changed)
     if entry.base ~= "" then
       local path = folder .. "/" .. entry.path
       must(core.file.make_dirs(root, parent_of(path)))
-      -- A file that was changed twice has two.
+      -- A file that was changed twice has two earlier versions.
       while files.is_there(root, path) do path = path .. "~" end
       must(core.file.rename(root, "landing/" .. entry.name, path))
     end
@@ -219,7 +223,7 @@ local function let_go(run, dir, changed)
   drop(run, dir)
 end
 
---- Rolls back, and raises the error.
+--- Rolls back the merge and raises the error.
 local function give_up(run, dir, landing, err)
   local whole, changed = take_back(landing)
   local ok = whole and pcall(let_go, run, dir, changed)
@@ -235,7 +239,7 @@ local function changed_meanwhile(entry)
       core.text.printable(entry.path, 300)) }
 end
 
---- Calls fn shielded from cancellation. It raises no error.
+--- Calls fn without interruption by a cancellation. Returns its error instead of raising it.
 ---@param fn function
 ---@return boolean ok, any error
 function M.shielded(fn, ...)
@@ -246,8 +250,8 @@ function M.shielded(fn, ...)
   return ok, err
 end
 
---- Applies the open entries, and records the merge as done. If that cannot be recorded, it rolls back, so that no
---- merge that failed is in the work tree.
+--- Applies the open entries and records the merge as done. Rolls back if that fails, so that no
+--- failed merge stays in the work tree.
 local function carry_out(run, dir, landing, done, standings)
   local breathe = cooperative.new()
   local ok, err = pcall(function()
@@ -263,17 +267,17 @@ local function carry_out(run, dir, landing, done, standings)
     done()
   end)
   if not ok then give_up(run, dir, landing, err) end
-  -- The merge is recorded: leftovers of it do no harm.
+  -- The merge is recorded, so leftover files do no harm.
   pcall(drop, run, dir)
 end
 
---- Puts the entries in place, and calls `done`; rolls back and raises if it cannot. It cannot be cancelled once it
---- has begun.
+--- Merges the entries and calls `done`. Rolls back and raises an error if that fails. It cannot be
+--- cancelled after the start.
 ---@param run table
----@param dir string    the step's folder
+---@param dir string    folder of the step
 ---@param entries moonlet.OverlayEntry[]
 ---@param left string[]
----@param done fun()    records the merge; if it raises there is no record
+---@param done fun()    records the merge; if it raises an error, nothing is recorded
 function M.land(run, dir, entries, left, done)
   local landing = open(run, dir, run.top)
   landing.entries, landing.left = in_order(entries), left
@@ -284,7 +288,7 @@ function M.land(run, dir, entries, left, done)
   if not ok then error(err, 0) end
 end
 
---- The recorded plan of an earlier host that did not complete it; nil if there is none.
+--- Returns the recorded plan of an earlier host's unfinished merge, or nil.
 ---@return moonlet.Landing?
 function M.pending(run, dir)
   local root = files.root(run.absolute(merge_plan.folder(dir)))
@@ -307,13 +311,14 @@ function M.pending(run, dir)
   return landing
 end
 
---- Resumes it. `again(entry)` plans anew a file that somebody changed meanwhile: it returns its entries, none if the
---- file has the agent's changes; it raises if they do not fit any more, and then all is rolled back.
+--- Resumes a merge. `again(entry)` plans a file anew that somebody has changed meanwhile, and
+--- returns its new entries. If it raises an error because the changes no longer fit, the whole
+--- merge is rolled back.
 ---@param run table
 ---@param dir string
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
----@param done fun()   records the merge; if it raises there is no record
+---@param done fun()   records the merge; if it raises an error, nothing is recorded
 function M.go_on(run, dir, landing, again, done)
   local standings, list, before, changed = {}, {}, { table.unpack(landing.before) }, false
   local ok, err = pcall(function()
@@ -348,8 +353,8 @@ function M.go_on(run, dir, landing, again, done)
   if not ok then error(err, 0) end
 end
 
---- Rolls back a merge that an earlier host had begun, for an attempt that is given up.
----@return boolean  true if there was one
+--- Rolls back an earlier host's merge whose attempt is given up.
+---@return boolean  true if a merge was rolled back
 function M.undo(run, dir)
   local landing = M.pending(run, dir)
   if landing then
@@ -372,7 +377,7 @@ function M.undo(run, dir)
   return landing ~= nil
 end
 
---- Deletes the replaced files.
+--- Deletes the files that the merge replaced.
 function M.forget(run, dir)
   if files.root(run.absolute(dir)) then drop(run, dir) end
 end

@@ -1,6 +1,6 @@
---- Plans a merge away from the work tree, file by file: the agent's base, the user's version and the agent's version
---- are merged as git merges three versions. The results lie in a folder of ours. The work tree is only read, and each
---- file is identified by its content at that time.
+--- Plans a merge without changing the work tree. Each file is merged as git does it, from the
+--- agent's base, the user's version and the agent's version. The results go to a separate folder,
+--- and each file of the work tree is identified by its present content.
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -9,26 +9,26 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
-local synced_alone = 32 -- files, above which one wait for the whole disk takes less
+local synced_alone = 32  -- for more files, one sync of the whole disk is faster
 
 ---@class moonlet.OverlayEntry
 ---@field path string
----@field base string     content in the work tree, as core.file.content gives it; "" is no file
----@field result string   the content that it is to have
----@field name string     of the file in the folder; the replaced file takes this name
+---@field base string     expected content, as core.file.content returns it; "" means no file
+---@field result string   content after the merge
+---@field name string     name of the file in the plan's folder; later of the replaced file
 
----@class moonlet.Change   as `git diff --raw` names it
+---@class moonlet.Change   line of `git diff --raw`
 ---@field path string
 ---@field state string
----@field was { mode: string, id: string }?   the agent's base
----@field is { mode: string, id: string }?    the agent's version
+---@field was { mode: string, id: string }?   version that the agent began with
+---@field is { mode: string, id: string }?    version that the agent made
 
---- The decision about one file.
+--- Describes how one file is merged.
 ---@class moonlet.Decision
----@field id string?      the bytes; nil if the file goes
----@field mode string?    as git writes it
----@field merged boolean? the bytes of three are still to be merged
----@field union boolean?  lines that both changed are taken from both
+---@field id string?      object id of the result; nil deletes the file
+---@field mode string?    file mode in git's format
+---@field merged boolean? the three versions must still be merged line by line
+---@field union boolean?  keep both sides of conflicting lines
 
 local function conflict(path, why)
   local shown = core.text.printable(path, 300)
@@ -43,7 +43,7 @@ end
 
 local function content(root, path, durable) return must(core.file.content(root, path, durable)) end
 
---- True if all that a folder holds goes with the agent's deletions.
+--- Reports whether the agent's deletions remove everything in a folder.
 local function is_emptied(root, folder, deleted)
   local pending = { folder }
   while #pending > 0 do
@@ -60,7 +60,7 @@ local function is_emptied(root, folder, deleted)
   return true
 end
 
---- Raises if an ignored or untracked file is in the way of a new path, for git would not say so.
+--- Raises a conflict if an untracked or ignored file blocks a new path, which git would not report.
 local function check_way(root, path, deleted, known)
   local prefix = ""
   for name in path:gmatch("([^/]+)/") do
@@ -75,7 +75,7 @@ local function check_way(root, path, deleted, known)
   end
 end
 
---- The content of the work tree at a path; raises if something there cannot give way.
+--- Returns the content of the work tree at a path. Raises a conflict if it cannot be replaced.
 local function look_at(root, change, deleted, known)
   local path = change.path
   local state = content(root, path)
@@ -91,9 +91,9 @@ local function is_link(version) return version.mode == "120000" end
 
 local function is_same(one, other) return one.id == other.id and is_link(one) == is_link(other) end
 
---- Merges three versions of a file; nil if the work tree has them already.
+--- Decides how to merge the three versions of a file. Returns nil if the work tree needs no change.
 ---@param change moonlet.Change
----@param mine { mode: string, id: string }?  the version of the work tree
+---@param mine { mode: string, id: string }?  version in the work tree
 ---@param rule "never"|"union"|nil
 ---@return moonlet.Decision?
 local function decide(change, mine, rule)
@@ -114,7 +114,8 @@ local function decide(change, mine, rule)
   return { id = mine.id, mode = is.mode, merged = true, union = rule == "union" }
 end
 
---- The permissions of a file that was there: as the user has them, but for the bit that the agent changed.
+--- Returns the permissions of an existing file: the user's, except for the executable bit if the
+--- agent changed it.
 local function mode_for(change, base)
   local had = tonumber(base:match("^file (%d+)") or "", 8)
   if not had or not change.is or is_link(change.is) then return nil end
@@ -122,7 +123,7 @@ local function mode_for(change, base)
   return change.is.mode == "100755" and had | (had & 292) >> 2 or had & ~73
 end
 
---- Writes versions of files into the folder, by the names there.
+--- Writes versions of files into the plan's folder.
 local function write_files(run, key, dir, tree, entries)
   if #entries == 0 then return end
   local folder = run.absolute(M.folder(dir))
@@ -147,7 +148,7 @@ local function merge_lines(run, key, dir, stage, tree, change, name, union)
   if exit.code > 0 then conflict(change.path, "was changed here too, in the same lines") end
 end
 
---- The user's versions of the files at these paths.
+--- Returns the user's versions of the files at these paths.
 local function versions_here(run, key, dir, tree, paths)
   local found = {}
   scratch_index.with(tree.raw.path, "here", function(own)
@@ -158,8 +159,8 @@ local function versions_here(run, key, dir, tree, paths)
   return found
 end
 
---- Merge rules of git's attributes for these files: "never", or "union". A driver of the user's own is a program, and
---- is not started.
+--- Returns the merge rules in git attributes, "never" or "union", for these files. A custom merge
+--- driver is a program and never runs, so its files count as "never".
 ---@return table<string, "never"|"union">
 local function rules_for(run, key, dir, paths)
   local rules = {}
@@ -172,7 +173,8 @@ local function rules_for(run, key, dir, paths)
   return rules
 end
 
---- Sorts out changes that clash: ignored paths stay behind, all else raises.
+--- Separates conflicts: a new file that git ignores is left out of the merge, and any other
+--- conflict is raised.
 local function sort_out(run, key, dir, clashes)
   local made, left, ignored = {}, {}, {}
   for _, clash in ipairs(clashes) do
@@ -190,7 +192,7 @@ local function sort_out(run, key, dir, clashes)
   return left
 end
 
---- Calls fn(change) for each; collects those that clash with a file in their way.
+--- Calls fn for each change, and collects the changes that conflict with the work tree.
 local function without_clashes(changes, clashes, fn)
   local breathe = cooperative.new()
   for _, change in ipairs(changes) do
@@ -206,7 +208,7 @@ local function without_clashes(changes, clashes, fn)
   end
 end
 
---- Decides about each path.
+--- Decides how each changed path is merged.
 local function decisions(run, key, dir, tree, changes)
   local root = must(core.file.root(run.top))
   local states, deleted, known, clashes, there, decided = {}, {}, {}, {}, {}, {}
@@ -223,19 +225,19 @@ local function decisions(run, key, dir, tree, changes)
   return decided, states, #clashes > 0 and sort_out(run, key, dir, clashes) or {}
 end
 
---- The folder of the results, beneath `.agent`.
----@param dir string   the step's folder
+--- Returns the folder of merge results, below `.agent`.
+---@param dir string   folder of the step
 function M.folder(dir) return dir .. "/landing" end
 
---- Works it out.
+--- Plans the merge of these changes.
 ---@param run table
 ---@param key string
 ---@param dir string
 ---@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
----@param prefix string            of the names in the folder
----@return moonlet.OverlayEntry[]  none when the work tree has it all already
----@return string[] left           ignored files that the user has others of
+---@param prefix string            prefix of file names in the folder
+---@return moonlet.OverlayEntry[]  empty if the work tree has all changes already
+---@return string[] left           ignored files of which the user has another version
 function M.of(run, key, dir, tree, changes, prefix)
   local stage = must(core.file.make_root(run.absolute(M.folder(dir))))
   local work = must(core.file.root(run.top))
@@ -262,7 +264,7 @@ function M.of(run, key, dir, tree, changes, prefix)
       if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
-      -- Bits that grant rights were meant for the replaced bytes.
+      -- A set-user-ID bit must not pass to new content.
       if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then mode = mode & 511 end
       if mode then must(core.file.set_mode(stage, name, mode)) end
       result = content(stage, name, alone)

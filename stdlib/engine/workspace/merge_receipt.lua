@@ -1,5 +1,5 @@
---- The receipt of a completed merge, in the folder of its step: a resumed host reports the merge, and does not repeat
---- it.
+--- Stores a receipt of each completed merge in its step's folder, so that a resumed host reports
+--- the merge instead of repeating it.
 local files = require "moonlet.engine.base.files"
 
 local M = {}
@@ -10,11 +10,11 @@ local cap = 64 << 20
 ---@class moonlet.Carried
 ---@field paths string[]
 ---@field warning string?
----@field kept boolean?     the worktree holds files that were not carried over
----@field held string[]?    files that are held back
+---@field kept boolean?     the worktree contains files that were not merged
+---@field held string[]?    files that were held back
 
 ---@param run table
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@return moonlet.Carried?
 function M.read(run, dir)
   local root = files.root(run.absolute(dir))
@@ -22,22 +22,23 @@ function M.read(run, dir)
   if not text then return nil end
   local parts = {}
   for part in text:gmatch("([^%z]*)%z") do parts[#parts + 1] = part end
-  -- The held-back paths come first.
+  -- The paths that were held back come first.
   local kept, held = (parts[1] or ""):match("^(%l*) ?(%d*)$")
   local first = 3 + (tonumber(held) or 0)
   return { kept = kept == "kept", warning = parts[2] ~= "" and parts[2] or nil,
     held = table.move(parts, 3, first - 1, 1, {}), paths = table.move(parts, first, #parts, 1, {}) }
 end
 
---- True if there is a receipt.
----@param root any   the opened folder of a step
+--- Reports whether a step's folder contains a receipt.
+---@param root any   opened folder of the step
 ---@return boolean
 function M.is_there(root) return files.is_there(root, name) end
 
 ---@param root any
 function M.forget(root) core.file.remove(root, name) end
 
---- Writes the receipt: the rest of the merge need not happen. If it raises there is no receipt.
+--- Writes the receipt, after which the merge counts as complete. If it raises an error, no receipt
+--- exists.
 ---@param run table
 ---@param dir string
 ---@param carried moonlet.Carried
@@ -49,7 +50,7 @@ function M.note(run, dir, carried)
   table.move(held, 1, #held, 3, parts)
   table.move(carried.paths, 1, #carried.paths, #parts + 1, parts)
   if root then written, err = core.file.write(root, name, table.concat(parts, "\0") .. "\0") end
-  -- It may be there all the same.
+  -- After a failed write the receipt may exist anyway.
   if written or root and not core.file.remove(root, name) and M.is_there(root) then return end
   files.fail(err)
 end

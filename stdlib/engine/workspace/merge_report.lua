@@ -1,4 +1,5 @@
---- The report of a completed merge, for a person: which files changed, what was left behind and where.
+--- Reports a completed merge to a person: which files changed, and what was left out and where it
+--- is.
 local counted = require "moonlet.engine.base.counted"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -7,10 +8,10 @@ local M = {}
 
 local git = scratch_index.git
 
---- The number of changed files that a report lists.
+--- Limits the changed files that a report lists.
 M.listed = 2000
 
---- The branch that the user has checked out, or the commit.
+--- Returns the user's branch, or the commit if no branch is checked out.
 ---@param run table
 ---@param key string
 ---@return string
@@ -20,7 +21,7 @@ function M.branch(run, key)
   return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
 end
 
---- Makes the agent's new empty folders. Returns those that were not there.
+--- Creates the agent's new empty folders, and returns those that did not exist.
 local function make_folders(run, folders)
   local root, made = core.file.root(run.top), {}
   for _, path in ipairs(root and folders or {}) do
@@ -29,14 +30,14 @@ local function make_folders(run, folders)
   return made
 end
 
---- Makes the new folders, and reports the merge.
+--- Creates the agent's new empty folders and reports the merge.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param left moonlet.LeftBehind
----@param behind string[]  ignored files that the user has others of
+---@param behind string[]  ignored files of which the user has another version
 ---@param patch string
 ---@return moonlet.Carried
 function M.of(run, key, dir, tree, changes, left, behind, patch)

@@ -1,5 +1,6 @@
---- Repositories within a worktree: submodules, and those that an agent made with `git init`. They are examined as
---- files alone. Git is never run in one: its config is the agent's, and may name programs to start.
+--- Examines repositories inside a worktree: submodules, and those that an agent created with `git
+--- init`. It only reads their files and never runs git there, because the agent controls their
+--- config, which may name programs to start.
 local git = require "moonlet.engine.workspace.git"
 local cooperative = require "moonlet.engine.base.cooperative"
 
@@ -9,7 +10,7 @@ local walk_cap = 10000000
 
 local function join(folder, name) return folder == "." and name or folder .. "/" .. name end
 
---- Calls fn(folder, entry) for each entry beneath `folder`; enters a folder if it returns true.
+--- Calls fn(folder, entry) for each entry below `folder`. Enters a subfolder if fn returns true.
 local function walk(root, folder, fn)
   local pending, seen, breathe = { folder }, 0, cooperative.new()
   while #pending > 0 do
@@ -27,17 +28,17 @@ local function walk(root, folder, fn)
   end
 end
 
---- Lets the host look into all folders beneath one that is its own.
+--- Makes all folders below a path readable and writable for the host.
 ---@param run table
 ---@param key string
----@param path string  absolute
+---@param path string  absolute path
 function M.open_folders(run, key, path)
   core.process.run { step = key .. "/worktree", cwd = path, wall = 10 * 60 * 1000, cap = 1 << 16,
     env = git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
       "u+rwx", "{}", ";" } }
 end
 
---- Adds the files of a nested repository to `list`, without git's own.
+--- Adds the files of a nested repository to `list`, without its .git folder.
 ---@param root any
 ---@param folder string
 ---@param list string[]
@@ -49,7 +50,7 @@ function M.files(root, folder, list)
   end)
 end
 
---- True if the repository holds anything that is in no file of the work tree. A new one does not.
+--- Reports whether a repository contains any objects, which a new one does not.
 local function has_history(root, git_dir)
   local info = core.file.stat(root, git_dir)
   if not info or info.type ~= "directory" then return true end
@@ -63,10 +64,9 @@ local function has_history(root, git_dir)
   return found or #packs > 0
 end
 
---- The parts of a worktree that were not taken: folders beneath its top that are repositories with a history of their
---- own, and files that git does not take, such as those in a folder `.GIT`. Empty folders are listed too.
----@param root any
----@param taken table<string, true>   the paths that were
+--- Lists what a merge would miss in a worktree: folders that are repositories with their own
+--- history, and files that git refuses, such as those in a folder `.GIT`. Also lists empty folders.
+---@param taken table<string, true>   paths that the merge includes
 ---@return string[] histories, string[] files, string[] folders
 function M.left_behind(root, taken)
   local histories, files, folders, filled = {}, {}, {}, {}
@@ -89,12 +89,12 @@ function M.left_behind(root, taken)
   return histories, files, empty
 end
 
---- Raises if a submodule's folder was filled or replaced: in a worktree they are all empty, and a patch of the
---- repository cannot hold the files of another one.
+--- Raises an error if the agent wrote into a submodule. Submodule folders start empty, and a patch
+--- cannot contain the files of another repository.
 ---@param root any
----@param path string                     of the worktree
----@param entries moonlet.IndexEntry[]    of the seed
----@return string[] gone                  submodules whose folder is not there any more
+---@param path string                     path of the worktree
+---@param entries moonlet.IndexEntry[]    index entries of the seed
+---@return string[] gone                  submodules whose folder was removed
 function M.refuse_submodules(root, path, entries)
   local gone = {}
   for _, entry in ipairs(entries) do

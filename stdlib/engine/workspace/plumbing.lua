@@ -1,6 +1,6 @@
---- Git over the bytes of a work tree as they are. Git's own files lie in a folder of ours: no filter, no line ends
---- and no setting of the repository or the user count there. No program that they name is started, and a file taken
---- into an index and written from it is the same byte for byte.
+--- Lets git store and restore the exact bytes of a work tree. It uses a git folder of its own,
+--- where no filter, line-end conversion or setting of the repository applies. Git starts no program
+--- that such settings name.
 local host_file = require "moonlet.engine.base.files"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -9,22 +9,22 @@ local M = {}
 
 local list_cap = core.process.largest_cap
 
---- The last word about attributes: above all files of that name in the work tree.
+--- Overrides all attribute files in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
---- Settings about the file system, as git found it when it made the repository, and about who else may read its
---- files.
+--- Copies the settings that git derived from the file system, and those about shared file
+--- permissions.
 local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit
----@field path string     of the folder, absolute
+---@field path string     absolute path of the folder
 ---@field objects string  the repository's objects
 
 local function quoted(path)
   return '"' .. path:gsub('[%c"\\]', function(c) return ("\\%03o"):format(c:byte()) end) .. '"\n'
 end
 
---- True if the disk takes `head` for HEAD; git's own setting may come from another machine.
+--- Reports whether the file system ignores case. Git's own setting may come from another machine.
 local function ignores_case(root) return host_file.is_there(root, "head") end
 
 local function config_of(run, key, format, root)
@@ -40,7 +40,7 @@ local function config_of(run, key, format, root)
   return table.concat(lines)
 end
 
---- Writes a file unless it is there with this content: so a full disk does not matter then.
+--- Writes a file unless it has this content already, so that a full disk does no harm then.
 ---@return boolean written
 local function put(root, name, text, is_new)
   if not is_new and host_file.read(root, name, #text + 1) == text then return false end
@@ -48,7 +48,7 @@ local function put(root, name, text, is_new)
   return true
 end
 
---- Makes the folder, or opens it again, with the objects that it has.
+--- Creates or opens the private git folder, which shares the repository's objects.
 ---@param run table
 ---@param key string
 ---@param path string
@@ -66,11 +66,11 @@ function M.open(run, key, path)
   return { path = path, objects = objects }
 end
 
---- The environment for a command over a work tree and an index.
+--- Returns the environment that makes git use this folder with a given work tree and index.
 ---@param raw moonlet.RawGit
 ---@param work_tree string
 ---@param index string
----@param shared boolean?  new objects become the repository's
+---@param shared boolean?  write new objects into the repository
 ---@return table<string, string>
 function M.env(raw, work_tree, index, shared)
   return { GIT_DIR = raw.path, GIT_WORK_TREE = work_tree, GIT_INDEX_FILE = index, GIT_LITERAL_PATHSPECS = "1",
@@ -86,7 +86,7 @@ local function add_by_attribute(run, key, dir, paths, set)
   end
 end
 
---- Line ends that are not the same make a file longer, or shorter.
+--- Adds files whose size differs from git's object, because line-end conversion changes the size.
 local function add_by_size(run, key, dir, files, env, set)
   local root = host_file.must(core.file.root(run.top))
   local ids = {}
@@ -103,19 +103,19 @@ local function add_by_size(run, key, dir, files, env, set)
   end
 end
 
---- Tracked files whose bytes may differ from those that git has.
+--- Returns tracked files whose bytes may differ from git's objects.
 ---@param run table
 ---@param key string
----@param dir string                      beneath `.agent`
----@param entries moonlet.IndexEntry[]    of the user's index
----@param changed string[]                files that differ from it
+---@param dir string                      folder below `.agent`
+---@param entries moonlet.IndexEntry[]    entries of the user's index
+---@param changed string[]                files that differ from the index
 ---@param env table<string, string>
 ---@return table<string, true>
 function M.converted(run, key, dir, entries, changed, env)
   local files, paths, set, other = {}, {}, {}, {}
   for _, path in ipairs(changed) do other[path] = true end
   for _, entry in ipairs(entries) do
-    -- A file that is not checked out has no bytes but git's.
+    -- A file that is not checked out exists only as git's object.
     if entry.mode:sub(1, 3) == "100" and entry.tag ~= "S" then
       if not other[entry.path] then files[#files + 1] = entry end
       paths[#paths + 1] = entry.path

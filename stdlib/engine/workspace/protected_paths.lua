@@ -1,7 +1,7 @@
---- Protected paths: those that an agent must leave alone although it may write the whole work tree, namely the
---- records of other runs, and the files by which git starts programs. The kernel's rules can only allow, and a
---- process that may make a file at the top may write beneath all of it. A snapshot is taken before and after instead,
---- and a change is reported by name.
+--- Detects changes of protected paths: the records of other runs, and the files by which git starts
+--- programs. Sandbox rules cannot exclude them, because write access to the top of a tree covers
+--- everything below. Snapshots before and after are compared instead, and changed paths are
+--- reported.
 local records = require "moonlet.engine.journal.records"
 local git = require "moonlet.engine.workspace.git"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -11,10 +11,10 @@ local M = {}
 local walk_cap = 200000
 local journal_cap = 64 << 20
 local tail_bytes = 4096
---- Files that the host and other commands write in a run at any time.
+--- The host and other commands write these files of a run at any time.
 local busy = { lock = true, ["keeper.log"] = true, ["keeper.sock"] = true, temporary = true, attempts = true }
 
---- Names in `.agent` that come and go.
+--- These folders in `.agent` are created and removed at any time.
 local passing = { runs = true, sidecars = true, tasks = true, sessions = true, live = true }
 
 local function join(folder, name) return folder == "" and name or folder .. "/" .. name end
@@ -25,7 +25,7 @@ local function fingerprint(root, path)
   return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
 end
 
---- Notes all files beneath `folder` under names with `prefix`; `state` gives the fingerprint.
+--- Records the fingerprints of all files below `folder`, with `prefix` before their names.
 local function note(look, root, folder, prefix, state)
   state = state or fingerprint
   local info = core.file.stat(root, folder)
@@ -50,18 +50,18 @@ local function note(look, root, folder, prefix, state)
   end
 end
 
---- Compares git's config by content: git rewrites it without a change.
+--- Fingerprints git's config by content, because git rewrites it without a change.
 local function content(root, path) return (core.file.content(root, path)) end
 
---- Parts of a git folder that name programs to start, or redirect to another git folder.
+--- These parts of a git folder name programs to start, or redirect to another git folder.
 local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir", "rebase-merge/git-rebase-todo",
   "rebase-apply", "sequencer/todo" }
 
-local deepest = 40 -- folders: of submodules, whose names may have slashes, within submodules
+local deepest = 40  -- maximum depth of nested submodules
 
 local function note_git_dir(look, root, folder, prefix, depth)
   for _, name in ipairs(starting) do note(look, root, join(folder, name), prefix, content) end
-  -- Others may make a worktree, or remove one, at any time.
+  -- Other commands may add or remove a worktree at any time.
   for _, entry in ipairs(core.file.list(root, join(folder, "worktrees")) or {}) do
     local path = join(folder, "worktrees") .. "/" .. entry.name
     for _, name in ipairs { "commondir", "config.worktree", "rebase-merge/git-rebase-todo" } do
@@ -107,14 +107,15 @@ local function note_git(look, run)
   end
 end
 
---- The beginning of a journal, which only grows: nil if it is too long to be read.
+--- Hashes the first `size` bytes of a journal, which only grows. Returns nil if it is too long.
 local function beginning(root, path, size)
   if size > journal_cap then return nil end
   local text = core.file.read(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- The last records of a journal that was `size` bytes long. Each depends on all those before it.
+--- Hashes the last bytes of a journal that was `size` bytes long. Its records are chained, so that
+--- covers all of them.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -136,7 +137,8 @@ local function note_journal(look, root, id)
   end
 end
 
---- True if a run was driven between the two snapshots: its journal is whole, and has grown by that.
+--- Reports whether another command resumed a run between the snapshots: its journal is valid, and
+--- its new records name a driver.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -154,7 +156,7 @@ local function task_of(root, id)
   return ok and type(record) == "table" and record.task_id or nil
 end
 
---- The folders of this run's own steps that have ended: they are not written any more.
+--- Returns the folders of this run's completed steps, which nobody writes any more.
 local function ended_steps(run)
   local list = {}
   for _, step in ipairs(run.steps) do
@@ -196,10 +198,10 @@ local function note_agent(look, run)
   end
 end
 
---- Takes a snapshot; with an earlier one, of the same parts.
+--- Takes a snapshot. With an earlier snapshot, covers the same parts.
 ---@param run table
 ---@param before table?
----@param nested string[]?  the repositories in the work tree
+---@param nested string[]?  repositories inside the work tree
 ---@return table look
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
@@ -210,13 +212,14 @@ function M.look(run, before, nested)
   return look
 end
 
---- The run, or the sidecar, that a path belongs to.
+--- Returns the id of the run or sidecar that owns a path.
 local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:match("^%.agent/sidecars/([^/]+)/") end
 
 --- The step of this run that a path belongs to, as its folder.
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
---- The files by a short hash each, those of another run or sidecar by one for its folder.
+--- Shortens fingerprints for the journal: a hash for each file, but only one for each folder of
+--- another run.
 local function condensed(files)
   local short, folders = {}, {}
   for path, state in pairs(files) do
@@ -247,8 +250,8 @@ local function set_of(list)
   return set
 end
 
---- A snapshot as a JSON value for the journal, no larger than it must be; its texts may be any bytes. Steps of this
---- run are left out, for a resumed host writes some of their files anew.
+--- Converts a snapshot into a small JSON value for the journal. Leaves out steps of this run,
+--- because a resumed host writes some of their files again.
 ---@param look table
 ---@return table
 function M.record(look)
@@ -270,13 +273,14 @@ function M.record(look)
     names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
 
---- True if the record covers as much as today's snapshots: an earlier moonlet covered less.
+--- Reports whether a recorded snapshot covers everything that is checked today. Old versions
+--- covered less.
 ---@param kept table
 ---@return boolean
 function M.is_record(kept) return type(kept.passing) == "table" end
 
----@param kept table  as record() gave it
----@return table look  to compare with
+---@param kept table  result of record()
+---@return table look  snapshot for a comparison
 function M.of_record(kept)
   local look = { files = {}, journals = {}, live = set_of(kept.live), names = set_of(kept.names), git = kept.git,
     steps = {}, passing = {}, nested = kept.nested, condensed = kept }
@@ -288,8 +292,8 @@ function M.of_record(kept)
   return look
 end
 
---- Differences between two snapshots: paths relative to the top, sorted. A run that began or was driven meanwhile is
---- another command's, and is passed over, but for the part of a journal that was there before.
+--- Returns the paths that differ between two snapshots, relative to the top and sorted. Ignores a
+--- run that another command started or resumed meanwhile, except for the old part of its journal.
 ---@param before table
 ---@param after table
 ---@return string[]
@@ -330,7 +334,7 @@ function M.between(before, after)
   return paths
 end
 
---- The error of a step that touched protected paths.
+--- Returns the error of a step that changed protected paths.
 ---@param paths string[]
 ---@return table
 function M.error(paths)

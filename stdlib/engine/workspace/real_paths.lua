@@ -1,8 +1,9 @@
---- Real paths: links are followed before two paths are compared, for names say nothing about them.
+--- Compares paths after following symbolic links, because two names may lead to one file.
 local M = {}
 
---- The path with every link followed, as far as it exists; nil if that cannot be determined.
----@param path string  absolute
+--- Follows every link in a path, also if its last parts do not exist. Returns nil if that is
+--- impossible.
+---@param path string  absolute path
 ---@return string?
 function M.real(path)
   local rest = ""
@@ -16,7 +17,7 @@ function M.real(path)
   end
 end
 
---- True if a path is the folder, or lies in it. Both are as real() gives them.
+--- Reports whether a path is the folder or lies in it. Both must come from real().
 ---@param folder string
 ---@param path string
 ---@return boolean
@@ -24,7 +25,8 @@ function M.holds(folder, path)
   return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
 end
 
---- True if a path names something of git's or of moonlet's, in any spelling that some file system takes for it.
+--- Reports whether a path lies in a `.git` or `.agent` folder, in any spelling that a file system
+--- may accept.
 ---@param path string
 ---@return boolean
 function M.is_reserved(path)
@@ -35,8 +37,8 @@ function M.is_reserved(path)
   return false
 end
 
---- The real path of a path of the repository, relative to its top ("" is the top itself); nil and why if no agent may
---- be allowed to write there.
+--- Returns a path's real location relative to the top of the repository, where "" is the top.
+--- Returns nil and a reason if no agent may write there.
 ---@param run table
 ---@param path string  relative to the top, or absolute
 ---@return string? relative, string? why, string? real

@@ -1,6 +1,6 @@
---- Scratch indexes: git indexes of the host's own, into which the content of a work tree is taken. The index of the
---- user, or of an agent, is only read. No command of git that would look into a nested repository is used: the config
---- that lies there is an agent's.
+--- Manages scratch indexes, which are git indexes of the host for the content of a work tree. The
+--- user's and the agent's indexes are only read. No git command here enters a nested repository,
+--- because an agent may control its config.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
 local git = require "moonlet.engine.workspace.git"
@@ -24,13 +24,13 @@ end
 ---@field env table<string, string>?
 ---@field may_fail boolean?
 ---@field may_cut boolean?
----@field whole boolean?    a file that git could not examine is a failure
+---@field whole boolean?    fail if git could not read a file
 ---@field cap integer?
 ---@field between string?
 ---@field stdin_file string?
 ---@field stdout_file string?
 
---- Messages of failures of the machine, not of git or the repository.
+--- These messages mean that the machine failed, rather than git or the repository.
 local of_the_machine = { "No space left on device", "Disk quota exceeded", "Read%-only file system",
   "Too many open files", "Input/output error", "Cannot allocate memory" }
 
@@ -51,7 +51,7 @@ local function refuse_unread(cwd, verb, exit)
     hint = "see who may read it, and enter the folders above it" }, 0)
 end
 
---- Runs git; raises when it fails.
+--- Runs git, and raises an error if it fails.
 ---@param run table
 ---@param key string
 ---@param cwd string
@@ -78,10 +78,10 @@ function M.git(run, key, cwd, words, options)
   fail(verb_of(words), exit)
 end
 
---- Feeds a list to a git command, which reads it from a file separated by zeros, or by `options.between`.
+--- Passes a list to a git command by a file, separated by zero bytes or `options.between`.
 ---@param run table
 ---@param key string
----@param dir string    beneath `.agent`
+---@param dir string    folder below `.agent`
 ---@param cwd string
 ---@param command string[]
 ---@param list string[]
@@ -98,8 +98,8 @@ function M.feed(run, key, dir, cwd, command, list, options)
   return exit
 end
 
---- Copies an index with its time, from which git knows the entries to check again.
----@return boolean  false when there is none
+--- Copies an index with its modification time, which git needs to detect changed files.
+---@return boolean  false if there is no index
 function M.copy(run, key, from, to)
   local folder, name = from:match("^(.*)/([^/]+)$")
   local root = files.root(folder)
@@ -111,12 +111,12 @@ function M.copy(run, key, from, to)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
---- Copies the index of the user; afterwards all entries are in that one file.
+--- Copies the user's index into one file, even if it is split.
 ---@param run table
 ---@param key string
----@param file string  absolute
+---@param file string  absolute path
 function M.copy_users(run, key, file)
-  -- In a hook of `git commit -a` it is another file than the repository's.
+  -- In a hook of `git commit -a`, git uses a temporary index.
   local own = core.system.env "GIT_INDEX_FILE"
   local exit = M.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-path", "index" },
     { env = own and { GIT_INDEX_FILE = own } or nil })
@@ -128,7 +128,7 @@ function M.copy_users(run, key, file)
   end
 end
 
---- Tracked files that differ from the index: present ones, and deleted ones.
+--- Lists tracked files that differ from the index, and deleted ones.
 ---@return string[] changed, string[] gone
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
@@ -140,25 +140,25 @@ function M.tracked_changes(run, key, cwd, command, env)
   return changed, gone
 end
 
---- The words before a command that takes paths into an index, and takes them out.
+--- These commands add paths to an index, and remove paths from it.
 local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdin" }
 local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
---- Takes files into an index as they are, and removes deleted ones from it.
+--- Adds files to an index and removes deleted ones.
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
   M.feed(run, key, dir, cwd, adding, changed, { env = env })
 end
 
---- Calls fn(env) with an index that is a file of our own, and is gone afterwards.
----@param parent string  a folder, absolute
+--- Calls fn(env) with a temporary index, which is removed afterwards.
+---@param parent string  absolute path of a folder
 ---@param name string
 function M.with(parent, name, fn)
   local root = files.make_root(parent)
   local function clear()
     for _, suffix in ipairs { ".index", ".index.lock" } do core.file.remove(root, name .. suffix) end
   end
-  -- A host that was killed has left them.
+  -- A killed host may have left these files.
   clear()
   local ok, result = pcall(fn, { GIT_INDEX_FILE = ("%s/%s.index"):format(parent, name) })
   clear()
@@ -166,7 +166,7 @@ function M.with(parent, name, fn)
   return result
 end
 
---- The entries that some paths have in an index, as `update-index --index-info` takes them.
+--- Formats index entries as input of `update-index --index-info`.
 ---@param entries moonlet.IndexEntry[]
 ---@return string[]
 function M.info_of(entries)
@@ -177,12 +177,12 @@ end
 
 ---@class moonlet.IndexEntry
 ---@field path string
----@field mode string   as git writes it: 100644, 100755, 120000, 160000
+---@field mode string   git's mode: 100644, 100755, 120000, 160000
 ---@field id string
----@field tag string?   its tag in `git ls-files -t`
----@field assumed boolean?  it is marked assume-unchanged
+---@field tag string?   tag in the output of `git ls-files -t`
+---@field assumed boolean?  the entry is marked assume-unchanged
 
---- The entries of an index.
+--- Returns all entries of an index.
 ---@return moonlet.IndexEntry[]
 function M.entries(run, key, env)
   local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
@@ -194,15 +194,15 @@ function M.entries(run, key, env)
   return list
 end
 
---- Makes git examine all files that are there, also those marked skip-worktree or assume-unchanged.
----@param root any  the work tree
+--- Makes git examine all existing files, even those marked skip-worktree or assume-unchanged.
+---@param root any  opened work tree
 ---@param entries moonlet.IndexEntry[]
 ---@param env table<string, string>
 function M.see(run, key, dir, cwd, root, entries, env)
   local there, assumed, breathe = {}, {}, cooperative.new()
   for _, entry in ipairs(entries) do
     if entry.assumed then assumed[#assumed + 1] = entry.path end
-    -- A submodule that is not checked out is a folder all the same.
+    -- A submodule that is not checked out still has a folder.
     if entry.tag == "S" and entry.mode ~= "160000" then
       local info = core.file.stat(root, entry.path)
       if info and info.type ~= "directory" then

@@ -1,5 +1,5 @@
---- Files that changed between two snapshots of a folder: by git if there is a repository (ignored files do not
---- count), else by walking the folder.
+--- Finds the files that changed between two snapshots of a folder. In a repository it uses git,
+--- which skips ignored files. Elsewhere it walks the folder.
 local host_git = require "moonlet.engine.workspace.git"
 local state_dir = require "moonlet.engine.base.state_dir"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -12,34 +12,34 @@ local git_wall_ms = 10 * 60 * 1000
 local list_cap = core.process.largest_cap
 local refs_cap = 256 << 10
 local listed_cap = 2000
-local margin_ms = 20 -- a file system takes its time from a clock that ticks every 10 ms at the latest
+local margin_ms = 20  -- file systems update their clock at least every 10 ms
 
 ---@class moonlet.Snapshot
----@field head string?                   the commit that is checked out, or "" before the first
----@field branch string?                that is checked out
----@field refs table<string, string>?     of the branches, the tags and the stash
+---@field head string?                   commit that is checked out, or "" before the first
+---@field branch string?                branch that is checked out
+---@field refs table<string, string>?     commits of branches, tags and the stash
 ---@field files table<string, string>     path -> fingerprint of its state
----@field flagged table<string, string>?  the same of tracked files that are marked assume-unchanged
----@field nested string[]                folders of other repositories, which are walked: git is not run in them
+---@field flagged table<string, string>?  fingerprints of tracked files marked assume-unchanged
+---@field nested string[]                folders of nested repositories, where git never runs
 ---@field index string?                   fingerprint of git's index
----@field exclude string?                 the same of info/exclude
----@field at integer                      when it was taken, on the wall clock
----@field partial boolean?                there were too many files to look at all of them
----@field run table?                      these three if this host took it
+---@field exclude string?                 fingerprint of info/exclude
+---@field at integer                      wall-clock time of the snapshot
+---@field partial boolean?                the folder has too many files to examine all
+---@field run table?                      run and root are nil in a restored snapshot
 ---@field root any?
----@field ignored string[]?               ignored paths: whole folders as one
----@field declared string[]?              folders whose ignored files are among the files
+---@field ignored string[]?               ignored paths; a wholly ignored folder is one path
+---@field declared string[]?              folders whose ignored files are included
 
 local function digest(text) return core.text.sha256(text):sub(1, 16) end
 
 local function fingerprint(root, path)
   local info = core.file.stat(root, path)
   if not info then return "gone" end
-  -- Size and time of change can be put back, the time of the inode's change cannot.
+  -- An agent can set size and mtime back, but not ctime.
   return ("%s %d %d %d %d %o"):format(info.type, info.size, info.mtime_ns, info.ctime_ns, info.inode, info.mode)
 end
 
---- Takes in the entries of `git status --porcelain=v2 -z`.
+--- Reads the entries of `git status --porcelain=v2 -z` into a snapshot.
 local function read_status(snapshot, text)
   local skip_next = false
   for entry in text:gmatch("([^%z]*)%z") do
@@ -73,7 +73,7 @@ local function read_status(snapshot, text)
   if snapshot.head == "(initial)" then snapshot.head = "" end
 end
 
---- Calls fn(rules, folder) with git's confinement, and a folder that it may write.
+--- Calls fn(rules, folder) with git's sandbox rules and a temporary folder that git may write.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
   local base = state_dir.path()
@@ -87,7 +87,8 @@ local function held(run, fn)
   return result
 end
 
---- Runs git; raises if it fails, for that is no sign that nothing changed.
+--- Runs git. Raises an error if git fails, because a failure does not prove that nothing has
+--- changed.
 ---@return string stdout, boolean? cut, string stderr
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
@@ -108,7 +109,7 @@ local function git(run, folder, words, cap)
       core.text.printable(said, 400)) }, 0)
 end
 
---- Notes the files beneath `folder`, without git's own and moonlet's.
+--- Records the files below `folder`, except those in .git and .agent.
 local function walk(snapshot, folder, left)
   local pending, pause = { folder }, cooperative.new()
   while #pending > 0 do
@@ -130,18 +131,19 @@ local function walk(snapshot, folder, left)
   return left
 end
 
---- The submodules by name: one that another commit is checked out in is all that git would show.
+--- Adds the submodules listed in .gitmodules, because git shows only which commit a submodule has
+--- checked out.
 local function add_submodules(snapshot, before)
   local text = core.file.read(snapshot.root, ".gitmodules", 1 << 20) or ""
   for path in ("\n" .. text):gmatch("\n%s*path%s*=%s*([^\r\n]+)") do
     path = path:match('^"(.*)"%s*$') or path:match("^(.-)%s*$")
-    -- By then it may be the agent that says so.
+    -- The agent may have edited .gitmodules by the second snapshot.
     local is_one = not before or core.file.stat(snapshot.root, path .. "/.git")
     if is_one and path ~= "." then snapshot.nested[#snapshot.nested + 1] = path end
   end
 end
 
---- Adds tracked files that are marked assume-unchanged: git would report no change of them.
+--- Adds tracked files marked assume-unchanged, because git reports no change of them.
 local function add_flagged(snapshot, run, folder, before)
   if before and before.flagged and before.index and before.index == snapshot.index then
     snapshot.flagged = {}
@@ -161,7 +163,7 @@ local function add_flagged(snapshot, run, folder, before)
   if left == 0 then snapshot.partial = true end
 end
 
---- Adds the branches, the tags and the stash: their commits may be nowhere else.
+--- Adds branches, tags and the stash, because a commit may be reachable only from them.
 local function add_refs(snapshot, run, folder)
   local text, cut = git(run, folder, { "for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags",
     "refs/stash" }, refs_cap)
@@ -170,7 +172,7 @@ local function add_refs(snapshot, run, folder)
   for ref, object in text:gmatch("(%S+) (%x+)\n") do snapshot.refs[ref] = object end
 end
 
---- Adds refs that somebody moved; a commit on the checked-out branch shows in its files.
+--- Adds refs that have moved. A commit on the current branch is visible in its files already.
 local function add_moved(paths, before, after)
   if before.branch and before.branch ~= after.branch then paths[".git/HEAD"] = true end
   for ref, object in pairs(before.refs or {}) do
@@ -190,12 +192,12 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- Earlier nested repositories are walked again, whatever counts as one now.
+  -- Nested repositories of the first snapshot are examined again, even if they are none any more.
   add(before and before.nested or {})
   add(snapshot.nested)
 end
 
---- Adds ignored files in declared folders: the work of a step may be all of that.
+--- Adds ignored files in declared folders, because they may be a step's only output.
 local function add_ignored(snapshot, run, folder)
   if not snapshot.declared[1] then return end
   local words = { "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--",
@@ -222,7 +224,7 @@ local function git_snapshot(run, folder, root, whole, before, declared)
     "--untracked-files=all", "--no-renames", "--ignore-submodules=dirty",
     before and "--ignored=matching" or "--ignored=no" }, status_cap)
   read_status(snapshot, text)
-  -- A file that cannot be examined any more counts as changed.
+  -- A file that became unreadable counts as changed.
   for _, path in ipairs(host_git.unread(said)) do snapshot.files[path] = "unread" end
   add_submodules(snapshot, before)
   add_ignored(snapshot, run, folder)
@@ -234,12 +236,12 @@ local function git_snapshot(run, folder, root, whole, before, declared)
   return snapshot
 end
 
---- Takes a snapshot of a folder; raises if it cannot be examined.
+--- Takes a snapshot of a folder. Raises an error if the folder cannot be examined.
 ---@param run table
----@param folder string  absolute
----@param whole boolean?  an agent may write all of it and git's own files, so git's word is not enough
----@param before moonlet.Snapshot?  the one that it will be compared with
----@param declared string[]?  folders whose ignored files count too
+---@param folder string  absolute path
+---@param whole boolean?  an agent may write everything, even git's files, so git is not trusted
+---@param before moonlet.Snapshot?  snapshot to compare with
+---@param declared string[]?  folders whose ignored files are included
 ---@return moonlet.Snapshot
 function M.snapshot(run, folder, whole, before, declared)
   local root, err = core.file.root(folder)
@@ -265,7 +267,7 @@ local function map_of(list)
   return map
 end
 
---- The snapshot as a JSON value, whose texts may be any bytes.
+--- Converts a snapshot to a JSON value. Its strings may contain any bytes.
 ---@param snapshot moonlet.Snapshot
 ---@return table
 function M.record(snapshot)
@@ -275,7 +277,7 @@ function M.record(snapshot)
     declared = core.json.array(snapshot.declared or {}) }
 end
 
----@param kept table  as record() gave it
+---@param kept table  result of record()
 ---@return moonlet.Snapshot
 function M.of_record(kept)
   return { head = kept.head, files = map_of(kept.files), flagged = kept.flagged and map_of(kept.flagged),
@@ -292,7 +294,8 @@ local function differing(paths, before, after)
   end
 end
 
---- Adds files that differ between the commits: the work tree may hold no trace of them.
+--- Adds files that differ between the checked-out commits, because the work tree may show no trace
+--- of them.
 local function add_committed(paths, before, after)
   if before.head == after.head or not after.run then return end
   paths[".git/HEAD"] = true
@@ -305,14 +308,14 @@ local function add_committed(paths, before, after)
     if head ~= "" then words[#words + 1] = head end
   end
   words[#words + 1] = "--"
-  -- If a commit is gone, the moved HEAD is reported all the same.
+  -- The moved HEAD is reported even if a commit is missing.
   local asked, text = pcall(git, after.run, after.run.top, words, status_cap)
   for path in (asked and text or ""):gmatch("([^%z]+)%z") do paths[path] = true end
 end
 
 local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
 
---- Adds files that new ignore rules hide. Other ignored files do not count.
+--- Adds files that new ignore rules hide. Other ignored files are not compared.
 local function add_hidden(paths, before, after)
   local function is_new(path)
     local info = core.file.stat(after.root, (path:gsub("/$", "")))
@@ -328,7 +331,8 @@ local function add_hidden(paths, before, after)
   end
 end
 
---- Differences between two snapshots: paths, sorted; a moved HEAD as ".git/HEAD".
+--- Returns the sorted paths that differ between two snapshots. A moved HEAD is reported as
+--- ".git/HEAD".
 ---@param before moonlet.Snapshot
 ---@param after moonlet.Snapshot
 ---@return string[] paths, boolean cut
@@ -351,7 +355,7 @@ function M.between(before, after)
   return paths, cut
 end
 
---- The list for a person.
+--- Formats the list of changed paths for a person.
 ---@param paths string[]
 ---@param cut boolean
 ---@return string

@@ -1,6 +1,6 @@
---- Untracked files of a work tree that git does not ignore: they are as much the user's work as all others. Files in
---- nested repositories belong to those. If a copy would cost more than it is worth, they are left out, with a
---- warning.
+--- Selects untracked files of a work tree that git does not ignore, because they are the user's
+--- work too. Skips nested repositories. If copying them would cost too much, leaves them out and
+--- warns.
 local git = require "moonlet.engine.workspace.git"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -26,7 +26,7 @@ local function list_of(run, key, index)
   return paths, exit.stdout_cut
 end
 
---- True if a file can be taken, and its size.
+--- Reports whether a file can be copied, and its size.
 local function look_at(root, path)
   local info = core.file.stat(root, path)
   if not info or info.type ~= "file" then return info and info.type == "link", 0 end
@@ -39,11 +39,11 @@ local function tell(run, key, paths, why)
     kept_worktrees.shown(paths), why) })
 end
 
---- The untracked files of a seed.
+--- Returns the untracked files to copy into a new worktree.
 ---@param run table
 ---@param key string
----@param root any       of the work tree
----@param index string   the index of tracked files, absolute
+---@param root any       opened work tree
+---@param index string   absolute path of the index of tracked files
 ---@return string[] paths
 function M.files(run, key, root, index)
   local paths, cut = list_of(run, key, index)

@@ -1,6 +1,6 @@
---- Worktrees of agents that asked a question. Nothing is merged before the answer. The agent's next
---- step continues in the same worktree. A patch keeps the changes in case the run is cancelled or
---- the worktree is removed.
+--- Keeps the worktree of an agent that asked a question. Nothing is merged before the answer, and
+--- the agent's next step continues in the worktree. A patch preserves the changes if the run is
+--- cancelled or the worktree is removed.
 local files = require "moonlet.engine.base.files"
 local merge_apply = require "moonlet.engine.workspace.merge_apply"
 local worktree = require "moonlet.engine.workspace.worktree"
@@ -9,19 +9,19 @@ local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
 local M = {}
 
 ---@class moonlet.Waiting
----@field key string      of the step that made the worktree
----@field path string     of the worktree
----@field patch string?   the file with the changes, from `.agent`
----@field count integer   the changed files
----@field is_empty boolean  the agent left nothing in it
+---@field key string      key of the step that created the worktree
+---@field path string     path of the worktree
+---@field patch string?   file with the changes, relative to `.agent`
+---@field count integer   number of changed files
+---@field is_empty boolean  the agent changed nothing
 
 --- Keeps a worktree until the question is answered, and writes its patch.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
----@param owner string  the step that made the worktree
----@param name string   of the patch in `dir`
+---@param owner string  key of the step that created the worktree
+---@param name string   name of the patch in `dir`
 ---@return moonlet.Waiting
 function M.leave(run, key, dir, tree, owner, name)
   local patch, count, others = dir .. "/" .. name, 0, 0
@@ -34,7 +34,7 @@ function M.leave(run, key, dir, tree, owner, name)
     is_empty = count + others == 0 }
 end
 
---- Applies the changes to a new worktree, because the one that waited is gone.
+--- Applies the changes to a new worktree, because the waiting one is missing.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -51,7 +51,7 @@ function M.restore(run, key, tree, waiting)
       :format(waiting.path, tostring(why)) }, 0)
 end
 
---- Removes a worktree that no step continues in. Returns a note for a person.
+--- Removes a worktree that no step will continue. Returns a note for a person.
 ---@param run table
 ---@param waiting moonlet.Waiting
 ---@return string?

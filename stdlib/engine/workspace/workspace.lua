@@ -1,5 +1,5 @@
---- The workspace of an agent, and the paths that it may write: the shared work tree to read, folders that it
---- declared, a worktree of its own, or the work tree itself under an exclusive lock.
+--- Opens an agent's workspace: the shared work tree (read-only, with declared writable folders, or
+--- under an exclusive lock), a worktree of its own, or copies of its inputs.
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
 local edit_scope = require "moonlet.engine.workspace.edit_scope"
 local grants = require "moonlet.engine.context.grants"
@@ -16,7 +16,7 @@ local M = {}
 local input_cap = 64 << 20
 local modes = { ["read-only"] = true, ["workspace-write"] = true }
 
---- The sandbox that a call asks for; raises if the user has ruled it out.
+--- Returns the sandbox mode that a call asks for. Raises an error if the user has forbidden it.
 ---@param run table
 ---@param call table
 ---@return "read-only"|"workspace-write"
@@ -53,8 +53,8 @@ local function refuse_folder(path, why, hint)
   error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
 end
 
---- The real paths of the folders that a call declared, and their place in the repository. A link leads neither out of
---- it, nor into git's or moonlet's own folders.
+--- Returns the declared folders as real paths and as paths in the repository. Rejects links that
+--- leave the repository or lead into .git or .agent.
 local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
@@ -82,31 +82,31 @@ local function inside(path, folders)
   return false
 end
 
----@class moonlet.Workspace   of an attempt and of the repair of its answer
----@field cwd string            absolute
----@field writable string[]?   the folders that may be written; nil: `cwd`, where anything may
----@field tree string?          the worktree that it is
+---@class moonlet.Workspace   workspace of an attempt and of its repair
+---@field cwd string            absolute path
+---@field writable string[]?   folders that the agent may write; nil means all of `cwd`
+---@field tree string?          path of its worktree, if it is one
 ---@field anew boolean?         the worktree is new
 ---@field env table<string, string>?  variables for the agent's environment
----@field stored fun(): any     the baseline that a resumed host needs
----@field touched fun(): string[]  protected paths that were touched
----@field changed fun(): string[]  changed files that stay although the answer is not taken
----@field finish fun(key: string): string[], string?, string[]?  files that changed, a note for a person, and files
----   that are held back; raises when they cannot be merged
----@field hold (fun(): moonlet.HeldWork)?  holds its changes for a review
----@field wait (fun(number: integer): moonlet.Waiting)?  leaves it until a question is answered
----@field ruin fun(): string?   why the work cannot be used: the agent has destroyed it
----@field breach fun(): table?  the error of an agent that changed what lies outside of `edits`
----@field root string?          where the paths of its changes begin
----@field recorded (fun(): string[])?  all files that differ from what the attempt began with, for a cassette
----@field apply (fun(patch: string))?  puts a patch into it, for a cassette
+---@field stored fun(): any     returns the baseline that a resumed host needs
+---@field touched fun(): string[]  returns protected paths that were changed
+---@field changed fun(): string[]  returns changed files that stay even if the answer is discarded
+---@field finish fun(key: string): string[], string?, string[]?  merges the changes; returns changed
+---   files, a note for a person, and files that were held back; raises an error on a conflict
+---@field hold (fun(): moonlet.HeldWork)?  keeps the changes for a review
+---@field wait (fun(number: integer): moonlet.Waiting)?  keeps the worktree for a question
+---@field ruin fun(): string?   returns how the agent has destroyed the worktree
+---@field breach fun(): table?  returns the error of an agent that changed files outside of `edits`
+---@field root string?          folder to which the paths of changes are relative
+---@field recorded (fun(): string[])?  lists all changed files for a cassette
+---@field apply (fun(patch: string))?  applies a patch from a cassette
 ---@field allows (fun(path: string): boolean)?
----@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt whose work is not taken, or is taken
----   later by a resumed run. Says where its work is left
+---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge;
+---   with `kept`, a resumed run will use the work; returns where the work is kept
 
 local function none() return {} end
 
---- A workspace with the common defaults.
+--- Returns a workspace with default functions for missing fields.
 local function place_of(fields)
   local place = { stored = function() end, touched = none, changed = none, finish = none, ruin = function() end,
     breach = function() end, abandon = function() end }
@@ -114,7 +114,7 @@ local function place_of(fields)
   return place
 end
 
---- Copies only the files that an agent may read.
+--- Copies the input files, which are the only files that the agent may read.
 local function copy_inputs(run, dir, inputs)
   local work = dir .. "/work"
   core.run.remove(work)
@@ -133,15 +133,15 @@ local function copy_inputs(run, dir, inputs)
 end
 
 local function only_inputs(run, dir, call, attempt)
-  -- An attempt that is in flight, or is a repair, has its inputs already.
+  -- A running attempt and a repair have their inputs already.
   local there = (attempt.state or attempt.repairs) and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
---- The baseline before the first of the attempts that are reported as one. Touched protected paths that a person was
---- shown are not reported again.
+--- Returns the baseline from before the first attempt that shares a report. Protected paths that a
+--- person has seen are not reported again.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then
@@ -157,7 +157,7 @@ local function look_of(run, key, attempt, in_place, whole, declared)
   return known
 end
 
---- Files changed since the baseline; a warning says so if there are too many to report.
+--- Returns the files changed since the baseline. Warns if there are too many to list.
 local function changed_since(run, key, seen)
   local paths, cut = baseline.changed(run, seen)
   if cut then
@@ -237,7 +237,7 @@ local function own_worktree(run, key, dir, call, attempt, from)
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
       "leave cwd out, declare writes, or say in_place = true"), 0)
   end
-  -- The first attempt has none before it that could have left anything.
+  -- A first attempt has no earlier attempt whose changes must be saved as a patch.
   local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
   local keeps = attempt.state ~= nil or attempt.repairs or attempt.resumes ~= nil
     or from ~= nil and attempt.kind == "first"
@@ -250,7 +250,7 @@ local function own_worktree(run, key, dir, call, attempt, from)
     end,
     root = tree.path, recorded = function() return (worktree_changes.paths(run, key, dir, tree)) end,
     apply = function(file)
-      -- A continued step's patch has the changes of the earlier step too.
+      -- The recorded patch includes the changes of the earlier step, so they are removed first.
       if from and from.patch then worktree_changes.apply(run, key, tree, run.absolute(from.patch), true) end
       worktree_changes.apply(run, key, tree, file)
     end,
@@ -268,15 +268,15 @@ local function own_worktree(run, key, dir, call, attempt, from)
   }
 end
 
---- The place for an attempt.
+--- Opens the workspace of an attempt.
 ---@param run table
 ---@param key string
 ---@param dir string
 ---@param call table
 ---@param mode "read-only"|"workspace-write"
 ---@param attempt moonlet.Attempt
----@param how {confined: boolean?, from: moonlet.Waiting?}  the kernel keeps the agent to the place; the worktree in
----  which an earlier step of the agent asked a question
+---@param how {confined: boolean?, from: moonlet.Waiting?}  confined: the kernel confines the agent;
+---   from: worktree in which an earlier step asked a question
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt, how)
   if call.inputs then return only_inputs(run, dir, call, attempt) end

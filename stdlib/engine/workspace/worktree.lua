@@ -1,6 +1,6 @@
---- A git worktree for a step that writes: all of its changes are merged, or none. The worktree lies outside of the
---- repository, and git gets every path as an option: the agent can rewrite the `.git` file in it. Work that cannot be
---- merged is never thrown away: the worktree is kept and reported.
+--- Manages git worktrees of steps that write: all changes of a step are merged, or none. A worktree
+--- lies outside of the repository. The agent can rewrite its `.git` file, so git gets every path as
+--- an option. Work that cannot be merged is kept and reported.
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
@@ -24,7 +24,7 @@ local removal_ms = 60 * 1000
 M.removal_ms = removal_ms
 local unused_ms = 24 * 3600 * 1000
 
---- The file that identifies this repository's worktrees among those of another one that lies, or lay, at the path.
+--- Identifies a repository, because another repository may have had the same path.
 local id_file = ".worktrees"
 
 local function id_of(home)
@@ -37,7 +37,7 @@ local function give_id(home)
   if not id then files.write(root, id_file, core.clock.random_hex(16)) end
 end
 
---- The folder of a repository's worktrees; nil if it has no place, or there were none yet.
+--- Returns the folder of a repository's worktrees, or nil if there were none yet.
 local function parent_of(home)
   local base, id = state_dir.path(), id_of(home)
   return base and id and ("%s/worktrees/%s"):format(base, core.text.sha256(id .. "\0" .. home.agent_path):sub(1, 12))
@@ -51,40 +51,41 @@ local function folder_of(run, key)
   return parent_of(run.home), ("%s-%s"):format(run.id, core.run.step_name(key))
 end
 
---- The folder of git's own files for a worktree: beside those of all the repository's.
+--- Returns the folder for moonlet's own git files of a worktree.
 local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$", "/raw/%1")) .. "/" .. name end
 
 ---@class moonlet.Worktree
----@field path string      absolute
+---@field path string      absolute path
 ---@field git_dir string
----@field base string      the tree it began with
----@field branch string?   the user's branch at that time
+---@field base string      tree object that the worktree began with
+---@field branch string?   user's branch at that time
 ---@field raw moonlet.RawGit
----@field result string?  the tree that it came to, where its changes were held for a review
----@field folders string[]?  of held changes: the new empty ones
----@field reviewed boolean?  its changes were held for a review
----@field carried moonlet.Carried?  receipt of a merge that an earlier host could not report
+---@field result string?  tree object of changes that were held for a review
+---@field folders string[]?  new empty folders of held changes
+---@field reviewed boolean?  the changes were held for a review
+---@field carried moonlet.Carried?  receipt of a merge that an earlier host did not report
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
---- The name of the last worktree of a step: one that was kept is not used again by another attempt.
+--- Returns the name of a step's last worktree and the next free name, because a kept worktree is
+--- never used again.
 local function last_name(root, name)
   local count = 1
   while files.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
---- The place of a worktree on git's record; nil if it is another user's and not readable.
+--- Reads the path of a worktree from git's records. Skips a record that another user owns.
 local function read_gitdir(root, name)
   local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
   if not text and err.kind == "failed" then files.fail(err) end
   return text
 end
 
---- The folder that git has of a worktree, beneath `common`/worktrees. It has its name, but where another
---- one had that already.
+--- Finds git's administrative folder of a worktree in `common`/worktrees. Its name has a suffix if
+--- the name was taken.
 local function find_admin(common, tree)
-  -- The user's own worktrees never match: no other path ends like this one.
+  -- The user's own worktrees never match, because their paths end differently.
   local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
   local root = files.root(common .. "/worktrees")
   for _, entry in ipairs(root and files.list(root, ".") or {}) do
@@ -99,7 +100,7 @@ local function common_dir(run, key)
   return (exit.stdout:gsub("\n$", ""))
 end
 
---- The recorded seed of a worktree: its tree, and the branch.
+--- Reads the recorded seed of a worktree: its tree object and branch.
 local function read_base(root, name)
   local text = files.read(root, name .. ".base", 8192)
   if not text then return nil end
@@ -107,11 +108,11 @@ local function read_base(root, name)
   return base, branch
 end
 
---- Rolls back the merge that an earlier attempt has left.
+--- Rolls back an unfinished merge of an earlier attempt.
 local function forget_merge(run, key, dir)
   local root = files.root(run.absolute(dir))
   if not root then return end
-  -- A completed merge stays.
+  -- A completed merge is not rolled back.
   if merge_receipt.is_there(root) then
     merge_apply.forget(run, dir)
     merge_receipt.forget(root)
@@ -123,7 +124,7 @@ local function forget_merge(run, key, dir)
   if not ok then error(err, 0) end
 end
 
---- Removes git's own folders of worktrees that somebody else has removed.
+--- Removes git files of worktrees that somebody else has removed.
 local function sweep_raw(parent)
   local folder = raw_path(parent, ".")
   local root, trees = core.file.root(folder), core.file.root(parent)
@@ -134,7 +135,7 @@ local function sweep_raw(parent)
   end
 end
 
---- Makes the worktree with the user's files.
+--- Creates the worktree with the user's present files.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
   tree.raw = plumbing.open(run, key, raw_path(parent, name))
@@ -144,13 +145,13 @@ local function make(run, key, dir, root, parent, name, tree)
   write_lock.with_worktrees(run, key, git, run, key, run.top,
     { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
   tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
-  -- Its HEAD and its index prove nothing: an agent that is not confined may have changed them.
+  -- An unconfined agent can change HEAD and index, so the base is recorded elsewhere.
   worktree_seed.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
   files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
---- The place that an earlier attempt recorded. It may not be where this host would search: the repository was moved
---- since, and git lists the worktree all the same.
+--- Returns the place that an earlier attempt recorded. It differs from the expected one if the
+--- repository was moved since.
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
@@ -160,8 +161,8 @@ local function recorded_place(tree, parent, first, path)
   if ours then return folder, name, root end
 end
 
---- Refuses to go on if a kept worktree is missing but on git's list: it may have been lost. A worktree that git was
---- asked to remove is settled: merged by hand, or not wanted.
+--- Raises an error if a kept worktree is missing but still on git's list, because its changes may
+--- be lost. A user who ran `git worktree remove` has dealt with them.
 local function refuse_lost(tree)
   if not find_admin(tree.common, tree) then return end
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
@@ -170,7 +171,7 @@ local function refuse_lost(tree)
     message = ("the agent's changes are gone: %s was kept for them, and is not there"):format(tree.path) }, 0)
 end
 
---- Clears the place of a new worktree. False if the old one is kept.
+--- Clears the path for a new worktree. Returns false if the old worktree must be kept.
 local function clear(run, key, dir, root, tree, patch)
   local folder, name = split(tree.path)
   local base = patch and files.is_there(root, name) and read_base(root, name)
@@ -184,14 +185,14 @@ local function clear(run, key, dir, root, tree, patch)
   return not files.is_there(root, name)
 end
 
---- Makes the worktree of a step; with `keep` opens the one in which an earlier attempt still works.
+--- Creates the worktree of a step. With `keep`, opens the one of an earlier attempt again.
 ---@param run table
 ---@param key string
----@param dir string   the step's folder beneath `.agent`
+---@param dir string   folder of the step, below `.agent`
 ---@param keep boolean
----@param path string?  that attempt's worktree
----@param patch string?  the name of a patch for abandoned work
----@param owner string?  the step that made the worktree, if not this one
+---@param path string?  worktree of the earlier attempt
+---@param patch string?  name of a patch for discarded work
+---@param owner string?  step that created the worktree, if not this one
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch, owner)
   local parent, first = folder_of(run, owner or key)
@@ -227,7 +228,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   end
   local ok, why = pcall(make, run, key, dir, root, parent, name, tree)
   if ok then return tree, true end
-  -- Somebody may have cancelled it while git was at work.
+  -- A cancellation may have stopped git halfway.
   merge_apply.shielded(M.remove, run, key, tree)
   error(why, 0)
 end
@@ -238,7 +239,7 @@ local function forget_raw(tree)
   if root then core.file.remove(root, name) end
 end
 
---- Removes the worktree, if it exists, and git's record of it alone.
+--- Removes a worktree if it exists, and git's record of it, but no other record.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -263,7 +264,7 @@ end
 --- Removes a worktree by its path.
 ---@param run table
 ---@param key string
----@param path string  absolute
+---@param path string  absolute path
 function M.remove_left(run, key, path)
   local folder, name = split(path)
   local root = files.root(folder)
@@ -271,14 +272,14 @@ function M.remove_left(run, key, path)
   merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run, key) })
 end
 
---- From now on it is the user's.
+--- Marks a worktree as kept, so that no attempt uses or removes it.
 local function keep(tree)
   local folder, name = split(tree.path)
   local root = core.file.root(folder)
   if root then core.file.write(root, name .. ".kept", "") end
 end
 
---- Plans a file anew that somebody changed while its merge was interrupted.
+--- Plans a file's merge again after somebody changed it during an interrupted merge.
 local function again(run, key, dir, tree, changes, entry)
   for _, change in ipairs(changes) do
     if change.path == entry.path then
@@ -287,7 +288,7 @@ local function again(run, key, dir, tree, changes, entry)
   end
 end
 
---- Plans the merge and applies it; somebody may save a file between the two.
+--- Plans and applies the merge. Repeats that if somebody saves a file in between.
 local function apply(run, key, dir, tree, changes, done)
   local function once()
     local entries, left = merge_plan.of(run, key, dir, tree, changes, "")
@@ -301,7 +302,7 @@ local function apply(run, key, dir, tree, changes, done)
   for _ = 1, apply_tries do
     ok, err = pcall(once)
     if ok then return end
-    -- A rollback that failed stays, for a later host.
+    -- A failed rollback stays on record for a later host.
     if merge_apply.pending(run, dir) then break end
     merge_apply.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
@@ -349,13 +350,13 @@ local function carry(run, key, dir, tree, confirm)
   end)
 end
 
---- Removes a worktree whose work is not taken. The work was paid for: it stays as a patch, and if git cannot make one
---- the worktree stays.
+--- Removes a worktree whose changes are discarded, and saves them as a patch. If git cannot create
+--- the patch, keeps the worktree.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
----@param name string   of the patch in that folder
+---@param name string   name of the patch in that folder
 ---@return string? text  a note for a person
 function M.drop(run, key, dir, tree, name)
   local folder, last = split(tree.path)
@@ -385,8 +386,8 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
---- The commands that go on with work that was not merged. The worktree of a reviewed run needs no word: reject removes
---- it.
+--- Returns the commands that continue with unmerged work. After a review, `moonlet review reject`
+--- removes the worktree.
 local function ways_on(run, tree)
   if tree.reviewed then
     return ("moonlet run replay %s does the task anew on your files; or merge them by hand, then "
@@ -396,7 +397,7 @@ local function ways_on(run, tree)
     kept_worktrees.removal(tree.path), run.id)
 end
 
---- Reports the kept worktree, however the script handles the error.
+--- Reports a kept worktree as a warning, because a script may discard the error.
 local function tell_kept(run, key, tree, err)
   keep(tree)
   local ways = ways_on(run, tree)
@@ -405,15 +406,15 @@ local function tell_kept(run, key, tree, err)
   err.hint = (err.hint and err.hint .. "; " or "") .. ways
 end
 
---- Merges a worktree's changes into the work tree of the repository; the patch is kept as `changes.patch`. If it does
---- not apply, the work tree is unchanged, the worktree is kept, and it raises. A merge that has begun cannot be
---- cancelled, and is resumed from its record if the host is killed.
+--- Merges a worktree into the repository's work tree and writes `changes.patch`. On a conflict the
+--- work tree stays unchanged, the worktree is kept and an error is raised. A started merge cannot
+--- be cancelled, and is resumed from its record if the host is killed.
 ---@param run table
 ---@param key string
----@param dir string   the step's folder beneath `.agent`
+---@param dir string   folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
----@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person about a change that
----  deletes most of the files; raises unless the person wants it
+---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
+---   about a change that deletes most files; raises an error if the person refuses it
 ---@return string[] paths, string? warning, string[]? held  files that are held back
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
@@ -423,7 +424,7 @@ function M.merge(run, key, dir, tree, confirm)
     if not is_parked then tell_kept(run, key, tree, carried) end
     error(carried, 0)
   end
-  -- If that cannot be deleted now, a resumed host does it: the merge is recorded.
+  -- If the leftover files cannot be removed now, a resumed host removes them.
   pcall(merge_apply.forget, run, dir)
   if carried.warning then run.emit("warning", { step = key, text = carried.warning }) end
   if carried.kept then
@@ -438,18 +439,18 @@ function M.merge(run, key, dir, tree, confirm)
   return carried.paths, carried.warning, carried.held
 end
 
----@class moonlet.HeldWork     changes that wait for a review, in their worktree
----@field path string      of the worktree
----@field result string    the tree that the agent has come to
----@field patch string     the file with the changes, from `.agent`
----@field sha256 string    of that file
+---@class moonlet.HeldWork     changes in a worktree that wait for a review
+---@field path string      path of the worktree
+---@field result string    tree object of the agent's changes
+---@field patch string     file with the changes, relative to `.agent`
+---@field sha256 string    hash of that file
 ---@field files string[]
----@field folders string[]  new ones without a file
+---@field folders string[]  new empty folders
 
---- Holds a worktree's changes for a review: nothing is merged, the patch is written, and the worktree stays.
+--- Keeps a worktree's changes for a review: writes their patch and merges nothing.
 ---@param run table
 ---@param key string
----@param dir string   the step's folder beneath `.agent`
+---@param dir string   folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@return moonlet.HeldWork
 function M.hold(run, key, dir, tree)
@@ -466,7 +467,7 @@ function M.hold(run, key, dir, tree)
   end)
 end
 
---- Opens the worktree of held changes again; nil where it is gone.
+--- Opens the worktree of reviewed changes again, or returns nil if it is missing.
 local function reopened(run, key, dir, held)
   local folder, name = split(held.path)
   local root = files.root(folder)
@@ -482,7 +483,7 @@ local function reopened(run, key, dir, held)
   return tree
 end
 
---- Merges held changes; raises where they cannot be, and then the work tree is as it was.
+--- Merges reviewed changes. On a conflict, raises an error and leaves the work tree unchanged.
 ---@param run table
 ---@param key string
 ---@param dir string
@@ -499,7 +500,7 @@ function M.take(run, key, dir, held)
   return paths, held_back
 end
 
---- Removes the worktree of held changes; their patch stays.
+--- Removes the worktree of reviewed changes, but not their patch.
 ---@param run table
 ---@param key string
 ---@param dir string
@@ -509,25 +510,26 @@ function M.put_away(run, key, dir, held)
   if tree then M.remove(run, key, tree) end
 end
 
---- Ends a merge that an earlier host completed but could not report, for an attempt that nobody resumes.
+--- Completes an earlier host's merge that was done but not reported, for an attempt that will not
+--- be resumed.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
----@param path string   of the worktree
----@return string[]? paths  that were merged; nil if none
+---@param dir string    folder of the step, below `.agent`
+---@param path string   path of the worktree
+---@return string[]? paths  merged paths; nil if there was no merge
 function M.end_merged(run, key, dir, path)
   local carried = merge_receipt.read(run, dir)
   if not carried then return nil end
   return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
 end
 
---- Ends an attempt that is given up: says where its worktree is, which is the user's from now on. Returns the files
---- of a merge that an earlier host completed but could not report.
+--- Ends an attempt that is given up, and leaves its worktree to the user. Returns the files of a
+--- merge that an earlier host completed but could not report.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
----@param path string?  of the worktree
----@param replaced boolean?  another attempt gets one in its place, and reports its content
+---@param dir string    folder of the step, below `.agent`
+---@param path string?  path of the worktree
+---@param replaced boolean?  a later attempt replaces the worktree and reports its content
 ---@return string[]? paths
 function M.give_up(run, key, dir, path, replaced)
   local paths = path and M.end_merged(run, key, dir, path)
@@ -541,13 +543,13 @@ function M.give_up(run, key, dir, path, replaced)
   end
 end
 
---- The worktrees that a run has left.
+--- Lists the worktrees that a run has left.
 ---@param home table
 ---@param id string
----@return string[] paths  absolute
+---@return string[] paths  absolute paths
 function M.left(home, id)
   local paths, known = core.json.array {}, {}
-  -- If that cannot be read now, the worktrees on git's list are reported all the same.
+  -- If the folder cannot be read, the worktrees on git's list are still reported.
   local looked, parent = pcall(parent_of, home)
   local function add(folder, name)
     local path = folder .. "/" .. name
@@ -559,7 +561,7 @@ function M.left(home, id)
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
     if entry.type == "directory" then add(parent, entry.name) end
   end
-  -- Worktrees from before the repository was moved are on git's list alone.
+  -- Worktrees from before the repository was moved are only on git's list.
   local base, common = state_dir.path(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do

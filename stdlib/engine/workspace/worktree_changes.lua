@@ -1,5 +1,5 @@
---- The changes in an agent's worktree, as a patch, and the files that git does not take. Decides which changes are
---- merged without asking.
+--- Collects the changes in an agent's worktree as a patch, with the files that git refuses. Decides
+--- which changes are merged without asking.
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -11,10 +11,11 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
-local many_deleted = 10 -- files; more than that, and more than half of all, is for a person to decide
+--- A person must confirm more deletions than this if they are over half of all files.
+local many_deleted = 10
 
 local function diff(tree, ...)
-  -- Compression is not worth it for short-lived objects, but it is for a file that stays.
+  -- Compression pays only for a file that stays, not for these short-lived objects.
   local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
@@ -25,7 +26,7 @@ local function is_ours(path) return path == ".agent" or path:sub(1, 7) == ".agen
 
 local function version(mode, id) return tonumber(mode) ~= 0 and { mode = mode, id = id } or nil end
 
---- The agent's changes. A file that was not checked out is new: the agent cannot have changed it.
+--- Lists the agent's changes. A file at a path that was not checked out counts as new.
 ---@return moonlet.Change[]
 local function changes_of(run, key, tree, env, unseen)
   local exit = git(run, key, run.top, diff(tree, "--raw", "-z", "--no-abbrev"), { cap = list_cap, env = env })
@@ -38,25 +39,25 @@ local function changes_of(run, key, tree, env, unseen)
   return list
 end
 
---- The parts of the worktree that are not carried over.
+--- Describes the parts of a worktree that a merge leaves out.
 ---@class moonlet.LeftBehind
----@field histories string[]   folders whose own history stays
----@field files string[]       that git does not take
----@field ours string[]        beneath .agent
----@field submodules string[]  that are not there any more
----@field held string[]         that start programs
----@field folders string[]      new ones without a file, which git does not see
----@field tracked integer       how many files the agent began with
+---@field histories string[]   folders with a git history of their own
+---@field files string[]       files that git refuses
+---@field ours string[]        files below .agent
+---@field submodules string[]  removed submodules
+---@field held string[]         files that start programs
+---@field folders string[]      new empty folders, which git does not see
+---@field tracked integer       number of files at the start
 
--- True for a path such as .codex or src/.vscode.
+-- Reports whether a path is hidden, such as .codex or src/.vscode.
 local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.", 1, true) ~= nil end
 
---- The folders in which the agent began with nothing. A hidden one is left: the sandboxes of agents make them to mount
---- on, and an empty one of an editor or an agent has nothing to hold back.
+--- Returns the new empty folders of the agent. Leaves out hidden ones, because agents' sandboxes
+--- create them as mount points.
 local function new_folders(folders, entries)
   local known, list = {}, {}
   for _, entry in ipairs(#folders > 0 and entries or {}) do
-    -- A submodule is a folder itself.
+    -- A submodule's path is a folder itself, so it counts as known.
     local path = entry.path
     while path and not known[path] do
       known[path] = true
@@ -69,7 +70,7 @@ local function new_folders(folders, entries)
   return list
 end
 
---- Everything that the agent left, in an index of our own; ignored files too.
+--- Adds everything in the worktree to a scratch index, even ignored files.
 ---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
 local function gather(run, key, dir, tree, env)
   local root = host_file.must(core.file.root(tree.path))
@@ -117,15 +118,16 @@ local function gather(run, key, dir, tree, env)
   return left, unseen
 end
 
---- Writes the diff from the seed to an index.
+--- Writes the changes between the seed and an index as a patch.
 local function write_diff(run, key, dir, tree, patch, env)
   git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
-  -- The patch may hold text of files that others may not read.
+  -- The patch may contain text of private files, so only the user may read it.
   local folder = host_file.must(core.file.root(run.absolute(dir)))
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- The changes as they were held, whatever the worktree has by now: checks that ran in it may have left files.
+--- Reads the changes as they were held for a review, because later checks may have left files in
+--- the worktree.
 local function gather_held(run, key, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
   local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
@@ -134,10 +136,11 @@ local function gather_held(run, key, tree, env)
   return left, {}
 end
 
---- Calls fn(changes, left, env) with the agent's changes and their index; the file `patch` holds them.
+--- Calls fn(changes, left, env) with the agent's changes and their index, and writes the changes to
+--- `patch`.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param patch string
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
@@ -151,7 +154,8 @@ function M.with(run, key, dir, tree, patch, fn)
       ok, left, unseen = pcall(gather, run, key, dir, tree, env)
     end
     if not ok then
-      -- Folders that the agent has shut are opened: they are the host's own here, and git does not track their modes.
+      -- The agent may have made folders unreadable. Their modes may change, because git does not
+      -- track them.
       nested_repos.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
@@ -161,10 +165,10 @@ function M.with(run, key, dir, tree, patch, fn)
   end)
 end
 
---- The files that differ from what the agent began with, and its new empty folders.
+--- Lists the files that the agent changed, and its new empty folders.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@return string[] paths, string[] folders
 function M.paths(run, key, dir, tree)
@@ -179,19 +183,20 @@ function M.paths(run, key, dir, tree)
   return found[1], found[2]
 end
 
---- Puts a patch into a worktree, byte for byte: no setting of the repository counts.
+--- Applies a patch to a worktree byte for byte, without the repository's git settings.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
----@param patch string  absolute
----@param reverse boolean?  takes it out again
+---@param patch string  absolute path
+---@param reverse boolean?  reverts the patch
 function M.apply(run, key, tree, patch, reverse)
   local words = { "apply", "--whitespace=nowarn", patch }
   if reverse then table.insert(words, 2, "--reverse") end
   git(run, key, tree.path, words, { env = { GIT_DIR = "/none" } })
 end
 
---- Changes that are merged, and those that are held back: files that make programs start on the user's machine.
+--- Separates changes that are merged from files that start programs, which are held back for a
+--- person.
 ---@param changes moonlet.Change[]
 ---@return moonlet.Change[] taken, moonlet.Change[] held
 function M.split(changes)
@@ -203,7 +208,7 @@ function M.split(changes)
   return taken, held
 end
 
---- The deleted files, if they are most of `total`. A moved file is not deleted.
+--- Returns the deleted files if they are most of `total`. A moved file does not count as deleted.
 ---@param changes moonlet.Change[]
 ---@param total integer
 ---@return string[]?
@@ -223,10 +228,10 @@ function M.mass_deletion(changes, total)
   return #paths > many_deleted and #paths * 2 > total and paths or nil
 end
 
---- Writes some of the changes as a patch of their own.
+--- Writes some of the changes to a separate patch.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param patch string
@@ -243,7 +248,7 @@ function M.write_patch(run, key, dir, tree, changes, patch)
   end)
 end
 
---- True if any file lies beneath a folder, but for the `.git` at its top.
+--- Reports whether a folder contains any file, apart from `.git` at the top.
 local function holds_files(root, folder)
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
     local path = folder == "." and entry.name or folder .. "/" .. entry.name
@@ -255,7 +260,7 @@ end
 local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
   ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
 
---- The reason why a worktree cannot be used: an agent has destroyed it; nil if it is fine.
+--- Returns how the agent has destroyed its worktree, or nil if it is usable.
 ---@param tree moonlet.Worktree
 ---@return string?
 function M.ruin(tree)

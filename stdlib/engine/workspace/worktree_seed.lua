@@ -1,5 +1,5 @@
---- The seed of a worktree: exactly the user's files, byte for byte, but for ignored ones, and a commit that git
---- itself takes for the same. The user's index is only read.
+--- Prepares the content of a new worktree: the user's files byte for byte, without ignored ones, on
+--- a commit that git considers equal. The user's index is only read.
 local files = require "moonlet.engine.base.files"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
@@ -28,7 +28,7 @@ local function head_of(run, key)
     hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
 end
 
---- A commit with that tree; no ref points to it.
+--- Returns a commit with that tree. No branch or tag points to it.
 local function commit_of(run, key, head, tree)
   local same = git(run, key, run.top, { "rev-parse", head .. "^{tree}" }).stdout:match("%x+")
   if tree == same then return head end
@@ -49,10 +49,10 @@ local function without(paths, set)
 end
 
 ---@class moonlet.Beginning
----@field commit string                      the commit that is checked out
----@field tree string                        the user's files, byte for byte
----@field others moonlet.IndexEntry[]        the commit's entries of files whose bytes differ from git's
----@field unseen string[]                    tracked, and not to be checked out
+---@field commit string                      commit to check out
+---@field tree string                        tree object of the user's exact files
+---@field others moonlet.IndexEntry[]        entries of files whose bytes differ from git's
+---@field unseen string[]                    tracked files that are not checked out
 
 local function look(run, key, dir, raw)
   local head = head_of(run, key)
@@ -82,7 +82,7 @@ local function look(run, key, dir, raw)
     local commit = commit_of(run, key, head, tree)
     if #others > 0 then
       local env = plumbing.env(raw, run.top, index)
-      -- An entry that comes without times and flags is compared with the file.
+      -- Git compares an entry without times and flags with the file.
       scratch_index.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" },
         scratch_index.info_of(others), { env = env })
       scratch_index.take(run, key, dir, run.top, again, {}, env)
@@ -92,14 +92,14 @@ local function look(run, key, dir, raw)
   end)
 end
 
---- Takes the user's present state.
+--- Captures the user's present files.
 ---@param run table
 ---@param key string
----@param dir string    the step's folder beneath `.agent`
+---@param dir string    folder of the step, below `.agent`
 ---@param raw moonlet.RawGit
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
-  -- Half of a merge is a state that never existed.
+  -- A half-finished merge is not a state of the user's files, so running merges are waited for.
   local release = write_lock.hold_merges(run, key)
   local ok, begun = pcall(look, run, key, dir, raw)
   release()
@@ -107,16 +107,16 @@ function M.state(run, key, dir, raw)
   return begun
 end
 
---- The index of a worktree's seed, and its time: no agent can change it.
+--- Returns the path of the seed's index. Agents cannot change that index or its modification time.
 ---@param raw moonlet.RawGit
 function M.index(raw) return raw.path .. "/begun.index" end
 
---- Fills a worktree that has no file yet.
+--- Fills an empty worktree with the seed's files.
 ---@param run table
 ---@param key string
 ---@param dir string
----@param path string    of the worktree
----@param own string     git's index of it, absolute
+---@param path string    path of the worktree
+---@param own string     absolute path of git's index for the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning
 function M.fill(run, key, dir, path, own, raw, beginning)

@@ -1,6 +1,7 @@
---- Locks that all runs of a repository share. The writer's lock is held by an agent that works in place, for as long
---- as it works, and by a merge; the merge lock by a merge alone, against readers of half of it; and the worktree lock
---- while a worktree is made or removed, for then git examines all the others.
+--- Provides the locks that all runs of a repository share. A merge, or an agent that works in
+--- place, holds the writer lock. A merge also holds the merge lock, so that nobody reads half of
+--- it. The worktree lock is held while git creates or removes a worktree, because git then examines
+--- all others.
 local duration = require "moonlet.duration"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
@@ -8,29 +9,31 @@ local files = require "moonlet.engine.base.files"
 local M = {}
 
 local short_ms, long_ms = 20, 200
-local told_after = 50 -- tries: a merge is soon over
---- Limit for another process that makes a worktree: git gets ten minutes, so one that takes longer has been stopped.
+local told_after = 50  -- tries before the wait is reported, because most merges are short
+--- Limits the wait for another process that creates a worktree. Git itself has ten minutes, so a
+--- longer wait means that the process is stopped.
 local longest_worktree_ms = 15 * 60 * 1000
---- Time for an earlier host of the run to let go: it may be ending.
+--- An earlier host of the run may be shutting down, so it gets this much time to release its lock.
 local predecessor_ms = 10 * 1000
 
 local id_cap = 400
---- The holds that this process works within, outermost first: those of the agents in place that have started it.
+--- Names the variable with the locks of the agents around this process, the outermost first.
 local variable = "MOONLET_WRITER"
 
 local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
---- Tries to take a lock. Returns the function that releases it; else the name of the busy lock, and its holder's
---- text.
+--- Tries to take a lock. Returns its release function, or else the name and holder of the busy
+--- lock.
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(infrastructure_error.mark(err), 0) end
-  -- An agent that has the work tree may let the agents that it starts write there: one at a time again.
+  -- An agent that holds the writer lock may start other agents. They share a nested lock, so that
+  -- they write one at a time.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
-  -- The host that started the agent of this step holds it for that, though it drives the run no more.
+  -- The earlier host that started this step's agent still holds the lock for that agent.
   if outer == id and id ~= "" then return function() end end
   if not outer or not is_around(outer) then return nil, name, holder end
   return take(root, ("writer-%s.lock"):format(outer), id, who)
@@ -47,7 +50,8 @@ local function what_of(name) return doings[name] or "another run makes or remove
 
 local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
 
---- The process that holds the lock if it has driven this run before: it was stopped, and will not release by itself.
+--- Returns the process that holds the lock if it is an earlier host of this run. It is stopped and
+--- will not release the lock by itself.
 local function predecessor(run, holder)
   local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
   return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
@@ -82,8 +86,9 @@ local function hold(run, key, name, id, patience, clock)
   end
 end
 
---- Stops the clock of a step that waits for the work tree, for the wait says nothing of the step: the time of a
---- clean-up does not run meanwhile, unless somebody has cancelled the run, and is to wait no longer than for that.
+--- Stops the step's clock while it waits for the work tree, so that the wait does not count against
+--- a clean-up's time limit. The clock keeps running after a cancellation, because the clean-up must
+--- then end soon.
 local function clock_of(run)
   local stopped = false
   return function(waits)
@@ -102,17 +107,17 @@ local function hold_patiently(run, key, name, id, patience)
   return release, root
 end
 
---- Keeps merges away, and waits for one in progress; an agent in place may work on.
+--- Blocks merges, after waiting for one in progress. An agent that works in place may continue.
 ---@param run table
 ---@param key string
----@param patience integer?  ms, after which it raises
+---@param patience integer?  maximum wait in ms
 ---@return fun()
 function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
---- Takes the work tree for a merge; waits while another holds it. Returns the function that releases it.
+--- Takes the work tree for a merge, after waiting for other holders. Returns the release function.
 ---@param run table
 ---@param key string
----@param patience integer?  ms, after which it raises
+---@param patience integer?  maximum wait in ms
 ---@return fun()
 function M.hold(run, key, patience)
   local release = hold_patiently(run, key, "writer.lock", "", patience)
@@ -127,13 +132,13 @@ function M.hold(run, key, patience)
   end
 end
 
---- Takes the lock for an agent that works in place. The returned environment says to a moonlet started by that agent
---- that it need not wait for the lock.
+--- Takes the writer lock for an agent that works in place. The returned environment lets a moonlet
+--- started by that agent share the lock.
 ---@param run table
 ---@param key string
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
-  -- The id is the same for a resumed host: the agent may have outlived the host that started it.
+  -- A resumed host gets the same id, because the agent may have outlived the host that started it.
   local id = core.text.sha256(run.home.agent_path .. "\0" .. run.id .. "\0" .. key):sub(1, 16)
   local release, root = hold_patiently(run, key, "writer.lock", id)
   local outer = around()
@@ -143,7 +148,7 @@ function M.hold_for_agent(run, key)
   end, { [variable] = outer == "" and id or outer .. ":" .. id }
 end
 
---- Calls fn(…) while no other process makes or removes a worktree.
+--- Calls fn(…) while no other process creates or removes a worktree.
 ---@param run table
 ---@param key string
 ---@param fn function
