@@ -1,5 +1,5 @@
---- The table that scripts get for `require "moonlet"`: the public library, and the parts of it that the engine
---- provides, m.route and m.runner.
+--- Builds the table that scripts get for `require "moonlet"`: the public library, with m.route and
+--- m.runner from the engine.
 local public = require "moonlet"
 
 local provided = { route = "moonlet.engine.load.route", runner = "moonlet.engine.runner.reader" }

@@ -1,22 +1,22 @@
---- The user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data. It is loaded in the
---- sandbox with nothing but the plain libraries; a repository cannot bring one. If a limit is set here and in a
---- preset, the smaller one holds.
+--- Loads the user's config: $XDG_CONFIG_HOME/moonlet/config.lua, a Lua file that returns plain data.
+--- It runs in the sandbox with only Lua's basic libraries. A repository cannot provide a config. If
+--- a config and a preset both set a limit, the smaller one applies.
 ---
 ---   return {
----     runner = "codex",                    -- the default of --runner; or "route"
+---     runner = "codex",                    -- default of --runner; may be "route"
 ---     runners = {
 ---       codex = { program = "…", args = { … }, env = { "NAME" }, home = "…", model = "…", private = false,
----                 instructions = true },  -- gives its agents your own instruction file, such as ~/.codex/AGENTS.md
----       mine = { file = "mine.lua" },      -- a runner of one's own, by its path from this folder
+---                 instructions = true },   -- gives agents your own file, ~/.codex/AGENTS.md
+---       mine = { file = "mine.lua" },      -- your own runner, by its path from this folder
 ---     },
 ---     routes = { ["test-gaps"] = { runner = "codex", model = "…", high = { escalate = true } } },
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
----                retries = 3 },         -- how often a prompt is asked at most
----     precommit = { runner = "codex" },   -- of moonlet hook pre-commit; without it no agent is asked
+---                retries = 3 },            -- maximum number of times that a prompt is sent
+---     precommit = { runner = "codex" },    -- for moonlet hook pre-commit; default: no agent
 ---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
----     hooks = { finished = { "notify-send", "moonlet" } },   -- of runs: started, finished, parked, review; of
----                                                     both: done, question, blocked; of sessions: stuck, milestone
+---     hooks = { finished = { "notify-send", "moonlet" } },   -- events of runs: started, finished,
+---                  parked, review; of sessions: stuck, milestone; of both: done, question, blocked
 ---   }
 local config_check = require "moonlet.engine.load.config_check"
 local record = require "moonlet.record"
@@ -27,7 +27,7 @@ local source_cap = config_check.source_cap
 local deepest, most_values, most_problems = 8, 10000, 20
 
 ---@class moonlet.Config
----@field path string?      the file; nil when there is none
+---@field path string?      path of the file; nil if there is none
 ---@field runner string?
 ---@field runners table<string, table>
 ---@field routes table<string, table>
@@ -35,9 +35,9 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field limits table
 ---@field hooks table<string, string[]>
 ---@field precommit {runner: string?}
----@field prompts table<string, string>  templates by role: their texts
+---@field prompts table<string, string>  template texts by role
 
---- The path of the user's config; nil where no variable names its folder.
+--- Returns the path of the user's config, or nil if neither XDG_CONFIG_HOME nor HOME is set.
 ---@return string?
 function M.user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
@@ -48,7 +48,7 @@ function M.user_path()
   return base and base .. "/moonlet/config.lua"
 end
 
---- The line of the source on which a key stands, looked for along its path.
+--- Finds the line of a key by searching the source text for each key of its path.
 local function line_of(text, path)
   local at, found = 1, nil
   for _, key in ipairs(path) do
@@ -60,7 +60,7 @@ local function line_of(text, path)
         local s = text:find("%f[%w_]" .. plain .. "%f[^%w_]%s*=", from) or text:find("%[%s*[\"']" .. plain
           .. "[\"']%s*%]%s*=", from)
         if not s then break end
-        -- Not in a comment.
+        -- A match inside of a comment does not count.
         local start = s - #(text:sub(1, s):match("[^\n]*$"))
         if not text:sub(start + 1, s):find("--", 1, true) then
           next_at = s
@@ -77,7 +77,7 @@ local function line_of(text, path)
   return lines + 1
 end
 
---- A copy that holds data alone; raises for anything else.
+--- Copies plain data. Raises an error for any other value, such as a function.
 local function data(value, path, budget, fail)
   budget.count = budget.count + 1
   if budget.count > most_values then fail(path, ("it holds more than %d values"):format(most_values)) end
@@ -103,11 +103,11 @@ local function empty(path)
   return { path = path, runners = {}, routes = {}, prices = {}, limits = {}, hooks = {}, prompts = {}, precommit = {} }
 end
 
---- The config whose code runs at the moment, for the error if Lua is killed meanwhile.
+--- Holds the path of the config that is being evaluated, for the error if it never ends.
 ---@type string?
 M.reading = nil
 
---- Reads a config's text. Raises one `invalid` error with all problems, each with its line.
+--- Evaluates a config's text. Raises one `invalid` error that lists every problem with its line.
 ---@param text string
 ---@param path string
 ---@return moonlet.Config
@@ -171,15 +171,15 @@ function M.read(text, path)
   return config
 end
 
---- Loads the config; an empty one if there is no file.
----@param path string?  another file than the user's own
+--- Loads the config, or returns an empty one if there is no file.
+---@param path string?  path of another file than the user's own
 ---@return moonlet.Config
 function M.load(path)
   path = path or M.user_path()
   local folder, name = (path or ""):match("^(.*)/([^/]+)$")
   local root = folder and core.file.root(folder == "" and "/" or folder)
   if not root or not core.file.stat(root, name) then return empty() end
-  -- A config is often a link into a folder of dotfiles.
+  -- Many users link their config from a folder of dotfiles.
   local real = core.system.real_path(path) or path
   folder, name = real:match("^(.*)/([^/]+)$")
   local text, err, cut
@@ -194,18 +194,18 @@ end
 
 local current
 
---- The config of this process: loaded once.
+--- Returns the config of this process, and loads it on the first call.
 ---@return moonlet.Config
 function M.current()
   current = current or M.load()
   return current
 end
 
---- Makes another one the current one: a resume goes by that of its run.
+--- Replaces the current config, because a resumed run keeps the config that it started with.
 ---@param config moonlet.Config?
 function M.use(config) current = config end
 
---- Calls `fn` with a config that has only the runners of the user's.
+--- Calls `fn` with a config that keeps only the user's runners.
 ---@param fn fun()
 function M.with_runners_alone(fn)
   local own = M.current()

@@ -1,4 +1,4 @@
---- The checks of a config. Each part has a check that reports every error, and leaves out what is wrong.
+--- Validates a config. Each check reports every error in its part and removes the invalid values.
 local duration = require "moonlet.duration"
 local record = require "moonlet.record"
 local route_table = require "moonlet.engine.load.route_table"
@@ -6,21 +6,21 @@ local runner_names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- The most bytes of a config, or of a template that it names.
+--- Limits the size of a config and of its prompt templates, in bytes.
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
   hooks = "table", prompts = "table", precommit = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
---- The entry of any program that `--runner command:` names.
+--- The entry runners.command applies to every program of `--runner command:`.
 local command_fields = { state = "list" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
   processes = "integer", parallel = "integer", retries = "integer" }
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
   stuck = "list", milestone = "list", blocked = "list", review = "list" }
 
---- A path of keys as a person writes it: routes["test-gaps"].runner.
+--- Formats a path of keys as Lua source, such as routes["test-gaps"].runner.
 ---@param path (string|integer)[]
 ---@return string
 function M.shown(path)
@@ -45,7 +45,7 @@ local function names_of(fields)
   return names
 end
 
---- The text of a template that the config names; raises.
+--- Reads a prompt template that the config names. Raises an error if it is unreadable or invalid.
 local function template_text(path)
   path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
   local real = core.system.real_path(path) or path
@@ -59,13 +59,13 @@ end
 
 ---@class moonlet.ConfigCheck
 ---@field report fun(path: (string|integer)[], message: string, hint: string?)
----@field folder string   of the config
+---@field folder string   folder of the config
 ---@field own string[]    names of the user's own runners
 local Check = {}
 Check.__index = Check
 
---- Reports each key that `fields` does not know, or whose value is of another type, and takes it out.
----@return boolean  false if the value is no table
+--- Reports and removes each unknown key, and each value of a wrong type.
+---@return boolean  false if the value is not a table
 function Check:fields_of(value, fields, path)
   if type(value) ~= "table" then
     self.report(path, ("%s must be a table, not a %s"):format(shown(path), type(value)))
@@ -89,7 +89,7 @@ function Check:fields_of(value, fields, path)
   return true
 end
 
---- True for a list of texts that each hold the pattern; reports another value.
+--- Checks that a list contains only strings that match a pattern. Reports a violation.
 function Check:texts(list, path, pattern, what)
   local count = 0
   for key, item in pairs(list) do
@@ -115,7 +115,8 @@ function Check:args(name, args)
   end
 end
 
---- An absolute path: one of the config begins at its folder, or at the user's home with `~/`.
+--- Makes a path absolute. A relative path starts at the config's folder, and `~/` at the user's
+--- home.
 function Check:path(path)
   if path:sub(1, 2) == "~/" then return require("moonlet.engine.runner.shared").home_path(path) end
   return path:sub(1, 1) == "/" and path or self.folder .. "/" .. path
@@ -159,7 +160,7 @@ function Check:runners(entries)
   end
 end
 
---- Checks the text after a runner's name; a route must lead to a runner that can be asked.
+--- Checks the part of a runner's name after the colon.
 function Check:runner_rest(name, word, path)
   if word ~= "command" and word ~= "cassette" then
     if name ~= word then
@@ -176,7 +177,7 @@ function Check:runner_rest(name, word, path)
   end
 end
 
---- Checks the name of a runner where the config uses one.
+--- Checks the name of a runner in a config value.
 function Check:runner(name, path)
   local word = name:match("^([^:]+):") or name
   if word == "route" then
@@ -251,7 +252,7 @@ function Check:limits(limits)
   end
 end
 
---- Puts the texts of the templates in place of their paths.
+--- Replaces the paths of prompt templates by their texts.
 function Check:prompts(prompts)
   local known = {}
   for _, role in ipairs(require("moonlet.prompt.templates").roles) do known[role] = "string" end
@@ -275,10 +276,10 @@ function Check:hooks(hooks)
   end
 end
 
---- Checks a config; calls `report(path, message, hint)` for each error.
----@param config table  plain data; wrong keys are taken out
+--- Validates a config, and calls `report(path, message, hint)` for each error.
+---@param config table  plain data; invalid values are removed
 ---@param report fun(path: (string|integer)[], message: string, hint: string?)
----@param folder string  relative paths of the config begin here
+---@param folder string  base of relative paths
 function M.check(config, report, folder)
   local self = setmetatable({ report = report, folder = folder, own = {} }, Check)
   if not self:fields_of(config, top_fields, {}) then return end

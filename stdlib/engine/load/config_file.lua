@@ -1,5 +1,5 @@
---- Writes the default runner into the user's config, which a person may have written: the rest of the file stays as
---- it is.
+--- Writes the default runner into the user's config file, and leaves the rest of that file
+--- unchanged.
 local config = require "moonlet.engine.load.config"
 local record = require "moonlet.record"
 local runners = require "moonlet.engine.load.runners"
@@ -12,13 +12,13 @@ local function by_hand(path, runner, why)
   error(record.invalid(("%s: %s"):format(path, why), ('write runner = "%s", into it by hand'):format(runner)), 0)
 end
 
---- The text of a config with another default runner; nil if the place for it is not clear.
+--- Returns the config's text with a new default runner, or nil if the right place is ambiguous.
 ---@param text string
 ---@param runner string
 ---@return string?
 function M.with_runner(text, runner)
   local line = ('runner = "%s"'):format(runner)
-  -- Two spaces of indentation or fewer: the setting of a nested table stands deeper.
+  -- A setting of a nested table has a deeper indentation than two spaces.
   local changed, count = text:gsub('(\n ? ?)runner%s*=%s*"[^"\n]*"', function(before) return before .. line end)
   if count == 1 then return changed end
   if count > 1 then return nil end
@@ -28,8 +28,8 @@ function M.with_runner(text, runner)
   return count == 1 and changed or nil
 end
 
---- Writes the default runner into the user's config, and makes the file where there is none.
----@param runner string  as --runner has it
+--- Writes the default runner into the user's config. Creates the file if it does not exist.
+---@param runner string  a value of --runner
 ---@return string path, string line
 function M.set_runner(runner)
   runners.parse(runner, config.current())

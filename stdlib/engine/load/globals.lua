@@ -1,5 +1,5 @@
---- The globals of scripts are closed: reading a name that is not there, and making a new one, are errors that name the
---- near one. A file may define functions.
+--- Closes the globals of scripts: reading an unknown name or creating a new one is an error, which
+--- suggests a similar name. A file may define functions.
 local record = require "moonlet.record"
 
 local M = {}
@@ -8,7 +8,7 @@ local files = "read with ctx:read, write with ctx:write, start programs with ctx
 
 local beside = 'require "name" loads name.lua beside the preset'
 
---- Globals of Lua, and of other tools, that scripts do not have.
+--- Hints at the right way when a script uses a global that only plain Lua or other tools have.
 local absent = {
   io = files, package = "require finds the library and the files beside the preset",
   dofile = beside, loadfile = beside,
@@ -35,7 +35,7 @@ end
 
 local function shown(name) return core.text.printable(tostring(name), 60) end
 
---- Raises for a global that is not there.
+--- Raises an error for an unknown global, with a hint.
 ---@param name any
 ---@param environment table
 function M.refuse_read(name, environment)
@@ -46,7 +46,7 @@ function M.refuse_read(name, environment)
     near and ("did you mean '%s'?"):format(near) or "declare it first: local " .. shown(name) .. " = …"), 0)
 end
 
---- Raises for a new global.
+--- Raises an error for creating a global.
 ---@param environment table
 ---@param name any
 function M.refuse_write(environment, name)

@@ -1,5 +1,5 @@
---- Finds and loads presets: ./presets, then the user's, then the built-in ones. A preset is NAME.lua, or a folder
---- NAME with init.lua and the preset's other files.
+--- Finds and loads presets in ./presets, in the user's folder and among the built-in ones, in this
+--- order. A preset is NAME.lua, or a folder NAME with init.lua and further files.
 local record = require "moonlet.record"
 local closed = require "moonlet.engine.context.closed"
 local readonly = require "moonlet.engine.load.readonly"
@@ -14,24 +14,25 @@ local source_cap = 1 << 20
 
 ---@class moonlet.Source
 ---@field name string
----@field origin string         "built in", or the path of the file
----@field builtin boolean      its text is the executable's own
----@field named boolean?       it is found by its name, which its preset must have
----@field text string           the main file
----@field read fun(file: string): string?, table?   a file of the preset's own folder
----@field code (fun(file: string, globals: table, on_missing: function?): function?)?   a Lua file of the preset's own
----   folder, loaded; only of built-in presets
----@field hash fun(): string?   sha256 over all files of the preset; nil if they are too large
----@field folder string?       of a preset with a folder of its own
----@field used table<string, string>   the files that were read of it, beside the main one: sha256 by path
----@field display string?      how its run is shown
----@field forget (fun(name: string): boolean)?  lets require read a module again; false if it was not read
----@field body (fun(ctx: moonlet.Ctx): any)?   takes the place of the text
----@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?   the presets that it may run
----@field opened string?       sha256 over the files that M.open() ran; nil for a folder that is too much
----@field unreadable moonlet.Error?  why its file cannot be read: M.open() raises it
+---@field origin string         "built in", or path of the file
+---@field builtin boolean      the text comes from the executable
+---@field named boolean?       found by its name, which the preset must then declare
+---@field text string           text of the main file
+---@field read fun(file: string): string?, table?   reads a file of the preset's own folder
+---@field code (fun(file: string, globals: table, on_missing: function?): function?)?
+---   loads a Lua file of the preset's own folder; only built-in presets have it
+---@field hash fun(): string?   returns the sha256 of all its files; nil if they are too large
+---@field folder string?       folder of a preset that has one
+---@field used table<string, string>   sha256 of each further file that was read, by path
+---@field display string?      title of its run
+---@field forget (fun(name: string): boolean)?  unloads a module; false if it was not loaded
+---@field body (fun(ctx: moonlet.Ctx): any)?   function that runs instead of the text
+---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?
+---   presets that it may run
+---@field opened string?       sha256 of the files that M.open() ran; nil if the folder is too large
+---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
---- Sources that are no files, by the name that run.json keeps: functions that make them.
+--- Maps names in run.json to functions that create sources without files.
 ---@type table<string, fun(): moonlet.Source>
 M.registered = {}
 
@@ -44,7 +45,7 @@ local function user_folder()
   return base and base .. "/moonlet/presets"
 end
 
--- The files of the presets that are built in: file names by preset.
+-- Maps each built-in preset to the names of its files.
 local embedded = {}
 for _, path in ipairs(core.script.presets()) do
   local name, file = path:match("^([^/]+)/(.+)$")
@@ -54,9 +55,9 @@ end
 
 local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
---- The folders on disk that presets are looked for in, nearest first.
+--- Lists the folders on disk that may contain presets, the first to search in front.
 ---@param home table
----@param asking moonlet.Source?  one that runs the preset: those beside its own file are found too
+---@param asking moonlet.Source?  preset that runs the searched one; its folder is searched too
 function M.folders(home, asking)
   local folders = { { path = home.top .. "/presets", label = "presets" } }
   local file = asking and asking.path
@@ -69,8 +70,8 @@ end
 
 local most_files, most_bytes = 200, 8 << 20
 
---- Reads the scripts and texts beneath a folder into `files`, by their path from there. False if there are more than
---- a preset may have. A preset's tests are not executed with it, and are left out.
+--- Reads the scripts and texts below a folder into `files`. Returns false if there are too many.
+--- Tests are left out, because a run does not execute them.
 local function gather(root, folder, files, tests)
   tests = tests or (folder == "." and "tests" or folder .. "/tests")
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -103,8 +104,8 @@ local function embedded_hash(name)
   return hash_of(files)
 end
 
---- Reads the files of a source on disk once, when its hash is asked for, and serves them from memory from then on, so
---- that the accepted text is the one that runs.
+--- Reads a preset's files into memory when their hash is first asked for, so that the files that
+--- run are those that were hashed.
 local function disk_files(root, folder, main, text)
   local snapshot
   local function read(file)
@@ -169,14 +170,15 @@ local function builtin_source(name)
   }
 end
 
---- A preset that is built in, whatever the folders hold under its name.
+--- Returns a built-in preset, even if a folder has one with its name.
 ---@param name string
 ---@return moonlet.Source?
 function M.built_in(name)
   return embedded[name] and builtin_source(name)
 end
 
---- A preset on disk as disk_source() gives it; for one that cannot be read a source that cannot be opened.
+--- Returns a preset on disk. If it is unreadable, returns a source that raises the error when it is
+--- opened.
 local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
@@ -185,7 +187,7 @@ local function listed_source(folder, name)
     read = function() return nil, source end, unreadable = source }
 end
 
---- All presets by name; the nearest of a name wins.
+--- Lists all presets by name. If a name occurs twice, the folder searched first wins.
 ---@return table<string, moonlet.Source>, string[] names
 function M.all(home)
   local found, names = {}, {}
@@ -207,10 +209,10 @@ function M.all(home)
   return found, names
 end
 
---- The source that `target` names: a preset, or a path of a Lua file.
+--- Returns the source that `target` names, which is a preset's name or the path of a Lua file.
 ---@param home table
 ---@param target string
----@param asking moonlet.Source?  one that runs it
+---@param asking moonlet.Source?  preset that runs it
 ---@return moonlet.Source
 function M.find(home, target, asking)
   if M.registered[target] then return M.registered[target]() end
@@ -227,7 +229,7 @@ function M.find(home, target, asking)
     record.suggest(target, names)), 0)
 end
 
---- A Lua file named by its path.
+--- Returns the source of a Lua file, or of a folder with an init.lua.
 ---@param path string
 ---@return moonlet.Source
 function M.file(path)
@@ -269,7 +271,7 @@ local function read_own(source, file)
   return text, err
 end
 
---- Makes the prompt templates those of a source and a config.
+--- Uses the prompt templates of a source and a config from now on.
 ---@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 function M.use_prompts(source, config)
@@ -279,7 +281,8 @@ function M.use_prompts(source, config)
   end)
 end
 
---- `m` as one script sees it: the standard library, and the files of its own folder.
+--- Returns `m` for one script: the standard library, and m.asset for files of the script's own
+--- folder.
 local function script_m(source)
   local base = readonly.view(require "moonlet.engine.load.author_table", "m")
   local function asset(file)
@@ -315,7 +318,8 @@ local function own_module(source, name, globals)
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
 end
 
---- The require of one script: the public standard library, and files of the script's own folder.
+--- Returns `require` for one script, which loads public library modules and files of the script's
+--- own folder.
 local function script_require(source, globals)
   local cache, loading = {}, {}
   source.forget = function(name)
@@ -329,7 +333,7 @@ local function script_require(source, globals)
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
       local public = name:match("^moonlet%.([%l_]+)$")
-      -- Both are m itself, with what the loader alone asks of them.
+      -- These two modules are m itself, with functions for the loader that scripts must not get.
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
       if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
@@ -348,8 +352,8 @@ local function script_require(source, globals)
   end
 end
 
---- Loads script text; raises a clear error for one that does not parse. `on_missing(name, environment)` gives the
---- value of a global that is not there.
+--- Loads a script's text, or raises an error for a syntax error. `on_missing(name, environment)`
+--- returns the value of an unknown global.
 function M.load(origin, text, globals, on_missing)
   if text:byte(1) == 27 then
     error(record.invalid(origin .. " is bytecode; scripts are text"), 0)
@@ -364,7 +368,7 @@ function M.load(origin, text, globals, on_missing)
     at = line and origin .. ":" .. line or origin, hint = "the script was not started" }, 0)
 end
 
---- The globals of a script, beside those of Lua and ctx.
+--- Returns the globals that a script gets in addition to those of Lua.
 ---@param source moonlet.Source
 ---@param args string[]?
 ---@return table
@@ -384,7 +388,8 @@ local function evaluation_error(source, value)
   error(err, 0)
 end
 
---- The hash of an opened source: over all of its own folder, else over the main file and the files that it has read.
+--- Returns the hash of an opened source. It covers the source's folder, or else the main file and
+--- all files read.
 local function opened_hash(source)
   if source.folder then return source.hash() end
   local lines = { core.text.sha256(source.text) }
@@ -399,7 +404,8 @@ local function check_name(source, preset)
     ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
 end
 
---- A note for who runs a preset by its path: by the name that it gives itself it is not found.
+--- Returns a warning if a preset's declared name differs from its file's name, because it cannot be
+--- found by that name.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset?
 ---@return string?
@@ -411,15 +417,15 @@ function M.name_warning(source, preset)
     :format(source.origin, preset.name, file)
 end
 
---- True if an opened source has the text that was recorded with a run.
+--- Reports whether an opened source has the text that was recorded with a run.
 ---@param source moonlet.Source
----@param recorded string?  `opened` of that time
+---@param recorded string?  value of `opened` in the record
 ---@return boolean
 function M.is_text(source, recorded)
   return source.builtin or source.opened ~= nil and source.opened == recorded
 end
 
---- Raises for a file that makes a preset and returns something else.
+--- Raises an error for a file that creates a preset and does not return it.
 local function refuse_unreturned(source, value)
   local made, at = preset_module.last()
   local is_spec = type(value) == "table" and type(rawget(value, "run")) == "function"
@@ -437,17 +443,17 @@ local function outside_of_run(at)
     "move that into run = function(ctx, args) … end", at)
 end
 
---- True if the last statement of a text returns a preset, as its lines look without comments and strings.
+--- Reports whether a text seems to end with returning a preset. Strings and comments are ignored.
 local function returns_preset(text)
   text = text:gsub("%[(=*)%[.-%]%1%]", "''"):gsub('"[^"\n]*"', "''"):gsub("%-%-[^\n]*", "")
   local last = ("\n" .. text):match "^.*\nreturn([^\n]*%.preset%s*[{(].*)$"
   return last ~= nil and not last:find "\n[%a_]"
 end
 
---- Runs a source until it returns or asks for `ctx`, also in a coroutine of its own. Returns the preset; or, for a
---- script, a function that resumes it: resume(ctx) -> the script's result.
+--- Runs a source until it returns or reads `ctx`. Returns the preset, or for a script a function
+--- that resumes it: resume(ctx) -> the script's result.
 ---@param source moonlet.Source
----@param args string[]? `args` of a script
+---@param args string[]? arguments of a script
 ---@return moonlet.Preset?, (fun(ctx: moonlet.Ctx): any)? resume
 function M.open(source, args)
   if source.unreadable then error(source.unreadable, 0) end
@@ -460,7 +466,7 @@ function M.open(source, args)
   local globals = M.globals(source, args)
   local current, is_preset, outside
   local words = globals.args
-  globals.args = nil -- a preset's function is given them
+  globals.args = nil  -- a preset's function gets them as an argument
   local function on_missing(key, environment)
     if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end
@@ -510,7 +516,7 @@ function M.open(source, args)
   end
 end
 
---- Evaluates a source that must be a preset.
+--- Evaluates a source that must return a preset.
 ---@param source moonlet.Source
 ---@return moonlet.Preset
 function M.preset(source)
@@ -520,14 +526,15 @@ function M.preset(source)
     "end it with: return m.preset { … }", source.origin), 0)
 end
 
---- The preset of one of many sources: a file that never ends costs its own place in a list, and no other's.
+--- Evaluates a preset for a list. A file that never ends is interrupted, so that the other presets
+--- are still listed.
 ---@param source moonlet.Source
 ---@return boolean ok, moonlet.Preset|moonlet.Error preset
 function M.try(source)
   core.script.interrupt_first(true)
   local ok, preset = pcall(M.preset, source)
   core.script.interrupt_first(false)
-  -- The interruption lasts until Lua waits.
+  -- Interruption of Lua stays on until the next wait, so this waits once.
   if not ok then core.task.sleep(0) end
   return ok, preset
 end

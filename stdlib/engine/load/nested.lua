@@ -1,5 +1,5 @@
---- The presets that a preset runs with ctx:preset. They are found, opened and checked before anything is started, and
---- their text counts as a part of its own.
+--- Resolves the presets that a preset runs with ctx:preset. They are found and checked before
+--- anything starts, and the preset's hash covers their text.
 local record = require "moonlet.record"
 local grants = require "moonlet.engine.context.grants"
 local loader = require "moonlet.engine.load.loader"
@@ -17,7 +17,7 @@ local function find(home, source, name)
       "a built-in preset runs built-in presets alone: copy it under another name")
 end
 
---- Raises unless the rights of a nested preset lie within those of the preset that runs it.
+--- Rejects a nested preset that needs more rights than the preset that runs it.
 local function check_needs(source, preset, child)
   local missing = grants.describe(grants.beyond(grants.from_needs(preset.needs), grants.from_needs(child.needs)))
   if child.needs.repository and not preset.needs.repository then missing[#missing + 1] = "work in a git repository" end
@@ -26,16 +26,16 @@ local function check_needs(source, preset, child)
     table.concat(missing, "; ")), ("add that to the needs of %s"):format(preset.name))
 end
 
---- Opens the presets that `preset` names in needs.presets, and those that they name. Raises for one that is not there,
---- needs more rights than the preset that runs it, or runs itself in the end.
+--- Opens the presets in needs.presets, and those that they name in turn. Rejects a preset that is
+--- missing, needs more rights than its parent, or would run itself.
 ---@param home table
----@param source moonlet.Source   opened
+---@param source moonlet.Source   opened source
 ---@param preset moonlet.Preset
----@param above string[]?         the presets that run this one
+---@param above string[]?         names of the presets that run this one
 function M.resolve(home, source, preset, above)
   local names = preset.needs.presets or {}
   if #names == 0 then return end
-  if source.hash then source.hash() end -- a copy of a built-in preset is built in
+  if source.hash then source.hash() end  -- marks a copy of a built-in preset as built in
   local chain = table.move(above or {}, 1, #(above or {}), 1, {})
   chain[#chain + 1] = preset.name
   source.nested = {}
@@ -58,7 +58,7 @@ function M.resolve(home, source, preset, above)
   source.opened = source.opened and core.text.sha256(table.concat(texts, "\n"))
 end
 
---- The texts of the nested presets of a source, as one hash; "" without any.
+--- Returns the combined hash of a source's nested presets, or "" if it has none.
 ---@param source moonlet.Source
 ---@return string
 function M.hash(source)

@@ -1,11 +1,11 @@
---- The prompt templates in place of the built-in ones: the running preset's folder `prompts/` comes first, whose files
---- count in its hash, then the user's config (`prompts = { reviewer = "reviewer.md" }`).
+--- Replaces built-in prompt templates. The preset's folder `prompts/` comes first, and the preset's
+--- hash covers it. The user's config is next (`prompts = { reviewer = "reviewer.md" }`).
 local record = require "moonlet.record"
 local templates = require "moonlet.prompt.templates"
 
 local M = {}
 
---- Bytes of a template.
+--- Limits the size of a template, in bytes.
 M.cap = 64 << 10
 
 local function check(text, origin)
@@ -22,10 +22,10 @@ local function check(text, origin)
 end
 M.check = check
 
---- Makes the templates those of a preset and a config.
+--- Uses the templates of a preset and a config from now on.
 ---@param source moonlet.Source
 ---@param config fun(): moonlet.Config
----@param read fun(file: string): string?  a file of the preset's folder
+---@param read fun(file: string): string?  reads a file of the preset's folder
 function M.use(source, config, read)
   local own_folder = source.folder or source.builtin
   templates.replace(function(role)

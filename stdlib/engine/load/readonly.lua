@@ -1,5 +1,5 @@
---- Read-only views of modules for scripts: a script gets the functions, never the tables that the
---- host itself works with. Plain data (a schema, a list) is handed out as a copy.
+--- Provides read-only views of modules, so that scripts cannot change the host's own tables. Plain
+--- data (a schema, a list) is copied.
 local closed = require "moonlet.engine.context.closed"
 
 local M = {}
@@ -34,7 +34,8 @@ local function unknown(module, name, key)
     record.hint(tostring(key), known)), 0)
 end
 
--- Shows a module. Functions stay here once they were asked for; data is copied each time.
+-- Returns a view of a module. Functions are cached after the first use, and data is copied each
+-- time.
 local function window(module, name)
   return setmetatable({}, { __index = function(self, key)
     local value = shown(module[key], ("%s.%s"):format(name, tostring(key)))
@@ -46,9 +47,9 @@ local function window(module, name)
   end })
 end
 
---- A read-only view of `module`, through which only what is there can be read.
+--- Returns a read-only view of `module`. Reading an unknown name raises an error.
 ---@param module table
----@param name string  what messages call it
+---@param name string  name in messages
 ---@return table
 function M.view(module, name)
   local view = views[module]

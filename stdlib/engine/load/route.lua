@@ -1,4 +1,4 @@
---- m.route: the runner and model for a kind of work.
+--- m.route returns the runner and model for a kind of work.
 local record = require "moonlet.record"
 local route_table = require "moonlet.engine.load.route_table"
 
@@ -11,7 +11,7 @@ local function merged(base, over)
   return result
 end
 
---- The user's entry for a task type, in any spelling of its name.
+--- Returns the user's entry for a task type, whatever the spelling of its name.
 local function own_entry(own, name)
   if own[name] then return own[name] end
   for key, entry in pairs(own) do
@@ -20,8 +20,8 @@ local function own_entry(own, name)
   return nil
 end
 
---- Chooses the runner and the model for a task. Work that must not go to a sidecar raises `denied`
---- with "escalate", unless it is forced with a reason, which then is part of `why`.
+--- Chooses the runner and model for a task. Raises `denied` with "escalate" for work that must not
+--- go to a sidecar, unless it is forced with a reason. The reason becomes part of `why`.
 ---@param spec {task_type: string?, risk: "low"|"medium"|"high"|nil, force: boolean?, reason: string?, config: table?}
 ---@return {runner: string, model: string?, why: string, task_type: string?, forced: boolean?}
 return function(spec)
@@ -37,7 +37,7 @@ return function(spec)
   local entry = name and own_entry(own, name)
   local at_risk = entry and entry[risk]
   local chosen = merged(merged(route_table.sidecar, entry), at_risk)
-  -- A runner of the user's own does not know the model of the built-in one.
+  -- The default model belongs to the default runner, so another runner does not get it.
   local named = (at_risk and at_risk.runner) or (entry and entry.runner)
   local model = at_risk and at_risk.model or entry and entry.model
   if named and named ~= route_table.sidecar.runner and not model then

@@ -1,18 +1,18 @@
---- The table of routes: kinds of work that may go to a fast sidecar model, and kinds that must not. The names are
---- those that --task-type takes.
+--- Lists the task types of --task-type: those that a fast sidecar model may do, and those that it
+--- must not.
 local record = require "moonlet.record"
 
 local M = {}
 
---- Fields of a task type in the user's config, and of its risks.
+--- Lists the fields of a task type in the user's config, and those of each of its risks.
 M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why = "string" }
 M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
   medium = "table", high = "table" }
 
---- The model for quick, bounded work of low and medium risk.
+--- A sidecar does quick, bounded work of low or medium risk with this model.
 M.sidecar = { runner = "codex", model = "gpt-5.3-codex-spark" }
 
---- Work that a sidecar does well.
+--- A sidecar does this work well.
 M.good = {
   ["first-pass-review"] = "a first look at code before a strong review",
   ["path-classification"] = "which path a commit takes: fast, skill, code or risk",
@@ -28,7 +28,7 @@ M.good = {
   ["todo-scan"] = "what is marked as still to be done",
 }
 
---- Work that needs a person, or a stronger and fresh reviewer.
+--- This work needs a person, or a stronger and independent reviewer.
 M.escalate = {
   ["algorithm-design"] = "core algorithm design is for you to decide",
   ["final-approval"] = "the final approval of high-risk code needs a strong, fresh reviewer",
@@ -41,7 +41,7 @@ M.escalate = {
   ["submission"] = "a submission is for you to decide",
 }
 
---- Other names that people use.
+--- Maps other names for task types to their canonical names.
 M.aliases = {
   ["review"] = "first-pass-review", ["pre-review"] = "first-pass-review", ["code-review"] = "first-pass-review",
   ["precommit"] = "path-classification", ["precommit-classification"] = "path-classification",
@@ -60,7 +60,8 @@ M.aliases = {
   ["submission-judgement"] = "submission",
 }
 
---- "First pass review", "first_pass_review" and "first-pass: review" are one.
+--- Normalizes a name, so that "First pass review", "first_pass_review" and "first-pass: review" are
+--- equal.
 ---@param name string
 ---@return string
 function M.normal(name)
@@ -68,9 +69,9 @@ function M.normal(name)
   return M.aliases[name] or name
 end
 
---- Checks routes that did not come with the user's config; raises `invalid`.
+--- Validates routes that a script gives to m.route. Raises `invalid`.
 ---@param own any
----@param what string   their name in messages
+---@param what string   name of the routes in messages
 function M.check(own, what)
   if type(own) ~= "table" then
     error(record.invalid(("%s must be a table, not a %s"):format(what, type(own)),
@@ -91,9 +92,9 @@ end
 
 local risks = { low = true, medium = true, high = true }
 
---- Raises for a risk that is none.
+--- Raises an error for an unknown risk.
 ---@param risk string?
----@param what string  its name in messages
+---@param what string  name of the field in messages
 function M.check_risk(risk, what)
   if risk and not risks[risk] then
     error(record.invalid(("%s cannot be '%s'"):format(what, core.text.printable(risk, 40)),
@@ -101,8 +102,8 @@ function M.check_risk(risk, what)
   end
 end
 
---- True for a slip of the pen in a word of a name. Few letters are forgiven, because "code-scan" is no slip of
---- "todo-scan"; if two are, the first letter is not among them.
+--- Reports whether a word is a misspelling of a known one. It allows few edits, so that "code-scan"
+--- does not match "todo-scan". Two edits are allowed only if the first letters match.
 local function is_slip(word, known)
   if word == known then return true end
   if #word < 4 then return false end
@@ -129,7 +130,7 @@ end
 
 local joints = { ["and"] = true, ["or"] = true, ["with"] = true, ["plus"] = true, ["n"] = true }
 
---- The refused work in a name that is made of several that are known: "security-and-privacy".
+--- Returns the refused task type in a name that joins several, such as "security-and-privacy".
 local function refused_part(name)
   local words = words_of(name)
   if #words > 40 then return nil end
@@ -148,7 +149,8 @@ local function refused_part(name)
     if first == last and joints[words[last]] then return "" end
     if last - first + 1 < #words then return type_of(table.concat(words, "-", first, last)) end
   end
-  -- ends[i]: how the words up to i are made of known names, or nil: { refused name or false }.
+  -- ends[i] is set if the first i words consist of known names. It holds the refused name among
+  -- them, or false.
   local ends = { [0] = { false } }
   for last = 1, #words do
     for first = last, math.max(1, last - 4), -1 do
@@ -163,10 +165,10 @@ local function refused_part(name)
   return ends[#words] and ends[#words][1] or nil
 end
 
---- Raises for a name without a rule that looks like a misspelt name with one: a slip of the pen must not send to a
---- sidecar work that is refused there. Names that are merely unknown are fine.
----@param name string   see normal()
----@param own table     the routes of the user's config
+--- Raises an error for a name that looks like a misspelt task type, because a typo must not send
+--- refused work to a sidecar. Other unknown names are accepted.
+---@param name string   result of normal()
+---@param own table     routes of the user's config
 function M.check_name(name, own)
   if name == "" then
     error(record.invalid("the task type contains only punctuation", "name it in words, as in test-gaps"), 0)
@@ -185,7 +187,7 @@ function M.check_name(name, own)
       M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused)), 0)
   end
   if #name > 64 then return end
-  -- Refused names come first, then the main names, then the aliases.
+  -- Refused names have priority, then canonical names, then aliases.
   for _, names in ipairs { M.escalate, M.good, M.aliases } do
     local sorted = {}
     for key in pairs(names) do sorted[#sorted + 1] = key end

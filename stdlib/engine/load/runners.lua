@@ -1,20 +1,20 @@
---- The runners that exist, the meaning of --runner, and the places of their programs.
+--- Lists the available runners, interprets --runner, and locates runners' programs.
 ---
 --- A runner is a table:
----   name, title        its name on the command line, and in messages
----   program            the program to find in PATH
+---   name, title        name on the command line, and name in messages
+---   program            program to find in PATH
 ---   role               "flag": command() passes call.role on; "prompt": the caller puts
 ---                      shared.role_line(role) in front of the prompt
----   detect(config)     -> { path, wrapper_of? } or nil, why: by path alone, nothing is started
+---   detect(config)     -> { path, wrapper_of? } or nil, why; only searches, and starts nothing
 ---   command(call)      -> moonlet.RunnerCommand (engine/runner/shared.lua); raises `invalid` for a
----                      prompt that would not arrive as it is
----   own_sandbox        true: it brings a sandbox that the kernel enforces
----   reports_cost       true: its answers say what they cost, so a limit in USD needs no price
----   resumes            true: an attempt with the number of an earlier one goes on with its conversation
----   begin()            -> a state, one for each attempt
----   parse(state, line) -> moonlet.RunnerEvent[]; never raises, whatever the bytes
+---                      prompt that the program would not receive unchanged
+---   own_sandbox        true: its program has its own kernel sandbox
+---   reports_cost       true: its answers report their cost, so a limit in USD needs no price
+---   resumes            true: an attempt with an earlier one's number continues its conversation
+---   begin()            -> a new state for an attempt
+---   parse(state, line) -> moonlet.RunnerEvent[]; never raises an error, even for invalid bytes
 ---   finish(state, exit, answers) -> moonlet.RunnerResult (engine/runner/outcome.lua)
----   normalise(data, returns)?    -> the data to validate, if the CLI was given another schema
+---   normalise(data, returns)?    -> data to validate, if the CLI was given a different schema
 local record = require "moonlet.record"
 local command = require "moonlet.engine.runner.command"
 local builtin = require "moonlet.engine.runner.names"
@@ -27,7 +27,7 @@ local user_runners = setmetatable({}, { __mode = "k" })
 
 local function load_builtin(name) return require("moonlet.engine.runner." .. name) end
 
---- The user's own runners, sorted by name; none if the config cannot be read.
+--- Returns the sorted names of the user's own runners, or none if the config cannot be read.
 ---@param config table?
 ---@return string[]
 function M.own_names(config)
@@ -40,7 +40,7 @@ function M.own_names(config)
   return names
 end
 
---- The names that --runner may have.
+--- Lists the names that --runner accepts.
 ---@param config table?
 ---@return string[]
 function M.names(config)
@@ -50,10 +50,10 @@ function M.names(config)
   return table.move(own, 1, #own, #names + 1, names)
 end
 
---- The runner of a name; raises `invalid` with the near name for one that is not there.
+--- Returns a runner by name. Raises `invalid` and suggests a similar name if it does not exist.
 ---@param name string
----@param config table?   the user's config; the current one without it
----@return table runner, table entry  the runner, and its entry of the config ({} without one)
+---@param config table?   user's config; default: the current one
+---@return table runner, table entry  the runner, and its entry in the config or {}
 function M.get(name, config)
   config = config_of(config)
   local entry = config.runners[name] or {}
@@ -70,10 +70,11 @@ function M.get(name, config)
       or record.suggest(name, M.names(config))), 0)
 end
 
---- The runner of a run for which none was chosen.
+--- Represents that no runner was chosen.
 M.none = { none = true }
 
---- Reads a --runner value (or ctx:agent's runner). Resolving "route" is left to engine/agent/routing.lua.
+--- Parses the value of --runner or of ctx:agent's runner. engine/agent/routing.lua resolves
+--- "route".
 ---@param text string?  nil if none was chosen
 ---@param config table?
 ---@return {name: string?, argv: string[]?, none: boolean?}
@@ -104,7 +105,7 @@ function M.parse(text, config)
   return { name = name }
 end
 
---- The place of a runner's program; raises `invalid` if it is not installed.
+--- Finds a runner's program. Raises `invalid` if it is not installed.
 ---@param name string
 ---@param config table?
 ---@return {path: string, wrapper_of: string?}
@@ -116,7 +117,7 @@ function M.locate(name, config)
     ("install it, or set runners.%s.program in the config"):format(name)), 0)
 end
 
---- The installed agent programs, the user's own among them: name -> path of the program.
+--- Maps the installed agent programs, including the user's own, to their paths.
 ---@param config table?
 ---@return table<string, string>
 function M.installed(config)
@@ -133,7 +134,7 @@ function M.installed(config)
   return found
 end
 
---- The names of the installed agent programs, sorted.
+--- Returns the sorted names of the installed agent programs.
 ---@param config table?
 ---@return string[]
 function M.installed_names(config)
@@ -143,7 +144,7 @@ function M.installed_names(config)
   return names
 end
 
---- The error of work that needs an agent, in a run for which no runner was chosen.
+--- Returns the error for work that needs an agent in a run without a runner.
 ---@param message string
 ---@param config table?
 ---@return table

@@ -1,5 +1,6 @@
---- A user's own runners: a Lua file named in the config, loaded in the sandbox. Its results are checked, and its
---- faults stay with their own attempt. examples/runner-mine.lua shows one.
+--- Loads a user's own runner from a Lua file that the config names. The file runs in the sandbox
+--- and its results are checked. A fault in it fails only its own attempt. examples/runner-mine.lua
+--- shows one.
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -27,7 +28,7 @@ end
 
 local function refuse(name, message, hint) error(record.invalid(("runner %s: %s"):format(name, message), hint), 0) end
 
---- Copies plain data: no object of the script's own is kept, and none of ours is handed out.
+--- Copies plain data, so that script and host never share a table.
 local function plain(value, depth)
   if type(value) ~= "table" then
     if type(value) == "function" or type(value) == "thread" then return nil end
@@ -41,7 +42,7 @@ local function plain(value, depth)
   return result
 end
 
---- Calls a function of the user's, which must not wait. Like pcall.
+--- Calls a function of the user's runner like pcall. It is an error if the function yields.
 local function called(fn, ...)
   local co = coroutine.create(fn)
   local results = table.pack(coroutine.resume(co, ...))
@@ -49,7 +50,7 @@ local function called(fn, ...)
   return table.unpack(results, 1, results.n)
 end
 
---- Raises for a list with a hole: its items after the hole would be lost.
+--- Rejects a list with a hole, because the items after the hole would be lost.
 local function check_holes(name, made)
   for key, list in next, type(made) == "table" and made or {} do
     local count, largest = 0, 0
@@ -74,7 +75,7 @@ local function texts(name, list, what, pattern)
   return list
 end
 
---- May the runner have a file written there?
+--- Reports whether a runner may write a file at this path.
 local function may_write(call, path)
   if type(path) ~= "string" or path:find("/%.%.?/") or path:find("/%.%.?$") then return false end
   for _, folder in ipairs { call.out, call.scratch or call.out } do
@@ -119,7 +120,7 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
---- Wraps a parser of the user's own, which returns events of moonlet's own format.
+--- Wraps the user's parser, which returns events in moonlet's own format.
 local function own_parser(parse)
   return stream.guarded(function(state, line, events)
     state.lines = state.lines + 1
@@ -139,7 +140,7 @@ local function own_parser(parse)
   end)
 end
 
---- Reads programs that print their answer as text: exit code 0 is their only sign of success.
+--- Parses programs that print their answer as plain text. Only exit code 0 means success.
 local function text_parser(state, line)
   state.lines, state.events = state.lines + 1, 1
   stream.keep_text(state, line .. "\n", true)
@@ -161,7 +162,7 @@ local function wrap_finish(finish, own)
     if type(changed) ~= "table" then return result end
     changed = plain(changed)
     if type(changed.text) == "string" then result.text = changed.text end
-    -- It may turn a success into a failure, never the other way round.
+    -- The user's function may turn a success into a failure, but not a failure into a success.
     if changed.status == "failed" and result.status == "ok" then
       local class = type(changed.class) == "string" and changed.class or "failed"
       result.status, result.class = "failed", class
@@ -172,10 +173,10 @@ local function wrap_finish(finish, own)
   end
 end
 
---- Makes a runner from the result of a user's file.
+--- Validates the table that a user's file returned, and makes a runner of it.
 ---@param name string
 ---@param spec table
----@param builtin fun(name: string): table   gives a built-in runner
+---@param builtin fun(name: string): table   returns a built-in runner
 ---@return table runner
 function M.make(name, spec, builtin)
   if type(spec) ~= "table" then
@@ -238,9 +239,9 @@ function M.make(name, spec, builtin)
   return runner
 end
 
---- Loads a user's file. Raises `invalid` with the place.
+--- Loads a user's runner file. Raises `invalid` with the place of the fault.
 ---@param name string
----@param path string   absolute
+---@param path string   absolute path
 ---@param builtin fun(name: string): table
 ---@return table runner
 function M.load(name, path, builtin)
