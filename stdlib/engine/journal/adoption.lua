@@ -1,37 +1,38 @@
---- Adopts the processes that an earlier host started. If the adoption fails, that is an infrastructure error, not a
---- failure of the step that asks.
+--- Adopts processes that an earlier host started. A failed adoption is an infrastructure error and
+--- does not fail the step.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `is_whole`: keeper.log was compared with the journal.
+--- `is_whole` is set after keeper.log was compared with the journal.
 local state_of = per_run(function() return { is_whole = false } end)
 
---- none (it never ran) | running | exited | lost (it ran and was ended, or its end is unknown).
+--- Returns the state of an attempt: none (never started), running, exited, or lost (killed, or its
+--- end is unknown).
 ---@param key string
----@param id string       of the attempt
----@param present boolean?  one that this host started too; the log of the keeper is read anew
+---@param id string       id of the attempt
+---@param present boolean?  the attempt may belong to this host, so keeper.log is read again
 ---@return string state
 function M.state(key, id, present) return infrastructure_error.call(core.process.attempt, key, id, present) end
 
---- Waits for the end of one that is running, or has exited.
+--- Waits for the end of an adopted attempt, and returns its exit.
 ---@param key string
 ---@param id string
 ---@return table exit
 function M.take(key, id) return infrastructure_error.call(core.process.take, key, id) end
 
---- The same, and one that is running is ended first.
+--- Stops an adopted attempt if it still runs, and returns its exit.
 ---@param key string
 ---@param id string
 ---@return table exit
 function M.stop(key, id) return infrastructure_error.call(core.process.stop, key, id) end
 
---- The name of an attempt in keeper.log.
+--- Returns an attempt's name in keeper.log.
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
---- Checks keeper.log before an attempt is started that is on record but unknown to any keeper: raises if the log has
---- lost the starts of other attempts, whose results the journal has. It may have lost the start of this one, too.
+--- Checks keeper.log before starting an attempt that is in the journal but not in that log. Raises
+--- an error if the log lost other attempts' starts, because it may have lost this start too.
 ---@param run table
 function M.check_unknown(run)
   local state = state_of(run)

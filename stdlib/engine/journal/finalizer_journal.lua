@@ -1,28 +1,28 @@
---- Journals `ctx:finally`. Every time a body exits, its finalizers run under a fresh key, `#finally@N`. On resume
---- they are replayed only if the body exits with the same status and ran no step since. Completed agent calls of an
---- earlier exit are reused in any case, and calls still in flight are taken up.
+--- Journals `ctx:finally`. Each exit of a body runs its finalizers under a new key, `#finally@N`. A
+--- resumed run replays them only if the body exits with the same status and has run no step since.
+--- Completed agent calls of an earlier exit are always reused, and running ones are adopted.
 local past_spend = require "moonlet.engine.journal.past_spend"
 
 local M = {}
 
 ---@class moonlet.Ending
 ---@field number integer
----@field key string      prefix of the clean-up's steps
----@field how string      "ok", or the kind of the error that the body ended with
----@field over boolean?   the body has gone on since, or is tried again
----@field settled boolean? its in-flight steps have ended since
+---@field key string      prefix of the keys of its steps
+---@field how string      "ok", or kind of the error that ended the body
+---@field over boolean?   the body has continued since, or is retried
+---@field settled boolean? its unfinished steps were ended
 
 local function key_of(path, number)
-  -- No name of a step holds a "#".
+  -- A step's name cannot contain "#".
   return ("%s#finally@%d"):format(path == "" and "" or path .. "/", number)
 end
 
---- Distinguishes the key of a clean-up's step from all others.
+--- Reports whether a key belongs to a step of a clean-up.
 ---@param key string
 ---@return boolean
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 
---- Calls fn(path, …) for each body around the step `key`, the outermost first.
+--- Calls fn(path, …) for each body around a step, the outermost first.
 local function each_around(key, fn, ...)
   fn("", ...)
   past_spend.each_around(key, fn, ...)
@@ -31,20 +31,20 @@ end
 local function touch_path(path, endings, key)
   local ending = endings[path]
   if not ending or ending.over then return end
-  -- Steps that an earlier clean-up left in flight are none of the body's.
+  -- A running step of an earlier clean-up does not belong to the body.
   local own = (path == "" and "" or path .. "/") .. "#finally@"
   if key:sub(1, #own) ~= own then ending.over = true end
 end
 
---- Something has happened in the step `key`: the bodies around it have not ended as they had.
+--- Marks the bodies around a step as continued, because a step ran after their exit.
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
 
---- The step `key` begins: if it belongs to clean-ups, it is noted for each of them.
----@param cleanups table<string, string[]>  key of an ending -> the steps below it
+--- Registers a new step with the clean-ups around it.
+---@param cleanups table<string, string[]>  key of a clean-up -> keys of its steps
 ---@param key string
 function M.begin(cleanups, key)
   local _, last = key:find("#finally@%d+/")
@@ -56,10 +56,10 @@ function M.begin(cleanups, key)
   end
 end
 
--- A timeout is none of them: its key is not that of a step, and it only ends steps that have happened.
+-- A timeout is not listed, because it only ends steps that have run.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
---- Takes in a record of the journal.
+--- Updates the exits from a record of the journal.
 ---@param endings table<string, moonlet.Ending>
 ---@param item table
 function M.read(endings, item)
@@ -71,7 +71,8 @@ function M.read(endings, item)
   endings[path:gsub("/$", "")] = { number = math.tointeger(tonumber(number)) or 0, key = item.key, how = item.result }
 end
 
---- Forgets exits when the run is retried: it exits anew, and so do bodies that failed.
+--- Invalidates the exits of a run that is retried, because the run and its failed bodies exit
+--- again.
 ---@param endings table<string, moonlet.Ending>
 ---@param all boolean?
 function M.forget(endings, all)
@@ -80,11 +81,11 @@ function M.forget(endings, all)
   end
 end
 
---- A key as it would be in any ending of its body.
+--- Removes the exit's number from a key, so that keys of different exits can be compared.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- The steps of agents in other endings of the body that stand where this one does: those with an answer first, and the
---- latest of them.
+--- Returns the corresponding agent steps in other exits of the body, those with an answer first,
+--- then the latest.
 ---@param journal moonlet.Journal
 ---@param key string
 ---@return string[]
@@ -119,18 +120,18 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- The clean-ups whose body has resumed before the step `key`, each of them once.
+--- Returns clean-ups whose body has continued before a step, each once.
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
----@return string[] keys  below which their steps are
+---@return string[] keys  prefixes of the keys of their steps
 function M.gone_by(endings, key)
   local found = {}
   if next(endings) then each_around(key, settle, endings, key, found) end
   return found
 end
 
---- The key below which the finalizers of the body at `path` run: the last one if the body exits as it did then, else
---- a fresh one.
+--- Returns the key for a body's finalizers: the last one if the body exits as before, else a new
+--- one.
 ---@param endings table<string, moonlet.Ending>
 ---@param path string
 ---@param how string

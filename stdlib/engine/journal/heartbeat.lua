@@ -1,24 +1,25 @@
---- The clock of a run: how long it has been driven, taken from its journal, so that hosts that were killed count too.
---- If that time is limited, a long step records a heartbeat now and then.
+--- Measures how long a run has been driven. The time is read from the journal, so that killed hosts
+--- count too. If it is limited, long steps record heartbeats.
 local background = require "moonlet.engine.base.background"
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
 
 local M = {}
 
---- `last_beat`: when the last heartbeat was recorded; `least_wall`: the smallest limit on the wall time, in ms.
+--- `last_beat` is the time of the last heartbeat, and `least_wall` the smallest limit on the wall
+--- time, in ms.
 local state_of = per_run(function() return { last_beat = 0, least_wall = nil } end)
 
 local longest_ms, shortest_ms, share = 10000, 500, 20
 
---- Milliseconds for which hosts have driven the run; nil if they are not counted.
+--- Returns for how many milliseconds hosts have driven the run, or nil if that is not measured.
 ---@param run table
 ---@return integer?
 function M.now(run)
   return run.started and run.driven_before + core.clock.monotonic() - run.started
 end
 
---- Limits the wall time of a run or of a scope of it: steps record heartbeats from now on.
+--- Limits the wall time of a run or of one of its scopes. From then on, steps record heartbeats.
 ---@param run moonlet.Run
 ---@param wall_ms integer?
 function M.limit(run, wall_ms)
@@ -44,7 +45,7 @@ end
 ---@param verb string
 ---@param fn function
 function M.during(run, key, verb, fn, ...)
-  -- The steps in a function do so by themselves.
+  -- The steps inside of a step function record their own heartbeats.
   local least_wall = state_of(run).least_wall
   if not least_wall or verb == "step" then return fn(...) end
   local every = math.max(shortest_ms, math.min(longest_ms, least_wall // share))

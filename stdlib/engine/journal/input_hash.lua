@@ -1,15 +1,14 @@
---- Input fingerprints that do not depend on the environment. A record of an input or a fact holds no secret; the
---- script of a resumed run may hold a secret where the first one held its name, or the reverse, for secrets come and
---- go with the environment.
+--- Hashes inputs in a way that does not depend on the environment's secrets. Records contain no
+--- secrets, so a resumed run may have a secret where the record has its name, or the reverse.
 ---
---- An input has two hashes. `h` covers it with names in place of the known secrets. `raw`, which is keyed, covers all
---- of it, and is recorded only if the text differs. Two inputs are the same if either hash fits, with the secrets of
---- then or of now:
----   secrets were added    the raw input, as recorded then, still has the same full hash
----   secrets were removed  a script's input has the same keyed hash; a recorded one already holds the names
----   secrets are others    the same names stand in their place
---- Redacted parts of an observed text (redactions.lua) count like secrets of the environment: their replacement on
---- record is their name.
+--- An input has two hashes. `h` covers it with names in place of known secrets. `raw` is keyed,
+--- covers the full input, and is recorded only if the two texts differ. Two inputs are equal if
+--- either hash matches, with the secrets of either time:
+---   secrets were added    the input without replacements still has its recorded hash
+---   secrets were removed  a script's input has its keyed hash, a recorded one has names already
+---   secrets have changed  their names are still equal
+--- Redacted parts of an observed text (redactions.lua) are treated like secrets, with their
+--- recorded replacement as the name.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local records = require "moonlet.engine.journal.records"
 local redactions = require "moonlet.engine.journal.redactions"
@@ -19,13 +18,14 @@ local M = {}
 
 local function digest(text) return core.text.sha256(text):sub(1, 32) end
 
---- As JSON. It can only say that a byte is none of UTF-8, not which one: then the bytes are packed.
+--- Encodes an input as JSON. If a byte is not valid UTF-8, packs the bytes, because JSON would lose
+--- them.
 local function encode(input)
   local text = core.json.encode_record(input)
   return text:find("\u{FFFD}", 1, true) and values.text(input) or text
 end
 
---- The input as text for its hash; `hide` takes out the secrets.
+--- Returns the text of an input for its hash. `hide` removes the secrets.
 local function text_of(input, hide)
   if not input.stdin then return encode(input) end
   local copy = {}
@@ -34,7 +34,7 @@ local function text_of(input, hide)
   return encode(copy)
 end
 
---- As it was hashed before there were keys.
+--- Returns the hash in the form of old journals, which had no keyed hashes.
 local function digest_of_old(input)
   if type(input.prompt) ~= "string" then return nil end
   local copy = {}
@@ -43,7 +43,7 @@ local function digest_of_old(input)
   return digest(text_of(copy))
 end
 
---- A text without the known secrets, and without the redacted parts of observed texts.
+--- Returns a text without known secrets and redacted parts.
 ---@param journal moonlet.Journal
 ---@param text string
 ---@return string
@@ -52,17 +52,17 @@ function M.hidden(journal, text)
   return (core.secret.hide(text))
 end
 
---- The same of the JSON of something.
+--- Returns JSON text without known secrets and redacted parts.
 function M.hidden_json(journal, text)
   if journal.unkept[1] then text = redactions.hide(journal.unkept, text, true) end
   return (core.secret.hide(text))
 end
 
---- The hash of an input. If a record has the same input, its hash is reused. The journal notes anything else that has
---- to be recorded with it.
+--- Returns the hash of an input. If a record has an equal input, reuses its hash. Journals what
+--- else must be recorded for it.
 ---@param journal moonlet.Journal
 ---@param input table
----@param first table?   records that may have it: { h, raw? }
+---@param first table?   record that may have the input: { h, raw? }
 ---@param second table?
 ---@return string
 function M.of(journal, input, first, second)
@@ -93,7 +93,7 @@ function M.of(journal, input, first, second)
   return hash
 end
 
---- The first that stands for no other name yet.
+--- Returns the first numbered variant of a name that is not used yet.
 local function stand_in(journal, told)
   local name, number = told, 1
   while journal.stand_ins.taken[name] do
@@ -103,8 +103,8 @@ local function stand_in(journal, told)
   return name
 end
 
---- A name as it stands in keys, and so in all that is named by them: without secrets. A stand-in is recorded with the
---- name's keyed hash, and keeps its meaning whatever the environment has by then.
+--- Returns a name without secrets, for use in keys. A stand-in is recorded with the name's keyed
+--- hash, so that it keeps its meaning if the environment changes.
 ---@param journal moonlet.Journal
 ---@param name string
 ---@return string
@@ -125,7 +125,8 @@ function M.name(journal, name)
   return names.told[name]
 end
 
---- Places of the secrets in the fields of a record, needed to put them in again; nil if there are none.
+--- Finds the places of secrets in the fields of a record, so that they can be restored. Returns nil
+--- if there are none.
 ---@param record table
 ---@param fields string[]
 ---@return table<string, {places: integer[], whole: string}>?
@@ -142,11 +143,11 @@ function M.places(record, fields)
   return found
 end
 
---- A record with its known secrets put back into its fields; a copy if it has any.
+--- Restores the known secrets in a copy of a record.
 ---@param record table
----@param key string?  of the run, if that is not the one that is being driven
+---@param key string?  key of another run; default: the current one
 ---@return table record
----@return string[] lost  fields that have the names of secrets in place of them
+---@return string[] lost  fields whose secrets are unknown
 function M.with_secrets(record, key)
   local copy, lost = {}, {}
   if type(record.places) ~= "table" or record.places == core.json.null then return record, lost end
@@ -163,14 +164,15 @@ function M.with_secrets(record, key)
   return copy, lost
 end
 
---- The stand-ins of a journal.
+--- Returns an empty table of stand-ins.
 function M.stand_ins() return { told = {}, on_record = {}, taken = {}, clear = {} } end
 
 local function is_on_record(journal, key)
   return (journal.ends[key] or journal.begins[key] or journal.facts[key] or journal.answers[key]) ~= nil
 end
 
---- The recorded key of a step: if a name in it was no secret's yet, that is the name itself.
+--- Returns the recorded key of a step. If a part of it became a secret since then, that is the key
+--- with the plain name.
 ---@param journal moonlet.Journal
 ---@param key string
 ---@return string
@@ -180,18 +182,18 @@ function M.key(journal, key)
   return is_on_record(journal, clear) and clear or key
 end
 
---- Takes in a record of one.
+--- Reads a stand-in from a record.
 ---@param journal moonlet.Journal
 ---@param item table
 function M.read_name(journal, item)
   journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.stand_in] = item.stand_in, true
 end
 
---- Puts a value into the fields `result`, `whole` and `places` of a record.
+--- Stores a value in the fields `result`, `whole` and `places` of a record.
 ---@param journal moonlet.Journal
 ---@param item table
 ---@param value any
----@param kept any         the redacted value
+---@param kept any         redacted value
 ---@param durable boolean
 function M.put(journal, item, value, kept, durable)
   local places
@@ -199,17 +201,17 @@ function M.put(journal, item, value, kept, durable)
   item.result, places = values.put(kept, durable)
   if kept == value and not places then return end
   item.whole = values.keyed(values.text(value))
-  -- Redacted parts cannot be put in again.
+  -- Redacted parts cannot be restored, so only secrets of the environment have places.
   item.places = kept == value and places or nil
 end
 
---- Learns the redactions of a value that was observed again and has not changed.
+--- Learns the redactions of a value that was observed again and is unchanged.
 ---@param journal moonlet.Journal
 ---@param value any
----@param kept any   the recorded form
+---@param kept any   recorded form of the value
 function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 
---- The value of a record whose secrets are known: nil if they are unknown, or are others by now.
+--- Restores the secrets in a record's value. Returns nil if they are unknown or have changed.
 ---@param item table
 ---@return any
 function M.restored(item)

@@ -1,28 +1,30 @@
---- The journal of a run as its steps see it. A recorded step is replayed, in the order in which it happened. Any
---- other is executed, and recorded before the script sees its result. A run gives it two functions to call before it
---- acts: end_cancelled and settle_cleanups.
+--- Replays and records the steps of a run. A recorded step is replayed in its original order. Any
+--- other step is executed, and recorded before the script sees its result. A run provides two
+--- functions to call first: end_cancelled and settle_cleanups.
 ---
 --- Records, in the order of the file:
----   drive    a host begins to drive the run; with retry it repeats failed steps, with fresh it observes facts anew
----   begin    an attempt of the step `key` is about to start; with `once` it must not be started a second time unless
----            a person wants it, with `root` it has the sidecar itself
----   attempt  an attempt of a step is over: `outcome`, with its number, status and usage
----   spent    the last attempt of a step has come to nothing, and the run parks; with `repair` the answer to be
----            repaired stands, and the next attempt repairs that
----   end      a step is over: `status`, its `result`, or its `error` and the value it `raised`; `notes` for the verdict
+---   drive    a host starts to drive the run; `retry` repeats failed steps, `fresh` observes facts
+---            again
+---   begin    an attempt of the step `key` is about to start; with `once` it must not start a
+---            second time unless a person agrees; with `root` it owns the run's own folder
+---   attempt  an attempt has ended: `outcome`, with its number, status and usage
+---   spent    the last attempt failed and the run parks; with `repair` the answer to repair is
+---            kept, and the next attempt repairs it
+---   end      a step has ended: `status`, `result`, or `error` and the value it `raised`; `notes`
+---            affect the verdict
 ---   fact     an observation: its `result`
----            In both, `whole` is the hash of a redacted result's full value; with `places`, its redacted parts are
----            secrets of the environment (input_hash.lua), as with `raw` beside `input_hash`.
----   timeout  a scope took too long
----   answer   a person's answer to a gate or question, bound to the hash of the text shown; `places` has
----            where secrets of the environment stood in it
----   scope    a scope with limited wall time begins; with `status` it has ended
----   name     `stand_in` in keys for a name with secrets, and `raw`, the keyed hash of the name
----   alive    heartbeat: a step is in flight
+---            For `end` and `fact`, `whole` is the hash of the full value of a redacted result. If
+---            `places` is set, its redacted parts are secrets of the environment (input_hash.lua).
+---   timeout  a scope ran out of time
+---   answer   a person's answer to a gate or question, bound to the hash of the text that they saw;
+---            `places` locates secrets of the environment in it
+---   scope    a scope with limited wall time starts; with `status` it has ended
+---   name     `stand_in` replaces a name with secrets in keys; `raw` is the keyed hash of the name
+---   alive    heartbeat of a running step
 ---   over     the run has a verdict
----   review   the word on the result of a packet's run: `state`, bound to the hash of the changes
----   decision a person's or a main agent's decision about the result so far; no step sees it
---- `driven_ms`: for how long the run had been driven by then, in milliseconds. records.lua has the fields of each.
+---   review   decision about the changes of a run: `state`, bound to the hash of the changes
+---   decision a person's or main agent's decision about the result; steps do not see it
+--- `driven_ms` counts the milliseconds for which the run had been driven. records.lua lists fields.
 local heartbeat = require "moonlet.engine.journal.heartbeat"
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local past_spend = require "moonlet.engine.journal.past_spend"
@@ -38,60 +40,60 @@ local M = {}
 
 local function put_on_record(...) return infrastructure_error.call(core.journal.append, ...) end
 
---- Verdicts after which a resumed run retries failed steps.
+--- After these verdicts a resumed run retries failed steps.
 local retried = { failed = true, cancelled = true, budget = true, blocked = true, degraded = true, quota = true }
 
 local longest_cancelled_ms = 10 * 1000
 
---- Steps that cost something.
+--- These steps cost money.
 local paid = { agent = true }
 
---- Errors that say something about the run, not about the step.
+--- These errors concern the run rather than the step.
 local of_the_run = { cancelled = true, budget = true, limit = true, parked = true, prepared = true, quota = true }
 
---- Form of names in the keys of a run that begins now (engine/context/context.lua).
+--- New runs escape names in keys in this way (engine/context/context.lua).
 M.names = "escaped"
 
 ---@class moonlet.Journal
 ---@field resumed boolean
----@field ends table<string, table>      key -> its end record
----@field begins table<string, table>    key -> the begin record of its last attempt
----@field ended table<string, integer>   key -> its last attempt when it ended, whatever its outcome
----@field failures table<string, true>   keys of the ends that a retrying host does not replay
----@field frontier integer               the order of the last record of a step
+---@field ends table<string, table>      key -> end record
+---@field begins table<string, table>    key -> begin record of the last attempt
+---@field ended table<string, integer>   key -> number of the last attempt at the last end
+---@field failures table<string, true>   keys of ends that a retrying host does not replay
+---@field frontier integer               order of the last record of a step
 ---@field fresh boolean                  facts are observed again
 ---@field facts table<string, table>
 ---@field timeouts table<string, table>
 ---@field scopes table<string, moonlet.ScopeTime>
 ---@field answers table<string, table>
----@field root_key string?               the agent call that has the sidecar itself
----@field attempts table<string, table[]>  key -> the outcomes of its attempts
----@field history moonlet.History        the spend of earlier hosts
----@field verdict string?                of its last end, if nobody has driven it since
+---@field root_key string?               key of the agent call that owns the run's own folder
+---@field attempts table<string, table[]>  key -> outcomes of its attempts
+---@field history moonlet.History        usage under earlier hosts
+---@field verdict string?                verdict, if nobody has driven the run since
 ---@field decided string?                a person's or a main agent's decision about an earlier result
----@field review table?                  the last review
+---@field review table?                  last review
 ---@field retry boolean?                 this host repeats failed steps
 ---@field records table<string, boolean> hashes of earlier versions of run.json
----@field endings table<string, moonlet.Ending>  path -> exit of the body there that had finalizers
----@field cleanups table<string, string[]>  key of an ending -> the steps begun below it
----@field plain_names boolean?           it began when names went into keys as they are
----@field raws table<string, string>     hash of an input with secrets -> the keyed one of all of it
----@field is_keyed boolean?               a record needs the key of the run
+---@field endings table<string, moonlet.Ending>  path -> exit of a body with finalizers
+---@field cleanups table<string, string[]>  key of a clean-up -> keys of its steps
+---@field plain_names boolean?           the run started before names in keys were escaped
+---@field raws table<string, string>     hash of an input with secrets -> keyed hash of all
+---@field is_keyed boolean?               a record can be checked only with the key of the run
 ---@field stand_ins table                 stand-ins in keys for names with secrets
 ---@field unkept moonlet.Unkept            redactions made in observed texts
 
----@class moonlet.ScopeTime   of a scope that has not come to a good end
----@field used integer     milliseconds that it took until it failed
----@field since integer?   when it began that has not ended, on the clock of the run
+---@class moonlet.ScopeTime   time of a scope that has not succeeded
+---@field used integer     milliseconds used before it failed
+---@field since integer?   start of a running scope, on the clock of the run
 
 local function forget_failures(journal, last)
   for key in pairs(journal.failures) do journal.ends[key] = nil end
   journal.failures, journal.timeouts = {}, {}
-  -- A run that waits for a quota has not ended: a clean-up that parks for it resumes there.
+  -- A run that waits for a quota has not ended, so its clean-ups continue.
   if last ~= "quota" then finalizer_journal.forget(journal.endings) end
 end
 
---- Forgets facts, to observe them anew; agents' answers, and commands with at-most-once execution, stay.
+--- Forgets observed facts. Keeps agents' answers and commands that run at most once.
 local function forget_observed(journal)
   journal.facts, journal.timeouts = {}, {}
   finalizer_journal.forget(journal.endings, true)
@@ -136,17 +138,17 @@ local apply = {
   decision = function(journal, item) journal.decided = item.decision end,
   alive = function() end,
 }
---- Marks the last attempt as settled: another one would be a new one.
+--- Marks the last attempt as settled, so that the step needs a new attempt.
 local function spend(journal, key, repair)
   local last = journal.begins[key]
   if last then last.spent, last.repairs = true, repair end
 end
 
---- Ends of an attempt that say nothing of the agent: it was not paid, or the payment is in the log.
+--- Attempts that ended like this were not paid for, or their result is in keeper.log.
 local unsettled = { lost = true, cancelled = true, not_started = true }
 
---- True if the last attempt itself is known to have failed. If the host failed before the answer was recorded, or the
---- keeper before it reported the exit, a resumed run looks at the attempt's remains instead.
+--- Reports whether the last attempt itself has failed. If only the host or the keeper died, a
+--- resumed run examines what the attempt left.
 local function has_failed(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(last and journal.attempts[key] or {}) do
@@ -167,22 +169,23 @@ apply.attempt = function(journal, item)
   local list = journal.attempts[item.key] or {}
   journal.attempts[item.key] = list
   local last = list[#list]
-  -- The attempt's host died before it reported the outcome: the later record replaces the earlier one.
+  -- A host that adopted the attempt reports its outcome again, and that record replaces the earlier
+  -- one.
   local outcome = item.outcome
   list[last and outcome.taken_over and last.number == outcome.number and #list or #list + 1] = outcome
 end
 apply.spent = function(journal, item) spend(journal, item.key, item.repair) end
 
---- Records of actions of the script: any fact observed before them has shaped them.
+--- These records are actions of the script, which may depend on facts observed before them.
 local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 
---- True if a record has a hash that only the run's key can check.
+--- Reports whether a record has a hash that only the run's key can check.
 local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
 
---- Reads the records of the current run.
----@param fresh boolean?  forget facts; answers of agents and people stay
----@param ended boolean?  the run's outcome was reported
----@param keep boolean?   failures are replayed as they were, whatever the run came to
+--- Reads the journal of the current run.
+---@param fresh boolean?  forget facts, but keep answers of agents and people
+---@param ended boolean?  the run has reported its outcome
+---@param keep boolean?   replay failures whatever the verdict was
 ---@return moonlet.Journal
 function M.open(fresh, ended, keep)
   local journal = { resumed = false, ends = {}, begins = {}, facts = {}, timeouts = {}, answers = {}, attempts = {},
@@ -203,8 +206,8 @@ function M.open(fresh, ended, keep)
   core.journal.collect(true)
   if not ok then error(err, 0) end
   journal.history:close()
-  -- A host killed before it reported a degraded run has only the report left to do. The next host, if asked, retries
-  -- the lost steps.
+  -- A host that died before it reported a degraded run left only the report to do. A later host
+  -- retries the lost steps if asked.
   if not keep and retried[journal.verdict] and (ended or journal.verdict ~= "degraded") then
     journal.retry = true
     forget_failures(journal, journal.verdict)
@@ -213,20 +216,20 @@ function M.open(fresh, ended, keep)
   return journal
 end
 
---- Appends a record and waits until it is on the disk.
+--- Appends a record and waits until it is on disk.
 ---@param item table
 function M.append(item)
   put_on_record(core.json.encode_record(item), true)
 end
 
---- Appends a record that reaches the disk with the next one that is waited for, at the latest: a host that dies
---- before has reported nothing that follows from it.
+--- Appends a record without waiting for the disk. It is written with the next durable record,
+--- before anything that depends on it is reported.
 ---@param item table
 function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
 
---- Waits for the turn of a step that ended because it was cancelled: by then it is cancelled again.
+--- Waits for the turn of a step that ended by a cancellation, which is replayed by then.
 local function wait_cancelled(order)
   local shield = task.open_scope { timeout = longest_cancelled_ms, shield = true, what = "the end of a cancelled step" }
   local ok, err = pcall(task.wait_turn, order)
@@ -235,11 +238,11 @@ local function wait_cancelled(order)
   if not ok then error(err, 0) end
 end
 
----@class moonlet.Private        an observation that can be made again, and is redacted on record
----@field clean fun(value: any): any  the same value if all of it may be kept
----@field again fun(): any            makes it again
+---@class moonlet.Private        repeatable observation whose record is redacted
+---@field clean fun(value: any): any  returns the redacted value
+---@field again fun(): any            repeats the observation
 
---- Puts a value into a record.
+--- Stores a redacted value in a record.
 local function put(journal, item, value, private, durable)
   input_hash.put(journal, item, value, private and private.clean(value) or value, durable)
   return item
@@ -251,7 +254,7 @@ local function tell_changed(run, item)
     or "it changed since it was recorded, and what looks like a secret was redacted: the recorded text is used" })
 end
 
---- Says that a step is done again because the file with its value is missing or damaged.
+--- Warns that a step is repeated because the file with its value is missing or damaged.
 local function tell_lost(run, key, stored)
   local name = type(stored) == "table" and stored["$value"]
   if not name then return end
@@ -259,13 +262,14 @@ local function tell_lost(run, key, stored)
     .. "it is done again"):format(run.id, core.text.printable(tostring(name), 80)) })
 end
 
---- The full value of a fact: restored if its secrets are known, observed again if that is still possible; else nil.
+--- Returns the full value of a fact by restoring its secrets or observing it again. Returns nil if
+--- neither is possible.
 local function whole(journal, item, private)
   local value = input_hash.restored(item)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    task.hold_turn(item.order) -- other tasks must not see later records meanwhile
+    task.hold_turn(item.order)  -- other tasks must not see later records yet
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
@@ -274,8 +278,8 @@ local function whole(journal, item, private)
   return again
 end
 
---- Replays the recorded step in its turn: returns "ok" and the value, or raises the error. Returns nothing if the
---- step has to be executed (again).
+--- Replays a recorded step in its turn. Returns "ok" and the value, or raises the recorded error.
+--- Returns nothing if the step must be executed.
 local function replayed(run, key, hash, private)
   local journal = run.journal
   local item = journal.ends[key]
@@ -307,15 +311,15 @@ local function replayed(run, key, hash, private)
   return "ok", value
 end
 
---- Says why a step is done again, unless the host that began it with this input has said so.
+--- Logs why a step is repeated, unless an earlier host has logged that already.
 local function tell_new_input(run, key, hash)
   local last, item = run.journal.begins[key], run.journal.ends[key]
   if last and last.input_hash == hash or not (last or item and item.input_hash ~= hash) then return end
   run.emit("log", { step = key, text = "its input has changed since the run was recorded: it is done again" })
 end
 
---- Settles an attempt that is in flight with another input: it may still run, its step is to use the same folder, and
---- its usage has to be recorded.
+--- Settles an attempt that an earlier host started with a different input. It may still run in the
+--- step's folder, and its usage must be recorded.
 local function settle_earlier(run, key, hash, settle)
   local last = run.journal.begins[key]
   if not settle or not last or last.spent or last.input_hash == hash then return end
@@ -323,28 +327,28 @@ local function settle_earlier(run, key, hash, settle)
   M.spent(run, key)
 end
 
---- True if a budget or a provider has refused something by now: the outcome of that is not final.
+--- Reports whether a budget or a provider has refused a call, so that the step may be retried.
 local function refused(run)
   return run.quota_error ~= nil or run.own_budget ~= nil and run.own_budget.refused ~= nil
 end
 
 ---@class moonlet.StepOptions
----@field paid boolean?      durable: its records are on the disk before it goes on
----@field again (fun(value: table): boolean)?  the value is no success: a later resume does it again
----@field private moonlet.Private?  redaction of the value
----@field notes (fun(): table?, boolean)?  its part in the verdict, and true if a later resume repeats it
----@field tells boolean?  in a run that only has to clean up, `live` reports all else that is known, then ends the run
----@field once boolean?  at most once: it is not repeated by --fresh
----@field settle fun(earlier: table)?  deals with an attempt that was begun with another input and has no end
+---@field paid boolean?      its records are on disk before the script continues
+---@field again (fun(value: table): boolean)?  returns true if a later resume must repeat the step
+---@field private moonlet.Private?  redacts the value
+---@field notes (fun(): table?, boolean)?  returns notes for the verdict, and whether to repeat
+---@field tells boolean?  in a run that only cleans up, `live` reports and ends the run
+---@field once boolean?  run at most once; --fresh does not repeat it
+---@field settle fun(earlier: table)?  ends an unfinished attempt that had a different input
 
---- Executes a step, or replays its outcome.
----@param run table           without a journal there is no record
+--- Executes a step, or replays its recorded outcome.
+---@param run table           a run without a journal records nothing
 ---@param key string
----@param input table          its dependencies; the same input is the same step
+---@param input table          dependencies; an equal input replays the step
 ---@param options moonlet.StepOptions
----@param live fun(last: table?): table   executes it; `last` is the begin of its last attempt, which has no end or is
----   `spent`
----@return table value         a JSON value
+---@param live fun(last: table?): table   executes the step; gets the begin record of an unfinished
+---   or `spent` attempt
+---@return table value         JSON value
 ---@return boolean cached
 function M.step(run, key, input, options, live)
   local journal = run.journal
@@ -354,15 +358,15 @@ function M.step(run, key, input, options, live)
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
-  -- Other tasks may still replay an event that ends this one before it starts.
+  -- A task that is still replayed may end this one before it starts.
   if journal.resumed then task.wait_turn() end
   if run.cancels and not options.tells then run.end_cancelled() end
-  -- A body that is replayed for its clean-up alone does not resume.
+  -- A body that is replayed only for its clean-up does not continue.
   if not run.cancels then finalizer_journal.touch(journal.endings, key) end
   local gone = journal.resumed and finalizer_journal.gone_by(journal.endings, key) or {}
   if gone[1] then run.settle_cleanups(gone) end
   if options.notes then run.note_begin(key) end
-  -- Numbers of attempts rise whatever the input was: they name files and processes.
+  -- Attempt numbers name files and processes, so they increase even if the input changes.
   local ok, result = pcall(heartbeat.during, run, key, input.verb, live, journal.begins[key], hash)
   local notes, again
   if options.notes then notes, again = options.notes() end
@@ -385,7 +389,8 @@ function M.step(run, key, input, options, live)
   error(result, 0)
 end
 
---- True if the last attempt of an ended step was answered and only its merge failed. A resumed run takes it up.
+--- Reports whether a step's last attempt was answered and only its merge failed, so that a resumed
+--- run can reuse it.
 local function is_kept(journal, key)
   local last = journal.begins[key]
   for _, entry in ipairs(not last.spent and journal.attempts[key] or {}) do
@@ -394,12 +399,12 @@ local function is_kept(journal, key)
   return false
 end
 
---- The key of an agent call that an earlier exit of the same body already made with the same input in its clean-up.
---- It is reused, for a paid call is not paid twice.
+--- Returns the key of an equal agent call in an earlier clean-up of the body, so that it is not
+--- paid for twice.
 ---@param run table
 ---@param key string
----@param input_at fun(key: string): table  its dependencies, at that step
----@return string key  its own if there is none
+---@param input_at fun(key: string): table  returns the call's dependencies under that key
+---@return string key  the given key if there is no such call
 function M.paid_before(run, key, input_at)
   local journal = run.journal
   if not journal or journal.begins[key] then return key end
@@ -414,7 +419,8 @@ function M.paid_before(run, key, input_at)
   return key
 end
 
---- Records that an attempt of a paid step is about to start. On the disk when this returns.
+--- Records that an attempt of a paid step is about to start. The record is on disk when this
+--- returns.
 ---@param run table
 ---@param key string
 ---@param attempt integer
@@ -428,7 +434,7 @@ function M.begin(run, key, attempt, hash, more)
   M.append(item)
 end
 
---- The recorded attempts of a step.
+--- Returns the recorded attempts of a step.
 ---@param run table
 ---@param key string
 ---@return table[]
@@ -446,10 +452,10 @@ function M.attempt(run, key, entry)
   M.note(item)
 end
 
---- Records that the last attempt of a step was fruitless, though the step is not over.
+--- Records that the last attempt of a step has failed although the step has not ended.
 ---@param run table
 ---@param key string
----@param repair boolean?  it was to repair another one, whose work stands
+---@param repair boolean?  the attempt was a repair round, so the answer to repair is kept
 function M.spent(run, key, repair)
   spend(run.journal, key, repair)
   M.append { type = "spent", key = key, repair = repair }
@@ -465,11 +471,12 @@ function M.answer(run, item)
   M.append(kept)
 end
 
---- A fact: an observation that needs no waiting, such as a clock, a file, chance. It is made once.
+--- Returns a fact, which is a quick observation such as the time, a file or a random number. It is
+--- observed once and then replayed.
 ---@param run table
 ---@param key string
 ---@param input table
----@param observe fun(): any  gives a JSON value
+---@param observe fun(): any  returns a JSON value
 ---@param clean (fun(value: any): any)?  redacts it for the record
 ---@return any
 function M.fact(run, key, input, observe, clean)
@@ -501,8 +508,8 @@ function M.fact(run, key, input, observe, clean)
   return value
 end
 
---- Reads a budget. Readings that a script has acted on are replayed; the last one is made anew, for somebody may have
---- raised the budget since.
+--- Reads a budget. Readings that the script has used are replayed. The latest one is repeated,
+--- because somebody may have raised the budget since.
 ---@param run table
 ---@param key string
 ---@param input table
@@ -515,10 +522,10 @@ function M.reading(run, key, input, observe)
   return M.fact(run, key, input, observe)
 end
 
---- Records the begin of a scope with limited wall time.
+--- Records the start of a scope with limited wall time.
 ---@param run table
 ---@param path string
----@return integer used_ms  the time that earlier hosts have used
+---@return integer used_ms  time used under earlier hosts
 function M.scope_begins(run, path)
   local journal = run.journal
   if not journal then return 0 end
@@ -528,7 +535,8 @@ function M.scope_begins(run, path)
   return used
 end
 
---- Records the end of such a scope. The used time counts if the scope is tried again, or resumes after it was parked.
+--- Records the end of a scope with limited wall time. Its time still counts if the scope is retried
+--- or resumed.
 ---@param run table
 ---@param path string
 ---@param ok boolean
@@ -537,7 +545,7 @@ function M.scope_ends(run, path, ok)
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }
 end
 
---- The recorded end of a scope that took too long: { order, e }.
+--- Returns the record of a scope that ran out of time: { order, e }.
 ---@param run table
 ---@param path string
 ---@return table?

@@ -1,38 +1,38 @@
---- The spend of earlier hosts, from the journal: every attempt that was begun, also those that failed, were cancelled
---- or lie within a replayed step, and every program. It is known before the run is driven on, so that no budget
---- forgets it; a script sees it grow as the replay proceeds.
+--- Sums the usage of earlier hosts from the journal: every started attempt and every program, even
+--- failed, cancelled or replayed ones. It is known before the run continues, so that no budget
+--- omits it. A script sees it grow during the replay.
 
 local M = {}
 
---- No sum of an attempt, or of all attempts of a call, goes beyond this: numbers never wrap.
+--- Limits every sum, so that integers never overflow.
 M.most = 1 << 40
 
 ---@class moonlet.Charge
 ---@field number integer?
----@field hash string?       of the input of the step
----@field amounts table<string, number>  its usage; the reservation until that is known
----@field entry table?       the attempt's outcome
+---@field hash string?       input hash of the step
+---@field amounts table<string, number>  its usage, or its reservation until the usage is known
+---@field entry table?       outcome of the attempt
 ---@field runner string?
 ---@field model string?
 
 ---@class moonlet.History
----@field charges table<string, moonlet.Charge[]>  by the key of the step
----@field ends table<string, table>   key -> how its step ended last
+---@field charges table<string, moonlet.Charge[]>  charges by the key of their step
+---@field ends table<string, table>   key -> last end of its step
 ---@field driven integer              milliseconds for which hosts have driven the run
----@field over boolean                the replay is over: an unrecorded step runs
----@field private keys string[]           those with charges or programs, in the order of the journal
----@field private programs table<string, integer>  key -> how many programs its step has run
----@field private once table<string, integer>      key -> the last attempt of a command that is done once
+---@field over boolean                the replay has ended, because an unrecorded step runs
+---@field private keys string[]           keys with charges or programs, in journal order
+---@field private programs table<string, integer>  key -> number of programs that its step has run
+---@field private once table<string, integer>      key -> last attempt of an at-most-once command
 ---@field private told table<string, boolean>      keys that the replay has reached
----@field private sums table<string, table>        path -> { total, told (replayed) }, if asked for
----@field private nested boolean?                   somebody asked for another path than the run's own
----@field private inner table<string, string|string[]>  path -> the keys below it
+---@field private sums table<string, table>        path -> { total, told (replayed) }
+---@field private nested boolean?                   a path other than the run's own was requested
+---@field private inner table<string, string|string[]>  path -> keys below it
 local History = {}
 History.__index = History
 
 local kinds = { "agents", "processes", "tokens", "usd" }
 
---- Verbs of steps that are one program each: ctx:exec, ctx:validate of every kind, ctx:require.
+--- Each of these steps runs one program: ctx:exec, ctx:validate of every kind, ctx:require.
 local is_program = { exec = true, typecheck = true, lint = true, test = true, build = true, custom = true,
   require = true }
 
@@ -42,7 +42,7 @@ function M.new()
     told = {}, sums = {}, inner = {} }, History)
 end
 
---- Amounts as a record has them; zero amounts are left out.
+--- Returns the valid amounts of a record, without zeros.
 local function amounts_of(given)
   local amounts = {}
   for _, kind in ipairs(kinds) do
@@ -52,7 +52,8 @@ local function amounts_of(given)
   return amounts
 end
 
---- Calls fn(path, …) for each path around the key of a step, the outermost first, but the run's own.
+--- Calls fn(path, …) for each path around a step's key, the outermost first, except for the run's
+--- own path.
 ---@param key string
 ---@param fn fun(path: string, ...: any)
 function M.each_around(key, fn, ...)
@@ -91,10 +92,10 @@ end
 local readers = {
   begin = function(history, item)
     history.once[item.key] = item.once and item.attempt or nil
-    if item.once then return end -- a command: its end counts
+    if item.once then return end  -- a command counts at its end
     local list = charge_of(history, item.key)
     local charge = find(list, item.attempt)
-    -- The intent may be recorded twice if no process was started in between.
+    -- An attempt may be announced twice if its process did not start in between.
     if not charge or charge.entry or charge.hash ~= item.input_hash then
       charge = { number = item.attempt, hash = item.input_hash }
       list[#list + 1] = charge
@@ -104,7 +105,7 @@ local readers = {
   end,
   attempt = function(history, item)
     if history.once[item.key] and history.once[item.key] == item.outcome.number then
-      -- A command that was started, and was given up with its step.
+      -- The command was started and then given up with its step.
       if not history.ends[item.key] then note_program(history, item.key) end
       return
     end
@@ -124,7 +125,7 @@ local readers = {
   end,
 }
 
---- Takes in a record of the journal.
+--- Adds a record of the journal to the history.
 ---@param item table
 function History:read(item)
   if math.type(item.driven_ms) == "integer" and item.driven_ms > self.driven then self.driven = item.driven_ms end
@@ -143,12 +144,12 @@ local function note_inner(path, inner, key)
   end
 end
 
---- All records are read.
+--- Finishes the history after the last record.
 function History:close()
   for _, key in ipairs(self.keys) do M.each_around(key, note_inner, self.inner, key) end
 end
 
---- Adds the spend of one key's step to a sum.
+--- Adds the usage of one step to a sum.
 local function add_key(history, sum, key)
   local charges = history.charges[key]
   for i = 1, charges and #charges or 0 do
@@ -158,7 +159,8 @@ local function add_key(history, sum, key)
   if programs then sum.processes = (sum.processes or 0) + programs end
 end
 
---- Calls fn(key) for a key and those below it that have spent something; for "" all of them.
+--- Calls fn(key) for a key and the keys below it that have used something. The path "" means all
+--- keys.
 local function each_below(history, path, fn)
   if path == "" then
     for _, key in ipairs(history.keys) do fn(key) end
@@ -170,7 +172,7 @@ local function each_below(history, path, fn)
   for _, key in ipairs(inner or {}) do fn(key) end
 end
 
---- The sums of a path: made when they are asked for first, and kept from then on.
+--- Returns the sums of a path, and computes them on the first request.
 local function sums_of(history, path)
   local sums = history.sums[path]
   if sums then return sums end
@@ -184,12 +186,12 @@ local function sums_of(history, path)
   return sums
 end
 
---- The spend below a path.
+--- Returns the usage below a path.
 ---@param path string
 ---@return table<string, number>
 function History:spent(path) return sums_of(self, path).total end
 
---- The part of it that the replay has not reached yet.
+--- Returns the usage below a path that the replay has not reached yet.
 ---@param path string
 ---@param kind string
 ---@return number
@@ -212,7 +214,7 @@ local function tell_key(history, key)
   if history.nested then M.each_around(key, tell_around, history, key) end
 end
 
---- The replay has reached the end of a step, and so of all steps within.
+--- Marks the steps of a path as reached, because the replay has reached its end.
 ---@param path string
 function History:tell(path)
   if self.over then return end
@@ -224,7 +226,8 @@ function History:tell(path)
   end
 end
 
---- The recorded amounts of an attempt that is about to be taken up; given once, so that they are not counted twice.
+--- Returns the recorded amounts of an attempt that will be adopted. Returns them only once, so that
+--- they do not count twice.
 ---@param key string
 ---@param number integer
 ---@param hash string

@@ -1,4 +1,4 @@
---- Errors on record: the value that a step raised, and its reported form.
+--- Stores errors that steps raise, both as raised and in a short form for reports.
 local records = require "moonlet.engine.journal.records"
 local values = require "moonlet.engine.journal.values"
 local task = core.task
@@ -7,7 +7,7 @@ local M = {}
 
 local longest_text = 4096
 
---- The reported form of an error; the raised value is recorded beside it, and may be long.
+--- Returns the short form of an error. The full value, which may be long, is recorded separately.
 local function form(err)
   if type(err) ~= "table" then return { kind = "failed", message = core.text.cut(tostring(err), longest_text) } end
   local kept = {}
@@ -21,7 +21,8 @@ end
 
 local deepest_error = 16
 
---- The part of a raised value that JSON can hold; a replay could not give the rest to a script.
+--- Returns the part of a raised value that JSON can represent, because a replay can only restore
+--- that.
 local function plain_of(value, depth)
   local kind = type(value)
   if kind == "string" or kind == "boolean" or math.type(value) == "integer" then return value end
@@ -38,16 +39,16 @@ local function plain_of(value, depth)
   return copy
 end
 
---- An error that prints as its message, both when it is raised first and when it is replayed.
+--- Makes an error print as its message, whether it is raised live or replayed.
 local function printing(value)
   local is_error = type(value) == "table" and type(value.kind) == "string" and type(value.message) == "string"
   return is_error and task.as_error(value) or value
 end
 
---- Puts the raised value into the record of an end, and returns it as a replay raises it.
----@param item table     the record
+--- Stores a raised value in an end record, and returns it as a replay would raise it.
+---@param item table     record of the end
 ---@param err any
----@param durable boolean?  its value must be on the disk
+---@param durable boolean?  write the value to disk before returning
 ---@return any
 function M.put(item, err, durable)
   local plain = plain_of(err, 1)
@@ -56,7 +57,7 @@ function M.put(item, err, durable)
   return printing(plain)
 end
 
---- The value that a step raised. Older records have only its reported form.
+--- Returns the value that a step raised. Old records contain only its short form.
 ---@param item table
 ---@return any
 function M.get(item)

@@ -1,10 +1,10 @@
---- Shapes of the journal's records: the fields that each kind must have. engine/journal/journal.lua says what they
---- mean.
+--- Lists the fields that each kind of journal record must have. engine/journal/journal.lua explains
+--- their meaning.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
--- Fields of each record; `?` may be missing. A `result` and a `raised` may be anything that JSON can hold.
+-- A name with `?` is optional. The fields `result` and `raised` may hold any JSON value.
 local shapes = {
   drive = {}, over = { verdict = "string" }, decision = {}, review = { state = "string" },
   begin = { key = "string", attempt = "integer", input_hash = "string", ["repair?"] = "boolean", ["once?"] = "boolean",
@@ -19,7 +19,7 @@ local shapes = {
   spent = { key = "string", ["repair?"] = "boolean" }, name = { stand_in = "string", raw = "string" },
 }
 
--- The fields of a kind of record as a list, which is gone through for every record: { name, type, optional }.
+-- Each record is checked against a list of { name, type, optional }, which is faster than a map.
 local fields_of = {}
 for kind, shape in pairs(shapes) do
   local list = {}
@@ -30,9 +30,9 @@ for kind, shape in pairs(shapes) do
   fields_of[kind] = list
 end
 
---- Opens the journal of the current run. core.journal knows no field of a record: it is given the names of those that
---- it may leave in the file, and of those that it writes when a scope has run out of time.
----@return fun(): integer, any, string?, boolean? records  order, record, why it could not be read, lazy
+--- Opens the journal of the current run. core.journal does not know the record's fields, so it gets
+--- the names of fields that may stay in the file, and of those in a timeout record.
+---@return fun(): integer, any, string?, boolean? records  order, record, why unreadable, lazy
 function M.open()
   return core.journal.open {
     large = { "result", "raised" },
@@ -40,7 +40,8 @@ function M.open()
   }
 end
 
---- True if lines of a journal hold a record of a host that drives the run, or of a person who decides about it.
+--- Reports whether lines of a journal show that a host drove the run or that a person decided about
+--- it.
 ---@param text string
 ---@return boolean
 function M.has_driver(text)
@@ -55,8 +56,8 @@ local function has_type(value, wanted)
   return type(value) == wanted
 end
 
---- The problem with a record; nil if it is valid. The chain of hashes holds, so another version wrote it, or somebody
---- did so on purpose.
+--- Returns why a record is invalid, or nil. The hash chain is intact by then, so only another
+--- version or a deliberate edit can be the cause.
 local function problem_of(item)
   local fields = type(item) == "table" and type(item.type) == "string" and fields_of[item.type]
   if not fields then
@@ -79,11 +80,11 @@ local function refusal(order, problem)
     hint = "resume the run with the moonlet that wrote it, or start a new run" }
 end
 
---- Checks a record, with its number as `order`; raises if it cannot be understood.
+--- Checks a record and sets its number as `order`. Raises an error if the record is invalid.
 ---@param item any
 ---@param order integer
----@param unread string?  why it could not be read
----@param lazy boolean?  its large results are read from the file when they are asked for
+---@param unread string?  why the record could not be read
+---@param lazy boolean?  large results stay in the file until they are needed
 ---@return table item
 function M.check(item, order, unread, lazy)
   local problem = unread or problem_of(item)
@@ -92,7 +93,8 @@ function M.check(item, order, unread, lazy)
   return item
 end
 
---- A record's stored form of a value. A large one is not kept in memory: it is read again from the file and checked.
+--- Returns the stored form of a record's value. A large value is not kept in memory but read and
+--- verified again.
 ---@param item table
 ---@param name "result"|"raised"
 ---@return any

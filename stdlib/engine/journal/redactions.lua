@@ -1,16 +1,16 @@
---- Redactions of observed texts: the text that looks like a secret (in a file, an input, git's output) and its
---- replacement on record. If the text has changed by the time a run is resumed, the script gets the recorded one, and
---- the prompt built from it is no other than before: in hashes, the one stands for the other.
+--- Remembers redactions of observed texts, such as a file with a secret, and their recorded
+--- replacements. If the text has changed when a run is resumed, the script gets the recorded form.
+--- In hashes both forms are equal, so that prompts built from them match.
 local lines = require "moonlet.engine.base.lines"
 
 local M = {}
 
 local byte, find, sub = string.byte, string.find, string.sub
 
---- Least length of a redacted piece: shorter ones would be found where they do not belong.
+--- Shorter pieces are not replaced, because they could occur in other places too.
 local least = 8
 
----@class moonlet.Unkept  a list of { text, instead, json, json_instead }, the longest first
+---@class moonlet.Unkept  list of { text, instead, json, json_instead }, the longest first
 ---@field private by table<string, true>
 ---@field private sorted boolean
 
@@ -26,7 +26,7 @@ local function add(list, text, instead)
   list[#list + 1] = item
 end
 
---- The differing parts of two lines.
+--- Returns the parts in which two lines differ.
 local function difference(line, kept)
   local first, last = 1, 0
   local shorter = math.min(#line, #kept)
@@ -52,7 +52,7 @@ end
 ---@return moonlet.Unkept
 function M.new() return { by = {}, sorted = true } end
 
---- Learns the redactions of a value from its redacted form.
+--- Learns redactions by comparing a value with its redacted form.
 ---@param list moonlet.Unkept
 ---@param value any
 ---@param kept any
@@ -78,10 +78,10 @@ local function replaced(text, what, instead)
   return table.concat(parts)
 end
 
---- The text with the recorded replacement of each redacted piece.
+--- Replaces each redacted piece of a text as on record.
 ---@param list moonlet.Unkept
 ---@param text string
----@param is_json boolean?  it is the JSON of something
+---@param is_json boolean?  the text is JSON
 ---@return string
 function M.hide(list, text, is_json)
   if not list.sorted then

@@ -1,5 +1,5 @@
---- Values in the journal: JSON, with an encoding of bytes, which JSON cannot hold, and a file of its own for each
---- large value, named by its hash.
+--- Encodes values for the journal as JSON. Bytes that JSON cannot represent get an encoding, and
+--- each large value a file named by its hash.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
@@ -25,7 +25,8 @@ end
 
 local function by_bytes(a, b) return a.key < b.key end
 
---- A table with keys that are not UTF-8: JSON could not distinguish them.
+--- Encodes a table whose keys are not UTF-8 as a list of pairs, because JSON would mix up such
+--- keys.
 local function pack_pairs(value, pack)
   local list = core.json.array {}
   for key, item in pairs(value) do
@@ -37,7 +38,7 @@ local function pack_pairs(value, pack)
   return { ["$pairs"] = list }
 end
 
---- Text that is not UTF-8 is kept with its bytes as the first 256 characters.
+--- Encodes text that is not UTF-8 by mapping each byte to one of the first 256 characters.
 local function pack(value)
   if type(value) == "string" then
     if core.text.is_utf8(value) then return value end
@@ -75,29 +76,29 @@ local function unpack(value, inside)
   return value
 end
 
---- The encoded form of a value with bytes that JSON cannot hold; nil if JSON can hold all of it.
+--- Returns the encoded form of a value, or nil if JSON can represent all of it.
 ---@param value any
 ---@return any
 function M.packed(value)
   return core.json.encode_record(value):find("\u{FFFD}", 1, true) and pack(value) or nil
 end
 
---- The value that is packed so.
+--- Decodes a value.
 ---@param packed any
 ---@return any
 function M.unpacked(packed) return unpack(packed) end
 
---- A value as text.
+--- Encodes a value as text.
 ---@param value any
 ---@return string
 function M.text(value) return core.json.encode_record(pack(value)) end
 
---- The value that has this text.
+--- Decodes a value from text.
 ---@param text string
 ---@return any
 function M.read(text) return unpack(core.json.decode_record(text)) end
 
---- A value as a replay returns it: it shares nothing with the original.
+--- Returns a deep copy of a value, as a replay would return it.
 ---@param value any
 ---@return any
 function M.copy(value)
@@ -105,11 +106,11 @@ function M.copy(value)
   return M.read(M.text(value))
 end
 
---- The stored form of `value`.
----@param value any       a JSON value whose texts may be any bytes
----@param durable boolean  it is on the disk when this returns, if it is a file of its own
+--- Returns the stored form of `value`, which is a file's name if the value is large.
+---@param value any       JSON value whose strings may contain any bytes
+---@param durable boolean  a large value's file is on disk when this returns
 ---@return any stored
----@return integer[]? places  places of secrets' names (core.secret.restore)
+---@return integer[]? places  places where secrets' names replaced secrets (core.secret.restore)
 function M.put(value, durable)
   local packed = pack(value)
   local text, places = core.secret.hide(core.json.encode_record(packed))
@@ -123,26 +124,26 @@ function M.put(value, durable)
   return { ["$value"] = name, bytes = #text }, places
 end
 
---- A hash that reveals nothing without the run's key.
+--- Returns a hash that reveals nothing without the run's key.
 ---@param text string
----@param key string?  that of another run than the one that is being driven
+---@param key string?  key of another run; default: the current one
 ---@return string
 function M.keyed(text, key)
   key = key or infrastructure_error.call(core.secret.key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
 end
 
---- True if a recorded hash is that of the value.
+--- Reports whether a recorded hash matches a value.
 ---@param value any
 ---@param hash string
 ---@return boolean
 function M.is(value, hash)
   if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
-  -- Journals from before there were keys.
+  -- Old journals have no keyed hashes.
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
---- The stored value as text; nil if its file is gone or damaged.
+--- Returns a stored value as text, or nil if its file is missing or damaged.
 ---@param stored any
 ---@param read (fun(name: string, cap: integer): string?)?
 ---@return string?
@@ -153,10 +154,9 @@ function M.stored_text(stored, read)
   return text and core.text.sha256(text) == name and text or nil
 end
 
---- The value again; nil when its file is gone or damaged.
+--- Returns a stored value, or nil if its file is missing or damaged.
 ---@param stored any
----@param read (fun(name: string, cap: integer): string?)?  reads the files of another run than the one that is
----                                                       being driven
+---@param read (fun(name: string, cap: integer): string?)?  reads the value files of another run
 ---@return any
 function M.get(stored, read)
   if is_plain(stored) or not stored["$value"] then return unpack(stored) end
