@@ -1,10 +1,11 @@
---- A background task bound to a wait: it ends when the wait ends. It sleeps with task.watch_sleep, so that a run
---- which only waits for a person can still park.
+--- Runs a background task during a wait and ends it with that wait. The task uses task.watch_sleep,
+--- so that a run which only waits for a person can still park.
 local task = core.task
 
 local M = {}
 
---- Calls fn(…) and returns its results; `watcher` runs meanwhile and is cancelled then. Its failure is ignored.
+--- Calls fn(…) and returns its results. `watcher` runs meanwhile and is cancelled afterwards. Its
+--- errors are ignored.
 ---@param watcher fun()
 ---@param fn function
 ---@return any ...

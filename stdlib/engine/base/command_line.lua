@@ -1,7 +1,7 @@
---- Words of command lines that messages give to people.
+--- Formats command lines for messages to people.
 local M = {}
 
---- A word of a command line, as a shell reads it.
+--- Quotes a word for a shell, if that is necessary.
 ---@param text string
 ---@return string
 function M.quoted(text)
@@ -9,7 +9,7 @@ function M.quoted(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- The short form of a run's id, as commands take it: 7 for R-007.
+--- Returns the short form of a run's id for commands: 7 for R-007.
 ---@param id string
 ---@return string
 function M.short(id) return id:match "^R%-0*(%d+)$" or id end

@@ -1,9 +1,10 @@
---- Cooperative yields in long loops. They yield after a time and not after a number of files: disks differ in speed.
+--- Lets long loops yield to other tasks. They yield after a time rather than after a number of
+--- files, because disks differ in speed.
 local M = {}
 
 local longest_ms = 50
 
---- A function to call in each round.
+--- Returns a function to call in each iteration.
 ---@return fun()
 function M.new()
   local since = core.clock.monotonic()
@@ -14,7 +15,7 @@ function M.new()
   end
 end
 
---- Removes a folder with all beneath it, file by file. A folder that does not exist is fine.
+--- Removes a folder and its content file by file. Succeeds if the folder does not exist.
 ---@param root any
 ---@param path string
 ---@return true? removed, any error

@@ -1,16 +1,16 @@
---- The events of a run: one closed list with the fields of each. This is the reference of events.jsonl, of --events and
---- of what an embedder's on_event gets; tests/house/events.py compares it with what is emitted, both ways.
+--- Lists every event of a run with its fields. The list documents events.jsonl, --events and an
+--- embedder's on_event. tests/house/events.py compares it with the events that the code emits.
 ---
---- Each line is `{ number, type, ts, run, step?, data }`. `number` counts the events of a run from 1, and a resumed run
---- goes on with it. `step` is the key of a step. `data` has the fields below; `?` marks those that may be missing.
---- An event is for those who watch: the journal is the record.
+--- Each line is `{ number, type, ts, run, step?, data }`. `number` counts the events of a run from
+--- 1, also across resumed hosts. `step` is the key of a step. `data` has the fields below, where
+--- `?` marks optional ones. Events only inform; the journal is the record of a run.
 
 ---@class moonlet.EventKind
 ---@field name string
 ---@field about string
 ---@field fields table<string, string>  name -> its meaning
 
---- The version of the list: it grows when an event or a field gets another meaning, or goes.
+--- The version increases when an event or field is removed or changes its meaning.
 local M = { version = 1 }
 
 ---@type moonlet.EventKind[]

@@ -1,4 +1,4 @@
---- The readable copy of a child's exit, for exit.json.
+--- Returns the readable copy of a process's exit for exit.json.
 local null = core.json.null
 
 local function or_null(value)
@@ -6,8 +6,8 @@ local function or_null(value)
   return value
 end
 
----@param exit table  as core.process gives it
----@param result moonlet.RunnerResult?  of an agent
+---@param exit table  result of core.process
+---@param result moonlet.RunnerResult?  result of an agent
 ---@return table
 return function(exit, result)
   return {

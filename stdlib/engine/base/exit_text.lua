@@ -1,9 +1,9 @@
---- The end of a process in words, by the `why` of its exit: "ended with exit code 1".
+--- Describes the end of a process in words, from the field `why` of its exit.
 local duration = require "moonlet.duration"
 
 local M = {}
 
---- "ended with exit code 1", "was ended by signal 9".
+--- Returns "ended with exit code 1" or "was ended by signal 9".
 ---@param exit {code: integer, signal: integer?}
 ---@return string
 function M.of_code(exit)
@@ -19,15 +19,15 @@ local texts = {
   idle = function(_, limit)
     return ("printed nothing for %s and was ended"):format(limit and duration.text(limit) or "too long")
   end,
-  -- A person who cancels never reads this: it is the keeper's end.
+  -- The keeper was cancelled, because a person who cancels never sees this text.
   cancelled = function() return "was ended with its keeper" end,
   finished = function() return "was ended by its host" end,
   lost = function() return "was lost: its keeper died" end,
   not_started = function() return "could not be started" end,
 }
 
---- The rest of a sentence whose subject is the program.
----@param exit table  as core.process gives it
+--- Returns the end of a sentence that begins with the program's name.
+---@param exit table  result of core.process
 ---@param limits {wall: integer?, idle: integer?}?  ms
 ---@return string
 function M.of(exit, limits) return texts[exit.why](exit, limits and limits[exit.why]) end

@@ -1,20 +1,20 @@
---- The host's own files. A missing file reads as nil. A file that cannot be examined or written raises an
---- infrastructure error, for it may well exist.
+--- Reads and writes the host's own files. A missing file reads as nil. Any other failure raises an
+--- infrastructure error, because the file may well exist.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
---- Raises an infrastructure error for one of the host's own files.
+--- Raises an infrastructure error for one of the host's files.
 ---@param err table
 function M.fail(err) error(infrastructure_error.mark(err), 0) end
 
 local function found(value, err, ...)
-  -- The kind `invalid` is that of paths that lead nowhere.
+  -- The kind `invalid` means that the path does not exist.
   if value == nil and err.kind ~= "invalid" then M.fail(err) end
   return value, err, ...
 end
 
---- The value of a call of core.file; raises if there is none.
+--- Returns the value of a core.file call, or raises its error.
 ---@generic T
 ---@param value T?
 ---@param err table?
@@ -40,15 +40,15 @@ function M.is_there(root, path) return M.stat(root, path) ~= nil end
 ---@return table[]? entries
 function M.list(root, path) return (found(core.file.list(root, path))) end
 
----@param path string  a folder, which is made if it does not exist
+---@param path string  folder, which is created if it does not exist
 ---@return any root
 function M.make_root(path) return M.must(core.file.make_root(path)) end
 
---- Writes a file in one step, and durably.
+--- Writes a file atomically and durably.
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 
---- A file that the agent may have left: nil when there is none that can be used. A read that the system refuses
---- raises an infrastructure error, for it proves neither that there is an answer nor that there is none.
+--- Reads a file that an agent may have left, or returns nil. A failed read raises an infrastructure
+--- error, because the file may contain an answer.
 ---@param run table
 ---@param path string
 ---@param cap integer

@@ -1,4 +1,4 @@
---- The user's hooks: their time, and what moonlet says about one that is slow or fails.
+--- Reports the user's hooks that are slow or fail, and sets their time limit.
 local background = require "moonlet.engine.base.background"
 local duration = require "moonlet.duration"
 
@@ -7,14 +7,14 @@ local M = {}
 M.wall_ms = 10000
 local told_after_ms = 1000
 
---- "the hook done (notify-send) did not finish within 10s and was ended".
+--- Returns a message such as "the hook done (notify-send) did not finish within 10s and was ended".
 ---@param name string
 ---@param argv string[]
 ---@param why string
 ---@return string
 function M.failed(name, argv, why) return ("the hook %s (%s) %s"):format(name, argv[1], why) end
 
---- Calls fn(…), which runs a hook; while that takes long, standard error says so.
+--- Calls fn(…), which runs a hook. Prints a note to standard error if that takes long.
 ---@param name string
 ---@param argv string[]
 ---@param fn function

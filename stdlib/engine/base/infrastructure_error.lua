@@ -1,19 +1,21 @@
---- Infrastructure errors: failures of the host's own files, such as a full disk, which say nothing of the step that
---- met them. They are raised like all others, but are recorded as the end of no step, and end no other.
+--- Marks infrastructure errors: failures of the host's own files, such as a full disk. They do not
+--- end the step in which they occur, and are not recorded as its outcome.
 local M = {}
 
--- Beside the errors, not in them: a script cannot make one, and sees none of this.
+-- Marked errors are listed here instead of having a field, so that a script can neither forge nor
+-- read the mark.
 local known = setmetatable({}, { __mode = "k" })
 
---- Kinds that the system reports for a file; any other kind is a mistake of the script, or the end of the run.
+--- System failures of files have these kinds. Errors of any other kind are a script's mistake or
+--- end the run.
 local kinds = { failed = true, denied = true, lost = true }
 
---- Distinguishes an infrastructure error from every other one.
+--- Reports whether an error is an infrastructure error.
 ---@param err any
 ---@return boolean
 function M.is(err) return type(err) == "table" and known[err] == true end
 
---- Says of an error that it is one, if it is of a kind that can be.
+--- Marks an error as an infrastructure error if its kind allows that.
 ---@param err any
 ---@return any err
 function M.mark(err)
@@ -21,20 +23,20 @@ function M.mark(err)
   return err
 end
 
---- Calls `fn`; its failures become infrastructure errors.
+--- Calls `fn` and marks its errors as infrastructure errors.
 ---@param fn function
----@return any ...  its results
+---@return any ...  results of `fn`
 function M.call(fn, ...)
   local results = table.pack(pcall(fn, ...))
   if not results[1] then
-    -- In a cancelled task the error may be the cancellation itself.
+    -- In a cancelled task the error may be the cancellation.
     error(core.task.pending_error() == nil and M.mark(results[2]) or results[2], 0)
   end
   return table.unpack(results, 2, results.n)
 end
 
---- Runs a program; a failure of the host around it becomes an infrastructure error.
----@param spec table  of core.process.run
+--- Runs a program, and marks a failure of the host as an infrastructure error.
+---@param spec table  argument of core.process.run
 ---@return table exit
 function M.run_child(spec) return M.call(core.process.run, spec) end
 

@@ -1,7 +1,8 @@
 --- Splits a text into lines.
 local M = {}
 
---- Its lines without their ends; one that ends with a line end has an empty last line.
+--- Returns the lines of a text without line ends. A text that ends with a line end has an empty
+--- last line.
 ---@param text string
 ---@return string[]
 function M.of(text)
@@ -10,7 +11,7 @@ function M.of(text)
   return list
 end
 
---- The last line that says something, or nil.
+--- Returns the last line that is not blank, or nil.
 ---@param text string
 ---@return string?
 function M.last(text)

@@ -1,11 +1,11 @@
---- Lock files beneath `.agent`: one holder at a time, of all processes and tasks. A waiter lets other tasks go on.
+--- Locks files below `.agent` across processes and tasks. A waiting task does not block others.
 local M = {}
 
 local wait_ms, patience_ms = 20, 30 * 1000
 
---- Calls fn() under a lock file; waits for another holder.
+--- Calls fn() while it holds a lock file, after waiting for other holders.
 ---@generic T
----@param root any      the opened `.agent` folder
+---@param root any      opened `.agent` folder
 ---@param name string
 ---@param fn fun(): T
 ---@return T

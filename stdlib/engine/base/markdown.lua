@@ -1,9 +1,11 @@
---- Markdown as it is read on a terminal: headings, lists, quotes, code and tables laid out for a width, without marks.
+--- Formats Markdown for a terminal: headings, lists, quotes, code and tables are laid out for a
+--- width, without markup.
 local page = require "moonlet.engine.base.page"
 
 local M = {}
 
---- The text of the code span that begins at a run of backticks, which ends it too, and the place after it.
+--- Returns the text of a code span and the position after it. As many backticks must close the span
+--- as opened it.
 local function span_at(text, pos, ticks)
   local from = pos + #ticks
   for stop, found, after in text:gmatch("()(`+)()", from) do
@@ -14,7 +16,7 @@ local function span_at(text, pos, ticks)
   end
 end
 
---- Text with keep(code) in place of each code span, and of each character that was escaped outside of code.
+--- Replaces each code span, and each escaped character outside of code, by keep(code).
 local function without_code(text, keep)
   local parts, pos = {}, 1
   while true do
@@ -30,7 +32,7 @@ local function without_code(text, keep)
   return table.concat(parts) .. text:sub(pos)
 end
 
---- Text without the marks of emphasis, code and links, and without escapes; what stands in code stays as it is.
+--- Removes the markup of emphasis, code and links, and escapes. Text inside of code is unchanged.
 local function inline(text)
   local codes = {}
   text = without_code(text, function(code)
@@ -56,7 +58,7 @@ local function cells_of(line)
   return cells
 end
 
---- The rows of a table in columns; the widest ones give way where the page is too narrow.
+--- Formats a table in columns. If it is too wide, shrinks its widest columns.
 local function add_table(lines, out, rows)
   local widths = {}
   for _, row in ipairs(rows) do
@@ -84,7 +86,7 @@ local function add_table(lines, out, rows)
   end
 end
 
---- The text of Markdown in lines for a page.
+--- Formats Markdown as lines for a page.
 ---@param text string
 ---@param out moonlet.Page
 ---@return string[]

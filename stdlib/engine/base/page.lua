@@ -1,19 +1,20 @@
---- The page that text for a person is laid out on: a terminal, or a pipe. Colour marks, it never carries meaning alone.
+--- Describes the terminal or pipe that text is formatted for. Colour never carries meaning by
+--- itself.
 local M = {}
 
 ---@class moonlet.Page
----@field columns integer   the width for text
+---@field columns integer   width for text
 ---@field colour boolean
 ---@field unicode boolean
----@field terminal boolean  false for a pipe or a file
+---@field terminal boolean  false for a pipe or file
 
 local tones = { bold = "1", dim = "2", red = "31", green = "32", yellow = "33", cyan = "36" }
---- Lines longer than this are hard to read, however wide the terminal is.
+--- Longer lines are hard to read, even on a wide terminal.
 local widest = 100
 local longest_quoted = 256 * 1024
 
---- The page of standard output, or of stream 2. A pipe gets 80 columns for help, and neither colour nor layout for
---- reports.
+--- Returns the page of standard output, or of stream 2. For a pipe, help text gets 80 columns, and
+--- nothing is coloured.
 ---@param stream integer?
 ---@return moonlet.Page
 function M.out(stream)
@@ -23,7 +24,7 @@ function M.out(stream)
     terminal = true }
 end
 
---- The text in a tone, where the page has colours.
+--- Colours a text if the page supports colours.
 ---@param page moonlet.Page
 ---@param tone string
 ---@param text string
@@ -33,13 +34,13 @@ function M.paint(page, tone, text)
   return ("\27[%sm%s\27[0m"):format(tones[tone], text)
 end
 
---- The text filled up with spaces to so many columns.
+--- Pads a text with spaces to a number of columns.
 ---@param text string
 ---@param columns integer
 ---@return string
 function M.pad(text, columns) return text .. (" "):rep(columns - core.text.width(text)) end
 
---- A word that is wider than a line goes over several: none of it is lost.
+--- Splits a word that is wider than a line, so that none of it is lost.
 local function split_word(word, columns, lines)
   while core.text.width(word) > columns do
     local part, stop = 0, 0
@@ -56,8 +57,8 @@ local function split_word(word, columns, lines)
   return word
 end
 
---- The text in lines of at most so many columns, broken between words. Line ends in it stay; it must be valid UTF-8
---- without control characters.
+--- Wraps a text between words and keeps its line ends. The text must be valid UTF-8 without control
+--- characters.
 ---@param text string
 ---@param columns integer
 ---@return string[]
@@ -81,8 +82,8 @@ function M.wrap(text, columns)
   return lines
 end
 
---- Text that a person decides on, in lines behind a bar: none of it can pass for a line of moonlet's own, and none of
---- it is hidden. Its colours go; other sequences and marks are spelled out.
+--- Quotes text that a person must judge, with a bar before each line, so that it cannot pass for
+--- moonlet's own output. Colours are removed and other escape sequences become visible.
 ---@param text string
 ---@param columns integer
 ---@return string[]
@@ -98,20 +99,20 @@ function M.quote(text, columns)
   return lines
 end
 
---- Adds a text behind its name, as one paragraph: it breaks here and not at the terminal's edge, beyond which text
---- could pass for a line of its own.
+--- Adds a text after its name and wraps it as one paragraph, because a line broken by the terminal
+--- could pass for a separate one.
 ---@param lines string[]
 ---@param page moonlet.Page
 ---@param name string
 ---@param text string
----@param cap integer?  its longest size in bytes
+---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do
     lines[#lines + 1] = (i == 1 and name or (" "):rep(#name)) .. line
   end
 end
 
---- Adds a remedy, indented by two; one that is a command stays on a line, so that it can be copied.
+--- Adds a hint, indented by two columns. A command stays on one line, so that it can be copied.
 ---@param lines string[]
 ---@param page moonlet.Page
 ---@param hint string
@@ -120,12 +121,13 @@ function M.add_hint(lines, page, hint)
   for _, line in ipairs(wrapped) do lines[#lines + 1] = "  " .. line end
 end
 
---- Adds a row of two columns, the second one wrapped beneath itself; a left part that is too wide gets its own line.
+--- Adds a row of two columns and wraps the second one. A left part that is too wide gets its own
+--- line.
 ---@param lines string[]
 ---@param page moonlet.Page
----@param indent integer   the columns before `left`
+---@param indent integer   columns before `left`
 ---@param left string
----@param column integer   where `right` begins
+---@param column integer   start of `right`
 ---@param right string
 function M.row(lines, page, indent, left, column, right)
   local start = (" "):rep(indent) .. left

@@ -1,8 +1,8 @@
---- Gives a module a state of its own for each run. No other module sees it, and it goes with the run.
+--- Gives a module private state for each run. The state is freed with the run.
 
---- A function that returns the module's state for a run.
+--- Returns a function that looks up the module's state for a run.
 ---@generic T
----@param initial fun(): T  makes it
+---@param initial fun(): T  creates the state
 ---@return fun(run: table): T
 return function(initial)
   local states = setmetatable({}, { __mode = "k" })

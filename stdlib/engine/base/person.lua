@@ -1,4 +1,4 @@
---- The name of the person who decides or answers.
+--- Names the person who decides or answers.
 local M = {}
 
 local function set(name)
@@ -6,7 +6,7 @@ local function set(name)
   return value ~= "" and value or nil
 end
 
---- The user of this shell. A service has no USER.
+--- Returns the user of this shell, even in a service without USER.
 ---@return string
 function M.name() return set "USER" or set "LOGNAME" or core.system.user() or "user" end
 

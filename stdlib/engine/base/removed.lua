@@ -1,5 +1,5 @@
---- Runs and sessions that go on although their folders were removed, as by `git clean -fdx`: the index of live keepers
---- in the user's state folder knows them.
+--- Finds runs and sessions that still run although their folders were removed, as by `git clean
+--- -fdx`. The index of live keepers in the user's state folder lists them.
 local command_line = require "moonlet.engine.base.command_line"
 
 local M = {}
@@ -7,14 +7,14 @@ local M = {}
 ---@class moonlet.Removed
 ---@field id string
 ---@field kind "runs"|"sessions"
----@field top string       the folder that held `.agent`
+---@field top string       folder that contained `.agent`
 ---@field place string
----@field label string     what runs
----@field pid integer      of its keeper
+---@field label string     name of the run or session
+---@field pid integer      process id of its keeper
 ---@field age_ms integer
----@field children table[]  its processes, as core.runs.live gives them
+---@field children table[]  its processes in the form of core.runs.live
 
---- All of this user, oldest first.
+--- Lists all of this user's removed runs and sessions, the oldest first.
 ---@return moonlet.Removed[]
 function M.all()
   local list = {}
@@ -28,7 +28,7 @@ function M.all()
   return list
 end
 
---- Lists what is left of one `.agent`.
+--- Lists the removed runs or sessions of one `.agent` folder.
 ---@param agent_path string
 ---@param kind "runs"|"sessions"
 ---@return moonlet.Removed[]
@@ -40,9 +40,9 @@ function M.of(agent_path, kind)
   return list
 end
 
---- The command that ends it.
+--- Returns the command that ends a removed run or session.
 ---@param entry moonlet.Removed
----@param here string?  the `.agent` of the command that shows it
+---@param here string?  `.agent` folder of the current command
 ---@return string
 function M.ending(entry, here)
   local verb = entry.kind == "runs" and "run cancel" or "session kill"
@@ -50,14 +50,14 @@ function M.ending(entry, here)
   return ("moonlet %s %s%s"):format(verb, command_line.short(entry.id), where)
 end
 
---- The warning about what starts now, where the index cannot be written; nil where it can.
+--- Returns a warning if the index of live keepers is not writable, else nil.
 ---@return string?
 function M.warning()
   local err = core.runs.index_error()
   return err and "moonlet ps will not find this if its .agent is removed: " .. err.message or nil
 end
 
---- The one that a word names: its id, or the number of that; nil if there is none.
+--- Finds a removed run or session by its id or number, or returns nil.
 ---@param agent_path string
 ---@param kind "runs"|"sessions"
 ---@param word string

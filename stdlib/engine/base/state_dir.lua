@@ -1,7 +1,7 @@
---- The user's state directory, where moonlet keeps what outlives a repository.
+--- Locates the user's state directory for data that outlives a repository.
 local M = {}
 
---- Absolute, or nil if there is neither XDG_STATE_HOME nor HOME.
+--- Returns an absolute path, or nil if neither XDG_STATE_HOME nor HOME is set.
 ---@return string?
 function M.path() return core.system.state_dir() end
 

@@ -1,7 +1,8 @@
---- The folder in which moonlet makes its temporary ones.
+--- Locates the folder for moonlet's temporary folders.
 local M = {}
 
---- $TMPDIR, or /tmp where that is not the absolute path of a folder: nobody asked for a new folder there.
+--- Returns $TMPDIR, or /tmp if TMPDIR is not an absolute path of an existing folder. A missing
+--- folder is not created.
 ---@return string
 function M.path()
   local base = core.system.env "TMPDIR" or ""

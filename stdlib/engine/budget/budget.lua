@@ -1,12 +1,12 @@
---- Budgets of a run and of the scopes in it: agents, processes, tokens, USD. What a start may need is
---- reserved before it, in every budget around it, and settled by what was used. Wall-clock budgets are
---- the scheduler's.
+--- Manages the budgets of a run and its scopes: agents, processes, tokens and USD. Before a start,
+--- its worst case is reserved in every enclosing budget, and replaced by the real usage afterwards.
+--- The scheduler enforces wall time.
 local past_spend = require "moonlet.engine.journal.past_spend"
 local record = require "moonlet.record"
 
 local M = {}
 
---- The limits of an agent call: one attempt may use so much beside its prompt.
+--- Limits an agent call: one attempt may use this much in addition to its prompt.
 M.call_fields = { tokens = "integer" }
 M.fields = { wall = "duration", agents = "integer", processes = "integer", tokens = "integer", usd = "number" }
 local counted = { "agents", "processes", "tokens", "usd" }
@@ -15,24 +15,24 @@ local names_of_one = { agents = "agent start", processes = "process", tokens = "
 
 local function name_of(kind, amount) return amount == 1 and names_of_one[kind] or names[kind] end
 
---- The agents that a run may start whose budget does not name them.
+--- Applies if a run's budget sets no limit for agents.
 M.default_agents = 100
 
 M.most = past_spend.most
 
---- A sum of amounts. Those of prices are kept to a millionth of a millionth of a dollar: three times 0.1 is 0.3.
+--- Adds two amounts. Rounds prices to 1e-12 dollars, so that three times 0.1 is 0.3.
 ---@param one number
 ---@param other number
 ---@return number
 function M.plus(one, other)
   local sum = one + other
-  -- From here on a float is no finer than that.
+  -- A larger float is no more precise than the rounding.
   if math.type(sum) == "integer" or math.abs(sum) >= 9000 then return sum end
   return math.floor(sum * 1e12 + 0.5) / 1e12
 end
 local plus = M.plus
 
---- `count` times an amount, as far as it is counted.
+--- Multiplies an amount, up to the maximum.
 ---@param count integer
 ---@param amount number
 ---@return number
@@ -40,7 +40,7 @@ function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
 
---- True if an amount is more than a limit. A sum of fractions of prices may miss it by a rounding error.
+--- Reports whether an amount exceeds a limit. Tolerates the rounding error of summed prices.
 ---@param amount number
 ---@param limit number
 ---@return boolean
@@ -55,7 +55,7 @@ local function bounded(amounts)
   return copy
 end
 
---- An amount as people read it: sums of prices to a hundredth of a cent, smaller ones as far as they say something.
+--- Formats an amount for people. Dollars get four digits, and more for tiny amounts.
 ---@param kind string
 ---@param amount number
 ---@return string
@@ -68,7 +68,8 @@ function M.shown(kind, amount)
 end
 local shown = M.shown
 
---- The limits of a preset as a person reads and types them: "wall=20m, agents=10"; "" if it has none.
+--- Formats the limits of a preset in the syntax of --budget: "wall=20m, agents=10", or "" if it has
+--- none.
 ---@param preset moonlet.Preset
 ---@return string
 function M.text_of(preset)
@@ -82,21 +83,21 @@ end
 
 ---@class moonlet.Budget
 ---@field parent moonlet.Budget?
----@field what string            whose it is, for messages
+---@field what string            name in messages
 ---@field limits table<string, number>
 ---@field spent table<string, number>
 ---@field reserved table<string, number>
----@field running table<string, number>  used by attempts that run, as far as they have reported it
----@field refused table?         the error of the first start that one of the budgets in it did not allow
----@field path string            whose steps count in it
----@field history moonlet.History?  what earlier hosts have spent; of the outermost one
----@field over table<string, number>  kinds of which more was spent than allowed: how much, when last reported
----@field exceeded moonlet.Budget[]?  of the outermost one: those of which more was spent than allowed
----@field tell fun(text: string)?  is called with those
----@field wall {limit: number?, used: fun(): integer?}?  its time on the wall: the limit in seconds, what was used in ms
----@field on_agent fun()?  of the outermost one: hears that an agent has reserved its share
+---@field running table<string, number>  usage that running attempts have reported so far
+---@field refused table?         error of the first start that it refused
+---@field path string            prefix of the keys that count in it
+---@field history moonlet.History?  usage under earlier hosts; set in the outermost budget
+---@field over table<string, number>  usage of overspent kinds at the last report
+---@field exceeded moonlet.Budget[]?  overspent budgets; set in the outermost budget
+---@field tell fun(text: string)?  reports overspent budgets
+---@field wall {limit: number?, used: fun(): integer?}?  wall time: limit in seconds, usage in ms
+---@field on_agent fun()?  called when an agent has reserved its share; set in the outermost budget
 
---- Raises where the limits are none.
+--- Raises an error for invalid limits.
 ---@param limits table
 ---@param what string
 ---@param fields table<string, string>?
@@ -116,7 +117,7 @@ local function outermost(budget)
   return budget
 end
 
---- Notes that more was spent than a limit allows. True if that is new.
+--- Records that a limit was overspent. Returns true the first time.
 local function note_exceeded(budget, kind)
   local limit = budget.limits[kind]
   if not limit or not exceeds(budget.spent[kind], limit) or budget.over[kind] then return false end
@@ -128,12 +129,13 @@ local function note_exceeded(budget, kind)
 end
 
 ---@class moonlet.BudgetOptions
----@field what string     whose it is, for messages
----@field path string     whose steps count in it
----@field history moonlet.History?   of the outermost one: what earlier hosts have spent
----@field tell fun(text: string)?    of the outermost one
+---@field what string     name in messages
+---@field path string     prefix of the keys that count in it
+---@field history moonlet.History?   usage under earlier hosts, for the outermost budget
+---@field tell fun(text: string)?    reports overspent budgets, for the outermost budget
 
---- A budget inside `parent`; nil limits are no limits. What earlier hosts have spent there is spent.
+--- Opens a budget inside `parent`, where nil means no limit. Usage under earlier hosts counts as
+--- spent.
 ---@param parent moonlet.Budget?
 ---@param limits table
 ---@param options moonlet.BudgetOptions
@@ -151,7 +153,7 @@ function M.open(parent, limits, options)
   return budget
 end
 
---- Puts on record that a limit was reached, whatever the script makes of it.
+--- Records that a limit was reached, even if the script catches the error.
 ---@param budget moonlet.Budget?
 ---@param err table
 function M.note_refusal(budget, err)
@@ -160,7 +162,7 @@ function M.note_refusal(budget, err)
   root.refused = root.refused or err
 end
 
---- The advice for a limit that was reached.
+--- Returns the hint for an error about a limit.
 local function hint_of(budget, kind, wanted)
   return "finished steps are kept; " .. (budget.parent and "raise this limit in the script and resume the run"
     or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted)))
@@ -176,7 +178,7 @@ local function exceeded(budget, kind, amount)
   return err
 end
 
---- Attempts in flight may use more than was reserved for them: that is said when it begins, for each kind.
+--- Warns when running attempts use more than they reserved, once for each kind.
 local function tell_overshoot(budget, kind)
   local root, limit = outermost(budget), budget.limits[kind]
   if note_exceeded(budget, kind) and root.tell then
@@ -186,14 +188,14 @@ local function tell_overshoot(budget, kind)
   end
 end
 
---- The error of a limit of which more was spent than allowed; nil if there is none.
+--- Returns the error of an overspent limit, or nil if there is none.
 ---@param root moonlet.Budget
 ---@return table?
 function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     local limit, spent = budget.limits[kind], budget.spent[kind]
-    -- An attempt that is under way since an earlier host is taken off, and reserved anew.
+    -- An adopted attempt is subtracted and reserved again, so the limit may hold by now.
     if exceeds(spent, limit) then
       return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
         hint = hint_of(budget, kind, math.max(limit * 2, spent)) }
@@ -201,7 +203,7 @@ function M.exceeded(root)
   end
 end
 
---- Raises if one of the budgets around has spent more than it allows: nothing more is started there.
+--- Raises an error if an enclosing budget is overspent, so that nothing more starts.
 ---@param budget moonlet.Budget?
 function M.check_spent(budget)
   while budget do
@@ -213,7 +215,8 @@ function M.check_spent(budget)
   end
 end
 
---- By how much the limits were exceeded in the end, as lines; `grown` leaves out the lines that were reported already.
+--- Describes by how much limits were exceeded at the end. With `grown`, leaves out lines that were
+--- reported before.
 ---@param root moonlet.Budget
 ---@param grown boolean?
 ---@return string[]
@@ -230,12 +233,12 @@ function M.overshoot(root, grown)
   return lines
 end
 
---- Reserves what a start may use. Raises `budget` and reserves nothing when one of the budgets around
---- it does not hold that much.
+--- Reserves what a start may use. Raises `budget` and reserves nothing if an enclosing budget has
+--- too little left.
 ---@param budget moonlet.Budget
 ---@param amounts table<string, number>
----@param allowed boolean?  it was allowed before: it is under way
----@return table reservation  to be settled
+---@param allowed boolean?  skip the check, because the work is running already
+---@return table reservation  must be settled
 function M.reserve(budget, amounts, allowed)
   amounts = bounded(amounts)
   local node = budget
@@ -253,15 +256,15 @@ function M.reserve(budget, amounts, allowed)
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
     node = node.parent
   end
-  -- A start ends the replay: all recorded steps have been replayed.
+  -- New work ends the replay, because all recorded steps are replayed by then.
   if budget and budget.history then budget.history.over = true end
   local on_agent = amounts.agents and outermost(budget).on_agent
   if on_agent then on_agent() end
   return { budget = budget, amounts = amounts, used = {} }
 end
 
---- Counts what an attempt has used while it runs: against the limits around it, and as reserved where that is more than
---- was. Returns the error of the first limit that is passed; nil if none is.
+--- Updates the usage of a running attempt and raises its reservation if the usage is larger.
+--- Returns an error if an enclosing limit is passed.
 ---@param reservation table
 ---@param used table<string, number>
 ---@return table? err
@@ -288,7 +291,7 @@ local function grow(reservation, used)
   return err
 end
 
---- Puts what was used in place of what was reserved. What is not known counts as reserved.
+--- Replaces a reservation by the real usage. An unknown amount counts as reserved.
 local function settle(reservation, used)
   local node = reservation.budget
   used = used and bounded(used)
@@ -303,7 +306,7 @@ local function settle(reservation, used)
   end
 end
 
---- Forgets what was counted for an attempt that will be reserved anew.
+--- Subtracts an attempt's recorded usage, because the attempt will be reserved again.
 ---@param budget moonlet.Budget
 ---@param amounts table<string, number>
 function M.forget(budget, amounts)
@@ -314,8 +317,9 @@ function M.forget(budget, amounts)
   end
 end
 
---- Reserves, does, settles: `fn` gives its result and what it used. Where it raises it may have noted that. While it
---- works it may call `grow` with what is used by then, and gets the error of a limit that is passed.
+--- Reserves the amounts, calls `fn`, and settles with what it used. If `fn` raises an error, its
+--- last note counts. `fn` may call `grow` with its usage so far, which returns an error if a limit
+--- is passed.
 ---@param budget moonlet.Budget?
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
@@ -331,7 +335,7 @@ function M.with(budget, amounts, fn, allowed)
   return result
 end
 
---- True if a limit of that kind holds anywhere around.
+--- Reports whether an enclosing budget limits this kind.
 ---@param budget moonlet.Budget
 ---@param kind string
 ---@return boolean
@@ -344,15 +348,16 @@ function M.is_limited(budget, kind)
   return false
 end
 
---- The spend up to the present point of the replay: a resumed script finds its budgets as it did before.
+--- Returns the usage up to the current point of the replay, so that a resumed script sees the same
+--- values as before.
 local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
 
---- Counts the time on the wall in a budget.
+--- Sets the wall-time limit of a budget and the function that measures its usage.
 ---@param budget moonlet.Budget
 ---@param limit_ms integer?
----@param used fun(): integer?  milliseconds that were used by now
+---@param used fun(): integer?  returns milliseconds used so far
 function M.start_wall(budget, limit_ms, used)
   if budget then budget.wall = { limit = limit_ms and limit_ms / 1000, used = used } end
 end
@@ -366,7 +371,7 @@ local function limit_of(budget, kind)
   return budget.limits[kind]
 end
 
---- The smallest limit around.
+--- Returns the smallest enclosing limit.
 ---@param budget moonlet.Budget?
 ---@param kind string
 ---@return number  math.huge without a limit
@@ -379,7 +384,7 @@ function M.limit(budget, kind)
   return limit
 end
 
---- The usage in the innermost budget.
+--- Returns the usage in the innermost budget.
 ---@param budget moonlet.Budget?
 ---@param kind string
 ---@return number
@@ -391,7 +396,7 @@ function M.used(budget, kind)
   return budget and math.max(0, spent(budget, kind)) or 0
 end
 
---- The rest of the tightest budget around, without reserves.
+--- Returns what is left of the tightest enclosing budget after its reservations.
 ---@param budget moonlet.Budget?
 ---@param kind string
 ---@return number  math.huge without a limit

@@ -1,18 +1,18 @@
---- The prices of models, from the user's config: dollars for a million tokens. Prices change too often for any to
---- be built in.
+--- Reads prices of models from the user's config, in dollars for a million tokens. None are built
+--- in, because prices change too often.
 ---
 ---   prices = { ["gpt-5"] = { input = 1.25, cached = 0.125, output = 10 }, ["claude-opus-*"] = { … } }
 ---
---- A key is a model's name, which is also that of its dated editions: "gpt-5" is "gpt-5-2025-08-07" and not
---- "gpt-5-pro", which costs twelve times as much. One that ends with "*" or "-" is the beginning of names.
---- A name wins over a beginning, a long one over a short one.
+--- A key is a model's name and also matches its dated editions: "gpt-5" matches "gpt-5-2025-08-07",
+--- but not "gpt-5-pro", which costs twelve times as much. A key that ends with "*" or "-" is a
+--- prefix. A name has priority over a prefix, and a longer key over a shorter one.
 local record = require "moonlet.record"
 
 local M = {}
 
 M.fields = { input = "number!", cached = "number", output = "number!" }
 
---- Checks one entry; raises `invalid`.
+--- Validates the price of one model. Raises `invalid`.
 ---@param price table
 ---@param what string
 function M.check(price, what)
@@ -25,7 +25,7 @@ function M.check(price, what)
   end
 end
 
---- Checks what an entry is for; raises `invalid`.
+--- Validates the name or prefix of a price. Raises `invalid`.
 ---@param key string
 ---@param what string
 function M.check_name(key, what)
@@ -35,23 +35,24 @@ function M.check_name(key, what)
   end
 end
 
---- True if a suffix of a model's name is the day of an edition: -2025-08-07, -20250807 or @20250807.
+--- Reports whether the suffix of a model's name is a date, such as -2025-08-07, -20250807 or
+--- @20250807.
 local function is_edition(rest)
   local month, day = rest:match("^%-20%d%d%-(%d%d)%-(%d%d)$")
   if not month then month, day = rest:match("^[-@]20%d%d(%d%d)(%d%d)$") end
   return month ~= nil and month >= "01" and month <= "12" and day >= "01" and day <= "31"
 end
 
---- How well a key fits a model; nil where it does not.
+--- Returns how well a key matches a model, or nil if it does not.
 local function fit(key, model)
   if key == model then return math.huge end
   local start = key:match("^(.*)%*$") or key:match("^.*%-$")
   if start then return model:sub(1, #start) == start and #start or nil end
-  -- Half a letter more than a beginning that is as long.
+  -- A dated edition counts slightly more than a prefix of equal length.
   if key ~= "" and model:sub(1, #key) == key and is_edition(model:sub(#key + 1)) then return #key + 0.5 end
 end
 
---- The price of a model, or nil.
+--- Returns the price of a model, or nil if it is unknown.
 ---@param model string?
 ---@param prices table?
 ---@return {input: number, cached: number?, output: number}?
@@ -65,8 +66,8 @@ function M.of(model, prices)
   return best
 end
 
---- Dollars; nil where a price or a count is not known. Without a price of its own, what came from a
---- cache costs as much as the rest.
+--- Estimates the cost in dollars, or returns nil if the price or a token count is unknown. Cached
+--- tokens without a price of their own cost as much as others.
 ---@param usage table
 ---@param model string?
 ---@param prices table?

@@ -1,4 +1,4 @@
---- ctx.budget as a script sees it: numbers, read one at a time.
+--- Provides ctx.budget for scripts, which read its numbers one at a time.
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
 
@@ -21,18 +21,18 @@ local function read(view, verb, kind)
   return reader(verb, kind)
 end
 
---- The rest of the tightest budget around, without the reserves of siblings. At least 0; math.huge without a limit.
---- wall is in seconds.
+--- Returns what is left of the tightest enclosing budget, minus what siblings have reserved. It is
+--- at least 0, and math.huge without a limit. Wall time is in seconds.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:left(kind) return read(self, "left", kind) end
 
---- The usage of the body, in a scope with a budget or in the run. At least 0.
+--- Returns what the run, or the innermost scope with a budget, has used so far. It is at least 0.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:used(kind) return read(self, "used", kind) end
 
---- The smallest limit around; math.huge where nothing limits.
+--- Returns the smallest enclosing limit, or math.huge without a limit.
 ---@param kind moonlet.BudgetKind
 ---@return number
 function methods:limit(kind) return read(self, "limit", kind) end
@@ -47,7 +47,7 @@ local metatable = {
   __name = "ctx.budget",
 }
 
---- A view whose numbers come from `reader(verb, kind)`.
+--- Returns a view whose numbers come from `reader(verb, kind)`.
 ---@param reader fun(verb: string, kind: string): number
 ---@return moonlet.BudgetView
 function M.new(reader)

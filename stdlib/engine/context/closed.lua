@@ -1,5 +1,5 @@
---- Results are closed: a script that reads a field which is not there, and could not be, gets an error that names the
---- near one. A closed table is a plain one else: it is counted, walked, changed and encoded as any other.
+--- Closes results: reading an unknown field is an error that suggests a similar name. Otherwise a
+--- closed table behaves like a plain one.
 local record = require "moonlet.record"
 
 local M = {}
@@ -14,7 +14,7 @@ end
 
 local function metatable_of(what, known)
   return { __metatable = "closed", __index = core.frames.closed(function(value, key)
-    -- pairs and ipairs ask for what comes after the last item.
+    -- The iterators of pairs and ipairs read one index past the last item.
     if known[key] or math.type(key) == "integer" then return nil end
     refuse(value, what, known, key)
   end) }
@@ -22,7 +22,7 @@ end
 
 local kinds = {}
 
---- Closes a result. `what` names it in messages ("an answer"), `known` are the fields that may be nil.
+--- Closes a result. Messages call it `what` ("an answer"), and the fields in `known` may be nil.
 ---@generic T: table
 ---@param value T
 ---@param what string
@@ -55,7 +55,7 @@ local function close(value, schema, what, depth)
   if schema.additionalProperties == false then setmetatable(value, metatable_of(what, fields)) end
 end
 
---- Closes the objects of data that a schema describes whole.
+--- Closes all objects in data whose schema lists their fields.
 ---@param data any
 ---@param schema table?
 ---@return any data
@@ -64,7 +64,7 @@ function M.data(data, schema)
   return data
 end
 
---- A deep copy of plain data. A list stays a list.
+--- Copies plain data deeply. A list stays a list.
 ---@generic T
 ---@param value T
 ---@return T
@@ -75,7 +75,8 @@ function M.copy(value)
   return core.json.is_array(value) and core.json.array(result) or result
 end
 
---- The arguments of a preset, closed. It is a copy: a preset may change its own, and the record keeps the given ones.
+--- Returns a closed copy of a preset's arguments, so that changes by the preset do not reach the
+--- record.
 ---@param args table<string, any>
 ---@param declared table<string, any>
 ---@return table

@@ -1,5 +1,5 @@
---- The host's state of each ctx. Scripts hold the ctx, which is an empty table to them; the state behind it is only
---- reachable from here.
+--- Stores the host's state of each ctx. A script has only the ctx, which looks like an empty table.
+--- The state behind it is reachable only here.
 local budget = require "moonlet.engine.budget.budget"
 local command_line = require "moonlet.engine.base.command_line"
 local budget_view = require "moonlet.engine.context.budget_view"
@@ -11,34 +11,35 @@ local M = {}
 
 ---@class moonlet.State
 ---@field run table          the run (engine/run/run.lua)
----@field scope any          the cancel scope of this body
----@field budget moonlet.Budget?  what this body may spend
----@field path string        the key prefix of this body: "" or "parallel/2"
----@field counts table       name -> how often this body used it
+---@field scope any          cancel scope of this body
+---@field budget moonlet.Budget?  budget of this body
+---@field path string        prefix of this body's keys: "" or "parallel/2"
+---@field counts table       name -> number of uses in this body
 ---@field finalizers function[]
----@field within table?     the clean-up that this body is part of
----@field place table?      its own clean-up, once that has begun
----@field budget_view moonlet.BudgetView?  ctx.budget, once it was asked for
----@field failure any        what a spawned task raised first
----@field task any           the task that runs the body
+---@field within table?     clean-up that this body is part of
+---@field place table?      its own clean-up, after its start
+---@field budget_view moonlet.BudgetView?  ctx.budget, after its first use
+---@field failure any        first error of a spawned task
+---@field task any           task that runs the body
 ---@field open boolean
 
----@class moonlet.CleanupState   of a run
----@field places table<any, table>  task -> the clean-up that runs in it
----@field shields any[]           the shielded scopes of clean-ups that run
----@field put_off table[]         clean-ups that wait until the run goes on: { state, how }
----@field is_owed boolean?        a clean-up is left to a later host
+---@class moonlet.CleanupState   clean-ups of a run
+---@field places table<any, table>  task -> clean-up that runs in it
+---@field shields any[]           shielded scopes of running clean-ups
+---@field put_off table[]         clean-ups that wait until the run continues: { state, how }
+---@field is_owed boolean?        a later host must do a clean-up
 
---- The clean-ups of a run.
+--- Returns the state of a run's clean-ups.
 ---@type fun(run: table): moonlet.CleanupState
 M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {}, is_owed = nil } end)
 
 local states = setmetatable({}, { __mode = "k" })
 
---- The class of ctx: engine/run/verbs.lua fills it with the verbs.
+--- Holds the verbs of ctx. engine/run/verbs.lua fills the table.
 M.verbs = {}
 
---- The verbs as scripts call them: the frame of the caller stays on the stack, for errors to name it.
+--- Holds the verbs in the form that scripts call. It keeps the caller's frame on the stack, so that
+--- errors can name it.
 M.called = setmetatable({}, { __index = function(called, name)
   local verb = M.verbs[name]
   local kept = verb and core.frames.keep(verb)
@@ -46,7 +47,7 @@ M.called = setmetatable({}, { __index = function(called, name)
   return kept
 end })
 
---- Notes for preset check that the script came to a call.
+--- Records for `preset check` that the script reached a call.
 local function note_reached(ctx)
   local checking = states[ctx] and states[ctx].run.checking
   local place = checking and core.text.place()
@@ -82,7 +83,7 @@ local function refuse_ended()
     hint = "use the ctx that the function was given" }, 0)
 end
 
---- Fields of ctx that are read, not called.
+--- Computes the fields of ctx, which scripts read without a call.
 M.getters = {
   repo = function(state) return state.run.top end,
   runner = function(state) return state.run.runner_name end,
@@ -100,7 +101,7 @@ M.getters = {
   inputs = function(state) return state.run.input_list() end,
 }
 
---- A new ctx for a body.
+--- Returns a new ctx for a body.
 ---@param state moonlet.State
 ---@return moonlet.Ctx
 function M.new(state)
@@ -112,7 +113,8 @@ function M.new(state)
   return ctx
 end
 
---- The state of a ctx; raises for anything else, and for a ctx whose body has ended.
+--- Returns the state of a ctx. Raises an error for any other value, and for a ctx whose body has
+--- ended.
 ---@param ctx moonlet.Ctx
 ---@return moonlet.State
 function M.of(ctx)
@@ -129,18 +131,18 @@ end
 
 local escapes = { ["/"] = "%2F", ["#"] = "%23" }
 
---- A record can hold UTF-8 alone.
+--- A record can hold only UTF-8, so other bytes are escaped.
 local function as_escape(char) return ("%%%02X"):format(char:byte()) end
 
 local function escaped(run, name)
-  -- A run that began before this goes on with the keys that it has on record.
+  -- A run that started before names were escaped keeps its recorded keys.
   if run.journal and run.journal.plain_names or not name:find("[/#%%]") then return name end
   return (name:gsub("%%(2[F35])", "%%25%1"):gsub("[/#]", escapes))
 end
 
---- A name as a part of a key: "/" and "#" stand between the parts and belong to nobody's name, or two steps could
---- have the same key, and the step of one scope could lie in another one. Keys are the names of records, processes
---- and folders: no secret is in them.
+--- Returns a name as a part of a key. "/" and "#" are escaped because they separate the parts, so
+--- that no two steps share a key. Secrets are replaced, because keys name records, processes and
+--- folders.
 ---@param run table
 ---@param name string
 ---@return string
@@ -153,14 +155,14 @@ function M.part(run, name)
   return part
 end
 
---- A key as it would be if its names were plain.
+--- Returns a key with its escaped names decoded.
 ---@param key string
 ---@return string
 function M.plain(key)
   return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
 end
 
---- The command that shows what a step printed.
+--- Returns the command that shows a step's output.
 ---@param run table
 ---@param key string
 ---@return string
@@ -168,7 +170,8 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(command_line.short(run.id), command_line.quoted(M.plain(key)))
 end
 
---- The place of a body's steps: its path, or that of its clean-up, or of the clean-up around it that uses its ctx.
+--- Returns where a body's steps belong: to its path, to its clean-up, or to the enclosing clean-up
+--- that uses its ctx.
 ---@param state moonlet.State
 ---@return table
 function M.place(state)
@@ -176,8 +179,8 @@ function M.place(state)
   return place and state.within ~= place and place or state
 end
 
---- Raises if a budget around has spent more than it allows: nothing more is started there. A clean-up still runs its
---- commands.
+--- Raises an error if an enclosing budget is overspent, because nothing new may start then.
+--- Clean-ups may still run commands.
 ---@param state moonlet.State
 function M.check_spent(state)
   if not M.cleanup(state.run).places[core.task.current()] then budget.check_spent(state.budget) end
@@ -185,7 +188,7 @@ end
 
 local longest_name = 256
 
---- Raises for a name that is empty or too long for a key.
+--- Raises an error if a name is empty or too long for a key.
 ---@param name string
 function M.check_name(name)
   if name == "" then
@@ -198,7 +201,8 @@ function M.check_name(name)
   end
 end
 
---- Reports a ctx that a branch uses instead of its own: its steps are named by when they come.
+--- Warns if a branch uses the ctx of the function around it, because the order of its steps is then
+--- random.
 local function tell_foreign(state)
   local task = core.task.current()
   if not state.task or state.task == task or state.foreign_told then return end
@@ -208,13 +212,12 @@ local function tell_foreign(state)
     .. "when they come: use the one that the branch is given"):format(core.text.place() or "the script") })
 end
 
---- The key of the next step called `name` in this body: its path, the name, and from the second
---- use on an ordinal. A body is one coroutine, so the ordinal never depends on arrival. Each verb
---- that does something begins here: it does nothing any more once the body is to end. A clean-up that was put off
---- below this body runs first.
+--- Returns the key of the next step called `name`: path, name, and from the second use on a number.
+--- A body is one coroutine, so that number never depends on timing. Every verb starts here, so a
+--- body that must end does nothing more. First runs clean-ups that were put off below this body.
 ---@param state moonlet.State
 ---@param name string
----@param at_once boolean?  this place may not be one that can wait
+---@param at_once boolean?  the caller must not wait here
 ---@return string
 function M.key(state, name, at_once)
   core.task.check()

@@ -1,5 +1,5 @@
---- Fan-outs: a function runs side by side for each item of a list. Results keep the places of their items; a lost value
---- stands in the place of a branch that failed.
+--- Runs a function in parallel for each item of a list. Each result has its item's index. If a
+--- branch fails, a lost value takes the place of its result.
 local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
@@ -16,8 +16,8 @@ local kind_of, is_prepared = scope.kind_of, scope.is_prepared
 
 local M = {}
 
---- Kinds that no quorum and no settle may turn into data: they end the whole. A budget does not: it
---- refuses new starts, and what was paid for runs to its end.
+--- An error of these kinds always ends the whole fan-out. A spent budget does not, because it only
+--- prevents new starts and running branches are paid for.
 local fatal = { cancelled = true, limit = true }
 
 local any_fields = { limit = "integer", key = "callable", name = "string", timeout = "duration" }
@@ -44,7 +44,7 @@ local function branch_keys(items, options)
   return keys
 end
 
---- True for a mistake of the script's author.
+--- Reports whether an error is a mistake of the script's author.
 local function is_slip(err) return kind_of(err) == "invalid" or kind_of(err) == "denied" end
 
 local function hint_of(err)
@@ -52,7 +52,7 @@ local function hint_of(err)
   return type(hint) == "string" and hint or nil
 end
 
---- The text of an error. A mistake of the author's names its place, and the right spelling.
+--- Returns the text of an error. For a mistake of the author, adds its place and hint.
 local function message_of(err)
   if type(err) ~= "table" then return tostring(err) end
   local message, at, hint = tostring(rawget(err, "message")), rawget(err, "at"), hint_of(err)
@@ -70,8 +70,8 @@ local function quorum_error(failed, need, total, first)
   }
 end
 
---- The error of a fan-out in which nothing succeeded, or that a provider's quota has left without some answers; nil
---- if it may go on with its results.
+--- Returns an error if no branch succeeded or a provider's quota left answers missing. Returns nil
+--- if the fan-out may continue with its results.
 local function lost_cause(failures, total)
   for _, item in ipairs(failures) do
     if kind_of(item.error) == "quota" then return item.error end
@@ -118,8 +118,9 @@ end
 ---@field path string          the key of the fan-out in the journal
 ---@field budget moonlet.Budget
 ---@field timeout integer?     ms
----@field gate table?          of ctx:any: keeps merges back until one branch has won
+---@field gate table?          of ctx:any: lets only one branch merge at a time
 
+--- Checks the arguments of a fan-out and returns its plan.
 ---@return moonlet.FanOutPlan
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
@@ -142,7 +143,8 @@ local function plan_of(verb, fields, ctx, items, fn, options)
   }
 end
 
---- Runs the branches inside the open scope of `state`; outcomes[i] = {ok, value}. `on_end` hears of each.
+--- Runs the branches in the open scope of `state`. Calls `on_end` for each, and returns outcomes[i]
+--- = {ok, value}.
 local function run_branches(plan, state, on_end)
   local outcomes, next_index = {}, 1
   local function worker()
@@ -155,7 +157,7 @@ local function run_branches(plan, state, on_end)
       on_end(i, ok, value)
     end
   end
-  -- A live view counts branches that have to wait.
+  -- These events let a live view count branches that have not started.
   local some_wait = plan.total > plan.limit
   if some_wait then state.run.emit("progress", { name = state.path, planned = plan.total }) end
   for _ = 1, math.min(plan.limit, plan.total) do task.spawn(state.scope, worker) end
@@ -164,7 +166,8 @@ local function run_branches(plan, state, on_end)
   return outcomes
 end
 
---- The body of a fan-out: `on_end(state, i, ok, value)` decides what the end of a branch means for the others.
+--- Runs the body of a fan-out. `on_end(state, i, ok, value)` decides how the end of a branch
+--- affects the others.
 local function run_plan(plan, on_end)
   local options = { budget = plan.budget, timeout = plan.timeout, what = plan.path }
   return scope.body(plan.run, plan.path, options, function(inner)
@@ -224,7 +227,8 @@ local function place_of(plan, key, outcome)
   return value
 end
 
---- A function without a return is a slip, mostly: its answers are lost.
+--- Warns if no branch returned anything, because then the agents' answers are usually lost by
+--- mistake.
 local function tell_silent(plan, results)
   if plan.settle or plan.total == 0 then return end
   for _, value in ipairs(results) do
@@ -241,7 +245,8 @@ local function run_all(plan)
     failed, first = failed + 1, first or err
     local too_few = plan.need and plan.total - failed < plan.need
     if scope.is_spent(err) or kind_of(err) == "quota" or infrastructure_error.is(err) then
-      -- Branches that are under way are paid for: they run to their end, or until they pass the limit too.
+      -- Running branches are paid for, so they continue until they end or pass the limit
+      -- themselves.
       if not tolerant or too_few then state.failure = state.failure or err end
     elseif fatal[kind_of(err)] or not tolerant then
       end_all(state, err)
@@ -251,7 +256,7 @@ local function run_all(plan)
   end)
   local failures = failures_of(plan, outcomes)
   local cause = lost_cause(failures, plan.total)
-  -- With `settle` the script gets its outcomes; the run fails all the same (verdict.lua).
+  -- With `settle` the script gets the outcomes, but the run still fails (verdict.lua).
   local fails = plan.settle and cause and kind_of(cause) == "quorum" or nil
   if cause and not fails then error(cause, 0) end
   if #failures > 0 and (plan.need or fails) then
@@ -264,25 +269,25 @@ local function run_all(plan)
   return results, lost
 end
 
---- Calls fn(ctx, item, index) for each item, side by side. The result of items[i] is results[i]: m.null where the
---- function returned nil, a lost value where the branch failed, and with `settle` an outcome. m.found(results, items)
---- leaves out what was lost.
+--- Calls fn(ctx, item, index) in parallel for each item. results[i] belongs to items[i]: m.null if
+--- fn returned nil, a lost value if the branch failed, or with `settle` an outcome.
+--- m.found(results, items) removes lost values.
 ---@generic T, R
 ---@param ctx moonlet.Ctx
 ---@param items T[]
 ---@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
 ---@param options moonlet.FanOutOptions?
 ---@return R[] results
----@return moonlet.LostBranch[] lost  the branches that failed, in the order of their items
+---@return moonlet.LostBranch[] lost  failed branches in the order of their items
 function M.parallel(ctx, items, fn, options)
   return run_all(plan_of("parallel", fan_out_fields, ctx, items, fn, options))
 end
 
---- Each item flows through the stages by itself, without a barrier between them: ctx:pipeline(items, stage…, opts). A
---- stage is fn(ctx, value, item). Results are as those of ctx:parallel.
+--- Passes each item through all stages, without waiting for other items: ctx:pipeline(items,
+--- stage…, opts). A stage is fn(ctx, value, item). Results are as in ctx:parallel.
 ---@param ctx moonlet.Ctx
 ---@param items any[]
----@param ... function|moonlet.FanOutOptions  the stages, and last the options
+---@param ... function|moonlet.FanOutOptions  stages, and the options last
 ---@return any[] results
 ---@return moonlet.LostBranch[] lost
 function M.pipeline(ctx, items, ...)
@@ -314,15 +319,16 @@ end
 
 local reason = "another branch has succeeded"
 
---- True if the present task is cancelled because another branch of its ctx:any has succeeded: its work is discarded.
+--- Reports whether the present task was cancelled because another branch of its ctx:any has
+--- succeeded.
 ---@return boolean
 function M.has_lost()
   local err = task.pending_error()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
 end
 
---- The failures before a success, as the journal has them: a resumed run degrades for them too, though it does not
---- repeat them.
+--- Returns the failures before the first success in the form of the journal, because a resumed run
+--- reports them without repeating them.
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do
@@ -331,8 +337,8 @@ local function recorded(index, failures)
   return { index = index, failures = list }
 end
 
---- Runs the branches until the one has succeeded that did so first on record. Gives its index and its value, and the
---- failures before it; no index if all have failed.
+--- Runs the branches until one succeeds. On a replay, the branch on record wins. Returns its index
+--- and value and the earlier failures, or no index if all branches failed.
 local function run_any(plan)
   local input = { verb = "any", branches = array(plan.keys) }
   local first, won, value_of = nil, nil, {}
@@ -364,15 +370,15 @@ local function run_any(plan)
   return won, value_of[won], failures
 end
 
---- Calls fn(ctx, item, index) for each item, side by side, until one succeeds; the others are cancelled. A run that is
---- driven again takes the same one.
+--- Calls fn(ctx, item, index) in parallel for each item until one succeeds, and cancels the others.
+--- A resumed run picks the same item.
 ---@generic T, R
 ---@param ctx moonlet.Ctx
 ---@param items T[]
 ---@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
 ---@param options moonlet.AnyOptions?
 ---@return R value
----@return integer index  of the item
+---@return integer index  index of the item
 function M.any(ctx, items, fn, options)
   local plan = plan_of("any", any_fields, ctx, items, fn, options)
   if plan.total == 0 then error(record.invalid("ctx:any needs at least one item"), 0) end

@@ -1,6 +1,6 @@
---- Runs the finalizers of a body when it has ended: ctx:finally. A run that parks has not ended: it goes on where
---- it was, and finds there what it had set up. That holds within a clean-up too: what comes after the point where
---- it waits is done when it goes on.
+--- Runs a body's finalizers (ctx:finally) when it has ended. A run that parks has not ended and
+--- continues later with everything that it has set up. If a clean-up itself parks, the rest of it
+--- runs when the run continues.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local journal = require "moonlet.engine.journal.journal"
 local context = require "moonlet.engine.context.context"
@@ -17,10 +17,11 @@ end
 
 local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cancelled() end
 
---- Calls `fn` where no cancellation reaches it, but for a time limit of its own. Nothing is raised.
+--- Calls `fn` protected from cancellation, within a time limit of its own. Returns its error
+--- instead of raising it.
 ---@param what string
 ---@param fn fun(shield: any)
----@param ms integer?  the limit; that of ctx:finally
+---@param ms integer?  time limit; default: that of ctx:finally
 ---@return boolean ok, any error
 function M.shielded(what, fn, ms)
   local shield = task.open_scope { timeout = ms or finally_ms, shield = true, what = what }
@@ -30,21 +31,21 @@ function M.shielded(what, fn, ms)
   return ok, err
 end
 
---- Says what a clean-up raised that nobody else hears of.
+--- Reports an error of a clean-up that is not raised anywhere else.
 ---@param state moonlet.State
 ---@param err any
 function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
-  -- A clean-up that parks is not over.
+  -- A clean-up that parks is not complete yet.
   if kind == "prepared" or (kind == "parked" or kind == "quota") and not is_cancelled(run) then return end
   local text = ("the clean-up of %s is not complete: %s"):format(state.place and state.place.of or "the run",
     type(err) == "table" and tostring(rawget(err, "message")) or tostring(err))
   run.emit("warning", { step = state.place and state.place.path, text = text })
-  -- The user who cancels a run that no host drove sees no events.
+  -- A user who cancels a run without a host sees no events, so this is printed.
   if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
 end
 
---- The part of the record that the clean-up of this ending has for its own.
+--- Returns where the steps of this clean-up are recorded.
 local function place_of(state, how)
   local run = state.run
   local key = finalizer_journal.key(run.journal and run.journal.endings or {}, state.path, how)
@@ -52,7 +53,7 @@ local function place_of(state, how)
   return { path = key, counts = {}, of = state.path == "" and "the run" or state.path }
 end
 
---- One function of a clean-up, and the tasks that it starts.
+--- Runs one function of a clean-up and waits for the tasks that it starts.
 local function run_finalizer(state, place, fn)
   local inner = task.open_scope {}
   state.scope, state.failure, place.scope, place.failure = inner, nil, inner, nil
@@ -69,14 +70,15 @@ local function run_finalizer(state, place, fn)
   return ok, err
 end
 
---- True if the rest of the clean-up runs later: when a person has answered, or a provider can be asked again.
+--- Reports whether the rest of a clean-up runs later, after a person's answer or a provider's reset
+--- time.
 local function parks(run, how, refused, ok, err)
   if how == "cancelled" or is_cancelled(run) then return false end
   return run.is_parking or not ok and run.quota_error ~= nil and (kind_of(err) == "quota" or run.quota_error ~= refused)
 end
 
---- Puts in order what is left to be, the last that was set up first. Gives the first error, and whether the run parks
---- before all is done.
+--- Runs the remaining finalizers, the latest first. Returns the first error, and whether the run
+--- parks before all are done.
 local function run_finalizers_in(state, place, how)
   local run, list, first = state.run, state.finalizers, nil
   while list[1] do
@@ -100,10 +102,10 @@ local put_off
 local function run_finalizers(state, how)
   local run, current, scope, failure = state.run, task.current(), state.scope, state.failure
   local cleanup = context.cleanup(run)
-  -- A clean-up that was put off half done goes on where it was.
+  -- A clean-up that was interrupted by parking continues at its recorded place.
   state.place = state.place or place_of(state, how)
   local place, around = state.place, cleanup.places[current]
-  -- The ctx may be used in other tasks of the clean-up too.
+  -- Other tasks of the clean-up may use the ctx too.
   state.path, state.counts, cleanup.places[current] = place.path, place.counts, place
   state.open = true
   local first, is_parked
@@ -122,7 +124,7 @@ local function run_finalizers(state, how)
   return first
 end
 
---- Cleans up what was put off below a path: the run goes on there, so it does not wait for a quota.
+--- Runs the clean-ups that were put off below a path, because the run continues there.
 ---@param run table
 ---@param path string
 function M.clean_up_below(run, path)
@@ -145,12 +147,12 @@ function put_off(state, how)
   table.insert(context.cleanup(state.run).put_off, { state = state, how = how })
 end
 
---- A body has ended: puts in order what it leaves, unless the run parks. Where it may park for a quota that is put
---- off until an enclosing body goes on all the same; if none does, the run parks.
+--- Runs a body's finalizers after its end, unless the run parks. If it may park for a quota, they
+--- wait until an enclosing body continues.
 ---@param state moonlet.State
 ---@param ok boolean
 ---@param err any
----@return any error  the first one that was raised
+---@return any error  first error of the finalizers
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)

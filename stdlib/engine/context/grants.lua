@@ -1,5 +1,5 @@
---- The grants of a script: programs to run, files to read and write, variables to see, agents to start. Built-in
---- presets are accepted as they are; others need `--allow`.
+--- Checks the rights of a script: programs, files, environment variables and agents. Built-in
+--- presets need no consent, and other scripts need `--allow`.
 local command_line = require "moonlet.engine.base.command_line"
 local record = require "moonlet.record"
 
@@ -19,7 +19,7 @@ local function empty()
   return { all = false, agents = false, run = {}, read = {}, write = {}, env = {} }
 end
 
---- The `needs` of a preset, as grants.
+--- Converts the `needs` of a preset to grants.
 ---@param needs table
 ---@return moonlet.Grants
 function M.from_needs(needs)
@@ -33,8 +33,8 @@ function M.from_needs(needs)
   return grants
 end
 
---- Parses one --allow value into `grants`: all, needs, agents, run=a,b, read=DIR, write=DIR, env=NAME.
---- Returns true when it was "needs".
+--- Adds one --allow value to `grants`: all, needs, agents, run=a,b, read=DIR, write=DIR or
+--- env=NAME. Returns true for "needs".
 ---@param grants moonlet.Grants
 ---@param text string
 ---@return boolean
@@ -64,7 +64,7 @@ end
 
 M.empty = empty
 
---- One line per thing that is asked for.
+--- Describes the grants, one line for each kind.
 ---@param grants moonlet.Grants
 ---@return string[]
 function M.describe(grants)
@@ -101,7 +101,7 @@ local function covered(list, path)
   return false
 end
 
---- The part of `wanted` that `have` does not grant.
+--- Returns what `wanted` contains and `have` does not grant.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
 ---@return moonlet.Grants
@@ -120,7 +120,7 @@ function M.beyond(have, wanted)
   return rest
 end
 
---- True if `have` grants all that `wanted` names.
+--- Reports whether `have` grants everything in `wanted`.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
 ---@return boolean
@@ -128,7 +128,7 @@ function M.covers(have, wanted)
   return #M.describe(M.beyond(have, wanted)) == 0
 end
 
---- All that either of the two has.
+--- Returns the union of two grants.
 ---@param one moonlet.Grants
 ---@param other moonlet.Grants
 ---@return moonlet.Grants
@@ -145,7 +145,8 @@ function M.join(one, other)
   return joined
 end
 
---- The same without the right to start agents: where none is started, nobody is asked for it.
+--- Returns the grants without the right to start agents, so that a run without agents does not ask
+--- for it.
 ---@param grants moonlet.Grants
 ---@return moonlet.Grants
 function M.without_agents(grants)
@@ -154,7 +155,7 @@ function M.without_agents(grants)
   return rest
 end
 
---- By grants: the list of the rights that were used, where somebody wants it.
+--- Collects the rights that a script has used, if an entry for its grants exists.
 ---@type table<moonlet.Grants, {kind: string, name: string, at: string?}[]>
 M.used = setmetatable({}, { __mode = "k" })
 
@@ -163,11 +164,12 @@ local function note(grants, kind, name)
   if used then used[#used + 1] = { kind = kind, name = name or "", at = core.text.place() } end
 end
 
---- By grants: asks a person for one more, as --allow takes it. True when it was given.
+--- Maps grants to a function that asks a person for one more right, in the syntax of --allow. It
+--- returns true if the person agrees.
 ---@type table<moonlet.Grants, fun(grant: string): boolean>
 M.askers = setmetatable({}, { __mode = "k" })
 
---- By grants: true where they are the needs of a preset whose text the user can change.
+--- Marks grants that come from a preset's `needs`, which the user can edit.
 ---@type table<moonlet.Grants, boolean>
 M.are_declared = setmetatable({}, { __mode = "k" })
 
@@ -184,7 +186,7 @@ end
 ---@return boolean
 function M.has_program(grants, program) return grants.all or grants.run[program] == true end
 
---- Raises unless the program may be started.
+--- Raises an error unless the program may be started.
 ---@param grants moonlet.Grants
 ---@param program string
 function M.check_program(grants, program)
@@ -211,7 +213,7 @@ function M.check_env(grants, name)
     ("needs = { env = { \"%s\" } }"):format(name))
 end
 
---- Raises unless the path (relative to the repository) may be read.
+--- Raises an error unless the path (relative to the repository) may be read.
 ---@param grants moonlet.Grants
 ---@param path string
 function M.check_read(grants, path)
@@ -221,7 +223,7 @@ function M.check_read(grants, path)
     ("needs = { read = { \"%s\" } }"):format(path))
 end
 
---- Raises unless an agent may write there.
+--- Raises an error unless an agent may write to the path.
 ---@param grants moonlet.Grants
 ---@param path string
 function M.check_write(grants, path)

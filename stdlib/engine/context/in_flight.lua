@@ -1,11 +1,11 @@
---- Tracks the paid processes that are in flight in the steps of a run.
+--- Tracks which steps of a run have a running process that costs money.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
 local look_ms = 50
 
---- Calls fn, which waits for the end of what is paid for in a step.
+--- Calls fn, which waits for a paid process, and marks the step as running meanwhile.
 ---@generic T
 ---@param step table?
 ---@param fn fun(): T
@@ -19,10 +19,10 @@ function M.during(step, fn)
   return result
 end
 
---- Waits for the steps that are under way below `path` when the host itself failed: paid processes finish first. A
---- cancel ends the wait.
+--- After a failure of the host itself, waits until the paid processes below `path` have ended. A
+--- cancellation ends the wait.
 ---@param run table
----@param path string  of the scope that ends
+---@param path string  path of the scope that ends
 ---@param err any
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end

@@ -1,4 +1,4 @@
---- The line that ctx:log writes: texts as they are, tables as JSON.
+--- Formats the line that ctx:log writes, with tables as JSON.
 local M = {}
 
 local longest = 4000

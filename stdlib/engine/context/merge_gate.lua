@@ -1,6 +1,6 @@
---- The merges in the branches of a ctx:any: one branch at a time may merge what its agents wrote. The first to come
---- holds the gate until its branch has ended. If the branch succeeds, the others are cancelled and their work is
---- discarded; if it fails, the next one may merge.
+--- Lets one branch of a ctx:any merge at a time. The first branch that wants to merge holds the
+--- gate until it ends. If it succeeds, the other branches are cancelled and their work is
+--- discarded. If it fails, the next branch may merge.
 local per_run = require "moonlet.engine.base.per_run"
 local task = core.task
 
@@ -9,15 +9,15 @@ local M = {}
 local poll_ms = 20
 
 ---@class moonlet.MergeGate
----@field private path string    of the ctx:any
+---@field private path string    path of the ctx:any
 ---@field private gates table<string, moonlet.MergeGate>
----@field private branch string?  the branch that has merged
+---@field private branch string?  branch that has merged
 local Gate = {}
 Gate.__index = Gate
 
 local gates_of = per_run(function() return {} end)
 
---- A gate for the branches below `path`.
+--- Opens a gate for the branches below `path`.
 ---@param run table
 ---@param path string
 ---@return moonlet.MergeGate
@@ -27,15 +27,15 @@ function M.open(run, path)
   return gates[path]
 end
 
---- A branch has ended without success.
----@param branch string  as it stands in keys
+--- Releases the gate after a branch has failed.
+---@param branch string  name of the branch in keys
 function Gate:leave(branch)
   if self.branch == branch then self.branch = nil end
 end
 
 function Gate:close() self.gates[self.path] = nil end
 
---- Calls fn(gate, branch) for each gate around the step `key`, the innermost first.
+--- Calls fn(gate, branch) for each gate around a step, the innermost first.
 local function each_around(run, key, fn)
   local gates = gates_of(run)
   if not next(gates) then return end
@@ -49,7 +49,7 @@ local function each_around(run, key, fn)
   end
 end
 
---- Waits until the branch of a step may merge. A branch that has lost is cancelled here.
+--- Waits until the branch of a step may merge. Raises an error if another branch has won meanwhile.
 ---@param run table
 ---@param key string
 function M.enter(run, key)
@@ -60,7 +60,7 @@ function M.enter(run, key)
   end)
 end
 
---- Notes the merge of a step that is replayed.
+--- Records the merge of a replayed step.
 ---@param run table
 ---@param key string
 function M.merged(run, key)

@@ -1,5 +1,5 @@
---- Structured concurrency: a scope is a function body; it returns only when every child ended. The
---- first failure nobody observed cancels the siblings.
+--- Implements structured concurrency: a scope runs a function and returns only after all its tasks
+--- have ended. The first unobserved failure cancels the other tasks.
 local context = require "moonlet.engine.context.context"
 local budget = require "moonlet.engine.budget.budget"
 local finalizers = require "moonlet.engine.context.finalizers"
@@ -13,7 +13,7 @@ local task = core.task
 
 local M = {}
 
---- The kind of an error; text that was raised is `failed`.
+--- Returns the kind of an error. A raised string has the kind `failed`.
 ---@param err any
 ---@return string
 function M.kind_of(err)
@@ -21,13 +21,14 @@ function M.kind_of(err)
 end
 local kind_of = M.kind_of
 
---- True for the error of a budget of the run or of a scope. A call's own limit fails only that call.
+--- Reports whether an error comes from the budget of the run or a scope. A call's own limit fails
+--- only that call.
 ---@param err any
 ---@return boolean
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
---- Cancels a scope because of an error in it. Its tasks see only the kind and the words of the error, and a call's own
---- limit would look like one of the run.
+--- Cancels a scope because of an error. The error of a call's own limit becomes `failed`, because
+--- the tasks would take it for the run's limit.
 ---@param scope any
 ---@param err any
 function M.cancel(scope, err)
@@ -39,16 +40,17 @@ end
 
 M.shielded = finalizers.shielded
 
---- A dry run stops each branch at its agent; the others are to get there too.
+--- In a dry run each branch stops at its agent, and the other branches must get there too.
 function M.is_prepared(err) return kind_of(err) == "prepared" end
 local is_prepared = M.is_prepared
 
---- True for the error that an await raised because `failure` had cancelled its scope.
+--- Reports whether an error only repeats the failure that cancelled the scope.
 local function is_echo(err, failure)
   return type(err) == "table" and type(failure) == "table" and rawget(err, "message") == rawget(failure, "message")
 end
 
---- The outcome of a body whose tasks have all ended. A run that parks does so whatever the script made of it.
+--- Returns the outcome of a body after all its tasks have ended. Parking wins over whatever the
+--- script returned.
 local function outcome_of(results, state, own)
   if own and kind_of(own) == "parked" and (results[1] or kind_of(results[2]) ~= "cancelled") then return false, own end
   if not results[1] then
@@ -59,14 +61,14 @@ local function outcome_of(results, state, own)
   return own == nil, own
 end
 
---- A mistake that left no frame of the script's author has the place of its function.
+--- Gives an error without a place the place of the script's function.
 local function add_place(err, fn)
   if type(err) ~= "table" or rawget(err, "at") ~= nil then return end
   local kind = rawget(err, "kind")
   if kind == "invalid" or kind == "denied" then rawset(err, "at", (core.text.place(fn))) end
 end
 
---- Calls a function of a script, whose mistakes have a place.
+--- Calls a function of a script, and adds a place to its errors.
 function M.with_place(fn, ...)
   local results = table.pack(xpcall(fn, traces.handler, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
@@ -74,13 +76,13 @@ function M.with_place(fn, ...)
   error(results[2], 0)
 end
 
---- Runs `fn(ctx)` as a scope of its own inside the running task and returns what it returned.
+--- Runs `fn(ctx)` as a scope in the current task and returns its results.
 ---@param run table
----@param path string the key prefix
+---@param path string  prefix of its keys
 ---@param options {budget: moonlet.Budget?, timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
 function M.body(run, path, options, fn, ...)
-  -- A scope that ran out of time is on record: it does so again at the same moment of the story.
+  -- A recorded timeout is replayed at the same point of the journal.
   local late = options.timeout and run.journal and run.journal.timeouts[options.what]
   local scope = task.open_scope {
     timeout = not late and options.timeout or nil, what = options.what, kind = options.timeout_kind,
@@ -96,7 +98,7 @@ function M.body(run, path, options, fn, ...)
     M.cancel(scope, results[2])
   end
   task.wait_scope(scope)
-  -- The body ended in time: its clean-up has a time of its own.
+  -- The time limit applies only to the body, because its clean-up has a limit of its own.
   if options.timeout then task.stop_clock(scope) end
   local cleanup_error = finalizers.after(state, outcome_of(results, state, task.scope_error(scope)))
   state.open = false
@@ -110,7 +112,7 @@ function M.body(run, path, options, fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
---- Runs `fn` as a scope with a limit on the wall clock, in which the time of hosts before this one counts.
+--- Runs `fn` as a scope with limited wall time. The time under earlier hosts counts too.
 local function within_wall(run, key, own_budget, wall, fn)
   heartbeat.limit(run, wall)
   local used = journal.scope_begins(run, key)
@@ -123,7 +125,7 @@ local function within_wall(run, key, own_budget, wall, fn)
   return table.unpack(results, 2, results.n)
 end
 
---- Runs fn(ctx) as a scope with limits of its own, within those of the budget around it.
+--- Runs fn(ctx) as a scope with its own limits, inside the budget around it.
 ---@param run table
 ---@param key string
 ---@param options {around: moonlet.Budget?, limits: table?, timeout: integer?}
@@ -139,8 +141,8 @@ function M.limited(run, key, options, fn)
   return M.body(run, key, { budget = own, timeout = timeout, what = key }, fn)
 end
 
---- Runs fn(ctx) as a scope: ctx:scope({ name = "tests", timeout = "5m" }, function(s) … end). It returns when every
---- task in it has ended.
+--- Runs fn(ctx) as a scope: ctx:scope({ name = "tests", timeout = "5m" }, function(s) … end).
+--- Returns after all its tasks have ended.
 ---@param ctx moonlet.Ctx
 ---@param options moonlet.ScopeOptions
 ---@param fn fun(ctx: moonlet.Ctx): any
@@ -163,7 +165,8 @@ local Handle = {}
 local called = setmetatable({}, { __index = function(_, name)
   return Handle[name] and core.frames.keep(Handle[name])
 end })
--- Apart from the methods: a script that got hold of its own metatable could give it a finalizer.
+-- The metatable is separate from the methods, because a script that got hold of it could add a
+-- finalizer.
 local handle_metatable = {
   __index = function(_, name)
     return called[name] or error(record.invalid(("a task has no '%s'"):format(tostring(name)),
@@ -176,7 +179,7 @@ local handle_metatable = {
 
 local handles = setmetatable({}, { __mode = "k" })
 
---- Waits for the task and returns what it returned, or raises what it raised.
+--- Waits for the task and returns its results, or raises its error.
 ---@return any
 function Handle:join()
   local ref = handles[self]
@@ -189,8 +192,8 @@ function Handle:join()
   return table.unpack(outcome, 2, outcome.n)
 end
 
---- ctx:spawn(name, fn): runs fn(ctx) beside the body; `name` is part of the keys of its steps. Also of a scope:
---- s:spawn(name, fn). Returns a task with join().
+--- Runs fn(ctx) in parallel with the body: ctx:spawn(name, fn), or s:spawn(name, fn) for a scope.
+--- The keys of its steps contain `name`. Returns a task with join().
 ---@param ctx moonlet.Ctx
 ---@param name string
 ---@param fn fun(ctx: moonlet.Ctx): any
@@ -219,19 +222,19 @@ function M.spawn(ctx, name, fn)
   return handle
 end
 
---- Lets all tasks go first that can run, and starts the time anew for which a script may compute without waiting:
---- ctx:yield(). A body that is cancelled, or whose time is over, ends here.
+--- Lets all ready tasks run first: ctx:yield(). Resets the limit on computing without a wait.
+--- Raises an error if the body is cancelled or out of time.
 ---@param ctx moonlet.Ctx
 function M.yield(ctx)
   context.of(ctx)
-  -- A timer that is due fires when no task is ready any more.
+  -- A due timer fires only when no task is ready, so this waits for it.
   task.sleep(0)
   task.check()
 end
 
---- ctx:finally(fn): runs when the body has ended, however it ended: well, failed, out of time or cancelled. A run that
---- parks, for a person or a quota, has not ended: its clean-up runs when it has gone on and ended. What a clean-up
---- itself puts off so runs when the function that did so has ended.
+--- Runs fn after the body has ended, failed, timed out or been cancelled: ctx:finally(fn). A run
+--- that parks has not ended, so its clean-up runs later. A finalizer that a clean-up adds runs
+--- after the function that added it.
 ---@param ctx moonlet.Ctx
 ---@param fn fun(ctx: moonlet.Ctx)
 function M.finally(ctx, fn)

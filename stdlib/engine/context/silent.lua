@@ -1,9 +1,10 @@
---- Functions without a return: a slip, mostly, by which what agents said is lost. A run reports the first of them.
+--- Warns about functions without a return value, which usually lose agents' answers by mistake. A
+--- run reports only the first one.
 local M = {}
 
 ---@param run moonlet.Run
----@param told string     what is wrong
----@param fn function     it has the place
+---@param told string     description of the mistake
+---@param fn function     function whose place is reported
 function M.tell(run, told, fn)
   if run.silent_told then return end
   run.silent_told = true
@@ -11,12 +12,12 @@ function M.tell(run, told, fn)
     told:find "branch" and "their results matter" or "its result matters") })
 end
 
---- Reports a body that asked agents and returned nothing at all.
+--- Warns about a body that asked agents and returned nothing.
 ---@param run moonlet.Run
 ---@param what string
----@param path string     of its steps
+---@param path string     prefix of its steps' keys
 ---@param fn function
----@param results {n: integer}  what it returned
+---@param results {n: integer}  its results
 function M.check(run, what, path, fn, results)
   if results.n > 0 then return end
   for _, step in ipairs(run.steps) do

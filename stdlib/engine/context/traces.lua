@@ -1,10 +1,11 @@
---- The origin of an error: the frames of the script's author, taken at the moment at which it was raised. An error
---- passes through bodies and fan-outs that run beside each other; each adds the frames of its own author's code.
+--- Collects the stack frames of a script's error at the moment when it is raised. An error may pass
+--- through parallel bodies and fan-outs, each of which adds the author's frames.
 local M = {}
 
 local most_frames, most_errors = 8, 64
 
---- Kinds that a line of the script is the place of. The others end the run from outside.
+--- Errors of these kinds get a line of the script as their place. Other kinds come from outside of
+--- the script.
 local placed = { invalid = true, denied = true, failed = true, timeout = true, quorum = true, rejected = true,
   lost = true }
 
@@ -12,7 +13,8 @@ local placed = { invalid = true, denied = true, failed = true, timeout = true, q
 ---@field at string    file:line
 ---@field name string
 
--- By what errors say: an error that passes through a cancelled scope is another table then.
+-- Frames are found by the error's text, because an error that passes a cancelled scope becomes a
+-- new table.
 local frames_by_text, count = {}, 0
 
 local function text_of(err)
@@ -27,7 +29,8 @@ local function add(frames, more)
   end
 end
 
---- The message handler of functions of scripts. Errors of the author get the place of the innermost frame.
+--- Handles an error in a script's function by recording its frames. Sets the place of an author's
+--- mistake to the innermost frame.
 ---@param err any
 ---@return any err
 function M.handler(err)
@@ -45,12 +48,12 @@ function M.handler(err)
   return err
 end
 
---- The frames of an error, innermost first; nil where none is known.
+--- Returns the frames of an error, innermost first, or nil if none are known.
 ---@param err any
 ---@return moonlet.Frame[]?
 function M.of(err) return frames_by_text[text_of(err)] end
 
---- `copy` stands for the same failure as `err`.
+--- Gives `copy` the frames of `err`, because both describe one failure.
 ---@param copy table
 ---@param err any
 ---@return table copy

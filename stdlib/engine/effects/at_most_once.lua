@@ -1,6 +1,6 @@
---- At-most-once execution of irreversible commands: each approval starts its command once at most. The start is
---- recorded first, the command outlives its host, and a resumed host takes up its exit. If the exit is not known, a
---- person decides about another start.
+--- Runs irreversible commands at most once for each approval. The start is recorded first, the
+--- command outlives its host, and a resumed host adopts it. If its exit is unknown, a person
+--- decides whether to run it again.
 local gate = require "moonlet.engine.effects.gate"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
@@ -43,24 +43,24 @@ local function take_or_start(run, key, last, hash, call)
   return run_child(call)
 end
 
---- Starts the command of a step, or takes up the one that an earlier host had started.
+--- Starts the command of a step, or adopts one that an earlier host started.
 ---@param run table
 ---@param key string
----@param last table?    the begin of its last attempt
+---@param last table?    begin record of its last attempt
 ---@param hash string
----@param call table     of core.process.run
+---@param call table     argument of core.process.run
 ---@return table exit
 function M.run(run, key, last, hash, call)
   if not run.journal then return run_child(call) end
   return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
 end
 
---- Deals with a command that was started before its step was edited.
+--- Settles a command whose step was edited after its start.
 ---@param run table
 ---@param key string
----@param earlier table   its begin
----@param argv string[]   the command of the step now
----@param asks boolean    this command is irreversible, too
+---@param earlier table   begin record of the command
+---@param argv string[]   present command of the step
+---@param asks boolean    the present command is irreversible too
 function M.settle(run, key, earlier, argv, asks)
   local id = adoption.id(key, earlier.attempt)
   local state = adoption.state(key, id)

@@ -1,5 +1,5 @@
---- Consent to presets: a preset's needs are shown to the user once for each content hash. The record is one small
---- file a preset under the user's state directory.
+--- Asks the user for consent to a preset's needs, once for each content hash. Each consent is a
+--- small file in the user's state directory.
 local budget = require "moonlet.engine.budget.budget"
 local grants = require "moonlet.engine.context.grants"
 local nested = require "moonlet.engine.load.nested"
@@ -15,9 +15,9 @@ local function accepted_folder()
   return base and base .. "/accepted"
 end
 
---- The rights are part of the hash: a preset may compute its needs.
+--- The hash includes the rights, because a preset may compute its needs.
 local function key(source, wanted)
-  local hash = source.hash and source.hash() -- a built-in preset has none
+  local hash = source.hash and source.hash()  -- only presets on disk have hash()
   return hash and core.text.sha256(hash .. nested.hash(source) .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 
@@ -27,7 +27,7 @@ local function is_recorded(name)
   return root ~= nil and core.file.stat(root, name) ~= nil
 end
 
---- Records a consent. If that fails, the question is asked again the next time.
+--- Records a consent. If that fails, the user is asked again next time.
 local function record(name, source, wanted)
   local folder = accepted_folder()
   local root = folder and core.file.make_root(folder)
@@ -51,7 +51,7 @@ local function ask(source, wanted, question, preset)
   return answer == "y" or answer == "yes"
 end
 
---- True if nobody has to be asked for the needs of a preset.
+--- Reports whether a preset's needs require no question.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@return boolean
@@ -62,8 +62,8 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- True if the preset may have its needs: it is built in, was accepted before with this very text, or the person at
---- the terminal accepts it now.
+--- Reports whether a preset may have its needs, because it is built in, was accepted with the same
+--- text, or is accepted at the terminal now.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
@@ -77,7 +77,7 @@ function M.given(source, preset, wanted)
   return true
 end
 
---- The same for the tests of a preset: consent given now holds for these tests, and is not recorded.
+--- Asks for consent to run a preset's tests. A consent given here is not recorded.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
@@ -88,7 +88,7 @@ function M.given_to_tests(source, preset, wanted)
     or ask(source, wanted, "accept, for the tests that are run now? [y/N] ", preset)
 end
 
---- True if the person at the terminal lets a run start programs that its command line names.
+--- Asks the person at the terminal whether a run may start the programs of its command line.
 ---@param source moonlet.Source
 ---@param programs string[]
 ---@return boolean
@@ -98,7 +98,8 @@ function M.allows_programs(source, programs)
   return ask(source, wanted, "accept, for this run? [y/N] ")
 end
 
---- The mark of a preset's text and its rights, for a consent given before the text is read again.
+--- Returns a fingerprint of a preset's text and rights, to bind a consent that is given before the
+--- text is read again.
 ---@param source moonlet.Source
 ---@param wanted moonlet.Grants
 ---@return string
@@ -106,19 +107,19 @@ function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
 
---- Records that `--allow needs` was said.
+--- Records the consent given by `--allow needs`.
 local function accept(source, wanted)
   local name = key(source, wanted)
   if name and not source.builtin and not is_recorded(name) then record(name, source, wanted) end
 end
 
---- The needs of a preset; raises unless it may have them. `accepted`: the command line says --allow needs. A consent
---- that was given elsewhere holds for the text that it was given for.
+--- Returns the needs of a preset, or raises an error without consent. `accepted` means that the
+--- command line has --allow needs. `consent` counts only for the text that it was given for.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@param accepted boolean
----@param consent string?  consent.mark() of the preset that may have its needs, "" for none
----@param no_agents boolean?  the run starts none, whatever the preset asks for
+---@param consent string?  consent.mark() of the accepted preset; "" means none
+---@param no_agents boolean?  the run starts no agents, whatever the preset asks for
 ---@return moonlet.Grants
 function M.demand(source, preset, accepted, consent, no_agents)
   local wanted = grants.from_needs(preset.needs)

@@ -1,14 +1,15 @@
---- Gates and questions in a dry run: it asks nobody and counts on, so that the agents behind a gate are counted too,
---- and executes no command that a person has to approve, or might have.
+--- Answers gates and questions in a dry run without asking, so that agents behind a gate are
+--- counted too. It runs no command that a person must approve, or might have to.
 local git = require "moonlet.git"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes`: an answer was assumed, so what follows may not be what the script would do.
+--- `assumes` is set after an assumed answer, because the script may behave differently from then
+--- on.
 local state_of = per_run(function() return { assumes = false } end)
 
---- Commands of git that change nothing, if they are started as moonlet.git starts them.
+--- These git commands change nothing if moonlet starts them.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
@@ -21,15 +22,15 @@ local function only_reads(argv)
   return reads[verb] or verb == "config" and table.concat(argv, " "):find(" --get-regexp ", 1, true) ~= nil
 end
 
---- Ends this branch of the run: the rest is unknown, and so not counted.
+--- Ends this branch of the dry run, because the rest of it cannot be predicted.
 local function stop(run, what)
   table.insert(run.worst.uncounted, what)
   error({ kind = "prepared", message = ("a dry run goes no further than %s"):format(what) }, 0)
 end
 
---- The assumed answer: the approval of a gate, the first option of a question.
+--- Assumes an answer: a gate is approved, and a question gets its first option.
 ---@param run table
----@param item table  the gate or question
+---@param item table  gate or question
 ---@return table given
 function M.answer(run, item)
   if run.options.gates == "deny" then
@@ -46,10 +47,11 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Stops at a command that a person has to approve; after an assumed answer, at any command that does not only read.
+--- Ends the branch at a command that a person must approve. After an assumed answer, ends it at any
+--- command that may change something.
 ---@param run table
 ---@param argv string[]
----@param irreversible string?  its irreversible action
+---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end
   run.worst.processes = run.worst.processes + 1

@@ -1,4 +1,5 @@
---- ctx:exec: runs a program and returns its exit. A program that ran and failed is data; one that cannot run raises.
+--- ctx:exec runs a program and returns its exit. A failed program is a result, but one that cannot
+--- run raises an error.
 local exit_text = require "moonlet.engine.base.exit_text"
 local files = require "moonlet.engine.base.files"
 local closed = require "moonlet.engine.context.closed"
@@ -47,7 +48,7 @@ local function arguments(call)
   return copy
 end
 
---- Checks and completes a call. Numbered keys are the arguments, the rest is a closed record.
+--- Checks a call and fills in defaults. Numbered keys are arguments, and unknown names are errors.
 local function prepare(call)
   if type(call) ~= "table" then
     error(record.invalid("ctx:exec needs a table", 'ctx:exec{ "git", "status" }'), 0)
@@ -74,13 +75,13 @@ end
 
 local run_child = infrastructure_error.run_child
 
---- The rules of a program that writes no file; nil for one with the user's own rights.
+--- Returns sandbox rules for a read-only program, or nil if it has the user's own rights.
 local function confinement_of(run, options)
   if not options.sandbox or run.options.unconfined then return nil end
   return { writable = {}, network = options.network ~= false }
 end
 
---- The options for core.process.run.
+--- Returns the options for core.process.run.
 local function child_of(run, key, argv, options, cap, wall, durable)
   return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
@@ -88,9 +89,9 @@ local function child_of(run, key, argv, options, cap, wall, durable)
   }
 end
 
---- The result of ctx:exec; raises if the program could not run to its end.
+--- Returns the result of ctx:exec. Raises an error if the program did not end by itself.
 local function result_of(exit, argv, wall)
-  -- A step that is cancelled never returns: an exit "cancelled" here is its keeper's end.
+  -- A cancelled step never gets here, so "cancelled" means that the keeper was ended.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
     if exit.why == "not_started" and err.kind == "failed" then infrastructure_error.mark(err) end
@@ -106,13 +107,13 @@ local function result_of(exit, argv, wall)
   }
 end
 
---- True if the text of all that was kept of its output is here: the keeper's log has none of it.
+--- Reports whether all kept output is in memory. The exit of an adopted process lacks it.
 local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
 
---- The exit of a program that ended before its dead host could record it; nil if it must run again, which it may: it
---- is no command that a person has to approve.
+--- Returns the exit of a program that ended while its host was dead. Returns nil if the program
+--- must run again, which is safe for a command that needs no approval.
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
@@ -122,8 +123,8 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs a command that a person has approved. Its output goes to files, in which a resumed host finds it; but not
---- with `clean`, for the redacted part must not be on disk.
+--- Runs a command that a person has approved. Its output goes to files for a resumed host, except
+--- with `clean`, because the redacted part must not be on disk.
 local function run_once(run, key, last, hash, call, clean)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
@@ -139,8 +140,8 @@ local function run_once(run, key, last, hash, call, clean)
   return exit
 end
 
---- Redaction of a program's output for the record: `clean` redacts, and the program, which only reads, is run again
---- for the full text.
+--- Redacts a program's output for the record with `clean`. The program only reads, so it runs again
+--- if the full text is needed.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -159,7 +160,7 @@ end
 
 local result_fields = { "code", "signal", "stdout", "stderr", "cut", "redacted" }
 
---- The result as the script gets it; with `check` it must have ended with exit code 0.
+--- Returns the result for the script. With `check`, a nonzero exit code raises an error.
 local function finished(value, argv, options)
   if options.check and (value.code ~= 0 or value.signal) then
     local tail = core.text.printable(value.stderr:match "([^\n]*)\n*$" or "", 200)
@@ -169,7 +170,7 @@ local function finished(value, argv, options)
   return closed.record(value, "the result of ctx:exec", result_fields)
 end
 
---- ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }
+--- Implements ctx:exec{ argv… } -> { code, signal, stdout, stderr, cut }.
 function M.exec(ctx, call)
   local state = context.of(ctx)
   local run = state.run
@@ -209,7 +210,7 @@ function M.exec(ctx, call)
       return left or run_child(child)
     end)
   end)
-  -- A program that ran has done its step: the script judges its exit code.
+  -- A program that ran has completed its step, and the script judges its exit code.
   run.end_step(step, "ok", { exit_code = value.signal and 128 + value.signal or value.code })
   return finished(value, argv, options)
 end

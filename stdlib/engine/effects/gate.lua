@@ -1,6 +1,6 @@
---- Gates and questions: points at which a person decides. Without a person the run parks: parallel work finishes
---- first, then the run ends as `needs-human` until `moonlet answer` resumes it. An answer is bound to the hash of the
---- shown text.
+--- Implements gates and questions, which a person answers. Without a person the run parks: parallel
+--- work finishes, and the run ends as `needs-human` until `moonlet answer` resumes it. An answer is
+--- bound to the hash of the text that the person saw.
 local counted = require "moonlet.engine.base.counted"
 local context = require "moonlet.engine.context.context"
 local journal = require "moonlet.engine.journal.journal"
@@ -23,11 +23,12 @@ local show_cap = 64 * 1024
 
 local function hash_of(text) return core.text.sha256(text):sub(1, 16) end
 
---- The hash of the shown fields, to which the answer is bound.
+--- Returns the hash of the visible fields, to which the answer is bound.
 local function shown(fields) return hash_of(core.json.encode_record(fields)) end
 
---- The same for fields of a script, whichever of its secrets the environment has: a person is shown their names. The
---- keyed hash of all of it stands beside, for a script that names the secret itself.
+--- Binds an answer to fields of a script, independently of the environment's secrets. A person sees
+--- names in place of secrets, so the hash covers that text. A keyed hash of the full text is added
+--- for scripts that contain the secret itself.
 local function bind_shown(run, fields)
   local all = core.json.encode_record(fields)
   local told = input_hash.hidden_json(run.journal, all)
@@ -41,7 +42,7 @@ local function bind_shown(run, fields)
   }
 end
 
---- The lines of a waiting point for a person.
+--- Formats a gate or question for a person.
 local function print_shown(item)
   local lines, out = {}, page.out(2)
   page.hang(lines, out, item.kind .. " asks: ", item.text, 4000)
@@ -51,8 +52,8 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- The option that a text means: the option itself, before its number, before one that differs in capitals alone. If
---- a recorded option has the name of a secret, the text may have the secret.
+--- Finds the option that a text means: by equality, by number, or by equality without case. The
+--- text may contain a secret where the option has its name.
 local function find_option(list, text)
   for _, said in ipairs { text, (core.secret.hide(text)) } do
     for i, option in ipairs(list) do
@@ -71,10 +72,10 @@ local function find_option(list, text)
   return found
 end
 
---- Reads typed text: an approval of a gate, or the text (or number of an option) of a question. Nil if it is neither.
+--- Parses typed text as the answer to a gate or question. Returns nil if it is not a valid answer.
 ---@param item table
 ---@param line string
----@return string? answer, integer? option  which of them
+---@return string? answer, integer? option  number of the option
 function M.read_answer(item, line)
   local text = line:match("^%s*(.-)%s*$")
   if item.kind == "gate" then
@@ -113,8 +114,8 @@ local function forget_parked(run, item)
   end
 end
 
---- Raises in the clean-up of a cancelled run, which waits for no person: the guarded action is skipped, the rest is
---- done.
+--- Raises an error in the clean-up of a cancelled run, because it does not wait for a person. The
+--- clean-up continues without the guarded action.
 local function check_cancelled(run, item)
   if run.cancels then run.end_cancelled() end
   if not run.is_cancelled() then return end
@@ -122,7 +123,7 @@ local function check_cancelled(run, item)
     message = ("the run was cancelled, so no person is asked: %s"):format(item.text) }, 0)
 end
 
---- Waits until no other task can run, then ends the run as parked.
+--- Waits until no other task can run, then parks the run.
 local function park(run, item)
   check_cancelled(run, item)
   run.parked[#run.parked + 1] = item
@@ -133,13 +134,14 @@ local function park(run, item)
     run.end_parked()
     task.check()
   end)
-  -- The part of the run that it is in was ended meanwhile.
+  -- The body that contains this gate was ended meanwhile.
   if not ok and kind_of(err) ~= "parked" then forget_parked(run, item) end
   if not ok then error(err, 0) end
   error({ kind = "parked", message = item.text }, 0)
 end
 
---- Stops the clock for a person: a clean-up's time is for its own work.
+--- Asks a person or parks, with the clock stopped, because the wait must not count against a
+--- clean-up's time limit.
 local function ask_or_park(run, item)
   task.stop_clock()
   local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
@@ -148,7 +150,7 @@ local function ask_or_park(run, item)
   return here
 end
 
---- Emits the event of a gate or question.
+--- Emits an event for a gate or question.
 local function emit(run, item, state, answer)
   run.emit(item.kind == "gate" and "gate" or "question", { step = item.key, state = state, text = item.text,
     value = answer and answer.value, by = answer and answer.by, until_ms = item.until_ms })
@@ -159,19 +161,19 @@ local function expired(run, item)
   error({ kind = "timeout", message = ("no answer came in time: %s"):format(item.text), at = item.key }, 0)
 end
 
---- True if the script has seen the gate expire: a later clock does not change that.
+--- Reports whether the script has seen the gate expire already, which a later answer cannot change.
 local function was_told_expired(run, item)
   local told = run.journal.facts[item.key .. "/expired"]
   return told ~= nil and values.get(told.result) == item.until_ms
 end
 
---- The status of a gate's or a question's step that raised an error.
+--- Returns the status of a gate's or question's step after an error.
 local function status_of(err)
   local kind = kind_of(err)
   return (kind == "parked" or kind == "prepared") and kind or "failed"
 end
 
---- The answer to `item`, from the record or the person at the terminal; parks without one.
+--- Finds the answer in the record or asks the person at the terminal. Parks if there is none.
 local function find_answer(run, item, timeout, bound)
   if run.journal.resumed then task.wait_turn() end
   local given = run.journal.answers[item.key]
@@ -209,7 +211,7 @@ local function find_answer(run, item, timeout, bound)
   return { value = here.value, option = here.option, by = here.by, at = core.clock.iso(now) }
 end
 
---- The answer to `item`. run.json keeps it with the text that was shown.
+--- Returns the answer. run.json stores it with the text that the person saw.
 local function answer_of(run, item, timeout, bound)
   if run.dry then return dry_run.answer(run, item) end
   local given = find_answer(run, item, timeout, bound)
@@ -219,11 +221,12 @@ local function answer_of(run, item, timeout, bound)
   return given
 end
 
---- Raises if a run does not wait for this answer: somebody else was quicker, or its time is over.
+--- Raises an error if a run does not wait for this answer, because it was answered before or the
+--- time is over.
 ---@param id string
----@param rec table      the record of the run
----@param given table    the answer
----@param before table?  the one that the journal has for the same point
+---@param rec table      record of the run
+---@param given table    new answer
+---@param before table?  journaled answer to the same question
 function M.check_open(id, rec, given, before)
   local where = core.text.printable(given.key, 80)
   if before and before.shown == given.shown then
@@ -250,8 +253,8 @@ local function check_show(show)
   end
 end
 
---- ctx:gate{ action, why, show, timeout }: returns { by, note } once a person approved; raises `rejected` if one said
---- no. `bound` is the hash for the answer, if that is not the shown text's.
+--- Implements ctx:gate{ action, why, show, timeout }. Returns { by, note } after an approval, and
+--- raises `rejected` after a rejection. `bound` replaces the hash to which the answer is bound.
 function M.gate(ctx, call, bound)
   local state = context.of(ctx)
   local run = state.run
@@ -285,7 +288,7 @@ local function excerpt(text, cap)
   return ("%s… (%d bytes, sha256 %s)"):format(core.text.cut(text, cap), #text, core.text.sha256(text))
 end
 
---- A command in the form for a person: its words, and its other inputs.
+--- Formats a command and its other inputs for a person.
 local function show_command(argv, beside)
   local words, lines = {}, {}
   for i, word in ipairs(argv) do words[i] = quoted(word) end
@@ -313,8 +316,8 @@ local function show_command(argv, beside)
   return table.concat(lines, "\n")
 end
 
---- The hash to which an answer is bound: all of the command, whichever of its secrets the environment has. With
---- secrets it is a keyed hash, which leaves out the shown form of the command, for that depends on them.
+--- Returns the hash to which the approval of a command is bound. It covers the whole command. With
+--- secrets it is a keyed hash without the visible form, which depends on the environment.
 local function bind(what, why, command, parts)
   local text = table.concat(parts)
   local digest = core.text.sha256(text)
@@ -329,7 +332,7 @@ local function bind(what, why, command, parts)
 end
 
 local function ask_before(ctx, what, argv, beside)
-  -- A secret or a long text is not shown in full, but the answer is bound to all of it.
+  -- The visible text may be shortened or redacted, but the answer is bound to the full text.
   local parts = { beside.cwd or "", beside.stdin or "", table.unpack(argv) }
   local given = {}
   for name, value in pairs(beside.env or {}) do given[#given + 1] = tostring(name) .. "=" .. tostring(value) end
@@ -342,11 +345,11 @@ local function ask_before(ctx, what, argv, beside)
     show = core.text.clean(core.run.redact(command)) }, bind(what, why, command, parts))
 end
 
---- A gate before an irreversible command; none before others.
+--- Asks for approval before an irreversible command, but not before others.
 ---@param ctx moonlet.Ctx
 ---@param argv string[]
 ---@param beside {cwd: string?, env: table?, stdin: string?}
----@return string? what  the action that a person has approved
+---@return string? what  action that a person has approved
 function M.before(ctx, argv, beside)
   local what = irreversible.action(argv, beside)
   dry_run.check_command(context.of(ctx).run, argv, what)
@@ -354,8 +357,8 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- The same before an agent that is any program. Its prompt may speak of commands; if a shell reads it, it is
---- commands.
+--- Asks for approval before an arbitrary program runs as an agent. If that program is a shell, its
+--- prompt consists of commands and is checked too.
 ---@param ctx moonlet.Ctx
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
@@ -367,7 +370,7 @@ function M.before_agent(ctx, job, prompt)
   if what then ask_before(ctx, what, made.argv, beside) end
 end
 
---- ctx:question{ text, options, show, timeout }: returns a person's answer.
+--- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer.
 function M.question(ctx, call)
   local state = context.of(ctx)
   local run = state.run
@@ -391,27 +394,27 @@ function M.question(ctx, call)
     error(given, 0)
   end
   run.end_step(step, run.dry and "prepared" or "ok", {})
-  -- A recorded option has no secret.
+  -- The script's own option is returned, because the recorded one has names in place of secrets.
   return given.option and (call.options or {})[given.option] or given.value
 end
 
---- A gate before a step that wrote in place is repeated, if its host died meanwhile: a person has to see its changes.
---- Returns if the person approves.
+--- Asks for approval before repeating a step that was interrupted while it wrote in place, because
+--- a person must see its changes first.
 function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
     why = "it would find what it left behind", show = "since it began these changed:\n" .. changed,
-    -- The answer holds for the attempt: the person may well put the files in order first.
+    -- The answer is bound to the attempt, so that the person may tidy up the files first.
     shown = shown { "again", step.key, attempt } }
   local given = answer_of(run, item)
   if given.value ~= "approve" then error({ kind = "rejected", message = text .. " and is not done again" }, 0) end
 end
 
---- A gate before the merge of a worktree in which an agent deleted most of the files. Returns if a person approves.
+--- Asks for approval before merging a worktree in which an agent deleted most of the files.
 ---@param run table
 ---@param key string
 ---@param paths string[]
----@param total integer  of the files that there were
+---@param total integer  number of files before
 function M.mass_deletion(run, key, paths, total)
   local text = ("merge what step %s made: it deletes %d of %d files"):format(key, #paths, total)
   local list = table.concat(paths, "\n")
@@ -425,13 +428,13 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- A gate before an irreversible command is started again, if its first start has an unknown exit, or it is to be
---- repeated. Returns if the person approves.
+--- Asks for approval before an irreversible command starts again, because its first exit is unknown
+--- or it is to be repeated.
 ---@param run table
 ---@param key string
----@param attempt integer  the attempt that was started
+---@param attempt integer  attempt that was started
 ---@param argv string[]
----@param how string       its known state
+---@param how string       known state of that attempt
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),
     text = ("do it again: step %s was started before (attempt %d) and %s"):format(key, attempt, how),

@@ -1,5 +1,5 @@
---- ctx:validate and ctx:require: the host runs a command itself and records its outcome. An agent's claim about its
---- own work satisfies neither.
+--- Implements ctx:validate and ctx:require, for which the host itself runs a command and records
+--- its outcome. An agent's claim about its own work does not count.
 local context = require "moonlet.engine.context.context"
 local record = require "moonlet.record"
 local duration = require "moonlet.duration"
@@ -33,16 +33,16 @@ local require_fields = {
   timeout = "duration", cwd = "string", env = "table", name = "string",
 }
 
---- Operators that only a shell would understand, where quotes do not make them plain text.
+--- Finds an operator that only a shell would understand, outside of quotes.
 local function shell_operator(text)
   local bare = text:gsub("\\.", ""):gsub("'[^']*'", ""):gsub('"[^"]*"', "")
   local expanded = text:gsub("\\.", ""):gsub("'[^']*'", "")
   return bare:match("[|&;<>`\n]+") or expanded:match("%$[%w_({]")
 end
 
---- The words of a command, given as text or as a list; raises for one that cannot be started.
+--- Returns the words of a command given as text or list. Raises an error if it cannot be started.
 ---@param given string|string[]
----@param verb string  for the message
+---@param verb string  name of the caller in messages
 ---@return string[]
 function M.words_of(given, verb)
   if type(given) == "string" then
@@ -69,9 +69,10 @@ function M.words_of(given, verb)
   return argv
 end
 
---- "test:npm test" -> test, "npm test". Other prefixes belong to the command: "make:all" is custom.
+--- Splits "test:npm test" into "test" and "npm test". Other prefixes belong to the command, so
+--- "make:all" has the kind custom.
 ---@param text string
----@param verb string?  for the message
+---@param verb string?  name of the caller in messages
 ---@return string kind, string command
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
@@ -100,7 +101,7 @@ local function tail(run, path)
   return core.text.clean(text)
 end
 
---- Runs the command with its output on file.
+--- Runs the command and stores its output in files.
 local function run_once(run, call, argv, text, key, kind, limit, start)
   local dir = run.step_directory(key)
   local exit = start {
@@ -131,7 +132,8 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- Records the files that the command was to leave, as they are when it has ended.
+--- Records size and hash of the files that the command had to produce. A missing or empty one fails
+--- the check.
 local function look_at_artifacts(run, paths, result)
   local found, missing = core.json.array {}, {}
   for _, path in ipairs(paths) do
@@ -150,7 +152,7 @@ local function look_at_artifacts(run, paths, result)
   result.why = result.missing
 end
 
---- Runs a command as a step; it passes if it ends with the exit code `expected`, and leaves the files `paths`.
+--- Runs a command as a step. It passes if its exit code is `expected` and the files `paths` exist.
 local function check(state, call, argv, text, key, kind, limit, expected, approved, paths)
   local run = state.run
   if run.checking then
@@ -189,9 +191,9 @@ end
 local result_fields = { "kind", "command", "status", "why", "exit_code", "duration_ms", "stdout", "stderr", "dir",
   "argv", "artifacts", "missing" }
 
---- The call of ctx:validate with its kind and words; raises for a command that cannot be started.
+--- Parses the argument of ctx:validate. Raises an error if the command cannot be started.
 ---@param call table|string
----@param verb string  for the message
+---@param verb string  name of the caller in messages
 ---@return table call, string kind, any text, string[] argv
 local function read(call, verb)
   if type(call) == "string" then call = { command = call } end
@@ -206,8 +208,8 @@ local function read(call, verb)
   return call, kind, text, M.words_of(text, verb)
 end
 
---- Asks for the grants of checks that a script will run, so that none is refused after agents were paid. A dry run asks
---- nobody and lists the checks.
+--- Asks for the grants of planned checks, so that none is refused after agents were paid for. A dry
+--- run only lists the checks.
 ---@param run moonlet.Run
 ---@param checks (string|table)[]
 function M.plan(run, checks)
@@ -227,9 +229,9 @@ function M.plan(run, checks)
   error(err, 0)
 end
 
---- ctx:validate{ kind, command, timeout, cwd, env, required } or ctx:validate "test:npm test". Returns { kind,
---- command, status = passed|failed|timeout, exit_code, duration_ms, stdout, stderr, dir }. A required one that failed
---- last makes the verdict `blocked`.
+--- Implements ctx:validate{ kind, command, timeout, cwd, env, required }, or ctx:validate "test:npm
+--- test". Returns { kind, command, status = passed|failed|timeout, exit_code, duration_ms, stdout,
+--- stderr, dir }. The verdict is `blocked` if the last run of a required check failed.
 function M.validate(ctx, call)
   local state = context.of(ctx)
   local run = state.run
@@ -250,9 +252,10 @@ local function checked_paths(paths)
   return paths
 end
 
---- ctx:require{ command, exit_code, repetitions, artifacts }: the command must end with `exit_code` (0) each of
---- `repetitions` (1) times, and leave the artifacts, none of them empty. Returns { runs, artifacts }; raises if it
---- did not, and then the verdict is `blocked`, even if the error is caught.
+--- Implements ctx:require{ command, exit_code, repetitions, artifacts }. The command must end with
+--- `exit_code` (0) each of `repetitions` (1) times and produce nonempty artifacts. Returns { runs,
+--- artifacts }. A failure raises an error and makes the verdict `blocked`, even if the script
+--- catches the error.
 function M.require(ctx, call)
   local state = context.of(ctx)
   local run = state.run

@@ -1,14 +1,14 @@
---- The words of a command: the same for ctx:exec, ctx:validate and ctx:require.
+--- Checks the words of commands for ctx:exec, ctx:validate and ctx:require.
 local record = require "moonlet.record"
 
 local M = {}
 
 M.nil_hint = 'leave it out, or write "" for an empty text'
 
---- Raises unless an argument is text.
+--- Raises an error unless an argument is text.
 ---@param word any
 ---@param index integer
----@param verb string  what messages call the caller: "ctx:exec"
+---@param verb string  name of the caller in messages: "ctx:exec"
 function M.check(word, index, verb)
   if type(word) ~= "string" then
     core.lost.refuse(word)
@@ -22,7 +22,7 @@ function M.check(word, index, verb)
   end
 end
 
---- Raises for a first word that only a shell would understand.
+--- Raises an error if the first word is more than a program's name.
 ---@param argv string[]
 ---@param verb string
 function M.check_program(argv, verb)
@@ -38,7 +38,7 @@ function M.check_program(argv, verb)
     core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", "))), 0)
 end
 
---- A command for messages.
+--- Formats a command for messages.
 ---@param argv string[]
 ---@return string
 function M.shown(argv) return core.text.printable(table.concat(argv, " "), 200) end

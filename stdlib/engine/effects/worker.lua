@@ -1,10 +1,11 @@
---- A worker starts no workers: agents run with MOONLET_WORKER=1, and a run under it that would start agents is refused.
+--- Prevents agents from starting agents. Agents run with MOONLET_WORKER=1, and under it a run that
+--- would start agents is refused.
 local M = {}
 
---- The variable of an agent's environment.
+--- Agents get this variable in their environment.
 M.environment = { MOONLET_WORKER = "1" }
 
---- True in the environment of an agent.
+--- Reports whether this process runs inside of an agent.
 ---@return boolean
 function M.is_one()
   local value = core.system.env "MOONLET_WORKER"
@@ -13,7 +14,7 @@ end
 
 local starts_none = { mock = true, cassette = true }
 
---- Raises for a runner that would start an agent from within one.
+--- Raises an error if this runner would start an agent from within an agent.
 ---@param runner string?
 function M.check(runner)
   if not runner or starts_none[runner] or not M.is_one() then return end
@@ -23,8 +24,8 @@ function M.check(runner)
     hint = "do the task yourself, or report what else is needed; mock and cassettes start nobody" }, 0)
 end
 
---- Raises for a plan that may start agents from within one.
----@param plan table  with grants, routed and options
+--- Raises an error if a plan may start agents from within an agent.
+---@param plan table  plan with grants, routed and options
 function M.check_plan(plan)
   if plan.options.dry_run or not (plan.grants.agents or plan.grants.all) then return end
   M.check(plan.routed.runner.name)
