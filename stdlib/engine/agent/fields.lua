@@ -38,7 +38,7 @@ M.all = {
   retry = { type = "integer", input = false },
   turns = { type = "integer", input = false, runner = true },
   budget = { type = "table", input = false },
-  task_type = { type = "string", input = false },  -- the runner that it selects is compared
+  task_type = { type = "string", input = false }, -- the runner that it selects is compared
   risk = { type = "string", input = false },
   reason = { type = "string", input = false },
   prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },

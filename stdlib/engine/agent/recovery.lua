@@ -144,7 +144,7 @@ function M.first_attempt(job, last, hash)
     again.number, again.resumes = last.attempt + 1, conversation(job, last, hash)
     run.emit("warning", { step = key, text = lost and ("attempt %d is repeated: %s"):format(last.attempt, lost)
       or ("attempt %d was %s: it %s"):format(last.attempt, how, again.resumes and "goes on" or "is repeated") })
-    -- The changes in place are on record, and later ones are not the agent's.
+    -- Changes made in place are on record already, and later changes come from others.
     if in_place then again.seen = nil end
     return attempt.new(again)
   elseif state == "none" then

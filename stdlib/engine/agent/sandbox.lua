@@ -26,7 +26,7 @@ end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- Removes the folder under its present and its recorded path. Does nothing if another host has
+--- Removes a temporary folder under its present and its recorded path. Does nothing if another host has
 --- taken over the run, because its agent may work there.
 local function forget_one(job, name)
   if not core.run.is_ours() then return end

@@ -26,7 +26,7 @@ M.most = past_spend.most
 ---@return number
 function M.plus(one, other)
   local sum = one + other
-  -- A larger float is no more precise than the rounding.
+  -- Rounding has no effect above this size, because floats are less precise there.
   if math.type(sum) == "integer" or math.abs(sum) >= 9000 then return sum end
   return math.floor(sum * 1e12 + 0.5) / 1e12
 end

@@ -201,8 +201,8 @@ function M.check_name(name)
   end
 end
 
---- Warns if a branch uses the ctx of the function around it, because the order of its steps is then
---- random.
+--- Warns if a branch uses the ctx of the function around it, because its steps' keys then depend on
+--- timing.
 local function tell_foreign(state)
   local task = core.task.current()
   if not state.task or state.task == task or state.foreign_told then return end

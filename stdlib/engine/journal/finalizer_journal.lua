@@ -84,7 +84,7 @@ end
 --- Removes the exit's number from a key, so that keys of different exits can be compared.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
---- Returns the corresponding agent steps in other exits of the body, those with an answer first,
+--- Finds agent steps of earlier clean-ups that correspond to this step. Answered steps come first,
 --- then the latest.
 ---@param journal moonlet.Journal
 ---@param key string
@@ -120,7 +120,7 @@ local function settle(path, endings, key, found)
   found[#found + 1] = ending.key
 end
 
---- Returns clean-ups whose body has continued before a step, each once.
+--- Returns the clean-ups that a new step makes obsolete, because their body continues with it.
 ---@param endings table<string, moonlet.Ending>
 ---@param key string
 ---@return string[] keys  prefixes of the keys of their steps

@@ -269,7 +269,7 @@ local function whole(journal, item, private)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    task.hold_turn(item.order)  -- other tasks must not see later records yet
+    task.hold_turn(item.order) -- other tasks must not see later records yet
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end

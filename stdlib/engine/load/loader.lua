@@ -466,7 +466,7 @@ function M.open(source, args)
   local globals = M.globals(source, args)
   local current, is_preset, outside
   local words = globals.args
-  globals.args = nil  -- a preset's function gets them as an argument
+  globals.args = nil -- presets get them as a parameter of run
   local function on_missing(key, environment)
     if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end

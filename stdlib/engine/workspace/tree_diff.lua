@@ -12,7 +12,7 @@ local git_wall_ms = 10 * 60 * 1000
 local list_cap = core.process.largest_cap
 local refs_cap = 256 << 10
 local listed_cap = 2000
-local margin_ms = 20  -- file systems update their clock at least every 10 ms
+local margin_ms = 20 -- file systems update their clock at least every 10 ms
 
 ---@class moonlet.Snapshot
 ---@field head string?                   commit that is checked out, or "" before the first

@@ -9,7 +9,7 @@ local files = require "moonlet.engine.base.files"
 local M = {}
 
 local short_ms, long_ms = 20, 200
-local told_after = 50  -- tries before the wait is reported, because most merges are short
+local told_after = 50 -- tries before the wait is reported, because most merges are short
 --- Limits the wait for another process that creates a worktree. Git itself has ten minutes, so a
 --- longer wait means that the process is stopped.
 local longest_worktree_ms = 15 * 60 * 1000
@@ -17,7 +17,7 @@ local longest_worktree_ms = 15 * 60 * 1000
 local predecessor_ms = 10 * 1000
 
 local id_cap = 400
---- Names the variable with the locks of the agents around this process, the outermost first.
+--- The variable lists the locks held by the agents around this process, the outermost first.
 local variable = "MOONLET_WRITER"
 
 local function around() return core.system.env(variable) or "" end

@@ -10,7 +10,7 @@ function runner.finish(_, exit, answers)
   return command.finish(exit, { text = answers.file or answers.stdout or "", cut = answers.cut }, answers.limits)
 end
 
---- A job whose process is played: `child(spec)` gets what would be started, and may print to the step's folder.
+--- Returns a job without a real process. `child(spec)` plays the process and may write files of the step.
 local function a_job(child, fields)
   local run = a_run()
   local resolved = { run = run, call = {}, argv = { "agent" }, sandbox = "read-only", confine = "none", config = {},
@@ -34,13 +34,13 @@ end
 local function first() return attempt.new { kind = "first", number = 1, prompt = "Do it." } end
 local function second() return attempt.new { kind = "retry", number = 2, prompt = "Again." } end
 
---- The outcome of an attempt, and its evidence. Its workspace is in order.
+--- Returns the outcome and evidence of an attempt whose workspace is intact.
 local function result_of(job, try)
   local evidence = attempt.run(job, try)
   return outcome.of_attempt(job, try, evidence, function() end), evidence
 end
 
-test("the answer is what the program printed, with its secrets hidden", function()
+test("the answer is the program's redacted output", function()
   local seen
   local job = a_job(function(spec, put)
     seen = spec
@@ -57,7 +57,7 @@ test("the answer is what the program printed, with its secrets hidden", function
   holds(core.run.read(job.dir .. "/exit.json", 1 << 16), '"code"', "the record of its end")
 end)
 
-test("an answer in its file goes before what was printed", function()
+test("an answer in output.md overrides the printed output", function()
   local job = a_job(function(_, put)
     put("stdout.log", "working…\n")
     put("out/output.md", "the answer")
@@ -65,7 +65,7 @@ test("an answer in its file goes before what was printed", function()
   is(result_of(job, first()).text, "the answer", "the text")
 end)
 
-test("what an earlier attempt answered is not taken for the answer of this one", function()
+test("an earlier attempt's answer is not read as the answer of this one", function()
   local count = 0
   local job = a_job(function(_, put)
     count = count + 1
@@ -78,7 +78,7 @@ test("what an earlier attempt answered is not taken for the answer of this one",
   is(core.run.read(job.dir .. "/attempt-1-stdout.log", 100), "printed 1", "what the first printed is kept")
 end)
 
-test("a program that fails fails the attempt with its exit code and last words", function()
+test("a failing program fails the attempt with its exit code in the message", function()
   local job = a_job(function(_, put)
     put("stderr.log", "no credit left\n")
     return { code = 3 }
@@ -88,7 +88,7 @@ test("a program that fails fails the attempt with its exit code and last words",
   holds(result.error.message, "3", "the exit code")
 end)
 
-test("an answer that the disk did not take is lost, which is no failure of the agent", function()
+test("an answer that the disk lost is asked for again", function()
   local job = a_job(function(_, put)
     put("stdout.log", "half")
     return { stdout_kept = 4000, stdout_total = 4000 }
@@ -99,7 +99,7 @@ test("an answer that the disk did not take is lost, which is no failure of the a
   holds(result.error.hint, "the agent is asked again", "its hint")
 end)
 
-test("a write error is lost too, unless the answer has its file", function()
+test("a write error loses the answer unless output.md exists", function()
   local job = a_job(function(_, put)
     put("out/output.md", "the answer")
     return { stdout_write_error = "No space left on device" }
@@ -117,14 +117,14 @@ test("a write error is lost too, unless the answer has its file", function()
   holds(result.error.hint, "free some disk space", "its hint")
 end)
 
-test("a missing program is raised before anything is started", function()
+test("a missing program raises an error before anything starts", function()
   local started = false
   local job = a_job(function() started = true end, { absent = { kind = "invalid", message = "no program 'agent'" } })
   raises(function() result_of(job, first()) end, "no program 'agent'", "the error")
   is(started, false, "started")
 end)
 
-test("every text of a result is looked through for secrets once more", function()
+test("every text of a result is redacted again", function()
   core.run.redact = function(text) return (text:gsub("secret", "[redacted]")) end
   local told = output.redacted { text = "a secret", list = { "secret", 1, true }, ["secret key"] = { x = "secret" } }
   same(told, { text = "a [redacted]", list = { "[redacted]", 1, true }, ["[redacted] key"] = { x = "[redacted]" } }, "the result")

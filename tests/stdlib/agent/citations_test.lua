@@ -2,7 +2,7 @@ local citations = require "moonlet.engine.agent.citations"
 local m = require "moonlet"
 local runners = { codex = require "moonlet.engine.runner.codex", claude = require "moonlet.engine.runner.claude" }
 
--- Ten files of forty lines: each line is like no other.
+-- The fixture has ten files of forty unique lines.
 local function line_of(file, number) return ("  local value_%d_%d = compute(%d, 'part %d')"):format(file, number, number * 7, file) end
 local function text_of(file)
   local lines = {}
@@ -14,7 +14,7 @@ local function put_all(top)
   for i = 1, 10 do put_file(top .. "/src", ("part%d.lua"):format(i), text_of(i)) end
 end
 
--- The stream of a reviewer that ran a command, or read a file, as each program prints it.
+-- Returns each program's event stream of a reviewer that ran one command.
 local function stream_of(runner, command, output)
   if runner == "codex" then
     return { core.json.encode { type = "item.completed", item = { id = "i", type = "command_execution", command = command,
@@ -28,7 +28,7 @@ local function stream_of(runner, command, output)
   }
 end
 
--- The support that the host sees for each finding.
+-- Returns the support of each finding: seen, unsupported or unknown.
 local function supports(run, runner, prompt, lines, findings, repairs)
   local state = runners[runner].begin()
   for _, line in ipairs(lines) do runners[runner].parse(state, line) end
@@ -46,7 +46,7 @@ local function a_tree()
   return { top = scratch .. "/tree", home = { root = core.file.root(scratch .. "/tree") } }
 end
 
-test("40 reviews, half of whose findings cite files that were never opened: every lie is marked, no honest one is", function()
+test("in 40 reviews, exactly the findings about files that were never opened are marked", function()
   local run, lies, honest = a_tree(), 0, 0
   for review = 1, 40 do
     local runner = review % 2 == 0 and "codex" or "claude"
@@ -55,7 +55,7 @@ test("40 reviews, half of whose findings cite files that were never opened: ever
     if review % 3 == 0 then
       command, output = "sed -n 1,40p " .. path_of(file), text_of(file)
     elseif review % 3 == 1 then
-      -- Numbered, as Claude's Read and cat -n print it.
+      -- Claude's Read and cat -n print line numbers like these.
       local lines = {}
       for i = 1, 40 do lines[i] = ("%6d\t%s"):format(i, line_of(file, i)) end
       command, output = "cat -n " .. path_of(file) .. " && ls src", table.concat(lines, "\n") .. "\n" .. path_of(other)
@@ -75,7 +75,7 @@ test("40 reviews, half of whose findings cite files that were never opened: ever
   is(honest, 40, "honest findings")
 end)
 
-test("a file that was grepped, only in a diff, renamed, or cited with another line", function()
+test("findings are checked against grep output, diffs, renames and read files", function()
   local run = a_tree()
   local grep = stream_of("codex", "rg -n value_3_12 .", "./src/part3.lua:12:" .. line_of(3, 12) .. "\n")
   local function cites(file, line, evidence) return { file = file, line = line, claim = "wrong", evidence = evidence } end
@@ -93,7 +93,7 @@ test("a file that was grepped, only in a diff, renamed, or cited with another li
     { cites("src/part9.lua", 20), cites("src/part1.lua", 20) }), { "seen", "unsupported" }, "read without its name")
 end)
 
-test("where the stream shows no output, nothing is judged", function()
+test("findings are unknown if the stream hides tool output", function()
   local run = a_tree()
   local finding = { file = "src/part1.lua", line = 3, claim = "wrong" }
   local hidden = core.json.encode { type = "item.completed", item = { id = "i", type = "command_execution", command = "cat x" } }

@@ -11,12 +11,12 @@ test("the types for editors have the fields of ctx:agent", function()
   for name in pairs(fields.all) do is(known[name], true, "meta/agent.lua has " .. name) end
 end)
 
-test("a field that counts changes the input of a step, and no other does", function()
+test("exactly the fields with an input change the input hash of a step", function()
   local sample = { string = "x", list = { "x" }, table = { type = "string" }, boolean = true, duration = "9s", integer = 9 }
   local function input_with(name, value)
     local job = { call = { prompt = "Do it." }, run = { options = {} }, runner = { name = "codex" }, sandbox = "read-only" }
     job.call[name] = value
-    -- What the run decides, it decides by the call.
+    -- The run resolves these fields, so the job has them directly.
     if name == "runner" then job.runner = { name = value } end
     if name == "model" or name == "argv" or name == "sandbox" or name == "prompt_tokens" then job[name] = value end
     return core.json.encode(fields.input_of(job))
@@ -28,7 +28,7 @@ test("a field that counts changes the input of a step, and no other does", funct
   end
 end)
 
-test("a field of another type is refused", function()
+test("a field of a wrong type is refused", function()
   for name, kind in pairs(fields.types) do
     local call = { prompt = "Do it." }
     call[name] = function() end

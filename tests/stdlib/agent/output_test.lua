@@ -14,7 +14,7 @@ test("an answer is the whole text, or its only fenced block", function()
   holds(why, "not JSON", "no JSON")
 end)
 
-test("an answer of another shape is named by what is wrong with it", function()
+test("an answer that violates its schema is refused with the reason", function()
   local data, why = output.check(schema, '{"n": "one"}')
   is(data, nil, "the data")
   holds(why, "n", "the place")
@@ -23,7 +23,7 @@ test("an answer of another shape is named by what is wrong with it", function()
   holds(why, "n", "its name")
 end)
 
-test("what a strict provider had to be asked for is undone before the check", function()
+test("an answer to a strict schema is normalised before the check", function()
   local seen
   local data = output.check(schema, '{"n": 1, "x": null}', function(value, asked)
     seen = asked
@@ -34,14 +34,14 @@ test("what a strict provider had to be asked for is undone before the check", fu
   is(seen, schema, "the schema")
 end)
 
-test("an empty object is a list, and null is absent, where the schema says so", function()
+test("an empty object counts as a list, and null as absent, if the schema asks for that", function()
   local s = require "moonlet.schema"
   local loose = s.object { bugs = s.list(s.string()), note = s.optional(s.string()) }
   local data = output.check(loose, '{"bugs": {}, "note": null}')
   is(core.json.encode(data), '{"bugs":[]}', "the data")
 end)
 
-test("a repair prompt holds the prompt, the problems and the beginning of the answer", function()
+test("a repair prompt contains the prompt, the problems and the start of the answer", function()
   local text = output.repair_prompt("Count them.", ("x"):rep(100000), "n is missing")
   is(text:sub(1, 11), "Count them.", "the prompt")
   holds(text, "n is missing", "the problems")

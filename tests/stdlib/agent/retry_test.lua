@@ -3,13 +3,13 @@ local breaker = require "moonlet.engine.agent.circuit_breaker"
 
 local minute = 60 * 1000
 
--- Jitter from the seed of the tests.
+-- The tests' seed makes the jitter deterministic.
 local state = seed
 function core.clock.random_hex(count)
   state = (state * 1103515245 + 12345) % (1 << 31)
   return ("%08x"):format((state << 1) % (1 << 32)):rep(count // 4)
 end
--- Only a run that is being driven knows secrets.
+-- core.run.redact needs a running run, so this replaces it.
 core.run.redact = function(text) return text end
 
 local function a_run()
@@ -31,14 +31,14 @@ local function failed(fields)
   return { status = "failed", error = err, class = err.class }
 end
 
---- Checks that a failure that may pass is not tried again after so many tries.
+--- Checks that a transient failure is not retried after this many tries.
 local function ends(job, tries, what)
   local after = retry.after(job, failed(), tries)
   is(after.wait_ms, nil, what)
   is(after.error.message, ("no (tried %d times)"):format(tries), what)
 end
 
-test("the wait doubles up to a minute, with jitter, and is never less than what was asked for", function()
+test("the backoff doubles up to a minute, with jitter, and is at least what the provider asked for", function()
   for tries, most in ipairs { 2000, 4000, 8000, 16000, 32000, 60000, 60000 } do
     for _ = 1, 50 do
       local ms = retry.wait(tries)
@@ -51,7 +51,7 @@ test("the wait doubles up to a minute, with jitter, and is never less than what 
   end
 end)
 
-test("a failure that may pass is tried three times", function()
+test("a transient failure is tried three times", function()
   local job = a_job()
   for tries = 1, 2 do is(retry.after(job, failed(), tries).wait_ms ~= nil, true, "after try " .. tries) end
   local result = failed()
@@ -64,7 +64,7 @@ test("a failure that may pass is tried three times", function()
   is(result.error.message, "no", "the outcome of the attempt stays as it is")
 end)
 
-test("the call, then the config, say how often", function()
+test("the call, then the config, sets the number of tries", function()
   local job = a_job { call = { retry = 5 } }
   is(retry.after(job, failed(), 4).wait_ms ~= nil, true, "the call: after try 4")
   ends(job, 5, "the call: after try 5")
@@ -75,7 +75,7 @@ test("the call, then the config, say how often", function()
   is(retry.most(a_job()), 3, "the worst case without one")
 end)
 
-test("a failure that stays one is not tried again", function()
+test("a permanent failure is not retried", function()
   same(retry.after(a_job(), failed { retryable = false }, 1), {}, "not retryable")
   same(retry.after(a_job(), failed { class = "auth", stops_others = false }, 1), {}, "no login on this machine")
   is(breaker.refusal "codex-1", nil, "nobody refused anything")
@@ -96,7 +96,7 @@ test("a quota stops every call of the account and parks the run until it is over
   is(core.clock.wall() - now < minute, true, "another account does not wait")
 end)
 
-test("a run that a person resumes asks an account once in spite of its refusal", function()
+test("a resumed run asks a refused account once", function()
   retry.after(a_job(), failed { class = "quota", message = "no more", reset_at = core.clock.wall() + 60 * minute }, 1)
   local run = a_run()
   run.asks_again = true
@@ -107,7 +107,7 @@ test("a run that a person resumes asks an account once in spite of its refusal",
   retry.check(a_job { run = run })
 end)
 
-test("too many requests: the account is asked again after what the provider says, and calls wait together", function()
+test("after a rate limit, all calls of the account wait as long as the provider says", function()
   local job, began = a_job(), core.clock.wall()
   local after = retry.after(job, failed { class = "rate", message = "slow down", retry_after_ms = 20000 }, 1)
   is(after.wait_ms >= 20000 and after.wait_ms <= 30000, true, "the wait of the one that heard it")
@@ -115,13 +115,13 @@ test("too many requests: the account is asked again after what the provider says
   is(core.clock.wall() - began >= 20000, true, "another call waits too")
 end)
 
-test("a provider that asks for more patience than ten minutes is asked later, as with a quota", function()
+test("a delay of more than ten minutes is treated as a quota refusal", function()
   local after = retry.after(a_job(), failed { class = "rate", message = "slow down", retry_after_ms = 30 * minute }, 1)
   is(after.error and after.error.kind, "quota", "the error")
   is(breaker.refusal("codex-1").class, "quota", "the account")
 end)
 
-test("a login that was refused stops its calls, and another login is tried", function()
+test("a refused login stops its calls, but a new login is tried", function()
   local login = "one"
   local job = a_job { login = function() return login end }
   same(retry.after(job, failed { class = "auth", message = "who are you" }, 1), {}, "no other try")
@@ -131,6 +131,6 @@ test("a login that was refused stops its calls, and another login is tried", fun
   retry.check(job)
 end)
 
-test("a runner that takes no time is tried again at once", function()
+test("an instant runner is retried without a wait", function()
   is(retry.after(a_job { runner = { name = "cassette", instant = true } }, failed { class = "rate" }, 1).wait_ms, 0, "the wait")
 end)

@@ -1,6 +1,6 @@
 local exit_text = require "moonlet.engine.base.exit_text"
 
-test("each end of a process has its words", function()
+test("each kind of process exit has a description", function()
   for _, case in ipairs {
     { { why = "exited", code = 3, signal = 0 }, nil, "ended with exit code 3" },
     { { why = "signalled", code = -1, signal = 9 }, nil, "was ended by signal 9" },

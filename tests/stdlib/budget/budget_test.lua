@@ -1,13 +1,13 @@
 local budget = require "moonlet.engine.budget.budget"
 
---- The budgets of a run and of a scope in it; what is reported is in `lines`.
+--- Returns the budgets of a run and of a scope in it. Their reports go to `lines`.
 local function nested(outer, inner)
   local lines = {}
   local root = budget.open(nil, outer, { what = "the run", path = "", tell = function(text) lines[#lines + 1] = text end })
   return root, budget.open(root, inner, { what = "the scope", path = "s" }), lines
 end
 
-test("a start that an outer budget does not hold reserves nothing in any", function()
+test("a start that an outer budget refuses reserves nothing in any budget", function()
   local root, own = nested({ agents = 2 }, { agents = 5, tokens = 100 })
   local err = raises(function() budget.reserve(own, { agents = 3, tokens = 10 }) end, "the run allows 2 agent starts", "three")
   is(err.kind, "budget", "its kind")
@@ -21,13 +21,13 @@ test("a start that an outer budget does not hold reserves nothing in any", funct
   is(budget.left(own, "agents"), 0, "left once two are reserved")
 end)
 
-test("what is under way is reserved though no budget holds it", function()
+test("running work is reserved even if it exceeds the budget", function()
   local root, own = nested({ agents = 0 }, {})
   budget.reserve(own, { agents = 1 }, true)
   is(root.reserved.agents, 1, "reserved")
 end)
 
-test("what was used takes the place of what was reserved", function()
+test("real usage replaces a reservation", function()
   local root, own = nested({ tokens = 100 }, { tokens = 50 })
   local seen
   local result = budget.with(own, { tokens = 40 }, function()
@@ -42,7 +42,7 @@ test("what was used takes the place of what was reserved", function()
   is(budget.left(own, "tokens"), 43, "left")
 end)
 
-test("what raises has used what it noted, or all that was reserved", function()
+test("failed work counts with its noted usage, or else with its reservation", function()
   local root, own = nested({ tokens = 100 }, {})
   local function fails(note) if note then note { tokens = 3 } end error({ kind = "failed", message = "boom" }, 0) end
   raises(function() budget.with(own, { tokens = 40 }, fails) end, "boom", "with a note")
@@ -51,7 +51,7 @@ test("what raises has used what it noted, or all that was reserved", function()
   is(root.spent.tokens, 43, "reserved")
 end)
 
-test("going over a limit is reported when it begins, and again only as far as it grew", function()
+test("overspending is reported at its start, and later only if it has grown", function()
   local root, own, lines = nested({}, { tokens = 10 })
   local function use(count) budget.with(own, { tokens = 5 }, function() return true, { tokens = count } end) end
   use(25)
@@ -64,7 +64,7 @@ test("going over a limit is reported when it begins, and again only as far as it
   same(budget.overshoot(root, true), { "the scope: in the end 30 tokens were used, 20 more than allowed" }, "it grew")
 end)
 
-test("sums of prices are what people reckon", function()
+test("sums of prices have no rounding errors", function()
   local root = nested({ usd = 0.3 }, {})
   for _ = 1, 3 do budget.with(root, { usd = 0.1 }, function() return true end) end
   is(root.spent.usd, 0.3, "three times 0.1")
@@ -77,7 +77,7 @@ test("sums of prices are what people reckon", function()
   is(budget.times(1 << 40, 1e30), budget.most, "more than is counted")
 end)
 
-test("what an earlier host has spent counts, and is seen as it is replayed", function()
+test("usage under an earlier host counts, and a script sees it during the replay", function()
   local ahead = 5
   local history = { spent = function(_, path) return path == "s" and { agents = 5 } or { agents = 6 } end,
     ahead = function() return ahead end }
@@ -93,14 +93,14 @@ test("what an earlier host has spent counts, and is seen as it is replayed", fun
   raises(function() budget.reserve(own, { agents = 1 }) end, "the scope allows 6 agent starts", "another one")
 end)
 
-test("an attempt that is reserved anew is not counted twice", function()
+test("an attempt that is reserved again does not count twice", function()
   local root, own = nested({ agents = 2 }, {})
   budget.with(own, { agents = 1 }, function() return true end)
   budget.forget(own, { agents = 1 })
   is(root.spent.agents, 0, "spent")
 end)
 
-test("without a limit everything is left, and time is read as seconds", function()
+test("without a limit the rest is infinite, and time is in seconds", function()
   local root, own = nested({ agents = 3 }, {})
   is(budget.left(own, "tokens"), math.huge, "tokens left")
   is(budget.limit(own, "agents"), 3, "the limit around")
@@ -111,14 +111,14 @@ test("without a limit everything is left, and time is read as seconds", function
   is(budget.used(own, "wall"), 15.5, "seconds used")
 end)
 
-test("limits that are none are refused", function()
+test("invalid limits are refused", function()
   raises(function() budget.open(nil, { tokens = -1 }, { what = "x", path = "" }) end, "cannot be -1", "tokens = -1")
   raises(function() budget.open(nil, { usd = math.huge }, { what = "x", path = "" }) end, "cannot be inf", "usd = inf")
   raises(function() budget.open(nil, { usd = 0 / 0 }, { what = "x", path = "" }) end, "cannot be nan", "usd = nan")
   raises(function() budget.open(nil, { tokns = 1 }, { what = "x", path = "" }) end, "tokns", "a misspelt kind")
 end)
 
-test("what an attempt uses while it runs counts against the limits around it", function()
+test("usage of a running attempt counts against the enclosing limits", function()
   local root, own = nested({ tokens = 100 }, { tokens = 60 })
   local seen = {}
   budget.with(own, { tokens = 10 }, function(_, grow)
@@ -139,7 +139,7 @@ test("what an attempt uses while it runs counts against the limits around it", f
   is(own.running.tokens .. " " .. own.reserved.tokens .. " " .. own.spent.tokens, "0 0 61", "at its end")
 end)
 
-test("attempts side by side share what is left", function()
+test("parallel attempts share what is left", function()
   local root = nested({ tokens = 100 }, {})
   local other
   budget.with(root, { tokens = 10 }, function(_, grow)
@@ -155,7 +155,7 @@ test("attempts side by side share what is left", function()
   is(root.running.tokens, 0, "running in the end")
 end)
 
-test("a later report of less takes nothing back", function()
+test("a lower report does not reduce earlier usage", function()
   local root = nested({ tokens = 100 }, {})
   budget.with(root, { tokens = 10 }, function(_, grow)
     grow { tokens = 80 }
@@ -165,7 +165,7 @@ test("a later report of less takes nothing back", function()
   end)
 end)
 
-test("nothing is started in a budget that has spent more than it allows", function()
+test("nothing starts in an overspent budget", function()
   local root, own = nested({ tokens = 100 }, {})
   budget.check_spent(own)
   is(budget.exceeded(root), nil, "not yet")
@@ -175,7 +175,7 @@ test("nothing is started in a budget that has spent more than it allows", functi
   holds(budget.exceeded(root).hint, "--budget tokens=200", "what to do")
 end)
 
-test("a limit that an earlier host has passed is still passed", function()
+test("a limit that was exceeded under an earlier host stays exceeded", function()
   local history = { spent = function() return { tokens = 120 } end, ahead = function() return 0 end }
   local function opened(limit)
     return budget.open(nil, { tokens = limit }, { what = "the run", path = "", history = history })

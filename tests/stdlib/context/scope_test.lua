@@ -1,11 +1,11 @@
--- Scopes, tasks, fan-outs and budgets as a script meets them.
+-- Tests scopes, tasks, fan-outs and budgets through the API of scripts.
 local m = require "moonlet"
 local context = require "moonlet.engine.context.context"
 local scope = require "moonlet.engine.context.scope"
 require "moonlet.engine.run.verbs"
 
 local degraded
--- A run with just what scopes need.
+-- This run has only the fields that scopes need.
 local run = { limit = 8, emit = function() end, note_degraded = function(_, key, need) degraded = key .. "/" .. need end }
 local function body(fn, options) return scope.body(run, "", options or {}, fn) end
 
@@ -14,7 +14,7 @@ local function review(_, item)
   return item
 end
 
---- A fan-out in which branch b fails and branch c returns nothing.
+--- Runs a fan-out in which branch b fails and branch c returns nothing.
 local function lose_one()
   local results, lost
   body(function(ctx)
@@ -26,7 +26,7 @@ local function lose_one()
   return results, lost
 end
 
-test("tasks run side by side and a scope waits for all of them", function()
+test("tasks run in parallel and a scope waits for all of them", function()
   gives(function()
     local order = {}
     body(function(ctx)
@@ -50,7 +50,7 @@ test("the first failure that nobody observes cancels the siblings", function()
   end, "false,boom,10,sibling")
 end)
 
-test("a failure that is joined is data", function()
+test("join raises a task's failure without cancelling its siblings", function()
   gives(function()
     return body(function(ctx)
       local task = ctx:spawn("side", function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }) end)
@@ -61,7 +61,7 @@ test("a failure that is joined is data", function()
   end, "false,boom")
 end)
 
-test("timeouts nest, and an outer one that is shorter wins", function()
+test("of nested timeouts, a shorter outer one wins", function()
   gives(function()
     return body(function(ctx)
       local ok, err = pcall(ctx.scope, ctx, { timeout = "1s" }, function(s)
@@ -73,7 +73,7 @@ test("timeouts nest, and an outer one that is shorter wins", function()
   end, "false,timeout,2000")
 end)
 
-test("timeouts nest, and an inner one that is shorter wins", function()
+test("of nested timeouts, a shorter inner one wins", function()
   gives(function()
     return body(function(ctx)
       return ctx:scope({ timeout = "5s" }, function(s)
@@ -84,7 +84,7 @@ test("timeouts nest, and an inner one that is shorter wins", function()
   end, "false,timeout,1000")
 end)
 
-test("a cancelled scope raises at every await until it is left", function()
+test("every await in a cancelled scope raises an error", function()
   gives(function()
     return body(function(ctx)
       local count = 0
@@ -112,7 +112,7 @@ test("finally runs after a cancel, and may wait", function()
   end, "false,timeout,1500")
 end)
 
-test("finally has a deadline of its own", function()
+test("finally has its own time limit", function()
   gives(function()
     local ok, err = pcall(body, function(ctx)
       ctx:finally(function() core.task.sleep(3600000) end)
@@ -121,7 +121,7 @@ test("finally has a deadline of its own", function()
   end, "false,timeout,10000")
 end)
 
-test("parallel keeps the order of the items and its limit", function()
+test("parallel keeps the order of the items and respects its limit", function()
   gives(function()
     local now, most = 0, 0
     local values = body(function(ctx)
@@ -137,14 +137,14 @@ test("parallel keeps the order of the items and its limit", function()
   end, "2,50 40 30 20 10")
 end)
 
-test("parallel with need returns failures as losses", function()
+test("parallel with need returns failed branches as lost values", function()
   gives(function()
     local values, lost = body(function(ctx) return ctx:parallel({ 1, -2, 3 }, review, { need = 2 }) end)
     return #values, values[1], values[3], #lost, lost[1].branch, lost[1].kind, lost[1].message, degraded
   end, "3,1,3,1,2,failed,bad -2,2/3")
 end)
 
-test("parallel fails where fewer succeed than it needs", function()
+test("parallel fails if fewer branches succeed than it needs", function()
   gives(function()
     local ok, err = pcall(body, function(ctx) return ctx:parallel({ -1, -2, 3 }, review, { need = 2 }) end)
     return ok, err.kind, err.message
@@ -165,7 +165,7 @@ test("parallel without need fails with the first failure", function()
   end, "false,bad -2")
 end)
 
-test("the place of a lost branch holds a value that cannot be used", function()
+test("the result of a failed branch is a lost value that raises an error when it is used", function()
   gives(function()
     local value = lose_one()[2]
     local uses = {
@@ -185,7 +185,7 @@ test("the place of a lost branch holds a value that cannot be used", function()
   end, "13,13")
 end)
 
-test("a lost value is like no other, and is known by m.is_lost", function()
+test("a lost value equals no other value, and m.is_lost recognises it", function()
   gives(function()
     local results = lose_one()
     local value = results[2]
@@ -194,14 +194,14 @@ test("a lost value is like no other, and is known by m.is_lost", function()
   end, "lost branch 'b' (timeout: too slow),true,false,true,false,false,true,false,true")
 end)
 
-test("a lost value has a form in JSON", function()
+test("a lost value can be encoded as JSON", function()
   gives(function()
     local results, lost = lose_one()
     return m.json.encode(results), m.json.encode(lost)
   end, '["a",{"lost":{"branch":"b","kind":"timeout","message":"too slow"}},null],[{"branch":"b","kind":"timeout","message":"too slow"}]')
 end)
 
-test("m.found leaves the lost values out, with their items", function()
+test("m.found removes lost values and their items", function()
   gives(function()
     local results = lose_one()
     local found, items = m.found(results, { "a", "b", "c" })
@@ -209,7 +209,7 @@ test("m.found leaves the lost values out, with their items", function()
   end, '["a",null],["a","c"],[[]]')
 end)
 
-test("with settle every place holds an outcome", function()
+test("with settle every result is an outcome", function()
   gives(function()
     local all = body(function(ctx)
       return (ctx:parallel({ 1, 2, 3 }, function(_, n)
@@ -237,7 +237,7 @@ test("any takes the first success and cancels the others", function()
   end, "after 0.2,3,200,4,1/2")
 end)
 
-test("any fails where nothing succeeds", function()
+test("any fails if no branch succeeds", function()
   gives(function()
     local ok, err = pcall(body, function(ctx)
       return ctx:any({ 1, 2 }, function(_, n) error({ kind = "failed", message = "no " .. n }, 0) end)
@@ -255,7 +255,7 @@ test("any ends with its scope", function()
   end, "false,timeout")
 end)
 
-test("a task is named in the keys of its steps", function()
+test("the keys of a task's steps contain its name", function()
   gives(function()
     local state = require "moonlet.engine.context.context"
     local keys = {}
@@ -279,7 +279,7 @@ test("a task needs a name", function()
   end, 'false,invalid,ctx:spawn("tests", function(c) … end)')
 end)
 
-test("yield goes on at once, and ends a body that is cancelled", function()
+test("yield returns at once, and ends a cancelled body", function()
   gives(function()
     local seen
     pcall(body, function(ctx)
@@ -290,11 +290,11 @@ test("yield goes on at once, and ends a body that is cancelled", function()
       end)
       ctx:spawn("b", function(c) c:sleep(0.01) error({ kind = "failed", message = "boom" }, 0) end)
     end)
-    return seen, core.clock.monotonic()  -- a yield takes a turn of the clock
+    return seen, core.clock.monotonic()  -- a yield advances the clock
   end, "boom,11")
 end)
 
-test("a budget is read as numbers", function()
+test("a budget's values are numbers", function()
   gives(function()
     local budget = require "moonlet.engine.budget.budget"
     local outer = budget.open(nil, { agents = 5, usd = 1 }, { what = "outer", path = "" })
@@ -310,7 +310,7 @@ test("a budget is read as numbers", function()
   end, "2,0,3,1,true,true,44.5,15.5,60.0,[null]")
 end)
 
-test("what is used beyond a budget leaves nothing of it", function()
+test("an overspent budget has nothing left", function()
   gives(function()
     local budget = require "moonlet.engine.budget.budget"
     local outer = budget.open(nil, { agents = 5, usd = 1 }, { what = "outer", path = "" })
@@ -323,7 +323,7 @@ test("what is used beyond a budget leaves nothing of it", function()
   end, "0,9")
 end)
 
-test("a wrong word for a budget is named with the right one", function()
+test("a misspelt budget kind is refused with a suggestion", function()
   gives(function()
     return body(function(ctx)
       local _, kind = pcall(function() return ctx.budget:left "token" end)
@@ -344,7 +344,7 @@ test("a pipeline has no barrier between its stages", function()
   end, "a1 b1 a2 b2,4")
 end)
 
-test("keys follow the structure of the script, not the order of arrival", function()
+test("keys depend on the structure of the script and not on timing", function()
   gives(function()
     local state = require "moonlet.engine.context.context"
     local keys = {}
@@ -359,7 +359,7 @@ test("keys follow the structure of the script, not the order of arrival", functi
   end, "parallel/x/agent parallel/x/agent#2 parallel/y/agent parallel/y/agent#2")
 end)
 
-test("a ctx is only good in its own body", function()
+test("a ctx cannot be used after its body has ended", function()
   gives(function()
     local kept
     body(function(ctx) ctx:scope(function(s) kept = s end) end)
@@ -368,7 +368,7 @@ test("a ctx is only good in its own body", function()
   end, "false,invalid")
 end)
 
-test("a misspelt verb of a ctx is named with the right one", function()
+test("a misspelt verb of a ctx is refused with a suggestion", function()
   gives(function()
     return body(function(ctx)
       local ok, err = pcall(function() return ctx.paralel end)
@@ -377,7 +377,7 @@ test("a misspelt verb of a ctx is named with the right one", function()
   end, "false,did you mean 'parallel'?")
 end)
 
-test("the time of a clean-up is not that of the body before it", function()
+test("the time of a clean-up does not count against its body's limit", function()
   gives(function()
     return body(function(ctx)
       ctx:finally(function() ctx:sleep(2) end)
@@ -387,7 +387,7 @@ test("the time of a clean-up is not that of the body before it", function()
   end, "in time,2500")
 end)
 
-test("tasks that a clean-up starts or defers are over when the scope returns", function()
+test("a scope returns only after the tasks and finalizers of its clean-up", function()
   gives(function()
     local did = {}
     local function note(text) did[#did + 1] = text end
@@ -406,7 +406,7 @@ test("tasks that a clean-up starts or defers are over when the scope returns", f
   end, "spawned put off last returned spawned put off last returned")
 end)
 
-test("a task of a clean-up that fails is an error of the clean-up", function()
+test("a failing task of a clean-up fails the clean-up", function()
   gives(function()
     local told = {}
     run.emit = function(kind, fields) told[#told + 1] = kind .. ": " .. fields.text end
@@ -422,7 +422,7 @@ test("a task of a clean-up that fails is an error of the clean-up", function()
   end, "left,its own,warning: the clean-up of the run is not complete: left")
 end)
 
-test("names in keys are unambiguous, and plain ones stay as they are", function()
+test("names in keys are escaped only where they would be ambiguous", function()
   local state = require "moonlet.engine.context.context"
   for name, part in pairs { review = "review", ["100%"] = "100%", ["a/b#2"] = "a%2Fb%232", ["50%2F"] = "50%252F",
     ["%%2F"] = "%%252F", ["%/"] = "%%2F", [""] = "" } do
@@ -433,7 +433,7 @@ test("names in keys are unambiguous, and plain ones stay as they are", function(
   is(state.part({ journal = old }, "a/b#2"), "a/b#2", "in a run of before")
 end)
 
---- The warnings of a branch that spawns with the ctx of the function around it.
+--- Returns the warnings for a branch that spawns with the ctx of the function around it.
 local function warnings_of_foreign(before)
   local watched, texts = setmetatable({}, { __index = run }), {}
   function watched.emit(kind, fields) if kind == "warning" then texts[#texts + 1] = fields.text end end
@@ -447,7 +447,7 @@ local function warnings_of_foreign(before)
   return texts
 end
 
-test("a branch that uses the ctx of the function around it is warned of once", function()
+test("a branch that uses the ctx of the function around it causes one warning", function()
   gives(function()
     local texts = warnings_of_foreign(function() end)
     return #texts, texts[1]:match "a branch uses the ctx of the function around it"

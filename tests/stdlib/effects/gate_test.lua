@@ -3,7 +3,7 @@ local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 require "moonlet.engine.run.verbs"
 
--- The journal lies in memory.
+-- The tests keep the journal in memory.
 local records = {}
 core.journal = { append = function(text) records[#records + 1] = text end, collect = function() end,
   note = function(text) records[#records + 1] = text end,
@@ -27,7 +27,7 @@ local function a_run(options)
   return run
 end
 
---- Calls fn(ctx) as the body of the run; returns what it returned, or its error.
+--- Calls fn(ctx) as the body of the run. Returns its result or its error.
 local function within(run, fn)
   local ok, result = pcall(scope.body, run, "", {}, fn)
   return result, ok
@@ -42,7 +42,7 @@ end
 local deploy = { action = "deploy", why = "it is Friday", show = "v1" }
 local function asks(call) return function(ctx) return ctx:gate(call) end end
 
-test("a gate without a person parks the run with all that a person has to see", function()
+test("a gate without a person parks the run with everything the person must see", function()
   local run = a_run()
   local err = within(run, asks(deploy))
   is(err.kind, "parked", "the run")
@@ -52,7 +52,7 @@ test("a gate without a person parks the run with all that a person has to see", 
   is(run.steps.gate, "parked", "its step")
 end)
 
-test("an approval holds for what was shown, and for nothing else", function()
+test("an approval is valid only for the text that the person saw", function()
   local run = a_run()
   within(run, asks(deploy))
   approve(run, run.parked[1])
@@ -79,7 +79,7 @@ test("a rejection fails the step with the person's reason", function()
   is(run.steps.gate, "failed", "its step")
 end)
 
-test("with --gates deny nobody is asked", function()
+test("with --gates deny every gate is rejected without asking", function()
   local run = a_run { gates = "deny" }
   local err = within(run, asks(deploy))
   is(err.kind, "rejected", "a gate")
@@ -89,7 +89,7 @@ test("with --gates deny nobody is asked", function()
   is(#run.parked, 0, "points that wait")
 end)
 
-test("once its time is over a gate stays expired, and an answer in time stays one", function()
+test("an expired gate stays expired, and an answer in time stays valid", function()
   local call = { action = "deploy", timeout = "1m" }
   local run = a_run()
   within(run, asks(call))
@@ -108,7 +108,7 @@ test("once its time is over a gate stays expired, and an answer in time stays on
   is(within(run, asks(call)).kind, "timeout", "an answer that came later")
 end)
 
-test("in a run that was cancelled nobody is asked", function()
+test("a cancelled run asks no one", function()
   local run = a_run()
   run.cancelled = true
   is(within(run, asks(deploy)).kind, "cancelled", "the gate")
@@ -129,7 +129,7 @@ test("an answer is typed as a word, or as the text or number of an option", func
   is(gate.read_answer({ kind = "question" }, " anything "), "anything", "a question without options")
 end)
 
-test("a question returns the option of the script", function()
+test("a question returns the script's own option", function()
   local run = a_run()
   local function ask(ctx) return ctx:question { text = "which?", options = { "tabs", "spaces" } } end
   within(run, ask)
@@ -137,7 +137,7 @@ test("a question returns the option of the script", function()
   is(within(run, ask), "spaces", "the answer")
 end)
 
-test("an answer is refused where nobody waits for it any more", function()
+test("an answer is refused if the run no longer waits for it", function()
   local now = core.clock.wall()
   local point = { key = "gate", shown = "abc", until_ms = now }
   local rec = { ended = true, verdict = "needs-human", parked = { point } }
@@ -153,13 +153,13 @@ test("an answer is refused where nobody waits for it any more", function()
   raises(function() gate.check_open("R-001", rec, given) end, "no longer waits at 'gate'", "a run that has ended")
 end)
 
-test("what a person cannot read through is refused", function()
+test("an overlong text and a missing action are refused", function()
   raises(function() error(within(a_run(), asks { action = "x", show = ("y"):rep(70000) }), 0) end,
     "show has 70000 bytes; a person is shown at most 65536", "a long text")
   raises(function() error(within(a_run(), asks { why = "x" }), 0) end, "action", "no action")
 end)
 
-test("a command that cannot be taken back meets a gate, bound to all of it", function()
+test("an irreversible command needs an approval that is bound to the whole command", function()
   local run = a_run()
   local function push(argv, beside) return function(ctx) return gate.before(ctx, argv, beside or {}) end end
   is(within(run, push { "git", "status" }), nil, "git status")

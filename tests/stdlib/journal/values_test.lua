@@ -1,6 +1,6 @@
 local values = require "moonlet.engine.journal.values"
 
-test("the journal restores lost values, infinity and records that look like them", function()
+test("the journal restores lost values, infinity, and tables that look like their encoding", function()
   local lost = core.lost.new { branch = "b\xff", kind = "failed", message = "no" }
   local told = values.read(values.text { lost, { ["$lost"] = 1 }, { lost = { branch = "b" } }, 1 / 0,
     { ["$infinite"] = true } })

@@ -38,7 +38,7 @@ is(route({ task_type = "security", config = own }).model, "opus", "a route over 
 raises(function() route { task_type = "todo", config = own } end, "not here", "a refusal of one's own")
 is(route({ task_type = "citation-scan", config = own }).runner, "codex", "another model alone")
 
--- A slip of the pen is no new type; a name that is merely unknown is one.
+-- A misspelt type is refused, but an unknown one is accepted.
 for slip, meant in pairs { securty = "security", sceurity = "security", secuirtys = "security", ["Final Aproval"] = "final-approval",
   testgaps = "test-gaps", ["first-pas-review"] = "first-pass-review", refactorng = "refactor", ["large refacter"] = "large-refactor",
   rebutal = "rebuttal", ["citation-scn"] = "citation-scan", ["test-gpas"] = "test-gaps" } do
@@ -56,7 +56,7 @@ is(route({ task_type = "securty", config = with { securty = { runner = "claude" 
 raises(function() route { task_type = "refactoring", config = with() } end, "escalate", "another word for it")
 is(route({ task_type = "  ", config = with() }).task_type, nil, "a blank type")
 
--- Several at once are refused for one of them, however they are joined.
+-- Several types in one name are refused if one of them is, however they are joined.
 for _, name in ipairs { "security,privacy", "security & privacy", "Security and privacy", "security/privacy", "todo-scan; security",
   "security+rebuttal", "code review, security", "securty, privacy", "security, privacy and data governance, large refactors",
   "large refactor | todo scan" } do
@@ -75,7 +75,7 @@ for _, wrong in ipairs { 1, { "x" }, { todos = "codex" }, { todos = { runer = "x
   is(type(refusal) == "table" and refusal.kind, "invalid", "its kind")
 end
 
--- The runner of a run and of its calls.
+-- These tests check the routes of a run and of its calls.
 local routing = require "moonlet.engine.agent.routing"
 local function plan(asked, options, routes_of, preset)
   local made = { runner = { name = asked }, options = options, config = with(routes_of), preset = preset }
@@ -117,7 +117,7 @@ holds(routing.of_call(made, { task_type = "security", reason = "the call's" }, m
 holds(routing.of_call(made, { task_type = "security", reason = " " }, made.runner).record.why, "the run's", "or the run's")
 raises(function() routing.of_call(run("codex", {}), { risk = "high" }, { name = "codex" }) end, "escalate", "a call at high risk")
 
--- The possible calls decide which programs must be installed: all routed ones when no task type was named.
+-- Without a task type, every routed program must be installed, because a call may ask for any.
 local function asked(...)
   local names = {}
   pcall(routing.check_some, run(...), function(routed)

@@ -1,4 +1,4 @@
--- A runner of the user's own: the example, and files that are wrong.
+-- Tests users' own runners: the example, and files with mistakes.
 sh("cp '" .. cases .. "/../../../examples/runner-mine.lua' .")
 local runners = require "moonlet.engine.load.runners"
 local function config_of(file, entry)
@@ -22,7 +22,7 @@ local function read(runner, ...)
   return runner.finish(state, done, { now = 0 }), events
 end
 
--- The example.
+-- The example loads and runs.
 local own = config_of("runner-mine.lua", { args = { "--fast" } })
 local mine, entry = runners.get("mine", own)
 is(mine.name, "mine", "its name is that of the config")
@@ -42,7 +42,7 @@ is(read(mine, "oops the key is wrong: 401 Unauthorized").status, "failed", "a fa
 is(runners.parse("mine", own).name, "mine", "--runner mine")
 holds(raises(function() runners.get("mone", own) end, "did you mean 'mine'?", "a near name").hint, "mine", "suggests it")
 
--- Faults of a user's own runner.
+-- Mistakes in a user's runner are refused with their place.
 local number = 0
 local function load_text(text)
   number = number + 1
@@ -78,7 +78,7 @@ raises(function() command_of 'return { argv = { "x" }, env = { ["A=B"] = "c" } }
 raises(function() command_of 'return { argv = { "x" }, stdin = "tty" }' end, "stdin", "a wrong stdin")
 is(table.concat(command_of('call.argv = 1 call.out = "/etc" return { argv = { "x" } }').writable), "/run/out", "it cannot change the call")
 
--- Parsers and finishers that do wrong harm nobody.
+-- A faulty parser or finisher fails only its own attempt.
 local function reader_of(text)
   return (load_text('return { program = "x", command = function() end, ' .. text .. " }"))
 end

@@ -2,7 +2,7 @@ local edit_scope = require "moonlet.engine.workspace.edit_scope"
 
 local function outside(edits, ...) return table.concat(edit_scope.outside(edits, { ... }), " ") end
 
-test("a file, a folder and a glob of edits cover what lies in them, and nothing beside", function()
+test("files, folders and globs in edits cover their content and nothing else", function()
   is(outside({ "a.txt" }, "a.txt", "b/a.txt", "a.txt.bak"), "b/a.txt a.txt.bak", "a file")
   is(outside({ "src" }, "src", "src/x", "src/y/z", "srcs/x"), "srcs/x", "a folder")
   is(outside({ "./src/" }, "src/x", "new/"), "new/", "a folder, spelt otherwise")

@@ -1,7 +1,7 @@
 local workspace = require "moonlet.engine.workspace.workspace"
 local places = require "moonlet.engine.workspace.real_paths"
 
-test("a call reads, unless it says that it writes", function()
+test("a call is read-only unless it asks to write", function()
   local run = { options = {} }
   is(workspace.mode(run, {}), "read-only", "nothing said")
   is(workspace.mode(run, { writes = { "docs" } }), "workspace-write", "folders")
@@ -12,7 +12,7 @@ test("a call reads, unless it says that it writes", function()
   is(workspace.mode(run, { sandbox = "read-only" }), "read-only", "the call before the run")
 end)
 
-test("modes that exclude each other are refused", function()
+test("mutually exclusive modes are refused", function()
   local run = { options = {} }
   for part, call in pairs {
     ["sandbox 'open' is not understood"] = { sandbox = "open" },
@@ -27,14 +27,14 @@ test("modes that exclude each other are refused", function()
   is(err.kind, "denied", "its kind")
 end)
 
-test("the folders of git and moonlet are no place to write", function()
+test("the folders of git and moonlet are not writable", function()
   for _, path in ipairs { ".git", ".git/hooks", ".agent", ".agent/runs", "sub/.git", ".GIT/x" } do
     is(places.is_reserved(path), true, path)
   end
   for _, path in ipairs { "docs", "git", ".github", "agent/x" } do is(places.is_reserved(path) or false, false, path) end
 end)
 
-test("a link leads out of the repository nowhere", function()
+test("a symbolic link out of the repository is refused", function()
   local run = a_run()
   sh "mkdir repo/docs outside && ln -s ../outside repo/out && ln -s docs repo/inside && ln -s ../../.. repo/docs/up"
   is(places.of_repository(run, "docs"), "docs", "a folder")

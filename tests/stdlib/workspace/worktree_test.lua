@@ -2,7 +2,7 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local key, dir = "agent", nil
 
---- A run, and a worktree of its step as an agent finds it.
+--- Returns a run and a new worktree of its step.
 local function opened(before)
   local run = a_run()
   if before then sh("cd repo; " .. before) end
@@ -18,13 +18,13 @@ local function merge(run, tree, confirm)
   return table.concat(paths, " ")
 end
 
-test("a worktree begins with the user's files, whatever git knows of them", function()
+test("a worktree starts with all of the user's files, even uncommitted ones", function()
   local _, tree = opened "echo changed >a; rm b; echo new >c; mkdir d; echo deep >d/e"
   is(within(tree, "cat a c d/e; ls"), "changed\nnew\ndeep\na\nc\nd\nnumbers\n", "its files")
   is(sh "cd repo; git worktree list | wc -l":match "%d+", "2", "worktrees of git")
 end)
 
-test("what was changed, made and removed arrives in the work tree, and the worktree goes", function()
+test("changed, new and deleted files are merged, and the worktree is removed", function()
   local run, tree = opened()
   within(tree, "echo agent >a; rm b; mkdir -p x/y; echo new >x/y/z; chmod +x numbers")
   is(merge(run, tree), "a b numbers x/y/z", "the merged files")
@@ -33,14 +33,14 @@ test("what was changed, made and removed arrives in the work tree, and the workt
   holds(sh("cat " .. run.absolute(dir) .. "/changes.patch"), "+agent", "the patch")
 end)
 
-test("a new folder without a file is merged and listed, and an emptied folder is not new", function()
+test("a new empty folder is merged and listed, but an emptied folder is not", function()
   local run, tree = opened "mkdir d known; echo deep >d/e"
   within(tree, "mkdir -p new/deep known .agent/x; rm d/e; echo agent >a; git init -q nested")
   is(merge(run, tree), "a d/e new/deep/", "the merged files and folders")
   is(sh "cd repo; find . -type d -empty -not -path './.git/*' -not -path './.agent/*' | sort", "./known\n./new/deep\n", "the work tree")
 end)
 
-test("an agent's lines and the user's lines meet in one file", function()
+test("changes by the agent and by the user in one file are merged", function()
   local run, tree = opened()
   within(tree, "sed -i 's/^2$/two/' numbers")
   sh "cd repo; sed -i 's/^8$/eight/' numbers; echo mine >b"
@@ -48,7 +48,7 @@ test("an agent's lines and the user's lines meet in one file", function()
   is(sh "cd repo; cat numbers b", "1\ntwo\n3\n4\n5\n6\n7\neight\n9\nmine\n", "the work tree")
 end)
 
-test("where both changed the same, nothing is changed and the worktree is kept", function()
+test("a conflict changes nothing and keeps the worktree", function()
   local conflicts = {
     { "the same line", "sed -i 's/^2$/two/' numbers", "sed -i 's/^2$/zwei/' numbers", "numbers" },
     { "removed by the agent", "rm a", "echo mine >a", "a was changed here, and the agent removed it" },
@@ -74,7 +74,7 @@ test("where both changed the same, nothing is changed and the worktree is kept",
   end
 end)
 
-test("a merge that fails in the middle puts every file back", function()
+test("a merge that fails halfway is rolled back", function()
   local run, tree = opened()
   within(tree, "echo agent >a; echo agent >b; sed -i 's/^2$/two/' numbers")
   local before, swap, count = sh "cd repo; cat a b numbers", core.file.swap, 0
@@ -90,7 +90,7 @@ test("a merge that fails in the middle puts every file back", function()
   is(merge(run, worktree.open(run, key, dir, true)), "a b numbers", "merged once there is room")
 end)
 
-test("a change that removes most files asks before it is merged", function()
+test("a change that deletes most files needs an approval before its merge", function()
   local run, tree = opened "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i >f$i; done"
   within(tree, "rm f*")
   local asked
@@ -105,7 +105,7 @@ test("a change that removes most files asks before it is merged", function()
   is(merge(run, worktree.open(run, key, dir, true), function() end), "f1 f10 f11 f12 f2 f3 f4 f5 f6 f7 f8 f9", "approved")
 end)
 
-test("work that is not taken stays as a patch", function()
+test("discarded work is kept as a patch", function()
   local run, tree = opened()
   within(tree, "echo agent >a")
   holds(worktree.drop(run, key, dir, tree, "left.patch"), "1 file) are not merged, and are in", "the note")
@@ -116,7 +116,7 @@ test("work that is not taken stays as a patch", function()
   is(sh("test -e " .. run.absolute(dir) .. "/none.patch || echo none"), "none\n", "no patch")
 end)
 
-test("a later host opens the worktree in which an attempt still works", function()
+test("a later host opens the worktree of an attempt that still runs", function()
   local run, tree = opened()
   within(tree, "echo agent >a")
   local again, anew = worktree.open(run, key, dir, true, tree.path)
@@ -126,7 +126,7 @@ test("a later host opens the worktree in which an attempt still works", function
   is(merge(run, again), "a", "the merged files")
 end)
 
-test("the user's git settings change no merge", function()
+test("the user's git settings do not change a merge", function()
   local run, tree = opened "git config core.autocrlf true; git config diff.noprefix true; git config apply.whitespace error"
   within(tree, "printf 'x \\r\\ny\\n' >a")
   is(merge(run, tree), "a", "the merged files")
