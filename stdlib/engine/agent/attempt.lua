@@ -23,7 +23,7 @@ local M = {}
 
 local answer_cap = 8 << 20
 local log_cap = 64 << 20
-local read_grace_ms = 2000 -- reading the last events may overrun the agent's limit by this
+local read_grace_ms = 2000 -- Reading the last events may overrun the agent's limit by this.
 local stderr_cap = 64 << 10
 
 ---@class moonlet.Attempt   immutable

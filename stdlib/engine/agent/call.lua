@@ -106,8 +106,8 @@ end
 ---@field error table?         error of the call, instead of the attempt's own
 ---@field parks boolean?       the run parks until the provider can be asked again
 
---- Reports whether an attempt failed while no host watched it. `--retry` repeats such an attempt,
---- too.
+--- Reports whether an attempt failed while no host watched it. A host that retries failed steps
+--- retries such an attempt, too.
 local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end

@@ -115,7 +115,7 @@ function M.trip(credential, refusal)
   local is_other = before and (before.class ~= refusal.class or before.login ~= refusal.login)
   if is_other and refusal.class == "rate" and before["until"] > now then
     if held then core.file.unlock(held) end
-    return now -- the graver refusal wins
+    return now -- A quota or login refusal is graver than a rate limit.
   end
   if before and (is_other or before["until"] < now - forgotten_ms[refusal.class]) then before = nil end
   -- Calls that ran at the same time and were refused together count as one refusal.

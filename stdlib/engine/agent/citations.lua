@@ -7,8 +7,8 @@ local M = {}
 
 local near_lines = 3
 local file_cap = 4 << 20
-local long_enough = 8 -- shorter lines do not identify a place
-local telling = 12 -- minimum length of a line that counts without its file's name
+local long_enough = 8 -- Shorter lines do not identify a place.
+local telling = 12 -- Two lines this long count even without their file's name.
 
 --- Collapses white space, so that line numbers and indents before a line do not matter.
 local function squeeze(text) return (text:gsub("%s+", " ")) end

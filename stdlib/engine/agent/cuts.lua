@@ -5,8 +5,8 @@ local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}
 
-local margin = 64 << 10 -- longer than any secret that the cut could split
-local encoded_cap = 12 << 20 -- limit for an answer as JSON, where an invalid byte takes six bytes
+local margin = 64 << 10 -- This is longer than any secret that the cut could split.
+local encoded_cap = 12 << 20 -- An invalid byte takes six bytes of JSON.
 
 --- Returns the head and tail of a file that is longer than `cap`. Redacts secrets first, because a
 --- cut could split them.

@@ -15,7 +15,7 @@ local function sandbox(job) return job.sandbox ~= "read-only" and job.sandbox or
 
 ---@type table<string, moonlet.AgentField>
 M.all = {
-  name = { type = "string", input = false }, -- part of the step's key
+  name = { type = "string", input = false }, -- The step's key contains the name.
   prompt = { type = "string!", input = true },
   runner = { type = "string", input = function(job) return job.runner.name end },
   model = { type = "string", input = function(job) return job.model end },
@@ -38,7 +38,7 @@ M.all = {
   retry = { type = "integer", input = false },
   turns = { type = "integer", input = false, runner = true },
   budget = { type = "table", input = false },
-  task_type = { type = "string", input = false }, -- the runner that it selects is compared
+  task_type = { type = "string", input = false }, -- It only selects the runner.
   risk = { type = "string", input = false },
   reason = { type = "string", input = false },
   prompt_tokens = { type = "integer", input = function(job) return job.prompt_tokens end },

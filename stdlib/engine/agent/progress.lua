@@ -10,13 +10,13 @@ local task = core.task
 local M = {}
 
 local every_ms, catching_up_ms, least_ms = 1000, 200, 50
-local limited_ms = 50 -- interval of limit checks
+local limited_ms = 50 -- A limit is checked this often.
 local tree_every_ms = 1000
 local last_look_ms = 200
 local tail_size, longest_line = 4096, 120
-local done_grace_ms = 5000 -- delay before an agent that is done is stopped
-local wait_grace_ms = 3000 -- a program's own first retry comes sooner
-local refused_grace_ms = 1000 -- a login or quota refusal does not pass by waiting
+local done_grace_ms = 5000 -- An agent that is done may take this long to exit.
+local wait_grace_ms = 3000 -- A program's own first retry comes sooner.
+local refused_grace_ms = 1000 -- Waiting does not help after a login or quota refusal.
 local most_broken_off = 3
 
 ---@class moonlet.Follower

@@ -9,7 +9,7 @@ local gate = require "moonlet.engine.effects.gate"
 
 local M = {}
 
-local most = 3 -- maximum number of questions per agent
+local most = 3 -- An agent may ask at most this many questions.
 
 local how_to_ask = [[
 

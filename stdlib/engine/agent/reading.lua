@@ -6,13 +6,13 @@ local stream = require "moonlet.engine.runner.stream"
 
 local M = {}
 
-local most_batches = 32 -- 64 KB each; a limit keeps a chatty agent from blocking the others
-local most_ms = 20 -- maximum time of one pass
-local most_told = 500 -- maximum number of events per attempt
+local most_batches = 32 -- A batch is 64 KB. The limit keeps a chatty agent from blocking others.
+local most_ms = 20 -- One pass takes at most this time.
+local most_told = 500 -- An attempt emits at most this many events.
 local longest_text = 2000
 local longest_detail = 120
-local part_size = 256 << 10 -- bytes of a transcript per pass
-local list_every_ms = 2000 -- a subagent may start a new transcript at any time
+local part_size = 256 << 10 -- One pass reads this many bytes of a transcript.
+local list_every_ms = 2000 -- A subagent may start a new transcript at any time.
 
 ---@class moonlet.Reading
 ---@field state moonlet.RunnerState

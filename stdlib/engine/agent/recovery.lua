@@ -42,7 +42,7 @@ function M.abandon(job, earlier)
   local started = core.clock.monotonic()
   local seen = baseline.kept(earlier.seen)
   local in_place = earlier.seen ~= nil and (not seen or seen.in_place)
-  -- A person has already decided about the changes in place that this returns.
+  -- A person has seen the changes that this returns, and has decided about them.
   local told
   if in_place then state, told = settle_in_place(run, job.step, earlier, state) end
   local exit = state == "running" and adoption.stop(key, id) or adoption.take(key, id)

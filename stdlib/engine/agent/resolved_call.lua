@@ -16,7 +16,7 @@ local workspace = require "moonlet.engine.workspace.workspace"
 
 local M = {}
 
-local instructions_priority = 1000 -- higher than the default, so that other material is cut first
+local instructions_priority = 1000 -- Other material is cut first.
 local default_timeout_ms = 30 * 60 * 1000
 local default_idle_ms = 10 * 60 * 1000
 

@@ -197,8 +197,8 @@ end
 
 local function host_rules(job, made)
   local writable, state = writable_of(job, made)
-  -- A runner for a model needs the network to reach its provider, so only programs without one are
-  -- cut off.
+  -- A built-in runner needs the network to reach its provider, so only commands and users' own
+  -- runners can be cut off.
   local offline = job.call.network == false and (job.runner.name == "command" or job.runner.own ~= nil)
   local rules = { writable = writable, network = not offline }
   if job.call.inputs then

@@ -176,8 +176,8 @@ end
 
 local function found_key(key, number) return ("%s/left@%d"):format(key, number) end
 
---- Returns the changes in place of an attempt that died with its host. They are read only once,
---- because a person may change files later while the run waits.
+--- Returns what an attempt changed in the user's tree before it died with its host. This is read
+--- only once, because a person may change files later while the run waits.
 ---@param run table
 ---@param key string
 ---@param last table   begin record of the attempt
@@ -212,7 +212,7 @@ local function union(job, list, field, more)
   return texts
 end
 
---- Returns the changes in place of the attempts that died with their host.
+--- Returns what attempts changed in the user's tree before they died with their host.
 local function found_of(job)
   local run, key, paths = job.run, job.key, {}
   local last = run.journal.begins[key]
@@ -261,8 +261,8 @@ local function tell_startup(job, tree, paths, warnings)
   return true
 end
 
---- Merges the last attempt. Returns the changed paths, the paths held back, and whether a warning
---- explains that.
+--- Merges the last attempt. Returns the changed paths, the paths that were not merged, and whether
+--- a warning was emitted.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then

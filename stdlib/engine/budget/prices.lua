@@ -35,8 +35,7 @@ function M.check_name(key, what)
   end
 end
 
---- Reports whether the suffix of a model's name is a date, such as -2025-08-07, -20250807 or
---- @20250807.
+--- Reports whether the suffix of a model's name is a date: -2025-08-07, -20250807 or @20250807.
 local function is_edition(rest)
   local month, day = rest:match("^%-20%d%d%-(%d%d)%-(%d%d)$")
   if not month then month, day = rest:match("^[-@]20%d%d(%d%d)(%d%d)$") end

@@ -17,7 +17,7 @@ end
 
 --- The hash includes the rights, because a preset may compute its needs.
 local function key(source, wanted)
-  local hash = source.hash and source.hash() -- only presets on disk have hash()
+  local hash = source.hash and source.hash() -- A built-in preset has no hash().
   return hash and core.text.sha256(hash .. nested.hash(source) .. "\n" .. table.concat(grants.describe(wanted), "\n"))
 end
 

@@ -269,7 +269,7 @@ local function whole(journal, item, private)
   if value ~= nil then return value end
   local ok, again = false, nil
   if private then
-    task.hold_turn(item.order) -- other tasks must not see later records yet
+    task.hold_turn(item.order) -- Other tasks must not see later records yet.
     ok, again = pcall(private.again)
     task.release_turn(item.order)
   end
@@ -346,8 +346,7 @@ end
 ---@param key string
 ---@param input table          dependencies; an equal input replays the step
 ---@param options moonlet.StepOptions
----@param live fun(last: table?): table   executes the step; gets the begin record of an unfinished
----   or `spent` attempt
+---@param live fun(last: table?): table   executes the step, given the last attempt's begin record
 ---@return table value         JSON value
 ---@return boolean cached
 function M.step(run, key, input, options, live)

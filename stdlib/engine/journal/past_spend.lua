@@ -92,7 +92,7 @@ end
 local readers = {
   begin = function(history, item)
     history.once[item.key] = item.once and item.attempt or nil
-    if item.once then return end -- a command counts at its end
+    if item.once then return end -- A command counts at its end.
     local list = charge_of(history, item.key)
     local charge = find(list, item.attempt)
     -- An attempt may be announced twice if its process did not start in between.

@@ -20,7 +20,7 @@ local source_cap = 1 << 20
 ---@field text string           text of the main file
 ---@field read fun(file: string): string?, table?   reads a file of the preset's own folder
 ---@field code (fun(file: string, globals: table, on_missing: function?): function?)?
----   loads a Lua file of the preset's own folder; only built-in presets have it
+---   Loads a Lua file of the preset's own folder. Only built-in presets have it.
 ---@field hash fun(): string?   returns the sha256 of all its files; nil if they are too large
 ---@field folder string?       folder of a preset that has one
 ---@field used table<string, string>   sha256 of each further file that was read, by path
@@ -28,7 +28,7 @@ local source_cap = 1 << 20
 ---@field forget (fun(name: string): boolean)?  unloads a module; false if it was not loaded
 ---@field body (fun(ctx: moonlet.Ctx): any)?   function that runs instead of the text
 ---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?
----   presets that it may run
+---   Lists the presets that it may run.
 ---@field opened string?       sha256 of the files that M.open() ran; nil if the folder is too large
 ---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
@@ -466,7 +466,7 @@ function M.open(source, args)
   local globals = M.globals(source, args)
   local current, is_preset, outside
   local words = globals.args
-  globals.args = nil -- presets get them as a parameter of run
+  globals.args = nil -- A preset gets them as a parameter of run.
   local function on_missing(key, environment)
     if key == "args" and not is_preset then return words end
     if key ~= "ctx" or is_preset then return globals_of.refuse_read(key, environment) end

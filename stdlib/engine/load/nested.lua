@@ -35,7 +35,7 @@ end
 function M.resolve(home, source, preset, above)
   local names = preset.needs.presets or {}
   if #names == 0 then return end
-  if source.hash then source.hash() end -- marks a copy of a built-in preset as built in
+  if source.hash then source.hash() end -- This detects copies of built-in presets.
   local chain = table.move(above or {}, 1, #(above or {}), 1, {})
   chain[#chain + 1] = preset.name
   source.nested = {}

@@ -9,7 +9,7 @@ local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
-local merge_ms = 10 * 1000 -- maximum wait for other writers of the work tree
+local merge_ms = 10 * 1000 -- Other writers of the work tree get this much time.
 
 local function bring_back(run, dir, folder)
   local ok, undone = pcall(function()

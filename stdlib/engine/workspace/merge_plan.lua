@@ -9,7 +9,7 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
-local synced_alone = 32 -- for more files, one sync of the whole disk is faster
+local synced_alone = 32 -- For more files, one sync of the whole disk is faster.
 
 ---@class moonlet.OverlayEntry
 ---@field path string

@@ -57,7 +57,7 @@ local function content(root, path) return (core.file.content(root, path)) end
 local starting = { "hooks", "config", "config.worktree", "info/attributes", "commondir", "rebase-merge/git-rebase-todo",
   "rebase-apply", "sequencer/todo" }
 
-local deepest = 40 -- maximum depth of nested submodules
+local deepest = 40 -- Submodules may be nested this deep.
 
 local function note_git_dir(look, root, folder, prefix, depth)
   for _, name in ipairs(starting) do note(look, root, join(folder, name), prefix, content) end

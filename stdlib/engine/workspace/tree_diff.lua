@@ -12,7 +12,7 @@ local git_wall_ms = 10 * 60 * 1000
 local list_cap = core.process.largest_cap
 local refs_cap = 256 << 10
 local listed_cap = 2000
-local margin_ms = 20 -- file systems update their clock at least every 10 ms
+local margin_ms = 20 -- File systems update their clock at least every 10 ms.
 
 ---@class moonlet.Snapshot
 ---@field head string?                   commit that is checked out, or "" before the first
@@ -192,7 +192,7 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- Nested repositories of the first snapshot are examined again, even if they are none any more.
+  -- Nested repositories of the first snapshot are examined again, even if they are no longer repositories.
   add(before and before.nested or {})
   add(snapshot.nested)
 end

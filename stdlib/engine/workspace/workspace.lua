@@ -91,8 +91,8 @@ end
 ---@field stored fun(): any     returns the baseline that a resumed host needs
 ---@field touched fun(): string[]  returns protected paths that were changed
 ---@field changed fun(): string[]  returns changed files that stay even if the answer is discarded
----@field finish fun(key: string): string[], string?, string[]?  merges the changes; returns changed
----   files, a note for a person, and files that were held back; raises an error on a conflict
+---@field finish fun(key: string): string[], string?, string[]?  merges the changes
+---   Returns changed files, a note for a person, and unmerged files. Raises an error on a conflict.
 ---@field hold (fun(): moonlet.HeldWork)?  keeps the changes for a review
 ---@field wait (fun(number: integer): moonlet.Waiting)?  keeps the worktree for a question
 ---@field ruin fun(): string?   returns how the agent has destroyed the worktree
@@ -101,8 +101,8 @@ end
 ---@field recorded (fun(): string[])?  lists all changed files for a cassette
 ---@field apply (fun(patch: string))?  applies a patch from a cassette
 ---@field allows (fun(path: string): boolean)?
----@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge;
----   with `kept`, a resumed run will use the work; returns where the work is kept
+---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge
+---   With `kept`, a resumed run will use the work. Returns where the work is kept.
 
 local function none() return {} end
 
@@ -275,8 +275,8 @@ end
 ---@param call table
 ---@param mode "read-only"|"workspace-write"
 ---@param attempt moonlet.Attempt
----@param how {confined: boolean?, from: moonlet.Waiting?}  confined: the kernel confines the agent;
----   from: worktree in which an earlier step asked a question
+---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt
+---   `confined`: the kernel confines the agent. `from`: an earlier step asked in this worktree.
 ---@return moonlet.Workspace
 function M.open(run, key, dir, call, mode, attempt, how)
   if call.inputs then return only_inputs(run, dir, call, attempt) end

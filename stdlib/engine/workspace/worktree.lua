@@ -414,7 +414,7 @@ end
 ---@param dir string   folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
----   about a change that deletes most files; raises an error if the person refuses it
+---   It asks about a change that deletes most files, and raises an error if the person refuses.
 ---@return string[] paths, string? warning, string[]? held  files that are held back
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried

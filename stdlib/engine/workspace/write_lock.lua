@@ -9,7 +9,7 @@ local files = require "moonlet.engine.base.files"
 local M = {}
 
 local short_ms, long_ms = 20, 200
-local told_after = 50 -- tries before the wait is reported, because most merges are short
+local told_after = 50 -- A wait is reported only after this many tries, because merges are short.
 --- Limits the wait for another process that creates a worktree. Git itself has ten minutes, so a
 --- longer wait means that the process is stopped.
 local longest_worktree_ms = 15 * 60 * 1000
