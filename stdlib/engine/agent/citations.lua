@@ -32,7 +32,7 @@ local function names(text, path)
   return false
 end
 
--- Splits a text at the heads of its files: diffs, fenced material of a prompt, output of `head` and
+-- Splits a text into its files at the header lines of diffs, of prompt material, and of `head` and
 -- `tail`.
 local function add_parts(chunks, text)
   local lines = {}

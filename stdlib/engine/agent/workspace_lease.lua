@@ -44,7 +44,7 @@ end
 ---@field private changed string[]?     changes of an unfinished attempt at the release
 ---@field private warnings string[]     warnings of the release
 ---@field private put_aside string?     where unmerged work is kept
----@field private watching moonlet.TreeWatch?  watches the work tree beside an unconfined agent
+---@field private watching moonlet.TreeWatch?  watches the work tree of an unconfined agent
 local Lease = {}
 Lease.__index = Lease
 
@@ -89,7 +89,7 @@ function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
---- Lists work tree files that changed beside an unconfined agent, without those that it may write.
+--- Lists files that changed while an unconfined agent ran, without those that it may write.
 ---@return string[]
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}

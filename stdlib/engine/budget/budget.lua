@@ -195,7 +195,7 @@ function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
     local limit, spent = budget.limits[kind], budget.spent[kind]
-    -- An adopted attempt is subtracted and reserved again, so the limit may hold by now.
+    -- Adopting an attempt subtracts its usage, so the limit may no longer be exceeded.
     if exceeds(spent, limit) then
       return { kind = "budget", message = ("%s allows %s %s"):format(budget.what, shown(kind, limit), names[kind]),
         hint = hint_of(budget, kind, math.max(limit * 2, spent)) }

@@ -182,7 +182,7 @@ function M.key(journal, key)
   return is_on_record(journal, clear) and clear or key
 end
 
---- Reads a stand-in from a record.
+--- Reads the stand-in for a name with secrets from a record.
 ---@param journal moonlet.Journal
 ---@param item table
 function M.read_name(journal, item)
