@@ -8,7 +8,7 @@ local state_dir = require "moonlet.engine.base.state_dir"
 local M = {}
 
 local record_cap = 64 * 1024
---- Applies to a quota refusal without a reset time.
+--- A quota refusal without a reset time lasts this long.
 local default_quota_ms = 15 * 60 * 1000
 --- A refused login is tried again after this time, or as soon as the login has changed.
 local auth_ms = 10 * 60 * 1000

@@ -106,7 +106,7 @@ local function check_items(verb, items, fn)
   end
 end
 
----@class moonlet.FanOutPlan  the checked arguments of a fan-out
+---@class moonlet.FanOutPlan  checked arguments of a fan-out
 ---@field run moonlet.Run
 ---@field items any[]
 ---@field fn fun(branch: moonlet.Ctx, item: any, i: integer): any

@@ -59,7 +59,7 @@ end
 -- A timeout is not listed, because it only ends steps that have run.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
---- Updates the exits from a record of the journal.
+--- Updates the known exits of bodies from a journal record.
 ---@param endings table<string, moonlet.Ending>
 ---@param item table
 function M.read(endings, item)
@@ -81,7 +81,7 @@ function M.forget(endings, all)
   end
 end
 
---- Removes the exit's number from a key, so that keys of different exits can be compared.
+--- Removes the number of a body's exit from a key, so that keys of different exits are comparable.
 local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 
 --- Finds agent steps of earlier clean-ups that correspond to this step. Answered steps come first,

@@ -78,7 +78,7 @@ local function replaced(text, what, instead)
   return table.concat(parts)
 end
 
---- Replaces each redacted piece of a text as on record.
+--- Replaces each redacted piece of a text by its recorded replacement.
 ---@param list moonlet.Unkept
 ---@param text string
 ---@param is_json boolean?  the text is JSON

@@ -70,7 +70,7 @@ function M.get(name, config)
       or record.suggest(name, M.names(config))), 0)
 end
 
---- Represents that no runner was chosen.
+--- Stands for the runner of a run that has chosen none.
 M.none = { none = true }
 
 --- Parses the value of --runner or of ctx:agent's runner. engine/agent/routing.lua resolves

@@ -215,7 +215,7 @@ end
 --- Returns the id of the run or sidecar that owns a path.
 local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:match("^%.agent/sidecars/([^/]+)/") end
 
---- The step of this run that a path belongs to, as its folder.
+--- Returns the folder of the step that owns a path, or "".
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
 --- Shortens fingerprints for the journal: a hash for each file, but only one for each folder of

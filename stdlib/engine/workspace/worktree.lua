@@ -415,7 +415,7 @@ end
 ---@param tree moonlet.Worktree
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
 ---   It asks about a change that deletes most files, and raises an error if the person refuses.
----@return string[] paths, string? warning, string[]? held  files that are held back
+---@return string[] paths, string? warning, string[]? held  files that wait for a person
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
   if not carried then ok, carried = pcall(carry, run, key, dir, tree, confirm) end
