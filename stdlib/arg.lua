@@ -1,4 +1,4 @@
---- Typed arguments of presets: declared once, parsed from the command line, shown by --help.
+--- Declares the typed arguments of presets, which the command line parses and `--help` lists.
 local record = require "moonlet.record"
 
 ---@class moonlet.arg
@@ -6,19 +6,19 @@ local M = {}
 
 ---@class moonlet.ArgOptions
 ---@field default any        the value without the option
----@field help string?       a line for --help
----@field choices string[]?  the values that are allowed
----@field min number?        the least value; of a list the least length
+---@field help string?       its line in --help
+---@field choices string[]?  the allowed values
+---@field min number?        the least value, or the least length of a list
 ---@field max number?
 ---@field required boolean?
----@field positional boolean? it may be given without its name: moonlet run NAME VALUE; one a preset
+---@field positional boolean? accepts `moonlet run NAME VALUE`; a preset may have one such argument
 
 ---@class moonlet.PathArgOptions : moonlet.ArgOptions
----@field exists boolean?    there must be a file or folder
----@field words boolean?     a text that names no file or folder is taken as words
+---@field exists boolean?    the path must name a file or folder
+---@field words boolean?     a text that names no file or folder is taken as a sentence
 
 ---@class moonlet.Arg : moonlet.PathArgOptions
----@field many boolean?      it is a list, and may be given several times
+---@field many boolean?      it is a list and may be given several times
 ---@field type "string"|"integer"|"number"|"boolean"|"list"|"duration"|"path"|"paths"|"target"|"checks"
 
 local fields = {
@@ -48,7 +48,7 @@ local function declare(kind)
   end
 end
 
---- Text.
+--- Declares an argument that is a text.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -56,7 +56,7 @@ end
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.string = declare "string"
---- A whole number.
+--- Declares an argument that is a whole number.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -64,7 +64,7 @@ M.string = declare "string"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.integer = declare "integer"
---- A number.
+--- Declares an argument that is a number.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -72,7 +72,7 @@ M.integer = declare "integer"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.number = declare "number"
---- A switch: --name or --no-name.
+--- Declares a switch, which the command line sets with --name or --no-name.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -80,7 +80,7 @@ M.number = declare "number"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.boolean = declare "boolean"
---- Texts, comma separated or given several times.
+--- Declares a list of texts, which are comma separated or given several times.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -88,7 +88,8 @@ M.boolean = declare "boolean"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
---- "8m", or seconds; the preset gets it as it was written.
+--- Declares a duration, such as "8m" or a number of seconds. The preset gets it as the user wrote
+--- it.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -97,8 +98,9 @@ M.list = declare "list"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.duration = declare "duration"
 
---- A path of the repository. On the command line it is relative to where the person stands; the preset gets it
---- relative to the top of the work tree, as ctx:read takes it. A path outside is refused.
+--- Declares a path of the repository. On the command line it is relative to the current folder; the
+--- preset gets it relative to the top of the work tree, as ctx:read expects. A path outside the
+--- repository is refused.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -106,7 +108,8 @@ M.duration = declare "duration"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.path = declare "path"
---- Paths, comma separated or given several times; each is read like a path.
+--- Declares a list of paths, comma separated or given several times. Each follows the rules of
+--- m.arg.path.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -114,8 +117,9 @@ M.path = declare "path"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.paths = declare "paths"
---- A commit, A..B, staged, worktree, or a path or glob. On the command line paths are relative to where the person
---- stands, and a target that names nothing is refused before there is a run. m.facts.git takes it.
+--- Declares a target for m.facts.git: a commit, A..B, staged, worktree, or a path or glob. On the
+--- command line paths are relative to the current folder. A target that names nothing is refused
+--- before a run starts.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -124,8 +128,8 @@ M.paths = declare "paths"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.target = declare "target"
 
---- Commands for ctx:validate, as test:make test; comma separated or given several times. A person grants their programs
---- where they are named, on a terminal or with --allow needs.
+--- Declares commands for ctx:validate, such as test:make test; they are comma separated or given
+--- several times. A user who names them on a terminal or with --allow needs grants their programs.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -212,7 +216,7 @@ function convert.duration(_, value, name)
   return value
 end
 
---- The value of an argument from text of the command line or from Lua.
+--- Converts a text of the command line, or a Lua value, to the type of its argument.
 ---
 --- Errors: `invalid` a text that does not fit the argument.
 --- ```lua
@@ -226,7 +230,7 @@ function M.convert(arg, value, name)
   return convert[arg.type](arg, value, name)
 end
 
---- Fills in the defaults.
+--- Fills in the default of each argument that was not given.
 ---
 --- Errors: `invalid` a required argument is missing.
 --- ```lua

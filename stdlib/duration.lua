@@ -1,4 +1,4 @@
---- Durations: "8m", "1.5s", "200ms", "1h30m", or a number of seconds.
+--- Converts durations such as "8m", "1.5s", "200ms", "1h30m", or a number of seconds.
 local record = require "moonlet.record"
 
 ---@class moonlet.duration
@@ -7,15 +7,15 @@ local M = {}
 local units = { ms = 1, s = 1000, m = 60 * 1000, h = 3600 * 1000, d = 24 * 3600 * 1000 }
 local longest = 366 * 24 * 3600 * 1000
 
---- Milliseconds of a duration. Raises `invalid` for anything else.
+--- Returns a duration in milliseconds.
 ---
---- Errors: `invalid` a text that is no duration.
+--- Errors: `invalid` a text that does not parse as a duration.
 --- ```lua
 --- m.duration.ms "1h30m" --> 5400000
 --- m.duration.ms(2) --> 2000
 --- ```
 ---@param value string|number
----@param what string? its purpose, in messages
+---@param what string? the name of the value in error messages
 ---@return integer ms
 function M.ms(value, what)
   what = what or "duration"
@@ -39,7 +39,7 @@ function M.ms(value, what)
   return math.floor(total + 0.5)
 end
 
---- "1h 02m", "3m 05s", "4.2s", "2s", "120ms"
+--- Formats milliseconds for people, such as "1h 02m", "3m 05s", "4.2s", "2s" or "120ms".
 --- ```lua
 --- m.duration.text(185000) --> "3m 05s"
 --- ```

@@ -1,6 +1,6 @@
---- Deterministic facts about a repository, without a model: the changes against a base, by file and by line.
---- `facts.diff` is fit to be shown to others: secrets are taken out and files that hold them are withheld; the hunks
---- of the files are git's own text and stay in the process.
+--- Collects deterministic facts about a repository, without a model: the changes against a base, by
+--- file and by line. `facts.diff` is safe to print: secrets are redacted and files that contain
+--- them are withheld. The hunks are git's raw text and never leave the process.
 
 local clean = require "moonlet.facts.clean"
 local git = require "moonlet.git"
@@ -22,7 +22,7 @@ local function invalid(target, why, hint)
   error({ kind = "invalid", message = format("target %s: %s", git.show_path(target, 80), why), hint = hint }, 0)
 end
 
--- Parses a target before git is asked: revisions to resolve, or a path.
+-- Parses a target without starting git. It is either revisions to resolve or a path.
 local function read_target(text)
   if not text or text == "" or text == "worktree" then return { kind = "worktree", text = text or "" } end
   if text == "staged" then return { kind = "staged", text = text } end
@@ -54,7 +54,7 @@ local function resolve_call(target)
   return { { "cat-file", "--batch-check=%(objectname) %(objecttype)" }, { stdin = concat(names, "\n") .. "\n" } }
 end
 
--- Fills in base and head, or finds that the words were a path.
+-- Fills in the ids of base and head. If git does not know the words as revisions, they are a path.
 local function resolve(target, result)
   local ids = {}
   for line in string.gmatch(result.stdout or "", "[^\n]+") do
@@ -90,7 +90,7 @@ local function joined(...)
   return all
 end
 
--- The calls that read the change, by name; all of them can run at once.
+-- Returns the git calls that read a change, by name. They are independent, so they run in parallel.
 local function calls_for(target, env, opts)
   local spec = pathspec(target)
   local cap = opts.diff_cap or 8388608
@@ -99,7 +99,7 @@ local function calls_for(target, env, opts)
     return { git.diff_args(joined({ "diff" }, first, changes), last),
       { cap = cap, env = env, journal = opts.journal, clean = clean.diff } }
   end
-  -- Lists of paths hold no secrets, and may be long.
+  -- Lists of paths contain no secrets and may be long, so they are not redacted.
   local function other(args, room)
     return { args, { cap = room, env = env, journal = opts.journal, clean = false } }
   end
@@ -175,7 +175,7 @@ local function add_entries(facts, status)
   for _, entry in ipairs(status.entries) do
     local path = entry.path
     if entry.untracked then
-      -- Files that moonlet itself writes are no change of the user's.
+      -- Ignore the files that moonlet itself writes.
       if sub(path, 1, 7) ~= ".agent/" then
         local nested = sub(path, -1) == "/"
         if nested then path = sub(path, 1, -2) end
@@ -206,11 +206,11 @@ local function sum_part(file, part)
   if part.binary then file.binary = true end
 end
 
--- Folders that git passed over with no more than a warning; its list has none of their files.
+-- Lists the folders that git could not open. Git only warns about them and omits their files.
 local function add_unseen(facts, result)
   for line in string.gmatch(result.stderr or "", "[^\n]+") do
     local path, why = match(line, "could not open directory '(.*)': (.*)$")
-    -- git cuts a long warning short.
+    -- Git truncates a long warning, so the reason may be missing.
     if not path then path, why = match(line, "could not open directory '(.*)$"), "it cannot be opened" end
     if path and #facts.unseen < 20 then
       path = sub(path, -1) == "/" and sub(path, 1, -2) or path
@@ -252,7 +252,8 @@ local function add_section(facts, name, result)
   end
 end
 
--- The type of an untracked path. Reading would follow a link, and a link is a change of its own kind.
+-- Returns the type of an untracked path from the folder's listing, because reading would follow a
+-- link.
 local function entry_type(ctx, path, cache)
   local dir, name = paths.split(path)
   local types = cache[dir]
@@ -343,7 +344,7 @@ local function add_log(facts, result)
   end
 end
 
--- The tracked files with wanted names. All names come through here, so each is compared once.
+-- Returns the tracked files whose names a function accepts. It reads git's list once.
 local function pick(result, wanted)
   local found, text, pos = {}, result.stdout or "", 1
   while true do
@@ -356,7 +357,7 @@ local function pick(result, wanted)
   return found
 end
 
--- Prepares the reading: the filters to switch off, and the meaning of the target.
+-- Resolves the target, and reads which of the repository's filters must be switched off.
 local function prepare(ctx, target)
   local calls = { git.config_call(), resolve_call(target) }
   local results = git.run_all(ctx, calls)
@@ -381,9 +382,10 @@ local function check_path(ctx, facts, target)
     "git log --oneline lists the commits, git ls-files the files")
 end
 
---- The changes, read from git and from new files; it writes nothing and runs no program of the repository's.
+--- Reads the changes from git and from untracked files. It writes nothing and starts none of the
+--- repository's programs.
 ---
---- Errors: `invalid` no repository, or a target that is none; `failed` git could not read it.
+--- Errors: `invalid` not a repository, or an unknown target; `failed` git could not read it.
 --- ```lua
 --- local facts = m.facts.git(ctx, "", { untracked_files = 100 })
 --- facts.files[1].path --> "src/a.lua"
@@ -418,7 +420,7 @@ function M.git(ctx, target, opts)
   elseif target.kind == "staged" then
     local staged = {}
     for _, entry in ipairs(status.entries) do
-      -- Only the index counts here: further changes in the work tree are no part of this change.
+      -- Count only the index. Further changes in the work tree do not belong to this change.
       if entry.index ~= "." or entry.conflicted then
         entry.worktree, entry.modes[3] = ".", entry.modes[2]
         staged[#staged + 1] = entry
@@ -462,7 +464,7 @@ local function where(file)
   return concat(words, ", ")
 end
 
---- A line about a file, for people and models.
+--- Describes a changed file in one line, for people and models.
 --- ```lua
 --- m.facts.line(m.facts.git(ctx).files[1]) --> "modified src/a.lua (+1 -1) [unstaged]"
 --- ```
@@ -481,16 +483,16 @@ function M.line(file)
   return concat(words, " ")
 end
 
---- A text without suspected secrets, fit to be shown and to be kept.
+--- Returns a text without suspected secrets, so that it may be printed and stored.
 --- ```lua
 --- m.facts.shown "plain words" --> "plain words"
 --- ```
 ---@param text string  a diff, or anything else
----@param path string? of the file that it is the text of
+---@param path string? the path of the file that the text comes from
 ---@return string
 function M.shown(text, path) return clean.text(text, path) end
 
---- Cuts text at a line, and says how much is missing.
+--- Truncates a text at the end of a line and states how much is missing.
 --- ```lua
 --- #m.facts.clip(("line\n"):rep(100), 50) < 100 --> true
 --- ```
@@ -504,12 +506,12 @@ function M.clip(text, limit)
   return format("%s[cut here: %d of %d bytes shown]\n", sub(text, 1, stop), stop, #text)
 end
 
---- The facts as text: the state of the repository and the list of files, without the diff.
+--- Returns the state of the repository and the list of changed files as text, without the diff.
 --- ```lua
 --- m.facts.text(m.facts.git(ctx), { files = 10 }):find "src/a.lua" ~= nil --> true
 --- ```
 ---@param facts moonlet.facts.Git
----@param opts {files: integer?}?  how many files to list at most, 300 by default
+---@param opts {files: integer?}?  the most files to list, 300 by default
 ---@return string
 function M.text(facts, opts)
   local limit = opts and opts.files or 300

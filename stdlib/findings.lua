@@ -1,5 +1,6 @@
---- Findings of reviews: the form that an agent is asked to return, its normal form, and its presentation. Every text
---- in a finding comes from outside: it is bounded here, and cannot break out of the Markdown that it is put into.
+--- Defines the findings of reviews: the form an agent is asked to return, how it is normalised, and
+--- how it is printed. Each text in a finding comes from an agent, so it is truncated and escaped
+--- for Markdown here.
 
 local byte, find, format, gsub = string.byte, string.find, string.format, string.gsub
 local lower, match, sub = string.lower, string.match, string.sub
@@ -10,38 +11,38 @@ local M = {}
 
 ---@class moonlet.Finding
 ---@field id string              its origin: the review's name and its number in that review
----@field file string?           relative to the top of the work tree; nil for the change as a whole
+---@field file string?           relative to the top of the work tree; nil for the whole change
 ---@field line integer?
 ---@field severity "critical"|"high"|"medium"|"low"|"info"
 ---@field lens string
 ---@field runner string?
----@field rule string?           the deterministic rule that found it
+---@field rule string?           the deterministic rule that reported it
 ---@field claim string           one sentence: the problem
 ---@field evidence string        the observation
 ---@field fix string             the remedy
 ---@field confidence number      0..1
 ---@field corroborated_by string[]
 ---@field status "open"|"refuted"|"unverified"|"unsupported"
----@field unjudged boolean?      its reviewer's stream does not show what it read
----@field reason string?         why it is refuted or unverified, or the same as another one
+---@field unjudged boolean?      true if its reviewer's stream does not list the lines that it read
+---@field reason string?         why it is refuted, unverified, or a duplicate of another finding
 ---@field merged_from moonlet.Finding[]
 
 ---@class moonlet.findings.Origin
 ---@field id string
----@field lens string?      the lens that it was found through
+---@field lens string?      the lens of the review that made it
 ---@field label string?     the name of an unknown lens
 ---@field runner string?
 ---@field root string?      absolute path of the work tree
----@field known table<string, boolean>?  the paths that there are
+---@field known table<string, boolean>?  the paths that exist
 
 ---@class moonlet.findings.PageOptions
 ---@field title string?
----@field checked string?   what was looked at, in a line
+---@field checked string?   what was reviewed, in one line
 ---@field notes string[]?
 
 local null = core.json.null
 
---- The severities, the gravest first.
+--- The severities of findings, from the gravest to the least.
 --- ```lua
 --- m.findings.severities[1] --> "critical"
 --- ```
@@ -53,7 +54,7 @@ for i, name in ipairs(M.severities) do RANK[name] = #M.severities - i + 1 end
 
 local s = require "moonlet.schema"
 
---- A field that may be written in one of several ways: `normalise` makes it uniform.
+--- Allows a field to have several types, because `normalise` converts it later.
 local function loose(...) return s.optional { type = core.json.array { ... } } end
 
 local SHORT = s.optional(s.string { max = 20000 })
@@ -71,8 +72,8 @@ local ITEM = s.object({
   status = s.optional(s.string { max = 40 }),
 }, { open = true })
 
---- The schema of a review, or of the bare list. Lenient if the meaning is clear (a line as "12-14", "major" for
---- high): `normalise` makes it uniform, and a repair round costs more than a little tolerance.
+--- The schema of a review, or of a bare list of findings. It accepts any clear form (a line as
+--- "12-14", "major" for high), because a repair round costs more than a tolerant parser.
 --- ```lua
 --- local review = ctx:agent { prompt = "Review src/a.lua. " .. m.findings.form, schema = m.findings.schema }
 --- m.merge.findings({ review.data }).findings[1].line --> 3
@@ -81,7 +82,7 @@ local ITEM = s.object({
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
 M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 
---- The form of a review, for a prompt.
+--- The text that asks an agent for its review as JSON, for a prompt.
 --- ```lua
 --- local prompt = "Review the change.\n\n" .. m.findings.form
 --- m.findings.form:find "severity" ~= nil --> true
@@ -115,7 +116,7 @@ local SEVERITY_WORDS = {
   notice = "info", hint = "info", none = "info", praise = "info", question = "info",
 }
 
---- The severity that a word means; "medium" for an unknown word.
+--- Returns the severity that a word means, and "medium" for an unknown word.
 --- ```lua
 --- m.findings.severity "blocker" --> "critical"
 --- m.findings.severity "P2" --> "medium"
@@ -131,7 +132,7 @@ function M.severity(word)
   return "medium"
 end
 
---- 5 for critical to 1 for info.
+--- Returns the rank of a severity, from 5 for critical to 1 for info.
 --- ```lua
 --- m.findings.rank "high" --> 4
 --- ```
@@ -139,7 +140,7 @@ end
 ---@return integer
 function M.rank(severity) return RANK[severity] or RANK.medium end
 
--- Controls, and code points that make a text look like another one.
+-- Finds control characters, and code points that are invisible or reorder text.
 local function unseen(code)
   return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c or code == 0xfeff
     or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
@@ -159,8 +160,8 @@ local function escape_codes(text)
   return concat(parts)
 end
 
---- Text as people may see it: valid UTF-8; tabs and line breaks stay, everything else that cannot be
---- seen is written out.
+--- Makes text safe to print. It is valid UTF-8; tabs and line breaks stay, and every other
+--- invisible character is written as its code.
 --- ```lua
 --- m.findings.visible "a\27[31mb" --> "a\\u{1b}[31mb"
 --- ```
@@ -179,7 +180,7 @@ local function cut(text, cap)
   return sub(text, 1, stop) .. "..."
 end
 
---- The text, cut at a whole character if it is longer than `cap` bytes.
+--- Truncates a text longer than `cap` bytes at a whole character.
 --- ```lua
 --- m.findings.clip("a long line", 6) --> "a l..."
 --- ```
@@ -188,7 +189,7 @@ M.clip = cut
 
 local function trim(text) return match(text, "^%s*(.-)%s*$") end
 
--- Trimmed from the ends first, so that a huge run of spaces costs one pass.
+-- Skip the leading spaces first, so that a very long run of spaces costs one pass.
 local function words(value, cap)
   if type(value) == "number" or type(value) == "boolean" then value = tostring(value) end
   if type(value) ~= "string" then return "" end
@@ -197,7 +198,7 @@ local function words(value, cap)
   return trim(cut(M.visible(sub(value, from, from + cap * 2)), cap))
 end
 
--- Removes secrets: reviewers are asked not to repeat one that they see; some do.
+-- Redacts secrets. Reviewers are asked not to quote a secret, but some do.
 local function without_secrets(text)
   if #text < 8 then return text end
   local secrets = require "moonlet.secrets"
@@ -226,7 +227,7 @@ local function line_of(value)
   return digits and #digits <= 10 and whole(tonumber(digits)) or nil
 end
 
--- Takes "." and ".." out; nil if the path leaves the tree.
+-- Resolves "." and "..". Returns nil if the path leaves the work tree.
 local function flatten(path)
   local parts = {}
   for part in string.gmatch(path, "[^/]+") do
@@ -240,13 +241,13 @@ local function flatten(path)
   return concat(parts, "/")
 end
 
---- A path as reviewers write it, made relative to `root`; and the line, if the path carried one.
+--- Makes a reviewer's path relative to `root`. It also returns the line if the path contained one.
 --- ```lua
 --- local path, line = m.findings.path("./src/a.lua:12") --> "src/a.lua", 12
 --- ```
 ---@param value any
 ---@param root string? absolute path of the work tree
----@param known table<string, boolean>? the paths that there are
+---@param known table<string, boolean>? the paths that exist
 ---@return string? path
 ---@return integer? line
 function M.path(value, root, known)
@@ -286,7 +287,7 @@ local function confidence_of(value, fallback)
     value = percent and (tonumber(percent) or -100) / 100 or CONFIDENCE_WORDS[text] or tonumber(text)
   end
   if type(value) ~= "number" or value ~= value or value < 0 then return fallback end
-  -- 85 means 85 of 100; 1.5 means nothing.
+  -- A confidence of 85 means 85 percent. A value between 1 and 2 counts as 1.
   if value > 1 and value <= 100 then value = value >= 2 and value / 100 or 1 end
   if value > 1 then return fallback end
   return value + 0.0
@@ -299,13 +300,14 @@ local STATUS = {
   uncertain = "unverified", unknown = "unverified",
 }
 
--- A file that a reviewer has not seen is not open, whatever the reviewer says of it.
+-- A finding about lines that its reviewer never read is not open, whatever status the reviewer gave
+-- it.
 local function support_status(support, status)
   if support == "unsupported" and (status or "open") == "open" then return "unsupported" end
   return status or "open"
 end
 
---- A finding as an agent returned it, made uniform. Never raises, whatever `raw` is.
+--- Normalises a finding as an agent returned it. It never raises, whatever `raw` is.
 --- ```lua
 --- m.findings.normalise({ claim = "it leaks", severity = "major" }, { id = "r1" }).severity --> "high"
 --- ```
@@ -326,7 +328,7 @@ function M.normalise(raw, opts)
     file = path,
     line = line_of(get "line") or line,
     severity = M.severity(get "severity"),
-    -- The lens that a reviewer was asked for is better known than its own claim.
+    -- Prefer the lens that the reviewer was asked for to the lens that it claims.
     lens = opts.lens or (lens ~= "" and lens) or opts.label or "review",
     runner = opts.runner,
     rule = type(rule) == "string" and match(rule, "^[%w-]+$") and #rule <= 60 and rule or nil,
@@ -343,7 +345,7 @@ end
 
 -- Shown ------------------------------------------------------------------------------------------
 
---- "src/a.c:12", or "the change as a whole".
+--- Returns the place of a finding, such as "src/a.c:12" or "the change as a whole".
 --- ```lua
 --- m.findings.place { file = "src/a.lua", line = 12 } --> "src/a.lua:12"
 --- ```
@@ -352,7 +354,7 @@ end
 function M.place(finding)
   local file, line = given(finding.file), given(finding.line)
   if not file then return "the change as a whole" end
-  -- A name that is no UTF-8 is written in git's quotes already.
+  -- Git has already quoted a name that is not valid UTF-8.
   local quoted = match(file, '^".*"$') and not find(file, "[%c\x80-\xff]")
   local shown = quoted and cut(file, 200) or require("moonlet.git").show_path(file, 200)
   return line and format("%s:%d", shown, line) or shown
@@ -360,7 +362,7 @@ end
 
 local function page() return require "moonlet.findings.markdown" end
 
---- A line of text without meaning to Markdown.
+--- Escapes a text for one line of Markdown.
 --- ```lua
 --- m.findings.inline "a * b" --> "a \\* b"
 --- ```
@@ -369,7 +371,7 @@ local function page() return require "moonlet.findings.markdown" end
 ---@return string
 function M.inline(text, cap) return page().inline(text, cap) end
 
---- A block of text in a fence that it cannot close.
+--- Puts a text into a Markdown code fence that is longer than any fence in it.
 --- ```lua
 --- m.findings.block "x = 1"
 --- ```
@@ -377,7 +379,7 @@ function M.inline(text, cap) return page().inline(text, cap) end
 ---@return string
 function M.block(text) return page().block(text) end
 
---- The outcome of `m.merge.findings` as a page for people and agents.
+--- Formats the result of `m.merge.findings` as a Markdown page for people and agents.
 --- ```lua
 --- local ranked = m.merge.findings { { { claim = "it leaks", file = "src/a.lua", line = 3 } } }
 --- ctx:write("findings.md", m.findings.markdown(ranked, { title = "Review of src" }))
@@ -387,7 +389,7 @@ function M.block(text) return page().block(text) end
 ---@return string
 function M.markdown(result, opts) return page().page(result, opts) end
 
---- The outcome as JSON text.
+--- Formats the result of `m.merge.findings` as JSON.
 --- ```lua
 --- ctx:write("findings.json", m.findings.json(m.merge.findings {}))
 --- ```

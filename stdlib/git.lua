@@ -1,6 +1,6 @@
---- Runs git so that a repository cannot make it start a program, wait for a terminal or take a lock. Holds the
---- readers of its output (git/output.lua) and the writers of names (git/names.lua) too: `show_path` is for every path
---- that a person or a model will see.
+--- Runs git so that a repository cannot make it start a program, wait for a terminal or take a
+--- lock. The module also parses git's output (git/output.lua) and quotes names (git/names.lua).
+--- Every path that a person or a model will see goes through `show_path`.
 
 local environment = require "moonlet.git.environment"
 local names = require "moonlet.git.names"
@@ -18,13 +18,13 @@ M.parse_status, M.parse_changes, M.parse_diff = output.parse_status, output.pars
 M.status_word, M.changed_lines, M.new_file_diff = output.status_word, output.changed_lines, output.new_file_diff
 
 ---@class moonlet.git.RunOptions
----@field cap integer?      how many bytes of the output to keep, 1 MB by default
+---@field cap integer?      the most bytes of output to keep, 1 MB by default
 ---@field env table<string, string>?
 ---@field stdin string?
 ---@field cwd string?
 ---@field timeout string|number|nil  "2m" by default
----@field journal boolean?  false: no step is recorded
----@field clean (fun(stdout: string): string)|false|nil  the part that may be recorded; false: all
+---@field journal boolean?  false: the call is not recorded in the journal
+---@field clean (fun(stdout: string): string)|false|nil  redacts what is recorded; false: nothing is redacted
 
 local HARDEN = {
   "--no-pager",
@@ -50,7 +50,7 @@ local DIFF = {
   "--unified=3", "--submodule=short", "--ignore-submodules=dirty", "--find-renames=50%", "--abbrev=12",
 }
 
---- The full command line for a git command, with every way to run another program shut.
+--- Returns the full command line for a git command, hardened so that git starts no other program.
 --- ```lua
 --- m.git.command({ "status" })[1] --> "git"
 --- ```
@@ -63,7 +63,7 @@ function M.command(args)
   return argv
 end
 
---- Options that make every `git diff` print the same whatever the user's configuration says.
+--- Returns options that make `git diff` print the same text whatever the user's configuration says.
 --- ```lua
 --- local args = m.git.diff_args({ "diff", "--cached" }, { "HEAD" })
 --- args[#args] --> "HEAD"
@@ -79,7 +79,7 @@ function M.diff_args(first, last)
   return args
 end
 
---- The first line of git's message, without its prefix, fit to be shown.
+--- Returns the first line of git's message without its prefix, escaped for printing.
 --- ```lua
 --- m.git.first_line "fatal: bad revision\n" --> "bad revision"
 --- ```
@@ -92,14 +92,14 @@ function M.first_line(stderr)
   return M.show_path(line)
 end
 
---- A failed git command, explained for the user: an error table to raise.
+--- Explains a failed git command to the user and returns it as an error table to raise.
 --- ```lua
 --- local result = m.git.run(ctx, { "rev-parse", "no-such-branch" })
 --- result.code ~= 0 --> true
 --- m.git.failure(result, "find the branch").kind --> "failed"
 --- ```
 ---@param result moonlet.ExecResult
----@param doing string the purpose, such as "read the state of the work tree"
+---@param doing string the attempted action, such as "read the state of the work tree"
 ---@return moonlet.Error
 function M.failure(result, doing)
   local text = result.stderr or ""
@@ -122,11 +122,11 @@ function M.failure(result, doing)
   return err
 end
 
--- Redacts git's output by default.
+-- Redacts the output of git, unless the caller passes another function.
 local function clean_text(text) return require("moonlet.facts.clean").text(text) end
 
---- Runs one git command that reads. Raises only if git could not be started; a failed command is data. Secrets in its
---- output are not kept: a resumed run asks git again.
+--- Runs one git command that only reads. It raises only if git could not start; a failed command is
+--- a result. The journal does not keep secrets of the output, so a resumed run asks git again.
 ---
 --- Errors: `denied` git was not granted; `failed` git could not be started.
 --- ```lua
@@ -154,22 +154,23 @@ function M.run(ctx, args, opts)
   }
 end
 
---- Runs git commands side by side and returns their results in the same order.
+--- Runs git commands in parallel and returns their results in the order of the calls.
 ---
---- Errors: as of m.git.run.
+--- Errors: those of m.git.run.
 --- ```lua
 --- local results = m.git.run_all(ctx, { { { "rev-parse", "HEAD" } }, { { "branch", "--list" } } })
 --- #results --> 2
 --- ```
 ---@param ctx moonlet.Ctx
----@param calls {[1]: string[], [2]: moonlet.git.RunOptions?}[]  the arguments and the options of each
+---@param calls {[1]: string[], [2]: moonlet.git.RunOptions?}[]  pairs of arguments and options
 ---@return moonlet.ExecResult[]
 function M.run_all(ctx, calls)
   if #calls == 1 then return { M.run(ctx, calls[1][1], calls[1][2]) } end
   return (ctx:parallel(calls, function(c, call) return M.run(c, call[1], call[2]) end))
 end
 
---- Checks a target before it is put on a command line: no leading dash, no control characters, sane length.
+--- Refuses a target that is unsafe on a command line, such as a leading dash, control characters or
+--- too many bytes.
 --- ```lua
 --- m.git.target_problem "main..HEAD" --> nil
 --- m.git.target_problem "--output=x" ~= nil --> true
@@ -190,7 +191,8 @@ local STATES = {
   { "BISECT_LOG", "bisect" }, { "rebase-merge", "rebase" }, { "rebase-apply", "rebase" },
 }
 
--- Asks git for the state of a linked work tree, whose files are outside of the jail.
+-- Asks git for the state of a linked work tree. Its git folder is outside the jail, so ctx:list
+-- cannot read it.
 local function state_by_git(ctx)
   local refs = { "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "refs/bisect/bad" }
   local words = { "merge", "cherry-pick", "revert", "rebase", "bisect" }
@@ -208,7 +210,8 @@ local function state_by_git(ctx)
   return states, match(results[1].stdout or "", "^true") ~= nil
 end
 
---- Git's operation in progress, such as { "merge" } or { "rebase" }, and if the history is cut short.
+--- Returns git's operations in progress, such as { "merge" } or { "rebase" }, and whether the clone
+--- is shallow.
 --- ```lua
 --- local states, shallow = m.git.state(ctx)
 --- #states --> 0
@@ -228,14 +231,14 @@ function M.state(ctx)
   return states, there.shallow == true
 end
 
---- Settings of the repository's own configuration (not the user's) that matter before anything else is read:
---- filter drivers, which git would start, are switched off through the environment that comes back.
+--- Reads the settings of the repository's own configuration that affect later git calls. Git would
+--- start the repository's filter drivers, so the returned environment switches them off.
 --- ```lua
 --- local call = m.git.config_call()
 --- local env, settings = m.git.read_config(m.git.run(ctx, call[1], call[2]))
 --- settings.sparse --> false
 --- ```
----@param result moonlet.ExecResult  of m.git.config_call
+---@param result moonlet.ExecResult  the result of m.git.config_call
 ---@return table<string, string> env
 ---@return {sparse: boolean, filters: string[]} settings
 function M.read_config(result)
@@ -263,7 +266,8 @@ function M.read_config(result)
   return env, settings
 end
 
---- The call whose result m.git.read_config reads: { arguments, options }. Every run makes it anew.
+--- Returns the arguments and options of the call that m.git.read_config parses. A resumed run
+--- repeats this call.
 --- ```lua
 --- local call = m.git.config_call()
 --- m.git.run(ctx, call[1], call[2]).signal --> nil

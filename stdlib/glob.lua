@@ -1,10 +1,10 @@
---- Globs as people write them: * and ? within a name, ** across folders, [a-z] and {a,b}.
+--- Matches globs: * and ? within a name, ** across folders, [a-z] and {a,b}.
 ---@class moonlet.glob
 local M = {}
 
 local specials = "[%^%$%(%)%%%.%[%]%*%+%-%?]"
 
---- Expands {a,b} alternatives, at most 64 of them.
+--- Expands {a,b} into at most 64 alternatives.
 local function alternatives(pattern, list)
   local before, body, after = pattern:match("^(.-){([^{}]*)}(.*)$")
   if not before or #list > 64 then
@@ -22,7 +22,7 @@ local function bracket(glob, i)
   return "[" .. body:gsub("%[", "%%[") .. "]", close
 end
 
---- The Lua pattern of one name of a glob (without "/").
+--- Translates one name of a glob (without "/") into a Lua pattern.
 local function segment_pattern(glob)
   local parts, i = { "^" }, 1
   while i <= #glob do
@@ -50,7 +50,7 @@ local function match_name(pattern, name)
   return name:sub(1, 1) ~= "." or pattern:sub(1, 3) ~= "^.*"
 end
 
---- Goes back to the last ** alone: it can take every name that an earlier one could.
+--- Backtracks only to the last **, because it can match every name that an earlier ** could.
 local function match_segments(patterns, names)
   local p, n, star, from = 1, 1, nil, nil
   while n <= #names do
@@ -76,7 +76,7 @@ local function segments(text)
   return list
 end
 
---- Compiles a glob into a function that is true for a matching relative path.
+--- Compiles a glob into a function that returns true for a matching relative path.
 ---
 --- Errors: `invalid` a glob with too many alternatives.
 --- ```lua
@@ -104,7 +104,7 @@ function M.compile(glob)
   end
 end
 
---- True when the text has a character that only globs use.
+--- Returns true if the text contains a character that only globs use.
 --- ```lua
 --- m.glob.is_glob "src/*.c" --> true
 --- ```
@@ -114,7 +114,7 @@ function M.is_glob(text)
   return text:find("[%*%?%[{]") ~= nil
 end
 
---- The folder that a glob cannot leave: the names before its first special character.
+--- Returns the folder that contains every match: the names before the first special character.
 --- ```lua
 --- m.glob.root "src/io/*.c" --> "src/io"
 --- ```

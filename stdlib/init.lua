@@ -1,5 +1,5 @@
---- `local m = require "moonlet"`: what presets and scripts build with. Nothing here does anything
---- by itself: everything that acts is a verb of ctx.
+--- The module `m` of `local m = require "moonlet"`, which presets and scripts build with. Its
+--- functions have no side effects. Only the methods of ctx act.
 ---@class moonlet.m
 ---@field arg moonlet.arg
 ---@field duration moonlet.duration
@@ -19,7 +19,7 @@ local M = {}
 M.null = core.json.null
 M.json = { encode = core.json.encode }
 
--- A fault in the text has the author's line as its place.
+-- Report a syntax error in the JSON text at the author's line.
 function M.json.decode(text)
   local ok, value = pcall(core.json.decode, text)
   if ok then return value end
@@ -43,7 +43,7 @@ function M.array(list)
   return core.json.array(list or {})
 end
 
---- True if a value stands in the place of a branch that failed.
+--- Returns true if a value stands for a branch that failed.
 --- ```lua
 --- local results = ctx:parallel({ "src/a.lua", "gone.lua" }, function(c, path)
 ---   if path == "gone.lua" then m.fail { message = "no " .. path } end
@@ -58,9 +58,10 @@ function M.is_lost(value)
   return core.lost.record(value) ~= nil
 end
 
---- The results of a fan-out that were found, and their items; the lost values are left out.
+--- Returns the results of a fan-out without those of failed branches, and the items of these
+--- results.
 ---
---- Errors: `invalid` no list of results.
+--- Errors: `invalid` an argument that is not a list.
 --- ```lua
 --- local files = { "src/a.lua", "gone.lua" }
 --- local results = ctx:parallel(files, function(c, path)
@@ -100,9 +101,9 @@ local kinds = { invalid = true, failed = true, rejected = true, denied = true }
 ---@field message string
 ---@field hint string?   the remedy
 
---- Raises an error that names its remedy.
+--- Raises an error with a hint for the user.
 ---
---- Errors: the one that it is given.
+--- Errors: the error that it is given.
 --- ```lua
 --- local ok, err = pcall(m.fail, { kind = "invalid", message = "no such branch", hint = "name one with --branch" })
 --- err.hint --> "name one with --branch"
@@ -115,8 +116,9 @@ function M.fail(failure)
     at = core.text.place() }, 0)
 end
 
--- Modules that load when first used. Modules of knowledge (paths, secrets, redaction, passwords, phrases, lenses,
--- text) are required by name: few presets need them. record is here for presets that check options of their own.
+-- The modules that `m` loads on first use. Few presets need paths, secrets, redaction, passwords,
+-- phrases, lenses or text, so they are required by their full names. `m.record` checks a preset's
+-- own options.
 local lazy = {
   duration = true, facts = true, findings = true, git = true, glob = true, merge = true, pack = true,
   pattern = true, patterns = true, prompt = true, record = true, schema = true,

@@ -1,9 +1,10 @@
---- The lenses of reviewers: their names, the longer names that people use, and the words of the prompt.
+--- Defines the lenses of reviewers: their short names, their long names, and their texts in a
+--- prompt.
 
 ---@class moonlet.lenses
 local M = {}
 
---- The lenses in the order in which they are offered.
+--- The lenses in the order in which a preset offers them.
 --- ```lua
 --- require("moonlet.lenses").names[1] --> "correctness"
 --- ```
@@ -11,7 +12,7 @@ local M = {}
 M.names = { "correctness", "risks", "tests", "clarity", "consistency", "evidence", "practicality",
   "accessibility", "security", "performance", "compatibility" }
 
---- The longer names that are offered beside the short ones.
+--- The long names that a preset offers beside the short ones.
 --- ```lua
 --- require("moonlet.lenses").long_names[2] --> "risks and failure modes"
 --- ```
@@ -33,7 +34,7 @@ local ALIASES = {
   ["backward-compatibility"] = "compatibility",
 }
 
---- The words of each lens in a reviewer's prompt.
+--- The text of each lens in a reviewer's prompt.
 --- ```lua
 --- require("moonlet.lenses").texts.tests:match "^%a+" --> "Tests"
 --- ```
@@ -82,7 +83,7 @@ Backward compatibility. What works today and stops working after this? Check cal
 stored data, flags, defaults, exit codes, messages that other programs read, and minimum versions.]],
 }
 
---- The short name of a lens; nil if there is no such lens.
+--- Returns the short name of a lens, or nil for an unknown lens.
 --- ```lua
 --- require("moonlet.lenses").short "Evidence quality" --> "evidence"
 --- ```

@@ -1,7 +1,7 @@
---- Makes one ranked list out of the findings of several reviewers. Duplicates are found by place and by likeness of
---- the claims; an independent second report corroborates a finding. Every finding stands in the outcome, as itself or
---- in the `merged_from` of the one that represents it. The outcome depends on the findings, never on the order of the
---- answers.
+--- Merges the findings of several reviewers into one ranked list. Duplicates are found by place and
+--- by similar claims; an independent second report corroborates a finding. No finding is dropped: a
+--- duplicate is listed in `merged_from` of the finding that represents it. The result does not
+--- depend on the order of the answers.
 
 local findings = require "moonlet.findings"
 
@@ -14,15 +14,15 @@ local M = {}
 
 local null = core.json.null
 
---- Lines that are this near may be the same place: reviewers count from different anchors.
+--- Lines this close may be the same place, because reviewers count lines differently.
 local near_lines = 3
 local window = near_lines + 1
---- A claim is compared with at most so many others of its place, so that 10,000 findings on one line
+--- Compare a claim with at most this many others of its place, so that 10,000 findings on one line
 --- stay cheap.
 local most_compared = 48
 local most_tokens = 120
 
--- Words that are not about the problem.
+-- Stop words, which say nothing about the problem.
 local STOP = {}
 for word in string.gmatch([[a an and any are as at be been but by can could do does for from had has have here if in
   into is it its may might no not of on one only or should so some than that the their them then there these they
@@ -43,7 +43,7 @@ local function stem(word)
   return word
 end
 
--- Scripts without spaces between words are read by pairs of characters.
+-- Scripts without spaces between words are split into pairs of characters.
 local function pairs_of(run, add)
   local codes = {}
   if not utf8.len(run) then
@@ -55,7 +55,7 @@ local function pairs_of(run, add)
   for i = 1, #codes - 1 do add(utf8.char(codes[i], codes[i + 1])) end
 end
 
---- The words of a claim as a set, identifiers split at their humps and underscores.
+--- Returns the words of a claim as a set. Identifiers are split at capital letters and underscores.
 --- ```lua
 --- m.merge.tokens("readFile leaks")[1] --> "leak"
 --- ```
@@ -79,7 +79,8 @@ function M.tokens(text)
   return list, set
 end
 
--- The share of common words: of both together, and of the shorter claim.
+-- Returns the share of common words twice: of the words of both claims, and of the shorter claim's
+-- words.
 local function likeness(a, b)
   local small, big = a, b
   if #small.tokens > #big.tokens then small, big = big, small end
@@ -94,7 +95,7 @@ end
 local function alike(a, b)
   local same_line = a.line == b.line
   local same_review = a.review == b.review
-  -- A reviewer who writes the same words about two lines means two things.
+  -- If one reviewer repeats a claim for another line, it is another problem.
   if same_review and not same_line then return false end
   if a.rule and b.rule then
     if a.rule ~= b.rule then return false end
@@ -106,12 +107,12 @@ local function alike(a, b)
   common = common or 0
   if a.line and b.line and same_line then return jaccard >= 0.3 or (overlap >= 0.6 and common >= 2) end
   if a.line and b.line then return jaccard >= 0.4 or (overlap >= 0.7 and common >= 3) end
-  -- Without a place only the words are left to go by.
+  -- Without a file, two findings are compared by their words only.
   if not a.file then return jaccard >= 0.6 end
   return jaccard >= 0.5 or (overlap >= 0.8 and common >= 4)
 end
 
--- The finding that represents a cluster: the gravest, the surest, the longest.
+-- Chooses the finding that represents a cluster: by severity, then confidence, then length.
 local function better(a, b)
   local x, y = a.finding, b.finding
   local rank_x, rank_y = findings.rank(x.severity), findings.rank(y.severity)
@@ -127,7 +128,7 @@ local function text_order(a, b)
   return a < b
 end
 
--- An order that rests on the content alone.
+-- Sorts by content only, so that the order of the input does not matter.
 local function content_order(a, b)
   local x, y = a.finding, b.finding
   local first = text_order(a.file or "", b.file or "")
@@ -161,7 +162,7 @@ local function name_of(review, key)
   return findings.visible(findings.clip(value, 80))
 end
 
--- A number distinguishes two reviews of one lens.
+-- Numbers the names of reviews with the same lens.
 local function unique_name(taken, name)
   local count = (taken[name] or 0) + 1
   taken[name] = count
@@ -189,7 +190,7 @@ local function read(reviews, opts)
   return items
 end
 
--- A finding about a file that is not there was not seen by anybody.
+-- Marks a finding unverified if its file was not reviewed, or is shorter than the line it cites.
 local function check_place(item, known, lengths)
   local finding = item.finding
   if finding.status ~= "open" or not finding.file or not known then return end
@@ -217,7 +218,7 @@ end
 
 -- Clusters ---------------------------------------------------------------------------------------
 
--- The frequency of each word: rare words find the candidates.
+-- Counts how often each word occurs. Rare words find candidates for a duplicate quickly.
 local function frequencies(items)
   local counts = {}
   for _, item in ipairs(items) do
@@ -226,7 +227,7 @@ local function frequencies(items)
   return counts
 end
 
--- The words of an item, the rarest first, and no more of them than two claims that are alike must share.
+-- Returns an item's rarest words, so many that two similar claims must share one of them.
 local function probes(item, counts)
   local list = { table.unpack(item.tokens) }
   sort(list, function(a, b)
@@ -251,7 +252,8 @@ local function near(a, b)
   return math.abs(a.line - b.line) <= near_lines
 end
 
--- The cluster that an item belongs to, by its rare words first; nil if it begins a new one.
+-- Returns the cluster that an item belongs to, searched by its rare words, or nil if it starts a
+-- new one.
 local function home_of(item, index, words)
   local exact = index.exact[item.exact_key]
   if exact then
@@ -315,7 +317,7 @@ local function label_of(item)
   return finding.runner and format("%s (%s)", finding.lens, finding.runner) or finding.lens
 end
 
--- The other reviews that found it, unless they only ran the same rule again.
+-- Returns the other reviews that reported the finding. Reviews that ran the same rule do not count.
 local function witnesses(speaker, members)
   local names, seen = {}, {}
   for _, item in ipairs(members) do
@@ -330,7 +332,7 @@ local function witnesses(speaker, members)
   return names
 end
 
--- Each independent reviewer leaves less room for an error that all of them made.
+-- Each independent reviewer raises the confidence, because all of them would have to be wrong.
 local function joint_confidence(speaker, members)
   local best, seen = {}, { }
   for _, item in ipairs(members) do
@@ -357,7 +359,7 @@ local function record_of(item)
   }
 end
 
--- The grounds on which a finding is the same as the one that represents it.
+-- Explains why a finding was merged into another.
 local function why_same(item, speaker)
   local apart = item.line and speaker.line and math.abs(item.line - speaker.line)
   local place = apart == 0 and "the same line" or apart and format("%d lines apart", apart) or "the same place"
@@ -378,7 +380,7 @@ local function speak(cluster)
   local names = witnesses(speaker, members)
   result.corroborated_by, result.merged_from = core.json.array(names), core.json.array(others)
   result.confidence = joint_confidence(speaker, members)
-  -- The longest fix is kept if the speaker has none.
+  -- Use the longest fix of the cluster if the representing finding has none.
   if result.fix == "" then
     for _, item in ipairs(members) do
       if #item.finding.fix > #result.fix then result.fix = item.finding.fix end
@@ -412,7 +414,7 @@ local function merge_status(items)
   return list, index, counts
 end
 
--- A finding that one reviewer refuted and another made is reported as both.
+-- Names the reviewers who refuted a finding in `disputed_by` of the open finding.
 local function dispute(open_index, counts, refuted_items)
   for _, item in ipairs(refuted_items) do
     local words = probes(item, setmetatable({}, { __index = function(_, word) return counts[word] or 0 end }))
@@ -437,24 +439,24 @@ end
 
 ---@class moonlet.merge.Options
 ---@field lost moonlet.LostBranch[]?   the second result of ctx:parallel
----@field root string?                 absolute path of the work tree
----@field known table<string, boolean>?  the paths that were reviewed
----@field lengths table<string, integer>?  lines of each path
+---@field root string?                 the absolute path of the work tree
+---@field known table<string, boolean>?  the reviewed paths
+---@field lengths table<string, integer>?  the number of lines of each path
 
 ---@class moonlet.merge.Result
 ---@field findings moonlet.Finding[]    ranked
 ---@field unverified moonlet.Finding[]
 ---@field refuted moonlet.Finding[]
----@field unsupported moonlet.Finding[]  their reviewers were never shown the lines that they cite
----@field unjudged string[]      the reviews of which nobody knows what they read
+---@field unsupported moonlet.Finding[]  those whose reviewers never read the lines that they cite
+---@field unjudged string[]      the reviews whose streams do not list the lines that they read
 ---@field lost moonlet.merge.Lost[]
 ---@field next_action string
 
---- A review that was lost, and why.
+--- Returns the name and the reason of a review that failed.
 --- ```lua
 --- m.merge.lost({ branch = "tests", kind = "timeout", message = "too slow" }).review --> "tests"
 --- ```
----@param item any  one of what ctx:parallel gives as lost, or any error
+---@param item any  an entry of the second result of ctx:parallel, or any error
 ---@return moonlet.merge.Lost
 function M.lost(item)
   if type(item) ~= "table" then
@@ -473,7 +475,7 @@ local function count_text(number, one, many) return format("%d %s", number, numb
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
--- The rest of the findings that are as grave as the first.
+-- Counts the other findings with the severity of the first.
 local function others_as_grave(list)
   local count = 0
   for _, finding in ipairs(list) do
@@ -496,12 +498,12 @@ local function run_again(lost, found)
   return format("Run the lost review again (%s): the rest found %s.", why, found)
 end
 
---- The one next action after a review, with its reason.
+--- Returns the one next action after a review, with its reason.
 --- ```lua
 --- m.merge.next_action(m.merge.findings {}, 2) --> "Go on: 2 reviews found nothing."
 --- ```
 ---@param result moonlet.merge.Result
----@param succeeded integer  how many reviews there are
+---@param succeeded integer  the number of reviews that succeeded
 ---@return string
 function M.next_action(result, succeeded)
   local first, lost = result.findings[1], result.lost[1]
@@ -520,7 +522,7 @@ function M.next_action(result, succeeded)
   return format("Go on: %s found nothing.", count_text(succeeded, "review", "reviews"))
 end
 
---- The paths that the findings of a review name, as far as they can be read.
+--- Returns the paths that the findings of a review name. Unreadable paths are skipped.
 --- ```lua
 --- m.merge.paths({ findings = { { file = "src/a.lua", claim = "x" } } }, {})[1] --> "src/a.lua"
 --- ```
@@ -539,7 +541,7 @@ function M.paths(review, opts)
   return list
 end
 
--- The reviews whose findings could not be compared with what they read.
+-- Returns the reviews whose findings could not be checked against the lines that they read.
 local function unjudged(items)
   local names, seen = core.json.array {}, {}
   for _, item in ipairs(items) do
@@ -555,7 +557,7 @@ end
 
 --- Merges reviews into one ranked list.
 ---
---- Errors: `invalid` no list, or an unknown option.
+--- Errors: `invalid` an argument that is not a list, or an unknown option.
 --- ```lua
 --- local ranked = m.merge.findings({
 ---   { lens = "errors", findings = { { file = "a.lua", line = 3, claim = "the file is never closed" } } },
@@ -564,7 +566,7 @@ end
 --- #ranked.findings --> 1
 --- #ranked.findings[1].corroborated_by --> 1
 --- ```
----@param reviews table[]  the data of reviewers: { findings = …, lens = …, runner = … }, or the bare lists
+---@param reviews table[]  the answers of reviewers: { findings = …, lens = …, runner = … }, or bare lists
 ---@param opts moonlet.merge.Options?
 ---@return moonlet.merge.Result
 function M.findings(reviews, opts)

@@ -1,4 +1,5 @@
---- Context packs: what a worker cannot infer from its task. All parts may be left out; `check` says which are.
+--- Builds context packs, which say what a worker cannot infer from its task. Every part is
+--- optional; `check` returns the missing parts.
 local record = require "moonlet.record"
 
 local concat, format = table.concat, string.format
@@ -9,10 +10,10 @@ local M = {}
 ---@class moonlet.Pack
 ---@field goal string|string[]|nil         what a good result is
 ---@field non_goals string|string[]|nil    what not to do
----@field constraints string|string[]|nil  style, bounds, what must stay as it is
+---@field constraints string|string[]|nil  style, limits, what must not change
 ---@field pointers string|string[]|nil     files, folders, documents, links
----@field decisions string|string[]|nil    what was decided before, and why
----@field success string|string[]|nil      how we know that it is done
+---@field decisions string|string[]|nil    earlier decisions, with their reasons
+---@field success string|string[]|nil      the test that the work is done
 
 local parts = {
   { "goal", "Goal", { "goal", "goals" } },
@@ -46,7 +47,7 @@ local function check_pack(pack, verb)
   end
 end
 
---- A pack from a table; every part is a list, and empty texts are left out.
+--- Makes a pack from a table. Each part becomes a list, and empty texts are dropped.
 ---
 --- Errors: `invalid` an unknown part.
 --- ```lua
@@ -74,7 +75,8 @@ local function name_of(heading)
   end
 end
 
--- The points of a section: its list items, each with the lines that go on with it; else its paragraphs.
+-- Returns the points of a section: its list items with their continuation lines, or else its
+-- paragraphs.
 local function points_of(lines)
   local points, open = {}, false
   for _, line in ipairs(lines) do
@@ -92,16 +94,16 @@ local function points_of(lines)
   return points
 end
 
---- A pack from Markdown: a section for each part, under headings such as "# Goal" or "## Prior decisions". The title
---- above them is no part.
+--- Parses a pack from Markdown: one section per part, under a heading such as "# Goal" or "## Prior
+--- decisions". A title above the sections is ignored.
 ---
---- Errors: `invalid` a heading that names no part, one that comes twice, or a text without any.
+--- Errors: `invalid` an unknown heading, a heading that occurs twice, or a text without headings.
 --- ```lua
 --- local pack = m.pack.parse("# Goal\nErrors name their line.\n\n# Constraints\n- no new dependency\n- Lua 5.4\n")
 --- pack.constraints[2] --> "Lua 5.4"
 --- ```
 ---@param text string
----@param origin string?  what errors call it
+---@param origin string?  its name in errors
 ---@return moonlet.Pack
 function M.parse(text, origin)
   if type(text) ~= "string" then
@@ -136,9 +138,9 @@ function M.parse(text, origin)
   return M.new(spec)
 end
 
---- A pack from a Markdown file of the repository.
+--- Reads a pack from a Markdown file of the repository.
 ---
---- Errors: `invalid` the file cannot be read, or is no pack.
+--- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- if ctx:read("pack.md", { missing = "nil" }) then ctx:log(m.pack.read(ctx, "pack.md").goal) end
 --- ```
@@ -153,8 +155,8 @@ function M.read(ctx, path)
   return M.parse((ctx:read(path)), path)
 end
 
---- The parts as arguments of a preset: --goal, --non-goals, --constraints, --pointers, --decisions, --success and
---- --pack FILE. `m.pack.of` makes the pack from them.
+--- Declares the parts as arguments of a preset: --goal, --non-goals, --constraints, --pointers,
+--- --decisions, --success and --pack FILE. `m.pack.of` makes the pack from them.
 --- ```lua
 --- m.pack.args().constraints.type --> "list"
 --- ```
@@ -173,9 +175,10 @@ function M.args(more)
   return args
 end
 
---- The pack that the arguments of `m.pack.args` make: those of the file, and in their place those that are given.
+--- Makes the pack from the arguments of `m.pack.args`. An argument replaces that part of the file
+--- of --pack.
 ---
---- Errors: `invalid` the file cannot be read, or is no pack.
+--- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- local pack = m.pack.of(ctx, { goal = "errors name their line", success = { "make test" } })
 --- m.pack.check(pack)[1] --> "non_goals"
@@ -192,7 +195,7 @@ function M.of(ctx, args)
   return pack
 end
 
---- The parts that a pack lacks, by name; an empty list for a whole one.
+--- Returns the names of the parts that a pack lacks. The list of a complete pack is empty.
 --- ```lua
 --- m.pack.check { goal = "x", non_goals = "x", constraints = "x", pointers = "x", decisions = "x" } --> {"success"}
 --- ```
@@ -207,7 +210,7 @@ function M.check(pack)
   return missing
 end
 
---- A pack as lines of a prompt.
+--- Formats a pack as lines of a prompt.
 --- ```lua
 --- m.pack.lines { goal = "small", success = { "make", "make test" } }[2] --> "Done when: make; make test"
 --- ```

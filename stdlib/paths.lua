@@ -1,5 +1,5 @@
---- Describes a file by its path alone: documentation, code, configuration, a test, something generated. Words in a
---- path are whole words: a tokenizer is no token and an author is no authentication.
+--- Describes a file by its path only: documentation, code, configuration, test or generated file.
+--- It compares whole words of the path, so "tokenizer" does not count as "token".
 
 local data = require "moonlet.paths.data"
 
@@ -18,7 +18,7 @@ local M = {}
 ---@field language string?    for code and configuration
 ---@field test boolean        a test or its data
 ---@field fixture boolean     data that tests read
----@field generated boolean   made or copied by a program: vendored, minified, snapshots
+---@field generated boolean   written or copied by a program: vendored, minified, snapshots
 ---@field words table<string, boolean> every word of the path, lower case
 
 local DOCS_EXT = data.docs_ext
@@ -40,7 +40,7 @@ local FIXTURE_DIRS = data.fixture_dirs
 local VENDOR_DIRS = data.vendor_dirs
 local DOC_DIRS = data.doc_dirs
 
---- Splits a path into whole lower-case words, at characters that are no letter or digit and at changes of case.
+--- Splits a path into lower-case words, at punctuation and where the case changes.
 --- ```lua
 --- require("moonlet.paths").words("src/readFile.c").file --> true
 --- ```
@@ -54,7 +54,7 @@ function M.words(text)
   return result
 end
 
---- Splits a path into its folder and its name.
+--- Splits a path into its folder and its file name.
 --- ```lua
 --- require("moonlet.paths").split "src/io/a.c" --> "src/io", "a.c"
 --- ```
@@ -67,7 +67,7 @@ function M.split(path)
   return "", path
 end
 
---- The kind of dependency lock file that a name stands for, such as "node" or "cargo".
+--- Returns the package manager of a lock file by the file's name, such as "node" or "cargo".
 --- ```lua
 --- require("moonlet.paths").lock "Cargo.lock" --> "cargo"
 --- ```
@@ -82,7 +82,8 @@ local function any_dir(dirs, wanted)
   return false
 end
 
--- The description that a folder implies for all files in it; a change seldom has many folders.
+-- Describes a folder for all files in it. The cache stays small, because a change seldom has many
+-- folders.
 local function describe_dir(dir, cache)
   local known = cache[dir]
   if not known then
@@ -96,7 +97,7 @@ local function describe_dir(dir, cache)
   return known
 end
 
--- By the name alone.
+-- Returns true if the file name follows a naming convention for tests.
 local function is_test(low, name)
   if find(low, "^test[_.-]") or find(low, "[_.-]tests?%.[%w]+$") or find(low, "[_.-]spec%.[%w]+$")
     or find(low, "[_.-]tests?%.[%w]+%.[%w]+$") or low == "conftest.py" or find(low, "[_.-]cy%.[jt]sx?$") then
@@ -111,21 +112,21 @@ local function read_by_tools(low)
 end
 
 local function docs_name(name, low, stem, ext)
-  if name == "install" then return false end -- a program; the text is INSTALL
+  if name == "install" then return false end -- A file named install is a script. The document is named INSTALL.
   if NOT_DOCS[low] or read_by_tools(low) then return false end
   if DOCS_EXT[ext] then return true end
   local bare = gsub(stem, "-.*$", "")
   return (ext == "" or not (LANGUAGES[ext] or CONFIG[ext])) and (DOCS_NAME[low] or DOCS_NAME[bare]) or false
 end
 
---- Describes a file by its path alone.
+--- Describes a file by its path only.
 --- ```lua
 --- local d = require("moonlet.paths").describe "tests/io_test.py"
 --- d.language --> "python"
 --- d.test --> true
 --- ```
 ---@param path string
----@param cache table? kept between calls for many paths of the same folders
+---@param cache table? reused between calls, so that each folder is described once
 ---@return moonlet.paths.Description
 function M.describe(path, cache)
   local dir, name = M.split(path)
@@ -142,7 +143,8 @@ function M.describe(path, cache)
   if LOCKS[low] then
     d.kind, d.language, d.generated = "lock", LOCKS[low], true
   elseif docs_name(name, low, stem, ext) then
-    -- Plain text among tests is their input or expected output; prose about tests is prose.
+    -- Plain text in a test folder is input or expected output of a test, so it is data and not
+    -- docs.
     d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
     if d.test and not DOCS_NAME[stem] then d.kind = "data" end
     if d.kind == "docs" then d.test = false end
@@ -168,7 +170,7 @@ function M.describe(path, cache)
   return d
 end
 
---- The words of a description, made when they are first asked for.
+--- Returns the words of the described path. They are computed on first use.
 --- ```lua
 --- local paths = require "moonlet.paths"
 --- paths.words_of(paths.describe "src/auth/login.c").auth --> true

@@ -1,5 +1,6 @@
---- The parts that patterns are made of. A pattern checks its options first, gives each call the fields of its worker,
---- and continues without an answer that it lost. `moonlet preset new NAME --pattern P` copies a pattern to change it.
+--- Defines the building blocks of patterns. A pattern checks its options first, adds each worker's
+--- fields to its calls, and continues if an answer fails. `moonlet preset new NAME --pattern P`
+--- copies a pattern to edit.
 local m = require "moonlet"
 local s = m.schema
 
@@ -7,7 +8,7 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.Worker   fields of moonlet.AgentCall that the pattern does not set itself
----@field name string?     its name; a verifier has another one than the implementer
+---@field name string?     its name; the verifier's name must differ from the implementer's
 ---@field runner string?
 ---@field model string?
 ---@field role string?
@@ -23,19 +24,19 @@ local M = {}
 ---@field web_search boolean?
 
 ---@class moonlet.patterns.Common
----@field agent moonlet.patterns.Worker?   further fields of each agent call
+---@field agent moonlet.patterns.Worker?   fields that each agent call gets
 ---@field pack moonlet.Pack?
 ---@field data moonlet.prompt.Data[]?
 
----@class moonlet.patterns.Result   what all results of patterns have
+---@class moonlet.patterns.Result   the fields that the results of all patterns have
 ---@field summary string
 ---@field next_action string
 ---@field details string[]
 ---@field lost moonlet.LostBranch[]
 
 ---@class moonlet.pattern.Sheet
----@field scores number[]   of each candidate
----@field best integer[]    the places of the best candidates: more than one is a tie
+---@field scores number[]   one for each candidate
+---@field best integer[]    the indexes of the best candidates; more than one means a tie
 ---@field reason string
 
 local own_fields = { name = true, prompt = true, schema = true, sandbox = true, writes = true,
@@ -47,7 +48,7 @@ local function refuse(message, hint) m.fail { kind = "invalid", message = messag
 
 local function shown(text) return core.text.printable(tostring(text), 60) end
 
--- The remedy where a required option of a kind says nothing.
+-- The hint of the error if a required option is missing, by the kind of the option.
 local needed = { text = "say it in a sentence", checks = 'such as { "test:make test" }',
   scope = 'the files or folders that may change, such as { "src" }' }
 
@@ -71,7 +72,7 @@ local function check_texts(list, verb, name)
   return list
 end
 
--- The value of an option by its kind.
+-- Readers for the kinds of options. Each checks a value and returns its normal form.
 local read = {}
 
 function read.texts(list, verb, name) return check_texts(list or {}, verb, name) end
@@ -102,7 +103,7 @@ end
 
 local function worker_of(opts, role) return opts[role] or {} end
 
--- Refuses a verifier that is its own implementer.
+-- Refuses a verifier that shares the implementer's name, session or options.
 local function check_verifier(opts, verb)
   for _, role in ipairs { "implementer", "verifier" } do
     for name in pairs(worker_of(opts, role)) do
@@ -120,12 +121,14 @@ local function check_verifier(opts, verb)
   end
 end
 
---- Checks the options of a pattern before an agent starts, and gives them with their defaults. The kind of a
---- field is `text`, `texts`, `scope`, `checks`, `candidates`, `worker`, or a type of m.record.check; `!` marks one
---- that is required. Bounds follow it, as in "integer 1..9", and the upper one may name another field. All patterns
---- also take `agent`, `pack` and `data`.
+--- Checks the options of a pattern before an agent starts, and returns them with their defaults.
+--- The kind of a field is `text`, `texts`, `scope`, `checks`, `candidates`, `worker`, or a type of
+--- m.record.check. A `!` marks a required field. Bounds follow the kind, as in "integer 1..9", and
+--- the upper bound may be the name of another field. All patterns also accept `agent`, `pack` and
+--- `data`.
 ---
---- Errors: `invalid` an unknown or missing option, a wrong type or one out of bounds, a verifier that implements.
+--- Errors: `invalid` an unknown or missing option, a wrong type or a value out of bounds, or a
+--- verifier that is also the implementer.
 --- ```lua
 --- local fields = { question = "text!", voters = "integer 2..9" }
 --- local opts = m.pattern.options("ask", { question = "is it ready?" }, fields, { voters = 3 })
@@ -177,9 +180,9 @@ function M.options(name, opts, fields, defaults)
   return whole
 end
 
---- Adds the fields of a worker to a call. The call's own come first, then those of its role (opts.judge and the like),
---- then those of all workers (opts.agent). The worker gets the instruction files of the base of the change that it is
---- about (opts.facts).
+--- Adds the fields of a worker to a call. The call's own fields win over those of its role
+--- (opts.judge and the like), and these over the fields of all workers (opts.agent). The worker
+--- reads instruction files at the base of the change in opts.facts.
 --- ```lua
 --- local opts = { agent = { timeout = "5m" }, judge = { model = "large" } }
 --- local call = m.pattern.call(opts, { prompt = "Which one is shorter?" }, "judge")
@@ -187,7 +190,7 @@ end
 --- ```
 ---@param opts moonlet.patterns.Common
 ---@param call moonlet.AgentCall
----@param role string?   the option with the fields of this worker; also its name, unless it has one
+---@param role string?   the option with this worker's fields, and the worker's name unless they set one
 ---@return moonlet.AgentCall
 function M.call(opts, call, role)
   local whole, worker = {}, role and worker_of(opts, role) or {}
@@ -200,14 +203,15 @@ function M.call(opts, call, role)
   return whole
 end
 
---- Calls a function whose loss the pattern survives. It gives its result, or nil and what was lost; a run that parks
---- or was cancelled, and a mistake of the author, still raise.
+--- Calls a function and tolerates its failure. It returns the function's result, or nil and a
+--- description of the failure. A run that parks or was cancelled still raises, and so does a
+--- mistake of the author.
 --- ```lua
 --- local answer, lost = m.pattern.try("judge", function() m.fail { message = "no answer" } end)
 --- lost.branch --> "judge"
 --- ```
 ---@generic T
----@param name string     of what may be lost
+---@param name string     the name of the branch in the description of a failure
 ---@param fn fun(): T
 ---@return T? result
 ---@return moonlet.LostBranch? lost
@@ -221,19 +225,19 @@ function M.try(name, fn)
   return nil, { branch = name, kind = kind, message = tostring(value.message) }
 end
 
---- A number with its noun.
+--- Joins a number and its noun, in the singular or plural.
 --- ```lua
 --- m.pattern.count(3, "match", "matches") --> "3 matches"
 --- ```
 ---@param number integer
 ---@param one string
----@param many string?  `one` with an s, unless it is given
+---@param many string?  the plural; by default `one` with an s
 ---@return string
 function M.count(number, one, many)
   return ("%d %s"):format(number, number == 1 and one or many or one .. "s")
 end
 
---- Findings as a numbered list for a prompt.
+--- Formats findings as a numbered list for a prompt.
 --- ```lua
 --- local one = { severity = "high", file = "a.lua", line = 3, claim = "It leaks.", evidence = "x", fix = "y" }
 --- m.pattern.numbered({ one }):match "[^\n]+" --> "1. [high] a.lua:3: It leaks."
@@ -249,7 +253,8 @@ function M.numbered(findings)
   return table.concat(lines, "\n")
 end
 
---- One review of `opts.artifact` or `opts.facts` through a lens, as m.merge.findings takes it.
+--- Asks an agent to review `opts.artifact` or `opts.facts` through one lens. It returns a review
+--- for m.merge.findings.
 ---
 --- Errors: those of ctx:agent.
 --- ```lua
@@ -259,7 +264,7 @@ end
 ---@param c moonlet.Ctx
 ---@param opts moonlet.patterns.Common
 ---@param lens string
----@param call {name: string?, prompt: string?, data: moonlet.prompt.Data[]?}?  in place of lens, own prompt, opts.data
+---@param call {name: string?, prompt: string?, data: moonlet.prompt.Data[]?}?  overrides lens, prompt, opts.data
 ---@return {lens: string, runner: string, findings: table[], notes: any}
 function M.reviewer(c, opts, lens, call)
   call = call or {}
@@ -271,7 +276,7 @@ function M.reviewer(c, opts, lens, call)
     notes = rawget(data, "notes") }
 end
 
--- An answer that leaves a candidate out does not fit, and is asked for again.
+-- The schema requires every candidate, so an answer that omits one is sent back for repair.
 local function sheet_of(count)
   local scores = {}
   for i = 1, count do
@@ -287,7 +292,8 @@ One JSON object and nothing else:
 "reason": "why the best one is the best"}
 Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 
---- Asks a judge for the scores of candidates by `opts.criteria`, without the names of their makers.
+--- Asks a judge to score candidates by `opts.criteria`. The judge does not learn who made a
+--- candidate.
 ---
 --- Errors: those of ctx:agent.
 --- ```lua
@@ -299,7 +305,7 @@ Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 ---@param opts moonlet.patterns.Common
 ---@param name string
 ---@param candidates {name: string, text: string}[]
----@param turn integer   the candidate that is shown first, so that several judges see different orders
+---@param turn integer   the index of the first candidate in the prompt, so that each judge reads another order
 ---@return moonlet.pattern.Sheet
 function M.judge(c, opts, name, candidates, turn)
   local data, place = {}, {}
@@ -321,7 +327,7 @@ function M.judge(c, opts, name, candidates, turn)
   return { scores = scores, best = best, reason = answer.reason }
 end
 
---- Runs checks on the host, in order, each of them once.
+--- Runs each check once on the host, in order, and returns the failed checks and their output.
 ---
 --- Errors: those of ctx:validate.
 --- ```lua
@@ -332,7 +338,7 @@ end
 ---@param ctx moonlet.Ctx
 ---@param checks moonlet.ValidateCall[]
 ---@return moonlet.Validation[] failed
----@return moonlet.prompt.Data[] printed  the end of what the failed checks printed, for a prompt
+---@return moonlet.prompt.Data[] printed  the end of each failed check's output, for a prompt
 function M.evidence(ctx, checks)
   local failed, printed = {}, {}
   for _, check in ipairs(checks) do
@@ -361,9 +367,10 @@ One JSON object and nothing else:
 it", "fix": "..."}]}
 pass is true only for what you saw to pass; with a problem it is false.]]
 
---- Verifies what an implementer made: the host runs `opts.checks`, then `opts.verifier` looks, who also reads what
---- failed checks printed. It sets `pass` and `problems` of the result. A check that fails, or a verifier that does not
---- pass the work, makes the verdict `blocked`.
+--- Verifies the work of an implementer. The host runs `opts.checks`, then the agent of
+--- `opts.verifier` reads the work and the output of failed checks. It sets `pass` and `problems` of
+--- the result. A failed check, or a verifier that does not pass the work, makes the verdict
+--- `blocked`.
 ---
 --- Errors: those of ctx:validate.
 --- ```lua
@@ -374,8 +381,8 @@ pass is true only for what you saw to pass; with a problem it is false.]]
 ---@param opts moonlet.patterns.Common
 ---@param result {problems: string[], lost: moonlet.LostBranch[], pass: boolean?}
 ---@param about {goal: string, success: string?, data: moonlet.prompt.Data[]}
----@return string told    the outcome in words
----@return string? next_action  nil: it passes
+---@return string told    the verdict as text
+---@return string? next_action  nil if the work passes
 function M.verifier(ctx, opts, result, about)
   ctx:phase("verify", 1 + #opts.checks)
   local failed, printed = M.evidence(ctx, opts.checks)

@@ -1,11 +1,13 @@
---- Looks for many phrases at once: at each beginning of a word, by its first three bytes.
+--- Searches a text for many phrases in one pass. It compares the first three bytes of each word
+--- with an index.
 
 local match, sub = string.match, string.sub
 
 ---@class moonlet.phrases
 local M = {}
 
---- An index of phrases, each at least three bytes long and in the case that the text will have.
+--- Builds an index of phrases. Each has at least three bytes and is in the case of the searched
+--- text.
 --- ```lua
 --- local index = require("moonlet.phrases").index { "never push", "always test" }
 --- ```
@@ -41,7 +43,7 @@ function M.each(index, text, found)
   end
 end
 
---- The phrases of a text in which | stands between them.
+--- Splits a text at each | and trims the phrases.
 --- ```lua
 --- #require("moonlet.phrases").list "never push|always test" --> 2
 --- ```

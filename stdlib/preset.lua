@@ -5,35 +5,35 @@ local record = require "moonlet.record"
 local M = {}
 
 ---@class moonlet.PresetSpec
----@field name string             the name that it is found by: its file's
+---@field name string             its name on the command line, which is the name of its file
 ---@field summary string          one sentence for `moonlet preset list`
----@field run fun(ctx: moonlet.Ctx, args: table): any  its result is the result of the run: a JSON value
+---@field run fun(ctx: moonlet.Ctx, args: table): any  returns the result of the run, a JSON value
 ---@field args table<string, moonlet.Arg>?
 ---@field needs moonlet.Needs?
 ---@field budget moonlet.Limits?
----@field prompt_tokens integer?  the most tokens of each agent's prompt; of several such budgets the smallest holds
+---@field prompt_tokens integer?  the most tokens of each agent's prompt; the smallest of several budgets applies
 ---@field task_type string?       the kind of its work, for the runner `route`
----@field private_inputs boolean? the journal keeps the hashes of inputs and not their text
----@field runner string?          the runner that it is made for, where nobody names another
----@field offline (fun(ctx: moonlet.Ctx, args: table): any)?  its answer without an agent
----@field check (fun(look: moonlet.Look, args: table))?  raises what makes a run pointless, before there is one
+---@field private_inputs boolean? the journal keeps hashes of the inputs, not their text
+---@field runner string?          the runner to use if the user and the configuration name no other
+---@field offline (fun(ctx: moonlet.Ctx, args: table): any)?  computes the answer without an agent
+---@field check (fun(look: moonlet.Look, args: table))?  raises before the run starts if the run would be useless
 
----@class moonlet.Needs    the rights that a preset declares; they are shown and accepted once for each text of it
+---@class moonlet.Needs    the rights that a preset declares; the user accepts them once for each version of its text
 ---@field programs string[]?   programs for ctx:exec, ctx:validate and ctx:require
 ---@field optional string[]?   programs for ctx:exec that may be missing
----@field agents boolean|string[]|nil  it may start agents; a list of runners: its calls name them
+---@field agents boolean|string[]|nil  true: it may start agents; a list: its calls choose from these runners
 ---@field read string[]?       folders for ctx:read and ctx:list
 ---@field write string[]?      folders that its agents may write
 ---@field env string[]?        environment variables that its agents may see
----@field presets string[]?    presets for ctx:preset; their own needs lie within these
----@field repository boolean?  it works in a git repository alone
+---@field presets string[]?    presets for ctx:preset, which may not need more than this preset
+---@field repository boolean?  it only works in a git repository
 
----@class moonlet.Look    the view of the repository that `check` gets
+---@class moonlet.Look    the read-only view of the repository for `check`
 ---@field repo string
 ---@field git boolean      true in a work tree of git
 ---@field inputs moonlet.Input[]
----@field reason string?    the words of --reason
----@field prompt_tokens integer?  the smallest budget that the run's prompts have
+---@field reason string?    the text of --reason
+---@field prompt_tokens integer?  the smallest token budget that applies to the run's prompts
 ---@field read fun(self: moonlet.Look, path: string, options: moonlet.ReadOptions?): string?, moonlet.Error?, boolean?
 
 ---@class moonlet.Preset : moonlet.PresetSpec
@@ -55,7 +55,7 @@ local arg_types = {
   paths = true, target = true, checks = true,
 }
 
---- Words that mean something else behind `moonlet run`.
+--- `moonlet run` has subcommands with these names, so a preset must not use them.
 local commands = {}
 for _, name in ipairs { "list", "show", "resume", "wait", "cancel", "verify", "tree", "diff", "log", "attach", "replay",
   "queue", "start-ready", "prune", "export", "last" } do commands[name] = true end
@@ -84,7 +84,7 @@ local function check_args(args, name)
   end
 end
 
---- Declares a preset; its file returns the result.
+--- Declares a preset. Its file returns the declared preset.
 ---
 --- Errors: `invalid` an unknown key, a key that is missing, or a wrong value.
 --- ```lua
@@ -140,13 +140,13 @@ function M.preset(spec)
   return preset
 end
 
--- The preset that was declared last, and the place of that.
+-- Returns the last declared preset and the place of its declaration.
 function M.last() return last, last_at end
 
--- Before a file is run: none was declared yet.
+-- Clears the last declared preset before another file is loaded.
 function M.forget() last, last_at = nil, nil end
 
--- True for the result of m.preset.
+-- Returns true for a value that m.preset returned.
 function M.is(value)
   return type(value) == "table" and declared[value] == true
 end

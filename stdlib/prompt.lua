@@ -1,6 +1,6 @@
---- Builds prompts for bounded work: what is wanted and what is not, what may be read, whether anything may be
---- changed, where the answer goes and in which form, when to hand the matter back, what stays private. Text from
---- outside is fenced and named as data, so that nothing it says can pass for an instruction.
+--- Builds prompts for bounded work. A prompt states the goal and its limits, the files to read or
+--- change, the form and place of the answer, when to stop and ask, and what must stay private. Text
+--- from outside is fenced and labelled as data, so that an agent does not take it for instructions.
 
 local budget = require "moonlet.prompt.budget"
 local git = require "moonlet.git"
@@ -18,27 +18,27 @@ local M = {}
 ---@class moonlet.prompt.Fields
 ---@field task string                one sentence: what to do
 ---@field goal string                what a good result is
----@field non_goals string|string[]  what is not part of it
+---@field non_goals string|string[]  what the task excludes
 ---@field inspect string|string[]    what may be read
----@field edits string|boolean|nil    what may be changed; false or nil: nothing
+---@field edits string|boolean|nil    the files that may change; false or nil: none
 ---@field output string|{path: string?, format: string}  the form of the answer
----@field escalate string|string[]   when to hand the matter back
----@field privacy string|string[]|nil   more than the standing rule
----@field lens string|string[]|nil      what to look at it for
----@field steps string|string[]|nil     how to go about it
----@field pack moonlet.Pack?  facts that cannot be inferred
+---@field escalate string|string[]   when to stop and ask
+---@field privacy string|string[]|nil   rules in addition to the standing rule
+---@field lens string|string[]|nil      the lens to review it through
+---@field steps string|string[]|nil     the steps to take
+---@field pack moonlet.Pack?  context that the agent cannot infer
 ---@field facts string|moonlet.facts.Git|nil
----@field data moonlet.prompt.Data[]?  material from outside, fenced
----@field role string?               the agent's role, where it has one
+---@field data moonlet.prompt.Data[]?  material from outside, which the prompt fences
+---@field role string?               the agent's role
 
----@class moonlet.prompt.Data   material from outside, a part of its prompt
+---@class moonlet.prompt.Data   a fenced part of a prompt with material from outside
 ---@field label string
 ---@field text string
----@field limit integer?     how many bytes to show at most
----@field priority number?   the lowest is left out first where a budget is too small; 0 by default
----@field required boolean?  it is never left out
+---@field limit integer?     the most bytes to include
+---@field priority number?   the part with the lowest number is dropped first; 0 by default
+---@field required boolean?  the part is never dropped
 
----@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, instead of the role's own
+---@class moonlet.prompt.Common   fields of moonlet.prompt.Fields, which replace those of the role
 ---@field goal string?
 ---@field non_goals string|string[]|nil
 ---@field inspect string|string[]|nil
@@ -53,7 +53,7 @@ local M = {}
 
 ---@class moonlet.prompt.Reviewer : moonlet.prompt.Common
 ---@field lens string|string[]|nil   "correctness" by default
----@field artifact string?        what is reviewed, in words
+---@field artifact string?        a description of what is reviewed
 
 ---@class moonlet.prompt.Research : moonlet.prompt.Common
 ---@field topic string?
@@ -63,28 +63,28 @@ local M = {}
 ---@field scope string            the files or sections that may change, or "nothing" for a text in the answer
 
 ---@class moonlet.prompt.Verifier : moonlet.prompt.Common
----@field success string?         when it is done
----@field edits string|boolean|nil what it may change
+---@field success string?         the condition for the work to be complete
+---@field edits string|boolean|nil the files that the verifier may change
 
 ---@class moonlet.prompt.Scout : moonlet.prompt.Common
----@field question string         what somebody else is about to do, or needs to know
+---@field question string         what another agent will do, or needs to know
 
 ---@class moonlet.prompt.Judge : moonlet.prompt.Common
----@field criteria string[]       what the choice goes by
----@field candidates string?      what is judged, in words
+---@field criteria string[]       the criteria of the choice
+---@field candidates string?      a description of the candidates
 
 ---@class moonlet.prompt.Planner : moonlet.prompt.Common
----@field goal string             what is to be reached
+---@field goal string             the goal of the plan
 
 ---@class moonlet.prompt.Part
 ---@field name string
 ---@field text string
----@field priority number?        the lowest goes first; 0 by default
----@field required boolean?       it never goes
+---@field priority number?        the part with the lowest number is dropped first; 0 by default
+---@field required boolean?       the part is never dropped
 
 ---@class moonlet.prompt.Compose
 ---@field parts moonlet.prompt.Part[]  in the order of the prompt
----@field budget integer?              tokens, an estimate
+---@field budget integer?              the most tokens, by estimate
 
 local FIELDS = { task = "string!", goal = "string!", non_goals = "string|table!", inspect = "string|table!",
   edits = "string|boolean", output = "string|table!", escalate = "string|table!", privacy = "string|table",
@@ -97,7 +97,8 @@ local facts_priority = 1
 local PRIVACY = "Do not copy private logs, conversations, credentials or personal data into your answer or into any " ..
   "file. Where such a thing matters, say where it is and of what kind, never what it says."
 
---- Makes text from outside fit for a prompt: valid UTF-8, with tabs and line breaks but no other control characters.
+--- Cleans text from outside for a prompt: valid UTF-8 with tabs and line breaks, but no other
+--- control characters.
 --- ```lua
 --- m.prompt.clean "a\0b" --> "a\\x00b"
 --- ```
@@ -126,7 +127,7 @@ function M.clean(text)
   return result
 end
 
--- Cuts at a line, keeping whole UTF-8 characters.
+-- Truncates at the end of a line and never splits a UTF-8 character.
 local function clip(text, limit)
   if not limit or #text <= limit then return text end
   local stop = limit
@@ -138,13 +139,14 @@ local function clip(text, limit)
   return format("%s\n[cut here: %d of %d bytes shown]", sub(text, 1, stop), stop, #text)
 end
 
---- Text from outside in a fence longer than any run of backticks in it, named as data.
+--- Fences text from outside and labels it as data. The fence is longer than any run of backticks in
+--- the text.
 --- ```lua
 --- local prompt = "Judge this.\n\n" .. m.prompt.fence("the diff", "+x = 1\n", 120000)
 --- ```
----@param label string what it is, such as "the diff"
+---@param label string the name of the text, such as "the diff"
 ---@param text string
----@param limit integer? how many bytes to show at most
+---@param limit integer? the most bytes of the text to include
 ---@return string
 function M.fence(label, text, limit)
   local body = clip(M.clean(text), limit)
@@ -201,7 +203,7 @@ local function check_parts(fields, verb)
   for i, item in ipairs(fields.data or {}) do record.check(item, DATA, format("%s: data[%d]", verb, i)) end
 end
 
--- A prompt of its own text, and of facts and material from outside, which are fenced.
+-- Joins a task's text with its facts and its material from outside, both fenced.
 local function with_material(text, fields, more)
   local parts = { { name = "the task", text = text, required = true } }
   if fields.facts then
@@ -215,10 +217,10 @@ local function with_material(text, fields, more)
   return budget.join(parts)
 end
 
---- The prompt of a worker. Without fields it is the preamble that every worker gets; with them the whole: a prompt
---- without its limits is none.
+--- Builds the prompt of a worker. Without fields it returns only the preamble that every worker
+--- gets. With fields it returns the whole prompt, which must state the limits of the task.
 ---
---- Errors: `invalid` a task, goal or output is missing, or a field is unknown.
+--- Errors: `invalid` a missing task, goal or output, or an unknown field.
 --- ```lua
 --- local prompt = m.prompt.worker {
 ---   task = "List the unused functions of src/.",
@@ -251,10 +253,10 @@ function M.worker(fields)
   return with_material(concat(parts, "\n"), fields)
 end
 
---- A prompt of parts, within a budget of tokens: the lowest priority is left out first, whole parts at a time. What was
---- left out stands in the prompt, in the record of the call and in the report.
+--- Composes a prompt of parts within a token budget. Whole parts are dropped, the lowest priority
+--- first. The prompt, the record of the call and the report name the dropped parts.
 ---
---- Errors: `invalid` the required parts alone are larger than the budget.
+--- Errors: `invalid` the required parts exceed the budget.
 --- ```lua
 --- local prompt, composed = m.prompt.compose {
 ---   budget = 60,
@@ -271,24 +273,25 @@ end
 ---@return moonlet.prompt.Composed
 function M.compose(options) return budget.compose(options) end
 
---- A prompt within a smaller budget of tokens: material of `data` and the parts of `m.prompt.compose` are left out, as
---- there, if the prompt is the text that those gave, or has it in it. ctx:agent does this with its `prompt_tokens`.
+--- Shrinks a prompt to a smaller token budget by dropping parts of `data` and of
+--- `m.prompt.compose`. This works only if the prompt contains a text that those functions made.
+--- ctx:agent does this with its `prompt_tokens`.
 ---
---- Errors: `invalid` what has to stay is larger than the budget.
+--- Errors: `invalid` the required parts exceed the budget.
 --- ```lua
 --- local prompt = m.prompt.reviewer { data = { { label = "old notes", text = ("an old note\n"):rep(4000) } } }
 --- m.prompt.fit(prompt, 1000):find("Left out", 1, true) ~= nil --> true
 --- ```
 ---@param prompt string
----@param tokens integer?  nil: the prompt stays as it is
+---@param tokens integer?  nil: the prompt is returned unchanged
 ---@return string
----@return moonlet.prompt.Composed?  nil where nothing was left out
+---@return moonlet.prompt.Composed?  nil if nothing was dropped
 function M.fit(prompt, tokens)
   if not tokens then return prompt end
   return budget.fit(prompt, tokens)
 end
 
---- An estimate of the tokens of a text, by its bytes and characters.
+--- Estimates the tokens of a text from its bytes and characters.
 --- ```lua
 --- m.prompt.tokens "a short text" --> 3
 --- ```
@@ -296,7 +299,7 @@ end
 ---@return integer
 function M.tokens(text) return budget.tokens(text) end
 
---- The words of a lens in a prompt; an unknown lens stands for itself.
+--- Returns the text of a lens for a prompt. An unknown lens is returned unchanged.
 --- ```lua
 --- m.prompt.lens "security" ~= "security" --> true
 --- m.prompt.lens "naming of tests" --> "naming of tests"
@@ -314,7 +317,8 @@ local function points(value)
   return text_of(value)
 end
 
--- The prompt of a role: its template, with the caller's fields in the place of its blocks.
+-- Builds the prompt of a role from its template. The caller's fields replace the blocks of the
+-- template.
 local function of_role(role, opts, own, values, blocks, data)
   local verb, known = "prompt." .. role, {}
   for name, kind in pairs(ROLE_FIELDS) do known[name] = kind end
@@ -346,7 +350,7 @@ local function diff_of(facts)
   return { { label = "the diff under review", text = facts.diff, limit = 120000, required = true } }
 end
 
---- A reviewer: reads, ranks, changes nothing.
+--- Builds the prompt of a reviewer, who reads and ranks problems, and changes nothing.
 ---
 --- Errors: `invalid` an unknown field.
 --- ```lua
@@ -361,7 +365,7 @@ function M.reviewer(opts)
     diff_of(opts.facts))
 end
 
---- A researcher: finds and weighs sources.
+--- Builds the prompt of a researcher, who finds and weighs sources.
 ---
 --- Errors: `invalid` an unknown field.
 --- ```lua
@@ -373,9 +377,9 @@ function M.research(opts)
   return of_role("research", opts, { topic = "string" }, { topic = opts.topic or "the topic below" }, {})
 end
 
---- An implementer: makes one deliverable, within a stated scope.
+--- Builds the prompt of an implementer, who makes one deliverable within a stated scope.
 ---
---- Errors: `invalid` no scope.
+--- Errors: `invalid` a missing scope.
 --- ```lua
 --- local prompt = m.prompt.implementer { deliverable = "a parser for TOML", scope = "a new file at src/toml.lua" }
 --- ```
@@ -392,7 +396,7 @@ function M.implementer(opts)
       and "Change no file. Your answer is the text itself." or nil } })
 end
 
---- A verifier: checks a deliverable against its goal.
+--- Builds the prompt of a verifier, who checks a deliverable against its goal.
 ---
 --- Errors: `invalid` an unknown field.
 --- ```lua
@@ -409,9 +413,9 @@ function M.verifier(opts)
       { label = "SUCCESS CHECK", text = success and "Done when: " .. success } })
 end
 
---- A scout: finds the least context that somebody else needs.
+--- Builds the prompt of a scout, who finds the least context that another agent needs.
 ---
---- Errors: `invalid` no question.
+--- Errors: `invalid` a missing question.
 --- ```lua
 --- local prompt = m.prompt.scout { question = "where are durations parsed?" }
 --- ```
@@ -421,9 +425,9 @@ function M.scout(opts)
   return of_role("scout", opts, { question = "string!" }, { question = opts.question }, {})
 end
 
---- A judge: chooses by criteria that are stated.
+--- Builds the prompt of a judge, who chooses by stated criteria.
 ---
---- Errors: `invalid` no criteria.
+--- Errors: `invalid` missing criteria.
 --- ```lua
 --- local prompt = m.prompt.judge { criteria = { "it is small", "it can be undone" }, candidates = "two designs" }
 --- ```
@@ -438,9 +442,9 @@ function M.judge(opts)
     { candidates = opts.candidates or "the candidates below", criteria = text_of(criteria) }, {})
 end
 
---- A planner: cuts a goal into few steps.
+--- Builds the prompt of a planner, who splits a goal into a few steps.
 ---
---- Errors: `invalid` no goal.
+--- Errors: `invalid` a missing goal.
 --- ```lua
 --- local prompt = m.prompt.planner { goal = "the parser reports every error with its line" }
 --- ```
@@ -457,9 +461,9 @@ function M.planner(opts)
   return of_role("planner", rest, {}, { goal = opts.goal }, {})
 end
 
---- The value between two marks of a text, for templates: `{{name}}` is replaced by `values.name`, text by text, once.
+--- Fills a template: each `{{name}}` is replaced once by the text `values.name`.
 ---
---- Errors: `invalid` a name of the template that has no value.
+--- Errors: `invalid` a name in the template without a value.
 --- ```lua
 --- m.prompt.fill("Read {{file}}.", { file = "a.lua" }) --> "Read a.lua."
 --- ```
@@ -476,7 +480,7 @@ function M.fill(template, values)
   end))
 end
 
---- The paragraphs of a template under each of its headings, by the heading in lower case.
+--- Returns the text under each heading of a template, by the heading in lower case.
 --- ```lua
 --- m.prompt.sections("# Goal\nShip it.\n").goal --> "Ship it."
 --- ```

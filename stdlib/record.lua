@@ -1,9 +1,9 @@
---- Closed records: tables of options whose keys are known. A wrong key is an error that names the near one. The
---- records of a run are others: moonlet.engine.journal.records.
+--- Checks closed records, which are tables of options with known keys. The error for a wrong key
+--- suggests the nearest known key. The records of a run are in moonlet.engine.journal.records.
 ---@class moonlet.record
 local M = {}
 
---- Edit distance with transpositions, given up beyond `limit`.
+--- Returns the edit distance with transpositions. It stops counting above `limit`.
 --- ```lua
 --- m.record.distance("prompt", "promt", 2) --> 1
 --- ```
@@ -30,7 +30,7 @@ function M.distance(a, b, limit)
   return previous[#b]
 end
 
---- The name in `names` that `name` most likely meant, or nil.
+--- Returns the nearest of some names to a misspelt name, or nil.
 --- ```lua
 --- m.record.nearest("promt", { "prompt", "schema" }) --> "prompt"
 --- ```
@@ -53,7 +53,7 @@ end
 
 local most_listed = 60
 
---- " did you mean 'x'?" or a list of the known names.
+--- Returns a hint for a misspelt name: "did you mean 'x'?", or a list of the known names.
 --- ```lua
 --- m.record.suggest("promt", { "prompt", "schema" }) --> "did you mean 'prompt'?"
 --- ```
@@ -71,7 +71,7 @@ function M.suggest(name, names)
     .. (more > 0 and (" and %d more"):format(more) or "")
 end
 
---- Names that other tools have for ours.
+--- Maps option names of other tools to the names of moonlet.
 local synonyms = {
   returns = "schema", output_schema = "schema", response_format = "schema", response_schema = "schema",
   json_schema = "schema", outputSchema = "schema", output = "schema",
@@ -96,7 +96,8 @@ local synonyms = {
 
 local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
 
---- The name to write in place of an unknown one: ours for that of another tool, or the nearest one.
+--- Returns a hint for an unknown name: the option of moonlet with that meaning, or the nearest
+--- name.
 --- ```lua
 --- m.record.hint("output_schema", { schema = "table" }) --> "write schema"
 --- ```
@@ -113,7 +114,7 @@ function M.hint(name, known)
   return M.suggest(name, names)
 end
 
---- An error table of kind `invalid`.
+--- Makes an error table of kind `invalid`.
 --- ```lua
 --- m.record.invalid("no such lens", "name one of errors, risks").kind --> "invalid"
 --- ```
@@ -138,7 +139,7 @@ local accepts = {
   callable = function(v) return type(v) == "function" end,
 }
 
--- The wanted types of fields, taken apart once for each text of them.
+-- Caches the parsed form of each field type.
 local wishes = {}
 
 local function wish_of(wanted)
@@ -159,7 +160,7 @@ local function fits(wish, value)
   return false
 end
 
---- The index of a nil before a list's last item; nil for a list without holes.
+--- Returns the index of the first nil in a list with holes, or nil.
 --- ```lua
 --- m.record.hole { "a", nil, "c" } --> 2
 --- ```
@@ -173,12 +174,12 @@ function M.hole(list)
   end
 end
 
---- The first part of a value that JSON cannot hold, with its place.
+--- Describes the first part of a value that JSON cannot encode, with its path.
 --- ```lua
 --- m.record.fault({ scores = { 1, nil, 3 } }, "result") --> "result.scores: item 2 is nil"
 --- ```
 ---@param value any
----@param path string  what messages call the value
+---@param path string  the name of the value in messages
 ---@param depth integer?
 ---@return string? fault
 function M.fault(value, path, depth)
@@ -213,7 +214,7 @@ local function with_article(name)
   return (name == "nil" and "" or name:find "^[aeiou]" and "an " or "a ") .. name
 end
 
---- The types of a field in words.
+--- Returns the accepted types of a field in words.
 local function expected(wanted)
   local names = {}
   for _, option in ipairs(wish_of(wanted).options) do
@@ -222,7 +223,7 @@ local function expected(wanted)
   return table.concat(names, " or ")
 end
 
---- A field for an example: a required one, if there is one.
+--- Returns a field for the example in an error, preferably a required one.
 local function first_field(fields)
   local names = {}
   for name, wanted in pairs(fields) do
@@ -233,10 +234,10 @@ local function first_field(fields)
   return names[1] and names[1] .. " = …" or ""
 end
 
---- Checks `value` against `fields` (name -> type name, a trailing "!" means required). Types are
---- those of Lua, and integer, duration, list, callable, any; "a|b" allows either.
+--- Checks `value` against `fields`, a map of names to types; a trailing "!" means required. Types
+--- are those of Lua, and integer, duration, list, callable, any. "a|b" allows either.
 ---
---- Errors: `invalid` an unknown key, a wrong type, or a key that is missing.
+--- Errors: `invalid` an unknown key, a wrong type, or a missing key.
 --- ```lua
 --- m.record.check({ lens = "risks" }, { lens = "string!", need = "integer" }, "review")
 --- select(2, pcall(m.record.check, { lenz = "risks" }, { lens = "string!" }, "review")).hint --> "did you mean 'lens'?"

@@ -3,7 +3,8 @@
 ---   local s = m.schema
 ---   schema = s.object { bugs = s.list(s.object { file = s.string(), line = s.optional(s.integer()) }) }
 ---
---- A field is required unless it is optional, and an object has no further fields unless it is open.
+--- Fields are required unless they are marked optional. An object accepts no other fields unless it
+--- is open.
 local check = require "moonlet.schema.check"
 local record = require "moonlet.record"
 
@@ -13,8 +14,8 @@ local M = {}
 local array = core.json.array
 local optionals, built = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 
--- A builder has checked what it returns. An author's own part is checked twice: its words alone, and then with the
--- schema around it, because it may refer to that.
+-- A builder has checked what it returns. A schema that the author wrote by hand is checked twice,
+-- by itself and with the schema around it, because it may refer to that schema.
 local function check_part(name, part, where)
   check.check_part(part, ("m.schema.%s: %s"):format(name, where))
 end
@@ -26,7 +27,7 @@ local function checked(name, schema)
   return schema
 end
 
---- A schema without its parts: the options of a builder, under the names that JSON Schema has for them.
+--- Builds a schema from options and translates their names to those of JSON Schema.
 local function build(name, schema, options, fields, words)
   options = record.check(options or {}, fields, "m.schema." .. name)
   for key, value in pairs(options) do
@@ -36,18 +37,18 @@ local function build(name, schema, options, fields, words)
 end
 
 ---@class moonlet.SchemaOptions
----@field description string?  a note for the agent
+---@field description string?  an explanation for the agent
 
 ---@class moonlet.ObjectOptions: moonlet.SchemaOptions
----@field open boolean?        further fields are allowed
+---@field open boolean?        other fields are allowed
 
 ---@class moonlet.ListOptions: moonlet.SchemaOptions
----@field min integer?         how many items at least
+---@field min integer?         the least number of items
 ---@field max integer?
 ---@field unique boolean?
 
 ---@class moonlet.TextOptions: moonlet.SchemaOptions
----@field min integer?         how many characters at least
+---@field min integer?         the least number of characters
 ---@field max integer?
 ---@field pattern string?      a regular expression (RE2)
 ---@field format "date-time"|"date"|"time"|"email"|"uri"|"uuid"|"ipv4"|"ipv6"|"regex"|nil
@@ -58,9 +59,10 @@ end
 
 local object_fields = { description = "string", open = "boolean" }
 
---- An object. Its fields are required unless they are optional, and there are no others unless it is open.
+--- Returns the schema of an object. Its fields are required unless they are optional, and other
+--- fields are refused unless it is open.
 ---
---- Errors: `invalid` a field that is no schema, or an unknown option.
+--- Errors: `invalid` a field without a schema, or an unknown option.
 --- ```lua
 --- local s = m.schema
 --- local answer = s.object { file = s.string(), line = s.optional(s.integer { min = 1 }) }
@@ -89,9 +91,9 @@ function M.object(fields, options)
   return all_built and schema or checked("object", schema)
 end
 
---- A list of one kind of item.
+--- Returns the schema of a list whose items all follow one schema.
 ---
---- Errors: `invalid` no schema of its items.
+--- Errors: `invalid` missing schema of the items.
 --- ```lua
 --- m.schema.list(m.schema.string(), { max = 5 }).maxItems --> 5
 --- ```
@@ -110,9 +112,9 @@ function M.list(item, options)
   return built[item] and schema or checked("list", schema)
 end
 
---- Text.
+--- Returns the schema of a text.
 ---
---- Errors: `invalid` a wrong option.
+--- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.string({ max = 80 }).maxLength --> 80
 --- ```
@@ -127,9 +129,9 @@ end
 local number_fields = { description = "string", min = "number", max = "number" }
 local number_words = { min = "minimum", max = "maximum" }
 
---- A whole number.
+--- Returns the schema of a whole number.
 ---
---- Errors: `invalid` a wrong option.
+--- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.integer({ min = 1, max = 5 }).maximum --> 5
 --- ```
@@ -137,9 +139,9 @@ local number_words = { min = "minimum", max = "maximum" }
 ---@return moonlet.Schema schema
 function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
 
---- A number.
+--- Returns the schema of a number.
 ---
---- Errors: `invalid` a wrong option.
+--- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.number({ min = 0 }).minimum --> 0
 --- ```
@@ -147,9 +149,9 @@ function M.integer(options) return build("integer", { type = "integer" }, option
 ---@return moonlet.Schema schema
 function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
 
---- True or false.
+--- Returns the schema of true or false.
 ---
---- Errors: `invalid` a wrong option.
+--- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.boolean().type --> "boolean"
 --- ```
@@ -157,9 +159,9 @@ function M.number(options) return build("number", { type = "number" }, options, 
 ---@return moonlet.Schema schema
 function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
 
---- One of some values.
+--- Returns the schema of an enumeration.
 ---
---- Errors: `invalid` no list of values.
+--- Errors: `invalid` an argument that is not a list of values.
 --- ```lua
 --- m.schema.enum({ "low", "high" }).enum[2] --> "high"
 --- ```
@@ -173,9 +175,9 @@ function M.enum(values, options)
   return build("enum", { enum = array { table.unpack(values) } }, options, { description = "string" }, {})
 end
 
---- A field that may be left out; null means that it is absent.
+--- Marks a field as optional. A null in the answer counts as absent.
 ---
---- Errors: `invalid` no schema.
+--- Errors: `invalid` a missing schema.
 --- ```lua
 --- local s = m.schema
 --- s.object({ note = s.optional(s.string()) }).required --> nil
@@ -193,9 +195,9 @@ function M.optional(schema)
   return copy
 end
 
---- Anything at all.
+--- Returns a schema that accepts any value.
 ---
---- Errors: `invalid` a wrong option.
+--- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- local s = m.schema
 --- local answer = s.object { note = s.any() }

@@ -1,11 +1,11 @@
---- Small functions on text: a test for shapes (Lua patterns), a test for words, and sets of words.
+--- Searches text for Lua patterns and words, and splits words into sets.
 
 local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 
 ---@class moonlet.text
 local M = {}
 
---- The start of the first shape that the text has; nil if it has none.
+--- Returns the start of the match of the first pattern that matches the text, or nil.
 --- ```lua
 --- require("moonlet.text").any("a 12", { "%d+" }) --> 3
 --- ```
@@ -20,7 +20,7 @@ function M.any(text, shapes)
   return nil
 end
 
---- The captures of the first shape that fits.
+--- Returns the captures of the first pattern that matches the text.
 --- ```lua
 --- require("moonlet.text").first("v12", { "v(%d+)" }) --> "12"
 --- ```
@@ -35,7 +35,7 @@ function M.first(text, shapes)
   return nil
 end
 
---- The first of the plain words that stands in the text, in any case; nil if there is none.
+--- Returns the first word of a list that occurs in the text, ignoring case, or nil.
 --- ```lua
 --- require("moonlet.text").word("a FIX me", { "fix" }) --> "fix"
 --- ```
@@ -50,7 +50,7 @@ function M.word(text, words)
   return nil
 end
 
---- A text without the spaces at its ends; in linear time, whatever stands between them.
+--- Trims the white space at both ends of a text in linear time.
 --- ```lua
 --- require("moonlet.text").trim "  a " --> "a"
 --- ```
@@ -61,7 +61,7 @@ function M.trim(text)
   return from and sub(match(text, "^.*%S"), from) or ""
 end
 
---- A text as a pattern that finds it.
+--- Escapes a text so that a Lua pattern matches it literally.
 --- ```lua
 --- ("a.b"):find(require("moonlet.text").plain ".") --> 2, 2
 --- ```
@@ -69,11 +69,11 @@ end
 ---@return string
 function M.plain(text) return (string.gsub(text, "%p", "%%%0")) end
 
---- The keys of a list, as a set.
+--- Returns the words of a text as a set.
 --- ```lua
 --- require("moonlet.text").set("red green").red --> true
 --- ```
----@param text string words with spaces between
+---@param text string words separated by spaces
 ---@return table<string, boolean>
 function M.set(text)
   local result = {}
