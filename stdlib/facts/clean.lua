@@ -1,5 +1,5 @@
---- Cleans git's output and files' texts, to show and to keep them: without secrets, and without files that are made
---- of them. A cleaned text passes a second cleaning unchanged.
+--- Redacts secrets in git's output and in texts of files before they are printed or stored. Files
+--- that consist of secrets are withheld. Cleaning a cleaned text changes nothing.
 
 local git = require "moonlet.git"
 local passwords = require "moonlet.passwords"
@@ -12,7 +12,8 @@ local concat = table.concat
 
 local M = {}
 
--- Finds the lines of byte offsets, which must rise, in one file's diff: the mark of each line, and its number.
+-- Finds the lines of ascending byte offsets in one file's diff: the first byte and the number of
+-- each line.
 local function locate(chunk, offsets)
   local found, i, pos, line = {}, 1, 1, nil
   while i <= #offsets and pos <= #chunk do
@@ -38,7 +39,7 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- The secrets in added lines, including those that were taken out before.
+-- Returns the secrets in added lines, including those that an earlier cleaning redacted.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end
@@ -54,19 +55,19 @@ local function added(chunk, hits, cleaned)
   return list
 end
 
---- A file's diff, fit to be shown.
+--- Redacts the secrets in one file's diff.
 ---@param path string
 ---@param chunk string    from "diff --git" on
----@param cleaned boolean?  it has been cleaned before
+---@param cleaned boolean?  true if the diff was cleaned before
 ---@return string text
----@return table[] secrets {kind, line}: in lines that were added
----@return boolean? cut    it holds so much that looks like secrets that all of it was kept back
+---@return table[] secrets {kind, line} of each secret in an added line
+---@return boolean? cut    true if the whole diff was withheld, because it has too many suspected secrets
 function M.chunk(path, chunk, cleaned)
   if cleaned and not find(chunk, "\n@@", 1, true) and find(chunk, "\n%[withheld: [^\n]+%]\n$") then return chunk, {} end
   local hits, all = secrets.scan(chunk, scan_options(path))
   local list = added(chunk, hits, cleaned)
   local what, maybe = secrets.name(path)
-  -- If they are too many to be taken out one by one, all of it is kept back.
+  -- Withhold the whole diff if it has more suspected secrets than the scanner lists.
   if not all then what, maybe = "too much that looks like secrets", false end
   if what and not (maybe and #hits == 0) then
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
@@ -75,8 +76,8 @@ function M.chunk(path, chunk, cleaned)
   return passwords.redact(secrets.redact(chunk, hits)), list
 end
 
---- The output of `git diff`, file by file, fit to be kept.
----@param text string  with or without the lists of --raw and --numstat before it
+--- Redacts the output of `git diff` file by file, so that it may be stored.
+---@param text string  may begin with the lists of --raw and --numstat
 ---@return string
 function M.diff(text)
   local _, patch = git.parse_changes(text)
@@ -90,7 +91,7 @@ function M.diff(text)
   return concat(parts)
 end
 
---- The text of a file, fit to be kept.
+--- Redacts a file's text, or withholds the file, so that it may be stored.
 ---@param path string
 ---@param text string
 ---@return string
@@ -102,9 +103,9 @@ function M.file(path, text)
   return passwords.redact(secrets.redact(text, hits))
 end
 
---- Any text, fit to be shown and kept.
+--- Redacts any text, so that it may be printed and stored.
 ---@param text string
----@param path string?  of the file that it is the text of
+---@param path string?  the path of the file that the text comes from
 ---@return string
 function M.text(text, path)
   if path then return M.file(path, text) end

@@ -1,5 +1,6 @@
---- The outcome of a review as a page that reads well as plain text too: the next action, then the findings, the
---- gravest first, a few lines each. Every text comes from outside: it cannot become markup.
+--- Formats the result of a review as a Markdown page that is readable as plain text too. The next
+--- action comes first, then the findings by severity. Each text comes from an agent, so it is
+--- escaped.
 
 local findings = require "moonlet.findings"
 
@@ -9,7 +10,8 @@ local concat = table.concat
 
 local M = {}
 
---- Findings with evidence and fix; the rest have a line each, and stand whole in findings.json.
+--- Print evidence and fix for this many findings. The rest get one line each and are complete in
+--- findings.json.
 local most_told = 40
 local evidence_lines = 6
 local evidence_bytes = 600
@@ -21,7 +23,7 @@ end
 
 -- Text ---------------------------------------------------------------------------------------------
 
--- An underscore between letters is part of a name; elsewhere it could begin an emphasis.
+-- An underscore inside a name is literal in Markdown. Elsewhere it could start emphasis.
 local function escape_underscores(text)
   return (gsub(text, "()_", function(at)
     local inside = find(sub(text, at - 1, at - 1), "[%w_]") and find(sub(text, at + 1, at + 1), "[%w_]") and at > 1
@@ -29,8 +31,8 @@ local function escape_underscores(text)
   end))
 end
 
--- Escapes text outside of code spans, so that it has no markup. Addresses and names with an @ become code: they would
--- be made into links and mentions.
+-- Escapes Markdown outside of code spans. Addresses and @names become code, so that no viewer turns
+-- them into links and mentions.
 local function escape(text)
   text = gsub(gsub(text, "\\(%p)", "\\\\%1"), "[*`]", "\\%0")
   text = escape_underscores(text)
@@ -45,7 +47,8 @@ end
 local CODE = { "()`([^`]+)`()", "()(%a[%w+.-]*://[^%s`()<>]+)()", "()%f[%w](www%.[^%s`()<>]+)()",
   "()%f[%w@](@%a[%w_-]*)()" }
 
--- The next name of a file that would need an escape, which could not be copied then.
+-- Finds the next file name with a character to escape. Printed as code, the name can still be
+-- copied.
 local function next_path(text, pos)
   for from, word in string.gmatch(text, "()([%w_./~@+-]+)", pos) do
     word = match(word, "^(.-)%.*$")
@@ -53,7 +56,7 @@ local function next_path(text, pos)
   end
 end
 
--- The start and end of the next text that is shown as code: a span between backticks, an address, a mention, a path.
+-- Finds the next text to print as code: a span between backticks, an address, a mention or a path.
 local function next_code(text, pos)
   local best_from, best_to, best = next_path(text, pos)
   for _, shape in ipairs(CODE) do
@@ -63,7 +66,7 @@ local function next_code(text, pos)
   return best_from, best_to, best
 end
 
---- A line of text without meaning to Markdown.
+--- Escapes a text for one line of Markdown.
 ---@param text string
 ---@param cap integer? bytes
 ---@return string
@@ -83,7 +86,7 @@ function M.inline(text, cap)
   return concat(parts)
 end
 
--- Code on one line, in a span that it cannot close.
+-- Puts a text into a code span with more backticks than the text has in a row.
 local function span(text)
   local longest = 0
   for run in string.gmatch(text, "`+") do longest = math.max(longest, #run) end
@@ -92,7 +95,7 @@ local function span(text)
   return ticks .. space .. text .. space .. ticks
 end
 
---- A block of text in a fence that it cannot close.
+--- Puts a text into a code fence that is longer than any fence in it.
 ---@param text string
 ---@param indent string?
 ---@return string
@@ -112,7 +115,7 @@ local function place_of(finding)
   return given(finding.file) and span(place) or place .. ":"
 end
 
--- The evidence, as much of it as helps: one line as code, several as a block.
+-- Formats the evidence of a finding: one line as a code span, several lines as a shortened block.
 local function evidence_of(finding, indent)
   local text = match(findings.visible(given(finding.evidence) or ""), "^%s*(.-)%s*$")
   if text == "" then return nil end
@@ -130,7 +133,7 @@ local function witness(lens, runner, several)
   return M.inline(several and runner and format("%s (%s)", lens, runner) or lens, 100)
 end
 
--- The witnesses of a finding, their confidence, and further notes.
+-- Lists the reviewers who reported a finding, their confidence, and further notes.
 local function about(finding, several)
   local notes = { "seen by " .. witness(finding.lens, given(finding.runner), several) }
   for _, name in ipairs(finding.corroborated_by or {}) do
@@ -143,7 +146,7 @@ local function about(finding, several)
   return line
 end
 
--- Two spaces at the end of a line keep it a line of its own.
+-- Two spaces at the end of a line make a line break in Markdown.
 local function tell(say, lead, finding, several)
   local indent = rep(" ", #match(lead, "^%d+%. "))
   local evidence = evidence_of(finding, indent)
@@ -176,7 +179,7 @@ end
 
 local function plural(number, one) return format("%d %s%s", number, one, number == 1 and "" or "s") end
 
--- True if the findings come from more than one runner, so that its name is worth printing.
+-- Returns true if the findings come from several runners. Only then the page names them.
 local function several_runners(lists)
   local first
   for _, list in ipairs(lists) do
@@ -229,9 +232,9 @@ local function apart(say, title, list, why, several)
   for number = most_told + 1, #list do mention(say, number, list[number]) end
 end
 
---- The outcome of `m.merge.findings` as a page for people and agents.
+--- Formats the result of `m.merge.findings` as a Markdown page for people and agents.
 ---@param result table {findings, unverified, refuted, lost, next_action}
----@param opts {title: string?, checked: string?, notes: string[]?}? checked = the material and the reviewers
+---@param opts {title: string?, checked: string?, notes: string[]?}? checked: what was reviewed, and by whom
 ---@return string
 function M.page(result, opts)
   opts = opts or {}

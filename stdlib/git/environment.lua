@@ -1,4 +1,5 @@
---- The variables with which git reads, and starts no other program.
+--- Sets environment variables that keep git from starting other programs, taking locks or asking on
+--- a terminal.
 return {
   GIT_OPTIONAL_LOCKS = "0",
   GIT_TERMINAL_PROMPT = "0",

@@ -1,5 +1,5 @@
---- Names of files for people, shells and models. A path is a string of bytes: it may hold newlines, quotes, invalid
---- UTF-8, or invisible characters.
+--- Quotes names of files for people, shells and models. A path is a string of bytes, which may
+--- contain newlines, quotes, invalid UTF-8 or invisible characters.
 
 local byte, find, format, gsub, match, sub = string.byte, string.find, string.format, string.gsub, string.match,
   string.sub
@@ -7,7 +7,7 @@ local concat = table.concat
 
 local M = {}
 
--- Zero-width, bidirectional and line-separating code points make a name look like another one.
+-- Zero-width, bidirectional and line-separating code points can make one name look like another.
 local function invisible(code)
   return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0xfeff
     or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
@@ -22,13 +22,14 @@ local function octal(text)
   end))
 end
 
---- A path (or any text from outside) as one line of valid UTF-8 without control or invisible characters. If that
---- takes a change the result stands in double quotes with C escapes, as git itself writes such names.
+--- Returns a path, or any text from outside, as one line of valid UTF-8 without control or
+--- invisible characters. If that changes the text, the result is in double quotes with C escapes,
+--- as git writes such names.
 --- ```lua
 --- m.git.show_path "a\nb.txt" --> [["a\nb.txt"]]
 --- ```
 ---@param path string
----@param limit integer? longest result in bytes, default 300
+---@param limit integer? the longest result in bytes, 300 by default
 ---@return string
 function M.show_path(path, limit)
   limit = limit or 300
@@ -61,7 +62,7 @@ function M.show_path(path, limit)
   return shown
 end
 
--- True if a text can stand in a command line that people read: valid UTF-8, nothing invisible.
+-- Returns true if a text is readable in a command line: valid UTF-8 without invisible characters.
 local function plain(text)
   if not utf8.len(text) then return false end
   for _, code in utf8.codes(text) do
@@ -70,7 +71,7 @@ local function plain(text)
   return true
 end
 
---- A path as one word of a shell command, or nil if a shell line cannot carry it as readable text.
+--- Quotes a path as one word of a shell command. Returns nil if the path has unreadable characters.
 --- ```lua
 --- m.git.shell_word "it's.txt" --> [['it'\''s.txt']]
 --- ```
@@ -85,7 +86,7 @@ end
 
 local ESCAPES = { a = "\a", b = "\b", t = "\t", n = "\n", v = "\v", f = "\f", r = "\r" }
 
---- Undoes git's quoting of a name in a diff header; an unquoted name comes back as it is.
+--- Decodes git's quoting of a name in a diff header. An unquoted name is returned unchanged.
 --- ```lua
 --- m.git.unquote [["a\tb"]] --> "a\tb"
 --- ```

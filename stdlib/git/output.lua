@@ -1,5 +1,5 @@
---- Reads git's output: status, changed files, and diffs. Only NUL-separated forms are read for names; a diff that was
---- cut is read as far as it goes.
+--- Parses git's output: status, changed files, and diffs. Names are parsed only from NUL-separated
+--- output. A truncated diff is parsed up to the point where it ends.
 
 local names = require "moonlet.git.names"
 
@@ -14,18 +14,18 @@ local M = {}
 ---@field new_start integer
 ---@field new_count integer
 ---@field section string     git's text after the second @@
----@field lines string[]     each with its first byte: space, plus, minus or backslash
+---@field lines string[]     each starts with a space, plus, minus or backslash
 
 ---@class moonlet.git.FileDiff
 ---@field path string
----@field old_path string?   the origin of a rename or a copy
+---@field old_path string?   the old path of a rename or a copy
 ---@field status string      added, deleted, modified, renamed, copied
 ---@field old_mode string?
 ---@field new_mode string?
 ---@field binary boolean
 ---@field hunks moonlet.git.Hunk[]
----@field from integer       start of this file's text in the parsed diff
----@field to integer         and where it ends
+---@field from integer       the first byte of this file's text in the parsed diff
+---@field to integer         the end of this file's text in the parsed diff
 ---@field cut boolean?       a hunk is shorter than its header says
 
 ---@class moonlet.git.Status
@@ -40,8 +40,8 @@ local M = {}
 ---@class moonlet.git.StatusEntry
 ---@field path string
 ---@field old_path string?
----@field index string?      git's letter for the index
----@field worktree string?   and for the work tree
+---@field index string?      git's status letter for the index
+---@field worktree string?   git's status letter for the work tree
 ---@field modes string[]?
 ---@field submodule string?
 ---@field conflicted boolean?
@@ -57,7 +57,7 @@ local M = {}
 ---@field deleted integer
 ---@field binary boolean
 
--- The NUL-terminated records of a -z output.
+-- Iterates over the NUL-terminated records of git's -z output.
 function M.records(text)
   local pos, size = 1, #text
   return function()
@@ -69,7 +69,7 @@ function M.records(text)
   end
 end
 
---- Reads `git status --porcelain=v2 --branch -z`.
+--- Parses `git status --porcelain=v2 --branch -z`.
 --- ```lua
 --- m.git.parse_status("# branch.head main\0? new.txt\0").entries[1].path --> "new.txt"
 --- ```
@@ -125,7 +125,7 @@ end
 
 local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "renamed", T = "type", U = "unmerged" }
 
---- The word for one of git's status letters.
+--- Returns the word for one of git's status letters.
 --- ```lua
 --- m.git.status_word "R" --> "renamed"
 --- ```
@@ -133,7 +133,8 @@ local WORDS = { A = "added", C = "copied", D = "deleted", M = "modified", R = "r
 ---@return string
 function M.status_word(letter) return WORDS[letter] or "modified" end
 
---- Reads `git diff --raw --numstat -p -z`: one list of files with modes and counts, and the text of the patch.
+--- Parses `git diff --raw --numstat -p -z` into a list of files with modes and counts, and the text
+--- of the patch.
 --- ```lua
 --- local files, patch = m.git.parse_changes(":100644 100644 1234567 89abcde M\0a.lua\0002\t1\ta.lua\0\0diff")
 --- files[1].added --> 2
@@ -162,7 +163,7 @@ function M.parse_changes(text)
       if not path then break end
       local file = by_path[path]
       if not file or letter ~= "U" then
-        -- A conflict is listed twice, as U and as M: the first says more, the second has the modes.
+        -- Git lists a conflict as U and as M. Keep the status of U and take the modes of M.
         local status = file and file.status or WORDS[letter] or "modified"
         if not file then
           file = {}
@@ -194,7 +195,7 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Both names of a "diff --git" line without names below it: then they are the same name.
+-- Splits a "diff --git" line that no lines with names follow. Both names in it are equal then.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')
@@ -210,7 +211,7 @@ local function header_name(text)
   return sub(names.unquote(text), 3)
 end
 
--- Takes the lines of one hunk by the counts in its header; returns the position after it.
+-- Reads as many lines of a hunk as its header counts, and returns the position after them.
 local function take_hunk(text, pos, hunk)
   local lines, count, size = hunk.lines, 0, #text
   local old_left, new_left = hunk.old_count, hunk.new_count
@@ -258,7 +259,8 @@ local function read_header(file, line)
   end
 end
 
---- Reads a unified diff as git prints it. Text that is no diff is passed over, so a cut one is read as far as it goes.
+--- Parses a unified diff as git prints it. It skips text that does not belong to a diff, so a
+--- truncated diff is accepted.
 --- ```lua
 --- m.git.parse_diff(m.git.new_file_diff("a.lua", "return 1\n"))[1].hunks[1].new_count --> 1
 --- ```
@@ -304,7 +306,8 @@ function M.parse_diff(text)
   return files
 end
 
---- Walks over the changed lines: yields "+" and the new line number, or "-" and the old one, and the text.
+--- Iterates over the changed lines of a file: "+" and the new line number, or "-" and the old one,
+--- and the text.
 --- ```lua
 --- for mark, line, text in m.git.changed_lines(m.git.parse_diff(m.git.new_file_diff("a.lua", "x = 1\n"))[1]) do
 ---   ctx:log(mark .. line .. " " .. text)
@@ -339,7 +342,7 @@ function M.changed_lines(file)
   end
 end
 
---- The diff that git would print for a new text file, for files that git does not track yet.
+--- Returns the diff that git would print for a new text file. Untracked files need it.
 --- ```lua
 --- m.git.new_file_diff("a.lua", "x = 1\n"):match "@@.-@@" --> "@@ -0,0 +1,1 @@"
 --- ```
@@ -350,7 +353,7 @@ function M.new_file_diff(path, text)
   local name = names.show_path(path, #path * 4 + 2)
   local quoted = sub(name, 1, 1) == '"'
   local function with(prefix) return quoted and '"' .. prefix .. sub(name, 2) or prefix .. name end
-  -- The last line may lack its newline, and matching it together with the others would be quadratic.
+  -- The last line may lack its newline. Matching it with the other lines would take quadratic time.
   local whole = match(text, "^.*\n()") or 1
   local tail = sub(text, whole)
   local lines, count = gsub(sub(text, 1, whole - 1), "[^\n]*\n", "+%0")

@@ -1,50 +1,50 @@
 ---@meta
---- Types of what ctx:agent takes and gives.
+--- Defines the types that ctx:agent takes and returns.
 
 ---@class moonlet.AgentCall
----@field name string?         the step's key; give one to every call in a script that you go on editing
----@field prompt string        the whole prompt; the agent sees nothing of the script
----@field schema moonlet.Schema? the answer must be JSON of this schema, alone or in one fence; one repair round, then a failure
----@field runner string?       instead of the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
----@field model string?        instead of the run's
----@field role string?         the role that the agent is given
----@field inputs string[]?     the agent sees copies of these files and nothing else
+---@field name string?         the step's key; name every call in a script that you will edit between runs
+---@field prompt string        the whole prompt; the agent reads nothing else of the script
+---@field schema moonlet.Schema? the answer must be JSON of this schema; after one failed repair the call fails
+---@field runner string?       overrides the run's: "codex", "claude", "gemini", "opencode", "command", "route", …
+---@field model string?        overrides the run's
+---@field role string?         the role in the agent's prompt
+---@field inputs string[]?     files that are copied for the agent; it can read nothing else
 ---@field sandbox "read-only"|"workspace-write"|nil  read-only by default
 ---@field writes string[]?     folders that it may write, in the shared work tree
----@field edits string[]?      what a writer may change: files, folders, globs; a change elsewhere fails the step, and nothing is merged
----@field in_place boolean?    it writes the work tree itself, under an exclusive lock, and not a worktree of its own
----@field confine "host"|nil   the host's sandbox instead of the runner's own
----@field network boolean?     false: no network, where the sandbox can say so
----@field web_search boolean?  the agent may search the web, where its program can
+---@field edits string[]?      files, folders or globs that it may change; any other change fails the step unmerged
+---@field in_place boolean?    it writes to the user's work tree under an exclusive lock, not to a copy
+---@field confine "host"|nil   the host's sandbox replaces the runner's own
+---@field network boolean?     false: no network, if the sandbox supports that
+---@field web_search boolean?  the agent may search the web, if its program can
 ---@field env string[]?        names of environment variables that it may see
 ---@field argv string[]?       the program of the runner `command`; {prompt}, {prompt_file} and {out} are replaced
 ---@field events "codex"|"claude"|"gemini"|"opencode"|"moonlet"|nil  the format of the events that `argv` prints
 ---@field cwd string?          its working directory, from the top of the repository
----@field timeout string|number|nil  "30m" by default; 0 lifts it
----@field idle string|number|nil     longest silence, "10m" by default; 0 lifts it
----@field turns integer?       how many answers its model may give
----@field retry integer?       how many times a broken connection or a crash is tried again
+---@field timeout string|number|nil  "30m" by default; 0 for no limit
+---@field idle string|number|nil     the longest time without output, "10m" by default; 0 for no limit
+---@field turns integer?       the most answers that its model may give
+---@field retry integer?       how often a broken connection or a crash is retried
 ---@field budget moonlet.CallBudget?
----@field base string?         the revision whose instruction files the agent is given; HEAD by default
----@field prompt_tokens integer?  the most tokens of its prompt, an estimate: material that does not fit is left out
+---@field base string?         the revision that the agent's instruction files come from; HEAD by default
+---@field prompt_tokens integer?  the most tokens of its prompt, by estimate; parts that exceed it are dropped
 ---@field task_type string?    the kind of work, for the runner `route`
----@field risk "low"|"medium"|"high"|nil  for the runner `route`
----@field reason string?       forces work that a route refuses; it is recorded
----@field asks boolean?        an answer that ends with "[QUESTION] …" parks the run, and a person answers; nothing is merged before
----@field cut "fail"|"allow"|nil  an answer too long to keep whole fails, unless "allow"
----@field continues string?     the session of an earlier result to go on with, where the runner keeps sessions
+---@field risk "low"|"medium"|"high"|nil  the risk of the work, for the runner `route`
+---@field reason string?       forces work that `route` refuses; the reason is recorded
+---@field asks boolean?        an answer that ends with "[QUESTION] …" parks the run unmerged until a person answers
+---@field cut "fail"|"allow"|nil  "allow" accepts a truncated answer; by default it fails
+---@field continues string?     the session of an earlier result to continue, if the runner keeps sessions
 
 ---@class moonlet.CallBudget
----@field tokens integer?   the most that one attempt may use beside its prompt
+---@field tokens integer?   the most tokens that one attempt may use, without its prompt
 
 ---@class moonlet.AgentResult
 ---@field text string              the raw final answer
----@field data any                 the answer as a Lua value, where the call has a schema
----@field usage moonlet.Usage?     of all attempts; nil where the runner reports none
----@field attempts moonlet.AttemptRecord[]  empty where mock answers
----@field files_changed string[]   merged from its worktree
+---@field data any                 the answer as a Lua value, if the call has a schema
+---@field usage moonlet.Usage?     the sum of all attempts; nil if the runner reports none
+---@field attempts moonlet.AttemptRecord[]  empty if mock answered
+---@field files_changed string[]   the files that were merged from its worktree
 ---@field dir string               the folder of its artifacts
----@field session string?          the session of the agent, where its runner keeps sessions
+---@field session string?          the agent's session, if its runner keeps sessions
 
 ---@class moonlet.AttemptRecord
 ---@field number integer
@@ -53,6 +53,6 @@
 ---@field exit_code integer?
 ---@field duration_ms integer
 ---@field usage moonlet.Usage?
----@field model string?         that answered, as far as it was reported
+---@field model string?         the model that answered, if the runner reports it
 ---@field warnings string[]?
 ---@field error string?

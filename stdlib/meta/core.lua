@@ -1,329 +1,325 @@
 ---@meta _
 
---- core is what the library itself is built on, one table a noun of lua/core. No script reaches it.
+--- Declares `core`, the C++ functions that the library is built on, one table for each file of
+--- lua/core. Scripts cannot reach it.
 
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
----  the digest of a file, or of its first bytes; with `durable` they are on the disk
+---  returns the digest of a file or of its first bytes; with `durable` they are synced to disk first
 ---@field record fun(home: userdata, run: string, body: table, was: string?, path: string?, text: string?): boolean, moonlet.Error?
----  replaces run.json of a run that nobody drives
+---  replaces run.json of a run that no process drives
 ---@field story fun(home: userdata, run: string, value: any?): table
----  the journal's content, checked against the files beside it; `value` names a large value
+---  returns the journal's content, checked against the files beside it; `value` names a large value
 ---@field tree fun(dir: userdata, path: string, except: string[], fold: boolean?): table
----  every file beneath a folder, by hash
+---  returns the hash of every file in a folder
 
 ---@class core.clock
 ---@field iso fun(ms: integer): string  "2026-11-21T03:12:00.123Z"
 ---@field monotonic fun(): integer  ms
----@field parse fun(text: string): integer?  ms since 1970 of such a text
+---@field parse fun(text: string): integer?  parses such a text into ms since 1970
 ---@field random_hex fun(bytes: integer): string  text
 ---@field wall fun(): integer  ms since 1970
 
 ---@class core.coroutine
 ---@field drive fun(coroutine: thread, ...: any): string, any
 ---  runs a coroutine: "ended", "failed", "yielded" or "waits", and the values
----@field wait_outside fun()  lets the drive() around this coroutine return, and comes back with the next one
+---@field wait_outside fun()  returns from the drive() around this coroutine, and continues at the next drive()
 
 ---@class core.detach
----@field done fun(log: string)  the run has its id; from now on what is printed goes to the file
----@field start fun(words: string[]): string?, moonlet.Error?  the first line that `moonlet word…` prints
+---@field done fun(log: string)  redirects later output to the file, once the run has its id
+---@field start fun(words: string[]): string?, moonlet.Error?  returns the first line that `moonlet word…` prints
 
 ---@class core.event
----@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses the display of events
+---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses how events are shown
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
----  the line of an event of a file; "" where it has none
----@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  shows an event of a file
----@field release fun()  prints the line of the run's end, which waits in a pipe until its report is printed
+---  formats an event of a file as a line, or returns ""
+---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  displays an event of a file
+---@field release fun()  prints the last line of the run, which a pipe gets only after the report
 ---@field types fun(): string[]  the types of events
----@field start fun(file: string)  events belong to the run from now on, and are kept in the file beneath .agent
+---@field start fun(file: string)  assigns later events to the run and writes them to a file beneath .agent
 
 ---@class core.file
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
----  the content of a path as a text; "" stands for nothing
+---  describes a file or link as a text that changes with its content; "" if nothing is there
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
----  the file gets the owner, the group and the attributes of the one at that place, or the group of what is made
----  there
+---  copies owner, group and attributes from the file at that place, or takes the group that new files get there
 ---@field is_startup fun(path: string, writes: string[]?): boolean
----  true if a file makes programs start on the user's machine, and no path in `writes` names it
+---  true if a file makes programs start on the user's machine and no path in `writes` covers it
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
----  { {name, type}, … } sorted bytewise, or nil and an error
+---  returns { {name, type}, … } in byte order, or nil and an error
 ---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?
----  a file as an input of an agent, read once
+---  reads a file once, as an input of an agent
 ---@field lock fun(dir: userdata, name: string, ms: integer?, holder: string?): userdata?, moonlet.Error?
----  an flock on a small file, waited for up to `ms` (2000: as long as others need to read and write one)
----@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  the folder and those above it
+---  takes an flock on a small file and waits for up to `ms`, 2000 by default
+---@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  makes the folder and its parents
 ---@field make_new fun(path: string): boolean?, moonlet.Error?
----  a directory for this user alone that was not there before
----@field make_root fun(path: string): userdata?, moonlet.Error?  the directory, made for this user alone if need be
+---  makes a new directory that only this user can open
+---@field make_root fun(path: string): userdata?, moonlet.Error?  opens a private directory, and makes it if needed
 ---@field part fun(dir: userdata, path: string, from: integer, size: integer): string?, moonlet.Error?
----  a part of a file; shorter at its end
+---  reads a part of a file; the result is shorter at the end of the file
 ---@field read fun(dir: userdata, path: string, cap: integer): string?, moonlet.Error?, boolean?, integer?
----  the text, if it was cut, and the size of the file
----@field remove fun(dir: userdata, path: string): boolean?, moonlet.Error?  with all beneath it; nothing there is fine
+---  returns the text, whether it was truncated, and the size of the file
+---@field remove fun(dir: userdata, path: string): boolean?, moonlet.Error?  removes a tree; a missing path is fine
 ---@field remove_empty fun(dir: userdata, path: string): boolean?, moonlet.Error?
----  removes a folder that is empty; true if it was one
+---  removes an empty folder; returns true if it was empty
 ---@field rename fun(dir: userdata, from: string|integer, to: string): boolean?, moonlet.Error?
----  within the directory, in place of a file that `to` names
----@field root fun(path: string): userdata?, moonlet.Error?  dir, or nil and an error
+---  renames within the directory and replaces a file at `to`
+---@field root fun(path: string): userdata?, moonlet.Error?  opens a directory, or returns nil and an error
 ---@field set_mode fun(dir: userdata, path: string, mode: integer): boolean?, moonlet.Error?  true, or nil and an error
 ---@field stat fun(dir: userdata, path: string): table?, moonlet.Error?
----  about the thing itself, a last link is not followed
+---  describes the file itself; a link at the end is not followed
 ---@field swap fun(dir: userdata, path: string, other: string, name: string): boolean?, moonlet.Error?
----  the two files change places, or one takes the other's, where there is but one
+---  exchanges two files, or moves one if the other is missing
 ---@field sync fun(dir: userdata, names: string[]): boolean?, moonlet.Error?
----  these files have reached the disk, with one wait for all where the system can do that
----@field take fun(text: string, cap: integer): table  the same as load, of a text
+---  syncs these files to disk, with one wait for all if the system supports that
+---@field take fun(text: string, cap: integer): table  returns what load returns, for a text
 ---@field unlock fun(handle: userdata)
----@field write fun(dir: userdata, path: string, text: string): boolean?, moonlet.Error?  as one step, and durably
+---@field write fun(dir: userdata, path: string, text: string): boolean?, moonlet.Error?  writes atomically and durably
 
 ---@class core.frames
 ---@field closed fun(fn: function): any
----  fn(table, key) for a script that reads a field that is not there, nil for the library, which may look for any
+---  sets fn(table, key), which a script calls for a missing field; nil for library code, which may test any field
 ---@field keep fun(fn: function): function
----  a function that calls fn and leaves the frame of its caller on the stack, also where it is called as `return
----  fn(…)`
----@field lines fun(fn: function): string?, integer?, integer?  the file and the lines of a script's function
----@field locals fun(): any  the names of the variables that the innermost script function sees
----@field stack fun(): table[]  nil after a kill, when nothing may run any more
+---  wraps fn so that the caller's frame stays on the stack, even for a tail call `return fn(…)`
+---@field lines fun(fn: function): string?, integer?, integer?  returns the file and the lines of a script's function
+---@field locals fun(): any  names the variables that are visible in the innermost script function
+---@field stack fun(): table[]  returns nil after a kill, when no more Lua may run
 
 ---@class core.journal
----@field append fun(body: table, durable: boolean)  waits until the record is on the disk
----@field collect fun(on: boolean)  turns the collection of garbage on or off
----@field note fun(body: table)  a record that reaches the disk with the next durable one; never waits
+---@field append fun(body: table, durable: boolean)  waits until the record is synced to disk
+---@field collect fun(on: boolean)  turns garbage collection on or off
+---@field note fun(body: table)  adds a record that the next durable record syncs to disk; never waits
 ---@field open fun(): fun(): integer?, table?  the records of the run, in order
----@field value fun(order: integer, name: string): any  or nil and what is wrong
+---@field value fun(order: integer, name: string): any  returns a large value, or nil and the fault
 ---@field verify fun(home: userdata, run: string): table?, moonlet.Error?
----  { records, fenced, torn_bytes, line?, why? }, or nil and an error
+---  returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
 
 ---@class core.json
 ---@field array fun(table: table?): any  the table, marked as a JSON array even when empty
----@field decode fun(text: string): any  raises `invalid` with line and column
----@field decode_record fun(text: string): any  whatever encode_record() has written
+---@field decode fun(text: string): any  raises `invalid` with the line and the column
+---@field decode_record fun(text: string): any  decodes what encode_record() wrote
 ---@field encode fun(value: any, indent: integer?): string  text
 ---@field encode_record fun(value: any, indent: integer?): string
----  the host's own form of a record, with spaces around the values
----@field is_array fun(value: any): boolean  marked as an array
----@field validate fun(schema: table, value: any): string?  the problems of a value; nil when it fits the schema
+---  returns the host's own form of a record, with spaces around the values
+---@field is_array fun(value: any): boolean  true if the table is marked as a JSON array
+---@field validate fun(schema: table, value: any): string?  describes why a value does not fit; nil if it fits
 ---@field null userdata
 
 ---@class core.ledger
----@field complete fun(home: userdata): table  takes in what is on the disk and not in the ledger
----@field differs fun(home: userdata, id: string, text: string): string[]  places where the rows differ from the record
----@field forget fun(home: userdata, id: string): boolean  true: a run that is removed
----@field get fun(home: userdata, id: string): any  run with its steps
----@field list fun(home: userdata, filter: table, limit: integer): any[]  { run, … }, newest first
----@field mark_stale fun(home: userdata)  something could not be put; the ledger is rebuilt before its next use
----@field present fun(home: userdata): boolean  true if there is a ledger that can be trusted
+---@field complete fun(home: userdata): table  adds runs that are on disk and not yet in the ledger
+---@field differs fun(home: userdata, id: string, text: string): string[]  places where rows and record differ
+---@field forget fun(home: userdata, id: string): boolean  removes a run; true if it was there
+---@field get fun(home: userdata, id: string): any  returns a run with its steps
+---@field list fun(home: userdata, filter: table, limit: integer): any[]  returns { run, … }, newest first
+---@field mark_stale fun(home: userdata)  has the ledger rebuilt before its next use, because a write failed
+---@field present fun(home: userdata): boolean  true if the ledger exists and is intact
 ---@field put fun(home: userdata, id: string, text: string): boolean  true
----@field rebuild fun(home: userdata): table  from the files, also in place of one that is damaged
----@field strays fun(home: userdata): any[]  its rows that are of no run
+---@field rebuild fun(home: userdata): table  rebuilds it from the files, also if it is damaged
+---@field strays fun(home: userdata): any[]  returns the rows that belong to no run
 ---@field usage fun(home: userdata, filter: table, by: string): table[]
----  totals by all, day, runner, model, run or preset
+---  sums up by all, day, runner, model, run or preset
 
 ---@class core.line
----@field cancel fun(prompt: userdata, mark: string?)  ends the line that is being read; the mark is printed behind it
----@field close fun(prompt: userdata)  ends the reading; interrupts go where they went before
+---@field cancel fun(prompt: userdata, mark: string?)  cancels the line that is being read and prints the mark after it
+---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
----  answers "complete", and goes on as read() does; the word begins at byte `from`, 0 is the first
----@field edit fun(prompt: userdata, argv: string[])  runs a program on the terminal, and waits for its end
----@field interrupted fun(prompt: userdata)  waits until the person interrupts
+---  answers "complete" and continues to read; the word begins at byte `from`, counted from 0
+---@field edit fun(prompt: userdata, argv: string[])  runs a program on the terminal and waits until it exits
+---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
----  a prompt, whether it edits lines, and whether it prints prompts; nil without the right to read
+---  opens a prompt; says whether it edits lines and prints prompts; nil if it may not read the terminal
 ---@field read fun(prompt: userdata, text: string, initial: string?): string, string, integer
----  "line", "end", "cancelled" or "complete", the text, and the place of the cursor
+---  returns "line", "end", "cancelled" or "complete", the text, and the position of the cursor
 ---@field remember fun(prompt: userdata, line: string)  adds a line to the history
 
 ---@class core.lines
----@field close fun(reader: userdata)  closes the reader; a part of a line is dropped
----@field open fun(path: string, kind: string): userdata  nil when there is none yet
+---@field close fun(reader: userdata)  closes the reader and drops an incomplete line
+---@field open fun(path: string, kind: string): userdata  returns nil if the file does not exist yet
 ---@field read fun(reader: userdata, at_end: boolean): any[]?
----  { line, … }, { number, … }, others, last, or nil when there is nothing new
+---  returns { line, … }, { number, … }, others, last, or nil if nothing was added
 
 ---@class core.lost
----@field new fun(fields: moonlet.LostBranch): moonlet.Lost  a lost value
----@field record fun(value: any): moonlet.LostBranch?  the fields of a lost value
----@field refuse fun(value: any)  raises the error `lost` for a lost value
+---@field new fun(fields: moonlet.LostBranch): moonlet.Lost  makes the value that stands for a failed branch
+---@field record fun(value: any): moonlet.LostBranch?  returns the fields of such a value
+---@field refuse fun(value: any)  raises the error `lost` for such a value
 
 ---@class core.process
 ---@field default_cap integer  bytes of each output stream that are captured unless `cap` says otherwise
 ---@field largest_cap integer  the most bytes that `cap` may be
 ---@field attempt fun(step: string, name: string, present: boolean?): "none"|"running"|"exited"|"lost"
----  the state of an attempt of an earlier host
----@field confinement fun(): {abi: integer}?, string?  the Landlock version of this machine, or the reason for none
+---  returns the state of an attempt that an earlier host started
+---@field confinement fun(): {abi: integer}?, string?  returns the Landlock version, or why there is none
 ---@field end_finished fun(attempt: userdata)
----  ends it, for it has given what was wanted of it; `why` of its exit is "finished" then
----@field hold_idle fun(attempt: userdata, held: boolean)  while it is held its idle limit stands still
+---  ends an attempt whose answer is complete; `why` of its exit is "finished" then
+---@field hold_idle fun(attempt: userdata, held: boolean)  stops or restarts the clock of its idle limit
 ---@field query fun(call: {argv: string[], env: string[], cap: integer?}): {code: integer, out: string}?, moonlet.Error?
----  asks a program that only reads and ends, before there is a run
+---  runs a program that only reads, before the run starts
 ---@field newest_descendant fun(attempt: string): integer?
----  ms since 1970 at which the youngest living process that an attempt has started was born; nil when there is none
+---  returns the start, in ms since 1970, of the youngest living process below an attempt's main one, or nil
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
 ---@field sees_processes fun(): boolean
----  true if the system shows processes, so that all that a step started can be ended
----@field stop fun(step: string, name: string): any  the same, and one that is running is ended first
----@field take fun(step: string, name: string): table  the exit of an attempt that is running or exited; waits for its end
+---  true if the system lists processes, so that every process of a step can be ended
+---@field stop fun(step: string, name: string): any  ends a running attempt, and returns what take returns
+---@field take fun(step: string, name: string): table  waits for the exit of a recorded attempt and returns it
 
 ---@class core.run
----@field begin_sync fun()  begins with what sync() waits for, while other work goes on
----@field check_id fun(text: string, what: string)  raises unless it has the form of an id
----@field create fun(call: table): table  a new run, or one that goes on
----@field discard fun()  the run never began; nothing of it stays
----@field end_children fun()  ends what still runs and the keeper with it
----@field finish fun(unchanged: boolean)  the run is over; its lock is released
----@field make_home fun(home: userdata)  makes .agent where there is none yet
----@field home fun(folder: string): table  finds it, writes nothing
----@field is_ours fun(): boolean  true while no other host has taken the run over
----@field make_dirs fun(path: string, later: boolean)  a folder beneath `.agent`
----@field manifest fun(list: table): string  the text of input-manifest.md
----@field read fun(path: string, cap: integer): string  or nil and an error
+---@field begin_sync fun()  starts the sync that sync() waits for, in parallel with other work
+---@field check_id fun(text: string, what: string)  raises unless the text has the form of an id
+---@field create fun(call: table): table  creates a run, or opens one to continue it
+---@field discard fun()  removes a run that never began
+---@field end_children fun()  ends all running children, then the keeper
+---@field finish fun(unchanged: boolean)  ends the run and releases its lock
+---@field make_home fun(home: userdata)  makes .agent if it does not exist
+---@field home fun(folder: string): table  finds .agent; writes nothing
+---@field is_ours fun(): boolean  true until another host takes over the run
+---@field make_dirs fun(path: string, later: boolean)  makes a folder beneath `.agent`
+---@field manifest fun(list: table): string  returns the text of input-manifest.md
+---@field read fun(path: string, cap: integer): string  returns nil and an error if it fails
 ---@field read_tail fun(path: string, cap: integer): string?
----  the last bytes of a file, or nothing when it cannot be read
----@field read_value fun(name: string, cap: integer): string?  raises when it cannot be read now
+---  returns the last bytes of a file, or nil if it cannot be read
+---@field read_value fun(name: string, cap: integer): string?  raises if the file exists but cannot be read
 ---@field redact fun(text: string): string  text
----@field remove fun(path: string)  a file or folder beneath `.agent`, if it is there
----@field remove_temporary fun()  the folders for temporary files that are on record, once no child is left
----@field rename fun(from: string|integer, to: string)  within `.agent`; false when there is no such file
----@field size fun(path: string): integer  nil where there is none; raises when it cannot be looked at
----@field step_name fun(key: string): string  the folder name of a step
----@field still_runs fun(): boolean  true if a process of an earlier host runs on under its keeper
----@field sweep fun(path: string)  removes what a killed host left half-written in a folder of the run
+---@field remove fun(path: string)  removes a file or folder beneath `.agent`, if it exists
+---@field remove_temporary fun()  removes the recorded temporary folders once no child lives
+---@field rename fun(from: string|integer, to: string)  renames within `.agent`; returns false for a missing file
+---@field size fun(path: string): integer  returns nil for a missing file; raises if it cannot be read
+---@field step_name fun(key: string): string  returns the folder name of a step
+---@field still_runs fun(): boolean  true if a keeper still has a process of an earlier host
+---@field sweep fun(path: string)  removes the incomplete files that a killed host left in a folder of the run
 ---@field sync fun()  waits until all writes of `later` are durable
 ---@field write fun(path: string, text: string, later: boolean)
----  a file beneath `.agent`, redacted and whole; durable now, or later by sync()
+---  writes a file beneath `.agent`, redacted and atomically; durable now, or later by sync()
 ---@field write_run fun(text: string)  run.json, durably
 ---@field write_value fun(name: string, text: string, durable: boolean)
----  a value of the journal that is too large for a line; durable now, or before the next durable record is
+---  writes a journal value too large for a line; durable now, or before the next durable record
 
 ---@class core.LiveKeeper
----@field id string        of its run or session
+---@field id string        the id of the run or session
 ---@field place string     the absolute path of its folder
----@field removed boolean  that folder is not there any more
----@field label string     what runs
+---@field removed boolean  true if that folder was deleted
+---@field label string     the name of the program that runs
 ---@field pid integer
 ---@field age_ms integer
----@field children table[]  of one whose folder was removed: {step, pid, age_ms, main, deadline_ms?}
+---@field children table[]  the processes of a run whose folder was deleted: {step, pid, age_ms, main, deadline_ms?}
 
 ---@class core.runs
 ---@field end_keeper fun(place: string, grace: integer)
----  ends a run or session whose folder was at `place` and is gone; waits for its end
----@field end_orphans fun(home: userdata, run: string)  ends what runs of a run that nobody drives, its keeper too
----@field holder fun(home: userdata, run: string): integer?  the pid of the process that drives it, or nothing
----@field index_error fun(): moonlet.Error?  why keepers cannot be entered into the index of live ones
----@field keepers fun(): core.LiveKeeper[]  the keepers of this user that are at work, wherever their folders are
----@field left fun(home: userdata, run: string): integer  how many processes of its steps live
----@field live fun(home: userdata): table[]  every process that lives
----@field request_cancel fun(home: userdata, run: string)  asks whoever drives the run to end it
----@field sweep fun(home: userdata): {run: string, killed: integer}[]  ends the processes that dead hosts left
+---  ends a run or session whose folder at `place` was deleted, and waits for its end
+---@field end_orphans fun(home: userdata, run: string)  ends the processes and the keeper of a run without a driver
+---@field holder fun(home: userdata, run: string): integer?  returns the pid of the process that drives the run
+---@field index_error fun(): moonlet.Error?  explains why keepers cannot be added to the index of live ones
+---@field keepers fun(): core.LiveKeeper[]  lists the live keepers of this user in all folders
+---@field left fun(home: userdata, run: string): integer  counts the living processes of a run's steps
+---@field live fun(home: userdata): table[]  lists every living process
+---@field request_cancel fun(home: userdata, run: string)  asks the process that drives the run to end it
+---@field sweep fun(home: userdata): {run: string, killed: integer}[]  ends the orphans of dead hosts
 
 ---@class core.script
 ---@field environment fun(globals: table, on_missing: function?, on_new: function?): table
----  the environment of a script, for load_in()
+---  makes the environment of a script for load_in()
 ---@field load_in fun(environment: table, text: string, name: string): function?, string?
 ---@field load fun(text: string, chunk_name: string, globals: table, on_missing: function?, on_new: function?): function?
----  on_missing(name, environment) gives the value of a global that is not there, and on_new(environment, name,
----  value) refuses a new one
+---  on_missing(name, environment) supplies a missing global; on_new(environment, name, value) refuses a new one
 ---@field interrupt_first fun(on: boolean)
 ---@field load_preset fun(file: string, globals: table, on_missing: function?, on_new: function?): function?
----  a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text
----@field notes fun(): table  {file name -> annotations} of the public library; patterns are whole
----@field preset_file fun(name: string): string?  text, or nil when there is no such file
----@field presets fun(): string[]  list of the names of the built-in presets' files
+---  loads a Lua file of a built-in preset, "NAME/init.lua", like load() a text
+---@field notes fun(): table  {file name -> annotations} of the public library, and patterns in full
+---@field preset_file fun(name: string): string?  returns the text of the file, or nil if it does not exist
+---@field presets fun(): string[]  lists the files of the built-in presets
 ---@field tests fun(): table  {file name -> text} of the presets' tests
 
 ---@class core.secret
----@field hide fun(text: string): string  `places` is nil where nothing had to be hidden; else a list of numbers
----@field key fun(): string  that of the run; made with the first call
----@field restore fun(text: string, places: integer[]): string?  text, or nil where a secret is not known any more
+---@field hide fun(text: string): string  redacts secrets; also returns their positions, or nil if there are none
+---@field key fun(): string  returns the key of the run, which the first call makes
+---@field restore fun(text: string, places: integer[]): string?  puts secrets back; nil if one is unknown
 
 ---@class core.session
----@field append fun(home: userdata, id: string, name: string, lines: string)  to a file of the session
+---@field append fun(home: userdata, id: string, name: string, lines: string)  appends to a file of the session
 ---@field attach fun(home: userdata, id: string, key: integer): string
----  the person at this terminal takes it over until the key is pressed: "key", "ended" or "gone"
+---  hands it to the user at this terminal until they press the key; returns "key", "ended" or "gone"
 ---@field hook fun(argv: string[], env: string[], wall: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
----  runs a user's program for an event, for so many ms at most
----@field kill fun(home: userdata, id: string, grace: integer)  asks its tree to end, and kills it after so many ms
----@field list fun(home: userdata): string[]  the ids, oldest first; also of those that run without their folders
----@field look fun(home: userdata, id: string, history: integer?): string  the screen and the facts, as JSON
----@field make fun(home: userdata): string  the folder of a new session; its id
----@field processes fun(home: userdata, id: string): table[]  the processes of its program: pid, age_ms, main, deadline_ms
+---  runs a user's program for an event with a time limit in ms
+---@field kill fun(home: userdata, id: string, grace: integer)  asks all its processes to end, and kills them after `grace` ms
+---@field list fun(home: userdata): string[]  lists ids, oldest first, also of running sessions whose folders are gone
+---@field look fun(home: userdata, id: string, history: integer?): string  returns screen and state as JSON
+---@field make fun(home: userdata): string  makes the folder of a new session and returns its id
+---@field processes fun(home: userdata, id: string): table[]  lists its processes: pid, age_ms, main, deadline_ms
 ---@field replay fun(bytes: string, rows: integer, cols: integer, history: integer?): string
----  the screen of a program that printed them, as JSON
----@field resize fun(home: userdata, id: string, rows: integer, cols: integer)  gives its terminal a size
+---  returns the screen that the bytes would produce, as JSON
+---@field resize fun(home: userdata, id: string, rows: integer, cols: integer)  resizes its terminal
 ---@field start fun(home: userdata, id: string, call: table): integer?, moonlet.Error?
----  starts the program on a terminal; its pid
----@field status fun(home: userdata, id: string): string, table  "none", "running", "exited" or "lost", and its end
----@field sweep fun(home: userdata, id: string): integer  ends what a dead keeper has left; how many processes
+---  starts the program on a terminal and returns its pid
+---@field status fun(home: userdata, id: string): string, table  returns "none", "running", "exited" or "lost", and its exit
+---@field sweep fun(home: userdata, id: string): integer  ends the orphans of a dead keeper and counts them
 ---@field type fun(home: userdata, id: string, parts: any[][], tag: string?)
----  types texts (0), keys (1) and bytes (2); under a tag only once
+---  types texts (0), keys (1) and bytes (2); a tag makes the call idempotent
 
 ---@class core.system
----@field cwd fun(): string  absolute path
----@field env fun(name: string): string?  a variable of the environment
----@field env_matching fun(pattern: string): table  the variables whose name matches the Lua pattern
----@field find_program fun(name: string): string?  the path of a program in PATH; relative folders do not count
----@field is_writable fun(path: string): boolean?, moonlet.Error?  the path, or the folder it would be made in
----@field keeper_program fun(): string?, moonlet.Error?  path, or nil and why it cannot be used
----@field reader_is_gone fun(): boolean  true once nobody can read what is printed
----@field print fun(stream: integer, text: string)  1 is the result, 2 is for the person
----@field real_path fun(path: string): any  the absolute path with every link followed, or nil
----@field state_dir fun(): string?  the user's state folder of moonlet; nil without XDG_STATE_HOME and HOME
----@field user fun(): string?  the name of the user that this process runs as
+---@field cwd fun(): string  returns the absolute path of the working directory
+---@field env fun(name: string): string?  returns an environment variable
+---@field env_matching fun(pattern: string): table  returns the variables whose names match the Lua pattern
+---@field find_program fun(name: string): string?  searches PATH and skips its relative folders
+---@field is_writable fun(path: string): boolean?, moonlet.Error?  tests the path, or the folder to make it in
+---@field keeper_program fun(): string?, moonlet.Error?  returns its path, or nil and the fault
+---@field reader_is_gone fun(): boolean  true if standard output was closed by its reader
+---@field print fun(stream: integer, text: string)  prints to 1 (results) or 2 (messages to the user)
+---@field real_path fun(path: string): any  returns the absolute path with all links resolved, or nil
+---@field state_dir fun(): string?  returns moonlet's state folder; nil without XDG_STATE_HOME and HOME
+---@field user fun(): string?  returns the name of the user of this process
 
 ---@class core.task
----@field as_error fun(table: table): any  the table, which prints as its message
+---@field as_error fun(table: table): any  makes the table print as its message
 ---@field cancel_scope fun(scope: userdata, error: any)  every await inside raises `error` from now on
----@field check fun()  raises when the running task is cancelled, or is to be by now
----@field close_scope fun(scope: userdata)  leaves it and whatever is open inside it
----@field current fun(): userdata  the running task's identity
+---@field check fun()  raises if the running task is cancelled or its time is over
+---@field close_scope fun(scope: userdata)  leaves the scope and all scopes inside it
+---@field current fun(): userdata  returns the identity of the running task
 ---@field expire_at_turn fun(scope: userdata, order: integer, error: any)
----  the scope is cancelled with `error` when its turn has come
----@field hold_turn fun(order: integer)  holds back this turn and later ones until release_turn(order)
----@field join fun(task: userdata)  waits for its end; read the result with outcome()
+---  cancels the scope with `error` at its turn
+---@field hold_turn fun(order: integer)  delays this turn and later ones until release_turn(order)
+---@field join fun(task: userdata)  waits for the task's end; outcome() returns its result
 ---@field open_scope fun(call: table): userdata  scope
----@field outcome fun(task: userdata): boolean?, any  nil while it runs, true and its results, or false and its error
----@field park fun()  until nothing else can happen any more
+---@field outcome fun(task: userdata): boolean?, any  returns nil while it runs, true and its results, or false and its error
+---@field park fun()  waits until no other task can continue
 ---@field pending_error fun(scope: userdata?): any
----  the error that the next await of the running task, or of one in `scope`, would raise
+---  returns the error that the next await of the running task, or of a task in `scope`, would raise
 ---@field release_turn fun(order: integer)  ends hold_turn
----@field scope_error fun(scope: userdata): any  the error this scope itself was cancelled with
+---@field scope_error fun(scope: userdata): any  returns the error that cancelled this scope itself
 ---@field sleep fun(ms: integer)
 ---@field spawn fun(scope: userdata, fn: function, ...: any): userdata  task
 ---@field start_clock fun(scope: userdata?)
 ---@field stop_clock fun(scope: userdata?)
----  its time limit, or that of every shield around the running task, does not run until start_clock(scope?) was
----  called as often
----@field wait_scope fun(scope: userdata)  waits until no task lives in it; a cancellation does not cut it short
+---  stops the clock of its time limit, or of all shields around the task; start_clock(scope?) undoes one call
+---@field wait_scope fun(scope: userdata)  waits until the scope has no live task, even if it is cancelled
 ---@field wait_turn fun(order: integer)
----  until every task waits and no lower order is waited for; without an order, after all that have one
----@field watch fun(task: userdata, delta: integer)  counts those who will look at its outcome themselves
+---  waits until every task waits and no lower order is pending; without an order, after all that have one
+---@field watch fun(task: userdata, delta: integer)  counts the tasks that will read its outcome
 ---@field watch_sleep fun(ms: integer)
----  the same for one who only watches others: nothing comes of it that anybody else waits for, so it does not keep a
----  run from parking
+---  waits like an observer: no other task depends on it, so it does not keep a run from parking
 
 ---@class core.terminal
----@field ask fun(text: string): string  nil at the end of the input
+---@field ask fun(text: string): string  reads an answer; nil at the end of the input
 ---@field read fun(cap: integer, ms: integer): string?, "limit"|"timeout"|nil
----  all of standard input; nil where it is longer, or nobody ends it in time
----@field run fun(argv: string[]): integer  its exit code: runs a program of the person on the terminal, and waits
----@field can_ask fun(): boolean  true if a person at a terminal can be asked
+---  reads standard input to its end; nil if it is too long or does not end in time
+---@field run fun(argv: string[]): integer  runs the user's program on the terminal and returns its exit code
+---@field can_ask fun(): boolean  true if a user at a terminal can answer
 ---@field page fun(stream: integer?): {columns: integer, rows: integer, colour: boolean, unicode: boolean}?
----  the terminal that results are printed on, or that is stream 2; nil when they go somewhere else
+---  describes the terminal of standard output, or of stream 2; nil if output goes elsewhere
 
 ---@class core.text
----@field clean fun(text: string): string  malformed UTF-8 replaced by U+FFFD
+---@field clean fun(text: string): string  replaces malformed UTF-8 with U+FFFD
 ---@field cut fun(text: string, cap: integer, note: string?): string
----  head and tail, with a line that says what was left out
+---  keeps head and tail, with a line that counts the omitted bytes
 ---@field fit fun(text: string, columns: integer, in_middle: boolean?): string
----  text that takes at most so many columns of a terminal
+---  truncates a text to so many columns of a terminal
 ---@field is_utf8 fun(text: string): boolean  bool
----@field json_size fun(text: string): integer  about how many bytes it takes as a JSON string
----@field place fun(): string?  "file:line" of the running script, innermost first
----@field printable fun(text: string, cap: integer?): string  one line for a message
----@field question fun(text: string): string?, string[]?  the last [QUESTION] of an agent's text, and its options
----@field sha256 fun(text: string): string  64 hex digits
----@field strip fun(text: string): string  text without control characters, safe to show on a terminal
----@field width fun(text: string): integer  the columns that it takes on a terminal
+---@field json_size fun(text: string): integer  estimates its size as a JSON string
+---@field place fun(): string?  returns "file:line" of the innermost script function
+---@field printable fun(text: string, cap: integer?): string  makes one line for a message
+---@field question fun(text: string): string?, string[]?  returns the last [QUESTION] of an agent's text and its options
+---@field sha256 fun(text: string): string  returns 64 hex digits
+---@field strip fun(text: string): string  removes control characters, so that a terminal can print the text
+---@field width fun(text: string): integer  counts its columns on a terminal
 
 ---@class core
 ---@field audit core.audit

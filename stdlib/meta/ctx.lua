@@ -1,25 +1,26 @@
 ---@meta _
 
---- The verbs of a run. A preset's `run` and a branch of a fan-out get a ctx; a script has it as a global.
+--- Declares ctx, the methods of a run. A preset's `run` and each branch of a fan-out get it as an
+--- argument; a script has it as a global.
 
----@class moonlet.Ctx    the verbs and fields of a run; every body (a branch, a scope, a task) has a ctx of its own
+---@class moonlet.Ctx    the methods and fields of a run; each body (branch, scope, task) gets its own ctx
 local ctx = {}
 
---- The top of the git work tree, else the working directory.
+--- The top folder of the git work tree, or else the working directory.
 --- ```lua
 --- ctx:log("working in " .. ctx.repo)
 --- ```
 ---@type string
 ctx.repo = ""
 
---- The name of the run's runner; nil where none was chosen.
+--- The name of the run's runner, or nil if none was chosen.
 --- ```lua
 --- if not ctx.runner then ctx:log "no agent is asked" end
 --- ```
 ---@type string?
 ctx.runner = nil
 
---- The model that the command line or the config names; nil where none is named.
+--- The model that the command line or the config names, or nil.
 --- ```lua
 --- ctx:log("model: " .. (ctx.model or "the runner's own"))
 --- ```
@@ -40,7 +41,7 @@ ctx.run_id = ""
 ---@type string
 ctx.task_id = ""
 
---- The budget of the body, read one number at a time.
+--- The budget of this body, which methods read one number at a time.
 --- ```lua
 --- local rounds = 0
 --- while rounds < 2 and ctx.budget:left "tokens" > 20000 do
@@ -59,22 +60,23 @@ ctx.budget = nil
 ctx.inputs = {}
 
 ---@class moonlet.Input
----@field spec string       the words of --input
+---@field spec string       the text of --input
 ---@field kind "file"|"glob"|"cmd"|"diff"
----@field path string?      of a file
----@field argv string[]?    of a command
+---@field path string?      the path of a file
+---@field argv string[]?    the words of a command
 ---@field text string?      nil for a binary file
 ---@field bytes integer
 ---@field sha256 string
----@field cut boolean?      only its beginning is here
+---@field cut boolean?      true if the text is truncated
 ---@field binary boolean?
 
---- Calls one agent, checks its answer, and records both. The call is one journaled step: a resumed run repeats the
---- recorded answer and pays nothing.
+--- Calls one agent, checks its answer, and records both. The call is one journaled step: a resumed
+--- run replays the recorded answer without a charge.
 ---
---- Errors: `invalid` a wrong option or a schema that is none; `denied` a right that was not granted; `budget` a limit is
---- reached; `quota` the provider refuses until a reset; `timeout` the agent took too long; `failed` it crashed, or its
---- answer does not fit the schema after one repair; `cancelled`.
+--- Errors: `invalid` a wrong option or a malformed schema; `denied` a right that was not granted;
+--- `budget` a limit is reached; `quota` the provider refuses until a reset; `timeout` the agent
+--- took too long; `failed` it crashed, or its answer does not fit the schema after one repair;
+--- `cancelled`.
 --- ```lua
 --- local answer = ctx:agent {
 ---   name = "bugs",
@@ -88,16 +90,16 @@ ctx.inputs = {}
 function ctx:agent(call) end
 
 ---@class moonlet.AnyOptions
----@field name string?            part of the keys of its steps; the verb's name without it
----@field key (fun(item: any): string|integer)?  names a branch; its index without it
----@field limit integer?          how many branches run at once; that of the run without it
----@field timeout string|number|nil  for all of it: "8m", or seconds
+---@field name string?            part of the keys of its steps; by default the name of the method
+---@field key (fun(item: any): string|integer)?  returns the key of a branch; by default its index
+---@field limit integer?          the most branches that run at once; by default the limit of the run
+---@field timeout string|number|nil  the time for all branches: "8m", or seconds
 
 ---@class moonlet.FanOutOptions : moonlet.AnyOptions
----@field need integer?           how many must succeed; without it the first failure cancels the others
----@field settle boolean?         every place holds an outcome, and no failure raises
+---@field need integer?           how many must succeed; by default the first failure cancels the others
+---@field settle boolean?         true: each result is an outcome, and failures do not raise
 
----@class moonlet.Outcome    one place of a fan-out with `settle`
+---@class moonlet.Outcome    the result of one branch of a fan-out with `settle`
 ---@field ok boolean
 ---@field value any               the result of the branch
 ---@field error moonlet.Error?    the error that it raised
@@ -107,12 +109,13 @@ function ctx:agent(call) end
 ---@field kind string
 ---@field message string
 
----@class moonlet.Lost    stands in the place of a branch that failed; m.is_lost and tostring work, any other use raises
+---@class moonlet.Lost    stands for a failed branch; m.is_lost and tostring accept it, any other use raises
 
---- Runs a function side by side for each item. `results[i]` belongs to `items[i]`: a lost value stands in the place of
---- a branch that failed, m.null in that of one that returned nil.
+--- Runs a function in parallel for each item. `results[i]` belongs to `items[i]`. A failed branch's
+--- result is a lost value, and a nil result becomes m.null.
 ---
---- Errors: `quorum` fewer than `need` succeeded, or none did; without `need` and `settle` the first branch's own error.
+--- Errors: `quorum` fewer than `need` succeeded, or no branch did; without `need` and `settle` the
+--- error of the first failed branch.
 --- ```lua
 --- local files = { "src/a.lua", "src/b.lua" }
 --- local results, lost = ctx:parallel(files, function(c, file)
@@ -129,10 +132,11 @@ function ctx:agent(call) end
 ---@return moonlet.LostBranch[] lost
 function ctx:parallel(items, fn, options) end
 
---- Sends each item through stages, without a barrier between them: one item may be in the last stage while another is
---- in the first. A stage is fn(c, value, item), with the value of the stage before it. Results as of ctx:parallel.
+--- Sends each item through stages without a barrier: one item may be in the last stage while
+--- another is in the first. A stage is fn(c, value, item) and gets the value of the stage before
+--- it. The results have the form of ctx:parallel's.
 ---
---- Errors: as of ctx:parallel.
+--- Errors: those of ctx:parallel.
 --- ```lua
 --- local sizes = ctx:pipeline({ "src/a.lua", "src/b.lua" },
 ---   function(c, file) return c:read(file) end,
@@ -141,16 +145,17 @@ function ctx:parallel(items, fn, options) end
 --- ```
 ---@generic T, A, B, C
 ---@param items T[]
----@param ... fun(c: moonlet.Ctx, value: any, item: T): any|moonlet.FanOutOptions  stages, and the options last
+---@param ... fun(c: moonlet.Ctx, value: any, item: T): any|moonlet.FanOutOptions  stages, then the options
 ---@return any[] results
 ---@return moonlet.LostBranch[] lost
 ---@overload fun(self: moonlet.Ctx, items: T[], one: (fun(c: moonlet.Ctx, value: T, item: T): A), options?: moonlet.FanOutOptions): A[], moonlet.LostBranch[]
 ---@overload fun(self: moonlet.Ctx, items: T[], one: (fun(c: moonlet.Ctx, value: T, item: T): A), two: (fun(c: moonlet.Ctx, value: A, item: T): B), options?: moonlet.FanOutOptions): B[], moonlet.LostBranch[]
 function ctx:pipeline(items, ...) end
 
---- Runs a function side by side for each item; the first success is the result, and the other branches are cancelled.
+--- Runs a function in parallel for each item. It returns the first success and cancels the other
+--- branches.
 ---
---- Errors: `quorum` if no branch succeeded.
+--- Errors: `quorum` every branch failed.
 --- ```lua
 --- local text, index = ctx:any({ "src/none.lua", "src/a.lua" }, function(c, path)
 ---   return c:exec { "cat", path, name = "cat" }.code == 0 and c:read(path) or m.fail { message = "no " .. path }
@@ -167,20 +172,21 @@ function ctx:pipeline(items, ...) end
 function ctx:any(items, fn, options) end
 
 ---@class moonlet.ScopeOptions
----@field name string?              part of the keys of its steps; "scope" without it
+---@field name string?              part of the keys of its steps; "scope" by default
 ---@field timeout string|number|nil "8m", or seconds
----@field budget moonlet.Limits?    limits for all in it
+---@field budget moonlet.Limits?    limits for all its work
 
 ---@class moonlet.Limits
 ---@field tokens integer?
 ---@field usd number?
 ---@field wall string|number|nil   a duration: "20m"
----@field agents integer?          how many agents may be started
----@field processes integer?       how many commands may be started
+---@field agents integer?          the most agents to start
+---@field processes integer?       the most commands to start
 
---- Runs a function as a scope: it returns when every task in it has ended and every process was reaped.
+--- Runs a function as a scope. It returns after every task in the scope has ended and every process
+--- was reaped.
 ---
---- Errors: `timeout` or `budget` of the scope; else the error of its function.
+--- Errors: `timeout` or `budget` of the scope, or the error of its function.
 --- ```lua
 --- local text = ctx:scope({ name = "draft", timeout = "5m", budget = { agents = 2 } }, function(s)
 ---   return s:agent { prompt = "Draft a changelog entry." }.text
@@ -193,10 +199,10 @@ function ctx:any(items, fn, options) end
 ---@return R
 function ctx:scope(options, fn) end
 
----@class moonlet.Task    runs beside a body
+---@class moonlet.Task    a function that runs in parallel with the body that spawned it
 local task = {}
 
---- Waits for the task; returns its function's results, or raises its error.
+--- Waits for the task. It returns the results of the task's function, or raises its error.
 ---
 --- Errors: the error that the task's function raised.
 --- ```lua
@@ -206,7 +212,8 @@ local task = {}
 ---@return any
 function task:join() end
 
---- Runs a function beside the body. The body's end waits for it; an error that nothing joined cancels the siblings.
+--- Runs a function in parallel with the body. The body waits for it at its end. An error that is
+--- never joined cancels the sibling tasks.
 --- ```lua
 --- local tests = ctx:spawn("tests", function(c) return c:exec { "true" }.code end)
 --- local docs = ctx:spawn("docs", function(c) return c:exec { "true" }.code end)
@@ -217,17 +224,17 @@ function task:join() end
 ---@return moonlet.Task
 function ctx:spawn(name, fn) end
 
---- Runs a function when the body has ended, however it ended: well, failed, out of time or cancelled. It has ten seconds
---- of its own.
+--- Runs a function at the end of the body, even if the body failed, timed out or was cancelled. The
+--- function has its own ten seconds.
 --- ```lua
 --- ctx:finally(function() ctx:exec { "rm", "-f", "server.pid" } end)
 --- ```
 ---@param fn fun()
 function ctx:finally(fn) end
 
---- Starts the time anew for which a script may compute without waiting.
+--- Restarts the time limit for a script that computes without waiting.
 ---
---- Errors: `cancelled` or `timeout`, if the body is to end.
+--- Errors: `cancelled` or `timeout`, if the body must end.
 --- ```lua
 --- for i = 1, 3 do
 ---   if i % 2 == 0 then ctx:yield() end
@@ -236,10 +243,10 @@ function ctx:finally(fn) end
 function ctx:yield() end
 
 ---@class moonlet.StepInput
----@field input any?   a change of it makes the step run again
+---@field input any?   if it changes, a resumed run repeats the step
 
---- Runs a named function once: a resumed run repeats its result, as long as `input` is the same. The result is one JSON
---- value.
+--- Runs a named function once. A resumed run returns the recorded result if `input` is unchanged.
+--- The result must be one JSON value.
 ---
 --- Errors: the error of the function.
 --- ```lua
@@ -253,10 +260,10 @@ function ctx:yield() end
 ---@return R
 function ctx:step(name, options, fn) end
 
---- Runs another preset as a scope of this run; `needs.presets` names it. Its rights and limits are its own ones, within
---- those of the preset that calls it, and `ctx:write` in it writes to a folder of its own.
+--- Runs another preset as a scope of this run. `needs.presets` must name it. It has its own rights
+--- and limits, within those of the calling preset, and its `ctx:write` uses its own folder.
 ---
---- Errors: `denied` the preset is not declared; `invalid` an argument; and those of the preset.
+--- Errors: `denied` the preset is not declared; `invalid` an argument; and the preset's own errors.
 --- ```lua
 --- m.preset {
 ---   name = "before-push", summary = "Classifies what is staged.",
@@ -266,21 +273,22 @@ function ctx:step(name, options, fn) end
 --- }
 --- ```
 ---@param name string
----@param args table<string, any>?  as on its command line
----@return any result  of the preset
+---@param args table<string, any>?  its arguments, named as on the command line
+---@return any result  the result of the preset
 function ctx:preset(name, args) end
 
 ---@class moonlet.PlanCall
 ---@field steps string[]?   3 to 6 short sentences
----@field at integer?       the one in progress, 1 by default; one more than there are when all are done
----@field calls integer?    the most agent calls of what follows, for a dry run
----@field checks (string|moonlet.ValidateCall)[]?  commands of ctx:validate that follow
+---@field at integer?       the index of the step in progress, 1 by default; one past the end when all are done
+---@field calls integer?    the most agent calls that will follow, for a dry run
+---@field checks (string|moonlet.ValidateCall)[]?  commands that ctx:validate will run
 
---- Shows the plan of work that is not trivial: exactly one step is in progress. plan.md in the artifacts keeps it. The
---- grants of `checks` are asked for now, before an agent is paid; a dry run lists them.
+--- Prints the plan of larger work, with exactly one step in progress, and writes it to plan.md in
+--- the artifacts. It asks for the grants of `checks` now, before an agent is paid. A dry run lists
+--- them.
 ---
---- Errors: `invalid` fewer than 3 steps or more than 6, a step that is no short sentence, or a check that cannot be
---- started; `denied` a check whose program was not granted.
+--- Errors: `invalid` fewer than 3 steps or more than 6, a step that is not a short sentence, or a
+--- check that cannot be started; `denied` a check whose program was not granted.
 --- ```lua
 --- local steps = { "Read the code.", "Make the change.", "Run the tests." }
 --- ctx:plan { steps = steps }
@@ -289,33 +297,33 @@ function ctx:preset(name, args) end
 ---@param call moonlet.PlanCall
 function ctx:plan(call) end
 
---- Names the run's phase for people who watch.
+--- Names the run's current phase for people who watch.
 --- ```lua
 --- ctx:phase("review", 3)
 --- ```
 ---@param name string
----@param planned integer?  how many steps it will have
+---@param planned integer?  the expected number of its steps
 function ctx:phase(name, planned) end
 
---- Prints a line for people who watch; `print` does the same.
+--- Prints a line for people who watch. `print` does the same.
 --- ```lua
 --- ctx:log "two files to go"
 --- ```
----@param ... any  texts as they are, tables as JSON
+---@param ... any  texts are printed unchanged, tables as JSON
 function ctx:log(...) end
 
----@class moonlet.ExecCall    the program and its words stand in the list, or in argv
----@field argv string[]?          instead of the list
----@field name string?            the step's key; "exec" without it
----@field cwd string?             from the top of the repository
+---@class moonlet.ExecCall    the program and its words, as list items or in argv
+---@field argv string[]?          replaces the list items
+---@field name string?            the step's key; "exec" by default
+---@field cwd string?             relative to the top of the repository
 ---@field env table<string, string>?  variables to set
 ---@field stdin string?
 ---@field timeout string|number|nil   "10m" by default
----@field cap integer?            how many bytes of each stream to keep: 1 MB by default, 32 MB at most
+---@field cap integer?            the most bytes to keep of each stream, 1 MB by default, 32 MB at most
 ---@field check boolean?          true: an exit code other than 0 raises
----@field journal boolean?        false: no step is recorded; a resumed run runs it again
----@field clean (fun(text: string): string)?  the part of its output that may be recorded; the program must only read
----@field sandbox "read-only"?    the program can write no file; `--unconfined` lifts it
+---@field journal boolean?        false: the call is not recorded, and a resumed run repeats it
+---@field clean (fun(text: string): string)?  redacts the recorded output; the program must only read
+---@field sandbox "read-only"?    the program cannot write files; `--unconfined` lifts this
 ---@field network boolean?        false, with `sandbox`: no TCP (Linux 6.7 or later)
 
 ---@class moonlet.ExecResult
@@ -323,13 +331,14 @@ function ctx:log(...) end
 ---@field signal integer?     the signal that ended it
 ---@field stdout string
 ---@field stderr string
----@field cut boolean         some of the output is missing
----@field redacted boolean?   the output is that of the record, without its secrets
+---@field cut boolean         true if the output is truncated
+---@field redacted boolean?   true if the output is the recorded one, without its secrets
 
---- Runs a program, without a shell. A program that ran and failed is data: look at `code`.
+--- Runs a program without a shell. A program that exits with an error does not raise, so check
+--- `code`.
 ---
---- Errors: `denied` a program that was not granted, or a sandbox that this kernel cannot enforce; `failed` it could not
---- be started, or with `check` its exit code; `timeout`.
+--- Errors: `denied` a program that was not granted, or a sandbox that this kernel cannot enforce;
+--- `failed` it could not start, or with `check` its exit code is not 0; `timeout`.
 --- ```lua
 --- local git = ctx:exec { "git", "status", "--short", timeout = "1m" }
 --- git.code --> 0
@@ -338,12 +347,12 @@ function ctx:log(...) end
 ---@return moonlet.ExecResult
 function ctx:exec(call) end
 
---- Starts a program on a terminal. It ends with the scope that started it, unless `detach` is set. The start is
---- recorded before it happens and so is each input before it is typed: a resumed run finds the session again and types
---- nothing twice.
+--- Starts a program on a terminal. It ends with the scope that started it, unless `detach` is set.
+--- The start and each input are recorded in advance, so a resumed run finds the session again and
+--- types nothing twice.
 ---
---- Errors: `denied` a program that was not granted; `invalid` one that is not there; `timeout` what was expected did not
---- come; `failed` it had ended; `lost` its keeper was killed.
+--- Errors: `denied` a program that was not granted; `invalid` a missing program; `timeout` the
+--- expected output did not come; `failed` the program had exited; `lost` its keeper was killed.
 --- ```lua
 --- local s = ctx:session { "sh", "-c", "read name; echo hello $name; read rest", timeout = "1m" }
 --- s:send "you"
@@ -355,12 +364,12 @@ function ctx:exec(call) end
 function ctx:session(call) end
 
 ---@class moonlet.ValidateCall
----@field command string|string[]   words; no shell
+---@field command string|string[]   the words of the command; it runs without a shell
 ---@field kind "typecheck"|"lint"|"test"|"build"|"custom"|nil
 ---@field required boolean?         false: a failure does not block the run
 ---@field name string?              the step's key
 ---@field timeout string|number|nil typecheck and lint 3 minutes, test and build 10, custom 5
----@field timeout_ms integer?       the same in milliseconds, as packets write it
+---@field timeout_ms integer?       the timeout in milliseconds, as packets write it
 ---@field cwd string?
 ---@field env table<string, string>?
 
@@ -369,17 +378,18 @@ function ctx:session(call) end
 ---@field command string
 ---@field argv string[]
 ---@field status "passed"|"failed"|"timeout"
----@field why string?          in words, when it did not pass
+---@field why string?          the reason, if it did not pass
 ---@field exit_code integer?
 ---@field duration_ms integer
----@field stdout string        the end of it
+---@field stdout string        the end of its standard output
 ---@field stderr string
 ---@field dir string           the folder with the whole output
 
---- Has the host run a check of the repository. A required check that fails makes the verdict `blocked`, even if the
---- script goes on.
+--- Runs a check of the repository on the host. A failed required check makes the verdict `blocked`,
+--- even if the script continues.
 ---
---- Errors: `invalid` a command that needs a shell, or an unknown kind; `denied` a program that was not granted.
+--- Errors: `invalid` a command that needs a shell, or an unknown kind; `denied` a program that was
+--- not granted.
 --- ```lua
 --- local check = ctx:validate "test:true"
 --- check.status --> "passed"
@@ -389,12 +399,12 @@ function ctx:session(call) end
 function ctx:validate(call) end
 
 ---@class moonlet.VerdictCall
----@field by string       who decided; a later verdict by the same name replaces this one
+---@field by string       the name of the verifier; a later verdict of that name replaces this one
 ---@field pass boolean
 ---@field why string?     the reason, for the report
 
---- Notes what a verifier decided about work. A fail makes the verdict of the run `blocked`, as a failed check does. A
---- pass is no evidence: no review counts it.
+--- Records the verdict of a verifier on some work. A negative verdict makes the verdict of the run
+--- `blocked`, as a failed check does. A positive one does not count as evidence.
 --- ```lua
 --- ctx:verdict { by = "verifier", pass = true, why = "each error names its line" }
 --- ```
@@ -404,8 +414,8 @@ function ctx:verdict(call) end
 ---@class moonlet.RequireCall
 ---@field command string|string[]
 ---@field exit_code integer?      0 by default
----@field repetitions integer?    how many times it must end so, 1 by default
----@field artifacts string[]?     files that it must leave, none of them empty
+---@field repetitions integer?    how often it must exit with that code, 1 by default
+---@field artifacts string[]?     files that it must write, none of them empty
 ---@field name string?
 ---@field timeout string|number|nil  "5m" by default
 ---@field cwd string?
@@ -420,9 +430,11 @@ function ctx:verdict(call) end
 ---@field runs moonlet.Validation[]
 ---@field artifacts moonlet.Artifact[]
 
---- Demands evidence: the host runs the command itself and looks for the files. An agent's claim cannot satisfy it.
+--- Demands evidence. The host runs the command itself and checks that the files exist. An agent's
+--- claim does not count.
 ---
---- Errors: `failed` the evidence is missing; the verdict is `blocked` then, even if the error is caught.
+--- Errors: `failed` the evidence is missing; the verdict becomes `blocked`, even if the error is
+--- caught.
 --- ```lua
 --- local evidence = ctx:require { command = "true", repetitions = 2, artifacts = { "src/a.lua" } }
 --- evidence.artifacts[1].path --> "src/a.lua"
@@ -432,19 +444,20 @@ function ctx:verdict(call) end
 function ctx:require(call) end
 
 ---@class moonlet.GateCall
----@field action string    the action that a person approves
+---@field action string    the action that a person is asked to approve
 ---@field why string?
 ---@field show string?     the text that the approval is bound to
----@field timeout string|number|nil  after it the answer is no
+---@field timeout string|number|nil  when it is over, the answer is no
 ---@field name string?
 
 ---@class moonlet.Approval
 ---@field by string        the name of the person
 ---@field note string?
 
---- Lets a person decide. Without one the run parks as `needs-human`; `moonlet answer` goes on.
+--- Asks a person for approval. If no person is at a terminal, the run parks as `needs-human` until
+--- `moonlet answer`.
 ---
---- Errors: `rejected` the answer is no, or its time is over; `--gates deny` rejects at once.
+--- Errors: `rejected` the answer is no, or the time is over; `--gates deny` rejects at once.
 --- ```lua
 --- local yes = ctx:gate { action = "publish the report", why = "three reviewers agree", show = "the report" }
 --- ctx:log("approved by " .. yes.by)
@@ -460,9 +473,9 @@ function ctx:gate(call) end
 ---@field timeout string|number|nil
 ---@field name string?
 
---- Asks a person, and parks the run until there is an answer.
+--- Asks a person a question and parks the run until the answer comes.
 ---
---- Errors: `rejected` its time is over, or `--gates deny`.
+--- Errors: `rejected` the time is over, or `--gates deny`.
 --- ```lua
 --- local branch = ctx:question { text = "Which branch?", options = { "main", "next" } }
 --- ctx:log("on " .. branch)
@@ -472,10 +485,10 @@ function ctx:gate(call) end
 function ctx:question(call) end
 
 ---@class moonlet.ReadOptions
----@field cap integer?     how many bytes to read at most, 1 MB by default
----@field missing "nil"|nil  a file that cannot be read gives nil and an error, and raises nothing
+---@field cap integer?     the most bytes to read, 1 MB by default
+---@field missing "nil"|nil  "nil": an unreadable file returns nil and an error instead of raising
 
---- The text of a file of the repository.
+--- Reads a file of the repository as text.
 ---
 --- Errors: `denied` a folder that was not granted; `invalid` a file that cannot be read.
 --- ```lua
@@ -487,20 +500,20 @@ function ctx:question(call) end
 ---@param options moonlet.ReadOptions?
 ---@return string text
 ---@return moonlet.Error? err
----@return boolean? cut       only its beginning is there
----@return boolean? redacted  a resumed run: the file has changed, and the recorded text has no secrets
+---@return boolean? cut       true if the text is truncated
+---@return boolean? redacted  true in a resumed run if the file has changed; the recorded text lacks its secrets
 function ctx:read(path, options) end
 
 ---@class moonlet.ListFolderOptions
----@field missing "nil"|nil  a folder that is not there gives nil and an error
+---@field missing "nil"|nil  "nil": a missing folder returns nil and an error instead of raising
 
 ---@class moonlet.Entry
 ---@field name string
 ---@field type "file"|"directory"|"link"|"other"
 
---- The entries of a folder of the repository, sorted.
+--- Lists the entries of a folder of the repository, sorted.
 ---
---- Errors: `denied` a folder that was not granted; `invalid` a folder that is not there.
+--- Errors: `denied` a folder that was not granted; `invalid` a missing folder.
 --- ```lua
 --- ctx:list("src")[1].name --> "a.lua"
 --- ```
@@ -510,9 +523,9 @@ function ctx:read(path, options) end
 ---@return moonlet.Error? err
 function ctx:list(path, options) end
 
---- Writes a file of the run's artifact folder. `findings.md` is shown at the end of the run.
+--- Writes a file to the run's artifact folder. The end of the run prints `findings.md`.
 ---
---- Errors: `invalid` a path, or the name of a file that the host writes itself.
+--- Errors: `invalid` a malformed path, or the name of a file that the host writes itself.
 --- ```lua
 --- ctx:write("findings.md", "# Findings\n\nNone.\n")
 --- ```
@@ -520,16 +533,16 @@ function ctx:list(path, options) end
 ---@param text string
 function ctx:write(name, text) end
 
---- Waits.
+--- Waits for a time.
 ---
---- Errors: `cancelled` or `timeout`, if the body is to end.
+--- Errors: `cancelled` or `timeout`, if the body must end.
 --- ```lua
 --- ctx:sleep "1ms"
 --- ```
 ---@param time string|number  a duration
 function ctx:sleep(time) end
 
---- Milliseconds since 1970; a resumed run gets the recorded time.
+--- Returns the time in milliseconds since 1970. A resumed run gets the recorded time.
 --- ```lua
 --- local started = ctx:now()
 --- ctx:now() >= started --> true
@@ -537,8 +550,8 @@ function ctx:sleep(time) end
 ---@return integer
 function ctx:now() end
 
---- A random integer from `low` to `high` (or from 1 to `low`), or without arguments a number in [0, 1); a resumed run
---- gets the recorded one.
+--- Returns a random integer from `low` to `high` (or from 1 to `low`), or without arguments a
+--- number in [0, 1). A resumed run gets the recorded number.
 --- ```lua
 --- local dice = ctx:random(6)
 --- dice >= 1 and dice <= 6 --> true

@@ -10,8 +10,8 @@
 ---@field deleted integer
 ---@field binary boolean
 ---@field hunks moonlet.git.Hunk[]
----@field cut boolean?                 the diff was too long to be read to its end
----@field secrets {kind: string, line: integer}[]  in lines that were added
+---@field cut boolean?                 true if the diff was truncated
+---@field secrets {kind: string, line: integer}[]  suspected secrets in added lines
 
 ---@class moonlet.facts.File
 ---@field path string
@@ -48,10 +48,10 @@
 
 ---@class moonlet.facts.Options
 ---@field survey (fun(name: string, path: string): boolean)?  chooses tracked files to list
----@field diff_cap integer?         bytes of the diff
----@field untracked_files integer?  how many new files to read
----@field untracked_bytes integer?  of each of them
----@field journal boolean?          false: a resumed run reads git anew
+---@field diff_cap integer?         the most bytes of the diff
+---@field untracked_files integer?  the most untracked files to read
+---@field untracked_bytes integer?  the most bytes to read of each of them
+---@field journal boolean?          false: a resumed run asks git again
 
 ---@class moonlet.facts.Git
 ---@field target moonlet.facts.Target
@@ -66,11 +66,11 @@
 ---@field sparse boolean
 ---@field files moonlet.facts.File[]
 ---@field totals moonlet.facts.Totals
----@field diff string                  all of it, redacted
----@field sections {name: string, diff: string}[]  the same, kept apart
----@field cut boolean                  something was too long to be read whole
+---@field diff string                  the whole diff, redacted
+---@field sections {name: string, diff: string}[]  the diff, split by section
+---@field cut boolean                  true if something was truncated
 ---@field unseen {path: string, why: string}[]  folders that git could not open
 ---@field notes string[]               gaps in the facts, for people
----@field commits {id: string, author: string, time: string, subject: string}[]?  of a range
+---@field commits {id: string, author: string, time: string, subject: string}[]?  the commits of a range
 ---@field paths string[]?              files under a path target, changed or not
----@field survey string[]?             tracked files that `opts.survey` asked for
+---@field survey string[]?             the tracked files that `opts.survey` chose

@@ -1,13 +1,14 @@
 ---@meta _
 
---- The ctx of a script, a Lua file that returns no preset. A preset gets it as the first argument of `run`.
+--- The ctx of a script, which is a Lua file that does not return a preset. A preset gets its ctx as
+--- the first argument of `run`.
 ---@type moonlet.Ctx
 ctx = nil
 
---- The library, the same as require "moonlet".
+--- The library, which `require "moonlet"` returns.
 ---@type moonlet.m
 m = nil
 
---- The words behind a script on the command line.
+--- The words after a script's name on the command line.
 ---@type string[]
 args = {}

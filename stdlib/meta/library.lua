@@ -1,23 +1,23 @@
 ---@meta _
 
----@class moonlet.Error    the error table that pcall returns, of the host, of the library or of m.fail
+---@class moonlet.Error    the error table that pcall returns from the host, the library or m.fail
 ---@field kind "invalid"|"denied"|"limit"|"timeout"|"cancelled"|"budget"|"quota"|"quorum"|"rejected"|"lost"|"failed"
 ---@field message string
 ---@field hint string?       the remedy
 ---@field at string?         the author's file and line
 ---@field step string?       the key of the step
 ---@field retryable boolean?
----@field cause any          the first failure behind it
+---@field cause any          the first failure that led to it
 
----@alias moonlet.Schema table  JSON Schema (draft-07), built with m.schema or written as a table
+---@alias moonlet.Schema table  a JSON Schema (draft-07), built with m.schema or written as a table
 
 ---@alias moonlet.BudgetKind "tokens"|"usd"|"wall"|"agents"|"processes"
 
----@class moonlet.BudgetView    wall is in seconds
+---@class moonlet.BudgetView    reads a budget; wall is in seconds
 local budget = {}
 
---- The number that may still be used: what the tightest budget around has left, without the reservations of siblings.
---- At least 0, and math.huge where nothing limits.
+--- Returns what may still be used under the tightest budget, without the reservations of siblings.
+--- It is at least 0, and math.huge without a limit.
 ---
 --- Errors: `invalid` an unknown kind.
 --- ```lua
@@ -27,7 +27,7 @@ local budget = {}
 ---@return number
 function budget:left(kind) end
 
---- The number that the body has used, of a scope with a budget or of the run.
+--- Returns how much the body has used, counted for its own budget or else for the run.
 ---
 --- Errors: `invalid` an unknown kind.
 --- ```lua
@@ -37,7 +37,7 @@ function budget:left(kind) end
 ---@return number
 function budget:used(kind) end
 
---- The smallest limit around; math.huge where nothing limits.
+--- Returns the smallest limit that applies, or math.huge without a limit.
 ---
 --- Errors: `invalid` an unknown kind.
 --- ```lua
@@ -50,7 +50,7 @@ function budget:limit(kind) end
 ---@class moonlet.m
 local m = {}
 
---- JSON's null, which a Lua table can hold.
+--- The null of JSON, which a Lua table can contain, unlike nil.
 --- ```lua
 --- m.json.encode { a = m.null } --> '{"a":null}'
 --- ```
@@ -60,7 +60,7 @@ m.null = nil
 ---@class moonlet.json
 m.json = {}
 
---- A Lua value as JSON text. An empty table is an object, unless m.array marks it.
+--- Encodes a Lua value as JSON. An empty table becomes an object, unless m.array marks it.
 ---
 --- Errors: `invalid` a function, a cycle, or a list with holes.
 --- ```lua
@@ -71,9 +71,10 @@ m.json = {}
 ---@return string
 function m.json.encode(value, indent) end
 
---- The value of a JSON text. Integers stay integers; null is m.null; a list keeps its mark.
+--- Decodes a JSON text. Integers stay integers, null becomes m.null, and a list stays marked as an
+--- array.
 ---
---- Errors: `invalid` a text that is no JSON, or a duplicate key.
+--- Errors: `invalid` malformed JSON, or a duplicate key.
 --- ```lua
 --- m.json.decode('{"n": [1, 2]}').n[2] --> 2
 --- ```
@@ -81,9 +82,9 @@ function m.json.encode(value, indent) end
 ---@return any
 function m.json.decode(text) end
 
---- The text of a file in the preset's own folder, such as a prompt.
+--- Returns the text of a file in the preset's own folder, such as a prompt.
 ---
---- Errors: `invalid` a file that is not there.
+--- Errors: `invalid` a missing file.
 --- ```lua
 --- m.asset "prompt.md" --> "Read {{file}}.\n"
 --- ```
@@ -94,9 +95,9 @@ function m.asset(file) end
 ---@class moonlet.RouteSpec
 ---@field task_type string?  such as "test-gaps"
 ---@field risk "low"|"medium"|"high"|nil
----@field force boolean?     take work that is refused, with a reason
+---@field force boolean?     accept work that is refused; it needs a reason
 ---@field reason string?
----@field config table?      instead of the user's
+---@field config table?      replaces the user's config
 
 ---@class moonlet.Route
 ---@field runner string
@@ -105,9 +106,10 @@ function m.asset(file) end
 ---@field task_type string?
 ---@field forced boolean?
 
---- The runner and the model for a kind of work.
+--- Chooses the runner and the model for a kind of work.
 ---
---- Errors: `denied` work that should not go to a sidecar ("escalate"); `invalid` an unknown risk or a misspelt kind.
+--- Errors: `denied` work that a sidecar should not do ("escalate"); `invalid` an unknown risk or a
+--- misspelt kind.
 --- ```lua
 --- m.route { task_type = "test-gaps" }.runner --> "codex"
 --- ```
@@ -115,16 +117,16 @@ function m.asset(file) end
 ---@return moonlet.Route
 function m.route(spec) end
 
----@class moonlet.runner    readers of the events that agent CLIs print; they start nothing
+---@class moonlet.runner    parses the events that agent CLIs print; it starts no program
 m.runner = {}
 
 ---@class moonlet.EventReader
 ---@field begin fun(): moonlet.RunnerState
 ---@field parse fun(state: moonlet.RunnerState, line: string): moonlet.RunnerEvent[]
 ---@field finish fun(state: moonlet.RunnerState, exit: moonlet.RunnerExit, answers?: moonlet.RunnerAnswers): moonlet.RunnerResult
----@field normalise (fun(schema: table): table)?  a schema in the form that the provider takes
+---@field normalise (fun(schema: table): table)?  converts a schema to the form that the provider accepts
 
----@class moonlet.RunnerState    the state of a reader; its fields are its own
+---@class moonlet.RunnerState    the private state of a reader
 
 ---@class moonlet.RunnerEvent
 ---@field type "session"|"text"|"tool"|"usage"|"retry"|"warning"|"error"|"done"
@@ -144,26 +146,26 @@ m.runner = {}
 ---@field code integer?
 ---@field signal integer?
 ---@field stderr_tail string?   the last 64 KB of standard error
----@field error moonlet.Error?  of a program that could not be started
----@field late true?            it said that it was done only after a limit had ended it
+---@field error moonlet.Error?  the error, if the program could not start
+---@field late true?            the agent reported its end only after a limit had stopped it
 
 ---@class moonlet.RunnerAnswers
 ---@field file string?     the text of output.md
----@field stdout string?   for programs that print no events
----@field cut integer|false|nil  the size of the answer, if it is not whole
+---@field stdout string?   the output of programs that print no events
+---@field cut integer|false|nil  the size of the answer, if it is truncated
 ---@field limits {wall: integer?, idle: integer?, turns: integer?}?  milliseconds, for messages
----@field now integer?     milliseconds since 1970, for the time of a reset
+---@field now integer?     milliseconds since 1970, to compute the time of a reset
 
 ---@class moonlet.RunnerResult
 ---@field status "ok"|"failed"
 ---@field class string?         the kind of a failure
 ---@field text string           the answer
----@field cut integer|false     the size of the answer, if it is not whole
+---@field cut integer|false     the size of the answer, if it is truncated
 ---@field usage moonlet.Usage?
----@field model string?         the model that the agent named
+---@field model string?         the model that the agent reported
 ---@field error moonlet.Error?
----@field files_changed string[]  by the agent's own report
----@field denied {tool: string, detail: string?}[]  actions that it was denied
+---@field files_changed string[]  the files that the agent says it changed
+---@field denied {tool: string, detail: string?}[]  actions that its sandbox or the user denied
 ---@field warnings string[]
 
 ---@class moonlet.Usage
@@ -174,10 +176,10 @@ m.runner = {}
 ---@field total_tokens integer?
 ---@field cost_usd number?
 ---@field cost_is "reported"|"estimate"|nil
----@field partial boolean?    a sum in which something was unknown: it is at least that much
----@field estimated boolean?  some of its tokens are an estimate
+---@field partial boolean?    true if some usage is unknown, so the sum is a lower bound
+---@field estimated boolean?  true if some tokens are estimated
 
---- The runner that reads the events of a format.
+--- Returns the runner that parses the events of a format.
 ---
 --- Errors: `invalid` an unknown format.
 --- ```lua
@@ -188,11 +190,11 @@ m.runner = {}
 function m.runner.events(name) end
 
 ---@class moonlet.RunnerReader
----@field state moonlet.RunnerState  goes to `finish`
+---@field state moonlet.RunnerState  the state to pass to `finish`
 ---@field feed fun(self: moonlet.RunnerReader, bytes: string): moonlet.RunnerEvent[]
 ---@field close fun(self: moonlet.RunnerReader): moonlet.RunnerEvent[]
 
---- An incremental reader of a format: bytes in, events out.
+--- Makes an incremental parser of a format. It takes bytes and returns events.
 ---
 --- Errors: `invalid` an unknown format.
 --- ```lua
@@ -203,7 +205,7 @@ function m.runner.events(name) end
 ---@return moonlet.RunnerReader
 function m.runner.reader(name) end
 
---- Reads a whole stream at once.
+--- Parses a whole stream of events at once.
 ---
 --- Errors: `invalid` an unknown format.
 --- ```lua
@@ -219,7 +221,7 @@ function m.runner.reader(name) end
 ---@return moonlet.RunnerEvent[] events
 function m.runner.read(name, bytes, exit, answers) end
 
---- The reader of Codex CLI's events.
+--- Parses the events of Codex CLI.
 --- ```lua
 --- local reader = m.runner.codex
 --- local state = reader.begin()
@@ -228,28 +230,28 @@ function m.runner.read(name, bytes, exit, answers) end
 ---@type moonlet.EventReader
 m.runner.codex = nil
 
---- The reader of Claude Code's events.
+--- Parses the events of Claude Code.
 --- ```lua
 --- local state = m.runner.claude.begin()
 --- ```
 ---@type moonlet.EventReader
 m.runner.claude = nil
 
---- The reader of Gemini CLI's events.
+--- Parses the events of Gemini CLI.
 --- ```lua
 --- local state = m.runner.gemini.begin()
 --- ```
 ---@type moonlet.EventReader
 m.runner.gemini = nil
 
---- The reader of opencode's events.
+--- Parses the events of opencode.
 --- ```lua
 --- local state = m.runner.opencode.begin()
 --- ```
 ---@type moonlet.EventReader
 m.runner.opencode = nil
 
---- The reader of moonlet's own format: a JSON object a line, with `type` as in moonlet.RunnerEvent.
+--- Parses moonlet's own format: one JSON object per line, with the types of moonlet.RunnerEvent.
 --- ```lua
 --- local state = m.runner.moonlet.begin()
 --- ```

@@ -4,23 +4,23 @@ local M = {}
 
 ---@class moonlet.patterns.JudgePanel : moonlet.patterns.Common
 ---@field candidates (string|{name: string, text: string})[]  two to eight
----@field criteria string[]       what the judges go by
----@field judges integer?         two to five; 3
----@field need integer?           how many must judge; 2
----@field goal string?            what the candidates are for
+---@field criteria string[]       the criteria that the judges apply
+---@field judges integer?         two to five; 3 by default
+---@field need integer?           how many judges must succeed; 2 by default
+---@field goal string?            the purpose of the candidates
 ---@field judge moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Ranked
 ---@field name string
----@field score number            the mean of all judges
----@field spread number           the distance of the highest score from the lowest
+---@field score number            the mean of all judges' scores
+---@field spread number           the highest score minus the lowest
 
 ---@class moonlet.patterns.Panel : moonlet.patterns.Result
----@field winner string?          nil: the best are tied
+---@field winner string?          nil if the best are tied
 ---@field tied string[]
 ---@field ranking moonlet.patterns.Ranked[]
----@field disagreements string[]  candidates whose scores lie far apart
----@field reasons string[]        of each judge
+---@field disagreements string[]  candidates whose scores differ much between judges
+---@field reasons string[]        one for each judge
 
 local far = 4
 
@@ -41,10 +41,11 @@ local function rank(candidates, sheets)
   return ranking
 end
 
---- Judges score the same candidates independently, each in another order; their means rank them, and
---- disagreements are reported. One call for each judge.
+--- Has judges score the candidates independently, each in another order. The mean scores rank the
+--- candidates, and disagreements are reported. It costs one call for each judge.
 ---
---- Errors: `invalid` no criteria, one candidate, or more than its bounds; `quorum` too few judged.
+--- Errors: `invalid` missing criteria, one candidate, or a number out of bounds; `quorum` too few
+--- judges succeeded.
 --- ```lua
 --- local texts = { "a short text", "a long text" }
 --- local panel = m.patterns.judge_panel(ctx, { candidates = texts, criteria = { "it is short" } })

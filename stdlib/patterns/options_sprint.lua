@@ -3,15 +3,15 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.OptionsSprint : moonlet.patterns.Common
----@field goal string             what an option is for
----@field criteria string[]       what the choice goes by
+---@field goal string             the goal that each option must reach
+---@field criteria string[]       the criteria of the choice
 ---@field angles string[]?        two or three directions, one worker each; "the simplest", "the most thorough"
 ---@field judge moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Chosen : moonlet.patterns.Result
 ---@field options {name: string, text: string, score: number?}[]
----@field choice string?          the name of the option that was refined; nil if nobody could choose
----@field tied string[]           the options with the same score, if there are several
+---@field choice string?          the name of the refined option; nil if the judge failed
+---@field tied string[]           the options with equal scores, if there are several
 ---@field reason string
 ---@field text string             the refined option
 
@@ -30,10 +30,10 @@ local function refine(ctx, opts, chosen, others, reason)
     pack = opts.pack, data = data } })).text
 end
 
---- Workers propose two or three alternatives, a judge chooses by stated criteria, and the choice is refined. One call
---- for each angle, and two.
+--- Has workers propose two or three alternatives, a judge choose by stated criteria, and a worker
+--- refine the choice. It costs one call for each angle, and two more.
 ---
---- Errors: `invalid` no criteria, or more than three angles; `quorum` fewer than two options came.
+--- Errors: `invalid` missing criteria, or more than three angles; `quorum` every worker failed.
 --- ```lua
 --- local done = m.patterns.options_sprint(ctx, { goal = "an outline of the guide", criteria = { "it is short" } })
 --- done.choice --> "the most thorough"

@@ -4,20 +4,20 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.Research : moonlet.patterns.Common
----@field topic string            what is to be decided or understood
+---@field topic string            the subject to decide or understand
 ---@field questions string[]      one to six, one worker each
----@field need integer?           how many must be answered; 1
----@field scholarly boolean?      the sources are cited in APA 7
+---@field need integer?           how many questions must be answered; 1 by default
+---@field scholarly boolean?      true: sources are cited in APA 7
 
 ---@class moonlet.patterns.Source
 ---@field source string
----@field why string              why it matters
+---@field why string              the reason why the source matters
 
 ---@class moonlet.patterns.Brief : moonlet.patterns.Result
----@field points string[]         the synthesis, 5 to 10
+---@field points string[]         the synthesis, in 5 to 10 points
 ---@field sources moonlet.patterns.Source[]
----@field disagreements string[]  between sources, and what is uncertain
----@field actions string[]        the next actions, the first one first
+---@field disagreements string[]  contradictions between sources, and open questions
+---@field actions string[]        the next actions, the most urgent first
 
 local points = s.list(s.string { min = 1, max = 2000 }, { min = 1, max = 10 })
 local sources = s.list(s.object { source = s.string { min = 1, max = 2000 },
@@ -53,10 +53,12 @@ local function synthesise(ctx, opts, found, questions)
   return ctx:agent(call).data
 end
 
---- Workers collect sources side by side, a question each; one synthesis makes a brief of them that ends in next
---- actions. The workers search the web where their runner has that. One call for each question, and one.
+--- Has one worker per question collect sources in parallel. A synthesis turns them into a brief
+--- that ends in next actions. Workers search the web if their runner can. It costs one call for
+--- each question, and one more.
 ---
---- Errors: `invalid` no topic, or more than six questions; `quorum` too few were answered.
+--- Errors: `invalid` a missing topic, or more than six questions; `quorum` too few questions were
+--- answered.
 --- ```lua
 --- local questions = { "what is lock-free?", "who uses it?" }
 --- local brief = m.patterns.research(ctx, { topic = "which queue?", questions = questions })

@@ -3,21 +3,21 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.ReviewFix : moonlet.patterns.Common
----@field artifact string         what is reviewed and fixed, in words
+---@field artifact string         a description of what is reviewed and fixed
 ---@field scope string|string[]   the files or folders that may change
----@field lenses string[]?        one to four; correctness
----@field top integer?            how many issues are fixed, the gravest first; 3
----@field least string?           the least severity that is worth a fix; "low"
+---@field lenses string[]?        one to four; "correctness" by default
+---@field top integer?            how many issues to fix, the gravest first; 3 by default
+---@field least string?           the least severity to fix; "low" by default
 ---@field checks (string|table)[]?  commands that the host runs after the fix, as for ctx:validate
----@field implementer moonlet.patterns.Worker?      fields of its call, and its name
----@field verifier moonlet.patterns.Worker?         another worker
+---@field implementer moonlet.patterns.Worker?      the name and other fields of its call
+---@field verifier moonlet.patterns.Worker?         the name and other fields of its call
 
 ---@class moonlet.patterns.Fixed : moonlet.patterns.Result
----@field issues moonlet.Finding[]  what the review found, ranked
----@field fixed moonlet.Finding[]   what the implementer was given
+---@field issues moonlet.Finding[]  the issues of the review, ranked
+---@field fixed moonlet.Finding[]   the issues that the implementer was asked to fix
 ---@field files_changed string[]
----@field pass boolean            the checks passed, and the verifier agrees
----@field problems string[]       what the verifier found
+---@field pass boolean            true if the checks passed and the verifier agrees
+---@field problems string[]       the problems that the checks and the verifier reported
 
 local function review(ctx, opts)
   ctx:phase("review", #opts.lenses)
@@ -37,10 +37,12 @@ local function most_important(issues, top, least)
   return list
 end
 
---- A reviewer ranks the issues by their impact, an implementer fixes the top ones, the host runs the checks, and a
---- verifier who did not implement checks the result. One call for each lens, and two.
+--- Has reviewers rank the issues of an artifact. An implementer fixes the top ones, the host runs
+--- the checks, and another worker verifies the result. It costs one call for each lens, and two
+--- more.
 ---
---- Errors: `invalid` no scope, more than its bounds, or a verifier that is its own implementer.
+--- Errors: `invalid` a missing scope, a number out of bounds, or a verifier that is also the
+--- implementer.
 --- ```lua
 --- local done = m.patterns.review_fix(ctx, { artifact = "src/a.lua", scope = "src", top = 1 })
 --- #done.fixed --> 1

@@ -4,28 +4,28 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.ScoutActVerify : moonlet.patterns.Common
----@field goal string             what is to be made
+---@field goal string             the result to reach
 ---@field scope string|string[]   the files or folders that may change
----@field question string?        what the scout looks for; the goal
----@field success string?         how we know that it is done
----@field choose (fun(c: moonlet.Ctx, seen: moonlet.patterns.Seen): string)?  gives the approach; the scout's advice
+---@field question string?        the question for the scout; the goal by default
+---@field success string?         the test that the work is done
+---@field choose (fun(c: moonlet.Ctx, seen: moonlet.patterns.Seen): string)?  returns the approach instead of the scout
 ---@field checks (string|table)[]?  commands that the host runs after the work, as for ctx:validate
----@field implementer moonlet.patterns.Worker?      fields of its call, and its name
----@field verifier moonlet.patterns.Worker?         another worker
+---@field implementer moonlet.patterns.Worker?      the name and other fields of its call
+---@field verifier moonlet.patterns.Worker?         the name and other fields of its call
 
 ---@class moonlet.patterns.Seen
 ---@field places {file: string, line: integer?, why: string}[]
----@field how string              how it works now
+---@field how string              a description of how it works now
 ---@field constraints string[]
 ---@field missing string[]?
----@field advice string?          the approach that fits
+---@field advice string?          the approach that the scout suggests
 
 ---@class moonlet.patterns.Acted : moonlet.patterns.Result
----@field seen moonlet.patterns.Seen  as the scout reports it
+---@field seen moonlet.patterns.Seen  the report of the scout
 ---@field approach string
 ---@field files_changed string[]
----@field answer string           the implementer's own words
----@field pass boolean            the checks passed, and the verifier agrees
+---@field answer string           the text of the implementer
+---@field pass boolean            true if the checks passed and the verifier agrees
 ---@field problems string[]
 
 local map = s.object {
@@ -43,7 +43,7 @@ One JSON object and nothing else:
 "constraints": ["..."], "missing": ["what you looked for and did not find"],
 "advice": "the approach that fits, in a line"}]]
 
--- The scout's findings, condensed for the implementer.
+-- Condenses the scout's report into a context pack for the implementer.
 local function brief(opts, seen, approach)
   local pack = {}
   for name, value in pairs(opts.pack or {}) do pack[name] = value end
@@ -64,10 +64,11 @@ local function brief(opts, seen, approach)
   return pack
 end
 
---- A scout gathers the least context, the orchestrator condenses it and chooses the approach, an implementer does the
---- work, the host runs the checks, and a verifier who did not implement looks at it. Three calls.
+--- Has a scout gather the least context. The orchestrator condenses it and chooses the approach, an
+--- implementer does the work, the host runs the checks, and another worker verifies the result. It
+--- costs three calls.
 ---
---- Errors: `invalid` no goal or scope, or a verifier that is its own implementer.
+--- Errors: `invalid` a missing goal or scope, or a verifier that is also the implementer.
 --- ```lua
 --- local done = m.patterns.scout_act_verify(ctx, { goal = "errors name their line", scope = "src" })
 --- done.next_action:match "%w+" --> "Take"

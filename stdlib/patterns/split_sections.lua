@@ -5,21 +5,21 @@ local M = {}
 
 ---@class moonlet.patterns.Section
 ---@field name string
----@field task string?          what is to be done with it; opts.task
----@field paths string[]?       its files or folders
----@field text string?          its material, where it is no file
+---@field task string?          the work on this section; opts.task by default
+---@field paths string[]?       the files or folders of the section
+---@field text string?          the text of a section that is not a file
 
 ---@class moonlet.patterns.SplitSections : moonlet.patterns.Common
----@field task string             what is to be done with each section
+---@field task string             the work on each section
 ---@field sections moonlet.patterns.Section[]  two to twelve, with disjoint paths
----@field write boolean?          the workers change their own paths; false: they answer with a text
----@field need integer?           how many sections must succeed; all but one
----@field consistency string[]?   what must agree between sections: terms, names, style
+---@field write boolean?          true: the workers edit their own paths; false: they answer with a text
+---@field need integer?           how many sections must succeed; all but one by default
+---@field consistency string[]?   what must be uniform in all sections: terms, names, style
 
 ---@class moonlet.patterns.Sections : moonlet.patterns.Result
 ---@field sections {name: string, text: string, files_changed: string[]}[]
----@field text string             the merged whole; what the sections wrote, where they write files
----@field conflicts string[]      what does not agree between sections
+---@field text string             the merged text, or the workers' reports if they edit files
+---@field conflicts string[]      inconsistencies between sections
 
 local merged = s.object { text = s.string { max = 400000 },
   conflicts = s.list(s.string { max = 2000 }) }
@@ -37,7 +37,8 @@ local function refuse(message, hint)
   m.fail { kind = "invalid", message = "split_sections: " .. message, hint = hint }
 end
 
--- The part of a path before its first wildcard, with a slash at its end; "" is everything.
+-- Returns the part of a path before its first wildcard, with a trailing slash. An empty result
+-- stands for every path.
 local function root_of(path)
   local root = ""
   for part in path:gmatch "[^/]+" do
@@ -47,7 +48,7 @@ local function root_of(path)
   return root
 end
 
--- Refuses two writers of one path.
+-- Refuses sections with overlapping paths, because two workers would write the same file.
 local function check_disjoint(section, other)
   for _, path in ipairs(section.paths) do
     for _, theirs in ipairs(other.paths) do
@@ -115,10 +116,11 @@ local function unite(ctx, opts, found)
   return ctx:agent(m.pattern.call(opts, { name = "merge", schema = merged, prompt = prompt })).data
 end
 
---- Each worker owns a slice of the work; a last one merges the slices for consistency. One call for each section, and
---- one.
+--- Gives each worker one section of the work. A last worker merges the sections and checks their
+--- consistency. It costs one call for each section, and one more.
 ---
---- Errors: `invalid` fewer than two or more than twelve sections, or two writers of one artifact; `quorum`.
+--- Errors: `invalid` fewer than two or more than twelve sections, or overlapping paths; `quorum`
+--- too few sections succeeded.
 --- ```lua
 --- local ok, err = pcall(m.patterns.split_sections, ctx, { task = "shorten it", write = true,
 ---   sections = { { name = "all", paths = { "src" } }, { name = "one", paths = { "src/a.lua" } } } })

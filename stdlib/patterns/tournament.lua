@@ -4,8 +4,8 @@ local M = {}
 
 ---@class moonlet.patterns.Tournament : moonlet.patterns.Common
 ---@field candidates (string|{name: string, text: string})[]  two to sixteen
----@field criteria string[]       what the judge of a match goes by
----@field goal string?            what the candidates are for
+---@field criteria string[]       the criteria that the judge of a match applies
+---@field goal string?            the purpose of the candidates
 ---@field judge moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Match
@@ -19,24 +19,26 @@ local M = {}
 ---@field text string
 ---@field matches moonlet.patterns.Match[]
 
--- Pairs neighbours; the last of an odd number goes on by itself.
+-- Pairs neighbours. The last candidate of an odd number has no match and reaches the next round.
 local function pairs_of(field)
   local matches = {}
   for i = 1, #field - 1, 2 do matches[#matches + 1] = { field[i], field[i + 1] } end
   return matches, #field % 2 == 1 and field[#field] or nil
 end
 
--- The winner of a match. Equals, and a match without a judge, go to the one that stands first.
+-- Returns the winner of a match. After a tie or without a verdict, the first candidate wins.
 local function decide(pair, sheet)
   if m.is_lost(sheet) then return pair[1], "the judge was lost: the first one goes on" end
   if #sheet.best > 1 then return pair[1], "equals: the first one goes on" end
   return pair[sheet.best[1]], sheet.reason
 end
 
---- Candidates meet in pairs, and the better one by stated criteria goes on, until one is left. A call for each match:
---- one fewer than there are candidates.
+--- Has candidates meet in pairs. The better one by stated criteria reaches the next round, until
+--- one candidate remains. It costs one call for each match, which is one fewer than there are
+--- candidates.
 ---
---- Errors: `invalid` no criteria, one candidate, or more than sixteen; `quorum` no match of a round was judged.
+--- Errors: `invalid` missing criteria, one candidate, or more than sixteen; `quorum` every judge of
+--- a round failed.
 --- ```lua
 --- local texts = { "a short text", "a long text" }
 --- local cup = m.patterns.tournament(ctx, { candidates = texts, criteria = { "it is short" } })

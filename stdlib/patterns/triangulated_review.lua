@@ -4,21 +4,22 @@ local s = m.schema
 local M = {}
 
 ---@class moonlet.patterns.TriangulatedReview : moonlet.patterns.Common
----@field artifact string?        what is reviewed, in words
+---@field artifact string?        a description of what is reviewed
 ---@field lenses string[]?        two to four
----@field need integer?           how many reviews must succeed; 2
+---@field need integer?           how many reviews must succeed; 2 by default
 ---@field facts string|moonlet.facts.Git|nil
----@field prompt (fun(lens: string): string)?     in place of m.prompt.reviewer
----@field also table[]?           further reviews, such as those of linters
+---@field prompt (fun(lens: string): string)?     replaces m.prompt.reviewer
+---@field also table[]?           other reviews to merge, such as those of linters
 ---@field merge moonlet.merge.Options|(fun(reviews: table[]): moonlet.merge.Options)|nil
----@field verify boolean?         let a verifier settle what the reviewers disagree about; true
+---@field verify boolean?         true: a verifier settles the findings that reviewers dispute; true by default
 ---@field verifier moonlet.patterns.Worker?         fields of its call: runner, model, …
 
 ---@class moonlet.patterns.Review : moonlet.merge.Result
 ---@field summary string
----@field disagreements integer   how many findings the reviewers disagreed about
+---@field disagreements integer   the number of disputed findings
 
--- An answer that leaves a disputed finding out does not fit, and is asked for again.
+-- The schema requires a verdict on every disputed finding, so an answer that omits one is sent back
+-- for repair.
 local function judgements_of(count)
   local judgements = {}
   for i = 1, count do
@@ -33,7 +34,8 @@ One JSON object and nothing else:
 {"judgements": {"1": {"verdict": "confirmed" | "refuted" | "unclear", "reason": "what you saw, and where"}}}
 Give one for each number of the list.]]
 
--- Two grades apart: one reviewer would stop the work, the other would not.
+-- Severities two ranks apart are a dispute: one reviewer would stop the work, and the other would
+-- not.
 local function is_split(finding)
   for _, other in ipairs(finding.merged_from) do
     local apart = m.findings.rank(other.severity) - m.findings.rank(finding.severity)
@@ -50,7 +52,7 @@ local function disagreements(result)
   return list
 end
 
--- Puts each judged finding where its verdict belongs, with the reason.
+-- Moves each judged finding to the list of its verdict and adds the reason.
 local function settle(result, disputed, judgements)
   local verdicts = {}
   for number, item in pairs(judgements) do verdicts[disputed[tonumber(number)]] = item end
@@ -89,10 +91,12 @@ local function verify(ctx, opts, result, disputed)
   end
 end
 
---- Reviewers with different lenses read the same thing, side by side; their findings become one ranked list, and a
---- verifier settles what they disagree about. At most one call more than there are lenses.
+--- Has reviewers with different lenses read one artifact in parallel. Their findings become one
+--- ranked list, and a verifier settles disputed findings. It costs at most one call more than there
+--- are lenses.
 ---
---- Errors: `invalid` fewer than two or more than four lenses, or one twice; `quorum` too few reviews succeeded.
+--- Errors: `invalid` fewer than two or more than four lenses, or a repeated lens; `quorum` too few
+--- reviews succeeded.
 --- ```lua
 --- local review = m.patterns.triangulated_review(ctx, { artifact = "src/a.lua", lenses = { "correctness", "risks" } })
 --- #review.findings[1].corroborated_by --> 1

@@ -3,16 +3,16 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.UntilDry : moonlet.patterns.Common
----@field artifact string         where it is looked, in words
----@field lenses string[]?        one for each round, in turn; correctness, risks, tests
----@field rounds integer?         two to twenty; 6
----@field dry integer?            so many rounds in a row without news end it; 2
+---@field artifact string         a description of what is searched
+---@field lenses string[]?        used in turn, one per round; correctness, risks, tests by default
+---@field rounds integer?         two to twenty; 6 by default
+---@field dry integer?            how many rounds in a row without a new finding end the search; 2 by default
 
 ---@class moonlet.patterns.Dry : moonlet.merge.Result
 ---@field summary string
 ---@field rounds integer
----@field dry boolean             it ended because nothing new came, and not because the rounds were over
----@field found_by_round integer[]  how many findings were new in each round
+---@field dry boolean             true if the search ended because nothing new was found
+---@field found_by_round integer[]  the number of new findings in each round
 
 local function known(reviews)
   local list = m.merge.findings(reviews).findings
@@ -24,10 +24,10 @@ local function known(reviews)
   return table.concat(lines, "\n"), #list
 end
 
---- Rounds of reviewers look for what the earlier ones did not find, until some rounds in a row find nothing new. At
---- most one call for each round.
+--- Has reviewers search in rounds for problems that earlier rounds missed, until some rounds in a
+--- row find nothing new. It costs at most one call for each round.
 ---
---- Errors: `invalid` fewer than two rounds, or more than twenty; `quorum` every round was lost.
+--- Errors: `invalid` fewer than two rounds, or more than twenty; `quorum` every round failed.
 --- ```lua
 --- local hunt = m.patterns.until_dry(ctx, { artifact = "src/a.lua" })
 --- hunt.rounds --> 3
@@ -59,7 +59,7 @@ function M.until_dry(ctx, opts)
       news[round] = count - total
       total, quiet = count, count > total and 0 or quiet + 1
     else
-      -- A round that was lost has looked at nothing.
+      -- A failed round found nothing, but it does not count as a dry round.
       news[round] = 0
       lost[#lost + 1] = gone
       if gone.kind == "budget" then break end

@@ -3,14 +3,14 @@ local m = require "moonlet"
 local M = {}
 
 ---@class moonlet.patterns.UntilGreen : moonlet.patterns.Common
----@field goal string?            what the implementer works towards; that the checks pass
+---@field goal string?            the goal of the implementer; by default, that the checks pass
 ---@field scope string|string[]   the files or folders that may change
 ---@field checks (string|table)[]  commands that the host runs, as for ctx:validate
----@field rounds integer?         one to ten; 3
+---@field rounds integer?         one to ten; 3 by default
 ---@field implementer moonlet.patterns.Worker?
 
 ---@class moonlet.patterns.Green : moonlet.patterns.Result
----@field green boolean           all checks passed, as the host saw it
+---@field green boolean           true if the host saw all checks pass
 ---@field rounds integer          how often an implementer worked
 ---@field failed string[]         the checks that still fail
 ---@field files_changed string[]
@@ -31,10 +31,11 @@ local function add_files(all, files)
   end
 end
 
---- The host runs the checks, an implementer works on what fails, until all pass or the rounds are over. Nothing that an
---- agent says counts as evidence. At most one call for each round.
+--- Has the host run the checks and an implementer work on the failures, until all pass or the
+--- rounds are used up. An agent's claim does not count as evidence. It costs at most one call for
+--- each round.
 ---
---- Errors: `invalid` no check or scope, or more than ten rounds.
+--- Errors: `invalid` a missing check or scope, or more than ten rounds.
 --- ```lua
 --- local done = m.patterns.until_green(ctx, { checks = { "test:true" }, scope = "src" })
 --- done.green --> true

@@ -6,11 +6,11 @@ local M = {}
 ---@class moonlet.patterns.Vote : moonlet.patterns.Common
 ---@field question string
 ---@field choices string[]        two to ten
----@field voters integer?         two to nine; 3
----@field need integer?           how many votes a choice must have; more than half of the voters
+---@field voters integer?         two to nine; 3 by default
+---@field need integer?           how many votes a choice needs; by default more than half of the voters
 
 ---@class moonlet.patterns.Voted : moonlet.patterns.Result
----@field winner string?          nil: no choice has enough votes
+---@field winner string?          nil if no choice has enough votes
 ---@field tied string[]           the choices with the most votes, if there are several
 ---@field tally table<string, integer>
 ---@field votes {voter: string, choice: string, reason: string}[]
@@ -30,10 +30,10 @@ local function count(votes, choices)
   return tally, most, leaders
 end
 
---- Voters answer a question independently; a choice wins with enough votes, and a tie is reported. One call for each
---- voter.
+--- Has voters answer a question independently. A choice wins if it has enough votes, and a tie is
+--- reported. It costs one call for each voter.
 ---
---- Errors: `invalid` one choice, or more voters than nine; `quorum` nobody voted.
+--- Errors: `invalid` one choice, or more than nine voters; `quorum` every voter failed.
 --- ```lua
 --- local voted = m.patterns.vote(ctx, { question = "keep it?", choices = { "yes", "no" } })
 --- voted.winner --> "yes"

@@ -1,6 +1,7 @@
---- A prompt within a budget of tokens: parts with a priority, of which the lowest are left out first. The tokens are an
---- estimate, by bytes. The prompt names the parts left out, and the record of the call keeps them. The parts of the
---- newest prompts are remembered by their text, so that a smaller budget can be applied to the text later.
+--- Fits a prompt into a token budget by dropping the parts with the lowest priority. Tokens are
+--- estimated from bytes. The prompt and the record of the call name the dropped parts. The module
+--- caches the parts of recent prompts by their text, so that a smaller budget can be applied to a
+--- text later.
 local record = require "moonlet.record"
 
 local concat, format = table.concat, string.format
@@ -12,14 +13,15 @@ local bytes_a_token = 4
 
 ---@class moonlet.prompt.Cut
 ---@field name string
----@field tokens integer  an estimate
+---@field tokens integer  by estimate
 
 ---@class moonlet.prompt.Composed
----@field tokens integer    an estimate
+---@field tokens integer    by estimate
 ---@field budget integer?
----@field cut moonlet.prompt.Cut[]  what was left out, the lowest priority first
+---@field cut moonlet.prompt.Cut[]  the dropped parts, the lowest priority first
 
---- The estimate of a text's tokens. Characters beyond ASCII count as one each: scripts without spaces need that many.
+--- Estimates the tokens of a text. Characters beyond ASCII count as one token each, because scripts
+--- without spaces need that many.
 ---@param text string
 ---@return integer
 function M.tokens(text)
@@ -52,7 +54,8 @@ local function check(options)
   return parts
 end
 
--- The note that stands in the prompt: with the names, or where that is too long with their number.
+-- Returns the note in the prompt that names the dropped parts, or only counts them if the names
+-- would be too long.
 local function note_of(cut, budget, short)
   if #cut == 0 then return nil end
   if short then return format("[%d %s left out]", #cut, #cut == 1 and "part" or "parts") end
@@ -84,7 +87,8 @@ local function no_room(parts, budget)
     concat(names, ", "), sum, budget), "raise the budget, or shorten one of them"), 0)
 end
 
--- Parts that may be left out, the lowest priority first; among equals the last one first.
+-- Returns the parts that may be dropped, the lowest priority first. Among equal priorities the last
+-- part comes first.
 local function expendable(parts)
   local list = {}
   for i, part in ipairs(parts) do
@@ -120,7 +124,7 @@ local most_remembered, most_bytes = 200, 2 << 20
 ---@field parts table[]
 ---@field told moonlet.prompt.Composed
 
---- The newest prompts of this process whose parts matter: one may be left out, or was.
+--- Caches the newest prompts of this process from which a part was dropped or can be dropped.
 ---@type moonlet.prompt.Remembered[]
 local remembered = {}
 
@@ -149,7 +153,7 @@ local function is_divisible(parts)
   return false
 end
 
--- A text of parts, within a budget if there is one.
+-- Joins parts into a text. A budget, if given, limits it.
 local function made(parts, budget)
   local text, tokens, cut
   if budget then
@@ -163,19 +167,20 @@ local function made(parts, budget)
   return text, told
 end
 
--- The same, and remembers it.
+-- Joins parts into a text and caches the parts for a smaller budget later.
 local function remembered_text(parts, budget)
   local text, told = made(parts, budget)
   if is_divisible(parts) then remember { text = text, parts = parts, told = told } end
   return text, told
 end
 
---- Composes; see m.prompt.compose.
+--- Implements m.prompt.compose.
 ---@param options {parts: table[], budget: integer?}
 ---@return string, moonlet.prompt.Composed
 function M.compose(options) return remembered_text(check(options), options.budget) end
 
---- Joins the parts of a prompt, of which each ends with a line break, and remembers them. Names may be equal.
+--- Joins the parts of a prompt, each of which ends with a line break, and caches them. Part names
+--- may repeat.
 ---@param parts {name: string, text: string, priority: number?, required: boolean?}[]
 ---@return string
 function M.join(parts)
@@ -183,7 +188,7 @@ function M.join(parts)
   return (remembered_text(parts))
 end
 
--- The newest remembered prompt that is the text, or else the longest one inside it.
+-- Finds the newest cached prompt that equals the text, or else the longest cached prompt inside it.
 local function find(prompt)
   local best
   for _, entry in ipairs(remembered) do
@@ -195,7 +200,7 @@ local function find(prompt)
   if best then return best, (prompt:find(best.text, 1, true)) end
 end
 
--- The parts of a prompt: those of the remembered prompt in it, and the text around them.
+-- Splits a prompt into the parts of the cached prompt inside it and the text around them.
 local function parts_of(prompt)
   local parts, entry, from = {}, find(prompt)
   local function add(text)
@@ -214,12 +219,13 @@ local function parts_of(prompt)
   return parts
 end
 
---- Fits a prompt, and the parts before it, into a budget. A prompt that fits stays as it is.
+--- Fits a prompt, with the parts in front of it, into a budget. A prompt that fits is returned
+--- unchanged.
 ---@param prompt string
 ---@param budget integer
----@param before table[]?  parts with all fields
----@return string text  of all parts
----@return moonlet.prompt.Composed? told  nil if nothing was left out
+---@param before table[]?  parts whose fields are all set
+---@return string text  all parts, joined
+---@return moonlet.prompt.Composed? told  nil if nothing was dropped
 function M.fit(prompt, budget, before)
   local parts = before or {}
   local whole = M.in_front(parts, prompt)
@@ -229,14 +235,14 @@ function M.fit(prompt, budget, before)
   return made(all, budget)
 end
 
---- The smaller of two budgets; nil stands for none.
+--- Returns the smaller of two budgets. A nil means no limit.
 ---@param one integer?
 ---@param other integer?
 ---@return integer?
 function M.least(one, other) return one and other and math.min(one, other) or one or other end
 
---- The smallest budget that the prompts of a run have.
----@param options table   of its command line
+--- Returns the smallest budget that applies to the prompts of a run.
+---@param options table   the options of the run's command line
 ---@param packet table?
 ---@param preset moonlet.Preset?
 ---@return integer?
@@ -244,7 +250,7 @@ function M.of_run(options, packet, preset)
   return M.least(options.prompt_tokens, M.least(packet and packet.prompt_tokens, preset and preset.prompt_tokens))
 end
 
---- Raises unless a budget is one that a prompt can have.
+--- Raises an error unless a budget is at least one token.
 ---@param tokens integer?
 ---@param what string
 function M.check_budget(tokens, what)
@@ -252,7 +258,7 @@ function M.check_budget(tokens, what)
   error(record.invalid(format("%s cannot be %d", what, tokens), "give a whole number of tokens, 1 or more"), 0)
 end
 
---- A prompt with parts in front of it.
+--- Joins parts and the prompt behind them into one text.
 ---@param parts table[]
 ---@param prompt string
 ---@return string
@@ -261,7 +267,8 @@ function M.in_front(parts, prompt)
   return text_of(parts, {}, nil):gsub("\n+$", "") .. "\n\n" .. prompt
 end
 
---- The parts left out of a prompt, also of one inside a composed prompt; nil when none was.
+--- Returns the parts that were dropped from a prompt, or from a prompt inside a composed one, or
+--- nil.
 ---@param prompt string
 ---@return moonlet.prompt.Composed?
 function M.of(prompt)

@@ -1,24 +1,26 @@
---- Templates of worker prompts: one text a role, in blocks that begin with a label in capitals (`TASK: …`). The
---- user's config and the folder `prompts/` of a preset may replace each of them.
+--- Loads the templates of worker prompts. Each role has one text, in blocks that begin with a label
+--- in capitals (`TASK: …`). The user's config and the folder `prompts/` of a preset may replace
+--- each template.
 local record = require "moonlet.record"
 
 local concat, format, gsub, match = table.concat, string.format, string.gsub, string.match
 
 local M = {}
 
---- The roles that have a template; `worker` is the start of every prompt.
+--- The roles that have a template. The template `worker` is the start of every prompt.
 M.roles = { "worker", "reviewer", "research", "implementer", "verifier", "scout", "judge", "planner" }
 
 local first_line = "CONTEXT: WORKER"
 
----@type (fun(role: string): string?, string?)?  gives the text in place of the built-in one, and where it is from
+---@type (fun(role: string): string?, string?)?  returns a replacement of the built-in text, and its origin
 local replaced
 
---- Makes a function the source of replaced templates; nil leaves the built-in ones.
+--- Sets the function that supplies replacements of templates. With nil the built-in templates
+--- apply.
 ---@param fn (fun(role: string): string?, string?)?
 function M.replace(fn) replaced = fn end
 
---- The template of a role, and where it is from.
+--- Returns the template of a role, and its origin.
 ---@param role string
 ---@return string text
 ---@return string origin
@@ -29,8 +31,8 @@ function M.text(role)
   return require("moonlet.prompts." .. role), "the built-in template " .. role
 end
 
---- The start of every worker's prompt. Its first line distinguishes a worker from its orchestrator, whatever the
---- template says.
+--- Returns the start of every worker's prompt. Its first line marks the reader as a worker, even if
+--- a replaced template lacks that line.
 ---@return string
 function M.preamble()
   local text = match(M.text "worker", "^%s*(.-)%s*$")
@@ -38,7 +40,7 @@ function M.preamble()
   return text .. "\n"
 end
 
---- The blocks of a template in order; text above the first label has none.
+--- Splits a template into its blocks. Text above the first label is a block without a label.
 ---@param text string
 ---@return {label: string?, text: string}[]
 function M.blocks(text)
@@ -78,8 +80,8 @@ local function shown(block)
   return block.label .. ":" .. (match(text, "^[\n-]") and "\n" or " ") .. gsub(text, "^\n+", "")
 end
 
---- A prompt from the template of a role: `values` fill its marks, and `blocks` take the place of its blocks by their
---- labels, or follow them.
+--- Renders the template of a role. The texts of `values` replace its marks. A block of `blocks`
+--- replaces the block with its label, or is appended.
 ---@param role string
 ---@param values table<string, string>
 ---@param blocks {label: string, text: string?}[]
