@@ -1,4 +1,5 @@
---- The commands of the prompt, which begin with a colon. They are no lines of the run.
+--- Implements the commands of the prompt, which begin with a colon. They are not recorded as lines
+--- of the run.
 local duration = require "moonlet.duration"
 local input = require "moonlet.engine.repl.input"
 local save = require "moonlet.engine.repl.save"
@@ -37,7 +38,7 @@ local unit_texts = {
   wall = function(seconds) return duration.text(math.floor(seconds * 1000)) end,
 }
 
---- True if an agent did not report its tokens: the budget counts an estimate.
+--- Returns true if an agent did not report its tokens, so that the budget counts an estimate.
 local function has_estimate(run)
   for _, step in ipairs(run.steps) do
     local usage = step.kind == "agent" and (step.usage or {})
@@ -67,7 +68,7 @@ local function running_text(session)
   return #lines > 0 and table.concat(lines, "\n") or "nothing is running"
 end
 
---- Opens a text in the user's editor, and returns what it became.
+--- Opens a text in the user's editor and returns the edited text.
 local function edited(session, text)
   local editor = core.system.env "VISUAL" or core.system.env "EDITOR"
   if not editor or editor == "" then return nil, "set VISUAL or EDITOR" end
@@ -128,7 +129,8 @@ M.all = {
   save = function(session, rest, say) say(save.write(session, rest)) end,
 }
 
---- Runs a command. Returns the line that is to be evaluated in place of it; true as the second value leaves.
+--- Runs a command of the prompt. It returns a line to evaluate, if any, and true if the prompt must
+--- end.
 ---@param session moonlet.Repl
 ---@param word string       ":help"
 ---@param rest string

@@ -1,5 +1,5 @@
---- Completion at the prompt: verbs and fields of ctx and m, the user's own variables, options of a call, presets, ids
---- of runs, paths in quotes, and the commands of the prompt.
+--- Completes words at the prompt: members of ctx and m, the user's variables, options of a call,
+--- presets, run ids, paths in quotes, and commands of the prompt.
 local M = {}
 
 local most = 400
@@ -16,7 +16,7 @@ end
 local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local",
   "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
 
---- The names that a value can be indexed with.
+--- Returns the names of a value's fields.
 local function names_in(session, value, path, sign)
   local names = {}
   local known = session.known_names(path, sign)
@@ -26,7 +26,7 @@ local function names_in(session, value, path, sign)
   end
   if type(value) == "string" and sign == ":" then value = string end
   if type(value) ~= "table" then return names end
-  -- `next`, because a closed record raises for unknown names.
+  -- Use `next`, because indexing a closed record with an unknown name raises.
   for key, field in next, value do
     if sign == ":" and type(field) ~= "function" then goto continue end
     if type(key) == "string" and key:match("^[%a_][%w_]*$") then names[#names + 1] = key end
@@ -36,7 +36,7 @@ local function names_in(session, value, path, sign)
   return names
 end
 
---- The value of a dotted path of variables; nothing is called.
+--- Returns the value of a dotted path of variables without calling a function.
 local function value_at(session, path)
   local value
   for name in path:gmatch("[%a_][%w_]*") do
@@ -68,7 +68,7 @@ local function in_text(session, before)
   return #before - #start, found
 end
 
---- The options of the call whose braces are open at the end of the text.
+--- Returns the options of the call whose braces are still open.
 local function options_at(session, before)
   local depth = 0
   for at = #before, 1, -1 do
@@ -84,10 +84,10 @@ local function options_at(session, before)
   end
 end
 
---- The words that may stand at the end of `before`.
+--- Returns the possible completions of the last word of `before`.
 ---@param session table
 ---@param before string   the line up to the cursor
----@return integer from   where the word begins; 0 is the first byte
+---@return integer from   the offset of the completed word, counted from 0
 ---@return string[] words
 function M.words(session, before)
   local command = before:match("^%s*(:%a*)$")

@@ -1,22 +1,23 @@
---- The text that is typed at the prompt, as Lua: an expression, a statement, or a part of either.
+--- Loads the text of a prompt as Lua: an expression, a statement, or an incomplete part of either.
 local M = {}
 
 local longest, longest_shown = 64 << 10, 200
 
---- Variables of one line stay for the next ones: `local` at the start of a line is left out.
+--- Drops `local` at the start of a line, so that the variable is visible in later lines.
 local function without_local(text)
   if text:match("^%s*local%s+function%s") then return (text:gsub("^(%s*)local%s+", "%1")) end
   local names, rest = text:match("^%s*local%s+([%a_][%w_%s,]*)(=[^=].*)$")
   return names and names .. rest or text
 end
 
---- True if Lua wants more of a text that does not parse. A string in quotes ends on its line, or behind a backslash.
+--- Returns true if more text could complete an incomplete text. A quoted string must end on its
+--- line, or continue after a backslash.
 local function wants_more(message, text)
   if message:find("unfinished string", 1, true) then return text:sub(-1) == "\\" end
   return message:find("near <eof>$") ~= nil
 end
 
---- The ends of the tokens of a text, roughly: no word and no number is cut.
+--- Returns the ends of the tokens of a text, roughly. A word or number is never split.
 local function token_ends(text)
   local ends = {}
   for at in text:gmatch("()") do
@@ -28,7 +29,7 @@ local function token_ends(text)
   return ends
 end
 
---- The byte at which a text stops being Lua: the begin of the token that no text behind it can mend.
+--- Returns the byte at which a text stops being valid Lua, whatever text might follow.
 local function bad_byte(load, text, whole)
   local string_text = whole:match("unfinished string near '(.*)'$")
   if string_text then return text:find(string_text, 1, true) or 1 end
@@ -47,7 +48,7 @@ local function bad_byte(load, text, whole)
   return text:match("^%s*()", (ends[low - 1] or 0) + 1)
 end
 
---- The message with the row of the text that it is about; and that row, with a mark below the place.
+--- Adds the row of the fault to a message. Also returns that row with a mark below the fault.
 local function with_place(message, text, byte)
   local before = text:sub(1, byte - 1)
   local row = select(2, before:gsub("\n", "\n"))
@@ -59,14 +60,14 @@ local function with_place(message, text, byte)
   return message, ("  %s\n  %s^"):format(core.text.printable(shown), (" "):rep(width))
 end
 
---- Loads a text as an expression, or as statements.
+--- Loads a text as an expression, or else as statements.
 ---@param environment table
 ---@param text string
----@param name string        names the text in errors: "line 3"
+---@param name string        the name of the text in errors, such as "line 3"
 ---@return function? chunk
----@return string? message   why it does not parse
----@return boolean? more     more text may complete it
----@return string? excerpt   its row that is wrong, with a mark below the place
+---@return string? message   the reason why it does not parse
+---@return boolean? more     true if more text may complete it
+---@return string? excerpt   the faulty row with a mark below the fault
 function M.load(environment, text, name)
   if #text > longest then return nil, "a line has at most 64 KB", false end
   local function as_value(part) return core.script.load_in(environment, "return " .. part, "@" .. name) end
@@ -78,7 +79,7 @@ function M.load(environment, text, name)
   chunk, message = as_statements(statements)
   if chunk then return chunk end
   if wants_more(message, text) or wants_more(no_value, text) then return nil, message, true end
-  -- The text was meant as what it is the longest.
+  -- Report the error of the reading, as expression or as statements, that parses further.
   local in_value, in_statements = bad_byte(as_value, text, no_value), bad_byte(as_statements, statements, message)
   local excerpt
   if in_value > in_statements + #text - #statements then
@@ -91,7 +92,7 @@ end
 
 M.without_local = without_local
 
---- True if a text is an expression, whose value is printed.
+--- Returns true if a text is an expression, whose value the prompt prints.
 ---@param environment table
 ---@param text string
 ---@return boolean
@@ -99,7 +100,7 @@ function M.is_expression(environment, text)
   return core.script.load_in(environment, "return " .. text, "=line") ~= nil
 end
 
---- True if the last statement of a text is `return`, behind which no other may stand.
+--- Returns true if a text ends in `return`, which must be the last statement of a block.
 ---@param environment table
 ---@param text string   statements
 ---@return boolean

@@ -1,4 +1,5 @@
---- Writes the lines that worked as a preset: steps get names, variables become locals, the last value is the result.
+--- Writes the successful lines of a prompt as a preset. Steps get names, variables become locals,
+--- and the last value is the result.
 local input = require "moonlet.engine.repl.input"
 local record = require "moonlet.record"
 
@@ -6,7 +7,7 @@ local M = {}
 
 local named_verbs = { agent = true, gate = true, question = true }
 
---- Gives the calls of a line that have none a name of their own.
+--- Adds a name to each call in a line that has none.
 local function with_names(text, count)
   return (text:gsub("(ctx:(%a+)%s*%(?%s*{)(%s*)([^}]*)", function(call, verb, space, rest)
     if not named_verbs[verb] or rest:find("%f[%w]name%s*=") then return nil end
@@ -30,7 +31,7 @@ local function list_text(names)
   return #quoted > 0 and ("{ %s }"):format(table.concat(quoted, ", ")) or nil
 end
 
---- The needs that the preset has to declare: the rights that the lines which worked have used.
+--- Returns the declaration of the rights that the successful lines have used.
 local function needs_text(session)
   local used = { run = {}, read = {}, write = {}, env = {}, agents = {} }
   for _, line in ipairs(session.lines) do
@@ -55,8 +56,8 @@ local function needs_text(session)
   return #parts > 0 and ("  needs = { %s },\n"):format(table.concat(parts, ", ")) or ""
 end
 
---- The variables that the preset gives back where the last line is no expression: what was found, without functions
---- and tasks.
+--- Returns the `return` statement of the preset if its last line is not an expression: all
+--- variables except functions and tasks.
 local function result_text(session, names)
   local fields = {}
   for _, name in ipairs(names) do
@@ -69,7 +70,7 @@ local function result_text(session, names)
   return ("return { %s }"):format(table.concat(fields, ", "))
 end
 
---- A line before the last one as statements; nil for an expression that only computes a value.
+--- Returns an earlier line as statements, or nil for an expression without a side effect.
 local function statement_text(session, line, text)
   local value = text:match("^%s*return%f[^%w_]%s*(.*)$") or text
   if input.is_expression(session.environment, value) then
@@ -78,7 +79,7 @@ local function statement_text(session, line, text)
   end
   text = input.without_local(text)
   if line.results.n == 0 and not input.ends_in_return(session.environment, text) then return text end
-  -- Its `return` ended only the line.
+  -- A `return` would end the preset here, so wrap the line in a function.
   return ("local function line_%d()\n  %s\nend\nline_%d()"):format(line.number, text:gsub("\n", "\n  "), line.number)
 end
 
@@ -108,10 +109,10 @@ local function body_text(session)
   return table.concat(lines, "\n")
 end
 
---- Writes presets/NAME.lua in the repository.
+--- Writes the preset to presets/NAME.lua in the repository.
 ---@param session moonlet.Repl
----@param words string   the name, and --force to replace a file
----@return string  a text for the person
+---@param words string   the name, and --force to replace an existing file
+---@return string  a message for the user
 function M.write(session, words)
   local name, force = words:match("^(%S*)%s+(%-%-force)$")
   name = name or words

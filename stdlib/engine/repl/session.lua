@@ -1,5 +1,5 @@
---- A prompt is a script that reads its lines from a person. Each line is an observation of the run: a resumed run reads
---- the recorded lines again, evaluates them on the journal, and goes on at the prompt.
+--- Runs a script whose lines a person types at a prompt. Each line is recorded. A resumed run
+--- evaluates the recorded lines against the journal and then continues at the prompt.
 local scope = require "moonlet.engine.context.scope"
 local commands = require "moonlet.engine.repl.commands"
 local complete = require "moonlet.engine.repl.complete"
@@ -15,7 +15,8 @@ local task = core.task
 
 local M = {}
 
---- A line has no limit of its own; the limit makes its end by an interrupt one that a replay finds on record.
+--- Lines run without a time limit. The huge limit lets an interrupt be recorded as a timeout, which
+--- a replay repeats.
 local no_limit_ms = 1 << 40
 
 local look_ms = 20
@@ -26,18 +27,18 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field number integer
 ---@field text string
 ---@field chunk function
----@field body any        the task of its body, with all that it left running
----@field scope any       its cancel scope
----@field task any?       that of the line itself
+---@field body any        the task that ends after everything the line started
+---@field scope any       the cancel scope of the line
+---@field task any?       the task that evaluates the line itself
 ---@field ok boolean
----@field results table   what it returned, or what it raised
+---@field results table   the values that the line returned, or its error
 ---@field interrupted boolean?
----@field job string?     the variable that holds its task, for :bg
----@field rights table[]    that it has used: { kind, name }
+---@field job string?     the variable with its task, for :bg
+---@field rights table[]    the rights that the line used: { kind, name }
 
 ---@class moonlet.Repl
 ---@field run table
----@field ctx moonlet.Ctx?           that of the line that runs, or ran last
+---@field ctx moonlet.Ctx?           the ctx of the current or last line
 ---@field environment table
 ---@field lines moonlet.ReplLine[]
 ---@field prompt any                 core.line
@@ -45,7 +46,7 @@ local sources = { ["line"] = "a line at the prompt" }
 ---@field prompts boolean
 ---@field json boolean
 ---@field running moonlet.ReplLine?
----@field background integer         lines whose tasks still run
+---@field background integer         how many lines still have running tasks
 
 local function say(session, text)
   if session.json then return end
@@ -78,7 +79,7 @@ local function json_value(value)
   return show.text(value)
 end
 
---- Prints what a line came to.
+--- Prints the result of a line.
 local function present(session, line)
   if session.json then
     core.system.print(1, core.json.encode_record { ok = line.ok, command = "repl", run = core.json.null,
@@ -93,7 +94,7 @@ local function present(session, line)
   end
 end
 
---- Shows the agents of a line while it runs, on a terminal; not while a person answers.
+--- Displays a line's agents on a terminal while it runs. The display pauses while a person answers.
 local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
@@ -108,7 +109,7 @@ local function ask_leave(session)
   return how ~= "line" or text:lower():match("^%s*y") ~= nil
 end
 
---- Reads an answer. The text above the last line of the question is printed by itself.
+--- Reads an answer. The lines above the last line of the question are printed first.
 local function read_answer(session, text)
   local shown, last = text:match("^(.*\n)([^\n]*)$")
   if shown then say(session, (shown:gsub("\n$", ""))) end
@@ -116,7 +117,8 @@ local function read_answer(session, text)
   return how == "line" and answer or nil
 end
 
---- A question of work beside the line that is typed: it is asked in place of the line, which comes back afterwards.
+--- Asks a background task's question in place of the line being typed. The typed line comes back
+--- afterwards.
 local function answer_question(session)
   local question = session.question
   session.question = nil
@@ -124,7 +126,7 @@ local function answer_question(session)
   task.cancel_scope(question.wake, { kind = "cancelled", message = "it is answered" })
 end
 
---- Asks a person, whether a line runs or is typed.
+--- Asks a person a question, either while a line runs or while one is typed.
 local function ask(session, text)
   while session.question or session.asking do core.task.sleep(look_ms) end
   if session.running then
@@ -145,8 +147,8 @@ local function ask(session, text)
   return question.answer
 end
 
---- Reads one line, and answers the completions that are wanted meanwhile. nil at the end of the input, false after an
---- interrupt.
+--- Reads one line and answers requests for completion. Returns nil at the end of the input, and
+--- false after an interrupt.
 local read_line
 function read_line(session, prompt, initial)
   while session.asking do core.task.sleep(look_ms) end
@@ -166,7 +168,8 @@ function read_line(session, prompt, initial)
   return nil
 end
 
---- Reads until the text is whole Lua, or a command of the prompt. nil at the end of the input.
+--- Reads lines until they form complete Lua or a command of the prompt. Returns nil at the end of
+--- the input.
 local function read_input(session)
   local text, interrupts = nil, 0
   while true do
@@ -194,14 +197,15 @@ end
 
 -- --- evaluation ----------------------------------------------------------------------------------------------------
 
---- A line that was ended while it computed is not evaluated again when the run is resumed: it would compute as long.
+--- Records that a line was interrupted while it computed. A resumed run skips the line, because it
+--- would compute as long again.
 local function note_stopped(session, line, err)
   if type(err) ~= "table" or err.stopped ~= true or line.stopped then return end
   line.stopped = true
   journal.fact(session.run, ("stopped %d"):format(line.number), sources, function() return err.message end)
 end
 
---- The end of a line that went on beside others.
+--- Reports the end of a line that continued in the background.
 local function announce(session, line, ok, err)
   session.background = session.background - 1
   local handle = ok and line.job and rawget(session.environment, line.job)
@@ -213,7 +217,7 @@ local function announce(session, line, ok, err)
   say(session, ("[%d] %s"):format(line.number, ok and text or error_of(session, err)))
 end
 
---- The body of a line: it lasts until all that the line started has ended.
+--- Starts a line as a task. The task ends after everything that the line started has ended.
 local function start(session, line)
   local state = session.state
   local key = context.key(state, tostring(line.number))
@@ -223,7 +227,7 @@ local function start(session, line)
     local ok, err = pcall(scope.body, session.run, key,
       { budget = state.budget, timeout = no_limit_ms, what = what }, function(ctx)
         line.scope, session.ctx = context.of(ctx).scope, ctx
-        -- The interrupt came as the line was entered.
+        -- The user pressed Ctrl-C before the line had a scope.
         if session.interrupted or line.interrupted then
           session.interrupted, line.interrupted = nil, nil
           session.interrupt()
@@ -244,11 +248,12 @@ local function start(session, line)
   end)
 end
 
---- Waits until the line itself has ended; its tasks may go on. A run can park meanwhile: it waits for a task alone.
+--- Waits until the line itself has ended; its tasks may continue. It only joins tasks, so the run
+--- can park meanwhile.
 local function wait_for(session, line)
   while not line.task and not line.ended do scope.yield(session.root) end
   if line.task then task.join(line.task) end
-  -- Its tasks may end in the same moment.
+  -- Yield a few times, because the line's tasks may end at once.
   for _ = 1, 3 do
     if line.ended then break end
     scope.yield(session.root)
@@ -260,7 +265,8 @@ local function wait_for(session, line)
   end
 end
 
---- Steps that failed in lines before this one have been reported there: the verdict is that of the last line.
+--- Clears failures that earlier lines have reported, so that the verdict depends on the last line
+--- only.
 local function forget_earlier(run)
   for _, step in ipairs(run.steps) do
     if step.status == "failed" then step.gone = true end
@@ -268,8 +274,8 @@ local function forget_earlier(run)
   run.degraded, run.validation = {}, {}
 end
 
---- The reason not to evaluate a recorded line again: it was stopped while it computed, or the prompt ended in it, and
---- nobody wants it again.
+--- Returns the reason to skip a recorded line: it was interrupted while it computed, or it ended the
+--- prompt and the user declines to repeat it.
 local function why_skipped(session, number)
   local run = session.run
   if not run.journal or number > session.recorded then return nil end
@@ -316,7 +322,8 @@ local function evaluate(session, text, replayed)
   return line
 end
 
---- Ends the line that runs, or the one that is typed. The end is on record, so that a replay ends it at the same place.
+--- Interrupts the running line, or the line being typed. The interrupt is recorded, so a replay
+--- stops at the same point.
 local function interrupt(session)
   local line = session.running
   if not line then
@@ -336,7 +343,7 @@ end
 
 -- --- the run -------------------------------------------------------------------------------------------------------
 
---- The text of the next line: the recorded one, else the one that is typed. nil at the end.
+--- Returns the text of the next line, recorded or typed, or nil at the end of the input.
 local function next_text(session)
   local run = session.run
   local key = context.key(session.state, "line", true)
@@ -373,7 +380,8 @@ local function count_recorded(run)
   return count
 end
 
---- Asks once for a right that the run does not have; the answer is on record, so that a resumed run does not ask.
+--- Asks for a right that the run lacks. The answer is recorded, so a resumed run does not ask
+--- again.
 local function ask_grant(session, grant)
   local run, key = session.run, "grant " .. grant
   local known = run.journal and run.journal.facts[key]
@@ -395,7 +403,7 @@ local function greet(session, recorded)
   end
 end
 
---- Reports a resumed run: how many lines were evaluated again, and which of them failed, as they had before.
+--- Prints how many lines a resumed run has evaluated again, and which of them failed.
 local function tell_replayed(session, recorded)
   local failed, skipped = {}, 0
   for _, line in ipairs(session.lines) do
@@ -424,8 +432,8 @@ local function environment_of(session, source)
   return core.script.environment(globals, missing, rawset)
 end
 
---- The prompt as the body of a run.
----@param source moonlet.Source   with `words`: names, options and presets for completion
+--- Returns the body of a run whose lines are typed at a prompt.
+---@param source moonlet.Source   has `words`: the names, options and presets for completion
 ---@return fun(ctx: moonlet.Ctx): any
 function M.body(source)
   return function(ctx)

@@ -1,4 +1,5 @@
---- Values as a prompt prints them: records by field, lists with their length, long text folded, all of it capped.
+--- Formats values for the prompt: records by field, lists with their length, long texts folded, and
+--- everything truncated.
 local duration = require "moonlet.duration"
 
 local M = {}
@@ -17,7 +18,7 @@ local function key_text(key)
   return ("[%s]"):format(type(key) == "string" and text_of(key) or tostring(key))
 end
 
---- A lost value, null and functions print as what they are.
+--- Formats lost values, null and functions.
 local function plain(value)
   if value == core.json.null then return "null" end
   if core.lost.record(value) then return tostring(value) end
@@ -34,7 +35,7 @@ local function keys_of(value)
   return keys
 end
 
---- The time and tokens of an agent's answer, and the folder with its artifacts; nil for another value.
+--- Describes an agent's answer by time, tokens and artifact folder. Returns nil for other values.
 local function agent_line(value)
   local attempts, dir = rawget(value, "attempts"), rawget(value, "dir")
   if type(attempts) ~= "table" or type(dir) ~= "string" then return nil end
@@ -54,7 +55,7 @@ local function shown(value, indent, depth, seen)
   if simple then return simple end
   if seen[value] then return "(above)" end
   local meta = getmetatable(value)
-  -- A handle such as ctx has no fields of its own; a closed record has.
+  -- A handle such as ctx has no fields, so print its name. A closed record has fields.
   if meta ~= nil and type(meta) ~= "table" and next(value) == nil then
     local name = tostring(value):gsub(": %w+$", "")
     return name == "moonlet.array" and "list of 0 {}" or ("(%s)"):format(name)
@@ -78,7 +79,7 @@ local function shown(value, indent, depth, seen)
   return ("%s{\n%s%s\n%s}"):format(head, inner, table.concat(lines, ",\n" .. inner), indent)
 end
 
---- A value as text. A text stands without quotes, in full up to 8,000 bytes.
+--- Formats a value as text. A string is printed without quotes, up to 8,000 bytes.
 ---@param value any
 ---@return string
 function M.text(value)
@@ -89,7 +90,8 @@ function M.text(value)
   end
   local note = type(value) == "table" and not core.lost.record(value) and agent_line(value)
   if not note then return core.text.cut(shown(value, "", 1, {}), most_bytes) end
-  -- Its other fields, such as its attempts, are there to be named.
+  -- Print only the data or the text of an answer. Its other fields, such as its attempts, can be
+  -- named.
   local data = rawget(value, "data")
   return ("%s\n%s"):format(M.text(data ~= nil and data ~= core.json.null and data or rawget(value, "text")), note)
 end

@@ -1,4 +1,4 @@
---- The log of a session as an asciicast, version 3: what was printed, and when. Made on demand.
+--- Converts the log of a session to an asciicast, version 3, which records output with its times.
 local log = require "moonlet.engine.session.log"
 local store = require "moonlet.engine.session.store"
 
@@ -6,7 +6,7 @@ local M = {}
 
 local longest_chunk = 1 << 20
 
---- The notes of time, oldest first: {ms, offset} or {ms, size = "COLSxROWS"}.
+--- Returns the notes of time, oldest first: {ms, offset} or {ms, size = "COLSxROWS"}.
 local function notes(root, id)
   local list = {}
   for _, piece in ipairs(log.pieces(root, id, "times")) do
@@ -19,7 +19,7 @@ local function notes(root, id)
   return list
 end
 
---- A chunk as JSON may hold it; a character that is cut at its end waits for the next chunk.
+--- Splits bytes into text that JSON accepts and an incomplete last character for the next chunk.
 local function text_of(bytes)
   local cut = bytes:find "[\192-\247][\128-\191]*$"
   local rest = ""
@@ -29,10 +29,10 @@ local function text_of(bytes)
   return core.text.clean(bytes), rest
 end
 
---- The text of the cast: lines of JSON.
+--- Returns the asciicast of a session as lines of JSON.
 ---@param root any
 ---@param rec moonlet.SessionRecord
----@param facts table?  of a session that runs: its newest output has no note of its time yet
+---@param facts table?  the state of a running session; its newest output has no time yet
 ---@return string
 function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),

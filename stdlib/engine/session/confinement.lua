@@ -1,14 +1,14 @@
---- The rules that confine the program of a session: it writes its own folder for temporary files and the agent's own
---- state, and where it may write, a folder. Codex has a sandbox of its own, and sandboxes do not nest.
+--- Builds the sandbox of a session's program. It may write to its temporary folder, the agent's own
+--- state and, if allowed, one more folder. Codex brings its own sandbox, and sandboxes do not nest.
 local grammars = require "moonlet.engine.session.grammars"
 
 local M = {}
 
---- The rules as session.start takes them; nil for an agent with a sandbox of its own; nil and the reason where the
---- system cannot confine a program.
+--- Returns the rules for session.start. The result is nil for an agent with its own sandbox, or nil
+--- and a reason if the system cannot confine a program.
 ---@param argv string[]
 ---@param agent string?
----@param folder string?  that it may write
+---@param folder string?  a folder that the program may write
 ---@return (fun(temporary: string): table)? rules, string? why
 function M.rules(argv, agent, folder)
   local grammar = grammars.named(agent or grammars.of(argv))

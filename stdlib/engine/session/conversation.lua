@@ -1,17 +1,19 @@
---- Recognizes an agent's conversation on a screen. Evidence is what the user or the agent said. The folder, the model,
---- the version and warnings are no evidence, because an agent prints them at every start.
+--- Recognises an agent's conversation on a screen by what the user or the agent said. The folder,
+--- the model, the version and warnings do not count, because an agent prints them at every start.
 local M = {}
 
--- A line this short identifies a conversation only if a mark stands before it on both screens.
+-- A line this short identifies a conversation only if a prompt mark precedes it on both screens.
 local shortest = 8
-local shortest_part = 12     -- of a line that the screen wrapped
-local shortest_unmarked = 24 -- of a line in the middle of a message
+local shortest_part = 12     -- the least bytes of a line that the screen wrapped
+local shortest_unmarked = 24 -- the least bytes of a line inside a message
 local transcript_tail, folder_depth = 256 << 10, 4
 
---- Drops all but letters, digits and non-ASCII bytes, so that wrapping and Markdown make no difference.
+--- Drops all characters except letters, digits and non-ASCII bytes, so that wrapping and Markdown
+--- do not matter.
 local function squeezed(text) return (text:gsub("[^%w\128-\255]+", "")) end
 
---- The line without the mark that the agent puts before what the user or the agent said; nil without a mark.
+--- Returns a line without the mark that the agent prints before each message, or nil if it has no
+--- mark.
 local function without_mark(line, grammar)
   for _, pattern in ipairs(grammar.resume.said) do
     local text = line:match(pattern)
@@ -24,7 +26,8 @@ local function without_mark(line, grammar)
   end
 end
 
---- The lines of a screen, without the line of the cursor: an empty input line shows a placeholder.
+--- Returns the lines of a screen without the line of the cursor, because an empty input line
+--- contains a placeholder.
 local function lines_of(facts)
   local lines = table.move(facts.history, 1, #facts.history, 1, {})
   local cursor = facts.cursor and facts.cursor.row + 1
@@ -42,13 +45,14 @@ local function is_inside(list, key)
 end
 
 ---@class moonlet.Conversation
----@field marked string[]  squeezed lines that stand behind a mark on the old screen
+---@field marked string[]  squeezed lines that follow a mark on the old screen
 ---@field texts string[]   squeezed lines of the transcript
 ---@field typed string[]   squeezed lines that were typed
 ---@field starts string[]  squeezed texts that each start may print
 
---- Collects what is on record of a conversation. `facts` is the last screen, `typed` what was typed, `texts` the
---- messages of the transcript, `printed` what each start may print: the folder and the words of the new command.
+--- Collects the recorded evidence of a conversation. `facts` is the last screen, `typed` the input,
+--- `texts` the messages of the transcript. `printed` is what every start may print: the folder and
+--- the words of the new command.
 ---@param facts table
 ---@param grammar table?
 ---@param typed string[]
@@ -82,7 +86,8 @@ function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
 
---- True if a marked line is one of `list`, or the part of it that fits a row.
+--- Returns true if a marked line equals an entry of `list`, or if one of them is the start of the
+--- other.
 local function is_among(list, key)
   for _, text in ipairs(list) do
     if text == key or begins(text, key) or begins(key, text) then return true end
@@ -97,7 +102,7 @@ local function ends_with_one(list, key)
   return false
 end
 
---- The first line of a screen that belongs to the conversation; nil if there is none.
+--- Returns the first line of a screen that belongs to the conversation, or nil.
 ---@param known moonlet.Conversation
 ---@param facts table
 ---@param grammar table?
@@ -128,9 +133,9 @@ end
 ---@field path string
 ---@field size integer
 
---- Finds the transcript that the agent itself keeps of a conversation; nil if it keeps none.
+--- Finds the agent's own transcript of a conversation. Returns nil if the agent keeps none.
 ---@param grammar table
----@param id string  of the conversation
+---@param id string  the id of the conversation
 ---@return moonlet.Transcript?
 function M.transcript(grammar, id)
   local where = grammar.resume.transcript
@@ -142,7 +147,7 @@ function M.transcript(grammar, id)
   return info and { root = root, path = path, size = info.size } or nil
 end
 
---- True if the transcript has grown since it was found.
+--- Returns true if the transcript has grown since M.transcript found it.
 ---@param transcript moonlet.Transcript
 ---@return boolean
 function M.has_grown(transcript)
@@ -160,7 +165,8 @@ local function text_of(content)
   return table.concat(parts, "\n")
 end
 
---- The newest messages of a transcript, without instructions that the agent added to those of the user.
+--- Returns the newest messages of a transcript, without instructions that the agent added to the
+--- user's messages.
 ---@param transcript moonlet.Transcript
 ---@param grammar table
 ---@return string[]

@@ -1,19 +1,21 @@
---- Distinguishes the echo of what was typed from the output of a program, by the notes of inputs.
+--- Separates the terminal's echo of typed input from the output of a program, by the recorded
+--- inputs.
 local log = require "moonlet.engine.session.log"
 local store = require "moonlet.engine.session.store"
 
 local M = {}
 
--- The bytes in which an echo is looked for, and how far behind the offset of its input it may begin.
+-- Search for an echo in at most this many bytes, and let it begin at most so far after its input's
+-- offset.
 local longest, farthest = 16 << 10, 256
 
 ---@class moonlet.InputNote
----@field offset integer     the end of the log before it was typed
----@field text string?       only if the terminal echoed it
----@field silent_ms integer  how long the program had printed nothing by then
----@field same_ms integer    how long it had printed nothing new by then
+---@field offset integer     the end of the log before the input was typed
+---@field text string?       the input, unless the terminal had echo off
+---@field silent_ms integer  how long the program had been silent when the input was typed
+---@field same_ms integer    how long it had printed nothing new when the input was typed
 
---- The notes of what was typed, oldest first.
+--- Returns the recorded inputs of a session, oldest first.
 ---@param home table
 ---@param id string
 ---@return moonlet.InputNote[]
@@ -26,9 +28,9 @@ function M.notes(home, id)
   return notes
 end
 
---- Replaces the echoes in a part of the log by zero bytes, also one whose end has not come yet.
+--- Replaces echoes in a part of the log by zero bytes, including an echo that is not complete yet.
 ---@param bytes string
----@param began integer  the offset of its first byte
+---@param began integer  the offset of the first byte of `bytes`
 ---@param notes moonlet.InputNote[]
 ---@return string
 function M.hidden(bytes, began, notes)
@@ -46,10 +48,11 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- Counts the silence of a session from before the last input, if only its echo came since.
+--- If the program printed nothing but an echo since the last input, its silence began before that
+--- input.
 ---@param facts table
----@param note moonlet.InputNote?  the last one
----@param bytes string  the log from the offset of the note on
+---@param note moonlet.InputNote?  the last input
+---@param bytes string  the log after the offset of the note
 ---@return table facts
 function M.discounted(facts, note, bytes)
   if not note or not facts.input_ms or note.offset > facts.input_at then return facts end
@@ -60,7 +63,7 @@ function M.discounted(facts, note, bytes)
   return facts
 end
 
---- Looks at a session as store.look does, and counts no echo as output.
+--- Reads the state of a session like store.look, but does not count echoes as output.
 ---@param home table
 ---@param id string
 ---@return table? facts, moonlet.Error? err

@@ -1,10 +1,10 @@
---- Readings of an agent's screen: which prompt it shows, that it works, that its provider refuses. Knowledge of
---- single agents is data, a file each.
+--- Reads an agent's screen: which prompt it shows, whether it works, whether its provider refuses.
+--- The patterns of each agent are data in a file of their own.
 local M = {}
 
 local files = { "codex", "claude" }
 local any = require "moonlet.engine.session.agents.any"
---- Lines of the lower part of the screen, where a program asks.
+--- A program asks in the lower lines of its screen.
 local lower = 30
 
 local function load(name) return require("moonlet.engine.session.agents." .. name) end
@@ -12,7 +12,7 @@ local function load(name) return require("moonlet.engine.session.agents." .. nam
 ---@return string[]
 function M.names() return files end
 
---- The grammar of an agent; nil for an unknown one.
+--- Returns the grammar of an agent, or nil for an unknown agent.
 ---@param name string?
 function M.named(name)
   for _, known in ipairs(files) do
@@ -20,7 +20,8 @@ function M.named(name)
   end
 end
 
---- The agent that a command starts, by the name of its program or of a script behind an interpreter.
+--- Returns the agent that a command starts, by the name of its program or of a script behind an
+--- interpreter.
 ---@param argv string[]
 ---@return string?
 function M.of(argv)
@@ -43,7 +44,7 @@ end
 
 local function trimmed(text) return (text:gsub("[%s│┃|]+$", "")) end
 
---- The lines with text in the lower part of the screen, last one last, and the line that the cursor is in.
+--- Returns the last lines with text, and the line of the cursor with the line above it.
 local function lower_lines(facts)
   local lines = {}
   for _, line in ipairs(facts.lines) do
@@ -68,7 +69,7 @@ local function first_of(lines, patterns)
   end
 end
 
---- The line that says that the prompt is there.
+--- Returns the line that shows the prompt, or nil.
 local function matched(prompt, lines, at_cursor)
   local line
   for _, pattern in ipairs(prompt.all or {}) do
@@ -85,17 +86,17 @@ local function matched(prompt, lines, at_cursor)
 end
 
 ---@class moonlet.ScreenReading
----@field prompt table?     the prompt of the grammar that is shown
----@field line string?      the line that says so
----@field is_whole boolean?   all lines of a prompt of the agent's own grammar are there
----@field detail string?    what the prompt is about
+---@field prompt table?     the prompt that the screen shows, from the grammar
+---@field line string?      the line with the prompt
+---@field is_whole boolean?   true if the screen has all lines of a prompt of the agent's grammar
+---@field detail string?    the subject of the prompt
 ---@field is_ready boolean?   the agent waits for its next instruction
 ---@field is_working boolean?
----@field quota string?     the line that says that the provider refuses
----@field shell string?     the prompt of a shell that the cursor stands behind
----@field download string?  the line that says that something is loaded
+---@field quota string?     a line that reports a used-up quota
+---@field shell string?     the shell prompt in front of the cursor
+---@field download string?  a line that reports a download
 
---- Reads a screen.
+--- Reads the prompt and the other signs of state from a screen.
 ---@param facts table
 ---@param agent string?
 ---@return moonlet.ScreenReading
@@ -121,7 +122,7 @@ function M.read(facts, agent)
   if #trimmed(facts.lines[facts.cursor.row + 1] or "") <= facts.cursor.col and before:find(any.shell) then
     reading.shell = before
   end
-  -- A refusal further up is past.
+  -- Ignore a quota message further up, because it is outdated.
   local last = table.move(lines, math.max(1, #lines - 11), #lines, 1, {})
   reading.quota = first_of(last, grammar and grammar.quota) or first_of(last, any.quota)
   reading.download = first_of(table.move(lines, math.max(1, #lines - 3), #lines, 1, {}), any.downloads)

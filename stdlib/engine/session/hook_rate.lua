@@ -1,5 +1,5 @@
---- The rate of hooks: what a program prints starts the user's programs. A few a minute of each kind run at once; the
---- rest of the minute is counted, and one call at its end stands for all of them.
+--- Limits how often a session's output starts the user's hooks. A few calls per minute of each kind
+--- run at once. The other events of that minute are counted, and one call at its end reports them.
 local M = {}
 
 M.per_minute = 6
@@ -7,14 +7,14 @@ local window_ms = 60 * 1000
 
 ---@class moonlet.HookWindow
 ---@field since integer
----@field calls integer  that ran
----@field held integer   events that had no call
----@field last table?    the variables of the newest of them
+---@field calls integer  how many hooks ran
+---@field held integer   how many events started no hook
+---@field last table?    the variables of the newest such event
 
 ---@return table<string, moonlet.HookWindow>
 function M.new() return {} end
 
---- True if the hook may run now; else its event is counted.
+--- Returns true if the hook may run now. Otherwise it counts the event.
 ---@param rate table<string, moonlet.HookWindow>
 ---@param kind string
 ---@param variables table
@@ -33,7 +33,8 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- The calls that stand for counted events: of each kind whose minute is over, or of all kinds at the end.
+--- Returns the calls that report counted events, for each kind whose minute is over, or for all
+--- kinds at the end.
 ---@param rate table<string, moonlet.HookWindow>
 ---@param now_ms integer
 ---@param is_end boolean?

@@ -1,6 +1,6 @@
---- ctx:session: a program on a terminal as steps of a run. Its start is an intent that is recorded first; each input is
---- recorded before it is typed, and never typed twice; what is read is an observation with its place in the log. A
---- resumed run finds the session again, or raises `lost`.
+--- Implements ctx:session, a program on a terminal as steps of a run. The start and each input are
+--- recorded before they happen, and no input is typed twice. What a script reads is recorded with
+--- its place in the log. A resumed run finds the session again, or raises `lost`.
 local budget = require "moonlet.engine.budget.budget"
 local closed = require "moonlet.engine.context.closed"
 local confinement = require "moonlet.engine.session.confinement"
@@ -39,7 +39,7 @@ local function own_of(session)
   return own
 end
 
---- The key of the next step of a session.
+--- Returns the key of the next step of a session.
 local function key_of(own, name)
   core.task.check()
   context.check_name(name)
@@ -64,7 +64,7 @@ local function step(own, name, input, options, live)
   return value
 end
 
---- Types a text, and presses Enter by default: s:send("yes"), s:send("", { keys = { "ctrl-c" } }).
+--- Types a text and presses Enter by default: s:send("yes"), s:send("", { keys = { "ctrl-c" } }).
 function Session:send(text, options)
   local own = own_of(self)
   options = options or {}
@@ -75,7 +75,8 @@ function Session:send(text, options)
   local input = { verb = "send", text = text, keys = options.keys, enter = enter }
   step(own, options.name or "send", input, { once = true, paid = true }, function(last, hash, key)
     check_alive(own)
-    -- The keeper knows what it has typed under this name, so a host that goes on does not type it again.
+    -- The keeper records the inputs that it typed under each tag, so a resumed run types none of
+    -- them twice.
     local number = last and not last.spent and last.attempt or (last and last.attempt or 0) + 1
     if not last or last.spent then journal.begin(own.run, key, number, hash, { once = true }) end
     typing.submit(own.home, own.id, { text = text, keys = options.keys, enter = enter, by = "run",
@@ -85,7 +86,8 @@ function Session:send(text, options)
   return self
 end
 
---- The length of the shortest beginning of `bytes` whose text has at least `length` bytes.
+--- Returns the length of the shortest prefix of `bytes` whose plain text has at least `length`
+--- bytes.
 local function raw_length(bytes, length)
   local low, high = 0, #bytes
   while low < high do
@@ -104,7 +106,7 @@ local function find(text, pattern)
   return from and { from = from, to = to, text = capture or text:sub(from, to) }
 end
 
---- Waits for output that matches, behind what was expected before.
+--- Waits for output after the previous match that matches a pattern.
 local function await_output(own, pattern, limit)
   local since, root = core.clock.monotonic(), store.root(own.home)
   while true do
@@ -127,7 +129,7 @@ end
 
 local conditions = { prompt = true, quiet = true, marker = true, exit = true }
 
---- Waits until its output matches a Lua pattern, or for "prompt", "quiet", "marker" or "exit".
+--- Waits until the output matches a Lua pattern, or for "prompt", "quiet", "marker" or "exit".
 function Session:expect(what, options)
   local own = own_of(self)
   options = options or {}
@@ -153,7 +155,7 @@ function Session:expect(what, options)
   return closed.record(value, "the output of a session", { "text", "offset", "state", "exit_code" })
 end
 
---- The text that its terminal shows.
+--- Returns the text on the terminal's screen.
 function Session:screen(options)
   local own = own_of(self)
   record.check(options or {}, { name = "string" }, "session:screen")
@@ -175,7 +177,7 @@ local function close(own)
   return states.of(own.home, own.id)
 end
 
---- Ends it: { state, exit_code }.
+--- Ends the session and returns { state, exit_code }.
 function Session:close()
   local own = own_of(self)
   local value = step(own, "close", { verb = "close" }, {}, function()
@@ -212,7 +214,7 @@ local function argv_of(call)
   return argv
 end
 
---- The session that an earlier host started for an attempt of this step.
+--- Finds the session that an earlier host started for an attempt of this step.
 local function find_started(run, name)
   local ids = core.session.list(run.home.handle)
   for i = #ids, 1, -1 do
@@ -223,7 +225,7 @@ local function find_started(run, name)
   end
 end
 
---- The rules under which the program runs, or nil and a warning where the system cannot confine it.
+--- Returns the sandbox rules of the program, or nil and a warning if the system cannot confine it.
 local function rules_of(run, argv, options)
   local rules, why = confinement.rules(argv, options.agent, options.writes and run.top or nil)
   if rules or not why then return rules end
@@ -247,7 +249,8 @@ local function begin(run, key, last, hash, wanted)
   return start.start(run.home, wanted).id
 end
 
---- ctx:session{ argv…, cwd =, env =, timeout =, idle =, rows =, cols =, agent =, detach =, writes =, name = }
+--- Implements ctx:session{ argv…, cwd =, env =, timeout =, idle =, rows =, cols =, agent =, detach
+--- =, writes =, name = }.
 ---@param ctx moonlet.Ctx
 ---@param call table
 ---@return moonlet.Session
@@ -297,7 +300,7 @@ function M.session(ctx, call)
   if options.writes and not is_over then own.release = write_lock.hold_for_agent(run, key) end
   local session = setmetatable({}, metatable)
   handles[session] = own
-  -- A line of the prompt is no scope that a session could be of use in.
+  -- At a prompt the session belongs to the whole run. The scope of a line would end too early.
   local owner = run.prompt or state
   owner.finalizers[#owner.finalizers + 1] = function()
     if not own.closed and not options.detach then close(own) end

@@ -1,28 +1,28 @@
---- The verdict about a session: what it does, by ranked evidence. A spinner that is drawn again and again is no
---- progress, and silence alone is no death: only the rules below speak, and each says why.
+--- Judges what a session does, by ranked evidence. A spinner that is redrawn is no progress, and
+--- silence does not prove death. Each verdict names its rule and its evidence.
 local duration = require "moonlet.duration"
 local grammars = require "moonlet.engine.session.grammars"
 
 local M = {}
 
----@class moonlet.SessionLimits  all in ms, but `repeats` and `busy`
+---@class moonlet.SessionLimits  all in ms, except `repeats` and `busy`
 M.limits = {
-  settled = 700,           -- a screen that stands this long shows what it shows
-  reaction = 3000,         -- what is typed is answered within this, else the screen is believed again
-  loop = 60 * 1000,        -- nothing new for this long, while lines come
-  repeats = 12,            -- lines that had been there before
+  settled = 700,           -- a screen that is unchanged for this long is complete
+  reaction = 3000,         -- a program answers input within this time
+  loop = 60 * 1000,        -- nothing new for this long, although lines come
+  repeats = 12,            -- how many repeated lines make a loop
   suspect = 5 * 60 * 1000, -- nothing new for this long
   hung = 15 * 60 * 1000,
-  busy = 2,                -- percent of a processor that count as work
-  helper = 10 * 1000,      -- what an agent starts within this of its own start is a server of its own, not a tool
+  busy = 2,                -- the percentage of a processor that counts as work
+  helper = 10 * 1000,      -- processes that an agent starts this early are helpers, not tools
 }
 
 ---@class moonlet.SessionVerdict
 ---@field state string       working, waiting-for-input, waiting-for-quota, looping, slow, suspect, hung, ended, lost
 ---@field waits string?      trust, approval, menu, y/n, directory, password, instruction, enter, text
----@field rule string        the rule that spoke
----@field evidence string[]  what it rests on, the strongest first
----@field since_ms integer?  how long it has been so
+---@field rule string        the name of the rule that decided
+---@field evidence string[]  the reasons for the verdict, the strongest first
+---@field since_ms integer?  the age of this state
 ---@field prompt table?      the prompt of the grammar, with its answers
 
 local function verdict(state, rule, since, evidence, more)
@@ -42,14 +42,14 @@ local function cause(exit)
     or exit.why == "cancelled" and "it was ended" or exit.why == "lost" and "its keeper was killed" or exit.why
 end
 
----@class moonlet.SessionLoss  what the disk did not take of a session's output
----@field bytes integer    lost for good
----@field waiting integer  not lost yet: its keeper tries to write them again
+---@class moonlet.SessionLoss  the output that could not be written to disk
+---@field bytes integer    the bytes that are lost
+---@field waiting integer  the bytes that the keeper still tries to write
 ---@field why string
 
---- The loss of a session; nil if its log has all that it printed.
----@param exit table    of core.session.status
----@param facts table?  of a session that runs
+--- Returns the lost output of a session, or nil if its log is complete.
+---@param exit table    the exit that core.session.status returned
+---@param facts table?  the state of a running session
 ---@return moonlet.SessionLoss?
 function M.loss(exit, facts)
   if facts then
@@ -59,7 +59,8 @@ function M.loss(exit, facts)
   return why and { bytes = exit.stdout_total - exit.stdout_kept, waiting = 0, why = why } or nil
 end
 
---- "4214784 bytes of its output are missing: No space left on device".
+--- Describes lost output, such as "4214784 bytes of its output are missing: No space left on
+--- device".
 ---@param loss moonlet.SessionLoss
 ---@return string
 function M.loss_text(loss)
@@ -71,15 +72,16 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
---- The end of a session's program, and the loss of its output: "exit code 3", "its time limit; 5 bytes of …".
----@param exit table  its exit record
+--- Describes how a session ended and what output it lost, such as "exit code 3" or "its time limit;
+--- 5 bytes of …".
+---@param exit table  the exit that core.session.status returned
 ---@return string
 function M.cause(exit)
   local loss = M.loss(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
 end
 
---- Rules about sessions that have ended, by their exit record.
+--- Judges a session that has ended, by its exit record.
 local function ended(status, exit)
   if status == "running" then return nil end
   if status == "exited" then
@@ -98,18 +100,20 @@ local function blocked_text(processes)
   return ("%s is blocked in a read of the terminal"):format(processes.foreground or "the program")
 end
 
---- Rules about what the program waits for: the terminal's own state first, then the screen.
+--- Judges whether the program waits for input, first by the terminal's mode, then by the screen.
 local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- A terminal that stands still with echo off is evidence enough if the system does not say who reads.
+  -- If the system does not say which process reads, a quiet terminal with echo off means a password
+  -- prompt.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
       or "the terminal takes a line with echo off" }, reading.prompt)
   end
-  -- Codex draws a spinner above its prompt. Right after an input the prompt may be one that was just answered.
+  -- Codex draws a spinner above its prompt. Just after an input, the screen may show the answered
+  -- prompt.
   local is_whole = reading.is_whole and not (facts.input_ms and facts.input_ms < limits.reaction)
   if reading.prompt and (still or blocked or is_whole) and not (reading.is_working and not reading.prompt.all) then
     local own = grammars.named(agent)
@@ -135,14 +139,15 @@ local function asks(facts, reading, agent, limits)
   end
 end
 
---- The youngest process that an agent has started since its own start: a tool, which may be quiet for long.
+--- Returns the youngest process that an agent started after its own start. Such a tool may be quiet
+--- for long.
 local function tool_of(facts, agent, limits)
   local newest = grammars.named(agent) and (facts.processes or {}).newest
   return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
 end
 
---- Rules about progress. `busy` is percent of a processor, `moved` bytes read and written a second, `edited` a file
---- that has changed of late; nil: not looked at.
+--- Judges the progress of a session. `busy` is a percentage of a processor, `moved` counts bytes of
+--- I/O per second, `edited` names a file that changed recently. A nil means not measured.
 local function progress(facts, reading, agent, limits, more)
   local busy, moved = more.busy, more.moved
   local silent, same = facts.silent_ms, facts.same_ms
@@ -181,10 +186,10 @@ local function progress(facts, reading, agent, limits, more)
   return verdict("suspect", "silence:" .. ago(limits.suspect), same, { draws, work })
 end
 
---- The verdict.
+--- Returns the verdict about a session.
 ---@param status "none"|"running"|"exited"|"lost"
----@param exit table          of core.session.status
----@param facts table?        of a session that runs; nil if its keeper does not answer
+---@param exit table          the exit that core.session.status returned
+---@param facts table?        the state of a running session; nil if its keeper does not answer
 ---@param agent string?
 ---@param more { busy: integer?, moved: integer?, edited: string?, limits: table? }?
 ---@return moonlet.SessionVerdict
@@ -202,12 +207,12 @@ function M.judge(status, exit, facts, agent, more)
     return verdict("waiting-for-quota", "screen:quota", facts.silent_ms,
       { ("the screen shows %s"):format(quoted(reading.quota)) })
   end
-  -- A prompt that was just answered is still on the screen until its program has read the answer.
+  -- An answered prompt stays on the screen until its program has read the answer.
   local is_answered = facts.input_ms and facts.input_ms <= facts.silent_ms and facts.input_ms < limits.reaction
   return not is_answered and asks(facts, reading, agent, limits) or progress(facts, reading, agent, limits, more)
 end
 
---- True if the verdict is worth a second look, at what the processes do meanwhile.
+--- Returns true if the verdict needs a second look, which measures what the processes do meanwhile.
 ---@param found moonlet.SessionVerdict
 function M.needs_second_look(found)
   return found.state == "suspect" and found.rule ~= "keeper:silent" or found.state == "hung" or found.state == "looping"

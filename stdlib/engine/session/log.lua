@@ -1,5 +1,5 @@
---- The log of a session: what its program printed, byte for byte, in pieces of a file. An offset means the same byte
---- for ever; the oldest pieces go when the log is full.
+--- Reads the log of a session: the exact bytes that its program printed, in several files. An
+--- offset never changes its meaning. When the log is full, the oldest files are deleted.
 local store = require "moonlet.engine.session.store"
 
 local M = {}
@@ -8,10 +8,10 @@ local longest_sequence = 256
 
 ---@class moonlet.SessionPiece
 ---@field name string
----@field from integer   the offset of its first byte
+---@field from integer   the offset of the file's first byte
 ---@field size integer
 
---- The pieces of the log, oldest first.
+--- Returns the files of the log, oldest first.
 ---@param root any   the opened `.agent` folder; nil if it was removed
 ---@param id string
 ---@param ending "log"|"times"
@@ -28,7 +28,7 @@ function M.pieces(root, id, ending)
   return pieces
 end
 
---- The offsets of the oldest byte that is kept, and of the next one to come.
+--- Returns the offset of the oldest byte in the log, and of the next byte to come.
 function M.bounds(root, id)
   local pieces = M.pieces(root, id, "log")
   local last = pieces[#pieces]
@@ -36,8 +36,8 @@ function M.bounds(root, id)
   return pieces[1].from, last.from + last.size
 end
 
---- The bytes from an offset on, at most `most`, and the offset that they really begin at: later where older ones are
---- gone.
+--- Returns at most `most` bytes from an offset on, and the offset of the first returned byte. That
+--- offset is later if older bytes were deleted.
 ---@param root any
 ---@param id string
 ---@param from integer
@@ -60,8 +60,8 @@ function M.read(root, id, from, most)
   return table.concat(parts), began or from
 end
 
---- The length of the part of an escape sequence or a character that a text begins with, because it was cut there;
---- `before` is what comes right before it.
+--- Returns the length of the incomplete escape sequence or character at the start of a text.
+--- `before` is the text in front of it, which has the beginning of the sequence.
 local function cut_start(before, text)
   local at = before:find "\27[^\27]*$"
   local open = at and before:sub(at)
@@ -83,7 +83,8 @@ local function cut_start(before, text)
   return last and last < 4 and last or 0
 end
 
---- The last `most` bytes, from a whole character and behind a whole escape sequence.
+--- Returns the last `most` bytes. They begin with a whole character and not inside an escape
+--- sequence.
 ---@return string bytes, integer began, integer dropped
 function M.tail(root, id, most)
   local first, last = M.bounds(root, id)
@@ -95,7 +96,7 @@ function M.tail(root, id, most)
   return text:sub(skip + 1), began + skip, first
 end
 
---- The text of a log for a person: without the sequences that a terminal would obey.
+--- Returns the text of a log without the escape sequences that a terminal would obey.
 ---@param bytes string
 ---@return string
 function M.plain(bytes)
@@ -103,7 +104,8 @@ function M.plain(bytes)
   return (core.text.strip(lines))
 end
 
---- Splits bytes where a sequence or a character is not yet complete: what can be shown now, and the rest.
+--- Splits bytes before an incomplete escape sequence or character. Returns the printable part and
+--- the rest.
 ---@return string now, string rest
 function M.settled(bytes)
   local at = bytes:find("\27[^\27]*$")

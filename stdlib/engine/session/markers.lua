@@ -1,5 +1,6 @@
---- The markers that the program of a session prints, as events of the session: [QUESTION], [MILESTONE], [DONE],
---- [BLOCKED]. Each is noted once, also when it is printed again or several processes read.
+--- Records the markers that a session's program prints as events: [QUESTION], [MILESTONE], [DONE],
+--- [BLOCKED]. A marker is recorded once, even if it is printed again or several processes read the
+--- log.
 local log = require "moonlet.engine.session.log"
 local report = require "moonlet.engine.session.report"
 local store = require "moonlet.engine.session.store"
@@ -7,7 +8,7 @@ local store = require "moonlet.engine.session.store"
 local M = {}
 
 local read_cap, longest_line = 1 << 20, 500
--- The bytes of a line that is not ended: more than longest_line, because sequences of a terminal stand in it.
+-- An unfinished line may exceed longest_line, because it contains escape sequences.
 local longest_rest = 4 * longest_line
 
 local function key_of(event) return ("%s:%s"):format(event.type, event.text) end
@@ -18,18 +19,18 @@ local function noted(home, id)
   return keys
 end
 
---- A reader of a session's log, which knows the markers that are noted.
+--- Makes a reader of a session's log that skips the markers on record.
 ---@param home table
 ---@param id string
----@param from integer?  the offset from which it reads; the beginning of the log without it
+---@param from integer?  the offset to read from; the start of the log by default
 ---@return table
 function M.reader(home, id, from)
   return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
     seen = noted(home, id) }
 end
 
---- The lines that have ended, with what came of the first one before. The beginning of the last line is kept: a marker
---- begins its line, so the rest of a long one is skipped.
+--- Returns the complete lines and keeps the start of the last one. A marker stands at the start of
+--- its line, so the rest of a long line is skipped.
 local function ended_lines(reader, bytes)
   if reader.is_cut then
     local feed, back = bytes:find("\n", 1, true), bytes:find("\r", 1, true)
@@ -48,7 +49,8 @@ local function ended_lines(reader, bytes)
   return text:sub(1, last or 0)
 end
 
---- The lines of what was printed that may be markers. Most output has none: it is searched and not split.
+--- Returns the lines that may be markers. Most output has no marker, so it is searched before it is
+--- split.
 local function candidates(bytes)
   for name in pairs(report.marker_types) do
     if bytes:find(name, 1, true) then
@@ -60,14 +62,14 @@ local function candidates(bytes)
   return {}
 end
 
---- The lines that were printed since, where they may be markers.
+--- Returns the lines printed since the last call that may be markers.
 local function printed(reader)
   local bytes, began = log.read(reader.root, reader.id, reader.offset, read_cap)
   reader.offset = began + #bytes
   return candidates(ended_lines(reader, bytes))
 end
 
---- Notes the markers of lines that are new, and returns them.
+--- Records the new markers in some lines and returns them.
 local function note(reader, lines)
   local found = report.markers(lines, reader.seen)
   local before = found[1] and noted(reader.home, reader.id)
@@ -79,9 +81,9 @@ local function note(reader, lines)
   return found
 end
 
---- Notes the new markers in what was printed and what is shown, and returns them.
+--- Records the new markers in the log and on the screen, and returns them.
 ---@param reader table
----@param facts table?  of a session that runs
+---@param facts table?  the state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
   local lines = printed(reader)
@@ -89,9 +91,10 @@ function M.new(reader, facts)
   return note(reader, lines)
 end
 
---- True once a marker was printed behind the offset that the reader began at, noted or not.
+--- Returns true if a marker was printed after the reader's first offset, whether it is on record or
+--- not.
 ---@param reader table
----@param is_over boolean  the session has ended
+---@param is_over boolean  true if the session has ended
 ---@return boolean
 function M.is_there(reader, is_over)
   local before
@@ -102,7 +105,7 @@ function M.is_there(reader, is_over)
   return is_over and report.markers(candidates(reader.rest), {})[1] ~= nil
 end
 
---- Notes all markers of a session up to now.
+--- Records all markers that a session has printed so far.
 ---@param home table
 ---@param id string
 function M.catch_up(home, id)

@@ -1,5 +1,5 @@
---- A session in the events of the run that started it: its states, its markers, and what others do to it. It looks
---- while the script deals with the session, and waits for it.
+--- Adds the states, markers and interventions of a session to the events of the run that started
+--- it. It checks whenever the script uses the session or waits for it.
 local judge = require "moonlet.engine.session.judge"
 local markers = require "moonlet.engine.session.markers"
 local states = require "moonlet.engine.session.states"
@@ -9,7 +9,7 @@ local M = {}
 
 local pause_ms = 500
 
---- Acts of others on a session, among the notes of its events.jsonl.
+--- Returns the kind and the author of an intervention in events.jsonl, or nil for another event.
 local function act_of(note)
   if note.type == "intervention" then return note.act, "rule" end
   local is_act = note.type == "attached" or note.type == "detached" or note.type == "killed"
@@ -17,9 +17,9 @@ local function act_of(note)
   if is_act and note.by == "user" then return note.type, note.by end
 end
 
---- An observer of a session.
+--- Makes an observer of a session.
 ---@param run table
----@param key string  the session's step
+---@param key string  the key of the session's step
 ---@param id string
 ---@return table
 function M.new(run, key, id)
@@ -38,7 +38,7 @@ local function report_acts(own)
   own.noted = #notes
 end
 
---- Looks at the session, and emits what is new. Without `now` at most twice a second.
+--- Checks the session and emits its new events, at most twice a second unless `now` is set.
 ---@param own table
 ---@param now boolean?
 function M.look(own, now)

@@ -1,4 +1,5 @@
---- The outcome of a session: how long it ran, what was typed and asked, which files changed, what its tests said.
+--- Summarises a session: its duration, what was typed and asked, the changed files, and the result
+--- of its tests.
 local counted = require "moonlet.engine.base.counted"
 local duration = require "moonlet.duration"
 local judge = require "moonlet.engine.session.judge"
@@ -11,7 +12,7 @@ local read_cap, longest_line = 4 << 20, 500
 local most_files, most_entries = 200, 20000
 local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
 
---- The files beneath a folder that changed since a time: a walk within bounds.
+--- Lists the files beneath a folder that changed since a time. The walk is bounded.
 ---@param folder string
 ---@param since_ns integer
 ---@return string[] files, boolean is_whole
@@ -40,7 +41,7 @@ end
 local test_lines = { "%d+ passed", "%d+ failed", "^Tests?:%s", "^ok%s+%S", "^FAIL", "^PASS", "%d+ tests? ",
   "test result:" }
 
---- The last line that says how tests went.
+--- Returns the last line that summarises a test run.
 local function tests_of(lines)
   for i = #lines, 1, -1 do
     for _, pattern in ipairs(test_lines) do
@@ -49,10 +50,10 @@ local function tests_of(lines)
   end
 end
 
---- The markers, and the types of their events.
+--- Maps the names of markers to the types of their events.
 M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
 
---- The markers in lines of output: {type, text}, each once.
+--- Finds the markers {type, text} in lines of output, each once.
 ---@param lines string[]
 ---@param seen table<string, true>
 ---@return {type: string, text: string}[]
@@ -71,13 +72,13 @@ function M.markers(lines, seen)
   return found
 end
 
---- The lines that a session printed last.
+--- Returns the last lines that a session printed.
 ---@param root any
 ---@param id string
 ---@return string[]
 function M.lines(root, id)
   local lines = {}
-  -- A long line is no report, and a search in it may take long.
+  -- Truncate long lines, because a pattern may search them for long.
   for line in log.plain((log.tail(root, id, read_cap))):gmatch "[^\n]+" do
     lines[#lines + 1] = line:sub(1, longest_line)
   end
@@ -98,10 +99,10 @@ local function started_ns(rec)
   return seconds * 1000000000 + math.floor(tonumber(second) * 1e9)
 end
 
---- The report.
+--- Makes the report of a session.
 ---@param home table
 ---@param rec moonlet.SessionRecord
----@param row table         of states.of()
+---@param row table         a row of states.of()
 ---@return table
 function M.of(home, rec, row)
   local root = store.root(home)
@@ -120,7 +121,7 @@ function M.of(home, rec, row)
     parent = rec.parent }
 end
 
---- The report as text.
+--- Formats the report as text.
 ---@param report table
 ---@return string
 function M.text(report)

@@ -1,4 +1,5 @@
---- Going on with an agent's conversation in a new session: by the agent's own id where its output names one.
+--- Continues an agent's conversation in a new session, by the conversation id that the agent
+--- printed.
 local conversation = require "moonlet.engine.session.conversation"
 local grammars = require "moonlet.engine.session.grammars"
 local judge = require "moonlet.engine.session.judge"
@@ -12,17 +13,17 @@ local M = {}
 
 local tail_bytes = 64 * 1024
 local poll_ms, longest_ms = 200, 20000
--- An agent that has waited this long for an instruction has drawn its conversation.
+-- After this time at its input line, an agent has drawn the whole conversation.
 local drawn_ms = 5000
 
---- The agent's own id of its conversation: the last one that its output names.
+--- Returns the last conversation id that the agent's output names.
 local function conversation_id(root, id, grammar)
   local found
   for named in log.plain((log.tail(root, id, tail_bytes))):gmatch(grammar.resume.id) do found = named end
   return found
 end
 
---- The program of a session and its options, without the prompt that it began with.
+--- Returns the program of a session with its options, but without the initial prompt.
 local function command(argv, grammar)
   local words, i = {}, 1
   repeat
@@ -43,10 +44,10 @@ local function command(argv, grammar)
   return words, program
 end
 
---- The command that goes on with a session.
+--- Returns the command that continues the conversation of a session.
 ---@param home table
 ---@param rec moonlet.SessionRecord
----@param is_last boolean?  the newest conversation, whatever its id
+---@param is_last boolean?  continue the newest conversation, whatever its id
 ---@return string[] argv, string? conversation
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
@@ -66,7 +67,7 @@ function M.command(home, rec, is_last)
   return table.move(more, 1, #more, program + 1, table.move(words, program + 1, #words, program + #more + 1, words)), id
 end
 
---- Collects what was typed into a session while its terminal echoed it.
+--- Collects the recorded inputs of a session.
 local function typed(home, id)
   local texts = {}
   for _, event in ipairs(store.events(home, id)) do
@@ -75,7 +76,7 @@ local function typed(home, id)
   return texts
 end
 
----@class moonlet.ResumeRecord  what is on record of a conversation before the new session starts
+---@class moonlet.ResumeRecord  the evidence of a conversation before the new session starts
 ---@field grammar table?
 ---@field id string?
 ---@field known moonlet.Conversation
@@ -91,7 +92,7 @@ local function recorded(home, old, argv)
   return { grammar = grammar, id = id, known = known, transcript = transcript }
 end
 
---- The reason why a session that runs shows no conversation.
+--- Explains why a running session does not show the conversation.
 local function missing(own, old)
   if own.id and not own.transcript then
     return ("%s has no transcript of the conversation %s"):format(old.agent, own.id)
@@ -102,7 +103,8 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits for evidence that the new session has the conversation. Returns it, or false and the reason.
+--- Waits until the new session shows the conversation. Returns the evidence, or false and the
+--- reason.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript
@@ -125,8 +127,8 @@ local function comes_back(home, old, id, own)
   return false, missing(own, old)
 end
 
---- Starts the new session. `context` of the result is the evidence that the conversation came back,
---- or false; then `why` is the reason.
+--- Starts the new session. `context` of the result is the evidence that the conversation continues,
+--- or false. Then `why` is the reason.
 ---@param home table
 ---@param id string
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}

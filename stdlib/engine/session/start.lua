@@ -1,4 +1,4 @@
---- Starting a session: its folder, its record, its keeper.
+--- Starts a session: makes its folder, its record and its keeper.
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local lock_file = require "moonlet.engine.base.lock_file"
 local grammars = require "moonlet.engine.session.grammars"
@@ -22,14 +22,13 @@ local default_grace_ms, label_cap = 5000, 200
 ---@field idle integer?      ms
 ---@field grace integer?     ms
 ---@field log_cap integer?   bytes
----@field env string[]?      NAME=value; the user's own without it
----@field confine (fun(temporary: string): table?)?  the rules that core.process.run takes; it gets a folder for
----   temporary files
+---@field env string[]?      NAME=value; the user's environment by default
+---@field confine (fun(temporary: string): table?)?  returns sandbox rules for a temporary folder
 ---@field parent string?
 ---@field run string?
 ---@field step string?
 
---- The user's environment as the program on a terminal gets it.
+--- Returns the user's environment with the variables that a program on this terminal needs.
 local function environment(id)
   local list = {}
   for name, value in pairs(core.system.env_matching "") do
@@ -95,7 +94,7 @@ local function start(home, wanted)
     confine = rules,
   })
   if not pid then
-    -- No program ran, so nothing is worth keeping, and its number is free again.
+    -- No program ran, so delete the folder, which frees its number.
     core.file.remove(store.root(home), store.path(id))
     error(err, 0)
   end
@@ -104,14 +103,14 @@ local function start(home, wanted)
   return rec
 end
 
---- Starts the program and returns the session's record with its id and pid. Raises if it could not be started; then
---- it has no folder.
+--- Starts the program and returns the session's record with its id and pid. It raises if the
+--- program could not start, and then leaves no folder.
 ---@param home table
 ---@param wanted moonlet.SessionStart
 ---@return moonlet.SessionRecord
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
-  -- One of two starts at the same moment finds the name free.
+  -- The lock makes the check of the name and the start atomic.
   core.run.make_home(home.handle)
   return lock_file.during(store.root(home), "sessions.lock", function() return start(home, wanted) end)
 end

@@ -1,4 +1,5 @@
---- The state of a session as commands and presets ask for it: its record, its keeper's log, its screen.
+--- Reports the state of a session to commands and presets, from its record, its keeper, its log and
+--- its screen.
 local echo = require "moonlet.engine.session.echo"
 local judge = require "moonlet.engine.session.judge"
 local log = require "moonlet.engine.session.log"
@@ -11,7 +12,7 @@ local M = {}
 
 local poll_ms, second_look_ms = 50, 400
 local quiet_ms = 2000
--- How much of the output a pattern is looked for in at once, and how much of it again with the next.
+-- Search the output in pieces of this size, which overlap so that no match is missed at an edge.
 local wait_piece, wait_overlap = 1 << 18, 1 << 14
 local end_patience_ms = 15000
 
@@ -19,7 +20,7 @@ local function command_of(rec)
   return rec.damaged and not rec.removed and "unknown: session.json cannot be read" or table.concat(rec.argv, " ")
 end
 
---- How much the processes did between two looks.
+--- Returns the processor and I/O rates of the processes between two looks.
 local function activity(before, after, ms)
   local one, two = before.processes, after.processes
   if not one or not two or not one.cpu_ms or not two.cpu_ms then return 0, 0 end
@@ -27,7 +28,7 @@ local function activity(before, after, ms)
   return math.max(0, (two.cpu_ms - one.cpu_ms) * 100 // ms), math.max(0, moved * 1000 // ms)
 end
 
---- The verdict about a session, with its facts.
+--- Judges a session and returns the verdict with its facts.
 ---@param home table
 ---@param id string
 ---@param limits table?
@@ -38,7 +39,7 @@ function M.judge(home, id, limits)
   local facts
   if status == "running" then
     facts = echo.look(home, id)
-    -- It may have ended between the two questions.
+    -- The session may have ended after the first call.
     if not facts then status, exit = core.session.status(home.handle, id) end
   end
   local found = judge.judge(status, exit, facts, rec.agent, { limits = limits })
@@ -66,11 +67,12 @@ local function waits_for(home, id, found, facts)
   if found.state == "waiting-for-quota" then return found.evidence[1] end
 end
 
---- The question that the program asks with the marker, if its screen shows one. It is open until something is typed.
+--- Returns the question that the program asks with a marker on its screen. The next input closes
+--- the question.
 ---@param home table
 ---@param id string
 ---@param facts table
----@param from integer?  a question that was printed before this offset does not count
+---@param from integer?  ignore questions that were printed before this offset
 ---@return string?
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
@@ -81,10 +83,10 @@ function M.question(home, id, facts, from)
   return question and question:match "^[^\n]+" or nil
 end
 
---- Raises if a session has ended.
+--- Raises an error if a session has ended.
 ---@param home table
 ---@param id string
----@param kind string?  of the error about one that ended in order (default "failed")
+---@param kind string?  the kind of the error if the session exited normally ("failed" by default)
 function M.check_alive(home, id, kind)
   local status, exit = core.session.status(home.handle, id)
   if status == "running" then return end
@@ -96,7 +98,7 @@ function M.check_alive(home, id, kind)
     message = ("the session %s has ended (%s)"):format(id, judge.cause(exit)) }, 0)
 end
 
---- A session as a row of `session list`.
+--- Returns a session as a row of `session list`.
 ---@param home table
 ---@param id string
 function M.of(home, id)
@@ -114,7 +116,7 @@ function M.of(home, id)
   }
 end
 
---- The facts that a verdict may rest on, ranked, as lines.
+--- Formats the facts behind a verdict as lines, the strongest evidence first.
 ---@param facts table
 ---@return string[]
 function M.facts_text(facts)
@@ -131,7 +133,7 @@ function M.facts_text(facts)
   }
 end
 
---- The screen of a session: as it is, or as it was last.
+--- Returns the screen of a session: the current one, or the last one if the session has ended.
 ---@param home table
 ---@param id string
 ---@param history integer
@@ -142,7 +144,8 @@ function M.screen(home, id, history)
   local root = store.root(home)
   if facts and (history == 0 or not facts.history_gap) then return facts end
   if facts then
-    -- It printed faster than lines could be kept: the log has them.
+    -- The program printed faster than the screen's history could follow, so rebuild the history
+    -- from the log.
     local text = log.tail(root, id, 1 << 20)
     facts.history = core.json.decode(core.session.replay(text, facts.rows, facts.cols, history)).history
     return facts
@@ -150,12 +153,13 @@ function M.screen(home, id, history)
   local rec = store.read(home, id)
   local first, last = log.bounds(root, id)
   if last == 0 and err then error(err, 0) end
-  -- Its keeper was killed: the log says what the screen was.
+  -- The keeper was killed and saved no screen, so rebuild the screen from the log.
   local text = log.read(root, id, math.max(first, last - (4 << 20)), 4 << 20)
   return core.json.decode(core.session.replay(text, rec.rows or 40, rec.cols or 120, history))
 end
 
---- Ends a session and waits for its end; the processes of one whose keeper was killed are ended too.
+--- Ends a session and waits for its end. If its keeper was killed, its orphaned processes are ended
+--- too.
 ---@param home table
 ---@param id string
 ---@param grace integer
@@ -176,14 +180,14 @@ function M.finish(home, id, grace)
   return M.of(home, id)
 end
 
---- Adds the processes of sessions to those of runs, and ends what the killed keepers of sessions left.
+--- Adds the processes of sessions to those of runs, and ends orphans of killed session keepers.
 ---@param home table
 ---@param children table[]
 ---@param swept table[]
 function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
-    -- A keeper that ended in order has removed its socket.
+    -- A keeper removes its socket when it ends normally.
     if root and core.file.stat(root, store.path(id, "keeper.sock")) then
       if core.session.status(home.handle, id) == "lost" then
         local ok, killed = pcall(core.session.sweep, home.handle, id)
@@ -204,23 +208,23 @@ local function pattern_in(text, pattern)
   return at
 end
 
---- The conditions of a wait that the state of a running session fulfils.
+--- Tests whether the state of a running session fulfils the condition of a wait.
 local conditions = {
   exit = function() return false end,
   quiet = function(found, facts) return found.state ~= "working" or facts.silent_ms >= quiet_ms end,
   prompt = function(found) return found.state == "waiting-for-input" end,
-  -- Programs that draw their screen print no lines that the log could be searched for.
+  -- Programs that redraw their screen print no lines to search in the log.
   marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 
---- Waits for a condition: exit, quiet, prompt, marker, or a pattern in its output. Returns "came", "ended" or
+--- Waits for exit, quiet, prompt, marker, or a pattern in the output. Returns "came", "ended" or
 --- "timeout", and the session's row.
 ---@param home table
 ---@param id string
 ---@param what string
 ---@param limit integer?   ms
----@param from integer?    the offset from which the pattern or a marker is looked for (default: all that is kept)
----@param meanwhile fun()?  called now and then
+---@param from integer?    the offset from which to search (by default the oldest byte in the log)
+---@param meanwhile fun()?  called repeatedly during the wait
 ---@return string, table
 function M.wait(home, id, what, limit, from, meanwhile)
   local since, root = core.clock.monotonic(), store.root(home)

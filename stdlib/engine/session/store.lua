@@ -1,4 +1,5 @@
---- The recorded sessions of a repository: `.agent/sessions/S-003/` with session.json, the log, events and screen.
+--- Reads and writes the recorded sessions of a repository: `.agent/sessions/S-003/` with
+--- session.json, log, events and screen.
 local record = require "moonlet.record"
 local removed = require "moonlet.engine.base.removed"
 
@@ -11,26 +12,26 @@ local record_cap, unwritten_cap = 1 << 20, 1 << 20
 ---@field name string?
 ---@field argv string[]      redacted
 ---@field cwd string
----@field agent string?       the agent that the program is, if it is known
+---@field agent string?       the agent that the program belongs to, if known
 ---@field started_at string
 ---@field limit_ms integer?
 ---@field idle_ms integer?
----@field parent string?      the session that this one goes on with
+---@field parent string?      the session whose conversation this one continues
 ---@field run string?         the run that started it
----@field removed boolean?    its folder was removed while it runs
+---@field removed boolean?    true if its folder was deleted while it runs
 
---- The path of a file of a session beneath `.agent`.
+--- Returns the path of a session's file, relative to `.agent`.
 ---@param id string
 ---@param name string?
 function M.path(id, name) return ("sessions/%s%s"):format(id, name and "/" .. name or "") end
 
---- The opened `.agent` folder; nil if there is none.
+--- Opens the `.agent` folder. Returns nil if it does not exist.
 ---@param home table
 function M.root(home) return (core.file.root(home.agent_path)) end
 
 local function redacted(value) return (core.secret.hide(value)) end
 
---- Writes the record, without the secrets of the environment.
+--- Writes the record and redacts the secrets of the environment in it.
 ---@param home table
 ---@param rec moonlet.SessionRecord
 function M.write(home, rec)
@@ -40,7 +41,8 @@ function M.write(home, rec)
   if not done then error(err, 0) end
 end
 
---- The record of a session; a stand-in if it is missing or damaged, for the session itself may live.
+--- Reads the record of a session. If it is missing or damaged, a minimal record replaces it,
+--- because the session may still run.
 ---@param home table
 ---@param id string
 ---@return moonlet.SessionRecord
@@ -56,10 +58,11 @@ function M.read(home, id)
   return value
 end
 
---- Lines of events that the disk refused: the next event of this process writes them first.
+--- Event lines that could not be written. The next event of this process writes them first.
 local unwritten = {}
 
---- Adds an event to the session's events.jsonl: when, what, why. A full disk is reported on standard error.
+--- Appends an event with its time to the session's events.jsonl. A full disk is reported on
+--- standard error.
 ---@param home table
 ---@param id string
 ---@param event table
@@ -77,7 +80,7 @@ function M.note(home, id, event)
   end
 end
 
---- The events of a session, oldest first.
+--- Returns the events of a session, oldest first.
 ---@param home table
 ---@param id string
 ---@return table[]
@@ -92,7 +95,8 @@ function M.events(home, id)
   return events
 end
 
---- The id of a session that is called S-003, 3, 003, last, or by its name (the newest of that name).
+--- Returns the session id for S-003, 3, 003, last, or a name. Of several sessions with a name it
+--- picks the newest.
 ---@param home table
 ---@param word string
 ---@return string id
@@ -110,7 +114,8 @@ function M.find(home, word)
     #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions"), 0)
 end
 
---- The screen and the facts of a session that runs; nil and an error if it cannot be asked.
+--- Returns the screen and the state of a running session, or nil and an error if its keeper does
+--- not answer.
 ---@param home table
 ---@param id string
 ---@param history integer?
@@ -121,7 +126,8 @@ function M.look(home, id, history)
   return core.json.decode(text)
 end
 
---- The last screen of a session that has ended; nil if its keeper was killed before it could put it down.
+--- Returns the last screen of a session that has ended, or nil if a killed keeper could not save
+--- it.
 ---@param home table
 ---@param id string
 ---@return table?

@@ -1,11 +1,12 @@
---- The protocol for a stuck agent: diagnose, answer where a rule says so, wait while it loads, press Enter, and only
---- then end it or go on with it in a new session. Nothing is approved unless a rule of the user says so.
+--- Handles a stuck agent: answer a prompt if a rule allows it, wait for a download, press Enter,
+--- and only then end the session or continue it in a new one. Only a rule of the user can approve
+--- anything.
 local M = {}
 
 ---@class moonlet.StuckPolicy
----@field answers table<string, string>  kind of prompt -> "deny", "approve", "ask" (leave it to a person), or a text
----@field poke integer    ms without anything new, after which Enter is pressed
----@field give_up integer  ms after that
+---@field answers table<string, string>  kind of prompt -> "deny", "approve", "ask", or a text to type
+---@field poke integer    presses Enter after this many ms without new output
+---@field give_up integer  gives up this many ms after Enter was pressed
 ---@field then_do "kill"|"resume"|"leave"
 M.defaults = {
   answers = { trust = "ask", approval = "deny", menu = "ask", ["y/n"] = "deny", directory = "ask", password = "ask",
@@ -16,9 +17,9 @@ M.defaults = {
 }
 
 ---@class moonlet.StuckMemory
----@field answered table<string, true>  prompts that were answered already, by what they showed
+---@field answered table<string, true>  the prompts that were answered, by their text
 ---@field poked_ms integer?
----@field told string?  the state that was reported
+---@field told string?  the last state that was reported
 
 ---@class moonlet.Intervention
 ---@field act "answer"|"poke"|"kill"|"resume"|"ask"|"wait"|"none"
@@ -29,7 +30,7 @@ M.defaults = {
 
 local function none(why) return { act = "none", why = why } end
 
---- The keys of an answer: those of the agent's own grammar, else a text and Enter.
+--- Returns the keys of an answer from the agent's grammar, or else the answer as a text with Enter.
 local function keys_of(found, answer)
   local known = found.prompt and found.prompt[answer]
   if known then return known.text, known.keys, known.enter end
@@ -56,7 +57,7 @@ local function answer_prompt(found, memory, policy)
     why = ("%s; the rule for %s says %s"):format(shown, found.waits, answer) }
 end
 
---- Decides what is to be done about a session now.
+--- Decides the next action for a session: answer, wait, press Enter, end it, or ask a person.
 ---@param found moonlet.SessionVerdict
 ---@param memory moonlet.StuckMemory
 ---@param policy moonlet.StuckPolicy

@@ -1,5 +1,5 @@
---- Typing into a session, with a note of it. Input is not noted while the terminal does not echo it: it may be a
---- password.
+--- Types into a session and records the input. If the terminal has echo off, the text may be a
+--- password, so it is not recorded.
 local echo = require "moonlet.engine.session.echo"
 local grammars = require "moonlet.engine.session.grammars"
 local record = require "moonlet.record"
@@ -7,11 +7,12 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- Programs that read key by key take a text and an Enter that come at once for a paste, whose Enter is a new line.
+--- Programs in raw mode take text and Enter at once for a paste and insert a newline, so pause
+--- before Enter.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1
--- Linux drops what comes behind this in a line that a program reads as a whole.
+-- Linux drops bytes beyond this length when a program reads a line in canonical mode.
 local longest_line = 4095
 local noted_cap = 2000
 
@@ -21,8 +22,8 @@ local noted_cap = 2000
 ---@field enter boolean?
 ---@field by string          who typed: user, rule, run
 ---@field why string?        the reason, for the record
----@field what string?       what the note calls it (default "input")
----@field tag string?        typed only once under it
+---@field what string?       the type of the recorded event ("input" by default)
+---@field tag string?        makes the input idempotent: a tag is typed only once
 
 local function check_text(text, program)
   if text:find("\27[201~", 1, true) then
@@ -36,7 +37,7 @@ local function check_text(text, program)
   end
 end
 
---- Types into a session that runs; raises if it does not, or a person has taken it over.
+--- Types into a running session. It raises if the session has ended or a person has taken it over.
 ---@param home table
 ---@param id string
 ---@param input moonlet.SessionInput

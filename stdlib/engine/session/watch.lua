@@ -1,5 +1,5 @@
---- Watching over a session: its states, markers and questions become events and hooks, and the protocol for a stuck
---- agent is carried out. Every intervention is an event with its reason.
+--- Watches a session. Its states, markers and questions become events and start hooks, and the
+--- rules for a stuck agent apply. Each intervention is an event with its reason.
 local exit_text = require "moonlet.engine.base.exit_text"
 local hook_rate = require "moonlet.engine.session.hook_rate"
 local hook_text = require "moonlet.engine.base.hook_text"
@@ -17,10 +17,11 @@ local M = {}
 
 local poll_ms = 250
 local diagnosis_bytes = 500
--- A watcher that only runs hooks has the lock for a moment now and then.
+-- A watcher that only runs hooks takes the lock briefly from time to time, so wait this long for
+-- it.
 local take_over_ms = 300
 
---- The lock of the process that watches over the session; nil while another has it.
+--- Locks the watching of a session. Returns nil if another process has the lock.
 local function lock_of(watch, ms)
   return (core.file.lock(watch.root, store.path(watch.rec.id, "watch.lock"), ms))
 end
@@ -32,7 +33,8 @@ local function take_over(watch)
     hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
 end
 
---- True if this process runs the hooks now: one that only does that leaves them to one that watches.
+--- Returns true if this process may run hooks now. A full watcher has priority over one that only
+--- runs hooks.
 local function has_hooks(watch)
   if watch.lock then return true end
   local lock = lock_of(watch, 0)
@@ -46,7 +48,7 @@ local function complaint(exit, err)
   return exit.code ~= 0 and exit_text.of_code(exit) or nil
 end
 
---- Runs the user's hook for an event of a session; its failure is an event too.
+--- Runs the user's hook for an event of a session. A failure of the hook is recorded as an event.
 local function call(watch, name, more)
   local argv = watch.hooks[name]
   local rec, home = watch.rec, watch.home
@@ -65,14 +67,14 @@ local function call(watch, name, more)
   watch.say(("%s: %s"):format(rec.id, hook_text.failed(name, argv, why)))
 end
 
---- Runs the hook of an event, if there is one and its rate allows it.
+--- Runs the hook of an event, if the user has one and its rate limit allows it.
 local function fire(watch, name, more)
   local argv = watch.hooks[name]
   if not argv or #argv == 0 or not has_hooks(watch) then return end
   if hook_rate.admits(watch.rate, name, more, core.clock.monotonic()) then call(watch, name, more) end
 end
 
---- Runs the hooks that stand for the events which had none.
+--- Runs the hooks that report the events which the rate limit held back.
 local function fire_counted(watch, is_end)
   for _, item in ipairs(hook_rate.due(watch.rate, core.clock.monotonic(), is_end)) do
     item.variables.MOONLET_MORE = item.count
@@ -85,7 +87,7 @@ local function work_of(watch)
   return { MOONLET_FILES_CHANGED = #summary.files_changed, MOONLET_TESTS = summary.tests or "" }
 end
 
---- True if the end of the session had its hook already.
+--- Returns true if the hook for the session's end has already run.
 local function is_reported(watch)
   for _, event in ipairs(store.events(watch.home, watch.rec.id)) do
     if event.type == "hook" and event.hook == "done" and not event.text then return true end
@@ -154,11 +156,11 @@ local function look(watch)
   return found, facts
 end
 
---- A policy that leaves all to a person: what is left to do is to run the hooks.
+--- A policy that leaves every decision to a person, so that only hooks run.
 M.only_hooks = { poke = math.huge, answers = {} }
 for kind in pairs(stuck.defaults.answers) do M.only_hooks.answers[kind] = "ask" end
 
---- True if the user has a hook for what happens in a session.
+--- Returns true if the user has a hook for an event of sessions.
 ---@param hooks table<string, string[]>
 function M.has_hooks(hooks)
   for _, name in ipairs { "question", "milestone", "stuck", "blocked", "done" } do
@@ -167,8 +169,8 @@ function M.has_hooks(hooks)
   return false
 end
 
---- Watches until the session has ended. Returns its last row. With `from_start` its hooks are run for all that it
---- has printed, whoever has noted it.
+--- Watches a session until it ends, and returns its last row. With `from_start` hooks run for all
+--- earlier output too, even if another process has recorded it.
 ---@param home table
 ---@param id string
 ---@param options {policy: table?, hooks: table?, say: fun(text: string)?, from_start: boolean?}
@@ -176,7 +178,7 @@ function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })
   local answers = setmetatable(policy.answers or {}, { __index = stuck.defaults.answers })
   policy = setmetatable({ answers = answers }, { __index = policy })
-  -- The judge calls a session suspect after five minutes; --poke may be shorter.
+  -- The judge suspects a session after five minutes. A shorter --poke lowers that limit.
   local limits = { suspect = math.min(policy.poke, judge.limits.suspect) }
   local watch = { home = home, root = store.root(home), rec = store.read(home, id),
     reader = markers.reader(home, id),

@@ -1,4 +1,4 @@
---- A run in words, as far as its packet, its lineage and its review go: the lines that `run show` adds.
+--- Describes a run's packet, lineage and review in the lines that `run show` adds.
 local ledger = require "moonlet.engine.run.ledger"
 local store = require "moonlet.engine.run.store"
 
@@ -9,7 +9,7 @@ local most_children = 200
 
 local function some(value) return value ~= nil and value ~= null and value or nil end
 
---- The runs that replay a run, or belong to its pipeline, oldest first.
+--- Returns the runs that replay a run or follow it in its pipeline, oldest first.
 ---@param home table
 ---@param id string
 ---@return {id: string, pipeline: boolean}[]
@@ -24,7 +24,7 @@ function M.children(home, id)
   return list
 end
 
---- The states that a run went through, each with its time.
+--- Returns the states of a run in order, each with its time.
 ---@param rec table  run.json
 ---@return {status: string, at: string}[]
 function M.lifecycle(rec)
@@ -48,7 +48,7 @@ local function review_line(review)
   return table.concat(parts, " ")
 end
 
---- The lines about a run: lineage, prompt, lifecycle, checks, changed files, review.
+--- Returns lines about a run: lineage, prompt, lifecycle, checks, changed files, review.
 ---@param home table
 ---@param rec table  run.json
 ---@param children table[]

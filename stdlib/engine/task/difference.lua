@@ -1,4 +1,4 @@
---- The difference between two runs: what they came to, and the first step where they part.
+--- Compares two runs: their outcomes, and the first step that differs.
 local store = require "moonlet.engine.run.store"
 local step_files = require "moonlet.engine.run.step_files"
 local summary = require "moonlet.engine.task.summary"
@@ -20,7 +20,7 @@ local function lines_of(text)
   return list, set
 end
 
---- The lines that only one of two texts has.
+--- Returns the lines that only one of two texts has.
 local function only(one, other)
   local first, in_first = lines_of(one)
   local second, in_second = lines_of(other)
@@ -43,7 +43,7 @@ local function usage_of(rec)
   return some(usage.total_tokens) or null, some(usage.cost_usd) or null
 end
 
---- How a step differs; nil where it does not.
+--- Describes how a step differs between two runs, or returns nil if it does not.
 local function part(root, one, other, step, twin)
   if not twin then return "is not there" end
   if step.status ~= twin.status then return ("%s, %s"):format(step.status, twin.status) end
@@ -52,7 +52,7 @@ local function part(root, one, other, step, twin)
   local here, there = step_files.folder(root, one, step), step_files.folder(root, other, twin)
   for _, name in ipairs { "prompt.md", "output.md" } do
     local first, second = text_of(root, one, here, name), text_of(root, other, there, name)
-    -- A step from the journal of its parent has no files of its own.
+    -- A step that was answered from its parent's journal has no artifacts of its own.
     if first and second and first ~= second then
       return name == "prompt.md" and "another prompt" or "another answer"
     end
@@ -73,7 +73,7 @@ local function first_difference(root, one, other)
   return null
 end
 
---- Compares two runs.
+--- Compares the outcomes and steps of two runs.
 ---@param home table
 ---@param one table    run.json
 ---@param other table

@@ -1,4 +1,4 @@
---- The lineage of runs: replays and pipelines over any number of generations.
+--- Follows the lineage of runs through replays and pipelines of any number of generations.
 local about = require "moonlet.engine.task.about"
 local store = require "moonlet.engine.run.store"
 
@@ -12,7 +12,7 @@ local function parent_of(root, rec)
   return store.look(root, parent)
 end
 
---- The first ancestor of a run that is still there.
+--- Returns the earliest ancestor of a run that still exists.
 local function first_of(root, rec)
   local seen = { [rec.id] = true }
   for _ = 1, deepest do
@@ -48,7 +48,7 @@ local function node_of(home, root, rec, seen, depth)
   return node
 end
 
---- The whole tree that a run belongs to.
+--- Returns the whole tree of runs that a run belongs to.
 ---@param home table
 ---@param rec table
 ---@return moonlet.LineageNode

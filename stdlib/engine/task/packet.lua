@@ -1,4 +1,4 @@
---- One task packet: the shape of its JSON, its validation commands, and its text as a file.
+--- Parses, validates and formats one task packet as JSON.
 local record = require "moonlet.record"
 local validation = require "moonlet.engine.effects.validation"
 
@@ -13,22 +13,22 @@ local most_listed = 200
 ---@field summary string?
 ---@field goal string?
 ---@field status "draft"|"ready"     all other states are derived from its runs
----@field inputs string[]            as --input takes them
+---@field inputs string[]            values of --input
 ---@field runner string?
 ---@field agent_role string?
 ---@field prompt_tokens integer?     the most tokens of its prompts
----@field preset string?             "task" without it
+---@field preset string?             "task" by default
 ---@field depends_on string[]
 ---@field validation moonlet.PacketCheck[]
 ---@field auto_approve boolean
----@field sha256 string              of its text
+---@field sha256 string              the hash of its text
 
 ---@class moonlet.PacketCheck
 ---@field kind string
 ---@field command string
 ---@field timeout_ms integer?
 
---- The fields in the order in which a file has them.
+--- The order of the fields in a packet's file.
 local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", "agent_role", "prompt_tokens",
   "preset", "depends_on", "execution", "review" }
 local known = {}
@@ -59,7 +59,8 @@ local function check_keys(value, fields, where)
   end
 end
 
---- A text, or nil for none. Control characters would act on a terminal; a line break is one in a title.
+--- Checks a text field. Control characters would act on a terminal, so they are refused, and so are
+--- line breaks in a title.
 local function text_of(value, name, is_line)
   if value == nil or value == null then return nil end
   if type(value) ~= "string" then refuse(("'%s' must be a text, not %s"):format(name, kind_name(value))) end
@@ -84,7 +85,8 @@ local function texts_of(value, name)
   return list
 end
 
---- The canonical form of a packet's name: T-1 and t-001 are T-001. Nil for any other text.
+--- Returns the canonical id of a packet, so that T-1 and t-001 become T-001. Returns nil for any
+--- other text.
 ---@param text any
 ---@return string?
 function M.id(text)
@@ -154,7 +156,7 @@ local function auto_approve_of(review)
   return auto
 end
 
---- The packet in a decoded file; raises for the first thing that is wrong with it.
+--- Validates the decoded JSON of a packet. Raises an error for the first fault.
 ---@param value any
 ---@return moonlet.Packet
 function M.of(value)
@@ -189,7 +191,7 @@ function M.of(value)
     auto_approve = auto_approve_of(value.review) }
 end
 
---- The packet in a text.
+--- Parses the text of a packet's file.
 ---@param text string
 ---@return moonlet.Packet
 function M.parse(text)
@@ -203,7 +205,8 @@ function M.parse(text)
   return packet
 end
 
---- The checks in values of --validate-cmds: one value is split at commas, several are a command each.
+--- Returns the checks of --validate-cmds. A single value is split at commas, and of several values
+--- each is one command.
 ---@param values string[]
 ---@return moonlet.PacketCheck[]
 function M.parse_checks(values)
@@ -232,7 +235,7 @@ local function checks_record(checks)
 end
 M.checks_record = checks_record
 
---- The packet as JSON: for its file, and for `--json`.
+--- Returns the packet as a JSON value for its file and for `--json`.
 ---@param packet moonlet.Packet
 ---@return table
 function M.record(packet)
@@ -243,7 +246,7 @@ function M.record(packet)
     review = { autoApproveOnAllGreen = packet.auto_approve } }
 end
 
---- The text of its file, in the order in which a person writes it.
+--- Returns the text of the packet's file, with the fields in their usual order.
 ---@param packet moonlet.Packet
 ---@return string
 function M.text(packet)

@@ -1,4 +1,5 @@
---- The task packets of a repository, `.agent/tasks/T-001.json`. A packet that is wrong is one error; the others work.
+--- Reads and writes the task packets of a repository, `.agent/tasks/T-001.json`. A malformed packet
+--- is reported, and the others still work.
 local lock_file = require "moonlet.engine.base.lock_file"
 local packets = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
@@ -15,7 +16,7 @@ end
 
 local function path_of(id) return ("tasks/%s.json"):format(id) end
 
---- The path of a packet's file.
+--- Returns the path of a packet's file.
 ---@param home table
 ---@param id string
 ---@return string
@@ -30,7 +31,7 @@ local function parse(text, id)
   return packet
 end
 
---- Reads one file; nil and the error when it is wrong.
+--- Reads one packet file. Returns nil and an error if it is malformed.
 local function read(root, id)
   local text, err, cut = core.file.read(root, path_of(id), packet_cap)
   if not text then return nil, err end
@@ -42,17 +43,17 @@ local function read(root, id)
 end
 
 ---@class moonlet.PacketFault
----@field file string    its path
+---@field file string    the path of the packet's file
 ---@field id string?
 ---@field message string
 ---@field hint string?
 
 ---@class moonlet.Packets
----@field list moonlet.Packet[]           by number
+---@field list moonlet.Packet[]           sorted by number
 ---@field by_id table<string, moonlet.Packet>
 ---@field faults moonlet.PacketFault[]
 
---- Takes packets out that depend on each other in a circle, or on one that does not exist.
+--- Removes packets with circular dependencies or a dependency that does not exist.
 local function check_dependencies(home, found)
   local function fault(packet, message, hint)
     found.faults[#found.faults + 1] = { file = M.path(home, packet.id), id = packet.id, message = message, hint = hint }
@@ -103,7 +104,7 @@ local function check_dependencies(home, found)
   found.list, found.bad = list, bad
 end
 
---- All packets, and what is wrong with those that cannot be used.
+--- Returns all valid packets, and the faults of the others.
 ---@param home table
 ---@return moonlet.Packets
 function M.all(home)
@@ -138,7 +139,7 @@ function M.all(home)
   return found
 end
 
---- Prints what is wrong with packets: the others work.
+--- Prints the faults of malformed packets. The other packets still work.
 ---@param faults moonlet.PacketFault[]
 function M.tell(faults)
   local function printable(text) return core.text.printable(text, 400) end
@@ -152,7 +153,7 @@ local function raise(fault)
   error({ kind = "invalid", usage = true, message = fault.message, hint = fault.hint, at = fault.file }, 0)
 end
 
---- One packet; raises when it is wrong, or not there.
+--- Returns one packet. Raises if it is malformed or missing.
 ---@param home table
 ---@param word string
 ---@return moonlet.Packet
@@ -173,7 +174,7 @@ function M.get(home, word)
     "moonlet task list shows what there is; moonlet task create makes one"), 0)
 end
 
---- Writes a packet that exists; raises when somebody has changed its file since it was read.
+--- Writes a packet that exists. Raises if its file has changed since it was read.
 ---@param home table
 ---@param packet moonlet.Packet
 function M.put(home, packet)
@@ -187,9 +188,9 @@ function M.put(home, packet)
   if not ok then error(err, 0) end
 end
 
---- Makes a new packet with the next free id.
+--- Creates a packet with the next free id.
 ---@param home table
----@param fields table  of moonlet.Packet, without its id
+---@param fields table  the fields of moonlet.Packet, without the id
 ---@return moonlet.Packet
 function M.create(home, fields)
   core.run.make_home(home.handle)

@@ -1,4 +1,4 @@
---- The plan of a packet's run: what the packet says takes the place of options that the command line leaves out.
+--- Plans the run of a packet. The packet's fields apply wherever the command line sets no option.
 local packets = require "moonlet.engine.task.packets"
 local packet_form = require "moonlet.engine.task.packet"
 local record = require "moonlet.record"
@@ -8,7 +8,7 @@ local M = {}
 
 M.preset = "task"
 
---- The packet that a target of `moonlet run` names; nil for any other word.
+--- Returns the packet that a target of `moonlet run` names, or nil for any other target.
 ---@param home table
 ---@param target string
 ---@return moonlet.Packet?
@@ -16,17 +16,18 @@ function M.of_target(home, target)
   return packet_form.id(target) and packets.get(home, target) or nil
 end
 
---- The packet of a name; raises where there is none.
+--- Returns the packet with an id. Raises if it does not exist.
 ---@param home table
 ---@param name string
 ---@return moonlet.Packet
 function M.get(home, name) return packets.get(home, name) end
 
---- The arguments that a preset gets from a packet: those of these names that it declares.
+--- Returns the arguments for a preset that a packet supplies. Only arguments that the preset
+--- declares are set.
 ---@param preset moonlet.Preset
 ---@param packet moonlet.Packet
----@param role string?    the agent's role, where the command line has one
----@param linked string?  what the run before it in a pipeline came to
+---@param role string?    the agent's role on the command line
+---@param linked string?  the summary of the previous run in a pipeline
 ---@return table<string, any>
 function M.args(preset, packet, role, linked)
   local text = {}
@@ -44,7 +45,7 @@ function M.args(preset, packet, role, linked)
   return args
 end
 
---- The inputs of a packet, and those of the command line.
+--- Joins the inputs of a packet and those of the command line.
 ---@param packet moonlet.Packet
 ---@param more string[]?
 ---@return string[]
@@ -53,9 +54,9 @@ function M.inputs(packet, more)
   return table.move(more or {}, 1, #(more or {}), #list + 1, list)
 end
 
---- Gives a plan what a packet's run has beside its preset.
+--- Adds the packet's checks, review and limits to the plan of its run.
 ---@param plan table
----@param about table  of run.json, or M.about()
+---@param about table  the packet in run.json, or the result of M.about()
 function M.attach(plan, about)
   plan.packet, plan.after = about, review.after
   plan.holds = plan.name == M.preset or nil
@@ -65,7 +66,7 @@ function M.attach(plan, about)
   end
 end
 
---- The part of a packet that the record of its run keeps.
+--- Returns the part of a packet that the record of its run keeps.
 ---@param packet moonlet.Packet
 ---@return table
 function M.about(packet)
@@ -74,7 +75,7 @@ function M.about(packet)
     validation = packet_form.checks_record(packet.validation) }
 end
 
---- Refuses a second run of a packet beside one that runs.
+--- Refuses a second run of a packet while one is running.
 ---@param home table
 ---@param packet moonlet.Packet
 function M.check_free(home, packet)

@@ -1,4 +1,4 @@
---- The start of a replay: what it takes from the run that it replays.
+--- Prepares a replay: finds its parent run, and takes over the parent's options and arguments.
 local repository = require "moonlet.engine.run.repository"
 local loader = require "moonlet.engine.load.loader"
 local record = require "moonlet.record"
@@ -8,7 +8,7 @@ local M = {}
 
 local null = core.json.null
 
---- The run that is replayed; raises for one that has not ended.
+--- Returns the run to replay. Raises if it has not ended.
 ---@param home table
 ---@param word string
 ---@return {id: string, record: table, source: table?, target: string}
@@ -28,14 +28,15 @@ function M.base(home, word)
   if not packet and not source and rec.target == "repl" then
     error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " goes on with it"), 0)
   end
-  -- The reason, the title of another packet, and what a dry run was, are not the replay's.
+  -- Drop the reason, the pipeline and the dry-run mark of the parent, which do not apply to a
+  -- replay.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil
-  -- Before --offline existed, such a run named a runner.
+  -- Before --offline existed, a run without an agent recorded the runner "rules".
   if rec.runner == "rules" then rec.runner = null end
   return { id = id, record = rec, source = source, target = packet or rec.target }
 end
 
---- The arguments of a replay: those of its parent that the preset still has.
+--- Returns the parent's arguments, without those that the preset no longer has.
 ---@param preset moonlet.Preset
 ---@param rec table
 ---@return table<string, any>

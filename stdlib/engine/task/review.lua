@@ -1,5 +1,5 @@
---- The end of a packet's run, after its body: its checks in order, then its review. Approval merges the changes that
---- wait in the worktree; rejection keeps their patch alone.
+--- Runs a packet's checks and its review after the body of its run. An approval merges the changes
+--- of the worktree. A rejection keeps only their patch.
 local journal = require "moonlet.engine.journal.journal"
 local workspace_lease = require "moonlet.engine.agent.workspace_lease"
 local context = require "moonlet.engine.context.context"
@@ -9,10 +9,10 @@ local verdict = require "moonlet.engine.run.verdict"
 
 local M = {}
 
---- The reviewer of a run that all of its checks have approved.
+--- The reviewer on record if a run is approved because all its checks passed.
 M.by_checks = "sidecar:auto"
 
---- Runs the checks until the first that does not pass; the others are skipped.
+--- Runs the checks up to the first failure. The others are skipped.
 ---@return integer passed
 local function check_all(ctx, run, cwd)
   local checks, passed, failed = run.packet.validation, 0, false
@@ -30,7 +30,7 @@ local function check_all(ctx, run, cwd)
   return passed
 end
 
---- The hash of what a reviewer is shown: the changes, or the answer where nothing waits to be merged.
+--- Hashes what the reviewer sees: the changes, or the answer if there is nothing to merge.
 local function shown_hash(run, held)
   if #held == 1 then return held[1].work.sha256 end
   local parts = { run.read_artifact(run.sidecar .. "/output.md", 64 << 20) or "" }
@@ -46,7 +46,7 @@ local function is_made_up(run)
   return false
 end
 
---- Carries out the word on a run.
+--- Applies the reviewer's decision to a run.
 local function carry_out(run, held, word)
   if word.state == "rejected" then
     for _, item in ipairs(held) do worktree.put_away(run, item.key, item.dir, item.work) end
@@ -54,7 +54,7 @@ local function carry_out(run, held, word)
   end
   for _, item in ipairs(held) do
     local key = item.key .. "/merge"
-    -- A merge that failed is tried again, for the work tree may be another one by now.
+    -- Repeat a merge that failed, because the work tree may have changed since.
     if run.journal.failures[key] then run.journal.ends[key] = nil end
     local merged, why = pcall(function()
       local value, step = run.step(key, "merge", nil, { verb = "merge", result = item.work.result },
@@ -78,11 +78,11 @@ local function carry_out(run, held, word)
   return word
 end
 
---- The error of the last merge that a review could not carry out.
+--- The error of the last merge that failed after an approval.
 ---@type any
 M.failure = nil
 
---- The checks and the review of a packet's run, after its body.
+--- Runs the checks and the review of a packet's run after its body.
 ---@param ctx moonlet.Ctx
 function M.after(ctx)
   local run = context.of(ctx).run

@@ -1,4 +1,4 @@
---- The state of a packet, derived from its runs each time: draft, ready, running, review, blocked or done.
+--- Derives the state of a packet from its runs: draft, ready, running, review, blocked or done.
 local ledger = require "moonlet.engine.run.ledger"
 local store = require "moonlet.engine.run.store"
 
@@ -9,12 +9,12 @@ local most_runs = 200
 
 ---@class moonlet.TaskState
 ---@field status "draft"|"ready"|"running"|"review"|"blocked"|"done"
----@field run string?      the run that it is derived from
----@field why string?      what blocks it
----@field go_on string?    the command that goes on
----@field waits_for string[]?  packets that it depends on, and that are not done
----@field interrupted boolean?  its run was ended with its host
----@field runs string[]    newest first
+---@field run string?      the run that decides the state
+---@field why string?      the reason if the packet is blocked
+---@field go_on string?    the command that continues its work
+---@field waits_for string[]?  the packets that it depends on and that are not done
+---@field interrupted boolean?  true if its run ended because its host died
+---@field runs string[]    its runs, newest first
 
 local function from_files(root, id)
   local list = {}
@@ -26,7 +26,7 @@ local function from_files(root, id)
   return list
 end
 
---- The runs of a packet, newest first.
+--- Returns the runs of a packet, newest first.
 ---@param home table
 ---@param id string
 ---@return string[]
@@ -48,7 +48,7 @@ end
 
 local function blocked(id, why, go_on) return { status = "blocked", run = id, why = why, go_on = go_on } end
 
---- The reason why a run that has ended blocks its packet.
+--- Explains why an ended run blocks its packet.
 local function ended_state(id, rec)
   local state = type(rec.review) == "table" and rec.review.state
   if state == "approved" then return { status = "done", run = id } end
@@ -74,7 +74,7 @@ local function ended_state(id, rec)
     "moonlet run replay " .. id)
 end
 
---- The state that one run gives; nil for a dry run.
+--- Returns the state that one run gives a packet, or nil for a dry run.
 local function state_of_run(home, root, id)
   local rec = store.look(root, id)
   if not rec then return nil end
@@ -83,7 +83,7 @@ local function state_of_run(home, root, id)
     return { status = "running", run = id, go_on = "moonlet run wait " .. id }
   end
   if rec.options.dry_run then return nil end
-  -- It may have ended between the two looks.
+  -- The run may have ended since it was read, so read it again.
   rec = store.look(root, id) or rec
   if rec.ended then return ended_state(id, rec) end
   local state = blocked(id, id .. (rec.reviewing and " was interrupted in its review" or " was interrupted"),
@@ -92,7 +92,7 @@ local function state_of_run(home, root, id)
   return state
 end
 
---- The state of a packet.
+--- Returns the state of a packet.
 ---@param home table
 ---@param packet moonlet.Packet
 ---@return moonlet.TaskState
@@ -113,7 +113,7 @@ function M.of(home, packet)
   return latest
 end
 
---- The states of all packets, with those that each waits for.
+--- Returns the states of all packets, each with the packets that it waits for.
 ---@param home table
 ---@param found moonlet.Packets
 ---@return table<string, moonlet.TaskState>

@@ -1,5 +1,5 @@
---- The replay of one step: the new run begins with its parent's journal, without that step. Steps whose input is the
---- same are answered from there; all others are done, and paid for.
+--- Replays one step. The new run starts with its parent's journal without that step. Steps with
+--- unchanged input are answered from the journal, and all others run and cost again.
 local seal = require "moonlet.engine.run.seal"
 local records = require "moonlet.engine.journal.records"
 local record = require "moonlet.record"
@@ -11,12 +11,13 @@ local M = {}
 local null = core.json.null
 local journal_cap = 256 << 20
 local value_cap = 256 << 20
-local owner_alone = 384 -- mode 0600
+local owner_alone = 384 -- mode 0600, for the owner only
 
---- Kinds of records that say what was observed or answered; all else is about the hosts of the parent.
+--- Kinds of records that hold an observation or an answer. The other kinds concern the parent's
+--- hosts.
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
---- The step that `--step` names, and its changes.
+--- Returns the step that `--step` names, and its changes.
 ---@param home table
 ---@param base {id: string, record: table}
 ---@param own {step: string, prompt: string?}
@@ -47,7 +48,7 @@ function M.of(home, base, own)
   return { key = step.key, prompt = prompt, parent = base.id, home = home }
 end
 
---- Takes --runner and --model out of a command line: they are those of the step, and all others keep theirs.
+--- Removes --runner and --model from a command line, because they apply only to the step.
 ---@param words string[]
 ---@param change table
 ---@return string[]
@@ -66,7 +67,7 @@ function M.take_options(words, change)
   return rest
 end
 
---- Gives a plan the change of its step.
+--- Adds the change of the replayed step to a plan.
 ---@param plan table
 ---@param change table
 function M.attach(plan, change)
@@ -76,7 +77,7 @@ function M.attach(plan, change)
   plan.seed = M.seed
 end
 
---- True if a record is about the step, about what lies within it, or about a step around it.
+--- Returns true if a record concerns the step, a step inside it, or a step around it.
 local function concerns(key, step)
   return key == "" or key == step or key:sub(1, #step + 1) == step .. "/" or step:sub(1, #key + 1) == key .. "/"
 end
@@ -88,15 +89,15 @@ local function copy_value(root, from, stored)
   if text then core.run.write_value(name, text, false) end
 end
 
---- Writes the parent's records into the journal of a new run.
+--- Copies the parent's records into the journal of a new run, without the replayed step.
 ---@param run table
----@param change table  of M.of()
+---@param change table  the result of M.of()
 function M.seed(run, change)
   local root, from = store.root(run.home), change.parent
   local text, err, cut = core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap)
   if not text then error(err, 0) end
   if cut then error(record.invalid(("the journal of %s is larger than 256 MB"):format(from), "leave --step out"), 0) end
-  -- Its keyed hashes are compared with those of this run.
+  -- Copy the parent's key, so that this run can compare the parent's keyed hashes with its own.
   local key = seal.key(root, from)
   if key then
     local path = ("runs/%s/key"):format(run.id)

@@ -1,4 +1,5 @@
---- The outcome of a run, as context for the next one of a pipeline, and as a line for people.
+--- Summarises the outcome of a run, as context for the next run of a pipeline and as a line for
+--- people.
 local duration = require "moonlet.duration"
 local store = require "moonlet.engine.run.store"
 local state = require "moonlet.engine.run.state"
@@ -17,7 +18,7 @@ local function file_of(home, rec, name, cap)
   return text
 end
 
---- The answer of a run, for people.
+--- Returns the answer of a run as text for people.
 ---@param home table
 ---@param rec table
 ---@param cap integer?
@@ -26,7 +27,7 @@ function M.answer(home, rec, cap)
   return file_of(home, rec, "findings.md", cap or answer_cap) or file_of(home, rec, "output.md", cap or answer_cap)
 end
 
---- The summary that the next run's prompt is given.
+--- Returns the summary of a run for the prompt of the next run in its pipeline.
 ---@param home table
 ---@param rec table
 ---@return string
@@ -52,7 +53,7 @@ function M.linked(home, rec)
   return table.concat(lines, "\n")
 end
 
---- One line of a pipeline: runner, role, run, status, time, count of changed files.
+--- Formats one line of a pipeline: runner, role, run, status, time, number of changed files.
 ---@param rec table
 ---@return string
 function M.line(rec)

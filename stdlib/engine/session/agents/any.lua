@@ -1,5 +1,5 @@
---- Prompts that any program may show; see codex.lua for the fields. They are looked for in the line of the cursor and
---- the one above it.
+--- Lists prompts that any program may show, with the fields of codex.lua. They match only in the
+--- line of the cursor and the line above it.
 return {
   name = "any",
   programs = {},
@@ -21,7 +21,7 @@ return {
       "^%(END%)%s*$", "^lines %d+%-%d+" } },
   },
   shell = "[%$#>%%»❯›:] ?$",
-  -- A refusal ends its sentence; a line that goes on is about one.
+  -- A pattern matches only at the end of a sentence. A longer sentence only mentions a limit.
   quota = { "[Uu]sage limit reached%f[^%w ]", "[Rr]ate limit exceeded%f[^%w ]", "[Qq]uota exceeded%f[^%w ]",
     "You.+hit your.+limit%f[^%w ]", "429 Too Many Requests", "RESOURCE_EXHAUSTED" },
   downloads = { "%d+%%.*[KMG]i?B", "[KMG]i?B/s", "[Dd]ownloading", "[Rr]eceiving objects:", "[Ff]etching .*%d+%%" },

@@ -1,4 +1,4 @@
---- The prompts of Claude Code on a terminal; see codex.lua for the fields.
+--- Lists the prompts of Claude Code on a terminal, with the fields of codex.lua.
 return {
   name = "claude",
   programs = { "claude" },

@@ -1,5 +1,5 @@
---- The prompts of the Codex CLI on a terminal. Each pattern is looked for in the lines of the screen's lower part;
---- a prompt is there if all of its patterns are. `deny` and `approve` are the keys that answer it.
+--- Lists the prompts of the Codex CLI on a terminal. A prompt is recognised if all its patterns
+--- match lines of the lower part of the screen. `deny` and `approve` are the keys that answer it.
 return {
   name = "codex",
   programs = { "codex" },
@@ -22,7 +22,8 @@ return {
     valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
       ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
       ["--profile"] = true },
-    -- Marks of what the user and the agent said, and what stands behind the same marks at every start.
+    -- Marks before the messages of the user and the agent, and texts that follow the marks at every
+    -- start.
     said = { "^› (.+)", "^• (.+)" },
     unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
       "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
