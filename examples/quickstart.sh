@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# From nothing to a first answer: installs what is missing, builds moonlet, and lets the preset
-# triangulated-review look at what is not committed in the repository you stand in, with the linters
-# that are installed and checks of the change: no model, no key, no cost. Where nothing is to be
-# reviewed it shows a small change with planted faults, the same review with made-up reviewers, and the
-# line that reviews a repository of yours.
-#   examples/quickstart.sh [options of `moonlet run`, such as --json: then the last commit is reviewed
-#   where nothing else is]
+# Installs what is missing, builds moonlet, and has the preset triangulated-review check uncommitted
+# changes of the current repository with linters and diff checks. It needs no model and no key, and
+# costs nothing. If nothing is uncommitted, it reviews a demo change with planted faults, repeats
+# the review with mock reviewers, and prints the command for a repository of yours.
+# It passes its arguments on to `moonlet run`, such as --json. With arguments, it reviews the last
+# commit if nothing is uncommitted.
 set -euo pipefail
 
 here=$PWD
@@ -17,7 +16,7 @@ in_work_tree() { [ "$(git -C "$1" rev-parse --is-inside-work-tree 2>/dev/null)" 
 
 is_clean() { [ -z "$(git -C "$1" status --porcelain 2>/dev/null)" ]; }
 
-# A repository with a small change that linters, and checks of the change, find faults in.
+# Makes a repository with a small change whose faults linters and diff checks find.
 make_demo() {
   local demo
   demo=$(mktemp -d "${TMPDIR:-/tmp}/moonlet-demo.XXXXXX")
@@ -84,7 +83,7 @@ fi
 say "nothing is uncommitted in $here, so this is a change with planted faults, in $where"
 "$moonlet" run triangulated-review --offline
 say "the same review with agents, played by the runner mock, which makes its answers up:"
-# Its answers are made up, so the verdict is degraded (exit code 4).
+# The mock's answers are invented, so the verdict is degraded (exit code 4).
 "$moonlet" run triangulated-review --runner mock || [ $? -eq 4 ]
 say "to install it for yourself: cmake --install $root/build/release --prefix ~/.local"
 say "to review a repository of yours, before you commit:" \

@@ -1,4 +1,5 @@
---- A runner of your own: how to start an agent program that moonlet does not know, and how to read it.
+--- Defines a runner of your own: how to start an agent program that moonlet does not know, and how
+--- to parse its output.
 ---
 --- Put this file beside your config and name it there (~/.config/moonlet/config.lua):
 ---
@@ -9,43 +10,45 @@
 --- The file is loaded in the sandbox: it cannot read files, start programs or see the environment. It
 --- returns a table with these fields, and no others:
 ---
----   program    what is looked for in PATH, unless the config names another one
----   command    a function of the call that gives what to start (below)
----   events     how to read what it prints: "codex", "claude", "gemini", "opencode" or "moonlet" for
----              programs that print such event lines, "text" for one that prints nothing but its answer
----   parse      in the place of events: a function of (own, line) that gives the events on a line. `own`
----              is an empty table that stays with the attempt. Events are tables as moonlet's own event
----              lines have them: { type = "text", text = "…" }, { type = "tool", name = "…", detail = "…",
----              status = "ok" }, { type = "usage", input_tokens = 1, output_tokens = 2 }, { type = "error",
+---   program    the program to find in PATH, unless the config names another one
+---   command    a function of the call that returns the command line to start (below)
+---   events     the format of the program's output: "codex", "claude", "gemini", "opencode" or "moonlet"
+---              for such event lines, "text" for a program that prints only its answer
+---   parse      replaces events: a function of (own, line) that returns the events of a line. `own` is a
+---              table that persists during the attempt. Events have the form of moonlet's own event
+---              lines: { type = "text", text = "…" }, { type = "tool", name = "…", detail = "…", status =
+---              "ok" }, { type = "usage", input_tokens = 1, output_tokens = 2 }, { type = "error",
 ---              message = "…", class = "rate" }, { type = "done", status = "ok" }. Without a "done" an
----              attempt is no success, whatever its exit code.
----   finish     optional: a function of (result, exit, answers) that may give { status = "failed", class =
+---              attempt fails, whatever its exit code.
+---   finish     optional: a function of (result, exit, answers) that may return { status = "failed", class =
 ---              "…", message = "…" } or another { text = "…" }; it cannot turn a failure into a success
 ---   title      optional: its name in messages
----   role       optional: "flag" when command() passes call.role on; else the role is put before the prompt
+---   role       optional: "flag" if command() passes call.role on; otherwise the prompt begins with the role
 ---   instructions       optional: instruction files of a project, such as { "MINE.md", "AGENTS.md" }: the first
----              that exists is put before the prompt, as the base of the change has it
+---              that exists is put before the prompt, in its version at the base of the change
 ---   home_instructions  optional: your own, such as { "~/.mine/RULES.md" }: the first that exists is put before
 ---              the prompt, if the config has instructions = true for the runner
 ---
---- call has: prompt, prompt_file, out (the directory it may write), cwd, model, role, sandbox ("read-only"
---- or "workspace-write"), network, web_search, schema (a JSON Schema), schema_file, timeout_ms, private,
---- scratch, attempt, config (your entry). command() gives:
+--- `call` has the fields prompt, prompt_file, out (the directory it may write), cwd, model, role, sandbox
+--- ("read-only" or "workspace-write"), network, web_search, schema (a JSON Schema), schema_file, timeout_ms,
+--- private, scratch, attempt, config (your entry).
+---
+--- command() returns a table with these fields:
 ---
 ---   argv         the program and its arguments: a list, no shell
----   stdin        "prompt": the prompt is its standard input; "none" (the default): there is none
----   env          variables to set; env_names: those to pass on from your environment
+---   stdin        "prompt": the prompt is its standard input; "none" (the default): its input is empty
+---   env          variables to set; env_names: names of variables to pass on from your environment
 ---   files        texts to write first, by their absolute path beneath call.out or call.scratch
----   state_dirs   directories of its own that it must be able to write: outside of the repository, and
----                neither your home directory nor one that holds it; "/home/you/.mine", for instance
----   answer_file  where it writes its answer, if it does
----   writable     what its tools may write, of out, scratch and (for workspace-write) the step's folders;
----                without it, out and (for workspace-write) cwd
----   warnings     what the user should know
----   reads        instruction files that it reads by itself: those that are there go into the input manifest
+---   state_dirs   directories for its own state that it must write, such as "/home/you/.mine"; none may lie
+---                in the repository or contain your home directory
+---   answer_file  the file that it writes its answer to, if any
+---   writable     the folders that its tools may write, of out, scratch and (for workspace-write) the step's
+---                folders; by default out and (for workspace-write) cwd
+---   warnings     texts for the user
+---   reads        instruction files that it reads by itself; existing ones go into the input manifest
 ---
---- moonlet holds it in the host's sandbox: a runner cannot widen what a step may write. What it names
---- beside that is refused, and the attempt fails; model.json says what was granted.
+--- The runner runs in the host's sandbox and cannot widen what a step may write. If it requests any other
+--- right, the attempt fails. model.json records what was granted.
 return {
   program = "mine",
   title = "Mine",
@@ -69,7 +72,7 @@ return {
     }
   end,
 
-  -- It prints lines such as "say TEXT", "tool NAME DETAIL", "tokens IN OUT", "bye" and "oops TEXT".
+  -- The program prints lines such as "say TEXT", "tool NAME DETAIL", "tokens IN OUT", "bye" and "oops TEXT".
   parse = function(own, line)
     local word, rest = line:match("^(%a+)%s*(.*)$")
     if word == "say" then

@@ -1,7 +1,7 @@
-# Shared by quickstart.sh and tests/run.sh: find missing packages, install them, configure, build.
-# To be sourced by bash (3.2 or later), with `root` set to the checkout. Prints everything on
-# standard error, so that a program's own output stays alone on standard output. What apt, cmake and
-# the compiler print goes to a log.
+# Finds and installs missing packages, configures and builds, for quickstart.sh and tests/run.sh.
+# Source it from bash (3.2 or later) with `root` set to the checkout. Its own messages go to
+# standard error, so that standard output carries only the output of other programs. The output of
+# apt, cmake and the compiler goes to a log.
 # shellcheck shell=bash disable=SC2154
 
 say() { printf '%s\n' "moonlet: $*" >&2; }
@@ -12,12 +12,12 @@ die() {
 
 setup_log=$root/build/setup.log
 
-# Shows the output of a build or an installation as one line of the terminal that is overwritten.
+# Prints the progress of a build or an installation on one terminal line, which it overwrites.
 moonlet_progress() {
   local what=$1 line text columns
   columns=$(tput cols 2>/dev/null) || columns=80
   while IFS= read -r line; do
-    # "[12/260] Building …" of ninja, "[  4%] Building …" of make; cmake and apt have no count.
+    # ninja prints "[12/260] Building …" and make "[  4%] Building …"; cmake and apt print no count.
     if [[ $line =~ ^\[([0-9]+)/([0-9]+)\]\ (.*) ]]; then
       text="$((100 * BASH_REMATCH[1] / BASH_REMATCH[2])) % ${BASH_REMATCH[3]}"
     elif [[ $line =~ ^\[\ *([0-9]+)%\]\ (.*) ]]; then
@@ -31,8 +31,8 @@ moonlet_progress() {
   printf '\r\033[K' >&2
 }
 
-# moonlet_logged WHAT COMMAND…: appends the output of the command to the log. On a terminal a line shows
-# its progress. Prints the end of the output when the command fails. Needs `set -o pipefail`.
+# moonlet_logged WHAT COMMAND… runs a command and appends its output to the log. A terminal gets a
+# progress line. If the command fails, the end of its output is printed. Needs `set -o pipefail`.
 moonlet_logged() {
   local what=$1 status=0 before
   shift
@@ -51,12 +51,10 @@ moonlet_logged() {
   return "$status"
 }
 
-# One thing a line: how to see that it is there, then its package for apt, dnf, pacman and brew.
-# A check is `cmd:` (any one of these programs) or `inc:` (any one of these headers). Headers and
-# programs are asked for, not packages, so a library built by hand counts too and the check is the
-# same on every system. `may:` marks a program without which less is shown: with `review` the linters
-# of the quickstart, with `tests` also what single tests need, which are skipped without it. `-` means
-# that there is no such package.
+# Lists one dependency per line: a check, then the package for apt, dnf, pacman and brew. `cmd:`
+# checks for any of these programs, `inc:` for any of these headers. It does not check packages, so
+# a library built by hand counts too. `may:` marks an optional program; with `review` the linters of
+# the quickstart, with `tests` also what single tests need. `-` means that there is no such package.
 moonlet_needs() {
   cat <<'NEEDS'
 cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -
@@ -107,7 +105,7 @@ NEEDS
   fi
 }
 
-# Prints the folders in which compilers look for headers. An installation may add to them.
+# Prints the folders that compilers search for headers. An installation may add to them.
 moonlet_include_dirs() {
   local dir searched=()
   IFS=: read -r -a searched <<<"${CPATH:-}"
@@ -122,7 +120,7 @@ moonlet_include_dirs() {
   done
 }
 
-# True when one of the comma-separated programs or headers of check $1 is there.
+# Succeeds if one of the comma-separated programs or headers of check $1 exists.
 moonlet_has() {
   local names name dir
   IFS=, read -r -a names <<<"${1#*:}"
@@ -139,9 +137,9 @@ moonlet_has() {
   return 1
 }
 
-# moonlet_install_needs [review | tests]: installs what is missing (for the quickstart's review or the
-# tests too) with apt; elsewhere names the packages and stops. Starts no package manager when nothing is
-# missing. What is only useful is installed where that is possible, and stops nothing.
+# moonlet_install_needs [review | tests] installs missing dependencies with apt, or names the
+# packages and stops on other systems. It starts no package manager if nothing is missing. A missing
+# optional package stops nothing.
 moonlet_install_needs() {
   rm -f "$setup_log"
   local include_dirs missing=() checks=() optional=() check apt dnf pacman brew
@@ -174,7 +172,7 @@ moonlet_install_needs() {
   fi
   if [ ${#missing[@]} -gt 0 ]; then
     moonlet_apt_install "${missing[@]}"
-    # A fresh machine gets its folders of headers only now.
+    # On a fresh machine, the folders of headers exist only after the installation.
     include_dirs=$(moonlet_include_dirs)
   fi
   for check in ${checks[@]+"${checks[@]}"}; do
@@ -186,14 +184,14 @@ moonlet_install_needs() {
   if [ ${#optional[@]} -gt 0 ]; then moonlet_install_optional "${optional[@]}"; fi
 }
 
-# Only what needs a missing package misses it, and says so.
+# Installs optional packages. A failure is reported and stops nothing.
 moonlet_install_optional() {
   local name known=()
   if command -v apt-get >/dev/null 2>&1 && { [ "$(id -u)" -eq 0 ] || sudo -n true 2>/dev/null; }; then
-    # A fresh machine has no lists of packages yet.
+    # A fresh machine has no package lists yet.
     if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then moonlet_apt update; fi
     for name in "$@"; do
-      # A pipe into grep -q would fail where grep ends before apt-cache does.
+      # `grep -q` in a pipe would end early and make apt-cache fail with SIGPIPE.
       if [[ $(apt-cache policy "$name" 2>/dev/null) == *'Candidate: '[!\(]* ]]; then known+=("$name"); fi
     done
   fi
@@ -213,12 +211,12 @@ moonlet_plain() {
   printf '%s' "$text"
 }
 
-# moonlet_apt COMMAND [OPTION…]: apt-get as root.
+# moonlet_apt COMMAND [OPTION…] runs apt-get as root.
 moonlet_apt() {
   local as_root=()
   if [ "$(id -u)" -ne 0 ]; then
     as_root=(sudo)
-    # Without a terminal nobody could type a password: fail at once instead of waiting for it.
+    # Without a terminal nobody can type a password, so fail at once.
     if ! [ -t 0 ]; then as_root=(sudo -n); fi
   fi
   moonlet_logged "apt-get $1" ${as_root[@]+"${as_root[@]}"} env DEBIAN_FRONTEND=noninteractive \
@@ -231,7 +229,7 @@ moonlet_apt_install() {
       "have an administrator run: apt-get install $*"
   fi
   say "installing with apt-get: $*"
-  # One dead mirror in the list must not stop an installation that the others can serve.
+  # One dead mirror must not stop an installation that other mirrors can serve.
   moonlet_apt update || say "apt-get update failed in part; trying with the lists that are there"
   moonlet_apt install --no-install-recommends "$@" ||
     die "apt-get install failed, see above; by hand: sudo apt-get install $*"
@@ -244,14 +242,14 @@ moonlet_jobs() {
   printf '%s' "${MOONLET_JOBS:-$jobs}"
 }
 
-# moonlet_build PRESET [TARGET…]: configures build/PRESET when it is not, and builds the targets
-# (everything when none is named). An up-to-date build costs a few tens of milliseconds.
+# moonlet_build PRESET [TARGET…] configures build/PRESET if needed and builds the targets, by
+# default all. An up-to-date build takes a few tens of milliseconds.
 moonlet_build() {
   local preset=$1 dir="$root/build/$1" target arguments=()
   shift
   say "building $dir; the log is $setup_log"
   for target in "$@"; do arguments+=(--target "$target"); done
-  # A build directory that was copied or moved along with its checkout still points at the old one.
+  # A copied or moved build directory still refers to its old checkout.
   if [ -f "$dir/CMakeCache.txt" ] &&
     ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$dir/CMakeCache.txt"; then
     rm -rf "$dir/CMakeCache.txt" "$dir/CMakeFiles"
@@ -265,7 +263,7 @@ moonlet_build() {
     if command -v ccache >/dev/null 2>&1; then
       configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     fi
-    # A Debian with clang++ alone has no c++ that CMake would find by itself.
+    # CMake does not find clang++ by itself on a Debian without c++.
     if [ -z "${CXX:-}" ] && ! command -v c++ >/dev/null 2>&1 && ! command -v g++ >/dev/null 2>&1; then
       export CXX=clang++
     fi

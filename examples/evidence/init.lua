@@ -1,4 +1,5 @@
---- A scout finds the work, an agent does it, and the host itself runs the proof: an agent's word is not enough.
+--- Has a scout find the work and an agent do it. The host runs the proof itself, because an agent's
+--- claim is no evidence.
 local m = require "moonlet"
 local s = m.schema
 

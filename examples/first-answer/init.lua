@@ -1,4 +1,5 @@
---- Several agents try different approaches; the first one that works wins, and the others are cancelled.
+--- Has several agents try different approaches in parallel. The first that works wins, and the
+--- others are cancelled.
 local m = require "moonlet"
 
 return m.preset {
@@ -14,7 +15,7 @@ return m.preset {
         name = tool,
         prompt = ("Write one shell command with %s. It must %s. Answer with it alone."):format(tool, args.goal),
       }.text:match "^%s*(.-)%s*$"
-      c:exec { "sh", "-n", "-c", text, check = true } -- it parses; nothing is run
+      c:exec { "sh", "-n", "-c", text, check = true } -- sh -n only parses the command; nothing runs
       return text
     end, { key = function(tool) return tool end })
     return { command = command, tool = tools[index] }

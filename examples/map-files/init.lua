@@ -1,4 +1,4 @@
---- One agent a file, a checked form for the answers, and one list at the end.
+--- Gives each file to one agent, checks the answers against a schema, and joins them into one list.
 local m = require "moonlet"
 local s = m.schema
 

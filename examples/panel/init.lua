@@ -1,4 +1,4 @@
---- Three agents answer the same question with different roles, and a judge names the best answer.
+--- Has three agents with different roles answer one question, and a judge choose the best answer.
 local m = require "moonlet"
 local s = m.schema
 

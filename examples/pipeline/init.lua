@@ -1,4 +1,5 @@
---- Each section goes through three agents: a draft, a critique, a revision. No section waits for another one.
+--- Sends each section through three agents: a draft, a critique, a revision. No section waits for
+--- another.
 local m = require "moonlet"
 
 return m.preset {

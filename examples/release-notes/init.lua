@@ -1,4 +1,4 @@
---- An agent writes the release notes, and a person approves the text that was shown.
+--- Has an agent write release notes, and asks a person to approve exactly that text.
 local m = require "moonlet"
 
 return m.preset {

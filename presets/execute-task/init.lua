@@ -1,7 +1,7 @@
 local m = require "moonlet"
 local plan = require "plan"
 
--- Words by which a task looks like none for the executor, and what to do instead.
+-- Warns about tasks that the executor is not made for, and names the preset that is.
 local WARNINGS = {
   { "it reads like a review: moonlet run triangulated-review", "^review%f[%A]", "^audit%f[%A]" },
   { "it reads like analysis, and the executor writes code: moonlet run sidecar",
@@ -35,7 +35,7 @@ local function invalid(message, hint)
   error({ kind = "invalid", message = message, hint = hint }, 0)
 end
 
---- The task and its plan: {text, plan}.
+--- Returns the task and its plan as {text, plan}.
 local function task_of(look, args)
   if args.packet and not args.packet:find("^[Tt]%-%d+$") then
     invalid(("--packet '%s' is not the name of a packet"):format(args.packet), "use T-001")

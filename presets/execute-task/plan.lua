@@ -1,4 +1,4 @@
---- The plan of a task, and the sections that a good one has.
+--- Reads the plan of a task, and reports which sections of a good plan it lacks.
 local find, gmatch, lower, match = string.find, string.gmatch, string.lower, string.match
 
 local M = {}
@@ -26,7 +26,7 @@ local function has(text, words)
   return false
 end
 
---- The sections that neither the task nor the plan has.
+--- Returns the sections that both the task and the plan lack.
 ---@param text string  both
 ---@return string[]
 function M.missing(text)
@@ -37,8 +37,8 @@ function M.missing(text)
   return list
 end
 
---- The text of the plan, which is a file of the repository; raises where it is none.
----@param look table   ctx, or what a preset's check gets
+--- Reads the plan from a file of the repository. Raises if there is no such file.
+---@param look table   ctx, or the view that a preset's check gets
 ---@param path string
 ---@return string
 function M.read(look, path)

@@ -1,4 +1,4 @@
---- Judges score candidates, which are files:
+--- Has judges score candidates, each of which is a file. This command runs it:
 ---   moonlet run judge-panel --candidates drafts/a.md,drafts/b.md --criteria "it is short,it is true"
 local m = require "moonlet"
 

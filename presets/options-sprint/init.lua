@@ -1,4 +1,5 @@
---- Workers propose alternatives, a judge chooses, and the choice is refined:
+--- Has workers propose alternatives, a judge choose one, and a worker refine the choice. This
+--- command runs it:
 ---   moonlet run options-sprint "an outline of the guide" --criteria "it is short,it is complete"
 local m = require "moonlet"
 

@@ -16,7 +16,7 @@ local schema = s.object {
   }),
 }
 
---- Splits the listed inputs into lines, and leaves out the private ones before anything else.
+--- Splits the inputs into lines and drops private lines before anything else reads them.
 local function read(ctx)
   ctx:phase("read", #ctx.inputs)
   local inputs = {}
@@ -48,13 +48,14 @@ local UNSAFE = { "without asking", "without review", "without confirmation", "sk
   "skip.-test", "%-%-no%-verify", "never ask", "do not ask", "push %-f", "force.push" }
 local BANS = { "^never%f[%A]", "^avoid%f[%A]", "do not%f[%A]", "don't%f[%A]" }
 
---- True if a preference takes a safeguard away. "Never push without asking" keeps one.
+--- Returns true if a preference removes a safeguard. "Never push without asking" keeps one.
 local function loosens(text)
   local low = text:lower()
   return any(low, UNSAFE) and (any(low, { "never ask", "not ask" }) or not any(low, BANS))
 end
 
---- Merges candidates. Drops and counts those with something private or without a place.
+--- Merges candidates. It drops and counts those with private text or without evidence in the
+--- inputs.
 local function sift(candidates, inputs, prompt)
   local kept, known, dropped = {}, {}, { places = 0, private = 0 }
   for _, item in ipairs(candidates) do
@@ -115,7 +116,7 @@ local function scope_of(text)
   return any(low, REPOSITORY) and "repository" or "project"
 end
 
---- The answer without an agent: sentences that say by their wording that they state a preference.
+--- Answers without an agent, by sentences whose wording states a preference.
 local function offline(ctx)
   local inputs, candidates = read(ctx), {}
   ctx:phase("scan", #inputs)
@@ -151,7 +152,7 @@ return m.preset {
   run = function(ctx)
     local inputs = read(ctx)
     ctx:phase("scan", 1)
-    -- With `inputs` the sandbox hides the repository: the agent sees its prompt and no file.
+    -- An empty `inputs` hides the repository in the sandbox, so the agent reads only its prompt.
     local call = { name = "scan", prompt = prompt_of(inputs), schema = schema, inputs = {} }
     return finish(ctx, ctx:agent(call).data.preferences, inputs, call.prompt:lower())
   end,

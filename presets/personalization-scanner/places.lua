@@ -1,5 +1,5 @@
---- Checks the evidence of a preference: `path:line: words` must name a listed input, a line that
---- the agent was shown, and words that stand on that line.
+--- Checks the evidence of a preference. `path:line: words` must name a listed input, a line that
+--- the agent received, and words on that line.
 local m = require "moonlet"
 
 local lower, match, sub = string.lower, string.match, string.sub
@@ -8,7 +8,8 @@ local M = {}
 
 local function plain(text) return match(lower(text):gsub("[%p%s]+", " "), "^ ?(.-) ?$") end
 
--- True if a line and a preference have a word in common; its first four letters count.
+-- Returns true if a line and a preference have a word in common, compared by its first four
+-- letters.
 local function share_a_word(line, text)
   local words = {}
   for word in string.gmatch(lower(line), "[%a\128-\255]+") do words[sub(word, 1, 4)] = true end
@@ -18,15 +19,16 @@ local function share_a_word(line, text)
   return false
 end
 
--- True if the line holds the quoted words. Without a quote, or with a scrap of one, line and
--- preference share a word.
+-- Returns true if the line contains the quoted words. A quote that is missing or very short needs a
+-- word that line and preference have in common.
 local function stands_there(line, words, text)
   local quote = plain(words)
   if #quote < 12 and not share_a_word(line, text) then return false end
   return #quote < 4 or (" " .. plain(line) .. " "):find(" " .. quote .. " ", 1, true) ~= nil
 end
 
--- `path:line` for evidence that stands there; nil where the line is not there, or was not shown.
+-- Returns `path:line` if the evidence is on that line. Returns nil if it is not, or if the agent
+-- did not receive the line.
 local function place_of(evidence, text, inputs)
   for _, input in ipairs(inputs) do
     if sub(evidence, 1, #input.label + 1) == input.label .. ":" then
@@ -39,7 +41,7 @@ local function place_of(evidence, text, inputs)
   end
 end
 
---- True if a text has a number, or a name within a sentence, that a prompt in lower case has not.
+--- Returns true if a text contains a number, or a name inside a sentence, that the prompt lacks.
 function M.invents(text, prompt)
   for mark, word in string.gmatch(text, "(%S)%s+([%u%d][%w\128-\255]*)") do
     local known = prompt:find("%f[%w\128-\255]" .. lower(word) .. "%f[^%w\128-\255]")
@@ -48,7 +50,7 @@ function M.invents(text, prompt)
   return false
 end
 
---- The true places of a preference, each once, after those that are known.
+--- Returns the places of `known` and those where the evidence of a preference is found, each once.
 ---@param item {text: string, evidence: string[]}
 ---@param inputs scanner.Input[]
 ---@param known string[]?

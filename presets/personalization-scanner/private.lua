@@ -1,5 +1,5 @@
---- Finds private text by its form: mail addresses, numbers of telephones, cards and accounts, home
---- folders, credentials. It knows no names, so it leaves out whole lines: names stand there too.
+--- Finds private text by its form: mail addresses, phone, card and account numbers, home folders,
+--- credentials. It cannot recognise names, so it drops whole lines, which may contain names too.
 local m = require "moonlet"
 local redaction = require "moonlet.redaction"
 local set = require("moonlet.text").set
@@ -18,7 +18,7 @@ local function mail(text, _, add)
   end
 end
 
---- The Luhn checksum, which card numbers pass and other long numbers seldom do.
+--- Computes the Luhn checksum. Card numbers pass it, and other long numbers seldom do.
 local function is_card(digits)
   if #digits < 13 or #digits > 19 then return false end
   local sum = 0
@@ -37,7 +37,7 @@ local function is_phone(number, digits, before)
   if sub(number, 1, 1) == "+" or find(number, "^%(%d+%)") then return true end
   local word = match(before, "(%a+)[%.:%s]*$")
   if word and LINES[word] then return true end
-  -- Dates, times and versions have separators too.
+  -- Dates, times and versions have separators like phone numbers, so skip them.
   if find(number, "^[12][09]%d%d[%-/ %.]?[01]%d") or find(number, "^%d+%.%d+%.%d+$") then return end
   local groups = select(2, gsub(number, "%d+", ""))
   return find(number, "^%d%d%d[%-%.]%d%d%d%d$") or #digits >= 9 and groups >= 2 and groups <= 6
@@ -63,7 +63,7 @@ local function forms(text, _, add)
   end
 end
 
--- Words that look drawn at random, such as a password that no label names.
+-- Finds words that look random, such as a password without a label.
 local function random(text, _, add)
   for from, word in string.gmatch(text, "()([%w%+%*&#^!$%%_-]+)") do
     if #word >= 14 and find(word, "%l") and find(word, "%u") and find(word, "%d")
@@ -82,12 +82,12 @@ end } }
 function M.holds(text) return redaction.holds(text, SCANNERS) ~= nil end
 
 ---@class scanner.Input
----@field label string                 its path, or "input 2" where the path itself is private
+---@field label string                 its path, or "input 2" if the path itself is private
 ---@field path string
----@field lines table<integer, string|false>  false: the line is left out
----@field left_out integer             how many lines were left out
+---@field lines table<integer, string|false>  false marks a dropped line
+---@field left_out integer             the number of dropped lines
 
---- Splits an input into lines. A line with something private in it becomes false.
+--- Splits an input into lines. A line with private text becomes false.
 ---@param input moonlet.Input
 ---@param number integer
 ---@return scanner.Input

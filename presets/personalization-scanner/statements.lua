@@ -1,5 +1,5 @@
---- The scan without an agent: sentences that state a preference by their wording. It finds the
---- plain ones and misses the rest; an agent reads better.
+--- Finds sentences whose wording states a preference, without an agent. It finds the plain ones and
+--- misses the rest, which only an agent can recognise.
 local any = require("moonlet.text").any
 local paths = require "moonlet.paths"
 
@@ -7,7 +7,7 @@ local find, gsub, lower, match = string.find, string.gsub, string.lower, string.
 
 local M = {}
 
--- Splits "a | b" into patterns of whole words.
+-- Splits "a | b" into patterns that match whole words.
 local function forms(text)
   local list = {}
   for form in string.gmatch(text, "%s*([^|]+)") do
@@ -17,23 +17,24 @@ local function forms(text)
   return list
 end
 
--- Wording of a standing wish, matched in lower case.
+-- These phrases state a lasting preference. They match the text in lower case.
 local WISHES = forms [[prefers? | preference is | user likes | user dislikes | user hates |
   insists? on | insists? that | ^always | ^never | should always | should never | must always |
   must never | ^avoid | ^going forward | ^in this repo%l*,? we | ^in this project,? we |
   ^use .+[, ]not | ^use .+ instead of | ^use .+ rather than]]
 
--- Wording that says the wish was stated more than once, or holds from now on.
+-- These phrases say that the preference was stated repeatedly, or holds from now on.
 local REPEATED = forms [[asked %l* ?again .*to | again asked .*to | asked repeatedly |
   repeatedly asked | asked twice | keeps asking | always wants | never wants | ^please always |
   ^please never | ^from now on]]
 
--- Orders count only where rules are kept: in AGENTS.md and its like, or under such a heading.
+-- An imperative counts only in files of rules, such as AGENTS.md, or under a heading such as
+-- "Rules".
 local ORDERS = forms "^use | ^keep | ^write | ^do not | ^don't | ^put | ^name"
 local RULES = { "rule", "style", "convention", "preference", "guideline", "agents%.md",
   "claude%.md", "contributing" }
 
--- Questions, and orders to whoever reads the text.
+-- Sentences with these phrases are questions, logs, or instructions to a reader of the text.
 local NOT_MEANT = { "%?$", "ignore %l* ?previous", "%f[%a]disregard%f[%A]", "system prompt",
   "%f[%a]no preference", "%f[%a]not prefer%f[%A]", "^%d%d:%d%d", "%f[%a]error:", "^warning:" }
 
@@ -45,7 +46,7 @@ local function sureness(sentence, is_rule)
   return is_rule and any(low, ORDERS) and 0.7 or nil
 end
 
--- The words of a line, without the marks of lists, quotations and emphasis.
+-- Removes list marks, quotation marks, links and emphasis from a line.
 local function bare(line)
   local text = gsub(line, "^[%s>]*[%-%*%+]%s+", "")
   text = gsub(gsub(text, "^%s*%d+[%.%)]%s+", ""), "%[([^%]\n]*)%][%(%[][^%)%]\n]*[%)%]]", "%1")
@@ -56,7 +57,7 @@ local function opens_block(line)
   return find(line, "^[%s>]*[%-%*%+]%s") or find(line, "^%s*%d+[%.%)]%s")
 end
 
---- Paragraphs of an input: a wrapped sentence stands on several lines.
+--- Joins the lines of each paragraph, because a sentence may be wrapped over several lines.
 local function paragraphs(input)
   local list, current, fenced, heading = {}, nil, false, false
   local rules = any(lower(input.path), RULES)
@@ -85,7 +86,7 @@ local function line_of(paragraph, offset)
   return line
 end
 
---- Sentences of an input that state a preference: {text, line, confidence}.
+--- Returns the sentences of an input that state a preference, as {text, line, confidence}.
 ---@param input scanner.Input
 ---@return table[]
 function M.find(input)

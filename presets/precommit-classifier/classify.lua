@@ -1,5 +1,5 @@
---- Decides the path of a change from facts. Every file gets findings; the most careful one decides,
---- and the reasons name the files. A finding has a kind and a place, and never quotes.
+--- Classifies a change from facts. Each file gets findings, the most careful finding decides, and
+--- the reasons name the files. A finding has a kind and a place, but never quotes a text.
 local dependencies = require "dependencies"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
@@ -13,12 +13,12 @@ local M = {}
 
 M.RANK = { fast = 1, skill = 2, code = 3, risk = 4 }
 
--- Sizes beyond which people do not read a change.
+-- People do not review a change beyond these sizes.
 local many_files, many_lines = 1000, 10000
 
 local function is_deleted(file) return file.status == "deleted" and not file.untracked end
 
--- The path that a rename removed; a copy leaves its source alone.
+-- Returns the path that a rename removed. A copy removes no path.
 local function moved_from(file)
   if file.status == "renamed" then return file.old_path end
   for _, part in ipairs(file.parts) do
@@ -34,7 +34,7 @@ local function added_line(file, test)
   end
 end
 
--- Findings that no agent may lower.
+-- Adds findings that an agent may not overrule.
 local function hard_findings(file, add)
   local function hard(why, line)
     add { level = "risk", why = why, path = file.path, line = line, hard = true }
@@ -66,7 +66,7 @@ local function is_cut(file)
   end
 end
 
--- Adds findings about the kind of a file: a link, a submodule, a binary.
+-- Adds findings for links, submodules and binary files.
 local function shape_findings(file, add)
   local d = file.d
   local special = file.symlink or file.submodule or file.nested
@@ -97,7 +97,7 @@ local function base_finding(path, d, found)
   return { level = level, why = why, path = path }
 end
 
--- Adds what the table says of a path. A rename counts as its old path, too.
+-- Adds the findings of the path table. The old path of a renamed file counts too.
 local function path_findings(path, d, found, add, suffix)
   local base = base_finding(path, d, found)
   if not found.of[path] then
@@ -116,7 +116,7 @@ local function is_test_code(d)
   return d.test and not d.fixture and (d.kind == "code" or d.kind == "unknown")
 end
 
--- A test that turns up elsewhere under its own name was moved, not removed.
+-- Treats a deleted test as moved if the change has a file of that name elsewhere.
 local function lost_tests(facts, add)
   local there = {}
   for _, file in ipairs(facts.files) do
@@ -149,7 +149,8 @@ local function size_findings(facts, add)
   end
 end
 
--- A line for each kind of finding, the most careful first; it names up to five files.
+-- Returns one line for each kind of finding, the most careful kind first. It names up to five
+-- files.
 local function reasons_of(findings)
   local groups, order = {}, {}
   for i, finding in ipairs(findings) do
@@ -178,11 +179,10 @@ local function reasons_of(findings)
   return reasons
 end
 
---- The path of a change, its reasons, and the floor: the least careful path that an agent may
---- choose.
+--- Returns the path of a change, its reasons, and the least careful path that an agent may choose.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git       with `survey`
----@param there table<string, boolean>  the files of the repository
+---@param there table<string, boolean>  the files of the repository after the change
 ---@return {path: string, floor: string, reasons: string[], hard: string[], skills: table}
 function M.classify(ctx, facts, there)
   local findings, folders = {}, {}
@@ -217,7 +217,7 @@ function M.classify(ctx, facts, there)
     hard = reasons_of(hard), skills = found }
 end
 
---- The more careful of two paths.
+--- Returns the more careful of two paths.
 function M.more_careful(a, b) return M.RANK[a] >= M.RANK[b] and a or b end
 
 return M

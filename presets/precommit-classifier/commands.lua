@@ -1,6 +1,6 @@
---- Finds the commands that a repository declares for its checks: scripts of package.json, targets
---- of make, just and task, lines of the CI, and the one command of a manifest. Nothing runs here. A
---- command holds only words of the table and words that a shell line can show.
+--- Finds the check commands that a repository declares: scripts of package.json, targets of make,
+--- just and task, lines of the CI, and standard commands for a manifest. It runs none of them. A
+--- command may contain only words of the table and words that are safe in a shell.
 local data = require "table"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
@@ -13,7 +13,7 @@ local M = {}
 local KINDS = { "typecheck", "lint", "test", "build" }
 local OWN_KINDS = { docs = "lint", skills = "custom" }
 
---- True for tracked files that decide about checks, locks or skills: the `survey` of `facts.git`.
+--- Returns true for files that declare checks, locks or skills. It is the `survey` of `facts.git`.
 ---@param name string
 ---@param path string
 ---@return boolean
@@ -24,7 +24,7 @@ end
 
 local function join(dir, name) return dir == "" and name or dir .. "/" .. name end
 
--- The nearest folder at or above `dir` for which `test(dir)` gives something.
+-- Returns the nearest folder at or above `dir` for which `test(dir)` returns a value.
 local function climb(dir, test)
   while dir do
     local found = test(dir)
@@ -39,7 +39,7 @@ local function first_of(names, known)
   end
 end
 
--- The scripts of a package.json that end by themselves and test something.
+-- Returns the test scripts of a package.json that end by themselves.
 local function scripts_of(s, path)
   local ok, value = pcall(m.json.decode, s.text(path) or "")
   local list = {}
@@ -63,7 +63,7 @@ local function from_package(s, dir, kind)
   return s.emit(OWN_KINDS[kind] or kind, manager .. verb .. name, at)
 end
 
--- The targets of a file of make, just or task that need no argument.
+-- Returns the targets of a Makefile, justfile or Taskfile that need no argument.
 local function targets_of(path, text)
   local list, form = {}, find(path, "^Taskfile") and "^  ([%w_-]+):(.?)" or "^@?([%w_./ -]+):(.?)"
   local program = find(path, "^Task") and "task " or find(path, "ustfile$") and "just " or "make "
@@ -98,7 +98,7 @@ local function from_manifest(s, d, kind)
   return false
 end
 
--- The kind of a CI command, or nil if it is no check that can be repeated by hand.
+-- Returns the kind of a CI command, or nil if nobody could repeat it by hand as a check.
 local function ci_kind(line)
   local first = match(line, "^(%S+)")
   if not first or find(line, "[$`;|&<>\\{}\"'%c]") or text_of.word(line, data.ci[1].refused)
@@ -110,7 +110,7 @@ local function ci_kind(line)
   end
 end
 
--- The commands of the CI: {kind, line}.
+-- Returns the check commands of the CI as {kind, line}.
 local function ci_commands(s, facts)
   local list = {}
   for _, path in ipairs(facts.survey or {}) do
@@ -151,7 +151,7 @@ local function survey_of(ctx, facts)
   return s
 end
 
---- The files of the repository after the change, as a set.
+--- Returns the files of the repository after the change, as a set.
 function M.files(facts)
   local there = {}
   for _, path in ipairs(facts.survey or {}) do there[path] = true end
@@ -167,17 +167,17 @@ local function is_checked(d)
     and not find(d.path, "^%.github/")
 end
 
--- The check of one kind for one file: a script, a target, or the command of its manifest.
+-- Returns the check of one kind for a file: a script, a target, or the command of its manifest.
 local function check_file(s, d, kind)
   local is_node = data.node[1].languages[d.language or ""]
   return is_node and from_package(s, d.dir, kind) or from_targets(s, d.dir, kind)
     or from_manifest(s, d, kind)
 end
 
---- The commands that check this change, cheapest first.
+--- Returns the commands that check this change, the cheapest first.
 ---@param ctx table
 ---@param facts moonlet.facts.Git
----@param of_skills table<string, boolean>  the changed files of skills
+---@param of_skills table<string, boolean>  the changed files that belong to skills
 ---@return {kind: string, command: string}[]
 function M.find(ctx, facts, of_skills)
   local s, files = survey_of(ctx, facts), {}

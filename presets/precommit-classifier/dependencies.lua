@@ -1,4 +1,4 @@
---- Manifests and lock files that should change together.
+--- Finds manifests and lock files of which only one changed, although they belong together.
 local data = require "table"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
@@ -13,7 +13,7 @@ for _, pair in ipairs(data.pair) do
   for _, name in ipairs(pair.locks) do LOCKS[name] = pair.manifest[1] end
 end
 
--- True if a changed line asks for a version of something.
+-- Returns true if a changed line of a manifest contains the version of a dependency.
 local function names_dependency(file)
   for _, part in ipairs(file.parts) do
     for _, _, text in m.git.changed_lines(part) do
@@ -27,7 +27,7 @@ local function names_dependency(file)
   return false
 end
 
--- The nearest lock at or above a manifest, tracked or new.
+-- Returns the nearest lock file at or above a manifest, whether tracked or new.
 local function lock_of(path, locks, there)
   local dir = paths.split(path)
   while dir do
@@ -39,7 +39,7 @@ local function lock_of(path, locks, there)
   end
 end
 
---- Halves of a pair that changed alone: {path, why}.
+--- Returns the manifests and lock files that changed without their counterpart, as {path, why}.
 function M.unpaired(facts, there)
   local list, changed, manifests = {}, {}, {}
   for _, file in ipairs(facts.files) do

@@ -14,7 +14,7 @@ local schema = s.object {
   reinstall = s.object { needed = s.boolean(), skills = s.list(s.string()) },
 }
 
--- The facts of the change, and the answer that the tables give by themselves.
+-- Reads the facts of the change, and classifies it by the tables only.
 local function survey(ctx, args)
   ctx:phase("facts", 1)
   local facts = m.facts.git(ctx, args.target, { survey = commands.wanted })
@@ -31,7 +31,7 @@ local function survey(ctx, args)
     validation = checks, reinstall = { needed = found.needed, skills = m.array(found.names) } }
 end
 
--- State that an agent must leave alone: HEAD, the branch, the index and the references.
+-- Reads the state that an agent must not change: HEAD, the branch, the index and the references.
 local function watched(ctx)
   local quiet = { cap = 8388608 }
   local results = m.git.run_all(ctx, {
@@ -76,8 +76,9 @@ local function prompt_of(facts, verdict, ruled)
   }
 end
 
--- Merges an agent's answer: it may be more careful, choose among the checks that were found, and
--- lower matters of judgement. It lowers no hard finding, invents no command and forgets no skill.
+-- Merges an agent's answer with that of the tables. The agent may choose a more careful path,
+-- choose among the known checks, and overrule soft findings. It cannot overrule a hard finding, add
+-- a command or drop a skill.
 local function merge(verdict, ruled, answer)
   local path = classify.more_careful(answer.path, verdict.floor)
   local reasons, list, wanted = m.array {}, m.array {}, {}
@@ -97,7 +98,7 @@ local function merge(verdict, ruled, answer)
   if next(wanted) then
     reasons[#reasons + 1] = "note: left out are commands that the repository does not declare"
   end
-  -- A careful path without a single check is an oversight if there are checks.
+  -- A careful path without any check is a mistake of the agent if checks exist.
   if #list == 0 and path ~= "fast" then list = ruled.validation end
   return { path = path, reasons = reasons, validation = list, reinstall = ruled.reinstall }
 end
@@ -131,7 +132,7 @@ local function report(ctx, result, facts)
   return result
 end
 
---- The answer without an agent: that of the tables.
+--- Answers without an agent, by the tables only.
 local function offline(ctx, args)
   local facts, _, ruled = survey(ctx, args)
   return report(ctx, ruled, facts)

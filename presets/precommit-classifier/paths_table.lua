@@ -1,4 +1,4 @@
---- Looks up a path in the table.
+--- Looks up the level of a path in the table.
 local data = require "table"
 local paths = require "moonlet.paths"
 
@@ -7,11 +7,12 @@ local find, lower, match = string.find, string.lower, string.match
 local M = {}
 
 local plain = data.plain[1]
--- The reason for the least level of a file, by its kind.
+-- Gives the reason for the lowest level of a file, by its kind.
 local BASE = { config = "configuration", lock = "configuration", data = "data",
   code = "source code", unknown = "file of an unknown kind", asset = "asset of the product", binary = "binary file" }
 
--- True if a path is or lies in one of the folders; "^ci" is the folder at the top only.
+-- Returns true if a path is one of the folders or lies in one. "^ci" matches only at the top of the
+-- repository.
 local function in_any(path, dirs)
   local low = "/" .. lower(path) .. "/"
   for _, dir in ipairs(dirs or {}) do
@@ -29,7 +30,7 @@ local function any_word(words, wanted)
   return false
 end
 
--- Words count in code and configuration only: a page about authentication is a page.
+-- Words count only in paths of code and configuration. A page about authentication is not risky.
 local function by_words(row, d)
   if d.kind ~= "code" and d.kind ~= "config" or d.generated
     or plain.languages[d.language or ""] or in_any(d.dir, plain.dirs) then
@@ -47,12 +48,12 @@ local function matches(row, d)
     or in_any(d.path, row.dirs) or by_words(row, d)
 end
 
---- True for a text that agents obey: a command, a rule, a prompt.
+--- Returns true for a file that agents follow, such as a command, a rule or a prompt.
 ---@param path string
 ---@return boolean
 function M.agent_text(path) return in_any(match(path, "^(.*)/") or "", data.agents[1].dirs) end
 
---- The reasons that a path alone gives for the Risk Path.
+--- Returns the reasons for the Risk Path that follow from the path only.
 ---@param d moonlet.paths.Description
 ---@return string[]
 function M.reasons(d)
@@ -68,7 +69,7 @@ function M.reasons(d)
   return list
 end
 
---- The least level of a file, and why.
+--- Returns the lowest level of a file and the reason.
 ---@param d moonlet.paths.Description
 ---@return string level, string why
 function M.base(d)

@@ -1,5 +1,5 @@
---- Skills: folders that hold a SKILL.md. An installed copy is stale as soon as a file of its skill
---- changes, or a part that it shares with others.
+--- Finds skills, which are folders with a SKILL.md. An installed copy is stale as soon as a file of
+--- its skill changes, or a file that several skills share.
 local m = require "moonlet"
 local paths = require "moonlet.paths"
 local set = require("moonlet.text").set
@@ -8,7 +8,7 @@ local find, lower, match = string.find, string.lower, string.match
 
 local M = {}
 
--- Folders of a repository that is itself one skill.
+-- Folders with these names belong to the skill if the repository itself is one skill.
 local OWN_DIRS = set "templates scripts references reference assets resources examples prompts"
 local INSTALLER_DIRS = set "scripts script bin tools"
 
@@ -16,7 +16,7 @@ local function dir_of(path) return match(path, "^(.*)/[^/]*$") or "" end
 
 local function is_skill_file(path) return lower(match(path, "([^/]*)$")) == "skill.md" end
 
--- The folders of skills, by their names; `gone` are those that the change removes.
+-- Returns the folders of skills by their names. `gone` lists the skills that the change removes.
 local function survey(ctx, facts)
   local names, order, gone, count = {}, {}, {}, {}
   local function add(path)
@@ -35,7 +35,7 @@ local function survey(ctx, facts)
       gone[dir_of(file.old_path)] = file.status == "renamed" or nil
     end
   end
-  -- Skills of one name in two places go by their folders.
+  -- Skills with equal names are named by their folders.
   for _, root in ipairs(order) do
     if count[names[root]] > 1 then names[root] = root end
   end
@@ -53,7 +53,7 @@ local function root_of(path, names)
   return own and dir or nil
 end
 
--- A product has an installer too; one that installs skills says so.
+-- Products have installers too, so the path or the text must mention skills.
 local function installs_skills(ctx, path)
   local stem = lower(match(path, "([^/.]*)[^/]*$"))
   if dir_of(path) ~= "" and not INSTALLER_DIRS[dir_of(path)] then return false end
@@ -64,20 +64,21 @@ local function installs_skills(ctx, path)
   return find(lower(path .. text), "skill", 1, true) ~= nil
 end
 
--- The skills that use a file outside of all skills: nil where none does.
+-- Returns the skills that use a file outside of all skills, or nil if none does.
 local function users_of(ctx, path, order)
   if installs_skills(ctx, path) or find(path, ".claude-plugin/", 1, true) then return order end
   local d = paths.describe(path)
   for _, root in ipairs(order) do
     local parent = root ~= "" and dir_of(root) or ""
     if parent ~= "" and path:sub(1, #parent + 1) == parent .. "/" then
-      -- A page about the collection is not installed.
+      -- Documentation of the collection is not installed.
       return not d.test and not (d.kind == "docs" and d.dir == parent) and order or nil
     end
   end
 end
 
---- The changed files `of` skills and `shared` by them, and the `names` of those to install again.
+--- Finds the changed files that belong to skills (`of`) or are shared by several (`shared`), and
+--- the `names` of skills to install again.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@return {of: table, shared: table, needed: boolean, names: string[], why: string[]}

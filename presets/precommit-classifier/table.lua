@@ -1,4 +1,5 @@
---- Reads table.md: `data.SECTION[i].KEY` is a list of words that is a set too; [0] is its text.
+--- Parses table.md. `data.SECTION[i].KEY` is a list of words and also a set of them; its item [0]
+--- is the text.
 local m = require "moonlet"
 
 local function words(text)
@@ -21,7 +22,7 @@ for line in string.gmatch(m.asset "table.md", "[^\n]+") do
   end
 end
 
--- The files that the search for commands has to know of.
+-- The search for commands must know whether these files exist.
 data.wanted = { ["package.json"] = true }
 for _, name in ipairs(data.targets[1].files) do data.wanted[name] = true end
 for _, one in ipairs(data.ecosystem) do

@@ -1,4 +1,4 @@
---- Workers collect sources, and one synthesis makes a brief of them:
+--- Has workers collect sources, and one agent write a brief from them. This command runs it:
 ---   moonlet run research "which queue do we take?" --questions "what is lock-free?,who uses it?"
 local m = require "moonlet"
 

@@ -1,4 +1,5 @@
---- A reviewer ranks the issues, an implementer fixes the top ones, a verifier checks the result:
+--- Has a reviewer rank issues, an implementer fix the top ones, and a verifier check the result.
+--- This command runs it:
 ---   moonlet run review-fix src/parser.lua --scope src --checks "test:make test" --allow run=make
 local m = require "moonlet"
 
@@ -24,7 +25,8 @@ return m.preset {
     local result = m.patterns.review_fix(ctx, {
       artifact = args.artifact, scope = args.scope, lenses = args.lenses, top = args.top, least = args.least,
       checks = args.checks, pack = m.pack.of(ctx, args),
-      -- runner and model may differ: implementer = { model = "…" }, verifier = { runner = "…" }
+      -- You can set runner and model of each worker: implementer = { model = "…" }, verifier = {
+      -- runner = "…" }
     })
     ctx:write("findings.md", m.patterns.page(result, "Review and fix of " .. args.artifact))
     return result

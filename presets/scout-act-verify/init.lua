@@ -1,4 +1,5 @@
---- A scout looks around, an implementer does the work, a verifier checks it:
+--- Has a scout gather context, an implementer do the work, and a verifier check it. This command
+--- runs it:
 ---   moonlet run scout-act-verify "errors name their line" --scope src --checks test:make --allow run=make
 local m = require "moonlet"
 
@@ -20,7 +21,7 @@ return m.preset {
     local result = m.patterns.scout_act_verify(ctx, {
       goal = args.goal, scope = args.scope, question = args.question, checks = args.checks, pack = pack,
       success = pack.success and table.concat(pack.success, "; "),
-      -- choose = function(c, seen) return "the approach" end decides in the place of the scout's advice
+      -- To choose the approach yourself, add: choose = function(c, seen) return "the approach" end
     })
     ctx:write("findings.md", m.patterns.page(result, args.goal))
     return result

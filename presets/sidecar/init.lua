@@ -8,7 +8,8 @@ local function invalid(message, hint, at)
   error({ kind = "invalid", message = message, hint = hint, at = at }, 0)
 end
 
---- A path that the agent is to write: beneath the repository, and not among the host's own records.
+--- Checks a path that the agent will write. It must lie in the repository and outside .git and
+--- .agent.
 local function check_output(path)
   local inside = "/" .. path .. "/"
   if path:find("[%z\1-\31]") or path:sub(1, 1) == "/" or path:sub(-1) == "/"
@@ -20,7 +21,7 @@ end
 
 local function labels(text) return select(2, text:gsub("%[redacted: [^%]\n]+%]", "")) end
 
---- The material, with secrets taken out, and their number.
+--- Returns the inputs with secrets redacted, and the number of secrets.
 local function data_of(inputs)
   local data, withheld = {}, 0
   for _, input in ipairs(inputs) do
@@ -47,14 +48,14 @@ local function inspect_of(task, inputs)
   return list
 end
 
--- The allowed changes, in words; nil if there are none.
+-- Returns the allowed changes as text, or nil if there are none.
 local function edits_in_words(args, task)
   local allowed = args.edits or task.edits
   if allowed and allowed:lower():match("^%s*no[nte]*%w*%W*$") then return nil end
   return allowed
 end
 
---- The paths that the agent may change; nil where the words name none, for then nobody can tell.
+--- Returns the paths that the agent may change, or nil if the text names no path.
 local function paths_of(ctx, args, words)
   local paths, top = m.array {}, {}
   for _, entry in ipairs(ctx:list(".", { missing = "nil" }) or {}) do top[entry.name] = true end
@@ -62,7 +63,7 @@ local function paths_of(ctx, args, words)
     local bare = word:match("^(.-)[%.:!]*$")
     if top[bare] or bare:find("[/*]") or bare:find("%w%.%l%w*$") then
       paths[#paths + 1] = bare
-      -- As in .gitignore, a name without a folder stands for that name in every folder.
+      -- As in .gitignore, a name without a folder matches in every folder.
       if m.glob.is_glob(bare) and not bare:find "/" then paths[#paths + 1] = "**/" .. bare end
     end
   end
@@ -78,7 +79,7 @@ local function prompt_of(args, task, inputs, data)
   if args.output then
     edits = (edits and edits .. "; " or "") .. args.output .. ", to hold the answer"
   end
-  -- The defaults always hold, whatever a task adds.
+  -- The defaults always apply, and a task can only add to them.
   local function with(name, flag, own)
     return defaults[name] .. (flag and "\n- " .. flag or "") .. (own and "\n" .. own or "")
   end
@@ -106,7 +107,8 @@ local function clip(text, cap)
   return text:sub(1, utf8.offset(text, 0, cap) - 1) .. "\n[cut; output.md holds all of it]"
 end
 
---- The answer as text without secrets. Raises if the agent did not do what the task promises.
+--- Returns the answer as text without secrets. Raises if the agent did not do what the task
+--- requires.
 local function answer_of(ctx, args, reply, before)
   if not args.output and not reply.text:find("%S") then
     error({ kind = "failed", message = "the agent ended well, but answered nothing",
@@ -119,7 +121,7 @@ local function answer_of(ctx, args, reply, before)
         m.git.show_path(args.output, 120)),
       hint = "read output.md for what it says instead" }, 0)
   end
-  -- Binary data may become many times as long when it is cleaned.
+  -- Cleaning binary data may make it many times longer, so truncate it before and after.
   return clip((redaction.redact(m.prompt.clean(reply.text:sub(1, 32 * answer_cap)))), answer_cap)
 end
 
@@ -168,7 +170,7 @@ return m.preset {
     if not task.task then
       invalid(source .. " has headings, but no task", "write it above them, or under # Task")
     end
-    -- Material may be left out.
+    -- Check that the prompt fits the budget. Parts of the material may be dropped.
     m.prompt.fit(prompt_of(args, task, look.inputs), look.prompt_tokens)
   end,
 

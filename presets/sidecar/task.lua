@@ -1,4 +1,5 @@
---- The task of a sidecar: a text or a file, with headings or without, and warnings about it.
+--- Reads the task of a sidecar from a text or a file, with or without headings, and warns about
+--- weak tasks.
 local m = require "moonlet"
 local text_of = require "moonlet.text"
 
@@ -29,10 +30,10 @@ local function read_file(ctx, name)
   return text, source
 end
 
---- The text of the task; raises if there is none, or more than one.
+--- Returns the text of the task. Raises if there is none, or more than one.
 ---@param ctx table
 ---@param args table
----@return string text, string source how messages call it
+---@return string text, string source the name of its source in messages
 function M.text(ctx, args)
   if args.prompt ~= nil and args.prompt_file ~= nil then
     invalid("--prompt and --prompt-file exclude each other", "say the task in one of them")
@@ -58,7 +59,7 @@ local FIELDS = { task = "task", goal = "goal", ["non-goals"] = "non_goals",
   output = "output", format = "output", escalate = "escalate", escalation = "escalate",
   ["when to escalate"] = "escalate", privacy = "privacy" }
 
---- Takes a task apart by its headings. Text under an unknown heading belongs to the task.
+--- Splits a task by its headings. Text under an unknown heading belongs to the task.
 ---@param text string
 ---@return table<string, string>
 function M.sections(text)
@@ -68,7 +69,7 @@ function M.sections(text)
     local heading = not fenced and match(line, "^#+%s+(.-)%s*:?%s*#*$")
     local known = heading and FIELDS[lower(heading)]
     field = known or heading and "task" or field
-    -- A heading of the prompt itself would end the section that it stands in.
+    -- A Markdown heading would end the section of the prompt around it, so print it in bold.
     if heading then line = "**" .. heading .. "**" end
     if not known then result[field] = result[field] and result[field] .. "\n" .. line or line end
   end
@@ -88,7 +89,7 @@ local ESCALATED = { "core algorithm", "final approval", "approve .-merge", "secu
   "large refactor", "the whole codebase" }
 
 local function words_warnings(task, add)
-  -- "Do not push" asks for nothing.
+  -- Remove prohibitions such as "do not push", because they request no action.
   local asked = gsub(lower(task), "%f[%a]do not [^%.\n;]*", "")
   asked = gsub(gsub(asked, "don't [^%.\n;]*", ""), "never [^%.\n;]*", "")
   if select(2, gsub(task, "%S+", "")) < 4 then
@@ -105,11 +106,12 @@ local function words_warnings(task, add)
   end
 end
 
---- Warnings about a task, before an agent is paid for it: {kind, text}. None of them refuses it.
----@param task table       its sections
----@param inputs table[]   of ctx.inputs
----@param tokens integer   of the prompt, an estimate
----@param withheld integer the secrets that were taken out of the inputs
+--- Returns warnings about a task as {kind, text}, before an agent is paid. No warning stops the
+--- run.
+---@param task table       the sections of the task
+---@param inputs table[]   the value of ctx.inputs
+---@param tokens integer   the estimated tokens of the prompt
+---@param withheld integer the number of secrets redacted in the inputs
 ---@return table[]
 function M.warnings(task, inputs, tokens, withheld)
   local list = m.array {}

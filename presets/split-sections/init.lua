@@ -1,4 +1,4 @@
---- Each worker owns a section, and a last one merges them:
+--- Gives each worker one section, and has a last worker merge them. This command runs it:
 ---   moonlet run split-sections --task "shorten it by a third" --sections docs/a.md,docs/b.md --write
 local m = require "moonlet"
 

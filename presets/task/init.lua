@@ -1,6 +1,6 @@
 local m = require "moonlet"
 
---- The packet in its JSON form.
+--- Decodes the packet from its JSON.
 local function packet_of(args)
   if not args.packet then
     error({ kind = "invalid", message = "the preset task runs a packet, and none is named",
@@ -66,7 +66,7 @@ return m.preset {
   budget = { tokens = 5000000, agents = 8, wall = "2h" },
 
   check = function(look, args)
-    -- Material may be left out.
+    -- Check that the prompt fits the budget. Parts of the material may be dropped.
     m.prompt.fit(prompt_of(args), look.prompt_tokens)
   end,
 

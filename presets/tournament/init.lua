@@ -1,4 +1,4 @@
---- Candidates, which are files, meet in pairs:
+--- Has candidates, each of which is a file, meet in pairs. This command runs it:
 ---   moonlet run tournament --candidates drafts/a.md,drafts/b.md,drafts/c.md --criteria "it is short"
 local m = require "moonlet"
 

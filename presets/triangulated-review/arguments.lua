@@ -1,4 +1,4 @@
---- The arguments of a review, checked before there is a run.
+--- Declares and checks the arguments of a review before the run starts.
 local checks = require "checks"
 local lenses = require "moonlet.lenses"
 local linters = require "linters.run"
@@ -12,10 +12,10 @@ local function invalid(message, hint) error({ kind = "invalid", message = messag
 local lens_names = { table.unpack(lenses.names) }
 table.move(lenses.long_names, 1, #lenses.long_names, #lens_names + 1, lens_names)
 
---- The words that --linters takes.
+--- The words that --linters accepts.
 M.linter_words = { "default", "all", "none", table.unpack(linters.names) }
 
---- The arguments of the preset.
+--- Declares the arguments of the preset.
 M.declared = {
   target = m.arg.target {
     positional = true, default = "",
@@ -50,7 +50,7 @@ M.declared = {
     help = "write what linters and checks find to this file" },
 }
 
--- The lenses by their short names, each once.
+-- Returns the lenses by their short names. Raises if one is given twice.
 local function read_lenses(names)
   local list, seen = {}, {}
   for i, name in ipairs(names) do
@@ -64,10 +64,10 @@ local function read_lenses(names)
   return list
 end
 
--- Targets that need git; a path or a glob is read as files.
+-- These targets need git. A path or a glob is read as files.
 local needs_git = { [""] = true, HEAD = true, staged = true, worktree = true }
 
---- Checks the arguments by themselves, and gives the lenses by their short names.
+--- Checks the arguments without the repository, and returns the lenses by their short names.
 ---@param args table
 ---@return string[]
 function M.lenses(args)
@@ -82,7 +82,7 @@ function M.lenses(args)
   return list
 end
 
---- Raises what makes a review pointless.
+--- Raises an error if the arguments make a review impossible.
 ---@param look moonlet.Look
 ---@param args table
 function M.check(look, args)
@@ -100,7 +100,7 @@ function M.check(look, args)
   end
 end
 
---- True if the checks are to be listed, and nothing is to be reviewed.
+--- Returns true if the user asks for the list of checks instead of a review.
 ---@param args table
 ---@return boolean
 function M.lists_checks(args)

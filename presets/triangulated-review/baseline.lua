@@ -1,5 +1,5 @@
---- The findings that were there before: a file hides them, and a run can write it anew. A finding
---- is known by its rule, its file and the text of its line, so that it may move.
+--- Hides known findings with a baseline file, which a run can rewrite. A finding is identified by
+--- its rule, its file and the text of its line, so it may move to another line.
 local m = require "moonlet"
 
 local M = {}
@@ -11,9 +11,9 @@ local function key(item)
     item.evidence ~= "" and given(item.evidence) or given(item.claim) }, "\0")
 end
 
---- How often each finding stands in a baseline file.
+--- Counts how often each finding occurs in a baseline file.
 ---@param ctx moonlet.Ctx
----@param path string?  "" or nil: there is none
+---@param path string?  "" or nil if there is no baseline
 ---@return table<string, integer>
 function M.read(ctx, path)
   local counts = {}
@@ -32,7 +32,7 @@ function M.read(ctx, path)
   return counts
 end
 
---- The findings that the baseline does not hold, and how many it hides.
+--- Returns the findings that are not in the baseline, and the number of hidden ones.
 ---@param list table[]
 ---@param counts table<string, integer>
 ---@return table[], integer

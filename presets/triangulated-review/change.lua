@@ -1,5 +1,5 @@
---- The reviewed change as linters and checks see it: the new lines of each file, the lines that the
---- change touched, and those that it removed.
+--- Prepares the reviewed change for linters and checks: the new lines of each file, the touched
+--- lines, and the removed ones.
 local m = require "moonlet"
 local paths = require "moonlet.paths"
 local text = require "moonlet.text"
@@ -11,15 +11,15 @@ local most_bytes = 12 << 20
 ---@class review.File
 ---@field path string
 ---@field d moonlet.paths.Description
----@field lines table<integer, string>   the known lines of the new text
----@field count integer?                 how many lines there are, where all are known
+---@field lines table<integer, string>   the known lines of the new text, by number
+---@field count integer?                 the number of lines, if all are known
 ---@field touched table<integer, boolean>
 ---@field added integer[]                the numbers of the touched lines, ascending
 ---@field removed string[]
 ---@field new boolean
 ---@field deleted boolean
 ---@field example boolean
----@field source boolean                 code that is no test, example or generated file
+---@field source boolean                 true for code that is no test, example or generated file
 ---@field file moonlet.facts.File
 
 ---@class review.Change
@@ -27,8 +27,8 @@ local most_bytes = 12 << 20
 ---@field files review.File[]
 ---@field by_path table<string, review.File>
 ---@field tree table<string, boolean>?   every path of the reviewed tree
----@field removed table<string, boolean> every line that was removed anywhere, without its indent
----@field whole boolean                  files are reviewed as they are, without a change
+---@field removed table<string, boolean> every removed line of any file, without its indent
+---@field whole boolean                  true if whole files are reviewed instead of a change
 
 local examples = text.set [[example examples demo demos sample samples playground benchmark benchmarks
   bench template templates tutorial tutorials snippets fixtures testdata vendor third_party]]
@@ -40,7 +40,7 @@ local function in_examples(dir)
   return false
 end
 
--- Visits the lines of a hunk: mark, number before, number after, text.
+-- Calls visit(mark, old number, new number, text) for each line of a hunk.
 local function each_line(hunk, visit)
   local old = hunk.old_count == 0 and hunk.old_start + 1 or hunk.old_start
   local new = hunk.new_count == 0 and hunk.new_start + 1 or hunk.new_start
@@ -53,7 +53,7 @@ local function each_line(hunk, visit)
   return new - old
 end
 
--- The number that line n has after a later change; nil if that change removed it.
+-- Returns the number of line n after a later change, or nil if that change removed it.
 local function number_after(part, n)
   local shift = 0
   for _, hunk in ipairs(part.hunks) do
@@ -109,7 +109,7 @@ local function file_of(facts, changed)
   return file
 end
 
---- The change that the facts of a review describe.
+--- Builds the change from the facts of a review.
 ---@param facts moonlet.facts.Git completed by `gather`
 ---@return review.Change
 function M.of(facts)
@@ -138,7 +138,7 @@ function M.of(facts)
   return change
 end
 
---- A line as evidence: short, printable, without secrets.
+--- Returns a line as evidence: short, printable, without secrets.
 ---@param line string
 ---@return string
 function M.quoted(line)
@@ -147,7 +147,7 @@ function M.quoted(line)
   return m.findings.visible(secrets.redact(short, secrets.scan(short, { loose = true })))
 end
 
--- Marks that open and close a text of several lines, by language.
+-- Marks that open and close multi-line comments and strings, by language.
 local C_LIKE = { { "/*", "*/" } }
 local BLOCKS = {
   python = { { '"""', '"""' }, { "'''", "'''" } }, lua = { { "[[", "]]" }, { "[=[", "]=]" } },
@@ -179,7 +179,7 @@ local function open_after(line, open, blocks)
   return open
 end
 
---- The lines of a file that begin inside a comment or string that an earlier line opened.
+--- Returns the lines of a file that begin inside a multi-line comment or string.
 ---@param file review.File
 ---@return table<integer, boolean>
 function M.inside(file)

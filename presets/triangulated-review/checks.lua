@@ -1,4 +1,4 @@
---- The checks that need the change: each has a name, and can be switched off by it.
+--- Runs the checks of the diff. Each check has a name that switches it on or off.
 local m = require "moonlet"
 local change_of = require "change"
 
@@ -9,9 +9,9 @@ local most_per_file = 10
 
 local loaded
 
---- All checks. They load at the first call, so that a list of presets does not pay for them.
+--- Returns all checks. They load at the first call, so that a list of presets stays fast.
 ---@return table<string, table> by_name  { name, help, severity, confidence, fix }
----@return string[] names                in the order in which they are listed
+---@return string[] names                the order in which they are listed
 ---@return table[] groups                { name, look }
 function M.all()
   if not loaded then
@@ -28,10 +28,10 @@ function M.all()
   return loaded[1], loaded[2], loaded[3]
 end
 
---- Reads the words of --diff-checks: names alone choose, names with a "-" in front switch off.
+--- Parses the words of --diff-checks. A name selects a check, and a name after "-" switches it off.
 ---@param words string[]
 ---@return table<string, boolean> on
----@return string? wrong  the first word that names no check
+---@return string? wrong  the first word that is not the name of a check
 function M.chosen(words)
   local on, only = {}, false
   local by_name, names = M.all()
@@ -51,7 +51,7 @@ function M.chosen(words)
   return on, nil
 end
 
--- True if a comment at the line, or at the line before it, switches the check off.
+-- Returns true if a comment on the line, or on the line before it, switches the check off.
 local function ignored(file, n, name)
   for _, line in ipairs { file.lines[n] or "", file.lines[n - 1] or "" } do
     local names = line:sub(1, 2000):match "moonlet:%s*ignore%f[%W]%s*([%w%-, ]*)"
@@ -63,14 +63,14 @@ local function ignored(file, n, name)
   return false
 end
 
--- Collects what the checks report.
+-- Makes a function that collects the findings of the checks.
 local function reporter(on)
   local list, counts, by_name = {}, {}, M.all()
   ---@param name string
-  ---@param file review.File?  nil: the change as a whole
-  ---@param n integer?         the line; nil: the file as a whole
+  ---@param file review.File?  nil for a finding about the whole change
+  ---@param n integer?         the line; nil for a finding about the whole file
   ---@param claim string
-  ---@param fields table?      path = a file that did not change, evidence, severity, fix, confidence
+  ---@param fields table?      path (of an unchanged file), evidence, severity, fix, confidence
   return list, function(name, file, n, claim, fields)
     fields = fields or {}
     if not on[name] or file and n and ignored(file, n, name) then return end
@@ -87,7 +87,7 @@ local function reporter(on)
   end
 end
 
---- Looks at a change with all checks that are on.
+--- Runs all selected checks on a change.
 ---@param ctx moonlet.Ctx
 ---@param change review.Change
 ---@param words string[]
@@ -98,7 +98,7 @@ function M.run(ctx, change, words)
   local list, report = reporter(on)
   local notes, _, _, groups = {}, M.all()
   for _, group in ipairs(groups) do
-    -- A check that fails costs no findings of the others.
+    -- If a check fails, the findings of the other checks remain.
     local ok, err = pcall(group.look, change, report, ctx)
     if not ok then
       local why = type(err) == "table" and rawget(err, "message") or err
@@ -109,7 +109,7 @@ function M.run(ctx, change, words)
   return list, notes
 end
 
---- The checks as a page.
+--- Formats the list of checks as a Markdown page.
 ---@return string
 function M.page()
   local lines, by_name, names = { "# Diff checks", "" }, M.all()

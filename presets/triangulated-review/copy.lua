@@ -1,4 +1,4 @@
---- Reviewers with different lenses read the same thing, side by side:
+--- Has reviewers with different lenses read one artifact in parallel. This command runs it:
 ---   moonlet run triangulated-review src/parser.lua --lenses correctness,risks
 local m = require "moonlet"
 

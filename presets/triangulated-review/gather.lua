@@ -1,5 +1,5 @@
---- Completes the facts about a change with those that rules need beyond its diff: the paths of the
---- tree that was reviewed, and the new text of the files. Reads only, through git and ctx.
+--- Adds facts that rules need beyond the diff: the paths of the reviewed tree and the new text of
+--- the files. It only reads, through git and ctx.
 
 local m = require "moonlet"
 local secrets = require "moonlet.secrets"
@@ -16,7 +16,7 @@ local most_entries = 20000
 
 local function is_binary(text) return find(sub(text, 1, 8000), "\0", 1, true) ~= nil end
 
--- Redacts all of a text that git can return again by its id.
+-- Redacts the whole text in the journal, because git can return it again by its id.
 local function nothing() return "" end
 
 local function ask(ctx, mode, ids)
@@ -25,7 +25,7 @@ local function ask(ctx, mode, ids)
     clean = mode == "--batch" and nothing or nil })
 end
 
--- The paths whose blobs are small enough to be read, all of them together too.
+-- Returns the paths whose blobs are small enough to read, each by itself and all together.
 local function small_ones(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
@@ -41,8 +41,8 @@ local function small_ones(ctx, paths_asked, ids)
   return list, small
 end
 
--- The texts of blobs by path; `ids` are theirs by path. By path git would search a tree for each
--- of them.
+-- Reads the blobs of paths as texts. It asks git by blob id, because git would search a tree for
+-- each path.
 local function read_blobs(ctx, ids, wanted)
   local known = {}
   for _, path in ipairs(wanted) do
@@ -99,8 +99,7 @@ local function totals(facts)
   facts.totals = t
 end
 
--- A file as it is, as if all of it were new: { file, text, shown, cut }; nil and why it is not
--- read.
+-- Reads a whole file as if all of it were new: { file, text, shown, cut }, or nil and the reason.
 local function whole_file(ctx, path, room)
   local what, maybe = secrets.name(path)
   if what and not maybe then return nil, "withheld: " .. what end
@@ -125,7 +124,7 @@ local function note_unread(facts, unread)
     concat(unread, ", ", 1, math.min(#unread, 5)))
 end
 
--- Puts the files themselves in the place of their changes.
+-- Replaces the changes of files by their whole texts.
 local function whole_files(ctx, facts, list)
   local files, documents, room, unread = {}, {}, all_bytes, {}
   facts.texts = {}
@@ -148,7 +147,7 @@ local function whole_files(ctx, facts, list)
   return facts
 end
 
--- The subjects of the commits.
+-- Returns the subjects of the reviewed commits.
 local function subjects(ctx, facts, at)
   local list = {}
   for _, commit in ipairs(facts.commits or {}) do list[#list + 1] = commit.subject end
@@ -160,11 +159,11 @@ local function subjects(ctx, facts, at)
   return list
 end
 
--- The reviewed commit; nil for uncommitted changes.
+-- Returns the reviewed commit, or nil for uncommitted changes.
 local function commit_of(target) return (target.kind == "commit" or target.kind == "range")
   and target.head or nil end
 
---- The reviewed texts of files: by path, without those that are large, binary or missing.
+--- Returns the reviewed texts of files by path, without large, binary or missing files.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git completed
 ---@param wanted string[]
@@ -174,7 +173,7 @@ function M.texts(ctx, facts, wanted)
   return read_files(ctx, wanted)
 end
 
--- All paths of the reviewed tree, and the ids of their blobs if it is not the work tree.
+-- Returns all paths of the reviewed tree, and the ids of their blobs unless it is the work tree.
 local function tree_of(ctx, target)
   local commit = commit_of(target)
   local call = { "ls-files", "-z", "--cached", "--others", "--exclude-standard" }
@@ -197,8 +196,7 @@ local function tree_of(ctx, target)
   return list, blobs
 end
 
---- Adds `tree`, `texts` and `subjects` to facts; for a path target puts the files themselves in
---- the place of their
+--- Adds `tree`, `texts` and `subjects` to the facts. For a path target, whole files replace the
 --- changes.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
@@ -212,7 +210,7 @@ function M.complete(ctx, facts)
   return facts
 end
 
--- The files below a folder that a pattern matches, in order.
+-- Returns the files below a folder that match a pattern, in order.
 local function walk(ctx, dir, matches, list, seen)
   for _, entry in ipairs(ctx:list(dir == "" and "." or dir, { missing = "nil" }) or {}) do
     seen.count = seen.count + 1
@@ -227,7 +225,7 @@ local function walk(ctx, dir, matches, list, seen)
   end
 end
 
--- Documents need no repository: a file, a folder or a glob will do.
+-- Without a repository, documents can still be reviewed by file, folder or glob.
 local function without_git(ctx, target, why)
   local list, name = {}, (string.gsub(target, "^%./", ""))
   if m.glob.is_glob(name) then
@@ -248,7 +246,7 @@ local function without_git(ctx, target, why)
   return whole_files(ctx, facts, list)
 end
 
---- The complete facts of a review.
+--- Returns the complete facts of a review.
 ---@param ctx moonlet.Ctx
 ---@param target string
 ---@return moonlet.facts.Git

@@ -9,7 +9,7 @@ local reviewers = require "reviewers"
 local settings = require "linters.settings"
 local target = require "target"
 
--- Collects what needs no agent: the change, the findings of linters, and those of the diff checks.
+-- Collects what needs no agent: the change, and the findings of linters and diff checks.
 local function look(ctx, args)
   ctx:phase("facts", 1)
   local facts = target.facts(ctx, args.target)
@@ -26,7 +26,7 @@ local function look(ctx, args)
     silenced = settings.added(change), old = baseline.read(ctx, args.baseline) })
 end
 
--- The findings of each linter and of the checks as reviews, which corroborate those of agents.
+-- Returns the findings of linters and checks as reviews, which can corroborate those of agents.
 local function reviews_of(known)
   local reviews = { { lens = "diff checks", findings = known.found } }
   for _, linted in ipairs(known.linted) do

@@ -1,4 +1,4 @@
---- The report of a review: the material and its reviewers, beside the findings.
+--- Writes the report of a review: what was reviewed, by whom, and the findings.
 local m = require "moonlet"
 local baseline = require "baseline"
 local checks = require "checks"
@@ -9,7 +9,7 @@ local M = {}
 local function plural(number, one) return ("%d %s%s"):format(number, one, number == 1 and ""
   or "s") end
 
---- The reviewed artifact, in words.
+--- Describes the reviewed artifact in words.
 ---@param facts moonlet.facts.Git
 ---@return string
 function M.artifact(facts)
@@ -33,7 +33,7 @@ function M.artifact(facts)
   return ("the range %s"):format(name)
 end
 
--- The names of linters with a status, with the reasons.
+-- Returns the names of linters with a given status, with the reasons.
 local function named(linted, status)
   local list = {}
   for _, item in ipairs(linted) do
@@ -71,7 +71,7 @@ function M.known(ctx, args, seen)
   return seen
 end
 
--- The linters as data: what became of each.
+-- Returns the linters and their results as data.
 local function linted_of(known)
   local list = m.array {}
   for i, item in ipairs(known.linted or {}) do
@@ -82,7 +82,7 @@ local function linted_of(known)
   return list
 end
 
--- The reviewed material, as data.
+-- Describes the reviewed material as data.
 local function checked_of(ctx, known, lenses)
   local facts, notes, binary = known.facts, {}, 0
   for _, note in ipairs(facts.notes) do notes[#notes + 1] = note end
@@ -98,7 +98,7 @@ local function checked_of(ctx, known, lenses)
   }
 end
 
--- The same as a sentence.
+-- Describes the reviewed material and its reviewers in a sentence.
 local function sentence(checked)
   local size = checked.kind == "path" and plural(checked.added, "line")
     or ("+%d -%d lines"):format(checked.added, checked.deleted)
@@ -121,7 +121,7 @@ local function sentence(checked)
   return text
 end
 
--- Linters and checks that found nothing are no approval.
+-- If only linters and checks ran and found nothing, recommends an agent as the next action.
 local function say_who_looked(result)
   if result.checked.runner ~= m.null or not result.next_action:find "^Go on" then return end
   local failed = {}
@@ -146,7 +146,7 @@ local function write(ctx, result, notes)
   ctx:write("findings.json", m.findings.json(result))
 end
 
--- The notes of all reviews, each once.
+-- Returns the notes of all reviews, without duplicates.
 local function notes_of(reviews)
   local notes, seen = {}, {}
   for _, review in ipairs(reviews or {}) do
@@ -160,9 +160,9 @@ local function notes_of(reviews)
   return notes
 end
 
---- Completes a result, and writes the files for people and programs.
+--- Completes a result and writes the files for people and programs.
 ---@param ctx moonlet.Ctx
----@param result table   of m.merge.findings
+---@param result table   the result of m.merge.findings
 ---@param known table
 ---@param lenses string[]
 ---@return table
@@ -173,7 +173,7 @@ function M.finish(ctx, result, known, lenses)
   return result
 end
 
---- The result of a review that found nothing to look at.
+--- Returns the result of a review without changes to review.
 ---@param ctx moonlet.Ctx
 ---@param known table
 ---@param lenses string[]
@@ -186,7 +186,7 @@ function M.nothing(ctx, known, lenses)
   return result
 end
 
---- The list of the diff checks.
+--- Returns the list of the diff checks.
 ---@param ctx moonlet.Ctx
 ---@return table
 function M.checks(ctx)
@@ -199,7 +199,7 @@ function M.checks(ctx)
   return { diff_checks = list }
 end
 
---- Raises if fewer reviews succeeded than were needed; what they found is written by then.
+--- Raises an error if too few reviews succeeded. Their findings are written by then.
 ---@param result table
 ---@param need integer
 ---@param lenses string[]

@@ -1,10 +1,9 @@
---- The prompt of a reviewer: one lens, the facts, and the material as fenced data.
+--- Builds the prompt of a reviewer: one lens, the facts, and the fenced material.
 local m = require "moonlet"
 
 local M = {}
 
--- The most of the material that a prompt may hold; the reviewer can read the rest in the
--- repository.
+-- A prompt contains at most this much material. The reviewer can read the rest in the repository.
 local material_bytes = 60000
 local input_bytes = 20000
 
@@ -17,7 +16,7 @@ local function numbered(text)
   return table.concat(lines, "\n")
 end
 
--- Files that are reviewed as they are, as far as there is room.
+-- Adds whole files to the material, until its limit is reached.
 local function documents(facts, data)
   local room = material_bytes
   for _, document in ipairs(facts.documents) do
@@ -38,7 +37,7 @@ local function place(item)
   return item.line == m.null and path or ("%s:%d"):format(path, item.line)
 end
 
--- Lists the findings of linters and checks, one a line.
+-- Lists the findings of linters and checks, one per line.
 local function told(known)
   local lines, all = {}, { table.unpack(known.found) }
   for _, linted in ipairs(known.linted) do
@@ -56,10 +55,11 @@ local function told(known)
   return table.concat(lines, "\n")
 end
 
---- The material: the diff or the files, what linters and checks found, and the inputs of --input.
----@param known table    what is known without a model
+--- Returns the material: the diff or the files, findings of linters and checks, and the inputs of
+--- --input.
+---@param known table    the facts and findings that needed no model
 ---@param inputs table[]?
----@return table[] data for m.prompt.reviewer
+---@return table[] data the `data` of m.prompt.reviewer
 function M.material(known, inputs)
   local data, facts, findings = {}, known.facts, told(known)
   if facts.documents then
@@ -83,7 +83,7 @@ function M.material(known, inputs)
   return data
 end
 
--- The command that shows a reviewer the whole change.
+-- Returns the command with which a reviewer can read the whole change.
 local function command_for(target)
   if target.kind == "commit" then return "git show " .. target.head end
   if target.kind == "range" then return ("git diff %s %s"):format(target.base, target.head) end
@@ -92,7 +92,7 @@ local function command_for(target)
   return nil
 end
 
---- The prompt for one lens.
+--- Builds the prompt for one lens.
 ---@param lens string
 ---@param review table {artifact, facts, data, context}
 ---@return string

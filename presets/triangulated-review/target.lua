@@ -1,10 +1,11 @@
---- The target of a review: its facts, and what its findings can be about.
+--- Reads the facts about the target of a review, and the places that its findings may name.
 local m = require "moonlet"
 local gather = require "gather"
 
 local M = {}
 
---- The facts about the target. Without one it is the uncommitted change, or else the last commit.
+--- Returns the facts about the target. The default is the uncommitted change, or else the last
+--- commit.
 ---@param ctx moonlet.Ctx
 ---@param target string
 ---@return moonlet.facts.Git
@@ -15,13 +16,13 @@ function M.facts(ctx, target)
   return gather.facts(ctx, "HEAD")
 end
 
--- The places that a finding can be about: every path of the tree, and those that went away.
+-- Returns the places that a finding may name: every path of the tree, and the removed paths.
 local function known_places(facts)
   if not facts.tree then return nil end
   local known = {}
   local function add(path)
     known[path] = true
-    -- Findings write a path that is no UTF-8 in this form.
+    -- Findings write a path that is not valid UTF-8 in its quoted form.
     if not utf8.len(path) then known[m.git.show_path(path)] = true end
     for slash in path:gmatch("()/") do known[path:sub(1, slash - 1)] = true end
   end
@@ -35,7 +36,7 @@ end
 
 local most_files = 200
 
--- The line counts of the files that findings name, beside those that changed.
+-- Returns the line counts of unchanged files that findings name.
 local function line_counts(ctx, facts, reviews, known)
   local texts, wanted, asked = facts.texts or {}, {}, {}
   for _, review in ipairs(reviews) do
@@ -56,7 +57,7 @@ local function line_counts(ctx, facts, reviews, known)
   return lengths
 end
 
---- How the findings of reviews are merged: by the places that there are.
+--- Returns the options for merging reviews: the known paths and their line counts.
 ---@param ctx moonlet.Ctx
 ---@param facts moonlet.facts.Git
 ---@param reviews table[]

@@ -1,4 +1,4 @@
---- Rounds of reviewers look for what the earlier ones did not find:
+--- Has reviewers search in rounds for problems that earlier rounds missed. This command runs it:
 ---   moonlet run until-dry src/parser.lua --rounds 8
 local m = require "moonlet"
 

@@ -1,4 +1,4 @@
---- An implementer works until the checks pass, as the host sees it:
+--- Has an implementer work until the host sees the checks pass. This command runs it:
 ---   moonlet run until-green --checks "test:make test" --scope src --allow run=make
 local m = require "moonlet"
 

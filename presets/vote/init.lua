@@ -1,4 +1,4 @@
---- Voters answer a question independently, and a tie has no winner:
+--- Has voters answer a question independently. A tie has no winner. This command runs it:
 ---   moonlet run vote "Is src/parser.lua ready to merge?" --choices yes,no --voters 5
 local m = require "moonlet"
 

@@ -1,4 +1,4 @@
---- Public names that a change removes: still used elsewhere, still exported, or gone for others.
+--- Reports removed public names: those still used elsewhere, those still exported, and the rest.
 local m = require "moonlet"
 local text = require "moonlet.text"
 
@@ -50,7 +50,7 @@ local function internal(file)
   return file.d.name:find "^_[^_]" ~= nil
 end
 
--- A module of JavaScript below the entry of its package is seldom its interface.
+-- In JavaScript, only the entry module of a package usually exports its interface.
 local function is_entry(file)
   local language = file.d.language
   if language ~= "javascript" and language ~= "typescript" then return true end
@@ -58,8 +58,8 @@ local function is_entry(file)
     or file.d.dir == "lib" or file.d.dir == "src"
 end
 
--- The words of all lines that the change added to code, by file, and the names that they define:
--- a name among these was moved, not removed.
+-- Returns the words of all added lines of code by file, and the names that they define. A removed
+-- name among these was moved.
 local function added_words(change)
   local words, again = {}, {}
   for _, file in ipairs(change.files) do
@@ -76,7 +76,7 @@ local function added_words(change)
   return words, again
 end
 
--- The lines of a file that still define a name or give it out, in whatever form.
+-- Returns the lines of a file that still define or export a name in any form.
 local function still_there(file, name)
   local word = "%f[%w_$]" .. text.plain(name) .. "%f[^%w_$]"
   for n, line in pairs(file.lines) do
@@ -90,7 +90,7 @@ local function still_there(file, name)
   return false
 end
 
--- The public names that are gone, as {name, file, deprecated, mentioned}.
+-- Returns the removed public names as {name, file, deprecated, mentioned}.
 local function names_gone(change)
   local words, again = added_words(change)
   local list = {}
@@ -114,7 +114,7 @@ end
 
 local most_names = 60
 
--- Lines of the tree that hold one of the names: path, number, text.
+-- Searches the tree for lines that contain one of the names, as path, number and text.
 local function uses(change, ctx, gone)
   local call, target, done = { "grep", "-n", "-z", "-w", "-I", "-F", "--full-name", "--no-color" },
     change.facts.target, {}
@@ -142,8 +142,8 @@ local function uses(change, ctx, gone)
   end
 end
 
--- True if a line uses a name as that of this file: it imports it from there, or names the module
--- before it.
+-- Returns true if a line uses the name from this file, by an import or by the module's name in
+-- front of it.
 local function uses_name(item, path, line)
   local file, name = item.file, "%f[%w_$]" .. text.plain(item.name) .. "%f[^%w_$]"
   local stem = text.plain(file.d.stem)
@@ -200,7 +200,7 @@ local function still_used(change, ctx, gone, report)
   return used
 end
 
--- Names of Python's __all__ that their file no longer defines.
+-- Reports names in Python's __all__ that their file no longer defines.
 local function exports(change, report)
   for _, file in ipairs(change.files) do
     local whole = file.count and file.d.language == "python" and not file.deleted

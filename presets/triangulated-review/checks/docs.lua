@@ -1,5 +1,4 @@
---- Documents that no longer match: links that lead nowhere, and texts that name what the change
---- removed.
+--- Reports outdated documents: broken links, and mentions of removed files or options.
 local m = require "moonlet"
 local text = require "moonlet.text"
 
@@ -16,7 +15,7 @@ M.checks = {
 
 local MARKDOWN = { md = true, markdown = true, mdx = true }
 
--- A relative path, as seen from a folder; nil if it leaves the tree.
+-- Resolves a relative path against a folder. Returns nil if it leaves the tree.
 local function resolved(dir, target)
   local parts = {}
   for part in (dir .. "/" .. target):gmatch "[^/]+" do
@@ -72,7 +71,7 @@ end
 local FLAGS = { "add_argument%(.-[\"'](%-%-[%w-]+)[\"']", "[%w_.]*option%(%s*[\"'](%-%-[%w-]+)",
   "%.option%(%s*[\"'`][^\"'`]*(%-%-[%w-]+)" }
 
--- The files and flags that the change took away.
+-- Returns the files and the command-line options that the change removed.
 local function removed_words(change)
   local words, added = {}, {}
   for _, file in ipairs(change.files) do
@@ -103,7 +102,7 @@ local NOT_CURRENT = { "change", "history", "news", "release", "migrat", "upgrad"
   "legacy", "blog",
   "adr", "rfc", "proposal" }
 
--- Lines of documents that still hold such a word, by git grep.
+-- Finds lines of documents that still mention a removed file or option, with git grep.
 local function stale(change, ctx, report)
   local words = removed_words(change)
   if #words == 0 then return end

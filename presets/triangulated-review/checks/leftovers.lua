@@ -1,4 +1,4 @@
---- Finds what only its author needed: breakpoints, prints for debugging, a focus on one test,
+--- Reports lines that only their author needed: breakpoints, debug prints, a focus on one test,
 --- open notes, files of tools.
 local change_of = require "change"
 local text = require "moonlet.text"
@@ -41,21 +41,21 @@ local BREAKS = {
     cpp = { "^%s*__debugbreak%(" },
 }
 
--- Calls that show a value to a programmer and are of no use to anybody else.
+-- These calls dump a value for debugging.
 local DUMPS = {
   rust = { "%f[%w_](dbg!)%s*[%(%[]" }, php = { "^%s*(var_dump)%(",
     "^%s*(print_r)%(%s*%$[%w_]+%s*%)%s*;" },
   go = { "^%s*(spew%.Dump)%(", "^%s*(debug%.PrintStack)%(" }, elixir = { "^%s*(IO%.inspect)%(" },
   lua = { "^%s*(vim%.print)%(", "^%s*print%(%s*(vim%.inspect)%(" },
 }
--- Calls that print, anywhere in a line that has nothing else.
+-- These patterns match a line that only prints.
 local PRINTS = {
   python = "^%s*print%(", javascript = "^%s*console%.%a+%(", typescript = "^%s*console%.%a+%(",
   go = "^%s*fmt%.Print%a*%(", java = "^%s*System%.%a+%.print%a*%(", cpp = "^%s*f?printf%(",
   c = "^%s*f?printf%(", rust = "^%s*e?println!%(", ruby = "^%s*puts?%s", lua = "^%s*print%(",
   csharp = "^%s*Console%.Write%a*%(", swift = "^%s*print%(", php = "^%s*echo%s",
 }
--- Words that people print to see whether they got there.
+-- A print of one of these words is meant for debugging.
 local DEBUG_WORDS = { "^%W*debug%f[^%a]%W*[%w_]*%W*$", "^%W*dbg%f[^%a]", "^%W*here%W*%d*%W*$",
   "^%W*got here",
   "^%W*xxx", "^%W*asdf", "^%W*aaa+", "^%W*wtf", "remove me", "^%W*in here%W*$", "^%W*>>>>+",
@@ -75,8 +75,8 @@ local COMMENTS = { python = "#", shell = "#", ruby = "#", perl = "#", make = "#"
   docker = "#",
   r = "#", cmake = "#", lua = "--", sql = "--", haskell = "--" }
 
--- The comment at the end of a line, as far as its language shows it; a mark inside quotes opens
--- none.
+-- Returns the comment at the end of a line, by the syntax of its language. A comment mark inside
+-- quotes does not count.
 local function comment_of(file, line)
   local mark = COMMENTS[file.d.language] or "//"
   local at, quote = 1, nil
@@ -96,7 +96,7 @@ local function comment_of(file, line)
   return nil
 end
 
--- The word of a note about open work, unless the note leads to its tracker.
+-- Returns the word of a note such as TODO, unless the note refers to an issue or a link.
 local function note_in(comment)
   if not comment or comment:find "#%d" or comment:find "://"
     or comment:find "%u%u+%-%d" then return nil end
@@ -160,7 +160,7 @@ local function comments(file, n, line, left, report)
   if said then report("not-for-others", file, n,
     ("The comment says \"%s\", and here it is."):format(said)) end
   local word = not file.d.test and note_in(comment)
-  -- A note that is only rewritten is not new.
+  -- The change also removed a note, so count this one as rewritten.
   if word and left > 0 then return left - 1 end
   if word then
     report("todo-added", file, n, ("A new %s says that something is not finished."):format(word),
@@ -193,7 +193,7 @@ local function stray_dir(path)
   return nil
 end
 
--- The files of one folder of a tool are one finding.
+-- Reports the stray files of each folder as one finding.
 local function stray_files(change, report)
   local told = {}
   for _, file in ipairs(change.facts.files) do

@@ -1,4 +1,4 @@
---- Manifests that declare dependencies, and the lock files that have to agree with them.
+--- Reports manifests and lock files that disagree about dependencies.
 local m = require "moonlet"
 
 local M = {}
@@ -12,7 +12,8 @@ M.checks = {
     fix = "Run the package manager and commit both files." },
 }
 
--- By manifest: its lock files, the shape of a line that declares a dependency, and of its section.
+-- Lists for each manifest its lock files, and patterns for its dependency lines and section
+-- headings.
 local MANIFESTS = {
   ["package.json"] = { locks = { "package-lock.json", "npm-shrinkwrap.json", "yarn.lock",
       "pnpm-lock.yaml", "bun.lockb", "bun.lock" },
@@ -37,7 +38,8 @@ local MANIFESTS = {
 local NOT_VERSIONS = { version = true, node = true, npm = true, yarn = true, pnpm = true,
   bun = true }
 
--- True if the nearest head above line n is one of dependencies; also where none is known.
+-- Returns true if the nearest heading above line n starts a dependency section, or if no heading is
+-- known.
 local function in_section(file, n, manifest)
   for i = manifest.head and n or 0, 1, -1 do
     local name = (file.lines[i] or ""):match(manifest.head)
@@ -50,14 +52,14 @@ local function without_end(line)
   return (line:gsub("%s+//.*$", ""):gsub("%s+#.*$", ""):gsub("%s*,?%s*$", ""))
 end
 
--- The first line that declares another dependency or version than before.
+-- Returns the first line that declares a new dependency or a changed version.
 local function declaration(file, manifest)
   local before = {}
   for _, line in ipairs(file.removed) do before[without_end(line)] = true end
   for _, n in ipairs(file.added) do
     local line = file.lines[n]
     local name = line:match(manifest.line)
-    -- A package of the same repository is not locked.
+    -- A package of this repository needs no lock entry.
     local own = line:find "%f[%w]path%s*=" or line:find("workspace", 1, true)
     if name and not NOT_VERSIONS[name] and not own and not before[without_end(line)]
       and in_section(file, n, manifest) then
@@ -69,7 +71,7 @@ end
 
 local function join(dir, name) return dir == "" and name or dir .. "/" .. name end
 
--- The lock file of the manifests of a folder, there or above it.
+-- Returns the nearest lock file at or above the folder of a manifest.
 local function lock_for(change, dir, manifest)
   while true do
     for _, lock in ipairs(manifest.locks) do
@@ -107,7 +109,7 @@ local function field(value, name)
   return type(found) == "table" and found or {}
 end
 
--- The first dependency of package.json that package-lock.json declares otherwise.
+-- Returns the first dependency that package.json and package-lock.json declare differently.
 local function npm_difference(manifest, lock)
   local root = rawget(field(lock, "packages"), "")
   if type(root) ~= "table" then return nil end
@@ -140,7 +142,7 @@ local function npm(change, report)
   end
 end
 
--- go.sum names each required module with its version.
+-- Reports modules of go.mod whose required version is missing in go.sum.
 local function go(change, report)
   local texts = change.facts.texts or {}
   for path, file in pairs(change.by_path) do
@@ -157,8 +159,7 @@ local function go(change, report)
   end
 end
 
--- Lock files of which only the name is known, and manifests that did not change beside their lock
--- file.
+-- Adds lock files whose content is unknown, and unchanged manifests of changed lock files.
 local function complete(change, ctx)
   change.binary_changed, change.more_texts = {}, {}
   local wanted = {}

@@ -1,4 +1,4 @@
---- Secrets and conflict marks: neither may be committed, in whatever file.
+--- Reports secrets and conflict marks in any file.
 local change_of = require "change"
 local passwords = require "moonlet.passwords"
 local secrets = require "moonlet.secrets"
@@ -19,7 +19,8 @@ M.checks = {
 
 local function article(kind) return (kind:find "^[AEIOaeio]" and "an " or "a ") .. kind end
 
--- A secret is reported without being repeated. Keys in tests are mostly made for them.
+-- Reports a secret without quoting it. Private keys in tests are skipped, because most are made for
+-- the test.
 local function report_secret(file, n, kind, report, confidence)
   if file.d.test and kind == "private key" then return end
   report("secret", file, n, ("A secret is in the text: it looks like %s."):format(article(kind)), {
@@ -28,7 +29,7 @@ local function report_secret(file, n, kind, report, confidence)
     severity = file.d.kind == "docs" and "high" or nil })
 end
 
--- The hits of a scan of the added lines, as {line, kind}.
+-- Scans the added lines for secrets, as {line, kind}.
 local function scan(file)
   local texts, list = {}, {}
   for i, n in ipairs(file.added) do texts[i] = file.lines[n] end
@@ -61,7 +62,7 @@ local function leaked(file, change, report)
   for _, n in ipairs(file.added) do
     local line = file.lines[n]
     local old = change.removed[line:match "^%s*(.-)%s*$"] or line:find "^%s*[#/%-;*]"
-    -- A field with the bare name `pass` mostly says whether something passed.
+    -- A field named `pass` usually means that something passed.
     local passed = line:find "%f[%w_]pass%f[^%w_]"
     if not told[n] and not old and not passed and #line < 1000 and passwords.has(line) then
       report_secret(file, n, "password", report, 0.75)
@@ -80,7 +81,7 @@ local function named(change, report)
   end
 end
 
--- True if line n of a document stands in a block of code.
+-- Returns true if line n of a document is inside a fenced code block.
 local function in_fence(file, n)
   local open = false
   for i = 1, n - 1 do
@@ -89,12 +90,12 @@ local function in_fence(file, n)
   return open
 end
 
--- The lines that open conflicts. Texts and tests about merges show marks on purpose, but seldom
--- whole.
+-- Returns the lines that open a conflict. Tests and texts about merges contain single marks on
+-- purpose, but seldom complete conflicts.
 local function conflicts(file, report)
   local starts, closed, within = {}, false, change_of.inside(file)
   for _, n in ipairs(file.added) do
-    -- A program about merges holds marks as text.
+    -- Programs about merges contain conflict marks inside strings.
     local line = within[n] and file.source and "" or file.lines[n]
     if line:find "^<<<<<<< %S" or line:find "^<<<<<<<$" then starts[#starts + 1] = n end
     if line:find "^>>>>>>> %S" or line:find "^>>>>>>>$" then

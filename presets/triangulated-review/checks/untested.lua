@@ -1,4 +1,4 @@
---- New functions that came without a test, in a repository that has tests.
+--- Reports new functions without a test, in a repository that has tests.
 local change_of = require "change"
 local m = require "moonlet"
 local paths = require "moonlet.paths"
@@ -14,7 +14,7 @@ M.checks = {
 
 local least_lines, many_lines, least_body = 4, 60, 3
 
--- Each pattern matches the first line of an exported function or class, and captures its name.
+-- Each pattern matches the first line of an exported function or class and captures its name.
 local JS = { "^export%s+default%s+function%s+([%w_$]+)", "^export%s+async%s+function%s+([%w_$]+)",
   "^export%s+function%s*%*?%s*([%w_$]+)", "^export%s+const%s+([%w_$]+)%s*[:=].*=>",
     "^export%s+class%s+([%w_$]+)",
@@ -38,7 +38,7 @@ local FUNCTIONS = {
 }
 local NO_FUNCTION = text.set [[if for while switch return else main constructor initialize catch sizeof defined
   static String toString Error hashCode equals to_s inspect __repr__ __str__]]
--- Words with which people announce a change without new behaviour.
+-- Commit subjects with these words announce no new behaviour.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]",
   "^tests?[:(]", "^revert",
   "^bump", "^lint", "^format", "^rename", "^types?[:(]", "^typo", "simplif", "reorgani",
@@ -63,8 +63,8 @@ local function function_in(file, line)
   return name
 end
 
--- True for a test, its data, or any other file with a path about tests, and for tests inside of
--- code.
+-- Returns true for a test, its data, another file with a path about tests, or code with tests
+-- inside.
 local function tests(file)
   if file.d.test or file.d.kind ~= "docs" and text.any(file.path:lower(),
     TEST_PATHS) then return true end
@@ -93,7 +93,7 @@ local function work_lines(file)
   return count
 end
 
--- True for a function of at least three lines: a shorter one has little that a test could find.
+-- Returns true for a function of at least three lines, because a shorter one has little to test.
 local function has_body(file, n)
   local indent, count = #file.lines[n]:match "^%s*", 0
   for at = n + 1, n + 200 do
@@ -107,7 +107,7 @@ local function has_body(file, n)
   return count >= least_body
 end
 
--- The names of functions that the change brought, and how many lines of code came with them.
+-- Returns the names of new functions and the number of code lines that the change adds.
 local function new_functions(change)
   local known, names, lines, first = {}, {}, 0, nil
   for _, file in ipairs(change.files) do

@@ -1,4 +1,4 @@
---- Least versions of an engine, and major versions of dependencies, that a change raises.
+--- Reports raised engine requirements and new major versions of dependencies.
 
 local M = {}
 
@@ -22,7 +22,7 @@ local ENGINES = {
   { "^CMakeLists%.txt$", "^%s*cmake_minimum_required%s*%(%s*VERSION%s+([%d.]+)", "CMake" },
 }
 
--- Shapes of a line that names a dependency and its version.
+-- These patterns match a line with a dependency and its version, by manifest.
 local DEPENDENCIES = {
   ["package.json"] = "^%s*\"(@?[%w._/-]+)\"%s*:%s*\"[%^~>=v]*(%d[%d.]*)[%w.+-]*\",?$",
   ["Cargo.toml"] = "^%s*([%w_-]+)%s*=.-\"[%^~=]*(%d[%d.]*)",
@@ -30,7 +30,7 @@ local DEPENDENCIES = {
   ["requirements.txt"] = "^%s*([%w_.-]+)%s*[=~>]=%s*(%d[%d.]*)",
   ["composer.json"] = "^%s*\"([%w_.-]+/[%w_.-]+)\"%s*:%s*\"[%^~>=v]*(%d[%d.]*)",
 }
--- Keys of manifests that are written like dependencies.
+-- Manifests write these keys like dependencies, but they are settings.
 local OTHER_KEYS = { version = true, node = true, npm = true, yarn = true, pnpm = true, bun = true,
   vscode = true, edition = true, resolver = true, lockfileVersion = true, ["rust-version"] = true }
 
@@ -62,10 +62,10 @@ local function engines(file, report)
   end
 end
 
--- Where a minor version before 1.0 may break its users by rule: ^0.4 does not take 0.5.
+-- In these manifests a minor version before 1.0 may be incompatible, so ^0.4 excludes 0.5.
 local ZERO_BREAKS = { ["package.json"] = true, ["Cargo.toml"] = true }
 
--- The part of a version that tells compatible ones apart: 1 of 1.4, and 0.4 of 0.4.2.
+-- Returns the part of a version that changes when compatibility breaks: 1 of 1.4, and 0.4 of 0.4.2.
 local function major(version, file)
   return ZERO_BREAKS[file.d.name] and version:match "^0%.%d+" or version:match "^%d+"
 end
@@ -80,7 +80,7 @@ local function dependencies(file, report)
   for _, n in ipairs(shape and file.added or {}) do
     local name, version = file.lines[n]:match(shape)
     local before = name and old[name]
-    -- Packages of types follow the package that they describe.
+    -- A package of types follows the version of the package that it describes.
     if before and major(before, file) ~= major(version, file) and higher(version, before)
       and not name:find "^@types/" then
       raised[#raised + 1], first = ("%s from %s to %s"):format(name, before, version), first or n

@@ -1,24 +1,26 @@
---- The linters, as data. The first group runs no code of the repository and starts by default.
+--- Lists the linters as data. Those of the first group run no code of the repository and start by
+--- default.
 ---
---- files      names of the files it is given, as globs of the name; none: it reads all
---- start      shape of a first line that makes any file one of them, such as that of a script
---- below      shape of the paths of its files
---- needs      it starts only if one of these files exists at the top
---- programs   names of its program, where they differ from its own
---- command    its command line; {files} is replaced by the paths of the changed files
---- reads      how its output is read: sarif, shellcheck, eslint or lines
---- found      exit codes that mean findings; 0 means none
---- settings   its files of settings; with_settings and without_settings are words that are added
----            to the command where such a file exists and where none does
---- levels     its words for severities, beside those that `readers` knows
---- grave      shapes of messages, with the severity that they have
---- except     { shape of a path, shape of a message } of findings that are no fault there
---- each       it takes one file at a time
---- builds     it writes what it builds, which a confined program cannot
---- rule_at_end  the shape of the rule's name at the end of a message
---- unless     another linter that finds the same; where that is installed, this one
----            starts only by name
---- help       the page of a rule
+--- Each linter is a table with some of these fields:
+--- files      globs of file names that it checks; without it the linter checks all files
+--- start      a pattern for the first line; a file that matches is checked too, such as a script
+--- below      a pattern for the paths of its files
+--- needs      the linter starts only if one of these files exists at the top of the repository
+--- programs   the names of its program, if they differ from `name`
+--- command    its command line, in which the paths of the changed files replace {files}
+--- reads      the format of its output: sarif, shellcheck, eslint or lines
+--- found      the exit codes that mean findings; 0 means none
+--- settings   its settings files; with_settings and without_settings are words that are added to the
+---            command if such a file exists, or if none does
+--- levels     its own words for severities, in addition to those that `readers` knows
+--- grave      pairs of a pattern for messages and the severity of such messages
+--- except     pairs of patterns for path and message of findings to ignore
+--- each       true if it accepts one file at a time
+--- builds     true if it writes build output, which the sandbox prevents
+--- rule_at_end  the pattern of the rule's name at the end of a message
+--- unless     another linter with the same findings; if that one is installed, this one starts only by
+---            name
+--- help       the page that describes a rule
 
 local C_FILES = { "*.c", "*.cc", "*.cpp", "*.cxx" }
 local JS_FILES = { "*.js", "*.mjs", "*.cjs", "*.jsx", "*.ts", "*.mts", "*.cts", "*.tsx", "*.vue" }
@@ -52,8 +54,8 @@ return {
       "--suppress=unknownMacro", "--suppress=internalAstError",
       "--template={file}:{line}:{column}: {severity}: {message} [{id}]", "--template-location=",
       "{files}" } },
-  -- The settings are a program, so they are not read; they may name globals that luacheck does not
-  -- know, so with them it only tells of those that a function sets. Whitespace (6..) and a second
+  -- The settings are Lua code, so luacheck does not load them here. They may declare globals, so if
+  -- they exist, only globals that a function sets are reported. Whitespace (6..) and a second
   -- `local ok, err` are matters of taste.
   { name = "luacheck", default = true, files = { "*.lua" }, reads = "lines",
     found = { 1, 2 }, settings = { ".luacheckrc" },
@@ -80,7 +82,7 @@ return {
     settings = { ".gitleaks.toml", ".gitleaksignore" },
     levels = { error = "critical", warning = "critical" } },
 
-  -- These run plug-ins, build scripts or settings of the repository.
+  -- The following linters run plug-ins, build scripts or settings of the repository.
   { name = "eslint", files = JS_FILES, reads = "eslint", found = { 1 },
     command = { "eslint", "-f", "json", "{files}" }, needs = ESLINT_SETTINGS,
     settings = ESLINT_SETTINGS },

@@ -1,9 +1,8 @@
---- Readers of what linters print. Each gives a list of { file, line, severity, rule, claim }; it
---- raises
---- a text for output that is not in its form.
+--- Parses the output of linters. Each reader returns a list of findings with file, line, severity,
+--- rule and claim, and raises a text if the output does not parse.
 local m = require "moonlet"
 
-local M = { most = 1000 } -- findings of one linter
+local M = { most = 1000 } -- the most findings of one linter
 
 
 local WORDS = { error = "high", fatal = "high", ["fatal error"] = "high", warning = "medium",
@@ -15,7 +14,7 @@ local function severity_of(linter, word)
   return levels[word] or WORDS[word] or "medium"
 end
 
--- The words of a linter that weigh more than its level.
+-- Replaces the severity of messages that the linter ranks too low.
 local function weighed(linter, item)
   for _, pair in ipairs(linter.grave or {}) do
     if item.claim:find(pair[1]) then item.severity = pair[2] end
@@ -29,7 +28,7 @@ local function rule_name(value)
   return name ~= "" and name or nil
 end
 
--- Severity word, rule and message, as the linters that print lines write them.
+-- Splits a message of a linter into severity, rule and text.
 local function parts_of(linter, message)
   local rule
   if linter.rule_at_end then
@@ -51,8 +50,7 @@ local function parts_of(linter, message)
   return "", message, rule
 end
 
---- FILE:LINE:COL: text, FILE:LINE: text and FILE(LINE,COL): text. Lines in another form are passed
---- over.
+--- Parses FILE:LINE:COL: text, FILE:LINE: text and FILE(LINE,COL): text. Other lines are skipped.
 function M.lines(linter, output)
   local list, seen = {}, 0
   for line in output:gmatch "[^\r\n]+" do
@@ -80,7 +78,7 @@ local function decoded(output, kind)
   return value
 end
 
--- The field of a value that may not be a table, or not have it.
+-- Returns a nested field of a value, or nil if the value is no table or lacks the field.
 local function get(value, ...)
   for _, name in ipairs { ... } do
     if type(value) ~= "table" then return nil end
@@ -95,7 +93,7 @@ local function list_at(value, ...)
   return type(list) == "table" and list or {}
 end
 
---- Reads the output of `shellcheck -f json1`.
+--- Parses the output of `shellcheck -f json1`.
 function M.shellcheck(linter, output)
   local data, list = decoded(output, "table"), {}
   if not get(data, "comments") then error("its output has no list of comments", 0) end
@@ -109,13 +107,13 @@ function M.shellcheck(linter, output)
   return list
 end
 
---- The JSON of eslint -f json.
+--- Parses the output of `eslint -f json`.
 function M.eslint(_, output)
   local list = {}
   for _, file in ipairs(decoded(output, "table")) do
     for _, item in ipairs(list_at(file, "messages")) do
       local fatal = get(item, "fatal") == true
-      -- A file that its settings leave out is no finding.
+      -- Eslint also lists files that its settings ignore, which are no findings.
       if #list < M.most and (fatal or get(item, "ruleId")) then
         list[#list + 1] = { file = get(file, "filePath"), line = get(item, "line"),
           claim = get(item, "message"), rule = rule_name(get(item, "ruleId")),
@@ -194,7 +192,7 @@ local function read_run(linter, run, list)
   end
 end
 
---- SARIF 2.1.0: results, with their rule's level and message; suppressed ones do not count.
+--- Parses SARIF 2.1.0 with the levels and messages of its rules. Suppressed results do not count.
 function M.sarif(linter, output)
   local data, list = decoded(output, "table"), {}
   if type(get(data, "runs")) ~= "table" then error("this is no SARIF: it has no runs", 0) end

@@ -1,4 +1,4 @@
---- Starts linters on the changed files, confined, and reads what they found.
+--- Starts linters on the changed files in a sandbox and parses their findings.
 local m = require "moonlet"
 local known = require "linters.known"
 local change_of = require "change"
@@ -13,9 +13,9 @@ local most_bytes = 60000
 ---@class review.Linted
 ---@field name string
 ---@field status "ok"|"absent"|"idle"|"failed"
----@field why string?       the reason that it is not ok
----@field files integer     how many files it was given
----@field elsewhere integer how many findings it has on lines that the change did not touch
+---@field why string?       the reason for a status other than ok
+---@field files integer     how many files it checked
+---@field elsewhere integer how many of its findings are on untouched lines
 ---@field findings table[]
 
 --- The names of all linters, in order.
@@ -30,7 +30,7 @@ for _, linter in ipairs(known) do
   end
 end
 
---- The linters that words of --linters choose.
+--- Returns the linters that the words of --linters choose.
 ---@param words string[]  default, all, none or names
 ---@return table[]
 function M.chosen(words)
@@ -44,7 +44,7 @@ function M.chosen(words)
   return list
 end
 
--- The programs that are installed, by name. A linter that is not installed is no failed step.
+-- Returns the installed programs by name. The probe succeeds even if a linter is missing.
 local function installed(ctx, list)
   local script = 'for name; do command -v -- "$name" >/dev/null 2>&1 && echo "$name"; done; true'
   local argv = { "sh", "-c", script, "sh" }
@@ -57,8 +57,8 @@ local function installed(ctx, list)
   return there
 end
 
--- The files of which the work tree holds another text than the one under review: linters read the
--- work tree.
+-- Returns the files that differ between the work tree and the reviewed version, because linters
+-- read the work tree.
 local function differing(ctx, target)
   local call = { "diff", "--no-ext-diff", "--no-textconv", "--name-only", "-z" }
   if target.kind == "worktree" or target.kind == "path" then return {} end
@@ -71,7 +71,7 @@ end
 
 local function fits(linter, file)
   if linter.below and not file.path:find(linter.below) then return false end
-  -- A star does not match the dot of .travis.yml.
+  -- A star in a glob does not match the leading dot of .travis.yml.
   local name = file.d.name:gsub("^%.", "")
   for _, glob in ipairs(linter.files) do
     if m.glob.compile(glob)(name) then return true end
@@ -86,7 +86,7 @@ local function has_any(change, names)
   return false
 end
 
--- The paths that a linter is given, none of which reads as an option.
+-- Returns the paths for a linter. A path that looks like an option is left out.
 local function paths_for(linter, change, stale)
   local list = {}
   for _, file in ipairs(change.files) do
@@ -98,7 +98,7 @@ local function paths_for(linter, change, stale)
   return list
 end
 
--- The command lines that cover all paths.
+-- Returns the command lines that cover all paths.
 local function commands(linter, change, program, paths)
   local extra = has_any(change, linter.settings) and linter.with_settings
     or not has_any(change, linter.settings) and linter.without_settings or {}
@@ -131,14 +131,14 @@ local function first_line(text)
   return m.findings.visible(m.findings.clip(text:match "%S[^\n]*" or "", 160))
 end
 
--- Runs one command line; gives its output, and why it cannot be trusted whole.
+-- Runs one command line. Returns its output, and the reason if the output may be incomplete.
 local function run_one(ctx, linter, argv, timeout)
   argv.name, argv.timeout, argv.cap = linter.name, timeout, cap
   argv.sandbox, argv.network = "read-only", false
   argv.env = { NO_COLOR = "1", MOONLET_WORKER = "1", PYTHONDONTWRITEBYTECODE = "1" }
   local ok, result = pcall(ctx.exec, ctx, argv)
   if not ok and result.kind == "denied" and linter.default then
-    argv.network = nil -- Linux before 6.7 keeps no program off it; these linters do not ask for it
+    argv.network = nil -- Linux before 6.7 cannot block the network; these linters do not use it
     ok, result = pcall(ctx.exec, ctx, argv)
   end
   if not ok then return "", m.findings.visible(tostring(result.message or result)) end
@@ -152,7 +152,7 @@ local function run_one(ctx, linter, argv, timeout)
   return output, "it ended with exit code " .. result.code .. (said ~= "" and ": " .. said or "")
 end
 
--- The path from the top of the work tree; nil for one outside of it.
+-- Returns a path relative to the top of the work tree, or nil if it lies outside.
 local function inside(ctx, path)
   if type(path) ~= "string" then return nil end
   if path:sub(1, #ctx.repo + 1) == ctx.repo .. "/" then path = path:sub(#ctx.repo + 2) end
@@ -168,7 +168,7 @@ local function excepted(linter, item)
   return false
 end
 
--- A finding in the form of a reviewer's.
+-- Converts a linter's finding to the form of a reviewer's finding.
 local function finding_of(linter, item, file)
   local rule = item.rule and (linter.name .. "-" .. item.rule):sub(1, 60) or linter.name
   return { rule = rule:gsub("[^%w-]", "-"), file = item.file, line = item.line or m.null,
@@ -177,7 +177,7 @@ local function finding_of(linter, item, file)
     fix = linter.help and item.rule and "See " .. linter.help:format(item.rule) or "" }
 end
 
---- Keeps of the items those that the change touched, as findings.
+--- Keeps the findings on touched lines and counts the others.
 ---@param ctx moonlet.Ctx
 ---@param linter table
 ---@param items table[]
@@ -249,7 +249,7 @@ local function lint(ctx, linter, job, there)
   return result
 end
 
---- Starts the chosen linters side by side.
+--- Starts the chosen linters in parallel.
 ---@param ctx moonlet.Ctx
 ---@param change review.Change
 ---@param args table
@@ -272,7 +272,7 @@ function M.run(ctx, change, args)
     { name = "linters", key = function(linter) return linter.name end }))
 end
 
---- The findings of a SARIF file that another program wrote.
+--- Returns the findings of a SARIF file that another program wrote.
 ---@param ctx moonlet.Ctx
 ---@param path string
 ---@param change review.Change

@@ -1,6 +1,5 @@
---- Names the settings of linters and the suppressions that a change itself brings: they decide
---- what the
---- linters say of it.
+--- Finds linter settings and suppressions that the change itself adds, because they alter the
+--- linters' findings.
 local m = require "moonlet"
 local known = require "linters.known"
 
@@ -15,7 +14,7 @@ for _, name in ipairs { ".pylintrc", "pylintrc", ".golangci.yml", ".golangci.yam
   "biome.json", ".eslintignore", ".semgrepignore", "phpstan.neon", "phpstan-baseline.neon" } do
   NAMES[name] = true
 end
--- These hold much besides the settings of a linter.
+-- These files have many uses besides linter settings.
 for _, name in ipairs { "pyproject.toml", "setup.cfg", "tox.ini" } do NAMES[name] = nil end
 
 local SUPPRESSIONS = { "#%s*noqa", "#%s*type:%s*ignore", "#%s*nosec", "#%s*pylint:%s*disable",
@@ -34,7 +33,7 @@ local function suppression(line)
   return nil
 end
 
---- Finds what a change adds to silence linters, as {file, line, what}.
+--- Returns the settings and suppressions that a change adds, as {file, line, what}.
 ---@param change review.Change
 ---@return table[]
 function M.added(change)
@@ -56,7 +55,7 @@ end
 
 local most_named = 20
 
---- The same as a note for people; nil where there is none.
+--- Formats added settings and suppressions as a note, or returns nil if there are none.
 ---@param list table[]
 ---@return string?
 function M.note(list)
