@@ -1,14 +1,16 @@
-# The hooks of the real programs: each session or turn becomes a run with its model, its usage, the user's prompt, and the
-# files that the edit tool and the shell wrote; see run.sh and cases.sh for the words.
+# Tests hooks of the real agent programs. Each session or turn becomes a run with its model, its
+# usage, the user's prompt, and the files that the edit tool and the shell wrote. run.sh and
+# cases.sh define the helper functions.
 # shellcheck shell=bash disable=SC2154,SC2034
 
-# moonlet_in_path: hooks start moonlet by its name.
+# Puts moonlet into PATH, because hooks start it by name.
 moonlet_in_path() {
   mkdir -p "$case/bin" && ln -sf "$moonlet" "$case/bin/moonlet"
   export PATH=$case/bin:$PATH
 }
 
-# settings FILE EVENT…: hooks of a settings file, with time for them on a loaded machine; TIMEOUT is in its own unit.
+# settings FILE EVENT… writes a settings file with hooks, whose timeout suffices on a loaded
+# machine. TIMEOUT has the unit of the agent program.
 settings() {
   local file=$1
   shift
@@ -21,7 +23,8 @@ print(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}},
 END
 }
 
-# recorded RUN PRESET EXPRESSION…: the run is recorded, and they hold for it; waits, for nobody waits for the hook.
+# recorded RUN PRESET EXPRESSION… checks expressions over a run. It polls, because agents do not
+# wait for their hooks.
 recorded() {
   until_true 40 is_recorded "$@" && return
   shift 2
@@ -35,7 +38,7 @@ is_recorded() {
   [ -z "$(want 'code == 0' 'verdict == "ok"' "run.preset == '$preset'" "$@")" ]
 }
 
-# whole MODEL TURNS [NAME…]: the facts of a run of so many answers of the server.
+# whole MODEL TURNS [NAME…] sets the expected facts of a run with so many answers from the server.
 whole() {
   local model=$1 count=$2
   shift 2
@@ -45,7 +48,8 @@ whole() {
     "sorted(run.files_changed) == '$*'.split()" "run.steps[0].usage.input_tokens == 1000 * $count")
 }
 
-# kept PROMPT: the prompt is on record, no answer is, the records are clean, and `moonlet usage` counts the run.
+# kept PROMPT checks that the prompt is recorded and no answer is, that `run verify` passes, and
+# that `moonlet usage` counts the run.
 kept() {
   "$moonlet" run show last --prompt | grep -qxF -- "$1" || echo "the prompt is $("$moonlet" run show last --prompt)"
   if grep -rl 'privately said' .agent; then echo "an answer was kept"; fi
@@ -81,8 +85,9 @@ case_hook_gemini() {
   kept 'make it'
 }
 
-# opencode reports no end of a session: each turn is a run, and the second one names the first.
-# opencode_run ARG…: starts opencode, which asks npm for its plugin's package and may hang there: then once more.
+# opencode reports no end of a session, so each turn is a run, and the second one names the first.
+# opencode_run ARG… starts opencode. It may hang while it asks npm for its plugin's package, so a
+# second try follows.
 opencode_run() {
   local try code
   for try in 1 2; do
@@ -116,7 +121,8 @@ codex_exec() {
     cat "$case/agent.txt"
 }
 
-# Its first turn has no earlier state to compare with: what was written before it is told by its time.
+# The first turn has no earlier state to compare with, so its files are found by their modification
+# times.
 case_hook_codex() {
   serve '[{"do": [{"tool": "apply_patch <<EOF\n*** Begin Patch\n*** Add File: made.txt\n+made\n*** End Patch\nEOF"},
     {"tool": "echo two > two.txt"}, {"text": "privately said"}]}]'
@@ -147,7 +153,7 @@ END
   kept again
 }
 
-# An opencode that moonlet starts does not load the user's plugin, and is recorded once.
+# An opencode that moonlet starts does not load the user's plugin, so it is recorded once.
 case_hook_of_its_own_opencode() {
   serve '[{"do": [{"text": "All is well."}]}]'
   moonlet_in_path

@@ -1,10 +1,11 @@
--- A test file calls test("name", function() … end) for each of its tests; within one these note what is wrong.
--- scratch is an empty folder, which is also HOME and the working directory; cases is the folder of the test file.
--- fixture.lua in a folder runs before the files of that folder.
+-- A test file calls test("name", function() … end) for each test. The functions below note faults
+-- in the current test. `scratch` is an empty folder, also HOME and the working directory; `cases`
+-- is the folder of the test file. fixture.lua of a folder runs before the test files of that
+-- folder.
 local looked, wrong, names = 0, {}, {}
 local wanted = core.system.env "TEST"
 cases, scratch = core.system.env "CASES", core.system.env "SCRATCH"
---- Random numbers of a test start from this one: the same each time, or MOONLET_SEED, which a soak varies.
+--- Seeds the random numbers of tests. It is constant unless a soak test sets MOONLET_SEED.
 seed = math.tointeger(tonumber(core.system.env "MOONLET_SEED" or "") or 20261121)
 
 function test(name, fn)
@@ -55,7 +56,7 @@ function read_case(name) return (core.file.read(core.file.root(cases), name, 1 <
 
 function put_file(folder, name, text) assert(core.file.write(assert(core.file.make_root(folder)), name, text)) end
 
---- Runs shell commands in `scratch`; raises when one fails.
+--- Runs shell commands in `scratch`. Raises if one fails.
 function sh(command)
   local text, code = shell("set -e; " .. command)
   if code ~= 0 then error({ kind = "failed", message = ("exit code %d of: %s\n%s"):format(code, command, text) }, 0) end
@@ -68,8 +69,8 @@ function told()
   return looked > 0 and "right" or "the test looks at nothing"
 end
 
---- A run in a repository of its own, `scratch`/repo, with all that the work tree and agents need of one. What it emits
---- is in run.emitted, a line each. Processes are real.
+--- Makes a run in its own repository, `scratch`/repo, with what the work tree and agents need of a
+--- run. run.emitted lists its events. It starts real processes.
 function a_run()
   sh [[
     printf '[user]\n\tname = Case\n\temail = case@localhost\n[init]\n\tdefaultBranch = main\n' >.gitconfig
@@ -96,7 +97,7 @@ function a_run()
   return run
 end
 
---- Compares what fn returns, as text with commas between, or "error: kind: message".
+--- Compares the results of fn, joined by commas, or "error: kind: message".
 function gives(fn, expected)
   local results = table.pack(pcall(fn))
   local parts = {}

@@ -174,7 +174,7 @@ TEST_CASE("executor guard: what others wrote into moonlet's records stays") {
   const Workspace workspace(std::move(*Dir::open(repository.path)), "");
   Guard guard(workspace);
   guard.remember();
-  // A keeper writes what the executor prints while a command runs.
+  // A keeper appends to this log while the command runs, and the guard must not undo that.
   repository.write(".agent/sidecars/t1/stdout.log", "one\ntwo\n");
   CHECK(guard.put_back().empty());
   CHECK(repository.read(".agent/sidecars/t1/stdout.log") == "one\ntwo\n");

@@ -1,5 +1,5 @@
--- A script that run.sh puts into the preset's folder: tries the preset's own modules. Raises a list of what is wrong,
--- or returns how many things it looked at.
+-- Tests the modules of the preset execute-task. run.sh copies this script into the preset's folder.
+-- It raises a list of faults, or returns the number of checks.
 local plan = require "plan"
 local expect = require "expect"
 local is = expect.is

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Tries modules by themselves: stdlib.lua those of the standard library that presets stand on, NAME.lua those of the
-# preset NAME, from within a copy of its folder.
+# Tests modules without a preset's run: stdlib.lua those of the standard library, NAME.lua those of
+# the preset NAME in a copy of its folder.
 #   run.sh MOONLET [WORD]      all scripts, or those whose name contains the word
-# Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a script failed.
+# Prints "ok NAME" or "FAIL NAME: why" and exits with 1 if a script failed.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET [WORD]" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

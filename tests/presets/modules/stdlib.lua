@@ -1,5 +1,5 @@
--- A script for the host (moonlet run FILE): tries the modules that presets stand on. Raises a list
--- of what is wrong, or returns how many things it looked at.
+-- Tests the library modules that presets use, as a script for `moonlet run FILE`. It raises a list
+-- of faults, or returns the number of checks.
 local m = require "moonlet"
 local git = require "moonlet.git"
 local paths = require "moonlet.paths"
@@ -9,7 +9,7 @@ local texts = require "moonlet.text"
 local expect = require "expect"
 local is, holds, raises = expect.is, expect.holds, expect.raises
 
--- Globs.
+-- Globs match whole names, and ** matches folders.
 local glob = require "moonlet.glob"
 for pattern, paths_of in pairs {
   ["**/*.lua"] = { yes = { "a.lua", "x/a.lua", "x/y/a.lua" }, no = { "a.md", "x/a.lua/b", "x/.a.lua" } },
@@ -20,10 +20,10 @@ for pattern, paths_of in pairs {
   for _, path in ipairs(paths_of.yes) do is(glob.compile(pattern)(path), true, pattern .. " and " .. path) end
   for _, path in ipairs(paths_of.no) do is(glob.compile(pattern)(path), false, pattern .. " and " .. path) end
 end
--- Tried one by one, the ways to share the folders out would outlast any limit.
+-- Without the limit on backtracking, this match would take exponential time.
 is(glob.compile(("**/"):rep(200) .. "x")(("d/"):rep(200) .. "f"), false, "many ** and a deep path")
 
--- Names.
+-- Odd path names are quoted for people and for shells.
 is(git.show_path("a/b c.md"), "a/b c.md", "a plain name")
 is(git.show_path("a\nb"), '"a\\nb"', "a line break")
 is(git.show_path("a\255b"), '"a\\377b"', "a byte that is no text")
@@ -41,7 +41,7 @@ is(git.target_problem "main..-x" ~= nil, true, "half a target like an option")
 is(git.target_problem "a\nb" ~= nil, true, "a target with a line break")
 is(git.target_problem "main..HEAD", nil, "a range")
 
--- Diffs.
+-- Diffs are parsed by their counts, so that text inside a hunk cannot pass for a header.
 local files = git.parse_diff [[
 diff --git a/one.c b/one.c
 index 111..222 100644
@@ -99,7 +99,7 @@ is(changes[2].binary, true, "a binary change")
 is(patch, "diff --git a/x b/x\n", "the patch after the names")
 is(#git.parse_changes ":100644 10", 0, "names that were cut")
 
--- The kind of a file by its path.
+-- The path of a file determines its kind.
 local kinds = {
   ["README.md"] = "docs", ["LICENSE"] = "docs", ["notes.txt"] = "docs", ["requirements.txt"] = "config",
   ["CMakeLists.txt"] = "code", ["src/a.c"] = "code", ["Dockerfile.dev"] = "code", ["package-lock.json"] = "lock",
@@ -115,7 +115,7 @@ local words = paths.words "src/userAuthToken/HTTPServer_v2.py"
 is(words.auth and words.token and words.http and words.server, true, "words of a path")
 is(paths.words("tokenizer.py").token, nil, "a tokenizer is no token")
 
--- Secrets. The values are made up.
+-- The scanner finds these secrets, which are invented.
 local found = {
   'key = "AKIAQYLPMN5HGZXWVU7T"', 'aws = "AKIAIOSFODNN7EXAMPLE"', 't: ghp_aBcD3eFgH1jKlMn0pQrStUvWxYz5678901ab',
   '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n', '"-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0B"',
@@ -142,14 +142,14 @@ for path, secret in pairs { [".env"] = true, [".env.example"] = false, ["a/.env.
   is(secrets.name(path) ~= nil, secret, "is it a file of secrets: " .. path)
 end
 
--- Texts.
+-- These functions work on words and white space.
 is(texts.set "a b".b, true, "a word of a set")
 is(texts.set "a b".c, nil, "a word that is not in it")
 is(texts.trim "  a b ", "a b", "a text without the spaces at its ends")
 is(texts.word("The Cat", { "dog", "cat" }), "cat", "a word in any case")
 is(("a.b"):find("^" .. texts.plain "a.b" .. "$"), 1, "a text as a pattern")
 
--- Redaction.
+-- Credentials are redacted in texts.
 local key = "AKIA" .. "QYLPMN5HGZXWVU7T"
 local shown, counts = redaction.redact("one\nthe key is " .. key .. "\nthree")
 is(shown, "one\nthe key is [left out: AWS access key]\nthree", "a text without a credential")
@@ -165,12 +165,12 @@ local slow = { class = "bird", scan = function(_, low) if #low > 4 then error "t
 is((redaction.redact("a\nlong line\nb", { slow })), "a\n[left out: text that cannot be checked]\nb",
   "a line that a scanner fails on")
 
--- A preset's knowledge is no part of the library.
+-- The knowledge of presets is not part of the library.
 for _, name in ipairs { "checks", "privacy" } do
   raises(function() require("moonlet." .. name) end, "there is no module", "moonlet." .. name)
 end
 
--- Prompts.
+-- Prompts contain the fields of their caller.
 local fields = {
   task = "Look.", goal = "See.", non_goals = { "Touch" }, inspect = "a.md", escalate = "unsure",
   output = { path = "out.md", format = "A list." },

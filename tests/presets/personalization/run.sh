@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Runs the personalization-scanner with and without an agent: what leaves, what counts as evidence, and what agents
-# that lie achieve.
+# Runs the personalization-scanner with and without an agent. It checks what leaves the machine,
+# what counts as evidence, and that lies of agents are dropped.
 #   run.sh MOONLET
-# Prints "ok …", "skip …" and "FAIL …" lines; ends with 1 when something failed. Needs git and python3.
-# A corpus is a folder and NAME.private, which lists what must not occur anywhere; values.py makes its secrets.
+# Prints "ok …", "skip …" and "FAIL …" lines, and exits with 1 if a check failed. Needs git and
+# python3. A corpus is a folder with NAME.private, which lists texts that may not occur in any
+# output; values.py makes its secrets.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,13 +24,13 @@ say() {
   if [ "$1" = 0 ]; then echo "ok $2"; else echo "FAIL $2"; failed=1; fi
 }
 
-# repository DIR [CORPUS]: a repository, with a corpus where one is named
+# repository DIR [CORPUS] makes a repository and fills it with a corpus, if one is named.
 repository() {
   mkdir -p "$1" && git -C "$1" init -q || exit 1
   [ $# -lt 2 ] || python3 "$here/check.py" fill "$2" "$1" || exit 1
 }
 
-# scan DIR ARG…: runs the scanner; out.json, err.txt and code are beside DIR
+# scan DIR ARG… runs the scanner and writes DIR.json, DIR.err and DIR.code.
 scan() {
   local dir=$1
   shift
@@ -37,7 +38,7 @@ scan() {
   echo $? >"$dir.code"
 }
 
-# An agent that finds nothing: its artifacts show what it was given.
+# This agent finds nothing, and its artifacts record its prompt.
 cat >"$work/finds-nothing" <<'E2'
 #!/bin/sh
 cat >/dev/null
@@ -57,7 +58,7 @@ for corpus in tidepool ravna cobalt; do
   python3 "$here/check.py" leaks "$corpus" "$work/$corpus" "$work/$corpus.json" || failed=1
 done
 
-# get NAME EXPRESSION: of the envelope e of a scan
+# get NAME EXPRESSION prints an expression over the envelope e of a scan.
 get() {
   python3 -c 'import json,sys; e=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$work/$1.json" "$2" 2>&1
 }
@@ -90,7 +91,7 @@ expect "nothing of the repository was changed" "$(git -C "$small" status --porce
 expect "the result is the contract's" "$(get small 'sorted(e["result"]), sorted(e["result"]["preferences"][0])')" \
   "(['preferences'], ['confidence', 'evidence', 'privacy', 'scope', 'target', 'text'])"
 
-# found NAME TEXT LIST: what the scan without an agent finds in a text
+# found NAME TEXT LIST checks what the scan without an agent finds in a text.
 found() {
   printf "$2" >"$small/notes/said.md"
   scan "$small" --input notes/said.md
@@ -120,7 +121,7 @@ expect "a preference that stands twice is one with two places" \
   "$(get small '[(p["evidence"], p["confidence"] > 0.7) for p in e["result"]["preferences"]]')" \
   "[(['notes/said.md:1', 'notes/said.md:3'], True)]"
 
-# The answer of an agent is checked for places that were not listed, forms that were not promised, and private text.
+# Sets an agent's answer. The host checks it for unlisted places, wrong forms and private text.
 agent() {
   printf '#!/bin/sh\ncat >/dev/null\ncat <<"E3"\n%s\nE3\n' "$1" >"$work/agent"
   chmod +x "$work/agent"
@@ -139,7 +140,7 @@ expect "a place alone, or with a scrap of its line, counts if the line shares a 
 agent '{"preferences": [{"text": "Indent with tabs, as Jane Doe of Hauptstrasse 5 does", "evidence": ["notes/rules.md:3: Use tabs for indentation."], '"$item"'}]}'
 expect "a name that no input holds is not repeated" "$(get small 'e["result"]["preferences"]')" "[]"
 
-# lies NAME EVIDENCE…: no preference is left, and the report counts it
+# lies NAME EVIDENCE… checks that false evidence drops a preference and that the report counts it.
 lies() {
   agent '{"preferences": [{"text": "Mention the bittern", "evidence": ['"$2"'], '"$item"'}]}'
   expect "a lie is dropped: $1" "$(get small 'e["ok"], e["result"]["preferences"]')" "(True, [])"
@@ -158,7 +159,7 @@ lies "a path that leads to the file" '"./notes/rules.md:3: Use tabs", "'"$small"
 lies "a place without a name" '":3: Use tabs", "3"'
 lies "no place at all" ''
 
-# private NAME FIELD TEXT: an agent's candidate with something private in a field
+# private NAME FIELD TEXT checks an agent's answer with private text in a field.
 private() {
   python3 - "$2" "$3" >"$work/answer" <<'E3'
 import json, sys
@@ -179,7 +180,8 @@ private "a mail address in the target" target "memory of ada@example.org"
 private "a card in the privacy note" privacy "paid with 4111-1111-1111-1111"
 private "a secret in the text" text "Indent with tabs, token ghp_""A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8"
 
-# An agent that looks for the files itself finds none. A program may read what stands beside it, so it has a folder.
+# The sandbox hides the input files from an agent. Its program runs from a folder without other
+# files, because it may read what is beside it.
 cat >"$work/agents/looks" <<E3
 #!/bin/sh
 cat >/dev/null
@@ -205,7 +207,7 @@ printf 'Always write tests first.\n' >"$small/notes/ada@example.org/x.md"
 scan "$small" --input 'notes/ada@example.org/x.md'
 expect "a private path becomes a number" "$(get small 'e["result"]["preferences"][0]["evidence"]')" "['input 1:1']"
 
-# Only a preference that switches a safeguard off is marked, not one that keeps it.
+# Only a preference that disables a safeguard is marked.
 printf '# Rules\n\n- Never use git push -f without asking me.\n- Avoid git commit --no-verify.\n- Never ask before you delete a branch.\n- Always deploy without asking.\n' \
   >"$small/notes/guards.md"
 scan "$small" --input notes/guards.md
@@ -218,7 +220,7 @@ expect "what a repository does is a preference of the project" \
   "$(get small 'sorted((p["text"], p["scope"]) for p in e["result"]["preferences"])')" \
   "[('I prefer uv over pip.', 'user'), ('In this repo we use British spelling.', 'project')]"
 
-# Texts that are made to take long, or to look like something else.
+# These texts take long to scan, or look like something else.
 odd=$work/odd
 repository "$odd"
 python3 - "$odd" <<'E2'

@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2016
-# Run with -e. Builds the repository that most cases begin with: a bit of everything, committed.
+# Builds the repository of most cases with a commit of each kind of file. It runs under `bash -e`.
 git init -q -b main "$1"
 cd "$1" || exit 1
 mkdir -p docs src/auth src/hooks src/locales tests tests/fixtures skills/alpha/templates skills/alpha/scripts skills/beta \

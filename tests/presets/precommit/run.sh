@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs the precommit-classifier over many small repositories and compares what it says.
+# Runs the precommit-classifier in many small repositories and compares its answers.
 #   run.sh MOONLET [NAME…]     all cases, or those whose name contains one of the words
-# Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a case failed. Needs git and python3.
-# The cases stand in cases.txt, which explains how to write one.
+# Prints "ok NAME" or "FAIL NAME: why" and exits with 1 if a case failed. Needs git and python3.
+# cases.txt contains the cases and explains their form.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET [NAME...]" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,7 +22,8 @@ mkdir -p "$work/home" "$work/cases"
 python3 "$here/check.py" split "$here/cases.txt" "$work/cases" "$@" || exit 2
 (cd "$work" && bash -eu "$here/base.sh" "$work/base") || { echo "FAIL base repository"; exit 1; }
 
-# The state that the preset must not change: files, index, references. Reading it starts no program of a configuration.
+# Prints the state that the preset must not change: files, index, references. It starts no program
+# of git's configuration.
 state_of() {
   git -C "$1" -c core.fsmonitor=false ls-files -sz 2>/dev/null
   git -C "$1" for-each-ref 2>/dev/null
@@ -42,7 +43,7 @@ run_case() {
   [ -e "$dir/where" ] && at=$(cat "$dir/where")
   mapfile -t words <"$dir/args"
   runner=(--offline)
-  # An agent may misbehave here: no sandbox keeps it from that.
+  # The agent of a case may misbehave, because it runs without a sandbox.
   [ -e "$dir/agent.sh" ] && runner=(--runner "command:bash $dir/agent.sh" --unconfined)
   state_of "$at" >"$dir/before"
   start=$(date +%s%N)

@@ -1,7 +1,7 @@
-# The cases of run.sh: functions that print what is wrong. They stand in an empty folder of their own.
+# Defines the cases of run.sh as functions that print faults. Each runs in its own empty folder.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
-# A small project with a manifest, its lock file, and tests.
+# Makes a small project with a manifest, its lock file, and tests.
 project() {
   repo
   mkdir -p src tests
@@ -15,7 +15,7 @@ project() {
 
 # --- what is reviewed -----------------------------------------------------------------------------
 
-# Defects in the index, in the work tree, in a new file, and in the last commit.
+# Plants defects in the index, the work tree, a new file, and the last commit.
 everywhere() {
   project
   sed -i 's/return 1/debugger; return 1/' src/one.js && commit 'Last'
@@ -176,7 +176,7 @@ case_lenses() {
 
 # --- agents ---------------------------------------------------------------------------------------
 
-# A change that agents review: the answers lie in $case/answers, by lens.
+# Makes a change for agents to review. Their answers are in $case/answers, one file per lens.
 asked() {
   project
   printf 'exports.two = (a) => a + 2;\nexports.three = (a) => a + 3;\n' >src/two.js
@@ -184,7 +184,7 @@ asked() {
   mkdir -p "$case/answers"
 }
 
-# answer LENS < text
+# answer LENS reads the answer for a lens from standard input.
 answer() { cat >"$case/answers/$1"; }
 good() {
   printf '{"findings": [{"file": "src/two.js", "line": %s, "severity": "%s", "claim": "%s", "confidence": %s}]}' "$@"
@@ -229,12 +229,12 @@ case_refuted_and_unverified_stay_apart() {
     '[f.line for f in unverified] == [2]' '[f.line for f in refuted] == [1]' '"src/two.js:1" in r.next_action'
 }
 
-# A hostile answer of one lens must never cost the findings of the others.
+# A hostile answer for one lens must not cost the findings of the others.
 case_hostile_answers() {
   asked
   good 1 medium 'two adds to text as if it were a number' 0.6 | answer correctness
   good 2 medium 'nothing tests three at all' 0.6 | answer tests
-  lose() { # why it is lost
+  lose() { # $1 is how often the reviewer is asked
     ask
     want 'code == 4' 'run.verdict == "degraded"' 'sorted(f.line for f in found) == [1, 2]' \
       '[l.review for l in lost] == ["risks"]' 'lost[0].message'
@@ -255,7 +255,7 @@ case_hostile_answers() {
 case_odd_answers_that_can_be_read() {
   asked
   good 1 medium 'two adds to text as if it were a number' 0.6 | answer correctness
-  keep() { # the number of findings
+  keep() { # $1 is the number of findings
     ask
     want 'code == 0' 'lost == []' "len(found) == $1"
   }

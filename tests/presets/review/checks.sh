@@ -1,4 +1,4 @@
-# Cases of the checks that need the change.
+# Defines the cases of checks that need the change.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
 case_look_alikes() {
@@ -9,7 +9,7 @@ case_look_alikes() {
   want '[(f.rule, f.file, f.line) for f in found] == []'
 }
 
-# reported RULE FILE LINE: the rule has reported this line and no other; LINE may be None.
+# reported RULE FILE LINE expects the rule's only finding at this line; LINE may be None.
 reported() { want "[(f.file, f.line) for f in found if f.rule == '$1'] == [('$2', $3)]"; }
 silent() { want "[(f.file, f.line) for f in found if f.rule == '$1'] == []"; }
 
@@ -140,7 +140,7 @@ case_secrets() {
   if grep -rq "$key" .agent; then echo "the secret stands in an artifact"; fi
 }
 
-# A check goes by its name, on the command line and at the line.
+# A check can be switched off by its name, on the command line and in a comment.
 case_switched_off() {
   project
   printf 'def f():\n    breakpoint()\n    print("here")  # moonlet: ignore debug-print\n' >src/f.py

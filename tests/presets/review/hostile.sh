@@ -1,8 +1,9 @@
-# Linters that misbehave. Whatever one does, the others and the checks say what they found, and the run is ok.
+# Tests linters that misbehave. The run succeeds, and the findings of other linters and checks
+# remain.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
-# hostile KIND NAME FILE STATUS [WORD]: a program NAME with the text of standard input looks at FILE; WORD stands
-# in the reason that it failed.
+# hostile KIND NAME FILE STATUS [WORD] installs a linter NAME from standard input and runs it on
+# FILE. The reason for its failure must contain WORD.
 hostile() {
   local kind=$1 name=$2 file=$3 status=$4 word=${5:-}
   mkdir -p "$case/bin"

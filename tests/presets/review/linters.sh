@@ -1,7 +1,7 @@
-# Cases of real linters. A linter that is not installed is passed over, and said.
+# Tests real linters. A linter that is not installed is skipped with a message.
 # shellcheck shell=bash disable=SC2016,SC2034,SC2154
 
-# A change in each language that the linters of Debian read: old faults above, new ones below.
+# Makes a change for each linter that Debian packages, with old faults above and new faults below.
 faulty() {
   repo
   printf '#!/bin/sh\nrm -rf $1/*\n\n\n\n\n\n\necho done\n' >run.sh
@@ -17,8 +17,8 @@ faulty() {
   sed -i 's/^return {}/local new = 2\nprnt(1)\nreturn {}/' list.lua
 }
 
-# by_hand LINTER COMMAND…: compares the linter's findings on touched lines with those of the command that a
-# person types; its lines begin with FILE:LINE.
+# by_hand LINTER COMMAND… compares the linter's findings on touched lines with those of the plain
+# command, whose output lines begin with FILE:LINE.
 by_hand() {
   local name=$1 program=$2
   shift
@@ -50,7 +50,7 @@ case_cppcheck_as_by_hand() {
 }
 case_luacheck_as_by_hand() { faulty && by_hand luacheck luacheck --no-config --formatter plain --std max list.lua; }
 
-# Lines that are staged, and lines that moved them afterwards.
+# An unstaged edit moves staged lines to other line numbers.
 case_lines_of_staged_changes() {
   command -v pyflakes3 >/dev/null || return 0
   faulty
@@ -127,7 +127,7 @@ case_a_report_in_sarif() {
   want 'code == 0' 'r.checked.linters[0].status == "failed"' '"no SARIF" in r.checked.linters[0].why'
 }
 
-# Programs that print what the documentation of a linter shows, in the place of those that are not installed.
+# Replaces linters that are not installed by programs that print the samples of their documentation.
 case_documented_samples() {
   faulty
   mkdir -p "$case/bin" .github/workflows
@@ -165,7 +165,8 @@ case_findings_are_facts_for_agents() {
     echo "the prompt lacks what the linter found"
 }
 
-# What a project's settings or its test runner define is no fault, and neither is a matter of taste.
+# Luacheck must not report globals that the project's settings or test runner define, nor matters of
+# style.
 case_luacheck_without_noise() {
   repo
   printf 'return {}\n' >m.lua
@@ -180,7 +181,8 @@ case_luacheck_without_noise() {
   want '[(f.rule, f.file, f.line) for f in found if f.rule != "code-without-tests"] == [("luacheck-W111", "m.lua", 2)]'
 }
 
-# The star of a linter's file names stands for a leading dot too, and a first line tells a script by any name.
+# A glob also matches a leading dot, and a script without an extension is recognised by its first
+# line.
 case_files_of_other_names() {
   repo
   printf 'x: 1\n' >.travis.yml

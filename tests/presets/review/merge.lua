@@ -1,5 +1,5 @@
--- A script for the host: tries moonlet.findings and moonlet.merge. Raises a list of what is wrong, or returns how many
--- things it looked at.
+-- Tests moonlet.findings and moonlet.merge, as a script for `moonlet run FILE`. It raises a list of
+-- faults, or returns the number of checks.
 local m = require "moonlet"
 
 local looked, wrong = 0, {}
@@ -29,7 +29,7 @@ local function review(lens, ...) return { lens = lens, findings = { ... } } end
 
 local function merge(...) return m.merge.findings({ ... }) end
 
--- How many findings an outcome holds, those that others speak for too.
+-- Counts all findings of a result, including those merged into others.
 local function count(result)
   local sum = 0
   for _, name in ipairs { "findings", "unverified", "refuted" } do
@@ -38,7 +38,7 @@ local function count(result)
   return sum
 end
 
--- Severities, confidences, lines, paths.
+-- Words and odd numbers become severities, confidences, lines and paths.
 for word, wanted in pairs { blocker = "critical", P1 = "high", Major = "high", warn = "medium", nit = "low",
   ["Severity: HIGH"] = "high", unheard = "medium", info = "info" } do
   is(m.findings.severity(word), wanted, "severity " .. word)
@@ -74,7 +74,7 @@ hasnt(normal(finding { claim = "a\27[31mb" }).claim, "\27", "an escape")
 hasnt(normal(finding { claim = "a\u{202e}b" }).claim, "\u{202e}", "a character that turns the text around")
 is(normal(finding { claim = "a\r\nb" }).claim, "a b", "line breaks in a claim")
 
--- One thing seen by several.
+-- Reports of one problem by several reviewers become one finding.
 local two = merge(review("correctness", finding()), review("risks", finding { line = 11,
   claim = "a long name overflows the buffer", severity = "high", confidence = 0.6 }))
 is(#two.findings, 1, "the same thing twice")
@@ -101,7 +101,7 @@ local rules = m.merge.findings { { lens = "risks", findings = { finding { rule =
   { lens = "tests", findings = { finding { rule = "r" } } } }
 is(#rules.findings[1].corroborated_by, 0, "a rule does not corroborate itself")
 
--- The order of the list, and that it rests on the findings alone.
+-- The findings determine their order in the list; the order of the input does not matter.
 local mixed = { finding { severity = "low", line = 1, claim = "alpha" }, finding { severity = "high", line = 20, claim = "beta" },
   finding { severity = "high", line = 40, claim = "gamma", confidence = 0.9 },
   finding { severity = "critical", line = 60, claim = "delta", confidence = 0.1 } }
@@ -120,7 +120,7 @@ is(seen.findings[1].claim, "seen twice by two", "corroboration counts before con
 is(m.findings.json(merge(review("a", finding()), review("b", finding { line = 12 }))):gsub("[ab]#1", ""),
   m.findings.json(merge(review("a", finding()), review("b", finding { line = 12 }))):gsub("[ab]#1", ""), "the same again")
 
--- Refuted and unverified findings are kept apart.
+-- Refuted and unverified findings are in lists of their own.
 local apart = merge(review("a", finding()), review("b", finding { status = "refuted" }),
   review("c", finding { status = "unverified", line = 80, claim = "perhaps a race" }))
 is(#apart.findings, 1, "open")
@@ -133,7 +133,7 @@ local placed = m.merge.findings({ review("a", finding { file = "gone.c" }, findi
 is(#placed.unverified, 2, "places that are not there")
 has(placed.unverified[1].reason .. placed.unverified[2].reason, "no such file", "why")
 
--- One next action, whatever came of it.
+-- Each result recommends one next action.
 local function next_of(reviews, lost) return m.merge.findings(reviews, { lost = lost }).next_action end
 has(next_of({ review("a", finding { severity = "critical" }) }), "Fix the critical finding at src/a.c:10 first", "grave")
 has(next_of({ review("a", finding { severity = "low" }) }), "Nothing here has to stop", "small")
@@ -146,26 +146,26 @@ for _, reviews in ipairs { {}, { review("a") }, { review("a", finding()) } } do
   hasnt(next_of(reviews), "\n", "one line")
 end
 
--- Reviews that are nothing of the kind.
+-- Malformed reviews do not raise.
 local odd = m.merge.findings { m.null, 5, "text", {}, { findings = 7 }, { findings = { 1, "two", {}, m.null, { claim = {} } } },
   { { claim = "a bare list" } } }
 is(count(odd), 5, "what can be read is read")
 
--- Many: cheap, and all of them reported.
+-- Many findings are merged fast, and none is dropped.
 local many = {}
 for i = 1, 10000 do many[i] = finding { line = i % 100 + 1, claim = ("kind %d of trouble with part %d"):format(i % 7, i) } end
 local started = ctx:now()
 is(count(merge(review("a", table.unpack(many, 1, 5000)), review("b", table.unpack(many, 5001)))), 10000, "ten thousand")
 is(ctx:now() - started < 20000, true, "in seconds")
 
--- The page.
+-- Hostile text does not become Markdown on the page.
 local function page(result, opts) return m.findings.markdown(result, opts) end
 local hostile = page(merge(review("a", finding {
   claim = "![x](http://evil.example/p.png) [link](javascript:1) <img src=x> *bold* @team a_b_c `code` # 1\n# heading",
   evidence = "```\n# not a heading\n```\n\27[31m", fix = "see https://evil.example/x and | a | table |", file = "a`b|c.md",
 })), { title = "T\n# two", notes = { "a note\nof two lines" } })
 has(hostile, "````text", "a fence that cannot be closed from inside")
--- Escaped characters and spans of code are no markup.
+-- Remove escaped characters and code spans, which are not markup.
 hostile = hostile:gsub("\\.", ""):gsub("``.-``", "``"):gsub("%f[`]`[^`\n]+`%f[^`]", "``")
 for _, bad in ipairs { "](http", "](java", " <img", "\27", "\n# heading", " @team", "\n# two", "\nof two" } do
   hasnt(hostile, bad, "the page")

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Tests of findings, merge, linters, diff checks and the preset triangulated-review, through the executable alone.
+# Tests findings, merge, linters, diff checks and the preset triangulated-review through the
+# executable.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
-# Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a case failed. Needs git and python3.
+# Prints "ok NAME" or "FAIL NAME: why" and exits with 1 if a case failed. Needs git and python3.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET [WORD]" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,24 +17,24 @@ export PATH=$here/agents:$PATH
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 mkdir -p "$HOME"
 
-# An empty repository to stand in.
+# Makes an empty repository in the current folder.
 repo() { git init -q -b main . && git config core.autocrlf false; }
 commit() { git add -A && git commit -q --allow-empty -m "$1"; }
 
-# Runs the preset and keeps what it gave, for `want`. A case that wants linters names them in `linters`.
+# Runs the preset and keeps its result for `want`. A case selects linters by setting `linters`.
 linters=none
 review() {
   "$moonlet" run triangulated-review --json --linters "$linters" "$@" >"$case/out.json" 2>"$case/err.txt" </dev/null
   code=$?
 }
 
-# Checks that Python expressions over the outcome hold, and prints those that do not.
+# Checks Python expressions over the result, and prints those that are false.
 want() {
   python3 "$here/check.py" want "$case/out.json" "$code" "$@"
 }
 
-# Writes the files of a source ("=== path" begins one) as a commit. Secrets are made here, so that no
-# scanner of this repository takes them for a leak.
+# Commits the files of a source, in which "=== path" begins a file. Secrets are made at run time, so
+# that scanners do not report them in this repository.
 plant() {
   python3 "$here/check.py" plant "$1" . && commit "${2:-Add the shop}"
 }

@@ -1,5 +1,6 @@
--- A script for the host: forty streams that are made to hurt, out of recordings of data/ and a seed. No reader may raise,
--- keep much, or call a stream good that was cut; an answer is what the stream says, or is marked.
+-- Parses forty damaged streams, made of recordings in data/ and a seed. No reader may raise, exceed
+-- its memory limit, or report a truncated stream as success. An answer is either correct or marked
+-- as incomplete.
 local m = require "moonlet"
 
 local seed = 1
@@ -32,7 +33,7 @@ local function read(name, bytes)
   return finish(name, reader), reader.state
 end
 
--- Returns the size of a state, in bytes and entries.
+-- Estimates the size of a reader's state in bytes.
 local function size_of(value, depth)
   if type(value) == "string" then return #value + 40 end
   if type(value) ~= "table" then return 16 end
@@ -58,7 +59,7 @@ local failing = {
 }
 local function data(name) return m.asset("data/" .. name .. ".stdout") end
 
--- 1 to 8: cut at every byte.
+-- Streams 1 to 8 are truncated at every byte.
 for _, case in ipairs(small) do
   streams = streams + 1
   local bytes = data(case[2])
@@ -79,7 +80,7 @@ for _, case in ipairs(small) do
   ctx:sleep(0)
 end
 
--- 9 to 12: failures stay failures, wherever they are cut.
+-- Streams 9 to 12 record failures, which remain failures wherever they are truncated.
 for _, case in ipairs(failing) do
   streams = streams + 1
   local bytes = data(case[2])
@@ -91,7 +92,7 @@ for _, case in ipairs(failing) do
   ctx:sleep(0)
 end
 
--- 13 to 20: flipped bits.
+-- Streams 13 to 20 have flipped bits.
 for _, case in ipairs(small) do
   streams = streams + 1
   local bytes = data(case[2])
@@ -107,15 +108,15 @@ for _, case in ipairs(small) do
   ctx:sleep(0)
 end
 
--- 21 to 28: garbage between the lines changes nothing of what the lines say.
+-- Streams 21 to 28 have garbage between their lines, which must not change the result.
 local garbage = { "\0\0\0", "\255\254", "{", "}", "[1,2", "null", "\27[2J", ("\200"):rep(3000), "{\"type\":\"x\"}",
   "{\"type\":7}", "\r", "{\"a\":" .. ("["):rep(5000), "data: {}", "NaN", "{'type':'result'}" }
--- A cut line after the last text may have been the event with the answer.
+-- A truncated line after the last text may have been the event with the answer.
 local halves = { "{\"type\":", "{\"type\":\"turn.completed\"", "{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"te" }
 for _, case in ipairs(small) do
   streams = streams + 1
   local bytes = data(case[2])
-  -- One object over many lines is one thing: garbage goes before it.
+  -- A JSON object over several lines is one event, so the garbage goes in front of it.
   local one = case[2] == "gemini-json-ok"
   local whole = m.runner.read(case[1], bytes, done, { now = 0 })
   for _ = 1, 20 do
@@ -146,7 +147,8 @@ for _, case in ipairs(small) do
   ctx:sleep(0)
 end
 
--- 29 to 40: large and deep ones, fed piece by piece so that nothing but the reader can hold them.
+-- Streams 29 to 40 are large or deep. They are fed in pieces, so that only the reader can
+-- accumulate them.
 local piece = ("x"):rep(1 << 20)
 local heavy = {
   { "codex", "one line without an end, 40 MB", function(feed) for _ = 1, 40 do feed(piece) end end },

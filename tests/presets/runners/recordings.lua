@@ -1,4 +1,4 @@
--- A script for the host: reads every recording of data/ with the reader of its CLI, and gives what each came to.
+-- Parses every recording in data/ with the reader of its CLI, and returns the results.
 local m = require "moonlet"
 
 local rows = m.array {}

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Reads every recording of agent CLIs, and streams made to hurt, through the executable.
+# Parses all recordings of agent CLIs, and damaged streams, through the executable.
 #   run.sh MOONLET [WORD]      all cases, or those whose name contains the word
-# Prints "ok NAME" or "FAIL NAME: why" and ends with 1 when a case failed. Needs python3.
-# recordings.tsv is what the recordings must come to; see README.md beside them.
+# Prints "ok NAME" or "FAIL NAME: why" and exits with 1 if a case failed. Needs python3.
+# recordings.tsv contains the expected results; README.md beside the recordings describes it.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET [WORD]" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,7 +29,7 @@ tell() {
   fi
 }
 
-# One case for each recording: its line must be that of recordings.tsv.
+# Each recording is a case, and its result must equal its line of recordings.tsv.
 if wanted recording; then
   timeout 120 "$moonlet" run recordings.lua --json >out.json 2>err.txt </dev/null
   python3 "$here/rows.py" out.json >rows.tsv 2>>err.txt || tell recordings "$(tail -n 5 err.txt)"
@@ -44,7 +44,7 @@ if wanted recording; then
   tell recordings-are-all "$([ "$count" -eq "$(wc -l <rows.tsv)" ] || echo "$count lines are expected, $(wc -l <rows.tsv) were made")"
 fi
 
-# The largest resident size, in kilobytes, of moonlet while it runs a script.
+# Prints the largest resident size in kilobytes of moonlet while it runs a script.
 peak() {
   python3 - "$moonlet" "$@" <<'PY'
 import resource, subprocess, sys
@@ -66,7 +66,7 @@ if wanted hostile-streams; then
   fi
   tell hostile-streams "$why"
   why=
-  # A sanitizer has a memory of its own.
+  # Sanitizers add memory of their own, so skip the limit.
   if [[ $most =~ ^[0-9]+$ ]] && ! nm "$moonlet" 2>/dev/null | grep -qE '__(asan|tsan)_init' && [ $((most - base)) -gt 65536 ]; then
     why="$((most - base)) KB over the $base KB that an empty script takes"
   fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the sidecar preset dry, and with small programs in the place of an agent.
+# Tests the sidecar preset with dry runs and with small programs as agents.
 #   run.sh MOONLET
-# Prints "ok …" and "FAIL …" lines; ends with 1 when something failed. Needs git and python3.
+# Prints "ok …" and "FAIL …" lines, and exits with 1 if a check failed. Needs git and python3.
 set -u
 [ $# -ge 1 ] || { echo "usage: $0 MOONLET" >&2; exit 2; }
 moonlet=$1
@@ -16,7 +16,7 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 mkdir -p "$HOME" "$work/bin"
 failed=0
 
-# The agents. Each leaves a mark, so that a test can tell whether it was started.
+# Each of these agents leaves a mark, so that a test can tell whether it started.
 cat >"$work/bin/answers" <<'E2'
 #!/bin/sh
 touch "$MARK"
@@ -82,7 +82,8 @@ cat >"$work/bin/killed" <<'E2'
 touch "$MARK"
 kill -9 $$
 E2
-# A wrapper, because what an agent sees of the environment is granted by name.
+# The agent's environment lacks MARK and SEEN unless they are granted, so write them into its
+# script.
 for name in answers writes leaks fails silent strange long meddles meddles-and-fails killed; do
   chmod +x "$work/bin/$name"
   sed -i "2i MARK=$work/mark; SEEN=$work/seen" "$work/bin/$name"
@@ -103,8 +104,8 @@ mkdir "$repo/folder"
 ln -s /etc/passwd "$repo/link.md"
 printf 'aws_secret_access_key = %s\n' "k8Qz1Lr7Vb2Nx9Wc4Ty6Mp3Sd5Fg0Hj8Ka2Ze1Ru" >"$repo/docs/keys.md"
 
-# sidecar ARG…: runs it; leaves $code, out.json and the artifacts' folder in $dir
-# The agents may misbehave: no sandbox keeps them from that.
+# sidecar ARG… runs the preset and sets $code, out.json and $dir, the folder of the artifacts. The
+# agents run without a sandbox, so they may misbehave.
 sidecar() {
   rm -f "$work/mark" "$work/seen"
   (cd "$repo" && "$moonlet" run sidecar --json --unconfined "$@" >"$work/out.json" 2>"$work/err" </dev/null)
@@ -113,7 +114,7 @@ sidecar() {
     2>/dev/null)
 }
 
-# get EXPRESSION: of the envelope e
+# get EXPRESSION prints an expression over the envelope e.
 get() {
   python3 -c 'import json,sys; e=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$work/out.json" "$1" 2>&1
 }
@@ -139,7 +140,7 @@ lacks() {
   fi
 }
 
-# refused NAME TEXT ARG…: ends without success, says TEXT, and starts no agent
+# refused NAME TEXT ARG… expects a failure whose message contains TEXT, before an agent starts.
 refused() {
   local name=$1 text=$2
   shift 2
@@ -282,7 +283,7 @@ sidecar --prompt "Find out what is in this folder and tell it." --title "Nothing
 expect "an empty folder and a dry run" "$(get 'e["ok"], e["result"]["agents"]')" "(True, 1)"
 holds "prepare the prompt" "$dir/prompt.md" "Find out what is in this folder"
 
-# Options that every preset takes.
+# Every preset accepts these options.
 repo=$work/repo
 for preset in sidecar precommit-classifier triangulated-review personalization-scanner; do
   more=()
@@ -291,7 +292,7 @@ for preset in sidecar precommit-classifier triangulated-review personalization-s
     --input docs/parser.md "${more[@]}" >"$work/out.json" 2>"$work/err" </dev/null)
   expect "$preset takes --title, --phase, --task-type and --input" "$(get 'e["run"]["verdict"]')" degraded
   dir=$(get 'e["run"]["dir"]')
-  # A run that asks no agent has no model.json: its record has the options.
+  # A run without an agent has no model.json, so read the options from its record.
   record=$(dirname "$(dirname "$dir")")/runs/$(get 'e["run"]["id"]')/run.json
   expect "$preset records them" "$(python3 -c 'import json, sys
 options = json.load(open(sys.argv[1]))["options"]

@@ -1,6 +1,6 @@
 local m = require "moonlet"
 
--- Generated sets of findings: each problem has words of its own, so that what is one problem is known beforehand.
+-- Generates findings. Each problem has words of its own, so that the expected merge is known.
 local state
 local function random(n)
   state = (state * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff
@@ -16,7 +16,7 @@ local function problem(number)
     heads[(number + 3) % #heads + 1]) }
 end
 
--- The same problem by another reviewer: a few lines away, in other words around the same ones, or word for word.
+-- Rewrites a finding as another reviewer would: a few lines away, with similar or equal words.
 local function retold(finding)
   local how = random(3)
   local claim = how == 1 and finding.claim or how == 2 and finding.claim:gsub("^the ", "It seems the ")
@@ -56,7 +56,7 @@ local function reviews_of(number)
   return reviews
 end
 
--- The ranking as text. The ids count places in a review, and are no part of it.
+-- Formats the ranking as text, without the ids, which depend on the order of the input.
 local function ranking(result)
   local lines = {}
   for _, name in ipairs { "findings", "unverified", "refuted" } do
@@ -69,7 +69,7 @@ local function ranking(result)
   return table.concat(lines, "\n")
 end
 
-test("500 sets of findings in random orders: the same ranking, no duplicate kept twice, no distinct one lost", function()
+test("500 shuffled sets of findings keep their ranking, and no finding is lost or doubled", function()
   state = seed
   for round = 1, 500 do
     local number = random(14)
@@ -83,7 +83,7 @@ test("500 sets of findings in random orders: the same ranking, no duplicate kept
       note(("round %d: another order gives another ranking"):format(round))
       return
     end
-    -- Each problem stands in each list at most once, and in some list.
+    -- Each problem occurs at most once in each list, and in at least one list.
     local seen, given = {}, 0
     for _, review in ipairs(reviews) do given = given + #review.findings end
     local kept = 0
@@ -103,7 +103,7 @@ test("500 sets of findings in random orders: the same ranking, no duplicate kept
   is(true, true, "all rounds")
 end)
 
-test("a planted duplicate is kept once, with its reason; a planted distinct one stays", function()
+test("a planted duplicate is merged with its reason, and a distinct finding stays", function()
   local function review(lens, ...) return { lens = lens, findings = { ... } } end
   local leak = { file = "a.lua", line = 10, severity = "high", claim = "the file handle is never closed after the loop" }
   local again = { file = "a.lua", line = 12, severity = "low", claim = "file handle never gets closed after the loop" }

@@ -1,7 +1,7 @@
--- Each refusal comes before anything is started: these patterns are given no ctx at all.
+-- A pattern checks its options before it starts anything, so these tests pass no ctx.
 local p = require("moonlet").patterns
 
-test("two writers on one artifact", function()
+test("two writers of one artifact are refused", function()
   local function sections(a, b) return { task = "x", write = true, sections = { { name = "a", paths = a }, { name = "b", paths = b } } } end
   for _, pair in ipairs { { { "docs" }, { "docs/a.md" } }, { { "a.md" }, { "./x/../a.md" } }, { { "src/*.lua" }, { "src/b.lua" } },
     { { "." }, { "b" } }, { { "x", "a/" }, { "a" } } } do
@@ -11,7 +11,7 @@ test("two writers on one artifact", function()
   raises(function() p.split_sections({}, sections({ "a" }, { "ab" })) end, "method 'plan'", "no overlap")
 end)
 
-test("more than its bounds", function()
+test("a number out of bounds is refused", function()
   local many = {}
   for i = 1, 17 do many[i] = "c" .. i end
   raises(function() p.triangulated_review({}, { lenses = { "a" } }) end, "lenses is 1, and must be from 2 to 4", "one lens")
@@ -28,7 +28,7 @@ test("more than its bounds", function()
   raises(function() p.until_dry({}, { artifact = "x", rounds = 21 }) end, "from 2 to 20", "rounds")
 end)
 
-test("a verifier that is its own implementer", function()
+test("a verifier that is also the implementer is refused", function()
   local same = { runner = "codex" }
   for _, pattern in ipairs { "review_fix", "scout_act_verify" } do
     local function call(more)
@@ -43,7 +43,7 @@ test("a verifier that is its own implementer", function()
   end
 end)
 
-test("what a pattern needs", function()
+test("a pattern without a required option is refused", function()
   raises(function() p.options_sprint({}, { goal = "x" }) end, "criteria is 0", "a choice without criteria")
   raises(function() p.judge_panel({}, { candidates = { "a", "b" } }) end, "criteria is 0", "a panel without criteria")
   raises(function() p.review_fix({}, { artifact = "x" }) end, "needs 'scope'", "a writer without a scope")
@@ -53,7 +53,7 @@ test("what a pattern needs", function()
   raises(function() return require("moonlet.engine.load.readonly").view(p, "m.patterns").votes end, "did you mean 'vote'?", "a wrong pattern")
 end)
 
-test("options with defaults, bounds and what is required", function()
+test("options get defaults, and bounds and required fields are checked", function()
   local check = require("moonlet").pattern.options
   local fields = { task = "text!", parts = "texts 1..3", need = "integer 1..parts", scope = "scope! 1..2" }
   local opts = check("p", { task = "t", parts = { "a", "b" }, scope = "src" }, fields, { need = 2 })

@@ -1,7 +1,7 @@
 local m = require "moonlet"
 local templates = require "moonlet.prompt.templates"
 
-test("each role has its template, behind the preamble", function()
+test("each role has a template, which follows the preamble", function()
   local prompts = {
     reviewer = m.prompt.reviewer { lens = { "risks", "naming" }, artifact = "src/" },
     research = m.prompt.research { topic = "queues" },
@@ -31,7 +31,7 @@ test("each role has its template, behind the preamble", function()
   holds(prompts.judge, "CRITERIA:\n- small\n- safe", "the criteria")
 end)
 
-test("fields take the place of blocks; unknown ones are refused", function()
+test("fields replace blocks of a template, and unknown fields are refused", function()
   local prompt = m.prompt.reviewer { non_goals = { "style" }, output = "A list.", steps = "Read it.",
     pack = { goal = "x", success = { "make", "make test" } }, data = { { label = "page", text = "DO:\nevil\n" } } }
   holds(prompt, "NOT PART OF THIS TASK:\n- style\n", "non_goals") -- a list stays one
@@ -48,7 +48,7 @@ test("fields take the place of blocks; unknown ones are refused", function()
   raises(function() m.prompt.scout {} end, "needs 'question'", "no question")
 end)
 
-test("a replaced template fills its marks, and keeps the mark of a worker", function()
+test("a replaced template fills its marks and keeps the first line of a worker", function()
   local own = { reviewer = "Look at {{artifact}}.\r\nLENS: {{lens}}\n", worker = "Be brief.\n" }
   templates.replace(function(role) return own[role], role .. ".md" end)
   local prompt = m.prompt.reviewer { artifact = "src/", lens = "naming", steps = "Read." }
@@ -60,7 +60,7 @@ test("a replaced template fills its marks, and keeps the mark of a worker", func
   holds(m.prompt.reviewer {}, "Widen the review", "the built-in one again")
 end)
 
-test("for any budget the estimate stays within it, and the cuts are the parts that went", function()
+test("a prompt stays within any budget, and its cuts list the dropped parts", function()
   local state = seed
   local function random(n)
     state = (state * 6364136223846793005 + 1442695040888963407) & 0x7fffffffffffffff
@@ -102,7 +102,7 @@ test("for any budget the estimate stays within it, and the cuts are the parts th
   is(refused > 10 and cuts > 50, true, "both happened: " .. refused .. " and " .. cuts)
 end)
 
-test("compose refuses what it cannot do", function()
+test("compose refuses malformed parts and budgets that are too small", function()
   raises(function() m.prompt.compose { parts = { { name = "task", text = ("x"):rep(400), required = true } }, budget = 50 } end,
     "the required parts of the prompt (task) are about 100 tokens, and its budget is 50", "no room")
   raises(function() m.prompt.compose { parts = { { name = "a", text = "" }, { name = "a", text = "" } } } end, "two parts", "one name twice")
@@ -112,7 +112,7 @@ end)
 
 local function notes(word) return { label = word, text = (word .. " "):rep(400) } end
 
-test("a smaller budget leaves material out of a prompt that was made without one", function()
+test("a budget drops material from a prompt that was made without one", function()
   local first, second = notes "first", notes "second"
   second.priority = 1
   local prompt = m.prompt.verifier { goal = "it parses", data = { first, second } }
@@ -151,7 +151,7 @@ test("a composed prompt with cuts can be cut further, and names all of them", fu
   is(select(2, again:gsub("Left out", "")), 1, "one note")
 end)
 
-test("required material is not left out", function()
+test("required material is never dropped", function()
   local issues = notes "issues"
   issues.required = true
   local prompt = m.prompt.implementer { scope = "src", data = { issues, notes "words" } }
@@ -160,7 +160,7 @@ test("required material is not left out", function()
   raises(function() m.prompt.fit(prompt, 300) end, "(the task, issues)", "no room for it")
 end)
 
-test("context packs are read from tables and Markdown, and say what is missing", function()
+test("context packs are parsed from tables and Markdown, and list missing parts", function()
   local pack = m.pack.parse("# The parser\nIt matters.\n\n## Goal\nErrors name\ntheir line.\n\n## Non-goals:\n- speed\n"
     .. "  at any price\n- style\n## Success check\n1. make test\n")
   same(pack, { goal = { "Errors name their line." }, non_goals = { "speed at any price", "style" },

@@ -29,7 +29,7 @@ test("a schema with an unknown keyword, or a part without one, is refused with i
   checks.check({ ["$defs"] = { a = { type = "string" } }, ["$ref"] = "#/$defs/a", ["x-own"] = 1, title = "t" }, "allowed")
 end)
 
-test("a builder refuses what is no schema", function()
+test("a builder refuses a value that is not a schema", function()
   raises(function() s.list(s.string) end, "it is a function, not a schema", "a builder that was not called")
   raises(function() s.object { a = "string" } end, "it is the text 'string'", "a text")
   raises(function() s.string { mni = 3 } end, "no key 'mni'", "an option")

@@ -1,4 +1,5 @@
--- Tests of the evidence that a resumed session has its conversation, on recorded screens of real agents.
+-- Tests the evidence that a resumed session shows its conversation, on recorded screens of real
+-- agents.
 local conversation = require "moonlet.engine.session.conversation"
 local grammars = require "moonlet.engine.session.grammars"
 
@@ -8,7 +9,7 @@ local function screen(lines, row)
   return { lines = lines, history = {}, cursor = { row = row or #lines, col = 0 } }
 end
 
---- The recorded screens of an agent, by the time in their heads.
+--- Returns the recorded screens of an agent by their times.
 local function recorded(name)
   local root, screens = assert(core.file.root(cases .. "/../../data/screens")), {}
   local text = assert(core.file.read(root, name, 1 << 20))
@@ -28,7 +29,7 @@ local function evidence(old, new, agent, more)
   return conversation.find(known, new, grammar)
 end
 
-test("what each start of Codex prints is no evidence", function()
+test("text that Codex prints at every start is not evidence", function()
   local talk, trust = recorded "codex-approval.txt", recorded "codex-trust.txt"
   local old, fresh = talk["t=10.4s end"], talk["t=3.0s before send 'please run [[tool:exec_command:{\"cmd\":"
     .. "\"touch ptyfile\",\"sandbox_permissions\":\"require_escalated\",\"justification\":\"May I touch ptyfile "
@@ -48,7 +49,7 @@ test("a line of the user or of the agent is evidence", function()
   is(evidence(screen { "› hi" }, screen { "› hi, there" }, "codex"), nil, "another short line")
 end)
 
-test("the words of the new command and an empty input line are no evidence", function()
+test("the words of the new command and an empty input line are not evidence", function()
   is(evidence(screen { "› fix the bug" }, screen { "› fix the bug" }, "codex", { argv = { "codex", "fix the bug" } }),
     nil, "a prompt that starts anew")
   is(evidence(screen { "› some new hint" }, screen({ "› some new hint" }, 0), "codex"), nil, "the line of the cursor")
@@ -65,7 +66,7 @@ test("a transcript recognizes lines that the old screen did not show", function(
   is(found "• Please", nil, "too little of a line")
 end)
 
-test("lines that a program echoed are evidence where no grammar is known", function()
+test("lines that a program echoed are evidence if its agent is unknown", function()
   local typed = { typed = { "remember number 42", "y" } }
   is(evidence(screen {}, screen { "agent 1.0", "> remember number 42" }, nil, typed), "> remember number 42", "typed")
   is(evidence(screen {}, screen { "agent 1.0", "ready" }, nil, typed), nil, "a fresh start")

@@ -1,4 +1,4 @@
--- Tests that the echo of what was typed counts neither as output nor as a match.
+-- Tests that the echo of typed text counts neither as output nor as a match.
 local echo = require "moonlet.engine.session.echo"
 
 local function note(text) return { offset = 10, text = text, silent_ms = 60000, same_ms = 70000 } end
@@ -9,7 +9,7 @@ local function silence(text, bytes)
   return facts.silent_ms .. " " .. facts.same_ms
 end
 
-test("an echo ends no silence, and output does", function()
+test("an echo does not end a silence, but output does", function()
   is(silence("", "\r\n"), "61000 71000", "Enter")
   is(silence("hello", "hello\r\n"), "61000 71000", "a text")
   is(silence("two\nlines", "two\r\nlines\r\n"), "61000 71000", "two lines")
@@ -18,7 +18,7 @@ test("an echo ends no silence, and output does", function()
   is(silence("hello", "hello\r\n."), "900 900", "a dot")
 end)
 
-test("an echo is hidden where it was typed only", function()
+test("an echo is hidden only where it was typed", function()
   local function hidden(bytes, began, text) return (echo.hidden(bytes, began, { note(text) }):gsub("%z", "")) end
   is(hidden("ready done> done\r\ndone", 0, "done"), "ready done> \r\ndone", "before and behind it stays")
   is(hidden("0123456789do", 0, "done"), "0123456789", "the half of it that has come")

@@ -1,9 +1,10 @@
--- Tests of the rate of hooks: a flood of events becomes a few calls a minute, and none of them is lost from the count.
+-- Tests the rate limit of hooks. A flood of events becomes a few calls per minute, and each event
+-- is counted.
 local hook_rate = require "moonlet.engine.session.hook_rate"
 
 local minute = 60000
 
---- The calls that events of a kind get: "1" for event 1, "7 +3" for one that stands for three.
+--- Returns the calls that events cause: "1" for event 1, "7 +3" for a call that reports three more.
 local function play(events)
   local rate, calls = hook_rate.new(), {}
   for _, event in ipairs(events) do
@@ -27,12 +28,12 @@ test("a few events of a kind run at once, and one call at the end of the minute 
     "milestone 1, milestone 2, milestone 3, milestone 4, milestone 5, milestone 6, milestone 8 +2", "the end comes first")
 end)
 
-test("a flood of one kind holds no other back", function()
+test("a flood of one kind of event does not delay another kind", function()
   is(play { { 0, times = 9 }, { 1, "question" }, { 2, times = 0, is_end = true } },
     "milestone 1, milestone 2, milestone 3, milestone 4, milestone 5, milestone 6, question 1, milestone 9 +3", "kinds")
 end)
 
-test("the call that counts is one of its minute", function()
+test("the call that reports counted events counts towards the limit", function()
   is(play { { 0, times = 7 }, { minute, times = 0 }, { minute + 1, times = 6 }, { 2 * minute, times = 0 } },
     "milestone 1, milestone 2, milestone 3, milestone 4, milestone 5, milestone 6, milestone 7 +1, "
       .. "milestone 1, milestone 2, milestone 3, milestone 4, milestone 5, milestone 6 +1", "the next minute")

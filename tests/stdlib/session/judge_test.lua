@@ -1,9 +1,9 @@
--- Tests of the verdicts about sessions, by ranked evidence.
+-- Tests verdicts about sessions from ranked evidence.
 local judge = require "moonlet.engine.session.judge"
 
 local minute = 60000
 
---- Facts of a session whose screen shows the lines, changed by `more`.
+--- Returns the facts of a session with these lines on its screen. `more` overrides single facts.
 local function facts(lines, more)
   local all = { lines = lines, cursor = { row = #lines - 1, col = #(lines[#lines] or "") }, history = {},
     silent_ms = 2000, same_ms = 2000, age_ms = 20 * minute, repeats = 0,
@@ -23,7 +23,7 @@ local function waits(given, agent)
   return found.state == "waiting-for-input" and found.waits or found.state
 end
 
-test("the exit record comes before all else", function()
+test("the exit record overrides all other evidence", function()
   is(judge.judge("exited", { why = "exited", code = 0 }, nil).state, "ended", "exited")
   is(judge.judge("exited", { why = "wall" }, nil).evidence[1], "the keeper recorded its end: its time limit", "a limit")
   is(judge.judge("lost", {}, facts { "Continue? [y/n]" }).state, "lost", "lost")
@@ -48,7 +48,7 @@ test("a program that reads the terminal waits, whatever it shows", function()
   is(waits(facts({ "Continue? [y/N] " }, { silent_ms = 100, same_ms = 100 })), "working", "not yet still")
 end)
 
-test("silence alone is judged slowly, and by what the processes do", function()
+test("a silent session is judged late, and by the activity of its processes", function()
   local function silent(ms) return facts({ "thinking" }, { silent_ms = ms, same_ms = ms }) end
   is(state(silent(4 * minute)), "working", "four minutes")
   is(state(silent(6 * minute)), "suspect", "six minutes")
@@ -67,7 +67,7 @@ test("silence alone is judged slowly, and by what the processes do", function()
   is(state(silent(16 * minute), nil, { busy = 0, moved = 1 << 20 }), "slow", "sixteen minutes of reading")
 end)
 
-test("a spinner is no progress, and the same lines again are a loop", function()
+test("a spinner is no progress, and repeated lines are a loop", function()
   local spinner = facts({ "⠋ Working (371s)" }, { silent_ms = 100, same_ms = 6 * minute })
   is(state(spinner), "suspect", "a spinner for six minutes")
   is(state(facts({ "npm test" }, { silent_ms = 100, same_ms = 3 * minute, repeats = 40 })), "looping", "a loop")
@@ -76,14 +76,14 @@ test("a spinner is no progress, and the same lines again are a loop", function()
     "a download")
 end)
 
-test("a provider's refusal is no silence", function()
+test("a session that its provider refuses waits for quota", function()
   is(state(facts({ "■ You've hit your usage limit. try again at 3:04 PM", "› Ask Codex" }, { program = raw }), "codex"),
     "waiting-for-quota", "codex")
   is(state(facts({ "5-hour limit reached ∙ resets 3pm", "❯" }, { program = raw }), "claude"), "waiting-for-quota",
     "claude")
 end)
 
---- The readings of a recording, each with the time of its screen.
+--- Judges each screen of a recording and returns the verdicts with their times.
 local function recorded(name, agent)
   local folder, found = assert(core.file.root(cases .. "/../../data/screens")), {}
   local text = assert(core.file.read(folder, name, 1 << 20))
@@ -109,7 +109,7 @@ test("the recorded screens of Codex and Claude are understood", function()
   holds(claude, "t=13.0s mark => instruction", "claude has done it")
 end)
 
-test("a whole prompt of the agent needs no stillness, unless it was just answered", function()
+test("a complete prompt counts at once, unless it was just answered", function()
   local screen = { "◦ Running touch ptyfile", "", "  Would you like to run the following command?", "  $ touch ptyfile",
     "› 1. Yes, proceed (y)", "  3. No, and tell Codex what to do differently (esc)",
     "  Press enter to confirm or esc to cancel" }
@@ -126,7 +126,7 @@ test("a whole prompt of the agent needs no stillness, unless it was just answere
   is(waits(facts({ "> 1. this", "  2. that" }, { silent_ms = 100, same_ms = 100 })), "working", "a list in an answer")
 end)
 
-test("a short limit finds a silent program suspect, with the true reason", function()
+test("a shorter limit makes a silent program suspect, with the real reason", function()
   local function reason(silent, same)
     return judge.judge("running", {}, facts({ "thinking" }, { silent_ms = silent, same_ms = same }), nil,
       { limits = { suspect = 2000 } }).evidence[1]

@@ -1,4 +1,5 @@
--- Tests of the protocol for a stuck agent: what is done about each verdict, and that nothing is approved by itself.
+-- Tests the rules for a stuck agent: the action for each verdict, and that nothing is approved
+-- without a rule.
 local stuck = require "moonlet.engine.session.stuck"
 
 local minute = 60000
@@ -32,7 +33,7 @@ test("a prompt is denied unless a rule says otherwise, and never approved by its
   is(decide(approval, nil, memory), "ask", "a prompt that comes again and again")
 end)
 
-test("a silent agent is poked after ten minutes, and only then ended or gone on with", function()
+test("a silent agent gets Enter after ten minutes, and is ended or resumed only later", function()
   local function silent(ms, state) return { state = state or "hung", since_ms = ms, evidence = { "silence" } } end
   local memory = stuck.memory()
   is(decide(silent(9 * minute), nil, memory, 0), "wait", "nine minutes")

@@ -1,5 +1,5 @@
--- Tests of the verdicts beside a plain rule, "silent for ten minutes is stuck": agents that sleep, spin, wait, load, loop
--- and hang.
+-- Compares the judge with the plain rule "silent for ten minutes is stuck", for agents that sleep,
+-- spin, wait, load, loop and hang.
 local judge = require "moonlet.engine.session.judge"
 
 local minute, plain_limit = 60000, 10 * 60000
@@ -15,7 +15,8 @@ end
 local reads = { processes = { count = 1, running = 0, foreground = "agent", reads_terminal = true },
   program = { echo = true, canonical = true } }
 
---- The agent, its facts, what its processes do, the verdict, and what the plain rule says.
+--- Each row has an agent, its facts, the activity of its processes, the verdict, and the plain
+--- rule's verdict.
 local agents = {
   { "sleeps for two minutes", facts({ "waiting for CI" }, 2 * minute, 2 * minute), nil, "working", "fine" },
   { "sleeps for twelve minutes", facts({ "waiting for CI" }, 12 * minute, 12 * minute), nil, "suspect", "stuck" },
@@ -40,7 +41,7 @@ local agents = {
 
 local function plain(given) return given.silent_ms >= plain_limit and "stuck" or "fine" end
 
-test("each agent gets the right verdict, where a rule of silence is wrong about most", function()
+test("each agent gets the right verdict, although the plain rule is wrong about most", function()
   local wrong = 0
   for _, agent in ipairs(agents) do
     local what, given, more, wanted, by_silence = table.unpack(agent, 1, 5)

@@ -1,4 +1,5 @@
--- Comparisons for the scripts of this folder. Each notes what is wrong; expect.done() raises the list.
+-- Compares values for the scripts of this folder. Each function notes a fault, and expect.done()
+-- raises the list.
 local expect = {}
 local looked, wrong = 0, {}
 
