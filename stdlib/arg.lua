@@ -48,7 +48,9 @@ local function declare(kind)
   end
 end
 
---- Declares an argument that is a text.
+-- `--help` prints the first sentence of each kind below.
+
+--- Text.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -56,7 +58,7 @@ end
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.string = declare "string"
---- Declares an argument that is a whole number.
+--- A whole number.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -64,7 +66,7 @@ M.string = declare "string"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.integer = declare "integer"
---- Declares an argument that is a number.
+--- A number.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -72,7 +74,7 @@ M.integer = declare "integer"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.number = declare "number"
---- Declares a switch, which the command line sets with --name or --no-name.
+--- A switch: --name or --no-name.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -80,7 +82,7 @@ M.number = declare "number"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.boolean = declare "boolean"
---- Declares a list of texts, which are comma separated or given several times.
+--- Texts, comma separated or given several times.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -88,8 +90,7 @@ M.boolean = declare "boolean"
 --- ```
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
---- Declares a duration, such as "8m" or a number of seconds. The preset gets it as the user wrote
---- it.
+--- "8m", or seconds; the preset gets it as it was written.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -98,9 +99,9 @@ M.list = declare "list"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.duration = declare "duration"
 
---- Declares a path of the repository. On the command line it is relative to the current folder; the
---- preset gets it relative to the top of the work tree, as ctx:read expects. A path outside the
---- repository is refused.
+--- A path of the repository. On the command line it is relative to the current folder; the preset gets
+--- it relative to the top of the work tree, as ctx:read expects. A path outside the repository is
+--- refused.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -108,8 +109,7 @@ M.duration = declare "duration"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.path = declare "path"
---- Declares a list of paths, comma separated or given several times. Each follows the rules of
---- m.arg.path.
+--- Paths, comma separated or given several times; each is read like a path.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -117,9 +117,8 @@ M.path = declare "path"
 --- ```
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.paths = declare "paths"
---- Declares a target for m.facts.git: a commit, A..B, staged, worktree, or a path or glob. On the
---- command line paths are relative to the current folder. A target that names nothing is refused
---- before a run starts.
+--- A commit, A..B, staged, worktree, or a path or glob. On the command line paths are relative to the
+--- current folder. A target that names nothing is refused before a run starts. m.facts.git accepts it.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
@@ -128,8 +127,8 @@ M.paths = declare "paths"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.target = declare "target"
 
---- Declares commands for ctx:validate, such as test:make test; they are comma separated or given
---- several times. A user who names them on a terminal or with --allow needs grants their programs.
+--- Commands for ctx:validate, as test:make test; comma separated or given several times. A user who
+--- names them on a terminal or with --allow needs grants their programs.
 ---
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua

@@ -42,7 +42,7 @@ local M = {}
 
 local null = core.json.null
 
---- The severities of findings, from the gravest to the least.
+--- Lists the severities of findings, from the gravest to the least.
 --- ```lua
 --- m.findings.severities[1] --> "critical"
 --- ```
@@ -82,7 +82,7 @@ local ITEM = s.object({
 M.schema = s.object({ findings = s.list(ITEM, { max = 10000 }) }, { open = true })
 M.schema.type, M.schema.items, M.schema.maxItems = core.json.array { "object", "array" }, ITEM, 10000
 
---- The text that asks an agent for its review as JSON, for a prompt.
+--- This text in a prompt tells an agent the form of its review.
 --- ```lua
 --- local prompt = "Review the change.\n\n" .. m.findings.form
 --- m.findings.form:find "severity" ~= nil --> true

@@ -4,7 +4,7 @@
 ---@class moonlet.lenses
 local M = {}
 
---- The lenses in the order in which a preset offers them.
+--- Lists the lenses in the order in which a preset offers them.
 --- ```lua
 --- require("moonlet.lenses").names[1] --> "correctness"
 --- ```
@@ -12,7 +12,7 @@ local M = {}
 M.names = { "correctness", "risks", "tests", "clarity", "consistency", "evidence", "practicality",
   "accessibility", "security", "performance", "compatibility" }
 
---- The long names that a preset offers beside the short ones.
+--- Lists the long names that a preset offers beside the short ones.
 --- ```lua
 --- require("moonlet.lenses").long_names[2] --> "risks and failure modes"
 --- ```
@@ -34,7 +34,7 @@ local ALIASES = {
   ["backward-compatibility"] = "compatibility",
 }
 
---- The text of each lens in a reviewer's prompt.
+--- Maps each lens to its text in a reviewer's prompt.
 --- ```lua
 --- require("moonlet.lenses").texts.tests:match "^%a+" --> "Tests"
 --- ```

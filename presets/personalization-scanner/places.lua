@@ -19,8 +19,8 @@ local function share_a_word(line, text)
   return false
 end
 
--- Returns true if the line contains the quoted words. A quote that is missing or very short needs a
--- word that line and preference have in common.
+-- Returns true if the line contains the quoted words. If the quote is missing or very short, the
+-- line must also have a word in common with the preference.
 local function stands_there(line, words, text)
   local quote = plain(words)
   if #quote < 12 and not share_a_word(line, text) then return false end
@@ -50,7 +50,7 @@ function M.invents(text, prompt)
   return false
 end
 
---- Returns the places of `known` and those where the evidence of a preference is found, each once.
+--- Returns the known places and adds each place at which the evidence of a preference is found.
 ---@param item {text: string, evidence: string[]}
 ---@param inputs scanner.Input[]
 ---@param known string[]?

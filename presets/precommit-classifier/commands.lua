@@ -1,6 +1,6 @@
 --- Finds the check commands that a repository declares: scripts of package.json, targets of make,
 --- just and task, lines of the CI, and standard commands for a manifest. It runs none of them. A
---- command may contain only words of the table and words that are safe in a shell.
+--- command with words that table.md does not list, or that are unsafe in a shell, is ignored.
 local data = require "table"
 local m = require "moonlet"
 local paths = require "moonlet.paths"

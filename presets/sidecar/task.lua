@@ -30,7 +30,7 @@ local function read_file(ctx, name)
   return text, source
 end
 
---- Returns the text of the task. Raises if there is none, or more than one.
+--- Returns the text of the task. Raises if the user gave no task, or more than one.
 ---@param ctx table
 ---@param args table
 ---@return string text, string source the name of its source in messages

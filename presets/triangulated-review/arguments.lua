@@ -12,7 +12,7 @@ local function invalid(message, hint) error({ kind = "invalid", message = messag
 local lens_names = { table.unpack(lenses.names) }
 table.move(lenses.long_names, 1, #lenses.long_names, #lens_names + 1, lens_names)
 
---- The words that --linters accepts.
+--- --linters accepts these words.
 M.linter_words = { "default", "all", "none", table.unpack(linters.names) }
 
 --- Declares the arguments of the preset.

@@ -71,7 +71,7 @@ function M.known(ctx, args, seen)
   return seen
 end
 
--- Returns the linters and their results as data.
+-- Returns the linters and their results as a table for the JSON result.
 local function linted_of(known)
   local list = m.array {}
   for i, item in ipairs(known.linted or {}) do
@@ -82,7 +82,7 @@ local function linted_of(known)
   return list
 end
 
--- Describes the reviewed material as data.
+-- Returns the reviewed material as a table for the JSON result.
 local function checked_of(ctx, known, lenses)
   local facts, notes, binary = known.facts, {}, 0
   for _, note in ipairs(facts.notes) do notes[#notes + 1] = note end

@@ -1,5 +1,5 @@
 --- Redacts secrets in git's output and in texts of files before they are printed or stored. Files
---- that consist of secrets are withheld. Cleaning a cleaned text changes nothing.
+--- that consist of secrets are withheld. Cleaning is idempotent.
 
 local git = require "moonlet.git"
 local passwords = require "moonlet.passwords"
@@ -39,7 +39,7 @@ local function scan_options(path)
   return { context = context, loose = d.kind == "config" or d.language == "shell" or d.language == "docker" }
 end
 
--- Returns the secrets in added lines, including those that an earlier cleaning redacted.
+-- Returns the secrets in added lines, including secrets that an earlier cleaning redacted.
 local function added(chunk, hits, cleaned)
   local all = {}
   for i = 1, #hits do all[i] = { from = hits[i].from, kind = hits[i].kind } end

@@ -7,7 +7,7 @@ local readers = require "linters.readers"
 local M = {}
 
 local cap = 4 << 20
-local most_files = 200 -- in one command
+local most_files = 200 -- per command line
 local most_bytes = 60000
 
 ---@class review.Linted
@@ -22,7 +22,7 @@ local most_bytes = 60000
 M.names = {}
 for i, linter in ipairs(known) do M.names[i] = linter.name end
 
---- The programs of all linters.
+--- The preset asks for the right to start these programs.
 M.programs = {}
 for _, linter in ipairs(known) do
   for _, name in ipairs(linter.programs or { linter.name }) do
@@ -30,7 +30,7 @@ for _, linter in ipairs(known) do
   end
 end
 
---- Returns the linters that the words of --linters choose.
+--- Returns the linters that the user chose with --linters.
 ---@param words string[]  default, all, none or names
 ---@return table[]
 function M.chosen(words)

@@ -79,7 +79,8 @@ function M.load(environment, text, name)
   chunk, message = as_statements(statements)
   if chunk then return chunk end
   if wants_more(message, text) or wants_more(no_value, text) then return nil, message, true end
-  -- Report the error of the reading, as expression or as statements, that parses further.
+  -- The text parses neither as an expression nor as statements. Report the error of whichever parse
+  -- got further.
   local in_value, in_statements = bad_byte(as_value, text, no_value), bad_byte(as_statements, statements, message)
   local excerpt
   if in_value > in_statements + #text - #statements then

@@ -4,8 +4,8 @@ local M = {}
 
 -- A line this short identifies a conversation only if a prompt mark precedes it on both screens.
 local shortest = 8
-local shortest_part = 12     -- the least bytes of a line that the screen wrapped
-local shortest_unmarked = 24 -- the least bytes of a line inside a message
+local shortest_part = 12     -- the shortest part of a wrapped line that counts
+local shortest_unmarked = 24 -- the shortest line without a mark that counts
 local transcript_tail, folder_depth = 256 << 10, 4
 
 --- Drops all characters except letters, digits and non-ASCII bytes, so that wrapping and Markdown

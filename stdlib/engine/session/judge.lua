@@ -9,9 +9,9 @@ local M = {}
 M.limits = {
   settled = 700,           -- a screen that is unchanged for this long is complete
   reaction = 3000,         -- a program answers input within this time
-  loop = 60 * 1000,        -- nothing new for this long, although lines come
+  loop = 60 * 1000,        -- no new text for this long, although lines come, is a loop
   repeats = 12,            -- how many repeated lines make a loop
-  suspect = 5 * 60 * 1000, -- nothing new for this long
+  suspect = 5 * 60 * 1000, -- no new text for this long is suspect
   hung = 15 * 60 * 1000,
   busy = 2,                -- the percentage of a processor that counts as work
   helper = 10 * 1000,      -- processes that an agent starts this early are helpers, not tools
@@ -81,7 +81,7 @@ function M.cause(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
 end
 
---- Judges a session that has ended, by its exit record.
+--- Judges a session that has ended by its exit record.
 local function ended(status, exit)
   if status == "running" then return nil end
   if status == "exited" then

@@ -104,8 +104,8 @@ function M.plain(bytes)
   return (core.text.strip(lines))
 end
 
---- Splits bytes before an incomplete escape sequence or character. Returns the printable part and
---- the rest.
+--- Splits bytes in front of an incomplete escape sequence or character. Returns the printable part
+--- and the rest.
 ---@return string now, string rest
 function M.settled(bytes)
   local at = bytes:find("\27[^\27]*$")

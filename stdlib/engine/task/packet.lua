@@ -28,7 +28,7 @@ local most_listed = 200
 ---@field command string
 ---@field timeout_ms integer?
 
---- The order of the fields in a packet's file.
+--- A packet's file lists its fields in this order.
 local order = { "id", "title", "summary", "goal", "status", "inputs", "runner", "agent_role", "prompt_tokens",
   "preset", "depends_on", "execution", "review" }
 local known = {}

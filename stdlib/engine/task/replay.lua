@@ -36,7 +36,7 @@ function M.base(home, word)
   return { id = id, record = rec, source = source, target = packet or rec.target }
 end
 
---- Returns the parent's arguments, without those that the preset no longer has.
+--- Returns the parent's arguments, except arguments that the preset no longer has.
 ---@param preset moonlet.Preset
 ---@param rec table
 ---@return table<string, any>

@@ -78,7 +78,7 @@ local function carry_out(run, held, word)
   return word
 end
 
---- The error of the last merge that failed after an approval.
+--- Set to the error of the last merge that failed after an approval.
 ---@type any
 M.failure = nil
 

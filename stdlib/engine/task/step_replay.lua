@@ -13,8 +13,7 @@ local journal_cap = 256 << 20
 local value_cap = 256 << 20
 local owner_alone = 384 -- mode 0600, for the owner only
 
---- Kinds of records that hold an observation or an answer. The other kinds concern the parent's
---- hosts.
+--- These kinds of records are observations or answers. The other kinds concern the parent's hosts.
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
 --- Returns the step that `--step` names, and its changes.

@@ -1,5 +1,4 @@
-# Defines the cases of checks that need the change.
-# shellcheck shell=bash disable=SC2016,SC2034,SC2154
+# Defines the cases of the diff checks.
 
 case_look_alikes() {
   repo
