@@ -475,7 +475,7 @@ local function count_text(number, one, many) return format("%d %s", number, numb
 
 local ENOUGH = { critical = true, high = true, medium = true }
 
--- Counts the other findings with the severity of the first.
+-- Counts the other findings that are as severe as the first.
 local function others_as_grave(list)
   local count = 0
   for _, finding in ipairs(list) do

@@ -1,4 +1,4 @@
---- Schemas of answers: builders of JSON Schema (draft-07).
+--- Builds JSON Schemas (draft-07) for the answers of agents.
 ---
 ---   local s = m.schema
 ---   schema = s.object { bugs = s.list(s.object { file = s.string(), line = s.optional(s.integer()) }) }

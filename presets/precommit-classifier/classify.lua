@@ -34,7 +34,7 @@ local function added_line(file, test)
   end
 end
 
--- Adds findings that an agent may not overrule.
+-- Adds the hard findings, which an agent may not overrule.
 local function hard_findings(file, add)
   local function hard(why, line)
     add { level = "risk", why = why, path = file.path, line = line, hard = true }

@@ -7,7 +7,7 @@ local find, lower, match = string.find, string.lower, string.match
 local M = {}
 
 local plain = data.plain[1]
--- Gives the reason for the lowest level of a file, by its kind.
+-- Gives each kind of file the reason for its lowest level of care.
 local BASE = { config = "configuration", lock = "configuration", data = "data",
   code = "source code", unknown = "file of an unknown kind", asset = "asset of the product", binary = "binary file" }
 

@@ -50,7 +50,7 @@ M.declared = {
     help = "write what linters and checks find to this file" },
 }
 
--- Returns the lenses by their short names. Raises if one is given twice.
+-- Returns the lenses by their short names. Raises if the user names a lens twice.
 local function read_lenses(names)
   local list, seen = {}, {}
   for i, name in ipairs(names) do

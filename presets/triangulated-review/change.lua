@@ -147,7 +147,7 @@ function M.quoted(line)
   return m.findings.visible(secrets.redact(short, secrets.scan(short, { loose = true })))
 end
 
--- Marks that open and close multi-line comments and strings, by language.
+-- These marks open and close multi-line comments and strings, by language.
 local C_LIKE = { { "/*", "*/" } }
 local BLOCKS = {
   python = { { '"""', '"""' }, { "'''", "'''" } }, lua = { { "[[", "]]" }, { "[=[", "]=]" } },

@@ -160,7 +160,7 @@ local function comments(file, n, line, left, report)
   if said then report("not-for-others", file, n,
     ("The comment says \"%s\", and here it is."):format(said)) end
   local word = not file.d.test and note_in(comment)
-  -- The change also removed a note, so count this one as rewritten.
+  -- The change also removed a TODO, so this one may only be rewritten and is not reported.
   if word and left > 0 then return left - 1 end
   if word then
     report("todo-added", file, n, ("A new %s says that something is not finished."):format(word),

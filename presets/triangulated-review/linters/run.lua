@@ -18,7 +18,7 @@ local most_bytes = 60000
 ---@field elsewhere integer how many of its findings are on untouched lines
 ---@field findings table[]
 
---- The names of all linters, in order.
+--- Lists the names of all linters.
 M.names = {}
 for i, linter in ipairs(known) do M.names[i] = linter.name end
 

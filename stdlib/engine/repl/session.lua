@@ -265,8 +265,8 @@ local function wait_for(session, line)
   end
 end
 
---- Clears failures that earlier lines have reported, so that the verdict depends on the last line
---- only.
+--- Clears the failures of earlier lines of the prompt, so that the verdict depends only on the last
+--- line.
 local function forget_earlier(run)
   for _, step in ipairs(run.steps) do
     if step.status == "failed" then step.gone = true end

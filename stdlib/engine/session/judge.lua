@@ -8,13 +8,13 @@ local M = {}
 ---@class moonlet.SessionLimits  all in ms, except `repeats` and `busy`
 M.limits = {
   settled = 700,           -- a screen that is unchanged for this long is complete
-  reaction = 3000,         -- a program answers input within this time
+  reaction = 3000,         -- for this long after an input the screen may be outdated
   loop = 60 * 1000,        -- no new text for this long, although lines come, is a loop
   repeats = 12,            -- how many repeated lines make a loop
   suspect = 5 * 60 * 1000, -- no new text for this long is suspect
   hung = 15 * 60 * 1000,
-  busy = 2,                -- the percentage of a processor that counts as work
-  helper = 10 * 1000,      -- processes that an agent starts this early are helpers, not tools
+  busy = 2,                -- percent of a processor that count as work
+  helper = 10 * 1000,      -- a process started this soon after its agent is a helper, not a tool
 }
 
 ---@class moonlet.SessionVerdict

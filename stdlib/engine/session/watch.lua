@@ -156,7 +156,7 @@ local function look(watch)
   return found, facts
 end
 
---- A policy that leaves every decision to a person, so that only hooks run.
+--- This policy leaves every decision to a person, so that only hooks run.
 M.only_hooks = { poke = math.huge, answers = {} }
 for kind in pairs(stuck.defaults.answers) do M.only_hooks.answers[kind] = "ask" end
 

@@ -20,7 +20,7 @@ for pattern, paths_of in pairs {
   for _, path in ipairs(paths_of.yes) do is(glob.compile(pattern)(path), true, pattern .. " and " .. path) end
   for _, path in ipairs(paths_of.no) do is(glob.compile(pattern)(path), false, pattern .. " and " .. path) end
 end
--- Without the limit on backtracking, this match would take exponential time.
+-- With unlimited backtracking, this match would take exponential time.
 is(glob.compile(("**/"):rep(200) .. "x")(("d/"):rep(200) .. "f"), false, "many ** and a deep path")
 
 -- Odd path names are quoted for people and for shells.
@@ -99,7 +99,7 @@ is(changes[2].binary, true, "a binary change")
 is(patch, "diff --git a/x b/x\n", "the patch after the names")
 is(#git.parse_changes ":100644 10", 0, "names that were cut")
 
--- The path of a file determines its kind.
+-- `paths.describe` finds the kind of a file by its path.
 local kinds = {
   ["README.md"] = "docs", ["LICENSE"] = "docs", ["notes.txt"] = "docs", ["requirements.txt"] = "config",
   ["CMakeLists.txt"] = "code", ["src/a.c"] = "code", ["Dockerfile.dev"] = "code", ["package-lock.json"] = "lock",
@@ -115,7 +115,7 @@ local words = paths.words "src/userAuthToken/HTTPServer_v2.py"
 is(words.auth and words.token and words.http and words.server, true, "words of a path")
 is(paths.words("tokenizer.py").token, nil, "a tokenizer is no token")
 
--- The scanner finds these secrets, which are invented.
+-- The scanner finds secrets. All of these are invented.
 local found = {
   'key = "AKIAQYLPMN5HGZXWVU7T"', 'aws = "AKIAIOSFODNN7EXAMPLE"', 't: ghp_aBcD3eFgH1jKlMn0pQrStUvWxYz5678901ab',
   '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkt\n', '"-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0B"',
@@ -142,7 +142,7 @@ for path, secret in pairs { [".env"] = true, [".env.example"] = false, ["a/.env.
   is(secrets.name(path) ~= nil, secret, "is it a file of secrets: " .. path)
 end
 
--- These functions work on words and white space.
+-- `moonlet.text` splits words and trims white space.
 is(texts.set "a b".b, true, "a word of a set")
 is(texts.set "a b".c, nil, "a word that is not in it")
 is(texts.trim "  a b ", "a b", "a text without the spaces at its ends")
@@ -165,12 +165,12 @@ local slow = { class = "bird", scan = function(_, low) if #low > 4 then error "t
 is((redaction.redact("a\nlong line\nb", { slow })), "a\n[left out: text that cannot be checked]\nb",
   "a line that a scanner fails on")
 
--- The knowledge of presets is not part of the library.
+-- Modules of a preset cannot be required as modules of the library.
 for _, name in ipairs { "checks", "privacy" } do
   raises(function() require("moonlet." .. name) end, "there is no module", "moonlet." .. name)
 end
 
--- Prompts contain the fields of their caller.
+-- A prompt contains the fields that its caller set.
 local fields = {
   task = "Look.", goal = "See.", non_goals = { "Touch" }, inspect = "a.md", escalate = "unsure",
   output = { path = "out.md", format = "A list." },

@@ -22,8 +22,8 @@ return {
     valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
       ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
       ["--profile"] = true },
-    -- Marks before the messages of the user and the agent, and texts that follow the marks at every
-    -- start.
+    -- `said` matches messages of the user and the agent. `unsaid` matches texts that Codex prints
+    -- with these marks at every start.
     said = { "^› (.+)", "^• (.+)" },
     unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
       "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
