@@ -21,7 +21,7 @@ end
 
 -- Returns true if the line contains the quoted words. If the quote is missing or very short, the
 -- line must also have a word in common with the preference.
-local function stands_there(line, words, text)
+local function supports(line, words, text)
   local quote = plain(words)
   if #quote < 12 and not share_a_word(line, text) then return false end
   return #quote < 4 or (" " .. plain(line) .. " "):find(" " .. quote .. " ", 1, true) ~= nil
@@ -34,7 +34,7 @@ local function place_of(evidence, text, inputs)
     if sub(evidence, 1, #input.label + 1) == input.label .. ":" then
       local number, words = match(sub(evidence, #input.label + 2), "^(%d+)(.*)$")
       local line = number and input.lines[math.tointeger(tonumber(number))]
-      if line and line:find "%w" and stands_there(line, words, text) then
+      if line and line:find "%w" and supports(line, words, text) then
         return ("%s:%d"):format(input.label, number)
       end
     end
@@ -50,7 +50,7 @@ function M.invents(text, prompt)
   return false
 end
 
---- Returns the known places and adds each place at which the evidence of a preference is found.
+--- Checks the evidence of a preference. Returns its valid places in addition to the known ones.
 ---@param item {text: string, evidence: string[]}
 ---@param inputs scanner.Input[]
 ---@param known string[]?

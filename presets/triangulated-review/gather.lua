@@ -26,7 +26,7 @@ local function ask(ctx, mode, ids)
 end
 
 -- Returns the paths whose blobs are small enough to read, each by itself and all together.
-local function small_ones(ctx, paths_asked, ids)
+local function small_blobs(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end
   local i = 0
@@ -49,7 +49,7 @@ local function read_blobs(ctx, ids, wanted)
     if ids[path] then known[#known + 1] = path end
   end
   if #known == 0 then return {} end
-  local list, small = small_ones(ctx, known, ids)
+  local list, small = small_blobs(ctx, known, ids)
   if #list == 0 then return {} end
   local out, texts, pos = ask(ctx, "--batch", small).stdout, {}, 1
   for _, path in ipairs(list) do

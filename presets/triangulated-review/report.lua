@@ -122,7 +122,7 @@ local function sentence(checked)
 end
 
 -- If only linters and checks ran and found nothing, recommends an agent as the next action.
-local function say_who_looked(result)
+local function recommend_agent(result)
   if result.checked.runner ~= m.null or not result.next_action:find "^Go on" then return end
   local failed = {}
   for _, item in ipairs(result.checked.linters) do
@@ -168,7 +168,7 @@ end
 ---@return table
 function M.finish(ctx, result, known, lenses)
   result.checked = checked_of(ctx, known, lenses)
-  say_who_looked(result)
+  recommend_agent(result)
   write(ctx, result, notes_of(known.reviews))
   return result
 end

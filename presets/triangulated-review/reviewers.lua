@@ -38,7 +38,7 @@ local function place(item)
 end
 
 -- Lists the findings of linters and checks, one per line.
-local function told(known)
+local function finding_lines(known)
   local lines, all = {}, { table.unpack(known.found) }
   for _, linted in ipairs(known.linted) do
     table.move(linted.findings, 1, #linted.findings, #all + 1, all)
@@ -61,7 +61,7 @@ end
 ---@param inputs table[]?
 ---@return table[] data the `data` of m.prompt.reviewer
 function M.material(known, inputs)
-  local data, facts, findings = {}, known.facts, told(known)
+  local data, facts, findings = {}, known.facts, finding_lines(known)
   if facts.documents then
     documents(facts, data)
   elseif facts.diff ~= "" then
