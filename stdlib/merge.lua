@@ -22,7 +22,7 @@ local window = near_lines + 1
 local most_compared = 48
 local most_tokens = 120
 
--- Stop words, which say nothing about the problem.
+-- These stop words are ignored when claims are compared.
 local STOP = {}
 for word in string.gmatch([[a an and any are as at be been but by can could do does for from had has have here if in
   into is it its may might no not of on one only or should so some than that the their them then there these they
