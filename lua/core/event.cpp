@@ -9,12 +9,12 @@
 
 #include "host/base/json.h"
 #include "host/base/text.h"
+#include "host/driver/run_driver.h"
 #include "host/telemetry/event.h"
 #include "host/telemetry/sink.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/services.h"
 #include "lua/vm/value.h"
 
@@ -149,26 +149,17 @@ int event_types(lua_State* L) {
 int event_start(lua_State* L) {
   std::size_t size = 0;
   const char* path = luaL_checklstring(L, 1, &size);
-  Run& run = check_run(L);
-  auto& failure = push_box<std::optional<Error>>(L);
-  if (auto opened = run.agent->open_append({path, size}); opened.ok()) {
-    const auto last = last_event_number(opened->get());
-    if (!last) failure = last.error();
-    Services::of(L).bus->number_from(last ? *last : 0);
-    run.events_file = std::move(*opened);
-    run.events = std::make_unique<JsonlSink>(run.events_file.get(), "events.jsonl");
-    Services::of(L).bus->add(*run.events);
-  } else {
-    failure = opened.error();
-  }
-  if (failure) return raise_error(L, *failure);
+  RunDriver& run = check_run(L);
+  auto& opened = push_box<Result<void>>(L);
+  opened = run.open_events({path, size}, *Services::of(L).bus);
+  if (!opened) return raise_error(L, opened.error());
   return 0;
 }
 
 /// A script runs until it asks for `ctx` before there is a run whose log could have its lines.
 void tell_early(Services& services) {
   for (Event& event : std::exchange(services.early, {})) {
-    event.run = services.run->dir->id();
+    event.run = services.run->id();
     services.bus->emit(event);
   }
 }
@@ -192,11 +183,8 @@ int event_emit(lua_State* L) {
   event.step.assign(step, size);
   read_value(L, 3, event.fields);
   Services& services = Services::of(L);
-  if (services.run) event.run = services.run->dir->id();
-  if (services.run && services.run->events && !services.run->still_ours()) {
-    services.bus->remove(*services.run->events);
-    services.run->events.reset();
-  }
+  if (services.run) event.run = services.run->id();
+  if (services.run) services.run->check_events();
   services.bus->emit(event);
   if (*type == EventType::kRunStarted || *type == EventType::kRunResumed) tell_early(services);
   return 0;

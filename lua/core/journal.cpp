@@ -8,11 +8,11 @@
 #include "host/artifact/journal/body.h"
 #include "host/artifact/run/directory.h"
 #include "host/base/json.h"
+#include "host/driver/run_driver.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
@@ -22,12 +22,11 @@ namespace moonlet {
 
 namespace {
 
-constexpr int kMostUnheard = 4;
-
-Journal& check_journal(lua_State* L) {
-  Run& run = check_run(L);
-  if (!run.journal) luaL_error(L, "the journal is not open");
-  return *run.journal;
+/// The run with its journal open; raises otherwise.
+RunDriver& check_journal(lua_State* L) {
+  RunDriver& run = check_run(L);
+  if (run.journal() == nullptr) luaL_error(L, "the journal is not open");
+  return run;
 }
 
 /// The names of a record's fields as the library gives them to open().
@@ -38,13 +37,13 @@ struct Names {
 };
 
 /// Records where a scope ran out of time, so that a replay ends it at the same place.
-void record_deadlines(Scheduler& scheduler, Run& run, const Names& names) {
+void record_deadlines(Scheduler& scheduler, RunDriver& run, const Names& names) {
   scheduler.on_deadline = [&run, names](std::string_view what, const Error& error) {
-    if (error.kind == ErrorKind::kBudget || !run.journal) return;
+    if (error.kind == ErrorKind::kBudget || run.journal() == nullptr) return;
     nlohmann::json record = names.late;
     record[names.late_key] = what;
     record[names.late_error] = {{"kind", to_string(error.kind)}, {"message", error.message}};
-    run.journal->append_relaxed(json_text(record));
+    run.append_relaxed(json_text(record));
   };
 }
 
@@ -110,16 +109,14 @@ int journal_next(lua_State* L) {
 /// time, the `record` of deadline is written, with the scope and the error in the fields that it
 /// names. From now on the journal can be appended to.
 int journal_open(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   auto& records = push_box<RecordList>(L);
   records.names = names_at(L, 1);
-  auto& opened = push_box<Result<std::unique_ptr<Journal>>>(L, Error{});
+  auto& opened = push_box<Result<void>>(L);
   opened = LuaState::host_work(L, [&] {
-    return Journal::open(run.dir->dir(), *run.lock, Services::of(L).loop,
-                         [&records](const JournalRecord& record) { records.add(record.body); });
+    return run.open_journal([&records](const JournalRecord& record) { records.add(record.body); });
   });
   if (!opened) return raise_error(L, opened.error());
-  run.journal = std::move(*opened);
   record_deadlines(Scheduler::of(L), run, records.names);
   lua_pop(L, 1);
   lua_pushcclosure(L, guard<journal_next>, 1);
@@ -130,7 +127,7 @@ int journal_open(lua_State* L) {
 int journal_value(lua_State* L) {
   const auto order = static_cast<std::uint64_t>(luaL_checkinteger(L, 1));
   const std::string_view name = check_text(L, 2);
-  const Journal& journal = check_journal(L);
+  const Journal& journal = *check_journal(L).journal();
   auto& body = push_box<Result<std::string>>(L, Error{});
   body = journal.body(order);
   if (!body) return raise_error(L, body.error());
@@ -152,16 +149,8 @@ int journal_collect(lua_State* L) {
   return 0;
 }
 
-/// Counts the records that the script has not heard of. Where they are many, ends of further
-/// children wait: first those that have ended are seen through, and who comes after them is
-/// started.
-void count_unheard(Run& run, int more) {
-  run.unheard_writes += more;
-  if (run.keeper) run.keeper->hold_ends(run.unheard_writes >= kMostUnheard);
-}
-
 int push_written(lua_State* L, Operation& operation) {
-  if (Run* run = Services::of(L).run.get()) count_unheard(*run, -1);
+  if (RunDriver* run = Services::of(L).run.get()) run->count_unheard(-1);
   const auto& write = static_cast<JournalWrite&>(operation);
   if (!write.result().ok()) return raise_error(L, write.result().error());
   return 0;
@@ -173,22 +162,24 @@ int push_written(lua_State* L, Operation& operation) {
 int journal_append(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   const bool durable = lua_toboolean(L, 2) != 0;
-  Journal& journal = check_journal(L);
-  Run& run = check_run(L);
+  RunDriver& run = check_journal(L);
   Scheduler& scheduler = Scheduler::of(L);
-  if (!durable && run.unheard_writes == 0) {
+  if (!durable && run.unheard() == 0) {
     auto& write = push_box<std::shared_ptr<JournalWrite>>(L);
-    write = journal.append_relaxed(Services::of(L).redactor.apply(body));
+    write = run.append_relaxed(Services::of(L).redactor.apply(body));
     return write->result().ok() ? 0 : raise_error(L, write->result().error());
   }
-  if (durable && !run.unsynced_values.empty()) {
+  if (durable && run.has_unsynced_values()) {
     auto& synced = push_box<Result<void>>(L);
     synced = LuaState::host_work(L, [&] { return run.sync_values(); });
     if (!synced) return raise_error(L, synced.error());
   }
+  auto& write = push_box<Result<std::shared_ptr<JournalWrite>>>(L, Error{});
   Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
-  pending.operation = journal.append(Services::of(L).redactor.apply(body));
-  count_unheard(run, 1);
+  write = run.append(Services::of(L).redactor.apply(body));
+  if (!write) return raise_error(L, write.error());
+  pending.operation = std::move(*write);
+  run.count_unheard(1);
   return scheduler.await(L);
 }
 

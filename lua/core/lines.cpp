@@ -5,10 +5,11 @@
 
 #include "host/artifact/file/line_reader.h"
 #include "host/base/release.h"
+#include "host/driver/run_driver.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
+#include "lua/vm/services.h"
 
 namespace moonlet {
 
@@ -43,10 +44,10 @@ int lines_open(lua_State* L) {
   rules.longest = kLongestLine;
   rules.kind = static_cast<LineKind>(luaL_checkoption(L, 2, "any", kKinds));
   rules.most_values = kMostValues;
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   auto& failure = push_box<Result<void>>(L);
   ReaderBox& reader = push_box<ReaderBox>(L);
-  if (auto file = run.agent->open_read({data, size}); file.ok()) {
+  if (auto file = run.agent().open_read({data, size}); file.ok()) {
     reader = std::make_unique<Reader>(Reader{LineReader(std::move(*file), rules)});
   } else if (file.error().kind == ErrorKind::kInvalid) {
     return 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host/base/release.h"
+#include "host/driver/run_driver.h"
 #include "host/process/child/tree.h"
 #include "host/process/client/attempt.h"
 #include "host/process/client/keeper.h"
@@ -19,7 +20,6 @@
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
@@ -61,33 +61,24 @@ void read_call(lua_State* L, Call& call) {
   spec.own_cgroup = field_flag(L, 1, "own_group");
 }
 
-Result<void> open_input(const Run& run, std::string_view text, bool has_text, std::string_view file,
-                        Fd& input) {
-  if (!has_text && file.empty()) return {};
-  auto opened = has_text ? run.dir->dir().spool(text) : run.agent->open_read(file);
-  if (!opened) return opened.error();
-  input = std::move(*opened);
-  return {};
+Result<Fd> open_input(const RunDriver& run, const std::string_view* text, std::string_view file) {
+  if (text != nullptr) return run.open_input(*text);
+  if (!file.empty()) return run.open_input_file(file);
+  return Fd();
 }
 
-/// Taking over the keeper of a dead host may take seconds, and ending what a dead keeper left.
-Result<Keeper*> ensure_keeper(lua_State* L, Run& run) {
-  if (run.keeper) return run.keeper.get();
-  Services& services = Services::of(L);
-  return LuaState::host_work(L, [&] { return run.ensure_keeper(services); });
+/// Starting a keeper, or taking over that of a dead host, may take seconds.
+Result<void> ensure_keeper(lua_State* L, RunDriver& run) {
+  if (run.has_keeper()) return {};
+  return LuaState::host_work(L, [&] { return run.ensure_keeper(); });
 }
 
-Result<std::shared_ptr<Operation>> start_child(lua_State* L, Run& run, Call& call) {
-  if (auto ours = run.still_ours(); !ours) return ours.error();
-  auto keeper = ensure_keeper(L, run);
-  if (!keeper) return keeper.error();
+Result<std::shared_ptr<ChildOperation>> start_child(lua_State* L, RunDriver& run, Call& call) {
+  if (auto keeper = ensure_keeper(L, run); !keeper) return keeper.error();
   if (call.input.get() >= 0) call.spec.stdin_fd = call.input.get();
-  std::erase_if(run.attempts, [](const auto& entry) { return entry.second.expired(); });
-  const std::string attempt = call.spec.attempt;
-  std::shared_ptr<ChildOperation> child = (*keeper)->spawn(std::move(call.spec));
-  if (!attempt.empty()) run.attempts[attempt] = child;
+  auto child = run.spawn(std::move(call.spec));
   call.input = Fd();
-  return std::shared_ptr<Operation>(std::move(child));
+  return child;
 }
 
 void set_number(lua_State* L, const char* key, std::int64_t value) {
@@ -143,28 +134,28 @@ int push_exit(lua_State* L, Operation& operation) {
 }
 
 int run_child(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, push_exit);
   Call& call = push_box<Call>(L);
   auto& failure = push_box<Error>(L);
   read_call(L, call);
   lua_getfield(L, 1, "stdin");
-  const bool has_text = lua_type(L, -1) == LUA_TSTRING;
-  std::size_t size = 0;
-  const char* text = has_text ? lua_tolstring(L, -1, &size) : nullptr;
   bool failed = false;
   {
-    auto opened =
-        open_input(run, {text, size}, has_text, field_text(L, 1, "stdin_file"), call.input);
+    std::string_view text;
+    const bool has_text = lua_type(L, -1) == LUA_TSTRING;
+    if (has_text) text = check_text(L, -1);
+    auto opened = open_input(run, has_text ? &text : nullptr, field_text(L, 1, "stdin_file"));
     if (!opened) {
       failed = true;
       failure = opened.error();
-    } else if (auto started = start_child(L, run, call); started.ok()) {
-      pending.operation = std::move(*started);
     } else {
-      failed = true;
-      failure = started.error();
+      call.input = std::move(*opened);
+      auto started = start_child(L, run, call);
+      if (started) pending.operation = std::move(*started);
+      failed = !started;
+      if (failed) failure = started.error();
     }
   }
   if (failed) return raise_error(L, failure);
@@ -187,42 +178,23 @@ int run_after_records(lua_State* L, Operation& operation) {
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   // The child starts only once the values that the script has seen are in the journal's file.
   Scheduler& scheduler = Scheduler::of(L);
   Pending& pending = scheduler.prepare(L, run_after_records);  // may raise: nothing is owned yet
-  if (run.journal) pending.operation = run.journal->written();
+  pending.operation = run.written();
   if (pending.operation) return scheduler.await(L);
   lua_settop(L, 1);
   return run_child(L);
 }
 
-std::shared_ptr<ChildOperation> find_adopted(const Run& run, std::string_view attempt) {
-  if (!run.keeper) return nullptr;
-  for (const AdoptedChild& child : run.keeper->adopted()) {
-    if (child.attempt == attempt) return child.operation;
-  }
-  return nullptr;
-}
-
-/// Reads the present records of the run's keepers about an attempt.
-Result<KeptAttempt> present_attempt(const Run& run, std::string_view step,
-                                    std::string_view attempt) {
-  if (!run.resumed && !run.keeper) return KeptAttempt{};
-  return find_attempt(run.dir->dir().fd(), step, attempt);
-}
-
 /// Reads the records about an attempt that an earlier host had begun.
-Result<KeptAttempt> kept_attempt(lua_State* L, Run& run, std::string_view step,
+Result<KeptAttempt> kept_attempt(lua_State* L, RunDriver& run, std::string_view step,
                                  std::string_view attempt) {
-  if (!run.resumed) return KeptAttempt{};
-  if (auto keeper = ensure_keeper(L, run); !keeper) return keeper.error();
-  if (run.keepers.empty()) {
-    auto logged = read_keeper_log(run.dir->dir().fd());
-    if (!logged) return logged.error();
-    run.keepers = std::move(*logged);
+  if (run.is_resumed()) {
+    if (auto keeper = ensure_keeper(L, run); !keeper) return keeper.error();
   }
-  return find_attempt(run.keepers, step, attempt, true, boot_id());
+  return run.kept_attempt(step, attempt);
 }
 
 /// Names the state of an attempt for a host that goes on with the run.
@@ -248,26 +220,26 @@ const char* state_name(const KeptAttempt& kept) {
 int process_attempt(lua_State* L) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const bool present = lua_toboolean(L, 3) != 0;
   auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
-  kept = present ? present_attempt(run, step, name) : kept_attempt(L, run, step, name);
+  kept = present ? run.present_attempt(step, name) : kept_attempt(L, run, step, name);
   if (!kept) return raise_error(L, kept.error());
-  lua_pushstring(L, !present && find_adopted(run, name) ? "running" : state_name(*kept));
+  lua_pushstring(L, !present && run.find_adopted(name) ? "running" : state_name(*kept));
   return 1;
 }
 
 int take_kept(lua_State* L, bool stop) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   Scheduler& scheduler = Scheduler::of(L);
   auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
   kept = kept_attempt(L, run, step, name);
   if (!kept) return raise_error(L, kept.error());
-  if (!find_adopted(run, name)) return push_exit_table(L, kept->exit);
+  if (!run.find_adopted(name)) return push_exit_table(L, kept->exit);
   Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet
-  pending.operation = find_adopted(run, name);
+  pending.operation = run.find_adopted(name);
   if (stop) pending.operation->cancel();
   return scheduler.await(L);
 }
@@ -278,18 +250,11 @@ int process_take(lua_State* L) { return take_kept(L, false); }
 /// stop(step, name) -> exit: the same, and one that is running is ended first
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
-/// An attempt at work, whoever started it; null when there is none of that name.
-std::shared_ptr<ChildOperation> find_working(const Run& run, std::string_view attempt) {
-  const auto found = run.attempts.find(attempt);
-  auto child = found != run.attempts.end() ? found->second.lock() : find_adopted(run, attempt);
-  return child && !child->done() ? child : nullptr;
-}
-
 /// end_finished(attempt): ends it, for it has given what was wanted of it; `why` of its exit is
 /// "finished" then
 int process_end_finished(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
-  if (auto child = find_working(check_run(L), attempt)) child->end_finished();
+  if (auto child = check_run(L).find_working(attempt)) child->end_finished();
   return 0;
 }
 
@@ -297,17 +262,7 @@ int process_end_finished(lua_State* L) {
 int process_hold_idle(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   const bool held = lua_toboolean(L, 2) != 0;
-  if (auto child = find_working(check_run(L), attempt)) child->hold_idle(held);
-  return 0;
-}
-
-/// The main process of an attempt at work, whoever started it; 0 when it is unknown.
-int pid_of(const Run& run, std::string_view attempt) {
-  const auto child = find_working(run, attempt);
-  if (!child || !run.keeper || child->pid() != 0) return child ? child->pid() : 0;
-  for (const AdoptedChild& adopted : run.keeper->adopted()) {
-    if (adopted.attempt == attempt) return static_cast<int>(adopted.pid);
-  }
+  if (auto child = check_run(L).find_working(attempt)) child->hold_idle(held);
   return 0;
 }
 
@@ -315,7 +270,7 @@ int pid_of(const Run& run, std::string_view attempt) {
 /// process was born; nil when there is none
 int process_newest_descendant(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
-  const int pid = pid_of(check_run(L), attempt);
+  const int pid = check_run(L).pid_of(attempt);
   if (pid == 0) return 0;
   std::int64_t newest = -1;
   {

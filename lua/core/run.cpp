@@ -10,6 +10,7 @@
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
 #include "host/base/release.h"
+#include "host/driver/run_driver.h"
 #include "host/process/client/sweep.h"
 #include "host/process/client/temporary_folders.h"
 #include "lua/core/core.h"
@@ -17,7 +18,6 @@
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
 
@@ -59,98 +59,9 @@ int run_home(lua_State* L) {
 // The place in the registry of the home that the run which is driven, or was driven last, lies in.
 const char kHomeOfRun = 0;
 
-void discard_run(Services& services) {
-  const Run& run = *services.run;
-  const Dir* agent = run.agent;
-  const std::string sidecar = "sidecars/" + run.task_id;
-  const std::string id = run.dir->id();
-  services.drop_run();
-  (void)agent->remove_tree(sidecar);
-  (void)agent->remove_tree("runs/" + id);
-  (void)Runs(*agent).mark_finished(id);
-}
-
-/// A command that looks for what dead hosts left may hold the lock of a run that was just made, for
-/// as long as it takes to see that nothing is there; it then calls the run finished.
-Result<RunLock> lock_new_run(const Runs& runs, const RunDir& run) {
-  constexpr int kTries = 400;
-  constexpr int kPauseMs = 5;
-  auto lock = run.lock();
-  for (int i = 0; !lock && i < kTries; ++i) {
-    ::poll(nullptr, 0, kPauseMs);
-    lock = run.lock();
-  }
-  if (!lock) return lock;
-  if (auto marked = runs.mark_live(run.id()); !marked) return marked.error();
-  return lock;
-}
-
-constexpr int kMostDraws = 16;  // of a task id
-
-/// Everything create() does that may fail, without touching Lua.
-Result<void> create_run(Services& services, Home& home, std::string_view task_id,
-                        std::string_view preset, std::string_view run_id, std::string_view packet) {
-  auto agent = home.make();
-  if (!agent) return agent.error();
-  auto run = std::make_unique<Run>();
-  run->agent = *agent;
-  Runs runs(**agent);
-  run->label = preset;
-  const bool run_is_new = run_id.empty();
-  std::uint64_t taken = 0;
-  if (run_is_new) taken = services.live_keepers().highest((*agent)->path_of("runs"), 'R');
-  if (run_is_new && task_id.empty() && !packet.empty()) {
-    auto created = runs.create(taken);
-    if (!created) return created.error();
-    run->dir = std::move(*created);
-    run->task_id = std::string(packet) + "-" + run->dir->id();
-    if (auto sidecar = make_sidecar(**agent, run->task_id); !sidecar) {
-      (void)(*agent)->remove_tree("runs/" + run->dir->id());
-      return sidecar.error();
-    }
-  } else if (run_is_new) {
-    // The sidecar comes first: its id is the user's, and a taken one must leave nothing behind.
-    const auto make = [&]() -> Result<void> {
-      run->task_id = task_id.empty() ? default_task_id(preset, services.clock.wall_ms())
-                                     : std::string(task_id);
-      return make_sidecar(**agent, run->task_id);
-    };
-    auto sidecar = make();
-    // Runs that begin in the same second may draw the same id.
-    for (int again = 0; again < kMostDraws && task_id.empty() && !sidecar &&
-                        sidecar.error().kind == ErrorKind::kInvalid;
-         ++again) {
-      sidecar = make();
-    }
-    if (!sidecar) return sidecar.error();
-    auto created = runs.create(taken);
-    if (!created) {
-      (void)(*agent)->remove_tree("sidecars/" + run->task_id);
-      return created.error();
-    }
-    run->dir = std::move(*created);
-  } else {
-    auto opened = runs.open(run_id);
-    if (!opened) return opened.error();
-    run->dir = std::move(*opened);
-    run->task_id = task_id;
-    run->resumed = true;
-    if (auto marked = runs.mark_live(run->dir->id()); !marked) return marked;
-  }
-  auto lock = run_is_new ? lock_new_run(runs, *run->dir) : run->dir->lock(TakeOver::kStopped);
-  if (!lock && run_is_new) {
-    (void)(*agent)->remove_tree("sidecars/" + run->task_id);
-    (void)(*agent)->remove_tree("runs/" + run->dir->id());
-    (void)runs.mark_finished(run->dir->id());
-  }
-  if (!lock) return lock.error();
-  run->lock = std::move(*lock);
-  // This comes before the script receives a value: a stopped driver that goes on is then refused.
-  if (auto adopted = run->adopt(services); !adopted) return adopted;
-  run->cancel = std::make_unique<CancelRequest>(services.loop.raw(), run->dir->dir(),
-                                                services.request_cancel);
-  services.run = std::move(run);
-  return {};
+RunDriver::Host host_of(Services& services) {
+  return {services.loop, services.clock, services.keeper_program, services.live_keepers(),
+          services.request_cancel};
 }
 
 /// make_home(home): makes `.agent` where there is none yet
@@ -179,19 +90,24 @@ int run_create(lua_State* L) {
   const std::string_view packet = lua_isnil(L, 6) ? std::string_view{} : check_text(L, 6);
   Services& services = Services::of(L);
   if (services.run) luaL_error(L, "a run is being driven already");
-  auto& created = push_box<Result<void>>(L);
-  // Taking over what a host before this one has left may take a while.
-  created = LuaState::host_work(
-      L, [&] { return create_run(services, home, task_id, preset, run_id, packet); });
+  auto& created = push_box<Result<std::unique_ptr<RunDriver>>>(L, Error{});
+  // Taking over the keeper of an earlier host may take seconds.
+  created = LuaState::host_work(L, [&] {
+    const RunDriver::Request request{std::string(preset), std::string(task_id),
+                                     std::string(packet)};
+    return run_id.empty() ? RunDriver::create(host_of(services), home, request)
+                          : RunDriver::resume(host_of(services), home, run_id, request);
+  });
   if (!created) return raise_error(L, created.error());
+  services.run = std::move(*created);
   // The run writes into the home's folder, whoever else forgets the home.
   lua_pushvalue(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kHomeOfRun);
   auto& sidecar = push_box<std::string>(L);
-  sidecar = "sidecars/" + services.run->task_id;
+  sidecar = services.run->sidecar();
   lua_createtable(L, 0, 4);
-  set_text(L, "id", services.run->dir->id());
-  set_text(L, "task_id", services.run->task_id);
+  set_text(L, "id", services.run->id());
+  set_text(L, "task_id", services.run->task_id());
   set_text(L, "sidecar", sidecar);
   set_text(L, "warning", home.warning());
   return 1;
@@ -199,13 +115,11 @@ int run_create(lua_State* L) {
 
 /// write_run(text): run.json, durably
 int run_write_run(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view text = check_text(L, 1);
   auto& written = push_box<Result<void>>(L);
-  written = LuaState::host_work(L, [&] {
-    return run.write(run.dir->dir(), "run.json", Services::of(L).redactor.apply(text),
-                     Durable::kYes);
-  });
+  written = LuaState::host_work(
+      L, [&] { return run.write_record(Services::of(L).redactor.apply(text)); });
   if (!written) return raise_error(L, written.error());
   return 0;
 }
@@ -213,17 +127,16 @@ int run_write_run(lua_State* L) {
 /// write(path, text, later): a file beneath `.agent`, redacted and whole; durable now, or later by
 /// sync()
 int run_write(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
   const bool later = lua_toboolean(L, 3) != 0;
   auto& written = push_box<Result<void>>(L);
   written = LuaState::host_work(L, [&] {
-    return run.write(*run.agent, path, Services::of(L).redactor.apply(text),
+    return run.write(path, Services::of(L).redactor.apply(text),
                      later ? Durable::kNo : Durable::kYes);
   });
   if (!written) return raise_error(L, written.error());
-  if (later) run.unsynced.emplace_back(path);
   return 0;
 }
 
@@ -235,7 +148,7 @@ int run_begin_sync(lua_State* L) {
 
 /// sync(): what was to be durable later is durable when this returns
 int run_sync(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   auto& synced = push_box<Result<void>>(L);
   synced = LuaState::host_work(L, [&] { return run.sync(); });
   if (!synced) return raise_error(L, synced.error());
@@ -251,10 +164,10 @@ int run_is_ours(lua_State* L) {
 /// size(path) -> the bytes of a file beneath `.agent`; nil where there is none; raises when it
 /// cannot be looked at
 int run_size(lua_State* L) {
-  const Run& run = check_run(L);
+  const RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   auto& info = push_box<Result<FileInfo>>(L, Error{});
-  info = run.agent->stat(path);
+  info = run.agent().stat(path);
   if (!info && info.error().kind != ErrorKind::kInvalid) return raise_error(L, info.error());
   if (!info || info->kind != EntryKind::kFile) return 0;
   lua_pushinteger(L, static_cast<lua_Integer>(info->size));
@@ -263,11 +176,11 @@ int run_size(lua_State* L) {
 
 /// read(path, cap) -> text, nil, cut; or nil and an error
 int run_read(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
   auto& read = push_box<Result<FileBytes>>(L, Error{});
-  read = run.agent->read_file(path, static_cast<std::size_t>(cap));
+  read = run.agent().read_file(path, static_cast<std::size_t>(cap));
   if (!read) {
     lua_pushnil(L);
     push_error(L, read.error());
@@ -282,11 +195,11 @@ int run_read(lua_State* L) {
 
 /// read_tail(path, cap) -> the last bytes of a file, or nothing when it cannot be read
 int run_read_tail(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 2));
   auto& text = push_box<std::string>(L);
-  auto file = run.agent->open_read(path);
+  auto file = run.agent().open_read(path);
   if (!file) return 0;
   const off_t size = ::lseek(file->get(), 0, SEEK_END);
   const off_t from = std::max<off_t>(0, size - static_cast<off_t>(cap));
@@ -300,87 +213,71 @@ int run_read_tail(lua_State* L) {
 
 /// make_dirs(path, later): a folder beneath `.agent`
 int run_make_dirs(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   const Durable durable = lua_toboolean(L, 2) != 0 ? Durable::kNo : Durable::kYes;
   auto& made = push_box<Result<void>>(L);
-  made = run.still_ours();
-  if (made.ok()) made = run.agent->make_dirs(path, durable);
+  made = run.make_dirs(path, durable);
   if (!made) return raise_error(L, made.error());
   return 0;
 }
 
 /// sweep(path): removes what a killed host left half-written in a folder of the run
 int run_sweep(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
-  if (run.resumed && run.still_ours().ok()) run.agent->sweep_temporaries(path);
+  run.sweep_temporaries(path);
   return 0;
 }
 
 /// remove_temporary(): the folders for temporary files that are on record, once no child is left
 int run_remove_temporary(lua_State* L) {
-  Run& run = check_run(L);
-  if (run.still_ours().ok()) remove_temporary_folders(run.dir->dir());
+  check_run(L).remove_temporary_folders();
   return 0;
 }
 
 /// remove(path): a file or folder beneath `.agent`, if it is there
 int run_remove(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
   auto& removed = push_box<Result<void>>(L);
-  removed = run.still_ours();
-  if (removed.ok()) removed = run.agent->remove_tree(path);
+  removed = run.remove(path);
   if (!removed) return raise_error(L, removed.error());
   return 0;
 }
 
 /// rename(from, to): within `.agent`; false when there is no such file
 int run_rename(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view from = check_text(L, 1);
   const std::string_view to = check_text(L, 2);
-  auto& renamed = push_box<Result<void>>(L);
-  renamed = run.still_ours();
-  const bool there = run.agent->exists(from);
-  if (there && renamed.ok()) renamed = run.agent->rename(from, to);
+  auto& renamed = push_box<Result<bool>>(L, Error{});
+  renamed = run.rename(from, to);
   if (!renamed) return raise_error(L, renamed.error());
-  lua_pushboolean(L, there);
+  lua_pushboolean(L, *renamed);
   return 1;
-}
-
-std::string value_path(const Run& run, std::string_view name) {
-  return "runs/" + run.dir->id() + "/values/" + std::string(name);
 }
 
 /// write_value(name, text, durable): a value of the journal that is too large for a line; durable
 /// now, or before the next durable record is
 int run_write_value(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
   const std::string_view text = check_text(L, 2);
   const Durable durable = lua_toboolean(L, 3) != 0 ? Durable::kYes : Durable::kNo;
   auto& written = push_box<Result<void>>(L);
-  written = run.still_ours();
-  if (written.ok()) {
-    written = LuaState::host_work(L, [&] {
-      auto made = run.dir->dir().make_dirs("values", durable);
-      return made ? run.write(*run.agent, value_path(run, name), text, durable) : made;
-    });
-  }
+  written = LuaState::host_work(L, [&] { return run.write_value(name, text, durable); });
   if (!written) return raise_error(L, written.error());
-  if (durable == Durable::kNo) run.unsynced_values.push_back(value_path(run, name));
   return 0;
 }
 
 /// read_value(name, cap) -> text, or nil when there is none; raises when it cannot be read now
 int run_read_value(lua_State* L) {
-  Run& run = check_run(L);
+  RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
   auto& read = push_box<Result<FileBytes>>(L, Error{});
-  read = run.agent->read_file(value_path(run, name), static_cast<std::size_t>(cap));
+  read = run.read_value(name, static_cast<std::size_t>(cap));
   if (!read && read.error().kind != ErrorKind::kInvalid) return raise_error(L, read.error());
   if (!read || read->cut) return 0;
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
@@ -414,29 +311,20 @@ int run_step_name(lua_State* L) {
 
 /// end_children(): ends what still runs and the keeper with it
 int run_end_children(lua_State* L) {
-  if (Run* run = Services::of(L).run.get()) run->keeper.reset();
+  if (RunDriver* run = Services::of(L).run.get()) run->end_children();
   return 0;
 }
 
 /// still_runs() -> whether something that an earlier host started runs on under its keeper
 int run_still_runs(lua_State* L) {
-  const Run& run = check_run(L);
-  bool runs = false;
-  if (run.keeper) {
-    for (const AdoptedChild& child : run.keeper->adopted()) {
-      runs = runs || (child.started_ms != 0 && !child.operation->done());
-    }
-  } else {
-    runs = run.resumed && keeper_is_alive(run.dir->dir().fd());
-  }
-  lua_pushboolean(L, runs);
+  lua_pushboolean(L, check_run(L).has_running_children());
   return 1;
 }
 
 /// discard(): the run never began; nothing of it stays
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
-  if (services.run && services.run->still_ours().ok()) discard_run(services);
+  if (services.run) RunDriver::discard(std::move(services.run));
   return 0;
 }
 
@@ -445,10 +333,8 @@ int run_discard(lua_State* L) {
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
-  if (!lua_toboolean(L, 1) && services.run->still_ours().ok()) {
-    (void)Runs(*services.run->agent).mark_finished(services.run->dir->id());
-  }
-  services.drop_run();
+  if (!lua_toboolean(L, 1)) services.run->mark_finished();
+  services.run.reset();
   return 0;
 }
 
@@ -542,12 +428,6 @@ Home& check_home(lua_State* L, int index) {
   HomeBox* box = to_box<HomeBox>(L, index);
   if (box == nullptr || !box->has_value()) luaL_argerror(L, index, "home expected");
   return **box;
-}
-
-Run& check_run(lua_State* L) {
-  Services& services = Services::of(L);
-  if (!services.run) luaL_error(L, "no run is being driven");
-  return *services.run;
 }
 
 int luaopen_core_run(lua_State* L) {

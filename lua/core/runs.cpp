@@ -7,12 +7,12 @@
 #include <vector>
 
 #include "host/artifact/run/directory.h"
+#include "host/driver/cancel_request.h"
+#include "host/driver/orphans.h"
 #include "host/process/client/control.h"
 #include "host/process/client/sweep.h"
-#include "host/process/client/temporary_folders.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
-#include "lua/vm/cancel_request.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
@@ -32,61 +32,18 @@ void set_number(lua_State* L, const char* key, lua_Integer value) {
   lua_setfield(L, -2, key);
 }
 
-Result<void> end_orphans(Home& home, std::string_view id) {
-  auto run = open_run(home, id);
-  if (!run) return run.error();
-  auto lock = run->lock_in_passing();
-  if (!lock) return lock.error();
-  const int dir = run->dir().fd();
-  // A keeper that does not answer may be about to end: the code below waits for it.
-  if (auto live = keeper_live(dir); live) {
-    for (const ChildRecord& child : *live) (void)keeper_cancel(dir, child.number);
-    (void)keeper_shutdown(dir);
-  }
-  constexpr std::int64_t kPatienceMs = 10'000;
-  if (auto swept = sweep(dir, kPatienceMs); !swept) return swept.error();
-  remove_temporary_folders(run->dir());
-  return Runs(*(*home.existing())).mark_finished(id);
-}
-
 /// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
 int runs_sweep(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
-  auto& agent = push_box<Result<const Dir*>>(L, Error{});
-  agent = home.existing();
-  if (!agent.ok() || *agent == nullptr) {
-    lua_settop(L, 2);
-    return 1;
-  }
-  auto& live = push_box<Result<std::vector<std::string>>>(L, Error{});
-  live = Runs(**agent).live();
-  auto& killed = push_box<std::vector<std::pair<std::string, int>>>(L);
-  if (live.ok()) {
-    for (const std::string& id : *live) {
-      auto run = Runs(**agent).open(id);
-      if (!run) continue;
-      // A keeper that lives without a host waits to be taken over. One that was just killed may
-      // still have its lock, but does not answer.
-      const int dir = run->dir().fd();
-      if (keeper_is_alive(dir) && keeper_live(dir).ok()) continue;
-      auto lock = run->lock(TakeOver::kNo, Hold::kPass);
-      if (!lock) continue;  // somebody drives it
-      auto swept = sweep(dir);
-      if (!swept) continue;
-      if (swept->left == 0) remove_temporary_folders(run->dir());
-      (void)Runs(**agent).mark_finished(id);
-      killed.emplace_back(id, static_cast<int>(swept->killed.size()));
-    }
-  }
+  auto& swept_runs = push_box<std::vector<SweptRun>>(L);
+  swept_runs = sweep_runs(home);
   lua_Integer count = 0;
-  for (const auto& [id, number] : killed) {
+  for (const SweptRun& swept : swept_runs) {
     lua_createtable(L, 0, 2);
-    lua_pushlstring(L, id.data(), id.size());
-    lua_setfield(L, -2, "run");
-    lua_pushinteger(L, number);
-    lua_setfield(L, -2, "killed");
+    set_text(L, "run", swept.id);
+    set_number(L, "killed", swept.killed);
     lua_rawseti(L, 2, ++count);
   }
   lua_settop(L, 2);
@@ -254,16 +211,6 @@ constexpr luaL_Reg kFunctions[] = {
 };
 
 }  // namespace
-
-Result<RunDir> open_run(Home& home, std::string_view id) {
-  auto agent = home.existing();
-  if (!agent) return agent.error();
-  if (*agent != nullptr) return Runs(**agent).open(id);
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = "there are no runs here";
-  return error;
-}
 
 int luaopen_core_runs(lua_State* L) {
   luaL_newlib(L, kFunctions);

@@ -3,10 +3,10 @@
 #include <vector>
 
 #include "host/artifact/run/key.h"
+#include "host/driver/run_driver.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/services.h"
 
 namespace moonlet {
@@ -66,13 +66,9 @@ int secret_restore(lua_State* L) {
 
 /// key() -> text: that of the run; made with the first call
 int secret_key(lua_State* L) {
-  const Run& run = check_run(L);
+  const RunDriver& run = check_run(L);
   auto& key = push_box<Result<std::string>>(L, Error{});
-  if (auto ours = run.still_ours(); !ours) {
-    key = ours.error();
-  } else {
-    key = run_key(run.dir->dir());
-  }
+  key = run.key();
   if (!key) return raise_error(L, key.error());
   lua_pushlstring(L, key->data(), key->size());
   return 1;

@@ -10,12 +10,12 @@
 #include <atomic>
 #include <system_error>
 
+#include "host/driver/run_driver.h"
 #include "host/telemetry/live/terminal.h"
 #include "lua/engine/script.h"
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
@@ -194,7 +194,7 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
 /// are never resumed.
 Result<Outcome> Engine::Impl::end_without_it(Services& services, LuaState& state,
                                              const Error& why) {
-  if (services.run) services.run->keeper.reset();
+  if (services.run) services.run->end_children();
   state.revive();
   Scheduler scheduler(state, loop_);
   lua_State* L = state.main();
@@ -232,7 +232,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
   {
     Scheduler scheduler(state, loop_);
     scheduler.end_asked = [&] {
-      if (services.run && services.run->cancel) services.run->cancel->look();
+      if (services.run) services.run->look_for_cancel();
       return cancel_asked_.load(std::memory_order_acquire);
     };
     if (!push_entry(L, "main")) return read_error(L, -1);
@@ -245,7 +245,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
     const Error why = state.is_killed() ? kill_error(state) : outcome.error();
     outcome = end_without_it(services, state, why);
   }
-  services.drop_run();
+  services.run.reset();
   return outcome;
 }
 

@@ -5,12 +5,12 @@
 #include <string>
 
 #include "host/base/json.h"
+#include "host/driver/run_driver.h"
 #include "host/telemetry/event.h"
 #include "host/telemetry/sink.h"
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/run.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
 #include "lua/vm/value.h"
@@ -201,7 +201,7 @@ int script_print(lua_State* L) {
     services.early.push_back(event);
     return 0;
   }
-  event.run = services.run->dir->id();
+  event.run = services.run->id();
   services.bus->emit(event);
   return 0;
 }

@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include "host/driver/run_driver.h"
 #include "lua/vm/error.h"
-#include "lua/vm/run.h"
 
 namespace moonlet {
 
@@ -20,7 +20,7 @@ Services::Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string
 
 Services::~Services() {
   if (close_prompt) close_prompt();
-  drop_run();
+  run.reset();
   show(nullptr);
 }
 
@@ -62,17 +62,6 @@ bool Services::show_live(std::function<bool(const Event&)> prints, bool watches)
   return true;
 }
 
-void Services::drop_run() {
-  if (!run) return;
-  if (run->keeper) run->keeper->let_go();
-  run->keeper.reset();
-  if (run->events) {
-    run->events->flush(1000);
-    bus->remove(*run->events);
-  }
-  run.reset();
-}
-
 Services& Services::of(lua_State* L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &kServicesKey);
   auto* self = static_cast<Services*>(lua_touserdata(L, -1));
@@ -102,6 +91,12 @@ std::string Services::state_dir() const {
   }
   const char* home = env("HOME");
   return is_absolute(home) ? std::string(home) + "/.local/state/moonlet" : std::string();
+}
+
+RunDriver& check_run(lua_State* L) {
+  Services& services = Services::of(L);
+  if (!services.run) luaL_error(L, "no run is being driven");
+  return *services.run;
 }
 
 void count_output(lua_State* L, std::size_t bytes) {

@@ -19,7 +19,7 @@
 
 namespace moonlet {
 
-struct Run;  // lua/vm/run.h: the run that is being driven
+class RunDriver;
 
 struct Services {
   const Clock& clock;
@@ -37,10 +37,10 @@ struct Services {
   std::function<void()> request_cancel;  ///< ends the running command as if the user had asked
   std::function<void()> close_prompt;    ///< ends an open prompt (core.line); empty without one
   std::unique_ptr<Bus> bus;
-  std::unique_ptr<Run> run;
-  std::size_t logged_bytes = 0;  ///< bytes that scripts have printed and logged so far
-  std::vector<Event> early;      ///< output of a script before its run began
-  std::string last_line;         ///< of a pipe, held back until the report is printed
+  std::unique_ptr<RunDriver> run;  ///< the run that is being driven; null without one
+  std::size_t logged_bytes = 0;    ///< bytes that scripts have printed and logged so far
+  std::vector<Event> early;        ///< output of a script before its run began
+  std::string last_line;           ///< of a pipe, held back until the report is printed
   /// The number of folders that Lua holds open, and the number at which garbage among them is
   /// collected.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
@@ -58,10 +58,6 @@ struct Services {
   bool show_live(std::function<bool(const Event&)> prints = nullptr, bool watches = false);
   /// The view that is shown; empty without one.
   std::weak_ptr<LiveTerminal> live() const { return live_; }
-  /// Lets the run go as a dying host does: children that may outlive a host run on under its
-  /// keeper. Its lock is released.
-  void drop_run();
-
   static Services& of(lua_State* L);
   static void set(lua_State* L, Services& services);
   /// The value of an environment variable; nullptr when it is not set.
@@ -79,6 +75,9 @@ struct Services {
   std::shared_ptr<LiveTerminal> live_;
   std::function<void(int, std::string_view)> print_itself_;  // while the view stands before it
 };
+
+/// The run that is being driven; raises when there is none.
+RunDriver& check_run(lua_State* L);
 
 /// Counts the output of a script; raises `limit` when it is too much.
 void count_output(lua_State* L, std::size_t bytes);

@@ -37,6 +37,8 @@ RULES = {
                             "host/process/session"],
     "host/process/client": ["host/base", "host/artifact/file", "host/artifact/journal", "host/artifact/run",
                             "host/process/child", "host/process/wire"],
+    "host/driver": ["host/base", "host/artifact/file", "host/artifact/journal", "host/artifact/run",
+                    "host/process/child", "host/process/wire", "host/process/client", "host/telemetry"],
     "host/executor/wire": ["host/base"],
     "host/executor/tools": ["host/base", "host/artifact/file", "host/telemetry/secret", "host/process/child",
                             "host/executor/wire"],

@@ -9,10 +9,10 @@
 
 #include "host/base/clock.h"
 #include "host/base/loop.h"
+#include "host/driver/run_driver.h"
 #include "lua/engine/script.h"
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
-#include "lua/vm/run.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"

@@ -25,7 +25,7 @@ struct ProcessFixture {
     };
   }
   ~ProcessFixture() {
-    lua.services.drop_run();
+    lua.services.run.reset();
     std::filesystem::remove_all(folder);
   }
 

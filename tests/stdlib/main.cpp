@@ -105,7 +105,7 @@ std::string run(const TestFile& file, const std::string& test, const std::string
   std::string told = lua.run(file.prelude, "=prelude");
   if (told.empty()) told = lua.run(file.text, ("=" + file.name).c_str());
   if (told.empty()) told = lua.run("return told()");
-  lua.services.drop_run();
+  lua.services.run.reset();
   return told;
 }
 

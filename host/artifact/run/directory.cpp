@@ -74,7 +74,8 @@ void Runs::write_hint(std::string_view id) const {
   (void)write_all(fd->get(), std::string(id) + "\n");
 }
 
-Result<RunDir> Runs::create(std::uint64_t taken) const {
+Result<RunDir> Runs::create(std::uint64_t taken,
+                            const std::function<Result<void>(const RunDir&)>& before_live) const {
   // Other processes may take ids faster than their highest is found: each round tries more.
   std::uint64_t tries = 64;
   auto from = start();
@@ -86,15 +87,17 @@ Result<RunDir> Runs::create(std::uint64_t taken) const {
       auto made = agent_.create_exclusive_dir(in("runs", id), Durable::kYes);
       if (!made) return made.error();
       if (!*made) continue;
-      auto marked = mark_live(id);
-      auto run = marked.ok() ? open(id) : Result<RunDir>(marked.error());
-      if (run.ok()) {
+      auto run = open(id);
+      Result<void> ready = run.ok() ? Result<void>() : Result<void>(run.error());
+      if (ready && before_live) ready = before_live(*run);
+      if (ready) ready = mark_live(id);
+      if (ready) {
         write_hint(id);
-      } else {
-        (void)mark_finished(id);
-        (void)agent_.remove_tree(in("runs", id));
+        return run;
       }
-      return run;
+      (void)mark_finished(id);
+      (void)agent_.remove_tree(in("runs", id));
+      return ready.error();
     }
     if (round == 8) break;
     from = highest();

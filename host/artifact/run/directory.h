@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,10 @@ class Runs {
   explicit Runs(const Dir& agent) : agent_(agent) {}
 
   /// Makes the next run's folder and marks it live, durably. Its number is greater than `taken`.
-  Result<RunDir> create(std::uint64_t taken = 0) const;
+  /// `before_live` is called with the folder before other processes can see the run as live; after
+  /// an error of it nothing is left.
+  Result<RunDir> create(std::uint64_t taken = 0,
+                        const std::function<Result<void>(const RunDir&)>& before_live = {}) const;
   /// An existing run; kInvalid when the id is malformed or there is none.
   Result<RunDir> open(std::string_view id) const;
   /// Ids, newest first, at most `limit`.

@@ -1,4 +1,4 @@
-#include "lua/vm/cancel_request.h"
+#include "host/driver/cancel_request.h"
 
 #include <sys/stat.h>
 

@@ -1,0 +1,187 @@
+// RunDriver: a run for as long as this process drives it. It owns the run's lock, its journal, the
+// keeper of its children and its log of events. Each operation that writes asks the lock first: if
+// this process was stopped and another one has taken the run over, nothing is written any more and
+// the error is kDenied. Calls block as long as the disk or the keeper takes. No signal handler is
+// installed. Loop thread only.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/artifact/file/dir.h"
+#include "host/artifact/journal/journal.h"
+#include "host/artifact/run/directory.h"
+#include "host/artifact/run/home.h"
+#include "host/base/clock.h"
+#include "host/base/loop.h"
+#include "host/base/result.h"
+#include "host/driver/cancel_request.h"
+#include "host/process/client/attempt.h"
+#include "host/process/client/keeper.h"
+#include "host/process/client/live_index.h"
+#include "host/process/wire/keeper_log.h"
+#include "host/telemetry/sink.h"
+
+namespace moonlet {
+
+class RunDriver {
+ public:
+  /// What the runs of one host share. The references are borrowed and outlive the driver.
+  struct Host {
+    Loop& loop;
+    const Clock& clock;
+    std::string keeper_program;  ///< the executable that calls keeper_main(); absolute
+    LiveIndex live_keepers;
+    std::function<void()> on_cancel;  ///< called once, if another process asks for the run's end
+  };
+  struct Request {
+    std::string preset;   ///< its name, without secrets
+    std::string task_id;  ///< empty: made of the packet and the run's id, or of preset and time
+    std::string packet;
+  };
+
+  /// Makes a run with its sidecar and takes its lock. `home` outlives the driver. kInvalid when the
+  /// task id is taken. After an error no folder of it is left.
+  static Result<std::unique_ptr<RunDriver>> create(Host host, Home& home, const Request& request);
+  /// Takes the lock of the run `id`, and the keeper of an earlier host if one lives. kFailed while
+  /// another process drives the run; one that is stopped loses it.
+  static Result<std::unique_ptr<RunDriver>> resume(Host host, Home& home, std::string_view id,
+                                                   const Request& request);
+  /// Leaves the run as a dying host does: children that may outlive a host run on under the keeper,
+  /// and the lock is released.
+  ~RunDriver();
+  RunDriver(const RunDriver&) = delete;
+  RunDriver& operator=(const RunDriver&) = delete;
+
+  const std::string& id() const { return dir_.id(); }
+  const std::string& task_id() const { return task_id_; }
+  /// The path of its sidecar below `.agent`.
+  std::string sidecar() const { return "sidecars/" + task_id_; }
+  /// True if the run was driven, or prepared, before.
+  bool is_resumed() const { return resumed_; }
+  /// kDenied when another process has taken the run over.
+  Result<void> still_ours() const { return lock_->check(); }
+  /// `.agent`, for reading.
+  const Dir& agent() const { return *agent_; }
+
+  // --- files below `.agent` ------------------------------------------------------------------
+  /// Replaces run.json, durably.
+  Result<void> write_record(std::string_view text);
+  /// Replaces a file: durable when this returns, or with the next sync().
+  Result<void> write(std::string_view path, std::string_view text, Durable durable);
+  Result<void> make_dirs(std::string_view path, Durable durable);
+  /// Removes a file or a folder, if it is there.
+  Result<void> remove(std::string_view path);
+  /// False when there is no such file.
+  Result<bool> rename(std::string_view from, std::string_view to);
+  /// Removes files that an earlier, killed host had half written in a folder.
+  void sweep_temporaries(std::string_view path);
+  /// Removes the folders for temporary files that are on record. No child may be left.
+  void remove_temporary_folders();
+  /// Writes a value of the journal that is too large for its line. kNo: it is durable before the
+  /// next durable record.
+  Result<void> write_value(std::string_view name, std::string_view text, Durable durable);
+  /// kInvalid when there is no such value.
+  Result<FileBytes> read_value(std::string_view name, std::size_t cap) const;
+  /// The run's secret key, made by the first call.
+  Result<std::string> key() const;
+  /// Starts to bring what was written without `durable` to the disk, on another thread.
+  void begin_sync();
+  /// Returns when all of it is on the disk. After an error the run does not count as ended.
+  Result<void> sync();
+
+  // --- journal ---------------------------------------------------------------------------------
+  /// Opens the journal, see Journal::open. Once a run.
+  Result<void> open_journal(const JournalVisitor& visit);
+  /// Null before open_journal(). Records are added by the functions below.
+  const Journal* journal() const { return journal_.get(); }
+  /// Adds a durable record.
+  Result<std::shared_ptr<JournalWrite>> append(std::string body);
+  std::shared_ptr<JournalWrite> append_relaxed(std::string body);
+  /// See Journal::written(); null without a journal, too.
+  std::shared_ptr<JournalWrite> written();
+  /// True if append() has to sync values first, which blocks.
+  bool has_unsynced_values() const { return !unsynced_values_.empty(); }
+  /// Brings the values that relaxed records name to the disk. Paid work may follow from a durable
+  /// record, so append() does this first.
+  Result<void> sync_values();
+  /// Counts records of which the script has not heard yet. If there are many, the ends of further
+  /// children wait.
+  void count_unheard(int more);
+  int unheard() const { return unheard_; }
+
+  // --- children --------------------------------------------------------------------------------
+  bool has_keeper() const { return keeper_ != nullptr; }
+  /// Starts the keeper, or takes over the living one. What a dead keeper left is ended first.
+  Result<void> ensure_keeper();
+  /// Opens a text, or the file `path` below `.agent`, as the standard input of a child.
+  Result<Fd> open_input(std::string_view text) const;
+  Result<Fd> open_input_file(std::string_view path) const;
+  Result<std::shared_ptr<ChildOperation>> spawn(ChildSpec spec);
+  /// A child of an earlier host by the name of its attempt; null when there is none.
+  std::shared_ptr<ChildOperation> find_adopted(std::string_view attempt) const;
+  /// A child at work, whichever host started it; null when there is none.
+  std::shared_ptr<ChildOperation> find_working(std::string_view attempt) const;
+  /// The main process of a child at work; 0 when it is unknown.
+  int pid_of(std::string_view attempt) const;
+  /// Reads what the keepers have on record about an attempt at this moment.
+  Result<KeptAttempt> present_attempt(std::string_view step, std::string_view attempt) const;
+  /// Reads what became of an attempt of an earlier host. Takes over the living keeper.
+  Result<KeptAttempt> kept_attempt(std::string_view step, std::string_view attempt);
+  /// True if a child of an earlier host is still at work.
+  bool has_running_children() const;
+  /// Ends all children, and the keeper.
+  void end_children() { keeper_.reset(); }
+
+  // --- events ----------------------------------------------------------------------------------
+  /// Appends the events of `bus` to a file below `.agent` from now on, with the numbers continued.
+  Result<void> open_events(std::string_view path, Bus& bus);
+  /// Stops that if another process has taken the run over.
+  void check_events();
+
+  /// Looks for a request to cancel now, for a host whose loop does not turn.
+  void look_for_cancel() { cancel_.look(); }
+  /// Removes the run, which never began.
+  static void discard(std::unique_ptr<RunDriver> run);
+  /// Marks the run as finished: no sweep looks for its processes any more.
+  void mark_finished();
+
+ private:
+  RunDriver(Host host, const Dir& agent, RunDir dir, RunLock lock, std::string task_id,
+            const Request& request, bool resumed);
+  KeeperOptions keeper_options() const;
+  Result<void> take_over();
+  std::string value_path(std::string_view name) const;
+  Result<void> replace(const Dir& where, std::string_view path, std::string_view text,
+                       Durable durable) const;
+  void close_events(int flush_ms);
+
+  Host host_;
+  const Dir* agent_;  // belongs to the home
+  RunDir dir_;
+  std::optional<RunLock> lock_;
+  std::string task_id_;
+  std::string label_;  // its name in the index of live keepers
+  bool resumed_;
+  CancelRequest cancel_;
+  std::unique_ptr<Journal> journal_;  // is closed before the lock is released
+  int unheard_ = 0;
+  std::vector<LoggedKeeper> logged_;          // of earlier hosts; read once
+  std::vector<std::string> unsynced_;         // files that may not be on the disk yet
+  std::vector<std::string> unsynced_values_;  // values of relaxed records, likewise
+  std::optional<Error> values_failure_;       // their sync has failed, for good
+  std::shared_ptr<Keeper> keeper_;
+  std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>> attempts_;  // started here
+  std::future<Result<void>> syncing_;
+  Fd events_file_;
+  std::unique_ptr<JsonlSink> events_;  // writes into events_file_
+  Bus* bus_ = nullptr;                 // of events_
+};
+
+}  // namespace moonlet
