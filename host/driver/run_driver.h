@@ -32,7 +32,7 @@ namespace moonlet {
 
 class RunDriver {
  public:
-  /// What the runs of one host share. The references are borrowed and outlive the driver.
+  /// Holds what all runs of one host share. The references are borrowed and outlive the driver.
   struct Host {
     Loop& loop;
     const Clock& clock;
@@ -172,7 +172,7 @@ class RunDriver {
   CancelRequest cancel_;
   std::unique_ptr<Journal> journal_;  // is closed before the lock is released
   int unheard_ = 0;
-  std::vector<LoggedKeeper> logged_;          // of earlier hosts; read once
+  std::vector<LoggedKeeper> logged_;          // by keepers of earlier hosts
   std::vector<std::string> unsynced_;         // files that may not be on the disk yet
   std::vector<std::string> unsynced_values_;  // values of relaxed records, likewise
   std::optional<Error> values_failure_;       // their sync has failed, for good
@@ -181,7 +181,7 @@ class RunDriver {
   std::future<Result<void>> syncing_;
   Fd events_file_;
   std::unique_ptr<JsonlSink> events_;  // writes into events_file_
-  Bus* bus_ = nullptr;                 // of events_
+  Bus* bus_ = nullptr;                 // the bus that events_ listens to
 };
 
 }  // namespace moonlet
