@@ -1,6 +1,7 @@
 #include "host/driver/run_driver.h"
 
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <filesystem>
@@ -260,6 +261,10 @@ TEST_CASE("a child that may outlive its host is adopted by the next driver of th
   REQUIRE(place.until([&] { return adopted->done(); }));
   CHECK(adopted->exit().out.text == "hello\n");
   CHECK_FALSE((*second)->has_running_children());
+  // The keeper is a child of this process, which did not die with the first driver: reap it.
+  second->reset();
+  CHECK(waitpid(-1, nullptr, 0) > 0);
+  CHECK(waitpid(-1, nullptr, 0) == -1);
 }
 
 TEST_CASE("a request to cancel reaches the driver once") {
