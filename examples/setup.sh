@@ -54,7 +54,8 @@ moonlet_logged() {
 # Lists one dependency per line: a check, then the package for apt, dnf, pacman and brew. `cmd:`
 # checks for any of these programs, `inc:` for any of these headers. It does not check packages, so
 # a library built by hand counts too. `may:` marks an optional program; with `review` the linters of
-# the quickstart, with `tests` also what single tests need. `-` means that there is no such package.
+# the quickstart, with `tests` also what single tests need, with `late` what the late suites need.
+# `-` means that there is no such package.
 moonlet_needs() {
   cat <<'NEEDS'
 cmd:g++,clang++,c++                          g++                 gcc-c++     gcc            -
@@ -103,6 +104,11 @@ may:luacheck                                 lua-check           luacheck    lua
 may:clang-format-14                          clang-format-14     -           -              -
 NEEDS
   fi
+  if [ "${1:-}" = late ]; then
+    cat <<'NEEDS'
+may:python3                                  python3             python3     python         python
+NEEDS
+  fi
 }
 
 # Prints the folders that compilers search for headers. An installation may add to them.
@@ -137,7 +143,7 @@ moonlet_has() {
   return 1
 }
 
-# moonlet_install_needs [review | tests] installs missing dependencies with apt, or names the
+# moonlet_install_needs [review | tests | late] installs missing dependencies with apt, or names the
 # packages and stops on other systems. It starts no package manager if nothing is missing. A missing
 # optional package stops nothing.
 moonlet_install_needs() {
