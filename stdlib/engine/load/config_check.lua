@@ -16,7 +16,7 @@ local runner_fields = { program = "string", args = "list", env = "list", home = 
 --- The entry runners.command applies to every program of `--runner command:`.
 local command_fields = { state = "list" }
 local limit_fields = { tokens = "integer", usd = "number", wall = "string|number", agents = "integer",
-  processes = "integer", parallel = "integer", retries = "integer" }
+  processes = "integer", parallel = "integer", retries = "integer", worktrees = "integer" }
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
   stuck = "list", milestone = "list", blocked = "list", review = "list" }
 

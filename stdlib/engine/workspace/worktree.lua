@@ -1,6 +1,8 @@
 --- Manages git worktrees of steps that write: all changes of a step are merged, or none. A worktree
 --- lies outside of the repository. The agent can rewrite its `.git` file, so git gets every path as
 --- an option. Work that cannot be merged is kept and reported.
+local admin_folder = require "moonlet.engine.workspace.admin_folder"
+local pool = require "moonlet.engine.workspace.pool"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
@@ -75,26 +77,6 @@ local function last_name(root, name)
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
---- Reads the path of a worktree from git's records. Skips a record that another user owns.
-local function read_gitdir(root, name)
-  local text, err = core.file.read(root, name .. "/gitdir", 1 << 16)
-  if not text and err.kind == "failed" then files.fail(err) end
-  return text
-end
-
---- Finds git's administrative folder of a worktree in `common`/worktrees. Its name has a suffix if
---- the name was taken.
-local function find_admin(common, tree)
-  -- The user's own worktrees never match, because their paths end differently.
-  local wanted = tree.path:match("/[^/]+/[^/]+$") .. "/.git"
-  local root = files.root(common .. "/worktrees")
-  for _, entry in ipairs(root and files.list(root, ".") or {}) do
-    local text = entry.type == "directory" and read_gitdir(root, entry.name)
-    if text and text:gsub("\n$", ""):sub(-#wanted) == wanted then return entry.name, root end
-  end
-  return nil, root
-end
-
 local function common_dir(run, key)
   local exit = git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir" })
   return (exit.stdout:gsub("\n$", ""))
@@ -138,15 +120,21 @@ end
 --- Creates the worktree with the user's present files.
 local function make(run, key, dir, root, parent, name, tree)
   sweep_raw(parent)
+  local pooled
+  write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
   tree.raw = plumbing.open(run, key, raw_path(parent, name))
   tree.branch = merge_report.branch(run, key)
   local begun = worktree_seed.state(run, key, dir, tree.raw)
   tree.base = begun.tree
   write_lock.with_worktrees(run, key, git, run, key, run.top,
     { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
-  tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+  tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
+  if not (pooled and pool.fill(run, key, pooled, tree, begun)) then
+    worktree_seed.fill(run, key, dir, tree.path, tree.raw, begun)
+    pool.note(run, key, tree, begun)
+  end
+  worktree_seed.write_index(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
   -- An unconfined agent can change HEAD and index, so the base is recorded elsewhere.
-  worktree_seed.fill(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
   files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
@@ -157,14 +145,14 @@ local function recorded_place(tree, parent, first, path)
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
   local root = files.root(folder)
   local ours = root and (folder:match("[^/]+$") == parent:match("[^/]+$")
-    or files.is_there(root, name .. ".base") and find_admin(tree.common, { path = path }))
+    or files.is_there(root, name .. ".base") and admin_folder.find(tree.common, path))
   if ours then return folder, name, root end
 end
 
 --- Raises an error if a kept worktree is missing but still on git's list, because its changes may
 --- be lost. A user who ran `git worktree remove` has dealt with them.
 local function refuse_lost(tree)
-  if not find_admin(tree.common, tree) then return end
+  if not admin_folder.find(tree.common, tree.path) then return end
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
     kept_worktrees.removal(tree.path))
   error({ kind = "failed", hint = way,
@@ -217,7 +205,7 @@ function M.open(run, key, dir, keep, path, patch, owner)
   tree.path = parent .. "/" .. name
   if keep and there then tree.base, tree.branch = read_base(root, name) end
   if tree.base then
-    tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+    tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
     tree.raw = plumbing.open(run, key, raw_path(parent, name))
     return tree
   end
@@ -239,7 +227,8 @@ local function forget_raw(tree)
   if root then core.file.remove(root, name) end
 end
 
---- Removes a worktree if it exists, and git's record of it, but no other record.
+--- Removes a worktree if it exists, or puts it into the pool. Removes git's record of it, but no
+--- other record.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -247,8 +236,13 @@ function M.remove(run, key, tree)
   local folder, name = split(tree.path)
   local root = files.root(folder)
   if root and files.is_there(root, name) then
-    write_lock.with_worktrees(run, key, git, run, key, run.top,
-      { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
+    local pooled
+    write_lock.with_worktrees(run, key, function()
+      pooled = pool.give(run, tree)
+      if not pooled then
+        git(run, key, run.top, { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
+      end
+    end)
   end
   local problem
   for _, suffix in ipairs(root and { "", ".base", ".kept" } or {}) do
@@ -256,7 +250,7 @@ function M.remove(run, key, tree)
     problem = problem or not removed and err or nil
   end
   forget_raw(tree)
-  local own, admin = find_admin(tree.common, tree)
+  local own, admin = admin_folder.find(tree.common, tree.path)
   if own then write_lock.with_worktrees(run, key, core.file.remove, admin, own) end
   if problem then files.fail(problem) end
 end
@@ -478,7 +472,7 @@ local function reopened(run, key, dir, held)
   if carried then return tree end
   tree.base, tree.branch = read_base(root, name)
   if not tree.base then return nil end
-  tree.git_dir = tree.common .. "/worktrees/" .. (find_admin(tree.common, tree) or name)
+  tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
   tree.raw = plumbing.open(run, key, raw_path(folder, name))
   return tree
 end

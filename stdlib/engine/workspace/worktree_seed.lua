@@ -116,17 +116,26 @@ function M.index(raw) return raw.path .. "/begun.index" end
 ---@param key string
 ---@param dir string
 ---@param path string    path of the worktree
----@param own string     absolute path of git's index for the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning
-function M.fill(run, key, dir, path, own, raw, beginning)
-  local index = M.index(raw)
-  local env = plumbing.env(raw, path, index)
+function M.fill(run, key, dir, path, raw, beginning)
+  local env = plumbing.env(raw, path, M.index(raw))
   git(run, key, path, { "read-tree", beginning.tree }, { env = env })
   scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--skip-worktree", "--stdin" }, beginning.unseen,
     { env = env })
   git(run, key, path, { "checkout-index", "--all", "--force", "--index", "--quiet" }, { env = env })
-  scratch_index.copy(run, key, index, own)
+end
+
+--- Writes git's index of a filled worktree.
+---@param run table
+---@param key string
+---@param dir string
+---@param path string    path of the worktree
+---@param own string     absolute path of git's index for the worktree
+---@param raw moonlet.RawGit
+---@param beginning moonlet.Beginning
+function M.write_index(run, key, dir, path, own, raw, beginning)
+  scratch_index.copy(run, key, M.index(raw), own)
   scratch_index.feed(run, key, dir, path, { "update-index", "-z", "--index-info" },
     scratch_index.info_of(beginning.others), { env = plumbing.env(raw, path, own) })
 end
