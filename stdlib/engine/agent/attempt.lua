@@ -1,6 +1,7 @@
 --- Runs one attempt of an agent: builds its command line, starts its process and reads its output.
 --- outcome.lua turns the returned evidence into an outcome, and retry.lua decides whether to try
 --- again.
+local background = require "moonlet.engine.base.background"
 local exit_record = require "moonlet.engine.base.exit_record"
 local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
@@ -353,8 +354,13 @@ function M.run(job, attempt)
   if job.cassette then return play(job, attempt, tell) end
   local id, reading = adoption.id(job.key, attempt.number), reading_of(job, job.runner, tell)
   job.reading = reading
+  local function process() return run_process(job, attempt) end
+  local meanwhile = job.lease.place.meanwhile
   local ran, exit = pcall(in_flight.during, job.step, function()
-    return progress.during(job, reading, id, attempt.state ~= nil, function() return run_process(job, attempt) end)
+    return progress.during(job, reading, id, attempt.state ~= nil, function()
+      if meanwhile then return background.during(meanwhile, process) end
+      return process()
+    end)
   end)
   if not ran then
     if reading then reading:close() end

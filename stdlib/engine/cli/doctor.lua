@@ -8,6 +8,7 @@ local runner_names = require "moonlet.engine.runner.names"
 local shared = require "moonlet.engine.runner.shared"
 local runners = require "moonlet.engine.load.runners"
 local loader = require "moonlet.engine.load.loader"
+local worktree = require "moonlet.engine.workspace.worktree"
 local verbs = require "moonlet.engine.cli.verbs"
 local page = require "moonlet.engine.base.page"
 local consent = require "moonlet.engine.effects.consent"
@@ -188,6 +189,14 @@ local function check_leftovers(checks, home)
   end
 end
 
+local function check_worktrees(checks, home)
+  local count, bytes = worktree.waiting(home)
+  if count == 0 then return end
+  local text = "%d %s for the next agent that writes (%d MB); moonlet run prune --worktrees removes %s"
+  checks.add("worktrees", "ok", text:format(count, count == 1 and "waits" or "wait", (bytes + (1 << 19)) >> 20,
+    count == 1 and "it" or "them"))
+end
+
 ---@param words string[]
 ---@return table? envelope, integer exit_code, string? text
 function M.main(words)
@@ -209,6 +218,7 @@ function M.main(words)
   if home then
     check_presets(checks, home)
     check_leftovers(checks, home)
+    check_worktrees(checks, home)
   end
   local lines, rows, out = {}, {}, page.out()
   for i, check in ipairs(checks) do

@@ -17,6 +17,7 @@ local M = {}
 M.known = options.with_common {
   older = { value = "TIME", help = "runs that ended longer ago than this: 30d, 12h" },
   keep = { value = "N", help = "all but the newest N runs" },
+  worktrees = { help = "the worktrees that wait for the next agent that writes" },
   ["dry-run"] = { help = "say what would be removed, and remove nothing" },
 }
 
@@ -126,18 +127,25 @@ local function remove(home, root, id)
 end
 
 local function wanted_of(found)
-  if not found.older and not found.keep then
-    error(options.usage("prune which runs?", "moonlet run prune --older 30d, or --keep 100; --dry-run shows them"), 0)
+  if not found.older and not found.keep and not found.worktrees then
+    error(options.usage("prune which runs?",
+      "moonlet run prune --older 30d, --keep 100 or --worktrees; --dry-run shows them"), 0)
   end
   local keep = found.keep and math.tointeger(tonumber(found.keep))
   if found.keep and (not keep or keep < 0) then
     error(options.usage("--keep must be a whole number from 0", "moonlet run prune --keep 100"), 0)
   end
-  return { keep = keep, older = found.older and duration.ms(found.older, "--older") }
+  return { keep = keep, older = found.older and duration.ms(found.older, "--older"),
+    is_for_runs = keep ~= nil or found.older ~= nil }
 end
 
-local function report_text(list, stay, is_dry)
+local function report_text(list, stay, is_dry, trees)
   local lines = {}
+  if trees then
+    lines[1] = ("%d waiting %s %s"):format(trees, trees == 1 and "worktree" or "worktrees",
+      is_dry and "would be removed" or "removed")
+  end
+  if not list then return table.concat(lines, "\n") .. "\n" end
   for _, item in ipairs(stay) do lines[#lines + 1] = ("%s stays: %s"):format(item.id, item.why) end
   local count = #list == 1 and "1 run" or ("%d runs"):format(#list)
   local named = #list > 0 and #list <= 20 and ": " .. table.concat(list, ", ") or ""
@@ -156,8 +164,11 @@ function M.main(words)
   local wanted = wanted_of(found)
   local home = repository.open(found.repo)
   local root = store.root(home)
-  local list, stay, removed = {}, core.json.array {}, core.json.array {}
-  if root then
+  local list, stay, removed, trees = {}, core.json.array {}, core.json.array {}, nil
+  if found.worktrees then
+    trees = found["dry-run"] and worktree.waiting(home) or worktree.empty_pool(home)
+  end
+  if root and wanted.is_for_runs then
     core.runs.sweep(home.handle)
     list, stay = choose(home, root, wanted)
     if not found["dry-run"] then
@@ -170,8 +181,8 @@ function M.main(words)
   end
   local is_dry = found["dry-run"] or false
   return { ok = true, command = "run prune", run = null, error = null,
-    result = { removed = removed, would_remove = is_dry and core.json.array(list) or nil, stay = stay } }, 0,
-    report_text(is_dry and list or removed, stay, is_dry)
+    result = { removed = removed, would_remove = is_dry and core.json.array(list) or nil, stay = stay,
+      worktrees = trees } }, 0, report_text(wanted.is_for_runs and (is_dry and list or removed), stay, is_dry, trees)
 end
 
 return M

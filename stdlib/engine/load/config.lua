@@ -12,7 +12,8 @@
 ---     routes = { ["test-gaps"] = { runner = "codex", model = "…", high = { escalate = true } } },
 ---     prices = { ["gpt-5.3-codex-spark"] = { input = 1.25, cached = 0.125, output = 10 } },
 ---     limits = { tokens = 600000, usd = 4, wall = "20m", agents = 20, processes = 200, parallel = 8,
----                retries = 3 },            -- maximum number of times that a prompt is sent
+---                retries = 3,              -- maximum number of times that a prompt is sent
+---                worktrees = 4 },          -- that wait for the next agent that writes; 0: none
 ---     precommit = { runner = "codex" },    -- for moonlet hook pre-commit; default: no agent
 ---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- events of runs: started, finished,

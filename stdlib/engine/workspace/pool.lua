@@ -17,6 +17,7 @@ local git = scratch_index.git
 local default_most = 4
 local oldest_ms = 7 * 24 * 3600 * 1000
 local id_bytes = 6
+local list_cap = 256 << 20
 --- Restoring more files than this is not faster than a new checkout.
 local most_restored = 20000
 --- A host that takes longer than this to move a worktree to its new base was killed.
@@ -95,6 +96,19 @@ local function trim(common, parent, most)
   for i, entry in ipairs(M.list(parent)) do
     if i > most or entry.age > oldest_ms then discard(common, parent, entry.name) end
   end
+end
+
+--- Returns the number of pooled worktrees and the bytes of their files.
+---@param parent string
+---@return integer count, integer bytes
+function M.size(parent)
+  local list, bytes = M.list(parent), 0
+  local raw = core.file.root(raw_folder(parent))
+  for _, entry in ipairs(list) do
+    local text = raw and core.file.read(raw, entry.name .. "/" .. list_name, list_cap) or ""
+    for size in ("\0" .. text):gmatch "%z[^d%z] %d+ (%d+)" do bytes = bytes + math.tointeger(size) end
+  end
+  return #list, bytes
 end
 
 --- Empties the pool of a repository. The caller holds the lock of worktrees.

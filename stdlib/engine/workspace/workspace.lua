@@ -101,6 +101,7 @@ end
 ---@field recorded (fun(): string[])?  lists all changed files for a cassette
 ---@field apply (fun(patch: string))?  applies a patch from a cassette
 ---@field allows (fun(path: string): boolean)?
+---@field meanwhile fun()?       does what can wait until the agent runs
 ---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge
 ---   With `kept`, a resumed run will use the work. Returns where the work is kept.
 
@@ -248,6 +249,7 @@ local function own_worktree(run, key, dir, call, attempt, from)
     cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
+    meanwhile = function() worktree.sweep(run, key, tree) end,
     root = tree.path, recorded = function() return (worktree_changes.paths(run, key, dir, tree)) end,
     apply = function(file)
       -- The recorded patch includes the changes of the earlier step, so they are removed first.

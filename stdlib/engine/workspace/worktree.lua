@@ -537,6 +537,33 @@ function M.give_up(run, key, dir, path, replaced)
   end
 end
 
+--- Deletes worktrees that were thrown away.
+---@param run table
+---@param key string
+---@param tree moonlet.Worktree
+function M.sweep(run, key, tree) pool.sweep(run, key, (split(tree.path))) end
+
+--- Returns the number of a repository's worktrees that wait for the next step, and their bytes.
+---@param home table
+---@return integer count, integer bytes
+function M.waiting(home)
+  local looked, parent = pcall(parent_of, home)
+  if not looked or not parent then return 0, 0 end
+  return pool.size(parent)
+end
+
+--- Removes a repository's worktrees that wait for the next step.
+---@param home table
+---@return integer count
+function M.empty_pool(home)
+  local parent, common = parent_of(home), select(3, host_git.dirs(home.top))
+  if not parent or not common then return 0 end
+  local count
+  local run = { id = "prune", home = home, emit = function() end, absolute = function(path) return path end }
+  write_lock.with_worktrees(run, "prune", function() count = pool.empty(common, parent) end)
+  return count
+end
+
 --- Lists the worktrees that a run has left.
 ---@param home table
 ---@param id string
