@@ -22,13 +22,6 @@ namespace moonlet {
 
 namespace {
 
-std::optional<EventType> type_from(std::string_view name) {
-  for (int i = 0; i < kEventTypes; ++i) {
-    if (to_string(static_cast<EventType>(i)) == name) return static_cast<EventType>(i);
-  }
-  return std::nullopt;
-}
-
 /// The lines of a pipe: what scripts print, warnings, and the end.
 bool is_told_to_pipes(EventType type) {
   // On a terminal the report is read there too.
@@ -100,7 +93,7 @@ int event_display(lua_State* L) {
 
 /// An event of a file: (type, ms since 1970, run, step or nil, data); nothing for an unknown type.
 Event* read_recorded(lua_State* L) {
-  const auto type = type_from(luaL_checkstring(L, 1));
+  const auto type = event_type(luaL_checkstring(L, 1));
   if (!type) return nullptr;
   const lua_Integer wall_ms = luaL_checkinteger(L, 2);
   std::size_t run_size = 0;
@@ -133,14 +126,11 @@ int event_replay(lua_State* L) {
   return 0;
 }
 
-/// types() -> the names of all events, in the order of the list
-int event_types(lua_State* L) {
-  lua_createtable(L, kEventTypes, 0);
-  for (int i = 0; i < kEventTypes; ++i) {
-    const auto name = to_string(static_cast<EventType>(i));
-    lua_pushlstring(L, name.data(), name.size());
-    lua_rawseti(L, -2, i + 1);
-  }
+/// kinds() -> kinds.json as a table
+int event_kinds(lua_State* L) {
+  auto& kinds = push_box<nlohmann::json>(L);
+  kinds = nlohmann::json::parse(kEventKindsJson);
+  push_value(L, kinds);
   return 1;
 }
 
@@ -167,7 +157,7 @@ void tell_early(Services& services) {
 /// emit(type, step or nil, fields)
 int event_emit(lua_State* L) {
   const char* name = luaL_checkstring(L, 1);
-  const auto type = type_from(name);
+  const auto type = event_type(name);
   if (!type) return luaL_error(L, "no event type '%s'", name);
   std::size_t size = 0;
   const char* step = luaL_optlstring(L, 2, "", &size);
@@ -192,7 +182,7 @@ int event_emit(lua_State* L) {
 
 constexpr luaL_Reg kFunctions[] = {
     {"display", guard<event_display>}, {"start", guard<event_start>},
-    {"types", guard<event_types>},     {"release", guard<event_release>},
+    {"kinds", guard<event_kinds>},     {"release", guard<event_release>},
     {"line", guard<event_line>},       {"replay", guard<event_replay>},
     {"emit", guard<event_emit>},       {nullptr, nullptr},
 };

@@ -32,11 +32,11 @@
 ---@class core.event
 ---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses how events are shown
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
+---@field kinds fun(): { version: integer, kinds: moonlet.EventKind[] }  the types of events, from host/telemetry/kinds.json
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
 ---  formats an event of a file as a line, or returns ""
 ---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  displays an event of a file
 ---@field release fun()  prints the last line of the run, which a pipe gets only after the report
----@field types fun(): string[]  the types of events
 ---@field start fun(file: string)  assigns later events to the run and writes them to a file beneath .agent
 
 ---@class core.file
@@ -125,7 +125,6 @@
 ---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
 ---  answers "complete" and continues to read; the word begins at byte `from`, counted from 0
----@field edit fun(prompt: userdata, argv: string[])  runs a program on the terminal and waits until it exits
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
 ---  opens a prompt; says whether it edits lines and prints prompts; nil if it may not read the terminal

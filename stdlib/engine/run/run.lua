@@ -141,6 +141,9 @@ local function of_sibling(err)
   return { kind = "cancelled", message = "ended with the steps beside it: " .. tostring(err.message) }
 end
 
+--- True if the step asks a model, which the runner `mock` does not.
+local function asks(kind, runner) return kind == "agent" and runner ~= "mock" or nil end
+
 local function add_steps(run)
   --- Executes a step, or replays it. `live(last, hash)` executes it, and returns a JSON value. Returns the value, and
   --- the step, which the caller ends.
@@ -148,7 +151,7 @@ local function add_steps(run)
     local step, is_live = run.begin_step(key, kind, runner), false
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
       is_live = true
-      core.event.emit("step.started", key, { kind = kind, runner = runner })
+      core.event.emit("step.started", key, { kind = kind, runner = runner, asked = asks(kind, runner) })
       return live(last, hash, step)
     end)
     run.journal.history:tell(key)
@@ -186,7 +189,8 @@ local function add_steps(run)
       error = type(step.error) == "table" and step.error.message or step.error,
       error_kind = type(step.error) == "table" and rawget(step.error, "kind") or nil, runner = step.runner,
       usage = step.usage, attempts = step.attempts and #step.attempts,
-      taken_over = was_taken_over(step) })
+      taken_over = was_taken_over(step), asked = asks(step.kind, step.runner),
+      paid = asks(step.kind, step.runner) and not step.cached and step.runner ~= "cassette" or nil })
     tell_budget(run)
   end
 

@@ -1,6 +1,8 @@
 #include "host/telemetry/live/view.h"
 
 #include <cstdint>
+#include <set>
+#include <string>
 
 #include "host/telemetry/live/text.h"
 #include "host/telemetry/live/width.h"
@@ -26,12 +28,17 @@ class EventFeed {
   }
   EventFeed& start(const std::string& key, const std::string& kind = "agent",
                    const std::string& runner = "codex") {
-    return emit(EventType::kStepStarted, key, {{"kind", kind}, {"runner", runner}});
+    const bool asked = kind == "agent" && runner != "mock";
+    if (!asked) unasked_.insert(key);
+    return emit(EventType::kStepStarted, key,
+                {{"kind", kind}, {"runner", runner}, {"asked", asked}});
   }
   EventFeed& finish(const std::string& key, const std::string& status = "ok",
                     nlohmann::json more = nlohmann::json::object()) {
     nlohmann::json fields = {{"kind", "agent"}, {"status", status}, {"duration_ms", 2100}};
     fields.update(more);
+    fields["asked"] = unasked_.count(key) == 0;
+    fields["paid"] = unasked_.count(key) == 0 && !fields.contains("cached");
     return emit(EventType::kStepFinished, key, fields);
   }
   EventFeed& end(const std::string& verdict) {
@@ -55,6 +62,7 @@ class EventFeed {
   std::int64_t now = kStart;
 
  private:
+  std::set<std::string> unasked_;  // steps that ask no model
   static std::vector<std::string> texts(const std::vector<LiveLine>& lines, int width) {
     std::vector<std::string> out;
     for (const auto& line : lines) {
@@ -301,9 +309,9 @@ TEST_CASE("the live view takes events of any shape") {
                                    {{"name", 1}, {"planned", "x"}, {"kind", {}}, {"status", 3}},
                                    {{"planned", 1e300}, {"duration_ms", -1e300}, {"usage", 5}},
                                    {{"left", {{"usd", "x"}}}, {"wall_left_ms", 1e18}}};
-  for (int type = 0; type <= static_cast<int>(EventType::kWarning); ++type) {
+  for (const auto& kind : kEventKinds) {
     for (const auto& fields : shapes) {
-      model.apply({static_cast<EventType>(type), kStart, "R-007", "key", fields});
+      model.apply({*event_type(kind.name), kStart, "R-007", "key", fields});
       (void)render_live(model, {80, 24}, kStart);
       (void)render_final(model, {80, 24}, kStart);
     }
