@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -11,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "host/artifact/file/dir_open.h"
 #include "host/base/fd.h"
 #include "host/process/child/subreaper.h"
 #include "host/process/child/tree.h"
@@ -26,16 +26,6 @@ constexpr int kPatienceMs = 3000;
 constexpr std::int64_t kAdoptMs = 10000;
 constexpr int kAdoptPauseMs = 3;
 
-// A name for the socket that fits an address whatever the length of the run's path.
-std::string socket_path(int run_dir_fd) {
-#ifdef F_GETPATH
-  char path[PATH_MAX];
-  if (fcntl(run_dir_fd, F_GETPATH, path) != 0) return {};
-  return std::string(path) + "/" + kKeeperSocketName;
-#else
-  return "/proc/self/fd/" + std::to_string(run_dir_fd) + "/" + kKeeperSocketName;
-#endif
-}
 
 Error silent() {
   return Error{ErrorKind::kTimeout, "the keeper does not answer",
@@ -47,10 +37,12 @@ class ControlClient {
  public:
   /// Null when nobody listens there.
   static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
-    std::string path = socket_path(run_dir_fd);
+    // An address has 108 bytes at most, and the path of a run may be longer.
+    const std::string folder = path_of_open(run_dir_fd);
+    const std::string path = folder + "/" + kKeeperSocketName;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) {
+    if (folder.empty() || path.size() >= sizeof address.sun_path) {
       return Error::from_errno(ENAMETOOLONG, "connect to", kKeeperSocketName);
     }
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/artifact/file/dir_open.h"
 #include "host/base/append_lines.h"
 #include "host/base/fd.h"
 #include "host/base/text.h"
@@ -95,13 +96,7 @@ class Line {
 };
 
 // 0 or an errno.
-int sync_log(int fd) {
-  int result;
-  do {
-    result = fdatasync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
-}
+int sync_log(int fd) { return sync_data(fd) == 0 ? 0 : errno; }
 
 }  // namespace
 
