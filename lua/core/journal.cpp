@@ -215,8 +215,7 @@ int journal_verify(lua_State* L) {
   set("torn_bytes", report->torn_bytes);
   if (report->damage) {
     set("line", report->damage->line);
-    lua_pushlstring(L, report->damage->why.data(), report->damage->why.size());
-    lua_setfield(L, -2, "why");
+    set_text(L, "why", report->damage->why);
   }
   return 1;
 }

@@ -23,6 +23,7 @@
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 #include "lua/vm/work.h"
 
 namespace moonlet {
@@ -81,16 +82,6 @@ Result<std::shared_ptr<ChildOperation>> start_child(lua_State* L, RunDriver& run
   return child;
 }
 
-void set_number(lua_State* L, const char* key, std::int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
-void set_flag(lua_State* L, const char* key, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, key);
-}
-
 void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)[5]) {
   lua_pushlstring(L, stream.text.data(), stream.text.size());
   lua_setfield(L, -2, keys[0]);
@@ -106,8 +97,7 @@ void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)
 int push_exit_table(lua_State* L, ChildExit& exit) {
   lua_createtable(L, 0, 20);
   const std::string_view why = to_string(exit.why);
-  lua_pushlstring(L, why.data(), why.size());
-  lua_setfield(L, -2, "why");
+  set_text(L, "why", why);
   set_number(L, "code", exit.code);
   set_number(L, "signal", exit.signal);
   set_number(L, "duration_ms", exit.duration_ms);

@@ -20,17 +20,13 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
 namespace {
 
 using HomeBox = std::optional<Home>;
-
-void set_text(lua_State* L, const char* key, const std::string& text) {
-  lua_pushlstring(L, text.data(), text.size());
-  lua_setfield(L, -2, key);
-}
 
 /// home(folder) -> {handle, top, agent_path, git}: finds it, writes nothing. Raises for a folder
 /// that is not there and for a damaged repository.
@@ -51,8 +47,7 @@ int run_home(lua_State* L) {
   lua_setfield(L, -2, "handle");
   set_text(L, "top", home->work_tree());
   set_text(L, "agent_path", agent_path);
-  lua_pushboolean(L, !home->git().top.empty());
-  lua_setfield(L, -2, "git");
+  set_flag(L, "git", !home->git().top.empty());
   return 1;
 }
 

@@ -17,20 +17,11 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
 namespace {
-
-void set_text(lua_State* L, const char* key, const std::string& text) {
-  lua_pushlstring(L, text.data(), text.size());
-  lua_setfield(L, -2, key);
-}
-
-void set_number(lua_State* L, const char* key, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
 
 /// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
 int runs_sweep(lua_State* L) {
@@ -55,8 +46,7 @@ void push_child(lua_State* L, const LiveProcess& child) {
   set_text(L, "step", child.record.step);
   set_number(L, "pid", child.info.pid);
   set_number(L, "age_ms", child.age_ms);
-  lua_pushboolean(L, child.main);
-  lua_setfield(L, -2, "main");
+  set_flag(L, "main", child.main);
   if (child.record.deadline_ms > 0) set_number(L, "deadline_ms", child.record.deadline_ms);
 }
 
@@ -170,8 +160,7 @@ int runs_keepers(lua_State* L) {
     set_text(L, "label", keeper.record.label);
     set_number(L, "pid", keeper.record.worker_pid);
     set_number(L, "age_ms", keeper.age_ms);
-    lua_pushboolean(L, keeper.removed);
-    lua_setfield(L, -2, "removed");
+    set_flag(L, "removed", keeper.removed);
     lua_createtable(L, static_cast<int>(children.size()), 0);
     for (std::size_t i = 0; i < children.size(); ++i) {
       push_child(L, children[i]);

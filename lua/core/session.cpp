@@ -22,6 +22,7 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 #include "lua/vm/work.h"
 
 namespace moonlet {
@@ -74,11 +75,6 @@ void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session
     }
   }
   if (failed) raise_error(L, failure);
-}
-
-void set_number(lua_State* L, const char* key, std::int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
 }
 
 /// make(home) -> id: the folder of a new session
@@ -181,8 +177,7 @@ int session_status(lua_State* L) {
   lua_pushstring(L, kNames[static_cast<int>(kept.state)]);
   lua_createtable(L, 0, 9);
   const std::string_view why = to_string(kept.exit.why);
-  lua_pushlstring(L, why.data(), why.size());
-  lua_setfield(L, -2, "why");
+  set_text(L, "why", why);
   set_number(L, "code", kept.exit.code);
   set_number(L, "signal", kept.exit.signal);
   set_number(L, "duration_ms", kept.exit.duration_ms);
@@ -273,8 +268,7 @@ int session_processes(lua_State* L) {
     lua_createtable(L, 0, 4);
     set_number(L, "pid", process.info.pid);
     set_number(L, "age_ms", process.age_ms);
-    lua_pushboolean(L, process.main);
-    lua_setfield(L, -2, "main");
+    set_flag(L, "main", process.main);
     if (process.record.deadline_ms > 0) set_number(L, "deadline_ms", process.record.deadline_ms);
     lua_rawseti(L, -2, ++count);
   }
