@@ -74,7 +74,7 @@ local function edited(session, text)
   if not editor or editor == "" then return nil, "set VISUAL or EDITOR" end
   local path = session.run.sidecar .. "/edit.lua"
   session.run.write_artifact(path, text .. "\n")
-  core.line.edit(session.prompt, { "sh", "-c", editor .. " \"$1\"", "sh", session.run.absolute(path) })
+  core.terminal.run({ "sh", "-c", editor .. " \"$1\"", "sh", session.run.absolute(path) })
   local changed = session.run.read_artifact(path, 1 << 16)
   return changed and changed:gsub("%s+$", "") or nil
 end

@@ -20,8 +20,7 @@ function M.check() program() end
 function M.edit(path)
   local argv, name = program()
   argv[#argv + 1] = path
-  local code, err = core.terminal.run(argv)
-  if not code then error(err, 0) end
+  local code = core.terminal.run(argv)
   if code ~= 0 then
     error({ kind = "cancelled", message = ("the editor ended with exit code %d: nothing is started"):format(code),
       hint = ("$%s is %s"):format(name, core.text.printable(argv[1], 100)), at = path }, 0)
