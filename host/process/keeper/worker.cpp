@@ -235,6 +235,7 @@ void Worker::check_folder() {
   if (const std::string folder = current_folder(); !folder.empty() && setup_.entry) {
     setup_.entry->follow(folder);
   }
+  trim_process();
   loop_.after(kFolderMs, [this] { check_folder(); });
 }
 
