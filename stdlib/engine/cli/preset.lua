@@ -33,6 +33,7 @@ local function list(home)
   local found, names = loader.all(home)
   local rows, lines, out = {}, {}, page.out()
   for i, name in ipairs(names) do
+    found[name].unhashed = true -- A list runs nothing.
     local row = describe(found[name])
     local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
     if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end

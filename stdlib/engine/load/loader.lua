@@ -30,6 +30,7 @@ local source_cap = 1 << 20
 ---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?
 ---   Lists the presets that it may run.
 ---@field opened string?       sha256 of the files that M.open() ran; nil if the folder is too large
+---@field unhashed boolean?     true if only its declarations are read, so that no hash is needed
 ---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
 --- Maps names in run.json to functions that create sources without files.
@@ -267,7 +268,7 @@ end
 
 local function read_own(source, file)
   local text, err = source.read(file)
-  if text then source.used[file] = core.text.sha256(text) end
+  if text and not source.unhashed then source.used[file] = core.text.sha256(text) end
   return text, err
 end
 
@@ -484,7 +485,7 @@ function M.open(source, args)
   end)
   local how, value = core.coroutine.drive(script)
   if how == "failed" then evaluation_error(source, value) end
-  source.opened = opened_hash(source)
+  source.opened = not source.unhashed and opened_hash(source) or nil
   local function refuse_yield()
     error(record.invalid(source.origin .. " yields outside of any coroutine",
       "to wait, call ctx:sleep or another verb of ctx", source.origin), 0)
