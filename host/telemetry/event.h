@@ -15,7 +15,7 @@ namespace moonlet {
 
 /// The name of a type in kinds.json: "run.started" and so on.
 std::string_view to_string(EventType type);
-/// Nothing for a name that kinds.json does not have.
+/// The type with this name in kinds.json, if it has one.
 std::optional<EventType> event_type(std::string_view name);
 
 struct Event {
