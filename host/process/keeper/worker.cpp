@@ -41,6 +41,8 @@ constexpr std::int64_t kLingerMs = 60000;
 // The time between two looks whether the folder of the run still exists, and the grace of children
 // when it does not.
 constexpr std::int64_t kFolderMs = 10000;
+// The time after a start of a child in which more of them may follow.
+constexpr std::int64_t kTrimMs = 1000;
 constexpr std::int64_t kFolderGoneGraceMs = 3000;
 
 std::vector<ControlServer::Folder> folders_of(const WorkerSetup& setup) {
@@ -86,6 +88,7 @@ class Worker final : public SupervisorListener {
   bool over();
   void publish_entry();
   void check_folder();
+  void trim_later();
   void before_waiting();
   bool record();
   void send();
@@ -123,6 +126,7 @@ class Worker final : public SupervisorListener {
   bool durable_ = false;
   bool recorded_ = true;  // the log has all there is
   bool retrying_ = false;
+  bool trimming_ = false;  // a timer for trim_process() runs
   bool folder_removed_ = false;  // the last look found the folder of the run removed
   std::int64_t linger_until_ = 0;
   std::string ending_;  // why; empty: it goes on
@@ -235,11 +239,21 @@ void Worker::check_folder() {
   if (const std::string folder = current_folder(); !folder.empty() && setup_.entry) {
     setup_.entry->follow(folder);
   }
-  trim_process();
   loop_.after(kFolderMs, [this] { check_folder(); });
 }
 
+// Gives memory back once the children are started: most of the program is not needed until one ends.
+void Worker::trim_later() {
+  if (trimming_) return;
+  trimming_ = true;
+  loop_.after(kTrimMs, [this] {
+    trimming_ = false;
+    trim_process();
+  });
+}
+
 void Worker::started(std::uint32_t number, pid_t pid) {
+  trim_later();
   if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
   if (!setup_.entry || !supervisor_.has_terminals()) return;
   // The entry of a session says what its keeper.log says.
