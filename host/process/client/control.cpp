@@ -26,7 +26,6 @@ constexpr int kPatienceMs = 3000;
 constexpr std::int64_t kAdoptMs = 10000;
 constexpr int kAdoptPauseMs = 3;
 
-
 Error silent() {
   return Error{ErrorKind::kTimeout, "the keeper does not answer",
                "it may be stopped, or wait for a slow disk: try again in a moment",

@@ -126,7 +126,7 @@ class Worker final : public SupervisorListener {
   bool durable_ = false;
   bool recorded_ = true;  // the log has all there is
   bool retrying_ = false;
-  bool trimming_ = false;  // a timer for trim_process() runs
+  bool trimming_ = false;        // a timer for trim_process() runs
   bool folder_removed_ = false;  // the last look found the folder of the run removed
   std::int64_t linger_until_ = 0;
   std::string ending_;  // why; empty: it goes on
@@ -242,7 +242,8 @@ void Worker::check_folder() {
   loop_.after(kFolderMs, [this] { check_folder(); });
 }
 
-// Gives memory back once the children are started: most of the program is not needed until one ends.
+// Gives memory back once the children are started: most of the program is not needed until one
+// ends.
 void Worker::trim_later() {
   if (trimming_) return;
   trimming_ = true;

@@ -153,8 +153,8 @@ local function events()
 ## Events
 
 `events.jsonl`, `--events` and an embedder get one JSON object for each event: `number`, `type`, `ts`, `run`, `step` and
-`data`. `number` counts the events of a run from 1, also across resumed hosts. `step` is the key of a step. `data` has the
-fields below, where `?` marks optional ones. Events only inform; the journal is the record of a run.
+`data`. `number` counts the events of a run from 1, also across resumed hosts. `step` is the key of a step. `data` has
+the fields below, where `?` marks optional ones. Events only inform; the journal is the record of a run.
 ]] }
   for _, kind in ipairs(core.event.kinds().kinds) do
     lines[#lines + 1] = ("### %s\n\n%s\n"):format(kind.name, kind.about)
