@@ -100,6 +100,8 @@ no_quoted_include() { ! bad_header; }
 check "the installed headers include each other as <moonlet/...>" no_quoted_include
 
 project optional <<'END'
+set(CMAKE_FIND_USE_CMAKE_SYSTEM_PATH OFF)
+set(CMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH OFF)
 find_package(moonlet)
 if(NOT moonlet_FOUND)
   message(STATUS "moonlet is missing: ${moonlet_NOT_FOUND_MESSAGE}")
@@ -107,8 +109,7 @@ if(NOT moonlet_FOUND)
 endif()
 END
 missing_library() {
-  configure optional -DCMAKE_PREFIX_PATH="$scratch/moved" -DCMAKE_FIND_USE_CMAKE_SYSTEM_PATH=OFF \
-    -DCMAKE_FIND_USE_SYSTEM_ENVIRONMENT_PATH=OFF >missing.log 2>&1
+  configure optional -DCMAKE_PREFIX_PATH="$scratch/moved" >missing.log 2>&1
   cat missing.log
   grep -q 'moonlet is missing: .*MoonletDependencies' missing.log && grep -q 'MOONLET_uv_LIBRARY' missing.log
 }
