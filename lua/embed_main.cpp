@@ -31,11 +31,13 @@ std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Copies a chunk of Lua 5.4's bytecode without the names of local variables and upvalues, which
-/// take a tenth of the time to load it. Lines stay, for error messages.
+/// Copies a chunk of Lua 5.4's bytecode without the names of local variables, and without those of
+/// upvalues unless they are kept: names take a tenth of the time to load it. Lines stay, for error
+/// messages; for "global 'x'" these need the names of upvalues.
 class NameStripper {
  public:
-  explicit NameStripper(const std::string& chunk) : in_(chunk) {}
+  NameStripper(const std::string& chunk, bool keeps_upvalues)
+      : in_(chunk), keeps_upvalues_(keeps_upvalues) {}
 
   std::string run() {
     copy(31);  // the header, with numbers that say how numbers are stored
@@ -82,14 +84,20 @@ class NameStripper {
     for (std::size_t left = number(); left > 0; --left) function();
     copy(number());  // the lines
     for (std::size_t left = 2 * number(); left > 0; --left) number();
-    const std::size_t kept = out_.size();
+    std::size_t kept = out_.size();
     for (std::size_t left = number(); left > 0; --left) text(), number(), number();
-    for (std::size_t left = number(); left > 0; --left) text();
     out_.resize(kept);
-    out_.append(2, static_cast<char>(0x80));  // two counts of 0
+    out_ += kNone;
+    kept = out_.size();
+    for (std::size_t left = number(); left > 0; --left) text();
+    if (keeps_upvalues_) return;
+    out_.resize(kept);
+    out_ += kNone;
   }
 
+  static constexpr char kNone = static_cast<char>(0x80);  // a count of 0
   const std::string& in_;
+  const bool keeps_upvalues_;
   std::size_t at_ = 0;
   std::string out_;
 };
@@ -106,7 +114,7 @@ std::string compile(const std::string& text, const std::string& chunk) {
     return 0;
   };
   lua_dump(L, writer, &bytes, 0);
-  std::string stripped = NameStripper(bytes).run();
+  std::string stripped = NameStripper(bytes, chunk[0] == '@').run();
   if (luaL_loadbufferx(L, stripped.data(), stripped.size(), chunk.c_str(), "b") != LUA_OK) {
     std::fprintf(stderr, "moonlet-embed: %s: this Lua has another bytecode\n", chunk.c_str());
     std::exit(1);
