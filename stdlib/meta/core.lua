@@ -29,6 +29,13 @@
 ---@field done fun(log: string)  redirects later output to the file, once the run has its id
 ---@field start fun(words: string[]): string?, moonlet.Error?  returns the first line that `moonlet word…` prints
 
+---@class moonlet.EventKind
+---@field name string
+---@field about string
+---@field fields table<string, string>  name -> its meaning; the name of an optional field ends with ?
+---@field line boolean?           false if people get no line for it
+---@field not_in_line string[]?   fields that the line leaves out
+
 ---@class core.event
 ---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses how events are shown
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
