@@ -143,8 +143,8 @@ class Engine::Impl {
 // Memory is given back once a command has waited for so long, and only if Lua's memory has grown.
 constexpr std::int64_t kQuietMs = 100;
 constexpr std::size_t kGrownBytes = std::size_t{512} << 10;
-// A larger heap takes so long to collect that the delay would show.
-constexpr std::size_t kMostTrimmedBytes = std::size_t{64} << 20;
+// A larger heap takes so long to collect that a resume would be slower.
+constexpr std::size_t kMostTrimmedBytes = std::size_t{16} << 20;
 
 void Engine::Impl::trim_when_quiet(LuaState& state) {
   active_ms_ = clock_.monotonic_ms();
