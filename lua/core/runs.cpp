@@ -1,20 +1,16 @@
 // core.runs: the runs of a repository that somebody else drives, or nobody any more, and the
 // keepers of this user that are at work.
-#include <poll.h>
-
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "host/artifact/run/directory.h"
 #include "host/driver/cancel_request.h"
-#include "host/driver/orphans.h"
-#include "host/process/client/control.h"
-#include "host/process/client/sweep.h"
+#include "host/driver/registry.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
 
@@ -38,7 +34,7 @@ int runs_sweep(lua_State* L) {
   lua_settop(L, 1);
   lua_newtable(L);
   auto& swept_runs = push_box<std::vector<SweptRun>>(L);
-  swept_runs = sweep_runs(home);
+  swept_runs = RunRegistry(home).sweep();
   lua_Integer count = 0;
   for (const SweptRun& swept : swept_runs) {
     lua_createtable(L, 0, 2);
@@ -65,22 +61,12 @@ int runs_live(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
-  auto& children = push_box<std::vector<std::pair<std::string, LiveProcess>>>(L);
-  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
-    if (auto live = Runs(**agent).live(); live.ok()) {
-      for (const std::string& id : *live) {
-        auto run = Runs(**agent).open(id);
-        if (!run) continue;
-        auto listed = list_live(run->dir().fd());
-        if (!listed) continue;
-        for (LiveProcess& child : *listed) children.emplace_back(id, std::move(child));
-      }
-    }
-  }
+  auto& found = push_box<std::vector<LiveRunProcess>>(L);
+  found = RunRegistry(home).live();
   lua_Integer count = 0;
-  for (const auto& [id, child] : children) {
-    push_child(L, child);
-    set_text(L, "run", id);
+  for (const LiveRunProcess& live : found) {
+    push_child(L, live.process);
+    set_text(L, "run", live.run);
     lua_rawseti(L, 2, ++count);
   }
   lua_settop(L, 2);
@@ -91,8 +77,7 @@ int runs_live(lua_State* L) {
 int runs_holder(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
-  std::int64_t pid = 0;
-  if (auto run = open_run(home, id); run.ok()) pid = RunLock::holder(run->dir());
+  const std::int64_t pid = RunRegistry(home).holder(id);
   if (pid == 0) return 0;
   lua_pushinteger(L, pid);
   return 1;
@@ -103,7 +88,7 @@ int runs_left(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& live = push_box<Result<std::vector<LiveProcess>>>(L, Error{});
-  if (auto run = open_run(home, id); run.ok()) {
+  if (auto run = RunRegistry(home).open(id); run) {
     live = list_live(run->dir().fd());
   } else {
     live = run.error();
@@ -118,7 +103,7 @@ int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& asked = push_box<Result<void>>(L);
-  if (auto run = open_run(home, id); run.ok()) {
+  if (auto run = RunRegistry(home).open(id); run) {
     asked = CancelRequest::make(run->dir());
   } else {
     asked = run.error();
@@ -127,14 +112,30 @@ int runs_request_cancel(lua_State* L) {
   return 0;
 }
 
+int end_locked(lua_State* L, Operation& operation) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  Result<RunLock>& lock = static_cast<LockWait&>(operation).lock();
+  if (!lock) return raise_error(L, lock.error());
+  auto& ended = push_box<Result<void>>(L);
+  ended = LuaState::host_work(L, [&] {
+    const RunLock held = std::move(*lock);  // the collector frees the operation late
+    return RunRegistry(home).end_orphans(id, held);
+  });
+  if (!ended) return raise_error(L, ended.error());
+  return 0;
+}
+
 /// end_orphans(home, run): ends what runs of a run that nobody drives, its keeper too
 int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
-  auto& ended = push_box<Result<void>>(L);
-  ended = LuaState::host_work(L, [&] { return end_orphans(home, id); });
-  if (!ended) return raise_error(L, ended.error());
-  return 0;
+  auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
+  waiting = RunRegistry(home).lock(Services::of(L).loop, id);
+  if (!waiting) return raise_error(L, waiting.error());
+  Pending& pending = Scheduler::of(L).prepare(L, end_locked, true);  // may raise
+  pending.operation = std::move(*waiting);
+  return Scheduler::of(L).await(L);
 }
 
 /// index_error() -> error?: why keepers cannot be entered into the index of live ones
