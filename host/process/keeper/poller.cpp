@@ -1,7 +1,7 @@
+#include "host/process/keeper/poller.h"
+
 #include <csignal>
 #include <unordered_map>
-
-#include "host/process/keeper/poller.h"
 
 namespace moonlet {
 
