@@ -1,13 +1,16 @@
 // core.ledger: the index over the runs of a repository. Every function takes the home's handle and
 // gives nil and an error where the ledger cannot be used: it is never the truth, and nobody may
 // fail for it. They work on a thread of their own, for other processes may hold it.
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
 #include "host/artifact/ledger/ledger.h"
 #include "host/artifact/ledger/record.h"
+#include "host/artifact/ledger/table.h"
 #include "host/artifact/run/home.h"
-#include "host/artifact/run/index.h"
+#include "host/artifact/run/ledger_fill.h"
 #include "host/base/clock.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
@@ -28,43 +31,38 @@ json or_null(const std::optional<T>& value) {
   return value ? json(*value) : json();
 }
 
-json time_or_null(const std::optional<std::int64_t>& ms) {
-  return ms ? json(iso8601_utc(*ms)) : json();
+json or_null(bool value) { return value; }
+json or_null(std::int64_t value) { return value; }
+
+using Names = std::initializer_list<std::string_view>;
+
+bool holds(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The columns of a row by name, with times as text. Only the index needs those in `without`.
+template <typename Row>
+json columns_of(const Row& row, const Names& without) {
+  static constexpr Names kAlwaysText = {"task_id", "preset", "status", "dir", "key", "kind"};
+  json object = json::object();
+  LedgerTable<Row>::each(row, [&](std::string_view name, const auto& value) {
+    if (holds(without, name)) return;
+    json& member = object[std::string(name)];
+    member = or_null(value);
+    if (member.is_null() && holds(kAlwaysText, name)) member = "";
+    if (member.is_number() && name.ends_with("_at"))
+      member = iso8601_utc(member.get<std::int64_t>());
+  });
+  return object;
 }
 
 json to_json(const LedgerRun& run) {
-  return {
-      {"id", run.id},
-      {"task_id", run.task_id},
-      {"preset", run.preset},
-      {"title", or_null(run.title)},
-      {"runner", or_null(run.runner)},
-      {"model", or_null(run.model)},
-      {"status", run.status},
-      {"verdict", or_null(run.verdict)},
-      {"exit_code", or_null(run.exit_code)},
-      {"started_at", time_or_null(run.started_at)},
-      {"ended_at", time_or_null(run.ended_at)},
-      {"duration_ms", or_null(run.duration_ms)},
-      {"parent_run_id", or_null(run.parent_run_id)},
-      {"replay_reason", or_null(run.replay_reason)},
-      {"dir", run.dir},
-      {"error", or_null(run.error)},
-  };
+  json object = columns_of(run, {"host_pid"});
+  object["id"] = run.id;
+  return object;
 }
 
-json to_json(const LedgerStep& step) {
-  return {
-      {"key", step.key},
-      {"attempt", step.attempt},
-      {"kind", step.kind},
-      {"status", step.status},
-      {"runner", or_null(step.runner)},
-      {"cached", step.cached},
-      {"duration_ms", or_null(step.duration_ms)},
-      {"error", or_null(step.error)},
-  };
-}
+json to_json(const LedgerStep& step) { return columns_of(step, {"seq", "started_at"}); }
 
 json to_json(const LedgerTotals& totals) {
   return {

@@ -44,7 +44,7 @@ class Select {
  public:
   explicit Select(std::string head) : sql_(std::move(head)) {}
 
-  /// `condition` has one parameter. An empty text is no condition.
+  /// `condition` has one parameter. An empty text adds no condition.
   void where(const char* condition, std::string_view text) {
     if (text.empty()) return;
     add(condition);
