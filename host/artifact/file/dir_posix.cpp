@@ -25,7 +25,7 @@ int open_same_device(int dir, const char* name) {
 
 int sync_bytes(int fd) {
 #ifdef F_FULLFSYNC
-  // fsync() alone leaves the bytes in the drive's cache there.
+  // On that system fsync() leaves the bytes in the drive's cache.
   if (::fcntl(fd, F_FULLFSYNC) == 0) return 0;
 #endif
   int result;

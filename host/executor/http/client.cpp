@@ -1,4 +1,4 @@
-#include "host/executor/wire/client.h"
+#include "host/executor/http/client.h"
 
 #include <poll.h>
 
@@ -8,16 +8,16 @@
 
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/wire/chat.h"
-#include "host/executor/wire/responses.h"
-#include "host/executor/wire/sse.h"
+#include "host/executor/http/chat.h"
+#include "host/executor/http/responses.h"
+#include "host/executor/http/sse.h"
 
 namespace moonlet::executor {
 
 namespace {
 
 constexpr std::size_t kAnswerCap = 64 << 20;  // bytes of one answer
-constexpr std::size_t kHeadBytes = 200;       // of an answer that is none
+constexpr std::size_t kHeadBytes = 200;       // of an answer that is not JSON
 
 std::unique_ptr<TurnReader> reader_for(Api api) {
   if (api == Api::kChat) return std::make_unique<ChatReader>();

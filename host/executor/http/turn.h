@@ -86,7 +86,7 @@ struct Request {
 class TurnReader {
  public:
   virtual ~TurnReader() = default;
-  /// Takes one event of the stream. False when no more is wanted: it ended or failed.
+  /// Takes one event of the stream. False at the end: the stream is complete or has failed.
   virtual bool take(const std::string& name, const std::string& data) = 0;
   /// Takes the answer of a server that does not stream.
   virtual void take_whole(const nlohmann::json& body) = 0;

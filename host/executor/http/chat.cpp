@@ -1,9 +1,9 @@
-#include "host/executor/wire/chat.h"
+#include "host/executor/http/chat.h"
 
 #include "host/base/id.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/wire/failure.h"
+#include "host/executor/http/failure.h"
 
 namespace moonlet::executor {
 

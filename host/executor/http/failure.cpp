@@ -1,4 +1,4 @@
-#include "host/executor/wire/failure.h"
+#include "host/executor/http/failure.h"
 
 #include <curl/curl.h>
 
@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "host/base/ascii.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
 
@@ -18,12 +19,6 @@ using Kind = Failure::Kind;
 constexpr std::int64_t kLongestPause = 30'000;
 constexpr std::size_t kMessageCap = 2000;
 constexpr std::int64_t kLargestCount = 1'000'000'000'000;
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
-}
 
 bool has_any(const std::string& text, std::initializer_list<const char*> words) {
   return std::any_of(words.begin(), words.end(),

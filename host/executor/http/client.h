@@ -9,8 +9,8 @@
 #include <variant>
 
 #include "host/base/clock.h"
-#include "host/executor/wire/http.h"
-#include "host/executor/wire/turn.h"
+#include "host/executor/http/http.h"
+#include "host/executor/http/turn.h"
 
 namespace moonlet::executor {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "host/executor/wire/turn.h"
+#include "host/executor/http/turn.h"
 
 namespace moonlet::executor {
 

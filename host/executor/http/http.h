@@ -11,7 +11,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/result.h"
-#include "host/executor/wire/failure.h"
+#include "host/executor/http/failure.h"
 
 namespace moonlet::executor {
 
@@ -21,14 +21,14 @@ struct HttpRequest {
   std::string body;
   std::int64_t idle_ms = 0;      ///< without a byte; then it is given up
   std::int64_t deadline_ms = 0;  ///< on the monotonic clock; 0: none
-  /// Takes a piece of the body of an answer with status 200. False: no more is wanted.
+  /// Takes a piece of the body of an answer with status 200. False ends the transfer.
   std::function<bool(std::string_view)> on_bytes;
 };
 
 struct HttpReply {
   enum class End {
     kWhole,        ///< the answer came to its end
-    kStopped,      ///< on_bytes wanted no more, or the body of an error is too long
+    kStopped,      ///< on_bytes returned false, or the body of an error is too long
     kBroken,       ///< not reached, or broken off; `error` says why
     kIdle,         ///< no byte came for idle_ms
     kDeadline,     ///< the deadline passed

@@ -1,10 +1,11 @@
-#include "host/executor/wire/http.h"
+#include "host/executor/http/http.h"
 
 #include <curl/curl.h>
 #include <poll.h>
 
 #include <algorithm>
-#include <cctype>
+
+#include "host/base/ascii.h"
 
 namespace moonlet::executor {
 
@@ -28,7 +29,7 @@ struct UrlParts {
 
 bool loopback_host(const std::string& host) {
   if (host == "localhost" || host == "[::1]" || host == "::1") return true;
-  // Digits and dots alone: 127.0.0.1.example.org is a name like any other.
+  // Only digits and dots count: 127.0.0.1.example.org is a host name.
   return host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
@@ -68,9 +69,7 @@ struct Http::Transfer {
     std::string line(bytes, size);
     const auto colon = line.find(':');
     if (colon == std::string::npos) return size;
-    std::string name = line.substr(0, colon);
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string name = lower(std::string_view(line).substr(0, colon));
     const auto from = line.find_first_not_of(" \t", colon + 1);
     const auto to = line.find_last_not_of(" \t\r\n");
     transfer.reply.headers[name] =

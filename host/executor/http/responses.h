@@ -4,7 +4,7 @@
 #include <set>
 #include <string>
 
-#include "host/executor/wire/turn.h"
+#include "host/executor/http/turn.h"
 
 namespace moonlet::executor {
 

@@ -1,4 +1,4 @@
-#include "host/executor/wire/sse.h"
+#include "host/executor/http/sse.h"
 
 namespace moonlet::executor {
 

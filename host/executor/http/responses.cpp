@@ -1,8 +1,8 @@
-#include "host/executor/wire/responses.h"
+#include "host/executor/http/responses.h"
 
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/wire/failure.h"
+#include "host/executor/http/failure.h"
 
 namespace moonlet::executor {
 
@@ -73,7 +73,7 @@ void ResponsesReader::take_whole(const json& body) {
 
 void ResponsesReader::take_item(const json& item) {
   const std::string type = text_of(item, "type");
-  // The output of a call is the executor's alone.
+  // Only the executor writes the output of a call.
   if (type.empty() || type == "function_call_output" || carries_nothing(item)) return;
   json kept = item;
   if (type == "function_call") {

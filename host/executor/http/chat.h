@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "host/executor/wire/turn.h"
+#include "host/executor/http/turn.h"
 
 namespace moonlet::executor {
 
