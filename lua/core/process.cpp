@@ -35,12 +35,11 @@ struct Call {
   Fd input;
 };
 
-/// Both streams have the cap of the call. A cap that is meant for a file may be larger than what a
-/// captured stream beside it can hold.
+/// The cap of a call is that of its files. A stream that is captured beside a file has the default.
 OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
   if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
-  if (!other_file.empty()) cap = std::min(cap, OutputSpec::kDefaultInlineCap);
-  return OutputSpec::to_inline(cap == 0 ? 1 : cap);
+  if (!other_file.empty()) return OutputSpec::to_inline();
+  return OutputSpec::to_inline(cap == 0 ? 1 : cap);  // 0 would mean the default
 }
 
 void read_call(lua_State* L, Call& call) {
@@ -140,12 +139,10 @@ int run_child(lua_State* L) {
   Call& call = push_box<Call>(L);
   auto& failure = push_box<Error>(L);
   read_call(L, call);
-  lua_getfield(L, 1, "stdin");
+  const bool has_text = lua_getfield(L, 1, "stdin") != LUA_TNIL;
   bool failed = false;
   {
-    std::string_view text;
-    const bool has_text = lua_type(L, -1) == LUA_TSTRING;
-    if (has_text) text = check_text(L, -1);
+    const std::string_view text = field_text(L, 1, "stdin");
     auto opened = open_input(run, has_text ? &text : nullptr, field_text(L, 1, "stdin_file"));
     if (!opened) {
       failed = true;
@@ -170,11 +167,11 @@ int run_after_records(lua_State* L, Operation& operation) {
   return run_child(L);
 }
 
-/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
-/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
-/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
-/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
-/// lists hold absolute paths, network = false is no_network.
+/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap,
+/// wall_ms, idle_ms, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the
+/// whole tree is gone. Files are beneath `.agent`; with redact no secret of the environment reaches
+/// them. confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement;
+/// the lists hold absolute paths, network = false is no_network.
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

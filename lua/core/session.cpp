@@ -122,26 +122,29 @@ int session_list(lua_State* L) {
   return 1;
 }
 
-/// start(home, id, {argv, env, cwd, rows, cols, label?, log_cap?, wall?, idle?, grace?, redact?,
-/// confine?}) -> pid; or nil and an error where the program could not be started. See
-/// core.process.run. The label names it where its folder is gone.
+/// A side of a terminal.
+std::uint16_t field_size(lua_State* L, int index, const char* key) {
+  const std::int64_t size = field_integer(L, index, key, 0);
+  if (size < 1 || size > UINT16_MAX) luaL_error(L, "%s must be 1 to %d", key, UINT16_MAX);
+  return static_cast<std::uint16_t>(size);
+}
+
+/// start(home, id, {argv, env, cwd, rows, cols, label?, log_cap?, wall_ms?, idle_ms?,
+/// grace_ms?, redact?, confine?}) -> pid; or nil and an error where the program could not be
+/// started. See core.process.run. The label names it where its folder is gone.
 int session_start(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& started = push_box<StartedSession>(L);
   auto& spec = push_box<ChildSpec>(L);
-  read_child_spec(L, 3, spec, {"rows", "cols", "label", "log_cap", "grace"});
-  lua_getfield(L, 3, "rows");
-  lua_getfield(L, 3, "cols");
-  lua_getfield(L, 3, "log_cap");
-  lua_getfield(L, 3, "grace");
-  spec.terminal_rows = static_cast<std::uint16_t>(luaL_checkinteger(L, -4));
-  spec.terminal_cols = static_cast<std::uint16_t>(luaL_checkinteger(L, -3));
-  spec.out.cap = static_cast<std::uint64_t>(luaL_optinteger(L, -2, 0));
-  spec.grace_ms = luaL_optinteger(L, -1, spec.grace_ms);
+  read_child_spec(L, 3, spec, {"rows", "cols", "label", "log_cap", "grace_ms"});
+  spec.terminal_rows = field_size(L, 3, "rows");
+  spec.terminal_cols = field_size(L, 3, "cols");
+  spec.out.cap = static_cast<std::uint64_t>(field_integer(L, 3, "log_cap", 0));
+  spec.grace_ms = field_integer(L, 3, "grace_ms", spec.grace_ms);
   spec.step = kSessionStep;
   spec.attempt = kSessionAttempt;
   auto& label = push_box<std::string>(L);
-  if (lua_getfield(L, 3, "label") == LUA_TSTRING) label = check_text(L, -1);
+  label = field_text(L, 3, "label");
   const Services& services = Services::of(L);
   const std::string_view id = check_text(L, 2);
   with_session(L, [&](const Dir& dir) -> Result<void> {

@@ -204,7 +204,7 @@
 ---@field children table[]  the processes of a run whose folder was deleted: {step, pid, age_ms, main, deadline_ms?}
 
 ---@class core.runs
----@field end_keeper fun(place: string, grace: integer)
+---@field end_keeper fun(place: string, grace_ms: integer)
 ---  ends a run or session whose folder at `place` was deleted, and waits for its end
 ---@field end_orphans fun(home: userdata, run: string)  ends the processes and the keeper of a run without a driver
 ---@field holder fun(home: userdata, run: string): integer?  returns the pid of the process that drives the run
@@ -238,9 +238,9 @@
 ---@field append fun(home: userdata, id: string, name: string, lines: string)  appends to a file of the session
 ---@field attach fun(home: userdata, id: string, key: integer): string
 ---  hands it to the user at this terminal until they press the key; returns "key", "ended" or "gone"
----@field hook fun(argv: string[], env: string[], wall: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
+---@field hook fun(argv: string[], env: string[], wall_ms: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
 ---  runs a user's program for an event with a time limit in ms
----@field kill fun(home: userdata, id: string, grace: integer)  asks all its processes to end, and kills them after `grace` ms
+---@field kill fun(home: userdata, id: string, grace_ms: integer)  asks all its processes to end, and kills them after that time
 ---@field list fun(home: userdata): string[]  lists ids, oldest first, also of running sessions whose folders are gone
 ---@field look fun(home: userdata, id: string, history: integer?): string  returns screen and state as JSON
 ---@field make fun(home: userdata): string  makes the folder of a new session and returns its id

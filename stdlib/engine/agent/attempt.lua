@@ -139,7 +139,7 @@ local function make_links(job, links)
       local argv = table.move(targets, 1, #targets, 4, { "/bin/ln", "-s", "--" })
       argv[#argv + 1] = "."
       local exit = core.process.run { step = job.key .. "/links", argv = argv, env = job.run.child_environment(),
-        cwd = folder, wall = 60000, cap = 1 << 16 }
+        cwd = folder, wall_ms = 60000, cap = 1 << 16 }
       if exit.why ~= "exited" or exit.code ~= 0 then
         error({ kind = "failed", message = ("cannot make links in %s: %s"):format(folder,
           core.text.printable(exit.stderr, 300)) }, 0)
@@ -173,7 +173,7 @@ local function start(job, attempt, env)
     env = run.child_environment(env, names), cwd = job.lease.place.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
+    wall_ms = job.limits.wall, idle_ms = job.limits.idle, confine = held.rules,
     durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
   exit.argv = made.argv

@@ -82,15 +82,15 @@ local function confinement_of(run, options)
 end
 
 --- Returns the options for core.process.run.
-local function child_of(run, key, argv, options, cap, wall, durable)
+local function child_of(run, key, argv, options, cap, wall_ms, durable)
   return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
-    stdin = options.stdin, cap = cap, wall = wall, durable = durable, confine = confinement_of(run, options),
+    stdin = options.stdin, cap = cap, wall_ms = wall_ms, durable = durable, confine = confinement_of(run, options),
   }
 end
 
 --- Returns the result of ctx:exec. Raises an error if the program did not end by itself.
-local function result_of(exit, argv, wall)
+local function result_of(exit, argv, wall_ms)
   -- A cancelled step never gets here, so "cancelled" means that the keeper was ended.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
@@ -98,7 +98,7 @@ local function result_of(exit, argv, wall)
     error(err, 0)
   end
   if exit.why == "wall" then
-    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall })),
+    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall_ms })),
       hint = "give it more with timeout, or take the error with pcall" }, 0)
   end
   return {
@@ -181,14 +181,14 @@ function M.exec(ctx, call)
     return finished({ code = 0, stdout = "", stderr = "", cut = false }, argv, options)
   end
   local approved = gate.before(ctx, argv, options)
-  local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
+  local wall_ms = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)
     context.check_spent(state)
-    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)
+    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall_ms) end)
   end
   if options.journal == false and not approved then
     return finished(counted(function()
-      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall, false))
+      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall_ms, false))
     end), argv, options)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
@@ -196,13 +196,13 @@ function M.exec(ctx, call)
   local key = context.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end
-    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall, false)), argv, wall)
+    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall_ms, false)), argv, wall_ms)
   end)
   local how = { private = kept, tells = not approved, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
   local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
     return counted(function()
-      local child = child_of(run, key, argv, options, cap, wall, true)
+      local child = child_of(run, key, argv, options, cap, wall_ms, true)
       if approved then return run_once(run, key, last, hash, child, options.clean) end
       child.attempt = hash
       local left = left_behind(run, key, hash)

@@ -107,7 +107,7 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   local exit = start {
     step = key, argv = argv, env = run.child_environment(call.env), cwd = run.resolve_cwd(call.cwd),
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = limit, durable = true, own_group = true, redact = true,
+    wall_ms = limit, durable = true, own_group = true, redact = true,
   }
   run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit), 2) .. "\n")
   local result = {

@@ -19,7 +19,7 @@ function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]
   if not argv or #argv == 0 or run.dry then return end
   local ok, exit = pcall(hook_text.during, name, argv, core.process.run, {
-    step = "hook/" .. name, argv = argv, cwd = run.top, wall = hook_text.wall_ms, cap = 4096,
+    step = "hook/" .. name, argv = argv, cwd = run.top, wall_ms = hook_text.wall_ms, cap = 4096,
     env = run.child_environment { MOONLET_RUN = run.id, MOONLET_TASK_ID = run.task_id,
       MOONLET_VERDICT = run.verdict or "", MOONLET_DIR = run.absolute(run.sidecar) },
   })

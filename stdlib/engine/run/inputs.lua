@@ -126,7 +126,7 @@ function M.complete(run, inputs)
     if input.argv then
       local exit = core.process.run {
         step = "input", argv = input.argv, env = run.child_environment(), cwd = run.top,
-        cap = 8 << 20, wall = 60000,
+        cap = 8 << 20, wall_ms = 60000,
       }
       if exit.why ~= "exited" then
         error(exit.error or { kind = "failed", message = ("--input %s %s"):format(input.spec, exit_text.of(exit)) }, 0)

@@ -90,8 +90,8 @@ local function start(home, wanted)
   local pid, err = core.session.start(home.handle, id, {
     label = core.text.printable(table.concat(rec.argv, " "), label_cap),
     argv = wanted.argv, env = env, cwd = rec.cwd, rows = rows, cols = cols, redact = true,
-    wall = wanted.limit, idle = wanted.idle, grace = wanted.grace or default_grace_ms, log_cap = wanted.log_cap,
-    confine = rules,
+    wall_ms = wanted.limit, idle_ms = wanted.idle, grace_ms = wanted.grace or default_grace_ms,
+    log_cap = wanted.log_cap, confine = rules,
   })
   if not pid then
     -- No program ran, so delete the folder, which frees its number.

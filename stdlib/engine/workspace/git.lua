@@ -89,7 +89,7 @@ end
 local function no_filters(run)
   local state = state_of(run)
   if state.filters then return state.filters end
-  local exit = core.process.run { step = "git", cwd = run.top, wall = 60000, cap = 1 << 20,
+  local exit = core.process.run { step = "git", cwd = run.top, wall_ms = 60000, cap = 1 << 20,
     env = plain_environment(run), argv = M.command { "config", "--null", "--name-only", "--get-regexp",
       "^filter\\..*\\.(clean|smudge|process|required)$" } }
   if exit.why ~= "exited" or exit.stdout_cut then

@@ -33,7 +33,7 @@ end
 ---@param key string
 ---@param path string  absolute path
 function M.open_folders(run, key, path)
-  core.process.run { step = key .. "/worktree", cwd = path, wall = 10 * 60 * 1000, cap = 1 << 16,
+  core.process.run { step = key .. "/worktree", cwd = path, wall_ms = 10 * 60 * 1000, cap = 1 << 16,
     env = git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
       "u+rwx", "{}", ";" } }
 end

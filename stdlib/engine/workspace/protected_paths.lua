@@ -87,7 +87,7 @@ end
 local function git_dirs(run)
   local _, _, path = git.dirs(run.top)
   if path then return path end
-  local exit = core.process.run { step = "guarded", cwd = run.top, wall = 60000, cap = 1 << 16,
+  local exit = core.process.run { step = "guarded", cwd = run.top, wall_ms = 60000, cap = 1 << 16,
     env = git.environment(run),
     argv = git.command({ "rev-parse", "--path-format=absolute", "--git-common-dir" }) }
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end

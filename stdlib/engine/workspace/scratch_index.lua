@@ -62,7 +62,7 @@ function M.git(run, key, cwd, words, options)
   options = options or {}
   local exit = core.process.run {
     step = key .. "/worktree", argv = git.command(words), cwd = cwd,
-    env = git.environment(run, options.env), wall = 10 * 60 * 1000,
+    env = git.environment(run, options.env), wall_ms = 10 * 60 * 1000,
     cap = options.cap or options.stdout_file and whole_file or 8 << 20, stdin_file = options.stdin_file,
     stdout_file = options.stdout_file,
   }
@@ -105,7 +105,7 @@ function M.copy(run, key, from, to)
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return false end
   local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
-    cwd = run.top, env = git.environment(run), wall = 60000, cap = 1 << 16 }
+    cwd = run.top, env = git.environment(run), wall_ms = 60000, cap = 1 << 16 }
   if copied.why == "exited" and copied.code == 0 then return true end
   local said = core.text.printable(copied.stderr, 300)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)

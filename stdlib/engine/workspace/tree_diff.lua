@@ -95,7 +95,7 @@ local function git(run, folder, words, cap)
   table.move(words, 1, #words, #argv + 1, argv)
   local exit = held(run, function(rules, temporary)
     return core.process.run {
-      step = "changes", cwd = folder, wall = git_wall_ms, cap = cap, argv = argv,
+      step = "changes", cwd = folder, wall_ms = git_wall_ms, cap = cap, argv = argv,
       env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1",
         GIT_LITERAL_PATHSPECS = "1", TMPDIR = temporary }), confine = rules,
     }
