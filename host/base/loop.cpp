@@ -10,8 +10,8 @@ namespace moonlet {
 
 namespace {
 
-// Takes what libuv's first loop takes before it ends the process for want of it: a descriptor, and
-// the pipe of its signals. 0 or an errno.
+// libuv aborts the process if the first loop finds no free descriptor for itself or for its signal
+// pipe. Opens and closes the same descriptors before. Returns 0 or an errno.
 int try_descriptors() {
   int ends[2];
   const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

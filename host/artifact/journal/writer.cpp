@@ -178,7 +178,7 @@ void JournalWriter::run() {
   }
 }
 
-// An error is one of the file and has been given to every record that it keeps out.
+// Returns an error of the file. Every record that it kept out of the file has got it already.
 std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
   if (batch.empty() && !unsynced_) return {};
   const std::uint64_t records = file_.records;

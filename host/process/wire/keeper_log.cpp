@@ -317,7 +317,7 @@ std::int64_t number_of(const json& record, const char* name, std::int64_t fallba
                                                              : fallback;
 }
 
-// pids come from a file: a number that is no pid must never reach kill(), where 0 and -1 mean
+// pids come from a file. A number that is not a pid must never reach kill(), where 0 and -1 mean
 // everybody.
 pid_t pid_of(const json& record, const char* name) {
   std::int64_t pid = number_of(record, name);

@@ -173,7 +173,7 @@ TEST_CASE("events that a sink emits follow, and a removed sink gets none") {
   CHECK(seen.size() == 4);
 }
 
-TEST_CASE("a callback that throws is reported once to the others and left alone") {
+TEST_CASE("a callback that throws is reported once to the others and never called again") {
   Redactor redactor;
   FakeClock clock(kWhen);
   Bus bus(redactor, clock);

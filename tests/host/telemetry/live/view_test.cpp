@@ -262,7 +262,7 @@ TEST_CASE("the live view counts no agent where answers are made up") {
         "1m00s");
 }
 
-TEST_CASE("a phase counts what is ok, and says how the rest ended") {
+TEST_CASE("a phase counts its successes and says how the other steps ended") {
   EventFeed feed;
   feed.phase("look", 4).start("a").start("b").start("c").start("d");
   feed.finish("a", "cancelled").finish("b", "cancelled").finish("c", "parked");

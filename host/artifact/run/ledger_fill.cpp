@@ -1,4 +1,4 @@
-#include "host/artifact/run/index.h"
+#include "host/artifact/run/ledger_fill.h"
 
 #include <algorithm>
 #include <optional>

@@ -14,7 +14,7 @@
 #include "host/base/fd.h"
 #include "host/process/child/subreaper.h"
 #include "host/process/child/tree.h"
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "host/process/client/sweep.h"
 #include "host/process/wire/keeper_log.h"
 

@@ -1,5 +1,5 @@
-// Fills the ledger from the folders of the runs: all of it anew, or only the missing runs, because
-// a host died or could not write. Reads the runs, writes the ledger alone. One thread.
+// Fills the ledger from the folders of the runs, all of it or only the missing runs: a host may
+// have died or failed to write it. Reads the runs and writes only the ledger. One thread.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +24,10 @@ Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent);
 /// the number of such runs, and of those made since the last call, not with that of all.
 Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent);
 
-/// Something could not be put into the ledger: it is to be rebuilt before it is believed.
+/// Marks the ledger as incomplete after a failed write: it must be rebuilt before the next query.
 Result<void> mark_ledger_stale(const Dir& agent);
 bool is_ledger_stale(const Dir& agent);
-/// To be called before the rebuild, so that a mark that comes meanwhile stays.
+/// Call it before the rebuild, so that a mark made during the rebuild stays.
 Result<void> unmark_ledger_stale(const Dir& agent);
 
 }  // namespace moonlet

@@ -1,4 +1,4 @@
-#include "host/artifact/run/index.h"
+#include "host/artifact/run/ledger_fill.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -87,7 +87,7 @@ TEST_CASE("runs that the ledger shows as running are checked again") {
   CHECK(place.ledger.get_run(id)->status == "finished");
 }
 
-TEST_CASE("a run that is just being made is added later, one that never began is not") {
+TEST_CASE("a run that is being made is added later, and a run that never began is not added") {
   Place place;
   const auto begun = place.make_run(false);
   std::filesystem::remove(place.scratch / ("runs/" + begun + "/run.json"));
