@@ -43,13 +43,13 @@ bool holds(const Names& names, std::string_view name) {
 /// The columns of a row by name, with times as text. Only the index needs those in `without`.
 template <typename Row>
 json columns_of(const Row& row, const Names& without) {
-  static constexpr Names kAlwaysText = {"task_id", "preset", "status", "dir", "key", "kind"};
+  const Names always_text = {"task_id", "preset", "status", "dir", "key", "kind"};
   json object = json::object();
   LedgerTable<Row>::each(row, [&](std::string_view name, const auto& value) {
     if (holds(without, name)) return;
     json& member = object[std::string(name)];
     member = or_null(value);
-    if (member.is_null() && holds(kAlwaysText, name)) member = "";
+    if (member.is_null() && holds(always_text, name)) member = "";
     if (member.is_number() && name.ends_with("_at"))
       member = iso8601_utc(member.get<std::int64_t>());
   });

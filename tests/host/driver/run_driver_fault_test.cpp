@@ -71,13 +71,13 @@ struct Place {
 };
 
 /// An operation that writes, and how to see whether it took place.
-struct Operation {
+struct Change {
   const char* name;
   std::function<Result<void>(Place&)> run;
   std::function<bool(const Place&)> is_old, is_new;
 };
 
-const Operation kOperations[] = {
+const Change kChanges[] = {
     {"write_record", [](Place& at) { return at.run->write_record("new"); },
      [](const Place& at) { return at.read("runs/R-001/run.json") == "old"; },
      [](const Place& at) { return at.read("runs/R-001/run.json") == "new"; }},
@@ -110,7 +110,7 @@ const Operation kOperations[] = {
      [](const Place& at) { return at.has("runs/R-001/key"); }},
 };
 
-int calls_of(const Operation& operation) {
+int calls_of(const Change& operation) {
   Place place;
   AtCall count(0, [] { return 0; });
   REQUIRE(operation.run(place).ok());
@@ -140,7 +140,7 @@ int unlinkat(int dir, const char* path, int flags) noexcept {
 }
 
 TEST_CASE("a system call that fails in an operation of a driver leaves the old state or the new") {
-  for (const Operation& operation : kOperations) {
+  for (const Change& operation : kChanges) {
     const int calls = calls_of(operation);
     for (int call = 1; call <= calls; ++call) {
       INFO(operation.name << ", call " << call << " of " << calls);
@@ -161,7 +161,7 @@ TEST_CASE("a system call that fails in an operation of a driver leaves the old s
 
 TEST_CASE(
     "a driver whose lock goes away in the middle of an operation completes it or changes nothing") {
-  for (const Operation& operation : kOperations) {
+  for (const Change& operation : kChanges) {
     const int calls = calls_of(operation);
     for (int call = 1; call <= calls; ++call) {
       INFO(operation.name << ", call " << call << " of " << calls);
