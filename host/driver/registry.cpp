@@ -22,20 +22,10 @@ Result<void> append_record(Loop& loop, const RunDir& run, const RunLock& lock, s
   return write->result();
 }
 
-// Returns how many processes were ended; empty if the run was left alone.
-std::optional<int> sweep_run(const Runs& runs, const std::string& id) {
-  auto run = runs.open(id);
-  if (!run) return std::nullopt;
-  const int dir = run->dir().fd();
-  // A keeper that was just killed may still have its lock, but it does not answer.
-  if (keeper_is_alive(dir) && keeper_live(dir).ok()) return std::nullopt;
-  const auto locked = run->try_lock(TakeOver::kNo, Hold::kPass);
-  if (!locked.lock) return std::nullopt;
-  auto swept = sweep(dir);
-  if (!swept) return std::nullopt;
-  if (swept->left == 0) remove_temporary_folders(run->dir());
-  (void)runs.mark_finished(id);
-  return static_cast<int>(swept->killed.size());
+// A keeper that was just killed may still have its lock, but it does not answer.
+bool keeper_answers(const RunDir& run) {
+  const int dir = run.dir().fd();
+  return keeper_is_alive(dir) && keeper_live(dir).ok();
 }
 
 }  // namespace
@@ -76,17 +66,51 @@ std::vector<LiveRunProcess> RunRegistry::live() const {
   return processes;
 }
 
-std::vector<SweptRun> RunRegistry::sweep() const {
-  std::vector<SweptRun> swept;
-  const auto where = agent();
-  if (!where) return swept;
-  const Runs runs(**where);
-  const auto ids = runs.live();
-  if (!ids) return swept;
-  for (const std::string& id : *ids) {
-    if (const auto killed = sweep_run(runs, id)) swept.push_back({id, *killed});
+std::shared_ptr<Sweep> RunRegistry::sweep(Loop& loop) const {
+  return std::make_shared<Sweep>(loop, home_);
+}
+
+Sweep::Sweep(Loop& loop, Home& home) : loop_(loop), home_(home) {
+  const auto agent = home.existing();
+  if (agent && *agent != nullptr) {
+    if (auto live = Runs(**agent).live(); live) ids_.assign(live->rbegin(), live->rend());
   }
-  return swept;
+  go_on();
+}
+
+void Sweep::go_on() {
+  while (!ids_.empty()) {
+    const std::string id = std::move(ids_.back());
+    ids_.pop_back();
+    const auto run = RunRegistry(home_).open(id);
+    if (!run || keeper_answers(*run)) continue;
+    wait_ = std::make_shared<LockWait>(loop_, run->dir(), id, TakeOver::kNo, Hold::kPass);
+    if (!wait_->done()) {
+      return wait_->on_complete([this, id] {
+        const auto done = std::move(wait_);  // lives until its completion has been handled
+        sweep_locked(id, std::move(done->lock()));
+        go_on();
+      });
+    }
+    sweep_locked(id, std::move(wait_->lock()));
+  }
+  complete();
+}
+
+void Sweep::sweep_locked(const std::string& id, Result<RunLock> lock) {
+  if (!lock) return;
+  const auto run = RunRegistry(home_).open(id);
+  if (!run) return;
+  const auto swept = moonlet::sweep(run->dir().fd());
+  if (!swept) return;
+  if (swept->left == 0) remove_temporary_folders(run->dir());
+  (void)Runs(**home_.existing()).mark_finished(id);
+  swept_.push_back({id, static_cast<int>(swept->killed.size())});
+}
+
+void Sweep::start_cancel() {
+  ids_.clear();
+  if (wait_) wait_->cancel();
 }
 
 Result<std::shared_ptr<LockWait>> RunRegistry::lock(Loop& loop, std::string_view id) const {

@@ -13,6 +13,7 @@
 #include "host/artifact/run/directory.h"
 #include "host/artifact/run/home.h"
 #include "host/base/loop.h"
+#include "host/base/operation.h"
 #include "host/base/result.h"
 #include "host/process/client/live_index.h"
 #include "host/process/client/sweep.h"
@@ -40,6 +41,26 @@ struct Amended {
   std::optional<Error> unrecorded;  ///< why the record is not in the journal
 };
 
+/// Sweeps the runs of a home one after the other, from the loop: a host that was just killed may
+/// hold its lock for some seconds. The home is borrowed. Loop thread only.
+class Sweep final : public Operation {
+ public:
+  Sweep(Loop& loop, Home& home);
+  /// The runs that were swept, once it is done.
+  const std::vector<SweptRun>& swept() const { return swept_; }
+
+ private:
+  void go_on();
+  void sweep_locked(const std::string& id, Result<RunLock> lock);
+  void start_cancel() override;
+
+  Loop& loop_;
+  Home& home_;
+  std::vector<std::string> ids_;  // still to be swept, the next one last
+  std::shared_ptr<LockWait> wait_;
+  std::vector<SweptRun> swept_;
+};
+
 class RunRegistry {
  public:
   /// `home` is borrowed.
@@ -52,9 +73,9 @@ class RunRegistry {
   /// Every living process of the steps of unfinished runs.
   std::vector<LiveRunProcess> live() const;
 
-  /// Ends what dead hosts left behind and marks their runs as finished. Skips a run whose lock is
-  /// not free, and one whose keeper still answers: that run waits to be resumed.
-  std::vector<SweptRun> sweep() const;
+  /// Ends what dead hosts left behind and marks their runs as finished. Skips a run that is driven,
+  /// and one whose keeper still answers: that run waits to be resumed.
+  std::shared_ptr<Sweep> sweep(Loop& loop) const;
 
   /// Takes the lock of a run for a moment, for the functions below.
   Result<std::shared_ptr<LockWait>> lock(Loop& loop, std::string_view id) const;

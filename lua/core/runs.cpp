@@ -28,22 +28,25 @@ void set_number(lua_State* L, const char* key, lua_Integer value) {
   lua_setfield(L, -2, key);
 }
 
-/// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
-int runs_sweep(lua_State* L) {
-  Home& home = check_home(L, 1);
-  lua_settop(L, 1);
-  lua_newtable(L);
-  auto& swept_runs = push_box<std::vector<SweptRun>>(L);
-  swept_runs = RunRegistry(home).sweep();
+int push_swept(lua_State* L, Operation& operation) {
+  const auto& swept_runs = static_cast<Sweep&>(operation).swept();
+  lua_createtable(L, static_cast<int>(swept_runs.size()), 0);
   lua_Integer count = 0;
   for (const SweptRun& swept : swept_runs) {
     lua_createtable(L, 0, 2);
     set_text(L, "run", swept.id);
     set_number(L, "killed", swept.killed);
-    lua_rawseti(L, 2, ++count);
+    lua_rawseti(L, -2, ++count);
   }
-  lua_settop(L, 2);
   return 1;
+}
+
+/// sweep(home) -> { {run, killed}, … }: ends what dead hosts left running
+int runs_sweep(lua_State* L) {
+  Home& home = check_home(L, 1);
+  Pending& pending = Scheduler::of(L).prepare(L, push_swept);  // may raise
+  pending.operation = RunRegistry(home).sweep(Services::of(L).loop);
+  return Scheduler::of(L).await(L);
 }
 
 void push_child(lua_State* L, const LiveProcess& child) {

@@ -12,7 +12,7 @@
 #include "tests/host/artifact/scratch.h"
 #include "tests/places.h"
 
-#ifdef __linux__
+#if defined(__linux__) && defined(SYS_renameat)
 
 using namespace moonlet;
 using namespace moonlet::test;
@@ -129,7 +129,7 @@ ssize_t write(int fd, const void* bytes, size_t size) {
 int fsync(int fd) { return fails() ? -1 : static_cast<int>(syscall(SYS_fsync, fd)); }
 int renameat(int from_dir, const char* from, int to_dir, const char* to) noexcept {
   if (fails()) return -1;
-  return static_cast<int>(syscall(SYS_renameat2, from_dir, from, to_dir, to, 0));
+  return static_cast<int>(syscall(SYS_renameat, from_dir, from, to_dir, to));
 }
 int mkdirat(int dir, const char* path, mode_t mode) noexcept {
   return fails() ? -1 : static_cast<int>(syscall(SYS_mkdirat, dir, path, mode));

@@ -294,7 +294,9 @@ TEST_CASE("a sweep marks a run of a dead host as finished and leaves a driven on
   REQUIRE(dead.ok());
   REQUIRE(driven.ok());
   dead->reset();
-  const auto swept = RunRegistry(place.home).sweep();
+  const auto sweep = RunRegistry(place.home).sweep(place.loop);
+  REQUIRE(place.until([&] { return sweep->done(); }));
+  const auto& swept = sweep->swept();
   REQUIRE(swept.size() == 1);
   CHECK(swept[0].id == "R-001");
   CHECK(swept[0].killed == 0);
