@@ -2,7 +2,6 @@
 --- that consist of secrets are withheld. Cleaning is idempotent.
 
 local git = require "moonlet.git"
-local passwords = require "moonlet.passwords"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
 
@@ -73,7 +72,7 @@ function M.chunk(path, chunk, cleaned)
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
     return format("%s[withheld: %s]\n", head, what), list, not all or nil
   end
-  return passwords.redact(secrets.redact(chunk, hits)), list
+  return secrets.redact(chunk, hits), list
 end
 
 --- Redacts the output of `git diff` file by file, so that it may be stored.
@@ -100,7 +99,7 @@ function M.file(path, text)
   local hits, all = secrets.scan(text, scan_options(path))
   if not all then what, maybe = "too much that looks like secrets", false end
   if what and not (maybe and #hits == 0) then return format("[withheld: %s]\n", what) end
-  return passwords.redact(secrets.redact(text, hits))
+  return secrets.redact(text, hits)
 end
 
 --- Redacts any text, so that it may be printed and stored.
@@ -112,7 +111,7 @@ function M.text(text, path)
   if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end
   local hits, all = secrets.scan(text)
   if not all then return "[withheld: too much that looks like secrets]\n" end
-  return passwords.redact(secrets.redact(text, hits))
+  return secrets.redact(text, hits)
 end
 
 return M
