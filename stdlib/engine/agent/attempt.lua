@@ -42,7 +42,6 @@ local stderr_cap = 64 << 10
 local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
 
 --- Returns an immutable attempt with these fields.
----@param fields table
 ---@return moonlet.Attempt
 function M.new(fields)
   fields.repairs = fields.kind == "repair" or fields.repairs == true
@@ -52,7 +51,6 @@ end
 --- Returns a copy of the attempt with the full prompt, in place of a repair prompt or a resumed
 --- conversation.
 ---@param attempt moonlet.Attempt
----@param prompt string
 ---@return moonlet.Attempt
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
@@ -257,8 +255,6 @@ end
 --- Returns why the answer of an attempt that ended under another host was lost, or nil if it is
 --- complete.
 ---@param job moonlet.Execution
----@param number integer
----@return string? why
 function M.lost(job, number)
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
@@ -297,7 +293,6 @@ end
 
 --- Writes exit.json, the readable copy of an attempt's exit.
 ---@param job moonlet.Execution
----@param exit table
 ---@param answer {text: string?, cut: integer?}
 function M.write_exit(job, exit, answer)
   local record = exit_record(exit, { text = answer.text or "", cut = answer.cut })
@@ -306,8 +301,6 @@ end
 
 --- Returns the text and usage of an attempt whose step has a new input since.
 ---@param job moonlet.Execution
----@param exit table
----@return string text
 ---@return moonlet.Usage?
 function M.left(job, exit)
   sandbox.forget(job)

@@ -445,7 +445,6 @@ end
 --- dir }, or raises an error if the call failed.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
----@return table
 function M.agent(ctx, call)
   context.of(ctx)
   record.check(call, agent_fields.types, "ctx:agent")

@@ -100,9 +100,7 @@ end
 
 --- Opens the breaker for a credential. The refusal that lasts longest counts, unless `anew` says
 --- that a call was made in spite of it.
----@param credential string
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
----@return integer until_ms
 function M.trip(credential, refusal)
   local now = core.clock.wall()
   -- A reset time in the past is ignored, because clocks differ and some providers report the last
@@ -133,7 +131,6 @@ function M.trip(credential, refusal)
 end
 
 --- Closes the breaker after a successful call.
----@param credential string
 ---@param since integer?  start of a call that was made in spite of a refusal, Unix time in ms
 function M.succeeded(credential, since)
   remembered[credential] = nil

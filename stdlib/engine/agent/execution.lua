@@ -26,8 +26,6 @@ local changes = { step = true, lease = true, reading = true, watch = true, ended
 
 --- Returns an execution of a call as the step `key`, with its files in `dir`.
 ---@param resolved moonlet.ResolvedCall
----@param key string
----@param dir string
 ---@param asked moonlet.Asked?
 ---@return moonlet.Execution
 function M.new(resolved, key, dir, asked)

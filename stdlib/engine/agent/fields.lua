@@ -74,7 +74,6 @@ end
 --- Copies the fields that a runner receives unchanged.
 ---@param to table  a runner's call
 ---@param call moonlet.AgentCall
----@return table to
 function M.for_runner(to, call)
   for name, field in pairs(M.all) do
     if field.runner then to[name] = call[name] end

@@ -202,7 +202,6 @@ end
 --- reads by itself.
 ---@param job moonlet.ResolvedCall
 ---@param reads string[]?  absolute paths that the program reads
----@return table[]
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name
   for _, file in ipairs(job.instructions or {}) do

@@ -22,7 +22,6 @@ Watch.__index = Watch
 
 --- Returns a watch over the limits of an attempt.
 ---@param job moonlet.Execution
----@param prompt string
 ---@param own_budget moonlet.Budget?
 ---@param grow fun(used: table): table?  adds usage to the outer budgets, as budget.with() does
 ---@return moonlet.Watch
@@ -63,7 +62,6 @@ end
 --- Adds the usage of a running attempt to its budgets. Returns an error if it has passed a limit.
 ---@param state moonlet.RunnerState?  nil for a program without an event stream
 ---@param printed integer?  bytes printed so far by a program without an event stream
----@return table?
 function Watch:look(state, printed)
   if self.passed or not self.is_limited then return self.passed end
   local seen = state and usage_so_far(self, state)
@@ -76,9 +74,7 @@ end
 --- Returns an error if a finished attempt has passed a limit of its own call. An answer that has
 --- passed only an outer limit, such as the run's, is kept, and the budget reports the overshoot.
 ---@param state moonlet.RunnerState?
----@param exit table
 ---@param answer moonlet.RunnerResult
----@return table?
 function Watch:at_end(state, exit, answer)
   local is_done = answer.status == "ok"
   if self.passed and not is_done then return self.passed end

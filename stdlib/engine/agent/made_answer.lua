@@ -28,9 +28,6 @@ end
 --- Runs the step of a call that the runner `mock` answers.
 ---@param state moonlet.State
 ---@param resolved moonlet.ResolvedCall
----@param key string
----@param dir string
----@return table answer
 function M.run(state, resolved, key, dir)
   local run, prompt = state.run, resolved_call.prompt(resolved)
   local step = run.begin_step(key, "agent", "mock")

@@ -75,7 +75,6 @@ end
 
 --- Returns the most that an attempt is expected to use, to be reserved in the budgets.
 ---@param job moonlet.ResolvedCall
----@param prompt string
 ---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)
@@ -96,7 +95,6 @@ end
 --- Returns what an attempt used, which is at least its prompt. A request that was refused by a rate
 --- limit costs nothing.
 ---@param job moonlet.ResolvedCall
----@param prompt string
 ---@param class string?  class of its failure
 ---@param told moonlet.Usage?
 ---@param text string|integer   its answer, or the size of it in bytes
@@ -113,8 +111,6 @@ end
 --- Removes the recorded usage of an attempt from the budget, because adopting or repeating the
 --- attempt reserves it anew.
 ---@param job moonlet.ResolvedCall
----@param number integer
----@param hash string
 ---@param own_budget moonlet.Budget?
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)
@@ -128,9 +124,7 @@ local function tries_of(job)
 end
 
 --- Adds the worst case of a prepared call, with every retry and repair, to `worst`.
----@param worst table
 ---@param job moonlet.ResolvedCall
----@param prompt string
 function M.count_worst_case(worst, job, prompt)
   worst.calls = worst.calls + 1
   if job.runner.name == "mock" then return end
@@ -145,9 +139,6 @@ function M.count_worst_case(worst, job, prompt)
 end
 
 --- Lists the limits that the worst case exceeds, each as { kind, limit, worst }.
----@param limits table
----@param worst table
----@return table[]
 function M.beyond(limits, worst)
   local list = {}
   for _, kind in ipairs { "agents", "processes", "tokens", "usd" } do

@@ -93,7 +93,6 @@ local breaks_off = { killed = true, crashed = true, interrupted = true }
 --- Returns the reported usage. If a failed attempt reported none or was stopped, returns the usage
 --- of its events so far.
 ---@param evidence moonlet.AttemptEvidence
----@param status string
 ---@return moonlet.Usage?
 function M.reported(evidence, status)
   local answer, why = evidence.answer, evidence.exit.why
@@ -167,7 +166,6 @@ end
 
 --- Returns the outcome of a call after its last attempt.
 ---@param last moonlet.AttemptOutcome      outcome of the last attempt
----@param attempts table[]
 ---@param lease_end moonlet.LeaseEnd
 ---@param err table?                error that replaces the attempt's own
 ---@return moonlet.CallOutcome
@@ -185,8 +183,6 @@ function M.of_call(last, attempts, lease_end, err)
 end
 
 --- Returns the outcome of a call that was cancelled, parked or refused.
----@param err any
----@param attempts table[]
 ---@param lease_end moonlet.LeaseEnd
 ---@return moonlet.CallOutcome
 function M.raised(err, attempts, lease_end)

@@ -48,7 +48,6 @@ end
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
 ---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall, asked: moonlet.Asked): table, moonlet.Waiting?
----@return table
 function M.agent(ctx, call, ask)
   local run, waits = context.of(ctx).run, nil
   if call.schema then

@@ -32,8 +32,6 @@ local Reading = {}
 Reading.__index = Reading
 
 --- Returns a reader of the output in `dir`, for a runner with an event stream.
----@param runner table
----@param dir string
 ---@param tell fun(kind: string, fields: table)  emits an event of the step
 ---@return moonlet.Reading
 function M.new(runner, dir, tell)
@@ -83,7 +81,6 @@ end
 
 --- Reads the new lines. Returns false if time ran out before the end. Raises an error if the file
 --- cannot be read.
----@return boolean all
 function Reading:look()
   if not open(self) then return true end
   local began = core.clock.monotonic()

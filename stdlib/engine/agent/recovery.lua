@@ -66,9 +66,6 @@ function M.abandon(job, earlier)
 end
 
 --- Gives up a running attempt of an agent because the run was resumed with the runner mock.
----@param run table
----@param key string
----@param dir string
 function M.give_up(run, key, dir)
   local last = run.journal and run.journal.begins[key]
   local id = last and not last.spent and adoption.id(key, last.attempt)

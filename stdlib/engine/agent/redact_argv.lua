@@ -62,9 +62,6 @@ local most_shown, longest_shown = 1000, 400
 
 --- Masks one argument. `before` is the argument in front of it, which may be a secret's name. Never
 --- raises an error, because a failed record must not lose the result of the call.
----@param word string
----@param before string?
----@return string
 function M.mask(word, before)
   local key = ("%s\0%s"):format(before or "", word)
   if shown_as[key] then return shown_as[key] end
@@ -77,8 +74,6 @@ function M.mask(word, before)
 end
 
 --- Masks all arguments of a command line.
----@param argv string[]
----@return string[]
 function M.masked(argv)
   local list = core.json.array {}
   for i, word in ipairs(argv) do list[i] = type(word) == "string" and M.mask(word, argv[i - 1]) or word end
@@ -94,8 +89,6 @@ local function same(a, b)
 end
 
 --- Returns the configured runners with masked arguments.
----@param runners table
----@return table
 function M.of_runners(runners)
   local copy = {}
   for name, entry in pairs(runners) do
@@ -110,9 +103,6 @@ function M.of_runners(runners)
 end
 
 --- Returns the recorded runners, with masked arguments restored from the current config.
----@param recorded table
----@param now table
----@return table
 function M.restored(recorded, now)
   local copy = {}
   for name, entry in pairs(recorded) do

@@ -186,7 +186,6 @@ end
 --- Returns the prompt for the agent, cut to its budget. If the runner has no option for a role, the
 --- role comes first in the prompt.
 ---@param job moonlet.ResolvedCall
----@return string
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -204,7 +203,6 @@ end
 --- Returns the prompt that a dry run writes. It omits the role, which the user adds when the run
 --- starts.
 ---@param job moonlet.ResolvedCall
----@return string
 function M.shown_prompt(job)
   local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
   if not role or job.runner.role ~= "prompt" then return prompt end
@@ -213,7 +211,6 @@ end
 
 --- Returns the resolved call with some fields replaced.
 ---@param resolved moonlet.ResolvedCall
----@param fields table
 ---@return moonlet.ResolvedCall
 function M.with(resolved, fields)
   return setmetatable({}, { __index = function(_, name)
@@ -224,7 +221,6 @@ end
 
 --- Returns the resolved call with a prompt that a person has edited.
 ---@param resolved moonlet.ResolvedCall
----@param prompt string
 ---@return moonlet.ResolvedCall
 function M.with_prompt(resolved, prompt)
   local call = setmetatable({ prompt = prompt, edited = true }, { __index = resolved.call, __newindex = refuse_change })

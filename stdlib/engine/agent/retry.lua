@@ -23,9 +23,6 @@ local longest_rate_ms = 10 * 60 * 1000
 
 --- Returns the exponential backoff with jitter before the next try, at least as long as the
 --- provider asked for.
----@param tries integer
----@param asked_ms integer?
----@return integer ms
 function M.wait(tries, asked_ms)
   local most = math.min(longest_wait_ms, first_wait_ms * 2 ^ (tries - 1))
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
@@ -56,7 +53,6 @@ end
 
 --- Returns how often a prompt may be sent in the worst case.
 ---@param job moonlet.Execution
----@return integer
 function M.most(job) return asked_most(job) or most_tries end
 
 --- Reports whether this job may ask although the provider has refused. One job of a resumed run
@@ -149,7 +145,6 @@ end
 --- Decides what follows a failed attempt. `tries` counts the attempts so far.
 ---@param job moonlet.Execution
 ---@param outcome moonlet.AttemptOutcome
----@param tries integer
 ---@return moonlet.NextTry
 function M.after(job, outcome, tries)
   local err = outcome.error

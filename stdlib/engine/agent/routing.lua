@@ -78,8 +78,6 @@ function M.of_run(plan)
 end
 
 --- Returns the route of a call. Raises `denied` for work that must not go to an agent.
----@param run table
----@param call table
 ---@param asked table   requested runner, as runners.parse() returns it
 ---@return moonlet.Routed
 function M.of_call(run, call, asked)
@@ -109,7 +107,6 @@ end
 
 --- Lists the routes that a run's calls may take. If the task type is open, a call may name any type
 --- that the user's config routes.
----@param plan table
 ---@return moonlet.Routed[]
 local function candidates(plan)
   local list = { plan.routed }
@@ -123,7 +120,6 @@ local function candidates(plan)
 end
 
 --- Calls `check` on each possible route. Raises its first error if all routes fail.
----@param plan table
 ---@param check fun(routed: moonlet.Routed)
 function M.check_some(plan, check)
   local first
@@ -138,7 +134,6 @@ end
 --- Describes the chosen or forced route in words, or returns nil for any other.
 ---@param routed moonlet.Routed
 ---@param model string?   model that the call uses
----@return string?
 function M.told(routed, model)
   local rec = routed.record
   if not rec or not (rec.chosen or rec.forced) then return nil end

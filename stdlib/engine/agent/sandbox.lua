@@ -50,13 +50,10 @@ function M.forget(job)
 end
 
 --- Returns the subfolder for the agent's own state.
----@param temporary string?
----@return string?
 function M.scratch_of(temporary) return temporary and temporary .. "/state" end
 
 --- Returns the temporary folder of an attempt that an earlier host started.
 ---@param job moonlet.Execution
----@return string path
 function M.find_temporary(job)
   local base, name = temporary_place(job)
   local recorded = job.run.read_artifact(record_of(job, name), 4096)
@@ -66,7 +63,6 @@ end
 --- Creates a private temporary folder for the attempt, because the shared one may contain
 --- repositories.
 ---@param job moonlet.Execution
----@return string path, fun() release
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
   M.forget(job)
@@ -216,7 +212,6 @@ end
 
 --- Returns why the host's sandbox is not used in a run, or nil if it is used.
 ---@param run moonlet.Run
----@return string?
 function M.absence(run)
   if run.options.unconfined then return "--unconfined" end
   local support, why = core.process.confinement()
@@ -226,7 +221,6 @@ end
 --- Returns the same as M.absence for the head of a run, before its agents are known. Returns nil if
 --- the runner starts no process or has its own sandbox.
 ---@param run moonlet.Run
----@return string?
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end

@@ -30,7 +30,6 @@ local function or_nil(list) return #list > 0 and core.json.array(list) or nil en
 
 --- Reports whether a call has its own worktree, which replaces the worktree of an earlier attempt.
 ---@param job moonlet.ResolvedCall
----@return boolean
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
@@ -51,9 +50,7 @@ Lease.__index = Lease
 local held_of_run = per_run(function() return {} end)
 
 --- Adds a step's changes that wait for a review, and returns those of all steps.
----@param run table
 ---@param held table?  moonlet.HeldWork with `key` and `dir`
----@return table[]
 function M.held(run, held)
   local list = held_of_run(run)
   list[#list + 1] = held
@@ -84,13 +81,11 @@ function Lease:acquire(attempt)
 end
 
 --- Returns the baseline that a resumed host needs for its comparison.
----@return any
 function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
 --- Lists files that changed while an unconfined agent ran, without those that it may write.
----@return string[]
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
@@ -98,7 +93,6 @@ end
 --- Returns an error if the changes cannot be merged: the worktree is missing or damaged, or the
 --- agent changed files outside of `edits`.
 ---@param attempt moonlet.Attempt
----@return table?
 function Lease:problem(attempt)
   local ruin = self.place.ruin()
   if ruin then
@@ -113,7 +107,6 @@ function Lease:problem(attempt)
 end
 
 --- Checks the protected paths after an attempt. If any changed, `touched` holds the error.
----@return string[]? paths
 function Lease:watch()
   local paths = self.place.touched()
   if #paths == 0 then return nil end
@@ -126,8 +119,6 @@ local function warn(lease, text)
   lease.job.run.emit("warning", { step = lease.job.key, text = text })
 end
 
----@param paths string[]
----@return string
 function M.ended_text(paths)
   return ("it was ended, and has changed %d %s by then: %s"):format(#paths, #paths == 1 and "file" or "files",
     kept_worktrees.shown(paths))
@@ -178,8 +169,6 @@ local function found_key(key, number) return ("%s/left@%d"):format(key, number) 
 
 --- Returns what an attempt changed in the user's tree before it died with its host. This is read
 --- only once, because a person may change files later while the run waits.
----@param run table
----@param key string
 ---@param last table   begin record of the attempt
 ---@return moonlet.Found
 function M.found(run, key, last)
@@ -228,8 +217,6 @@ end
 --- Lists the files that a step's attempts have changed, together with `more`.
 ---@param job moonlet.Execution
 ---@param list table[]   attempts of the step
----@param more string[]?
----@return string[]
 function M.changed(job, list, more)
   local all = found_of(job)
   table.move(more or {}, 1, #(more or {}), #all + 1, all)
@@ -319,10 +306,6 @@ end
 
 --- Reports whether a person has seen which protected paths an attempt changed, because its step
 --- failed.
----@param run table
----@param key string
----@param number integer
----@return boolean
 function M.was_told(run, key, number)
   if (run.journal.ended[key] or 0) < number then return false end
   for _, entry in ipairs(journal.attempts(run, key)) do
@@ -333,10 +316,8 @@ end
 
 --- Returns what a discarded attempt left behind: the protected paths that it changed, or else its
 --- changes.
----@param run table
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
----@return string[]? touched, string[]? changed
 function M.left(run, seen, told)
   if told then return nil, or_nil(told.changed) end
   if not seen then return nil end

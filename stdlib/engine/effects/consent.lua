@@ -54,7 +54,6 @@ end
 --- Reports whether a preset's needs require no question.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
----@return boolean
 function M.is_given(source, preset)
   local wanted = grants.from_needs(preset.needs)
   if source.builtin or #grants.describe(wanted) == 0 then return true end
@@ -67,7 +66,6 @@ end
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
----@return boolean
 function M.given(source, preset, wanted)
   local name = key(source, wanted)
   if source.builtin then return true end
@@ -81,7 +79,6 @@ end
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
----@return boolean
 function M.given_to_tests(source, preset, wanted)
   local name = key(source, wanted)
   return source.builtin or name ~= nil and is_recorded(name)
@@ -90,8 +87,6 @@ end
 
 --- Asks the person at the terminal whether a run may start the programs of its command line.
 ---@param source moonlet.Source
----@param programs string[]
----@return boolean
 function M.allows_programs(source, programs)
   local wanted = grants.empty()
   for _, program in ipairs(programs) do wanted.run[program] = true end
@@ -102,7 +97,6 @@ end
 --- text is read again.
 ---@param source moonlet.Source
 ---@param wanted moonlet.Grants
----@return string
 function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
@@ -117,7 +111,6 @@ end
 --- command line has --allow needs. `consent` counts only for the text that it was given for.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset
----@param accepted boolean
 ---@param consent string?  consent.mark() of the accepted preset; "" means none
 ---@param no_agents boolean?  the run starts no agents, whatever the preset asks for
 ---@return moonlet.Grants

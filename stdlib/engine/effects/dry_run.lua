@@ -29,9 +29,7 @@ local function stop(run, what)
 end
 
 --- Assumes an answer: a gate is approved, and a question gets its first option.
----@param run table
 ---@param item table  gate or question
----@return table given
 function M.answer(run, item)
   if run.options.gates == "deny" then
     return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
@@ -49,8 +47,6 @@ end
 
 --- Ends the branch at a command that a person must approve. After an assumed answer, ends it at any
 --- command that may change something.
----@param run table
----@param argv string[]
 ---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end

@@ -73,8 +73,6 @@ local function find_option(list, text)
 end
 
 --- Parses typed text as the answer to a gate or question. Returns nil if it is not a valid answer.
----@param item table
----@param line string
 ---@return string? answer, integer? option  number of the option
 function M.read_answer(item, line)
   local text = line:match("^%s*(.-)%s*$")
@@ -223,7 +221,6 @@ end
 
 --- Raises an error if a run does not wait for this answer, because it was answered before or the
 --- time is over.
----@param id string
 ---@param rec table      record of the run
 ---@param given table    new answer
 ---@param before table?  journaled answer to the same question
@@ -347,7 +344,6 @@ end
 
 --- Asks for approval before an irreversible command, but not before others.
 ---@param ctx moonlet.Ctx
----@param argv string[]
 ---@param beside {cwd: string?, env: table?, stdin: string?}
 ---@return string? what  action that a person has approved
 function M.before(ctx, argv, beside)
@@ -361,7 +357,6 @@ end
 --- prompt consists of commands and is checked too.
 ---@param ctx moonlet.Ctx
 ---@param job moonlet.ResolvedCall
----@param prompt string
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
@@ -411,9 +406,6 @@ function M.interrupted_writer(run, step, attempt, changed)
 end
 
 --- Asks for approval before merging a worktree in which an agent deleted most of the files.
----@param run table
----@param key string
----@param paths string[]
 ---@param total integer  number of files before
 function M.mass_deletion(run, key, paths, total)
   local text = ("merge what step %s made: it deletes %d of %d files"):format(key, #paths, total)
@@ -430,10 +422,7 @@ end
 
 --- Asks for approval before an irreversible command starts again, because its first exit is unknown
 --- or it is to be repeated.
----@param run table
----@param key string
 ---@param attempt integer  attempt that was started
----@param argv string[]
 ---@param how string       known state of that attempt
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),

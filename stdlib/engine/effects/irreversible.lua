@@ -253,9 +253,7 @@ local installs = set "install add i remove uninstall search show info"
 ---@field prose boolean?               its words may be sentences that speak of commands
 
 --- The irreversible action of a command: "git push", "git tag", "release upload", …; nil if none is seen.
----@param argv string[]
 ---@param beside moonlet.Beside?
----@return string?
 function M.action(argv, beside)
   beside = beside or {}
   local names = {}

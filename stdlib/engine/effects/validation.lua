@@ -41,9 +41,7 @@ local function shell_operator(text)
 end
 
 --- Returns the words of a command given as text or list. Raises an error if it cannot be started.
----@param given string|string[]
 ---@param verb string  name of the caller in messages
----@return string[]
 function M.words_of(given, verb)
   if type(given) == "string" then
     local operator = shell_operator(given)
@@ -71,9 +69,7 @@ end
 
 --- Splits "test:npm test" into "test" and "npm test". Other prefixes belong to the command, so
 --- "make:all" has the kind custom.
----@param text string
 ---@param verb string?  name of the caller in messages
----@return string kind, string command
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
@@ -192,9 +188,7 @@ local result_fields = { "kind", "command", "status", "why", "exit_code", "durati
   "argv", "artifacts", "missing" }
 
 --- Parses the argument of ctx:validate. Raises an error if the command cannot be started.
----@param call table|string
 ---@param verb string  name of the caller in messages
----@return table call, string kind, any text, string[] argv
 local function read(call, verb)
   if type(call) == "string" then call = { command = call } end
   record.check(call, validate_fields, verb)

@@ -6,8 +6,6 @@ local M = {}
 M.nil_hint = 'leave it out, or write "" for an empty text'
 
 --- Raises an error unless an argument is text.
----@param word any
----@param index integer
 ---@param verb string  name of the caller in messages: "ctx:exec"
 function M.check(word, index, verb)
   if type(word) ~= "string" then
@@ -23,8 +21,6 @@ function M.check(word, index, verb)
 end
 
 --- Raises an error if the first word is more than a program's name.
----@param argv string[]
----@param verb string
 function M.check_program(argv, verb)
   local first = argv[1]
   if not first:find "%s" or core.system.find_program(first) then return end
@@ -39,8 +35,6 @@ function M.check_program(argv, verb)
 end
 
 --- Formats a command for messages.
----@param argv string[]
----@return string
 function M.shown(argv) return core.text.printable(table.concat(argv, " "), 200) end
 
 return M

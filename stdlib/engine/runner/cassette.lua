@@ -63,7 +63,6 @@ local function split(text)
 end
 
 --- Parses the text after "cassette:" in --runner.
----@param rest string
 ---@param base string?  base of a relative folder; else the working directory
 ---@return {name: string, dir: string, faults: table[], text: string}
 function M.parse(rest, base)
@@ -200,7 +199,6 @@ end
 --- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
 ---@param job moonlet.Execution
 ---@param attempt moonlet.Attempt
----@param exit table
 ---@param text string?  the answer that rules or the runner mock made
 function M.keep(job, attempt, exit, text)
   local run = job.run
@@ -341,7 +339,6 @@ end
 
 --- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
 --- Numbers are left out where an attempt was lost with its host, or its step was edited.
----@return string path, table call, boolean first
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   -- Recordings from before names were escaped in keys.
@@ -440,7 +437,6 @@ end
 --- The faults that befall none of these steps: their tests did not happen.
 ---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
 ---@param steps {key: string, kind: string}[]
----@return string[]
 function M.idle_faults(spec, steps)
   local idle = {}
   for _, fault in ipairs(spec.faults or {}) do

@@ -27,7 +27,6 @@ end
 --- The text of the changes that an attempt made; nil where it may not write, or changed nothing. The second result
 --- names what could not be kept.
 ---@param place moonlet.Workspace
----@return string? text, string[] left_out
 function M.text_of(place)
   local left_out = {}
   if not place or not place.recorded then return nil, left_out end
@@ -52,8 +51,6 @@ end
 
 --- Puts the changes of a recording into the place of the attempt that plays it.
 ---@param place moonlet.Workspace
----@param text string
----@return string? problem
 function M.apply(place, text)
   local ok, kept = pcall(values.read, text)
   local list = ok and type(kept) == "table" and type(kept.changes) == "table" and kept.changes

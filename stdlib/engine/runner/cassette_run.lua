@@ -23,8 +23,6 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 ---@field root_key string?   the step whose files lie in the sidecar itself
 
 --- Opens a run; raises `invalid` unless it has ended.
----@param home table
----@param id string
 ---@return moonlet.RunTape
 function M.open(home, id)
   local agent = core.file.root(home.agent_path)
@@ -83,7 +81,6 @@ end
 
 --- The recording of a step: as cassette.lua has it of one attempt.
 ---@param tape moonlet.RunTape
----@param key string
 ---@param neutral fun(text: string, sidecar: string, top: string): string
 ---@return {call: table, tape: table, patch: string?}? recording, string? keys  of the steps that it has
 function M.recording(tape, key, neutral)

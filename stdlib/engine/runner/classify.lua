@@ -4,9 +4,6 @@
 local M = {}
 
 --- True if `text` (lower case) holds one of the words, which are plain text.
----@param text string
----@param words string[]
----@return boolean
 function M.any(text, words)
   for _, word in ipairs(words) do
     if text:find(word, 1, true) then return true end
@@ -75,8 +72,6 @@ local code_classes = { insufficient_quota = "quota", billing_error = "quota", us
   context_length_exceeded = "context", rate_limit_exceeded = "rate", overloaded_error = "network" }
 
 --- The HTTP status that a message names.
----@param text string
----@return integer?
 function M.status_in(text)
   local lower = text:lower()
   for _, pattern in ipairs { "status:? ([45]%d%d)%f[%D]", "status code:? ([45]%d%d)%f[%D]",
@@ -90,13 +85,9 @@ function M.status_in(text)
 end
 
 --- Is it this machine that has no room left?
----@param message string
----@return boolean
 function M.is_local(message) return any(message:sub(1, 8000):lower(), local_words) end
 
 --- Is a login missing, or misnamed, on this machine? A provider's answer has a status.
----@param message string
----@return boolean
 function M.is_setup(message) return not M.status_in(message) and any(message:sub(1, 8000):lower(), setup_words) end
 
 --- "hit your weekly limit", "5-hour limit reached".
@@ -148,11 +139,9 @@ local function of_words(text, waits)
 end
 
 --- The class of a failure that an agent reported; nil if the report does not say.
----@param message string
 ---@param status integer?   the HTTP status, if it was reported apart from the message
 ---@param code string?      a code such as "rate_limit" or "insufficient_quota"
 ---@param waits integer?    ms after which one may ask again, if that was reported
----@return string?
 function M.classify(message, status, code, waits)
   -- Claude's code for each and every status 429, and its words for it, say no more than that.
   if code == "rate_limit" and (not status or status == 429) then code, status = nil, 429 end

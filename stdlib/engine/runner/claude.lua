@@ -15,8 +15,6 @@ M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--fr
   "--input-format", "--bg", "--background", "-w", "--worktree" }
 
 --- True for such an option among short ones that stand together: -pc.
----@param word string
----@return boolean
 function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 
 --- Claude's own instructions and tools, in tokens by its bytes of one request.
@@ -28,8 +26,6 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
 --- Files of its own login.
----@param config table
----@return string[]
 function M.login_files(config)
   local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
     or shared.home_path "~/.claude"
@@ -40,8 +36,6 @@ end
 M.instructions = { "CLAUDE.md", "AGENTS.md" }
 
 --- The user's own instruction files: the first one there counts.
----@param config table
----@return string[]
 function M.home_instructions(config)
   return { (config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
     or shared.home_path "~/.claude") .. "/CLAUDE.md" }
@@ -52,7 +46,6 @@ local reading = { "Read", "Grep", "Glob", "Bash" }
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
----@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config)
   local found, why = shared.find(config and config.program or M.program)
@@ -147,9 +140,6 @@ function M.command(call)
 end
 
 --- The value to validate: unwrapped, if it was put under a field to be an object.
----@param data any
----@param shape table
----@return any
 function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
 --- The text of a tool's input for people.

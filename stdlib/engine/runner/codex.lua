@@ -18,8 +18,6 @@ local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, 
   permissions = true, approval_policy = true }
 
 --- True for `-c NAME=…` of such a setting.
----@param word string
----@return boolean
 function M.refuses_word(word)
   local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
   local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
@@ -42,13 +40,9 @@ local function home_of(config)
 end
 
 --- The user's own instruction files: the first one there counts.
----@param config table
----@return string[]
 function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
 
 --- Files of its own login.
----@param config table
----@return string[]
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
 local platforms = {
@@ -210,9 +204,6 @@ function M.command(call)
 end
 
 --- The value to validate: optional fields that strict mode made null are taken out again.
----@param data any
----@param shape table
----@return any
 function M.normalise(data, shape) return schema.normalise(data, shape) end
 
 local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
@@ -331,7 +322,6 @@ M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 
 --- Reads a line of its log.
 ---@param state moonlet.RunnerState
----@param line string
 function M.log(state, line)
   local said = line:match("^%d%d%d%d%-%S+Z +%u+ (.*)$")
   if not said then return end

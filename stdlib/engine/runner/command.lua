@@ -10,8 +10,6 @@ local M = { name = "command" }
 
 --- Splits text into words as a shell would, with quotes and backslashes, and no more: no variables, no globs, no
 --- pipes.
----@param text string
----@return string[]
 function M.split(text)
   local words, word, quote, i = {}, nil, nil, 1
   while i <= #text do
@@ -72,7 +70,6 @@ local function hint_of(exit)
 end
 
 --- Classifies an exit: success is exit code 0 by itself, nothing else.
----@param exit table
 ---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer} in milliseconds, for the message
 ---@return {status: string, text: string, error: table?}

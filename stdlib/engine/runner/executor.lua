@@ -18,7 +18,6 @@ local prompt_limits = { bytes = 8 << 20 }
 local longest_id = 64
 
 --- The program: beside moonlet itself, or in PATH.
----@param config table?
 ---@return {path: string}?, string? why
 function M.detect(config)
   local named = config and config.program
@@ -30,8 +29,6 @@ function M.detect(config)
 end
 
 --- True if a URL names this machine, where a server needs no key.
----@param url string
----@return boolean
 local function is_loopback(url)
   local host = url:match "^https?://([^/?#]*)"
   host = host and (host:match "^%[.*%]" or host:match "^[^:]*")
@@ -39,7 +36,6 @@ local function is_loopback(url)
 end
 
 --- The server that it asks, and what lets it in; nil without a key that the server needs.
----@return string server, string? login
 function M.server()
   local url, key = core.system.env "OPENAI_BASE_URL", core.system.env "OPENAI_API_KEY"
   if not url or url == "" then url = "https://api.openai.com/v1" end
@@ -49,7 +45,6 @@ end
 
 --- The id of an attempt's conversation: the folder of its prompt and its number say which one it is.
 ---@param call moonlet.RunnerCall
----@return string
 local function session_id(call)
   local place = call.prompt_file:match("/sidecars/(.-)/[^/]+$") or call.prompt_file
   local id = place:gsub("/steps/", "."):gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")

@@ -36,13 +36,9 @@ end
 M.instructions = { "GEMINI.md", "AGENTS.md" }
 
 --- The user's own instruction files: the first one there counts.
----@param config table
----@return string[]
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
 --- Files of its own login.
----@param config table
----@return string[]
 function M.login_files(config)
   local home = home_of(config)
   local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/gemini-credentials.json",
@@ -51,7 +47,6 @@ function M.login_files(config)
   return files
 end
 
----@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config)
   local found, why = shared.find(config and config.program or M.program)
@@ -388,7 +383,6 @@ end
 
 --- Reads a line of the conversation: an answer comes with its tokens, and comes again when its tools have ended.
 ---@param state moonlet.RunnerState
----@param line string
 function M.transcript(state, line)
   if not line:find('"type":"gemini"', 1, true) then return end
   local ok, message = pcall(core.json.decode, line)

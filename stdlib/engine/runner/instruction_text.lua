@@ -18,7 +18,6 @@ local first_line = "# Instructions of the %s\n\nThe file %s"
 
 --- The section of a file.
 ---@param file moonlet.Instructions
----@return string
 function M.section(file)
   local fence = "```"
   for run in file.text:gmatch "`+" do fence = #run >= #fence and ("`"):rep(#run + 1) or fence end
@@ -48,13 +47,9 @@ local function end_of(prompt, at)
 end
 
 --- True if a prompt has such a section already.
----@param prompt string
----@return boolean
 function M.is_in(prompt) return end_of(prompt, behind_role(prompt)) ~= nil end
 
 --- A prompt without these sections.
----@param prompt string
----@return string
 function M.without(prompt)
   local from = behind_role(prompt)
   local at = from

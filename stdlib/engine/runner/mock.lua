@@ -163,7 +163,6 @@ function make(schema, at, name)
 end
 
 --- The answer of a step.
----@param schema table?
 ---@param key string   of the step
 ---@return {text: string, data: any}
 function M.answer(schema, key)

@@ -106,9 +106,7 @@ function read_choice(text, at)
 end
 
 --- A text that `pattern` fits, mostly.
----@param pattern string
 ---@param pick fun(count: integer): integer  a number from 1 to count
----@return string
 function M.text(pattern, pick)
   local make = read_choice(pattern, 1)
   return make(pick)

@@ -44,7 +44,6 @@ local tool_states = { running = true, ok = true, failed = true, denied = true }
 --- Takes one event of this format into the state, and passes it on.
 ---@param state moonlet.RunnerState
 ---@param events moonlet.RunnerEvent[]
----@param event table
 function M.apply(state, events, event)
   local kind = stream.str(event.type)
   if not kind then return end

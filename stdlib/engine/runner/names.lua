@@ -17,9 +17,6 @@ M.events = with_agents "moonlet"
 --- Runners without a program of their own.
 M.internal = { "mock", "command", "cassette" }
 
----@param list string[]
----@param name any
----@return boolean
 function M.has(list, name)
   for _, known in ipairs(list) do
     if known == name then return true end

@@ -36,19 +36,15 @@ local function settings_folder()
 end
 
 --- The user's own instruction files: the first one there counts.
----@return string[]
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
 --- Files of its own login.
----@param config table
----@return string[]
 function M.login_files(config)
   local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
     or shared.home_path "~/.local/share"
   return { data .. "/opencode/auth.json" }
 end
 
----@param config table?
 ---@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config)
   local found, why = shared.find(config and config.program or M.program)
@@ -280,7 +276,6 @@ end
 
 --- Reads a line of its log, which may say that it waits until it asks its provider again.
 ---@param state moonlet.RunnerState
----@param line string
 function M.log(state, line)
   local level = line:match("^timestamp=%S+ level=(%u+) ")
   if not level or logged(line, "small") ~= "false" then return end

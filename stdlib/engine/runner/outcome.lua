@@ -125,10 +125,7 @@ local function signal_class(signal)
 end
 
 --- An error of an attempt, whole.
----@param class string
----@param message string
 ---@param extra table?  further fields: retry_after_ms, reset_at, cause, hint
----@return table error
 function M.error(class, message, extra)
   local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
     retryable = retryable[class] or false,
@@ -266,7 +263,6 @@ local ended_by_host = { finished = true, wall = true, idle = true }
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit
 ---@param answers moonlet.RunnerAnswers?
----@param usage table?
 ---@return moonlet.RunnerResult
 function M.conclude(name, state, exit, answers, usage)
   answers = answers or {}

@@ -251,7 +251,6 @@ local lead_dates = {
 }
 
 --- The moment from which a text allows another request; nil if it names none.
----@param text string
 ---@param now integer  ms since 1970
 ---@param zone (integer | fun(at: integer): integer)?  minutes east of UTC if no zone is named (0)
 ---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  offsets of named zones
@@ -301,8 +300,6 @@ function M.parse(text, now, zone, zones)
 end
 
 --- The value of a Retry-After header: seconds, or a date.
----@param value any
----@param now integer
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.header(value, now)
   if type(value) == "number" then return after(now, math.ceil(value * 1000)) end

@@ -31,7 +31,6 @@ end
 for _, name in ipairs(names.events) do M[name] = reader_of(name) end
 
 --- An incremental reader: reader:feed(bytes) and reader:close() return events; reader.state goes to finish.
----@param name string
 ---@return moonlet.RunnerReader
 function M.reader(name)
   return require("moonlet.engine.runner.stream").reader(M.events(name))
@@ -39,7 +38,6 @@ end
 
 --- Reads a whole stream at once, line endings of any kind, the last line with or without one.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
----@param bytes string
 ---@param exit moonlet.RunnerExit
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult, moonlet.RunnerEvent[]

@@ -25,8 +25,6 @@ end
 
 --- True if a runner must not be started with a word.
 ---@param name string  of the runner
----@param word string
----@return boolean
 function M.holds(name, word)
   if not names.has(names.programs, name) then return false end
   local runner = require("moonlet.engine.runner." .. name)

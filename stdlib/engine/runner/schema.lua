@@ -160,8 +160,6 @@ end
 
 --- A schema for CLIs that want an object at the root and are not strict otherwise; nil and why when
 --- there is none.
----@param schema table
----@return table?, string? why
 function M.object(schema)
   schema = narrowed(schema)
   if is_object_root(schema) then return schema end
@@ -173,9 +171,6 @@ function M.object(schema)
 end
 
 --- The answer to a schema that object() made.
----@param value any
----@param schema table
----@return any
 function M.unwrap(value, schema)
   schema = narrowed(schema)
   if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
@@ -187,8 +182,6 @@ end
 
 --- The strict variant of a schema; nil and why when there is none. A root that is no object is put
 --- under the one field "value".
----@param schema table
----@return table?, string? why
 function M.strict(schema)
   schema = narrowed(schema)
   local ok, result = pcall(function()
@@ -272,18 +265,12 @@ end
 
 --- A value in the shape that its schema says: an empty table is a list where a list is asked for, and null where a
 --- field may be left out means that it is absent.
----@param value any
----@param schema table
----@return any
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)
 end
 
 --- The answer as the schema itself has it: without the additions of strict mode.
----@param value any
----@param schema table
----@return any
 function M.normalise(value, schema)
   if M.strict(schema) == nil then return value end
   return strip(M.unwrap(value, schema), schema, schema, 0)
@@ -305,8 +292,6 @@ local function problem_in_words(line)
 end
 
 --- The problems that core.json.validate found, in one line for people.
----@param problems string
----@return string
 function M.in_words(problems)
   local list, count = {}, 0
   for line in problems:gmatch "[^\n]+" do

@@ -52,8 +52,6 @@ local longest_argument = 128 * 1024 - 1
 ---@field warnings string[]
 
 --- "~/x" with the user's home.
----@param path string
----@return string
 function M.home_path(path)
   local home = core.system.env "HOME"
   if path:sub(1, 1) == "~" and (#path == 1 or path:sub(2, 2) == "/") and home and home ~= "" then
@@ -62,13 +60,9 @@ function M.home_path(path)
   return path
 end
 
----@param path string
----@return string?
 function M.parent(path) return path and path:match("^(.+)/[^/]+$") end
 
 --- The program of a name or path.
----@param program string
----@return string? path, string? why
 function M.find(program)
   local path = core.system.find_program(M.home_path(program))
   if path then return path end
@@ -77,8 +71,6 @@ function M.find(program)
 end
 
 --- Is the file a script that names its interpreter?
----@param path string
----@return boolean
 function M.is_script(path)
   local root = core.file.root(M.parent(path) or "/")
   local head = root and core.file.read(root, path:match("[^/]+$"), 64)
@@ -86,14 +78,9 @@ function M.is_script(path)
 end
 
 --- Can the file be run, without an interpreter?
----@param path string
----@return boolean
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
 --- The paths of some names in a folder.
----@param folder string
----@param names string[]
----@return string[]
 function M.beneath(folder, names)
   local list = {}
   for i, name in ipairs(names) do list[i] = folder .. "/" .. name end
@@ -102,7 +89,6 @@ end
 
 --- A folder of links to all that is in another one except some names; nil if it has none of these.
 ---@param folder string   absolute
----@param names string[]
 ---@param place string?   the path of the folder of links
 ---@return string? place, table<string, string[]>? links  for moonlet.RunnerCommand
 function M.without(folder, names, place)
@@ -118,8 +104,6 @@ end
 
 --- The text of one of the user's own files, up to `cap` bytes; nil if it cannot be read.
 ---@param path string  absolute
----@param cap integer
----@return string? text, boolean? cut
 function M.read_file(path, cap)
   local folder, name = (core.system.real_path(path) or path):match "^(/.*)/([^/]+)$"
   local root = folder and core.file.root(folder)
@@ -130,8 +114,6 @@ function M.read_file(path, cap)
 end
 
 --- Refuses a prompt that the CLI would not get as it is.
----@param title string
----@param prompt string
 ---@param limits {bytes: integer?, characters: integer?, slash: boolean?}
 function M.check_prompt(title, prompt, limits)
   if not prompt:find("%S") then
@@ -175,7 +157,6 @@ end
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
 --- A runner's own names, and those that the user's config grants it.
----@return string[]
 function M.env_names(own, granted)
   local list, seen = {}, {}
   local function add(name)
@@ -224,8 +205,6 @@ function M.writable(call)
 end
 
 --- The line that states a role, if the prompt does not.
----@param role string
----@return string
 function M.role_line(role) return "Your role in this task: " .. role .. "." end
 
 return M

@@ -56,27 +56,22 @@ end
 
 -- Values of fields, as far as they are what they should be.
 
----@return string?
 function M.str(value) return type(value) == "string" and value or nil end
 
----@return table?
 function M.tbl(value) return type(value) == "table" and value or nil end
 
 --- A count that can be believed.
----@return integer?
 function M.count(value)
   if type(value) ~= "number" or value < 0 or value > largest then return nil end
   return math.tointeger(value)
 end
 
----@return number?
 function M.amount(value)
   if type(value) ~= "number" or value ~= value or value < 0 or value > 1e9 then return nil end
   return value
 end
 
 --- An integer of either sign: exit codes.
----@return integer?
 function M.int(value)
   if type(value) ~= "number" or value < -largest or value > largest then return nil end
   return math.tointeger(value)
@@ -207,8 +202,6 @@ end
 --- The object on a line, or nil: then the line is no event, and the state knows why.
 ---@param state moonlet.RunnerState
 ---@param events moonlet.RunnerEvent[]
----@param line string
----@return table?
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
   if #line > M.line_cap then
@@ -275,7 +268,6 @@ function Reader:take_line(events)
 end
 
 --- Takes the next bytes; returns the events of the lines that they complete.
----@param bytes string
 ---@return moonlet.RunnerEvent[]
 function Reader:feed(bytes)
   local events, at = {}, 1
@@ -318,9 +310,6 @@ end
 ---@param runner table             has parse
 ---@param state moonlet.RunnerState
 ---@param lines (string|integer)[]
----@param numbers integer[]
----@param others integer
----@param last string
 ---@param note fun(event: moonlet.RunnerEvent)?
 function M.take(runner, state, lines, numbers, others, last, note)
   if others > 0 then state.plain, state.plain_tail = state.plain + others, last end
@@ -336,10 +325,7 @@ end
 -- The memory of a state.
 
 --- The head and the tail of a long text, with a note about the missing middle.
----@param head string
----@param tail string
 ---@param bytes integer  the size of the whole
----@return string
 function M.ends(head, tail, bytes)
   return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head), bytes - #head - #tail,
     core.text.clean(tail))
@@ -372,7 +358,6 @@ function M.keep_text(state, text, more)
 end
 
 --- The text of a message. Any other value there is a message that nobody can read.
----@return string?
 function M.said(state, events, value)
   if value ~= nil and value ~= null and type(value) ~= "string" then
     state.unread = true
@@ -382,7 +367,6 @@ function M.said(state, events, value)
 end
 
 --- The answer, and its size in bytes if it is not whole.
----@return string? text, integer|false cut
 function M.text(state)
   if not state.pieces then return nil, false end
   local text = table.concat(state.pieces)
@@ -459,19 +443,14 @@ end
 
 --- The answers of an agent's model by now.
 ---@param state moonlet.RunnerState
----@return integer
 function M.answers(state) return math.max(state.turns, state.counted) end
 
 --- True if an agent has taken more turns than it may.
 ---@param state moonlet.RunnerState
----@param most integer?
----@return boolean
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
 --- True if an agent has taken all its turns and asks its model for another one.
 ---@param state moonlet.RunnerState
----@param most integer?
----@return boolean
 function M.asks_beyond(state, most)
   return most ~= nil and state.turns == most and state.awaits_model and not state.done
 end
@@ -480,9 +459,7 @@ local most_seen = 8 << 20
 
 --- Keeps what a tool showed the agent: the findings of a reviewer are compared with it. Without a text the stream hides
 --- what its agent has seen.
----@param state table
 ---@param about string?  the command or the path
----@param text string?
 function M.saw(state, about, text)
   local seen = state.seen or { bytes = 0 }
   state.seen = seen

@@ -30,7 +30,6 @@ end
 
 --- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = { {from seconds,
 --- minutes}, … } }; nil for any other file.
----@param bytes string
 function M.read(bytes)
   local ok, zone = pcall(read, bytes)
   return ok and zone or nil

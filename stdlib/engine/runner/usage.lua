@@ -20,7 +20,6 @@ local function plus(a, b)
 end
 
 --- A usage out of counts that may be missing; the total is computed if possible.
----@param given table
 ---@return moonlet.Usage?
 function M.of(given)
   local usage, any = {}, false
@@ -114,7 +113,6 @@ end
 --- Usage of an attempt before its end: its stream's reports, which are at least that much, and an estimate for answers
 --- that the stream does not report. Nil if its model was never asked.
 ---@param state moonlet.RunnerState
----@param prompt_bytes integer
 ---@param ended boolean?  the attempt was ended: its last answers, and a request under way, count by an estimate
 ---@return moonlet.Usage?
 function M.so_far(state, prompt_bytes, ended)
@@ -150,8 +148,6 @@ function M.of_attempts(attempts)
 end
 
 --- The model that answered last, as far as it was reported.
----@param attempts table[]?
----@return string?
 function M.model_of(attempts)
   for i = #(attempts or {}), 1, -1 do
     local model = attempts[i].model
@@ -161,8 +157,6 @@ end
 
 --- Fills in the cost from the user's price table if the agent reported none.
 ---@param usage moonlet.Usage?
----@param model string?
----@param table_of_prices table?
 ---@return moonlet.Usage?
 function M.priced(usage, model, table_of_prices)
   if not usage or usage.cost_usd then return usage end
@@ -177,7 +171,6 @@ end
 --- The record of model.json and of the envelope: every field, null if unknown; `partial` only for a sum with an
 --- unknown part.
 ---@param usage moonlet.Usage?
----@return table
 function M.record(usage)
   usage = usage or {}
   local record = {}

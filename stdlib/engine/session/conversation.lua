@@ -53,11 +53,6 @@ end
 --- Collects the recorded evidence of a conversation. `facts` is the last screen, `typed` the input,
 --- `texts` the messages of the transcript. `printed` is what every start may print: the folder and
 --- the words of the new command.
----@param facts table
----@param grammar table?
----@param typed string[]
----@param texts string[]
----@param printed string[]
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}
@@ -81,7 +76,6 @@ function M.known(facts, grammar, typed, texts, printed)
 end
 
 ---@param known moonlet.Conversation
----@return integer
 function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
@@ -104,9 +98,6 @@ end
 
 --- Returns the first line of a screen that belongs to the conversation, or nil.
 ---@param known moonlet.Conversation
----@param facts table
----@param grammar table?
----@return string?
 function M.find(known, facts, grammar)
   for _, line in ipairs(lines_of(facts)) do
     local marked = grammar and without_mark(line, grammar)
@@ -134,7 +125,6 @@ end
 ---@field size integer
 
 --- Finds the agent's own transcript of a conversation. Returns nil if the agent keeps none.
----@param grammar table
 ---@param id string  the id of the conversation
 ---@return moonlet.Transcript?
 function M.transcript(grammar, id)
@@ -149,7 +139,6 @@ end
 
 --- Returns true if the transcript has grown since M.transcript found it.
 ---@param transcript moonlet.Transcript
----@return boolean
 function M.has_grown(transcript)
   local info = core.file.stat(transcript.root, transcript.path)
   return info ~= nil and info.size > transcript.size
@@ -168,8 +157,6 @@ end
 --- Returns the newest messages of a transcript, without instructions that the agent added to the
 --- user's messages.
 ---@param transcript moonlet.Transcript
----@param grammar table
----@return string[]
 function M.messages(transcript, grammar)
   local from = math.max(0, transcript.size - transcript_tail)
   local bytes = core.file.part(transcript.root, transcript.path, from, transcript_tail) or ""

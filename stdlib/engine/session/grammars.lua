@@ -9,11 +9,9 @@ local lower = 30
 
 local function load(name) return require("moonlet.engine.session.agents." .. name) end
 
----@return string[]
 function M.names() return files end
 
 --- Returns the grammar of an agent, or nil for an unknown agent.
----@param name string?
 function M.named(name)
   for _, known in ipairs(files) do
     if known == name then return load(name) end
@@ -22,8 +20,6 @@ end
 
 --- Returns the agent that a command starts, by the name of its program or of a script behind an
 --- interpreter.
----@param argv string[]
----@return string?
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")
@@ -35,8 +31,6 @@ function M.of(argv)
   end
 end
 
----@param agent string?
----@return integer? ms
 function M.enter_pause(agent)
   local grammar = M.named(agent)
   return grammar and grammar.enter_pause_ms
@@ -97,8 +91,6 @@ end
 ---@field download string?  a line that reports a download
 
 --- Reads the prompt and the other signs of state from a screen.
----@param facts table
----@param agent string?
 ---@return moonlet.ScreenReading
 function M.read(facts, agent)
   local lines, at_cursor = lower_lines(facts)

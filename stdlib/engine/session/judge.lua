@@ -62,7 +62,6 @@ end
 --- Describes lost output, such as "4214784 bytes of its output are missing: No space left on
 --- device".
 ---@param loss moonlet.SessionLoss
----@return string
 function M.loss_text(loss)
   local parts = {}
   if loss.bytes > 0 then parts[1] = ("%d bytes of its output are missing"):format(loss.bytes) end
@@ -75,7 +74,6 @@ end
 --- Describes how a session ended and what output it lost, such as "exit code 3" or "its time limit;
 --- 5 bytes of …".
 ---@param exit table  the exit that core.session.status returned
----@return string
 function M.cause(exit)
   local loss = M.loss(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
@@ -190,7 +188,6 @@ end
 ---@param status "none"|"running"|"exited"|"lost"
 ---@param exit table          the exit that core.session.status returned
 ---@param facts table?        the state of a running session; nil if its keeper does not answer
----@param agent string?
 ---@param more { busy: integer?, moved: integer?, edited: string?, limits: table? }?
 ---@return moonlet.SessionVerdict
 function M.judge(status, exit, facts, agent, more)

@@ -20,10 +20,7 @@ local function noted(home, id)
 end
 
 --- Makes a reader of a session's log that skips the markers on record.
----@param home table
----@param id string
 ---@param from integer?  the offset to read from; the start of the log by default
----@return table
 function M.reader(home, id, from)
   return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
     seen = noted(home, id) }
@@ -82,7 +79,6 @@ local function note(reader, lines)
 end
 
 --- Records the new markers in the log and on the screen, and returns them.
----@param reader table
 ---@param facts table?  the state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
@@ -93,9 +89,7 @@ end
 
 --- Returns true if a marker was printed after the reader's first offset, whether it is on record or
 --- not.
----@param reader table
 ---@param is_over boolean  true if the session has ended
----@return boolean
 function M.is_there(reader, is_over)
   local before
   while before ~= reader.offset do
@@ -106,8 +100,6 @@ function M.is_there(reader, is_over)
 end
 
 --- Records all markers that a session has printed so far.
----@param home table
----@param id string
 function M.catch_up(home, id)
   local reader, before = M.reader(home, id), nil
   local is_over = core.session.status(home.handle, id) ~= "running"

@@ -13,9 +13,6 @@ local most_files, most_entries = 200, 20000
 local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
 
 --- Lists the files beneath a folder that changed since a time. The walk is bounded.
----@param folder string
----@param since_ns integer
----@return string[] files, boolean is_whole
 function M.files_changed(folder, since_ns)
   local root = core.file.root(folder)
   local found, seen, stack = {}, 0, { "" }
@@ -54,7 +51,6 @@ end
 M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
 
 --- Finds the markers {type, text} in lines of output, each once.
----@param lines string[]
 ---@param seen table<string, true>
 ---@return {type: string, text: string}[]
 function M.markers(lines, seen)
@@ -73,9 +69,6 @@ function M.markers(lines, seen)
 end
 
 --- Returns the last lines that a session printed.
----@param root any
----@param id string
----@return string[]
 function M.lines(root, id)
   local lines = {}
   -- Truncate long lines, because a pattern may search them for long.
@@ -100,10 +93,8 @@ local function started_ns(rec)
 end
 
 --- Makes the report of a session.
----@param home table
 ---@param rec moonlet.SessionRecord
 ---@param row table         a row of states.of()
----@return table
 function M.of(home, rec, row)
   local root = store.root(home)
   local lines, inputs, interventions = M.lines(root, rec.id), core.json.array {}, core.json.array {}
@@ -122,8 +113,6 @@ function M.of(home, rec, row)
 end
 
 --- Formats the report as text.
----@param report table
----@return string
 function M.text(report)
   local lines = { ("%s: %s%s, %s"):format(report.id, report.state, report.state == "ended" and report.exit_code
     and report.exit_code >= 0 and (" (exit %d)"):format(report.exit_code) or "",

@@ -45,10 +45,8 @@ local function command(argv, grammar)
 end
 
 --- Returns the command that continues the conversation of a session.
----@param home table
 ---@param rec moonlet.SessionRecord
 ---@param is_last boolean?  continue the newest conversation, whatever its id
----@return string[] argv, string? conversation
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
   if not grammar then
@@ -129,8 +127,6 @@ end
 
 --- Starts the new session. `context` of the result is the evidence that the conversation continues,
 --- or false. Then `why` is the reason.
----@param home table
----@param id string
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}
 ---@return {rec: moonlet.SessionRecord, context: string|false|nil, why: string?,
 ---   conversation: string?}

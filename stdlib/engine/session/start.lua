@@ -105,7 +105,6 @@ end
 
 --- Starts the program and returns the session's record with its id and pid. It raises if the
 --- program could not start, and then leaves no folder.
----@param home table
 ---@param wanted moonlet.SessionStart
 ---@return moonlet.SessionRecord
 function M.start(home, wanted)

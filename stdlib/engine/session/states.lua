@@ -29,9 +29,6 @@ local function activity(before, after, ms)
 end
 
 --- Judges a session and returns the verdict with its facts.
----@param home table
----@param id string
----@param limits table?
 ---@return moonlet.SessionVerdict found, table? facts, table exit, moonlet.SessionRecord rec
 function M.judge(home, id, limits)
   local rec = store.read(home, id)
@@ -69,11 +66,7 @@ end
 
 --- Returns the question that the program asks with a marker on its screen. The next input closes
 --- the question.
----@param home table
----@param id string
----@param facts table
 ---@param from integer?  ignore questions that were printed before this offset
----@return string?
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
   if not text:find("[QUESTION]", 1, true) then return nil end
@@ -84,8 +77,6 @@ function M.question(home, id, facts, from)
 end
 
 --- Raises an error if a session has ended.
----@param home table
----@param id string
 ---@param kind string?  the kind of the error if the session exited normally ("failed" by default)
 function M.check_alive(home, id, kind)
   local status, exit = core.session.status(home.handle, id)
@@ -99,8 +90,6 @@ function M.check_alive(home, id, kind)
 end
 
 --- Returns a session as a row of `session list`.
----@param home table
----@param id string
 function M.of(home, id)
   local found, facts, exit, rec = M.judge(home, id)
   return {
@@ -117,8 +106,6 @@ function M.of(home, id)
 end
 
 --- Formats the facts behind a verdict as lines, the strongest evidence first.
----@param facts table
----@return string[]
 function M.facts_text(facts)
   local program, processes = facts.program or {}, facts.processes or {}
   local function yes(value) return value and "yes" or "no" end
@@ -134,9 +121,6 @@ function M.facts_text(facts)
 end
 
 --- Returns the screen of a session: the current one, or the last one if the session has ended.
----@param home table
----@param id string
----@param history integer
 function M.screen(home, id, history)
   local facts, err
   if core.session.status(home.handle, id) == "running" then facts, err = store.look(home, id, history) end
@@ -160,9 +144,6 @@ end
 
 --- Ends a session and waits for its end. If its keeper was killed, its orphaned processes are ended
 --- too.
----@param home table
----@param id string
----@param grace integer
 function M.finish(home, id, grace)
   if core.session.status(home.handle, id) == "running" then
     local ok, err = pcall(core.session.kill, home.handle, id, grace)
@@ -181,9 +162,6 @@ function M.finish(home, id, grace)
 end
 
 --- Adds the processes of sessions to those of runs, and ends orphans of killed session keepers.
----@param home table
----@param children table[]
----@param swept table[]
 function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
@@ -219,13 +197,9 @@ local conditions = {
 
 --- Waits for exit, quiet, prompt, marker, or a pattern in the output. Returns "came", "ended" or
 --- "timeout", and the session's row.
----@param home table
----@param id string
----@param what string
 ---@param limit integer?   ms
 ---@param from integer?    the offset from which to search (by default the oldest byte in the log)
 ---@param meanwhile fun()?  called repeatedly during the wait
----@return string, table
 function M.wait(home, id, what, limit, from, meanwhile)
   local since, root = core.clock.monotonic(), store.root(home)
   local condition, seen = conditions[what], ""

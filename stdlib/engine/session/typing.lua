@@ -38,8 +38,6 @@ local function check_text(text, program)
 end
 
 --- Types into a running session. It raises if the session has ended or a person has taken it over.
----@param home table
----@param id string
 ---@param input moonlet.SessionInput
 function M.submit(home, id, input)
   local facts, err = echo.look(home, id)

@@ -171,8 +171,6 @@ end
 
 --- Watches a session until it ends, and returns its last row. With `from_start` hooks run for all
 --- earlier output too, even if another process has recorded it.
----@param home table
----@param id string
 ---@param options {policy: table?, hooks: table?, say: fun(text: string)?, from_start: boolean?}
 function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })

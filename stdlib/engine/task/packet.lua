@@ -87,8 +87,6 @@ end
 
 --- Returns the canonical id of a packet, so that T-1 and t-001 become T-001. Returns nil for any
 --- other text.
----@param text any
----@return string?
 function M.id(text)
   local digits = type(text) == "string" and text:match "^[Tt]%-0*(%d+)$"
   if not digits or #digits > 9 or digits == "0" then return nil end
@@ -157,7 +155,6 @@ local function auto_approve_of(review)
 end
 
 --- Validates the decoded JSON of a packet. Raises an error for the first fault.
----@param value any
 ---@return moonlet.Packet
 function M.of(value)
   check_keys(value, known, "the packet")
@@ -192,7 +189,6 @@ function M.of(value)
 end
 
 --- Parses the text of a packet's file.
----@param text string
 ---@return moonlet.Packet
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
@@ -207,7 +203,6 @@ end
 
 --- Returns the checks of --validate-cmds. A single value is split at commas, and of several values
 --- each is one command.
----@param values string[]
 ---@return moonlet.PacketCheck[]
 function M.parse_checks(values)
   local list, checks = values, {}
@@ -237,7 +232,6 @@ M.checks_record = checks_record
 
 --- Returns the packet as a JSON value for its file and for `--json`.
 ---@param packet moonlet.Packet
----@return table
 function M.record(packet)
   return { id = packet.id, title = packet.title, summary = packet.summary, goal = packet.goal, status = packet.status,
     inputs = core.json.array(packet.inputs), runner = packet.runner, agent_role = packet.agent_role,
@@ -248,7 +242,6 @@ end
 
 --- Returns the text of the packet's file, with the fields in their usual order.
 ---@param packet moonlet.Packet
----@return string
 function M.text(packet)
   local value, lines = M.record(packet), {}
   for _, name in ipairs(order) do

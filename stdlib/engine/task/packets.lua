@@ -17,9 +17,6 @@ end
 local function path_of(id) return ("tasks/%s.json"):format(id) end
 
 --- Returns the path of a packet's file.
----@param home table
----@param id string
----@return string
 function M.path(home, id) return home.agent_path .. "/" .. path_of(id) end
 
 local function parse(text, id)
@@ -105,7 +102,6 @@ local function check_dependencies(home, found)
 end
 
 --- Returns all valid packets, and the faults of the others.
----@param home table
 ---@return moonlet.Packets
 function M.all(home)
   local root = root_of(home)
@@ -154,8 +150,6 @@ local function raise(fault)
 end
 
 --- Returns one packet. Raises if it is malformed or missing.
----@param home table
----@param word string
 ---@return moonlet.Packet
 function M.get(home, word)
   local id = packets.id(word)
@@ -175,7 +169,6 @@ function M.get(home, word)
 end
 
 --- Writes a packet that exists. Raises if its file has changed since it was read.
----@param home table
 ---@param packet moonlet.Packet
 function M.put(home, packet)
   local root = root_of(home)
@@ -189,7 +182,6 @@ function M.put(home, packet)
 end
 
 --- Creates a packet with the next free id.
----@param home table
 ---@param fields table  the fields of moonlet.Packet, without the id
 ---@return moonlet.Packet
 function M.create(home, fields)

@@ -9,16 +9,12 @@ local M = {}
 M.preset = "task"
 
 --- Returns the packet that a target of `moonlet run` names, or nil for any other target.
----@param home table
----@param target string
 ---@return moonlet.Packet?
 function M.of_target(home, target)
   return packet_form.id(target) and packets.get(home, target) or nil
 end
 
 --- Returns the packet with an id. Raises if it does not exist.
----@param home table
----@param name string
 ---@return moonlet.Packet
 function M.get(home, name) return packets.get(home, name) end
 
@@ -47,15 +43,12 @@ end
 
 --- Joins the inputs of a packet and those of the command line.
 ---@param packet moonlet.Packet
----@param more string[]?
----@return string[]
 function M.inputs(packet, more)
   local list = table.move(packet.inputs, 1, #packet.inputs, 1, {})
   return table.move(more or {}, 1, #(more or {}), #list + 1, list)
 end
 
 --- Adds the packet's checks, review and limits to the plan of its run.
----@param plan table
 ---@param about table  the packet in run.json, or the result of M.about()
 function M.attach(plan, about)
   plan.packet, plan.after = about, review.after
@@ -68,7 +61,6 @@ end
 
 --- Returns the part of a packet that the record of its run keeps.
 ---@param packet moonlet.Packet
----@return table
 function M.about(packet)
   return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
     prompt_tokens = packet.prompt_tokens,
@@ -76,7 +68,6 @@ function M.about(packet)
 end
 
 --- Refuses a second run of a packet while one is running.
----@param home table
 ---@param packet moonlet.Packet
 function M.check_free(home, packet)
   local state = require("moonlet.engine.task.status").of(home, packet)

@@ -9,8 +9,6 @@ local M = {}
 local null = core.json.null
 
 --- Returns the run to replay. Raises if it has not ended.
----@param home table
----@param word string
 ---@return {id: string, record: table, source: table?, target: string}
 function M.base(home, word)
   local id, rec = store.find(home, word)
@@ -38,7 +36,6 @@ end
 
 --- Returns the parent's arguments, except arguments that the preset no longer has.
 ---@param preset moonlet.Preset
----@param rec table
 ---@return table<string, any>
 function M.args(preset, rec)
   local args = {}

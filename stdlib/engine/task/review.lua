@@ -13,7 +13,6 @@ local M = {}
 M.by_checks = "sidecar:auto"
 
 --- Runs the checks up to the first failure. The others are skipped.
----@return integer passed
 local function check_all(ctx, run, cwd)
   local checks, passed, failed = run.packet.validation, 0, false
   if #checks > 0 then ctx:phase("validate", #checks) end

@@ -27,9 +27,6 @@ local function from_files(root, id)
 end
 
 --- Returns the runs of a packet, newest first.
----@param home table
----@param id string
----@return string[]
 function M.runs(home, id)
   local root = store.root(home)
   if not root then return {} end
@@ -93,7 +90,6 @@ local function state_of_run(home, root, id)
 end
 
 --- Returns the state of a packet.
----@param home table
 ---@param packet moonlet.Packet
 ---@return moonlet.TaskState
 function M.of(home, packet)
@@ -114,7 +110,6 @@ function M.of(home, packet)
 end
 
 --- Returns the states of all packets, each with the packets that it waits for.
----@param home table
 ---@param found moonlet.Packets
 ---@return table<string, moonlet.TaskState>
 function M.all(home, found)

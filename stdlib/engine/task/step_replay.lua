@@ -17,10 +17,8 @@ local owner_alone = 384 -- mode 0600, for the owner only
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
 --- Returns the step that `--step` names, and its changes.
----@param home table
 ---@param base {id: string, record: table}
 ---@param own {step: string, prompt: string?}
----@return table
 function M.of(home, base, own)
   local rec = base.record
   if not rec.ended then
@@ -48,9 +46,6 @@ function M.of(home, base, own)
 end
 
 --- Removes --runner and --model from a command line, because they apply only to the step.
----@param words string[]
----@param change table
----@return string[]
 function M.take_options(words, change)
   local rest, i = {}, 1
   while i <= #words do
@@ -67,8 +62,6 @@ function M.take_options(words, change)
 end
 
 --- Adds the change of the replayed step to a plan.
----@param plan table
----@param change table
 function M.attach(plan, change)
   if change.runner then require("moonlet.engine.load.runners").parse(change.runner, plan.config) end
   plan.options.step = { key = change.key, runner = change.runner, model = change.model, prompt = change.prompt,
@@ -89,7 +82,6 @@ local function copy_value(root, from, stored)
 end
 
 --- Copies the parent's records into the journal of a new run, without the replayed step.
----@param run table
 ---@param change table  the result of M.of()
 function M.seed(run, change)
   local root, from = store.root(run.home), change.parent

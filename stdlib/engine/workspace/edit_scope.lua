@@ -23,9 +23,7 @@ function M.check(edits)
 end
 
 --- Returns the paths that lie outside of `edits`, in their given order.
----@param edits string[]
 ---@param paths string[]  a folder's path ends with "/"
----@return string[]
 function M.outside(edits, paths)
   local roots, folders, fits, list = {}, {}, {}, {}
   for i, path in ipairs(edits) do
@@ -58,10 +56,8 @@ function M.outside(edits, paths)
 end
 
 --- Returns the error of a step that changed files outside of `edits`.
----@param edits string[]
 ---@param paths string[]  files outside of `edits`
 ---@param where string    what happens to the changes
----@return table
 function M.error(edits, paths, where)
   local shown = {}
   for i = 1, math.min(#paths, 8) do shown[i] = core.text.printable(paths[i], 200) end

@@ -30,8 +30,6 @@ M.diff_options = {
 }
 
 --- Returns the command line of a git command with all pinned settings.
----@param words string[]
----@return string[]
 function M.command(words)
   local argv = { "git", "--no-pager" }
   for _, item in ipairs(pinned) do
@@ -110,9 +108,7 @@ end
 --- Returns sandbox rules for git commands that read an agent's work, in case the work makes git
 --- start a program. Git may write to the given folders and to git-lfs's store. Returns nil if
 --- agents are not confined either.
----@param run table
 ---@param common string     absolute path of the common git folder
----@param writable string[]
 ---@return table? rules  `confine` of core.process.run
 function M.rules(run, common, writable)
   if run.options.unconfined or not core.process.confinement() then return nil end
@@ -122,9 +118,7 @@ function M.rules(run, common, writable)
 end
 
 --- Returns the environment for git, without the user's git variables.
----@param run table
 ---@param extra table<string, string>?
----@return string[]
 function M.environment(run, extra)
   local list = plain_environment(run, extra)
   table.move(no_filters(run), 1, #no_filters(run), #list + 1, list)
@@ -138,8 +132,6 @@ local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = 
   ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
 
 --- Returns paths that git could not read. Git treats such files as unchanged and exits with 0.
----@param stderr string
----@return string[] paths
 function M.unread(stderr)
   local list = {}
   for line in stderr:gmatch("[^\n]+") do
@@ -155,7 +147,6 @@ end
 --- Reports whether the work tree's file system is case-sensitive. Git's own setting may come from
 --- another machine.
 ---@param top string  absolute
----@return boolean
 function M.tells_case(top)
   local root = core.file.root(top)
   local own, other = root and core.file.stat(root, ".git"), root and core.file.stat(root, ".GIT")

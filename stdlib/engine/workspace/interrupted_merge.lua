@@ -50,7 +50,6 @@ end
 --- Reports whether a killed host left a merge half done, so that the work tree contains only part
 --- of an agent's changes.
 ---@param run { absolute: fun(path: string), sidecar: string }
----@return boolean
 function M.is_half_merged(run)
   for _, place in ipairs(begun_merges(run)) do
     if files.is_there(place.folder, "landing/record") and not merge_receipt.is_there(place.folder) then
@@ -62,7 +61,6 @@ end
 
 --- Rolls back the unfinished merges of earlier hosts, so that no step works on half of one. The
 --- agent's changes are still in its worktree.
----@param run table
 function M.bring_back(run)
   for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end
 end

@@ -241,7 +241,6 @@ end
 
 --- Calls fn without interruption by a cancellation. Returns its error instead of raising it.
 ---@param fn function
----@return boolean ok, any error
 function M.shielded(fn, ...)
   local shield = core.task.open_scope { shield = true, what = "a merge" }
   local ok, err = pcall(fn, ...)
@@ -273,10 +272,8 @@ end
 
 --- Merges the entries and calls `done`. Rolls back and raises an error if that fails. It cannot be
 --- cancelled after the start.
----@param run table
 ---@param dir string    folder of the step
 ---@param entries moonlet.OverlayEntry[]
----@param left string[]
 ---@param done fun()    records the merge; if it raises an error, nothing is recorded
 function M.land(run, dir, entries, left, done)
   local landing = open(run, dir, run.top)
@@ -314,8 +311,6 @@ end
 --- Resumes a merge. `again(entry)` plans a file anew that somebody has changed meanwhile, and
 --- returns its new entries. If it raises an error because the changes no longer fit, the whole
 --- merge is rolled back.
----@param run table
----@param dir string
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
 ---@param done fun()   records the merge; if it raises an error, nothing is recorded

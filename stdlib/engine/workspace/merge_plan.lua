@@ -230,9 +230,6 @@ end
 function M.folder(dir) return dir .. "/landing" end
 
 --- Plans the merge of these changes.
----@param run table
----@param key string
----@param dir string
 ---@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param prefix string            prefix of file names in the folder

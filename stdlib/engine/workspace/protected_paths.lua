@@ -199,10 +199,7 @@ local function note_agent(look, run)
 end
 
 --- Takes a snapshot. With an earlier snapshot, covers the same parts.
----@param run table
----@param before table?
 ---@param nested string[]?  repositories inside the work tree
----@return table look
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
     git = before and before.git, nested = before and before.nested or nested, pause = cooperative.new() }
@@ -252,8 +249,6 @@ end
 
 --- Converts a snapshot into a small JSON value for the journal. Leaves out steps of this run,
 --- because a resumed host writes some of their files again.
----@param look table
----@return table
 function M.record(look)
   if look.condensed then return look.condensed end
   local files, own, journals, steps = core.json.array {}, {}, core.json.array {}, set_of(look.steps)
@@ -275,8 +270,6 @@ end
 
 --- Reports whether a recorded snapshot covers everything that is checked today. Old versions
 --- covered less.
----@param kept table
----@return boolean
 function M.is_record(kept) return type(kept.passing) == "table" end
 
 ---@param kept table  result of record()
@@ -294,9 +287,6 @@ end
 
 --- Returns the paths that differ between two snapshots, relative to the top and sorted. Ignores a
 --- run that another command started or resumed meanwhile, except for the old part of its journal.
----@param before table
----@param after table
----@return string[]
 function M.between(before, after)
   local paths, files = {}, before.condensed and condensed(after.files) or after.files
   local known, steps = {}, set_of(after.steps)
@@ -335,8 +325,6 @@ function M.between(before, after)
 end
 
 --- Returns the error of a step that changed protected paths.
----@param paths string[]
----@return table
 function M.error(paths)
   local shown = {}
   for i = 1, math.min(#paths, 8) do shown[i] = core.text.printable(paths[i], 120) end

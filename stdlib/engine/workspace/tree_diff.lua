@@ -89,7 +89,6 @@ end
 
 --- Runs git. Raises an error if git fails, because a failure does not prove that nothing has
 --- changed.
----@return string stdout, boolean? cut, string stderr
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
   table.move(words, 1, #words, #argv + 1, argv)
@@ -237,7 +236,6 @@ local function git_snapshot(run, folder, root, whole, before, declared)
 end
 
 --- Takes a snapshot of a folder. Raises an error if the folder cannot be examined.
----@param run table
 ---@param folder string  absolute path
 ---@param whole boolean?  an agent may write everything, even git's files, so git is not trusted
 ---@param before moonlet.Snapshot?  snapshot to compare with
@@ -269,7 +267,6 @@ end
 
 --- Converts a snapshot to a JSON value. Its strings may contain any bytes.
 ---@param snapshot moonlet.Snapshot
----@return table
 function M.record(snapshot)
   return { head = snapshot.head, files = flat(snapshot.files), flagged = snapshot.flagged and flat(snapshot.flagged),
     nested = core.json.array(snapshot.nested), index = snapshot.index, exclude = snapshot.exclude, at = snapshot.at,
@@ -335,7 +332,6 @@ end
 --- ".git/HEAD".
 ---@param before moonlet.Snapshot
 ---@param after moonlet.Snapshot
----@return string[] paths, boolean cut
 function M.between(before, after)
   local found = {}
   differing(found, before.files, after.files)
@@ -356,9 +352,6 @@ function M.between(before, after)
 end
 
 --- Formats the list of changed paths for a person.
----@param paths string[]
----@param cut boolean
----@return string
 function M.text(paths, cut)
   if #paths == 0 then return "nothing that git or a look at the folder would show\n" end
   local lines = {}

@@ -17,8 +17,6 @@ local input_cap = 64 << 20
 local modes = { ["read-only"] = true, ["workspace-write"] = true }
 
 --- Returns the sandbox mode that a call asks for. Raises an error if the user has forbidden it.
----@param run table
----@param call table
 ---@return "read-only"|"workspace-write"
 function M.mode(run, call)
   local writes = call.writes or call.in_place
@@ -271,10 +269,6 @@ local function own_worktree(run, key, dir, call, attempt, from)
 end
 
 --- Opens the workspace of an attempt.
----@param run table
----@param key string
----@param dir string
----@param call table
 ---@param mode "read-only"|"workspace-write"
 ---@param attempt moonlet.Attempt
 ---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt

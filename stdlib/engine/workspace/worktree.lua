@@ -174,10 +174,7 @@ local function clear(run, key, dir, root, tree, patch)
 end
 
 --- Creates the worktree of a step. With `keep`, opens the one of an earlier attempt again.
----@param run table
----@param key string
 ---@param dir string   folder of the step, below `.agent`
----@param keep boolean
 ---@param path string?  worktree of the earlier attempt
 ---@param patch string?  name of a patch for discarded work
 ---@param owner string?  step that created the worktree, if not this one
@@ -256,8 +253,6 @@ function M.remove(run, key, tree)
 end
 
 --- Removes a worktree by its path.
----@param run table
----@param key string
 ---@param path string  absolute path
 function M.remove_left(run, key, path)
   local folder, name = split(path)
@@ -346,8 +341,6 @@ end
 
 --- Removes a worktree whose changes are discarded, and saves them as a patch. If git cannot create
 --- the patch, keeps the worktree.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param name string   name of the patch in that folder
@@ -403,8 +396,6 @@ end
 --- Merges a worktree into the repository's work tree and writes `changes.patch`. On a conflict the
 --- work tree stays unchanged, the worktree is kept and an error is raised. A started merge cannot
 --- be cancelled, and is resumed from its record if the host is killed.
----@param run table
----@param key string
 ---@param dir string   folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
@@ -442,8 +433,6 @@ end
 ---@field folders string[]  new empty folders
 
 --- Keeps a worktree's changes for a review: writes their patch and merges nothing.
----@param run table
----@param key string
 ---@param dir string   folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@return moonlet.HeldWork
@@ -478,11 +467,7 @@ local function reopened(run, key, dir, held)
 end
 
 --- Merges reviewed changes. On a conflict, raises an error and leaves the work tree unchanged.
----@param run table
----@param key string
----@param dir string
 ---@param held moonlet.HeldWork
----@return string[] paths, string[] held_back
 function M.take(run, key, dir, held)
   local tree = reopened(run, key, dir, held)
   if not tree then
@@ -495,9 +480,6 @@ function M.take(run, key, dir, held)
 end
 
 --- Removes the worktree of reviewed changes, but not their patch.
----@param run table
----@param key string
----@param dir string
 ---@param held moonlet.HeldWork
 function M.put_away(run, key, dir, held)
   local tree = reopened(run, key, dir, held)
@@ -506,8 +488,6 @@ end
 
 --- Completes an earlier host's merge that was done but not reported, for an attempt that will not
 --- be resumed.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string   path of the worktree
 ---@return string[]? paths  merged paths; nil if there was no merge
@@ -519,12 +499,9 @@ end
 
 --- Ends an attempt that is given up, and leaves its worktree to the user. Returns the files of a
 --- merge that an earlier host completed but could not report.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string?  path of the worktree
 ---@param replaced boolean?  a later attempt replaces the worktree and reports its content
----@return string[]? paths
 function M.give_up(run, key, dir, path, replaced)
   local paths = path and M.end_merged(run, key, dir, path)
   if paths or not path then return paths end
@@ -565,8 +542,6 @@ function M.empty_pool(home)
 end
 
 --- Lists the worktrees that a run has left.
----@param home table
----@param id string
 ---@return string[] paths  absolute paths
 function M.left(home, id)
   local paths, known = core.json.array {}, {}

@@ -138,11 +138,8 @@ end
 
 --- Calls fn(changes, left, env) with the agent's changes and their index, and writes the changes to
 --- `patch`.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
----@param patch string
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
   return scratch_index.with(tree.raw.path, "gathered", function(own)
@@ -166,11 +163,8 @@ function M.with(run, key, dir, tree, patch, fn)
 end
 
 --- Lists the files that the agent changed, and its new empty folders.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
----@return string[] paths, string[] folders
 function M.paths(run, key, dir, tree)
   if M.ruin(tree) or tree.carried then return {}, {} end
   local patch = dir .. "/recorded.patch"
@@ -184,8 +178,6 @@ function M.paths(run, key, dir, tree)
 end
 
 --- Applies a patch to a worktree byte for byte, without the repository's git settings.
----@param run table
----@param key string
 ---@param tree moonlet.Worktree
 ---@param patch string  absolute path
 ---@param reverse boolean?  reverts the patch
@@ -210,8 +202,6 @@ end
 
 --- Returns the deleted files if they are most of `total`. A moved file does not count as deleted.
 ---@param changes moonlet.Change[]
----@param total integer
----@return string[]?
 function M.mass_deletion(changes, total)
   local paths, made = {}, {}
   for _, change in ipairs(changes) do
@@ -229,12 +219,9 @@ function M.mass_deletion(changes, total)
 end
 
 --- Writes some of the changes to a separate patch.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
----@param patch string
 function M.write_patch(run, key, dir, tree, changes, patch)
   scratch_index.with(tree.raw.path, "held", function(own)
     local env, lines = plumbing.env(tree.raw, tree.path, own.GIT_INDEX_FILE), {}
@@ -262,7 +249,6 @@ local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
 
 --- Returns how the agent has destroyed its worktree, or nil if it is usable.
 ---@param tree moonlet.Worktree
----@return string?
 function M.ruin(tree)
   if tree.carried then return nil end
   local root = host_file.root(tree.path)

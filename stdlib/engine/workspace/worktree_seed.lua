@@ -93,8 +93,6 @@ local function look(run, key, dir, raw)
 end
 
 --- Captures the user's present files.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param raw moonlet.RawGit
 ---@return moonlet.Beginning
@@ -112,9 +110,6 @@ end
 function M.index(raw) return raw.path .. "/begun.index" end
 
 --- Fills an empty worktree with the seed's files.
----@param run table
----@param key string
----@param dir string
 ---@param path string    path of the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning

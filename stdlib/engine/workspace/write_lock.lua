@@ -108,17 +108,11 @@ local function hold_patiently(run, key, name, id, patience)
 end
 
 --- Blocks merges, after waiting for one in progress. An agent that works in place may continue.
----@param run table
----@param key string
 ---@param patience integer?  maximum wait in ms
----@return fun()
 function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
 --- Takes the work tree for a merge, after waiting for other holders. Returns the release function.
----@param run table
----@param key string
 ---@param patience integer?  maximum wait in ms
----@return fun()
 function M.hold(run, key, patience)
   local release = hold_patiently(run, key, "writer.lock", "", patience)
   local ok, merged = pcall(M.hold_merges, run, key, patience)
@@ -134,8 +128,6 @@ end
 
 --- Takes the writer lock for an agent that works in place. The returned environment lets a moonlet
 --- started by that agent share the lock.
----@param run table
----@param key string
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
   -- A resumed host gets the same id, because the agent may have outlived the host that started it.
@@ -149,8 +141,6 @@ function M.hold_for_agent(run, key)
 end
 
 --- Calls fn(…) while no other process creates or removes a worktree.
----@param run table
----@param key string
 ---@param fn function
 function M.with_worktrees(run, key, fn, ...)
   local release = hold(run, key, "worktrees.lock", "", longest_worktree_ms)

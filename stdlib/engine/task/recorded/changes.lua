@@ -69,7 +69,6 @@ local function is_same(a, b)
 end
 
 --- The present state, in comparison with a commit; nil if git cannot tell.
----@param home table
 ---@param base string?  the present commit without it
 ---@param before moonlet.TreeState?  a file with the same stat is not read again
 ---@return moonlet.TreeState?
@@ -112,11 +111,9 @@ local function is_since(home, path, since)
 end
 
 --- The paths that differ between two states, sorted.
----@param home table
 ---@param before moonlet.TreeState
 ---@param after moonlet.TreeState
 ---@param since integer?  in ms; what was written earlier does not count
----@return string[] paths, boolean cut
 function M.between(home, before, after, since)
   local paths, seen = {}, {}
   local function add(path)
@@ -134,7 +131,6 @@ end
 
 --- A state as a JSON value.
 ---@param state moonlet.TreeState
----@return table
 function M.record(state)
   local list = core.json.array {}
   for path, text in pairs(state.files) do
@@ -145,7 +141,6 @@ function M.record(state)
 end
 
 --- A state of such a value; nil for anything else.
----@param value any
 ---@return moonlet.TreeState?
 function M.of_record(value)
   if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then

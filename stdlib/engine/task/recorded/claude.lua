@@ -13,7 +13,6 @@ local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
 --- Reads the input of a hook; nil for anything else.
----@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)

@@ -11,7 +11,6 @@ local M = { name = "codex", title = "Codex", by_turn = true,
 local shortest_id = 8
 
 --- Reads the argument of `notify`; nil for anything else.
----@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)
   local thread, turn = stream.str(value["thread-id"]), stream.str(value["turn-id"])

@@ -12,7 +12,6 @@ local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "too
   SessionEnd = "end" }
 
 --- Reads the input of a hook; nil for anything else.
----@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)

@@ -11,7 +11,6 @@ local kinds = { ["chat.message"] = "begin", ["tool.execute.after"] = "tool",
   ["session.idle"] = "end", ["permission.rejected"] = "denied" }
 
 --- Reads a message of the plugin; nil for anything else.
----@param value table
 ---@return moonlet.RecordedEvent?
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
@@ -48,7 +47,6 @@ function M.read(session)
 end
 
 --- The plugin, which is a file of JavaScript for opencode.
----@return string
 function M.plugin() return require("moonlet.engine.task.recorded.opencode_plugin") end
 
 return M

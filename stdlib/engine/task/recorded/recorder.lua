@@ -62,8 +62,6 @@ local lease_ms = 60 * 1000
 ---@field private tree moonlet.TreeState?  the state at the end
 
 --- The module of an agent's name.
----@param name string
----@return table
 function M.agent(name) return require("moonlet.engine.task.recorded." .. name) end
 
 local function one_line(text, size) return text and core.text.printable(text, size) or nil end
@@ -196,8 +194,6 @@ local function is_taken(start)
 end
 
 --- Takes an event: adds a note, or closes the notes at the end. Raises if it cannot be kept.
----@param agent table
----@param home table
 ---@param event moonlet.RecordedEvent
 ---@return moonlet.Recorded?  at the end, which counts once
 function M.take(agent, home, event)
@@ -242,7 +238,6 @@ end
 
 --- Removes the notes of a session that has become a run. The next turn of a conversation gets the
 --- present state of the work tree and its first run, which is the parent of the others.
----@param home table
 ---@param recorded moonlet.Recorded
 ---@param run string  its id
 function M.done(home, recorded, run)

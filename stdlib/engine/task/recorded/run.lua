@@ -78,7 +78,6 @@ end
 
 --- Registers the session under the name by which its run is started, and returns that name.
 ---@param recorded moonlet.Recorded
----@return string
 function M.register(recorded)
   local agent = recorded.agent
   local name = agent.name .. (agent.by_turn and "-turn" or "-session")
@@ -102,7 +101,6 @@ function M.register(recorded)
 end
 
 --- Changes a plan into that of a recorded session: nothing is asked or limited any more.
----@param plan table
 ---@param recorded moonlet.Recorded
 function M.complete(plan, recorded)
   local config = {}

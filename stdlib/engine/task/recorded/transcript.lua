@@ -27,7 +27,6 @@ end
 
 --- Calls fn(line) for each whole line from a byte on; a line without its end is not complete yet.
 ---@param transcript moonlet.RecordedTranscript
----@param from integer
 ---@param fn fun(line: string)
 ---@return boolean whole  false: lines were left out
 function M.each_line(transcript, from, fn)
@@ -53,8 +52,6 @@ function M.each_line(transcript, from, fn)
 end
 
 --- A line as a JSON object; nil for anything else.
----@param line string
----@return table?
 function M.entry(line)
   if line:sub(1, 1) ~= "{" then return nil end
   local ok, value = pcall(core.json.decode, line)
@@ -62,9 +59,6 @@ function M.entry(line)
 end
 
 --- True if an entry was written after a time in ms; without a time of its own it was not.
----@param entry table
----@param since integer?
----@return boolean
 function M.is_since(entry, since)
   if not since then return true end
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)
@@ -72,16 +66,12 @@ function M.is_since(entry, since)
 end
 
 --- Adds a prompt of the user to a list that has an end.
----@param prompts string[]
----@param text any
 function M.add_prompt(prompts, text)
   if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
   prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)
 end
 
 --- The texts of the blocks of a message.
----@param content any
----@return string[]
 function M.texts(content)
   if type(content) == "string" then return { content } end
   local list = {}
