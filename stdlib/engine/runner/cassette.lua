@@ -22,44 +22,32 @@ local M = {}
 local file_cap = 64 << 20
 local slow_ms = 300
 
-local faults = {
-  ["429"] = true, quota = true, auth = true, network = true, hang = true, truncated = true, crash = true,
-  slow = true, invalid = true, cancel = true,
-}
+local faults = { "429", "quota", "auth", "network", "hang", "truncated", "crash", "slow", "invalid", "cancel" }
 
 local function parse_fault(text)
   local kind, count, step = text:match("^([%w]+)(%*?[%d%*]*)@?(.*)$")
-  if not kind or not faults[kind] then
-    local names = {}
-    for name in pairs(faults) do names[#names + 1] = name end
-    error(record.invalid(("there is no fault '%s'"):format(core.text.printable(kind or text, 40)),
-      record.suggest(kind or "", names)), 0)
+  local hint = record.suggest(kind or "", faults)
+  for _, known in ipairs(faults) do
+    local times = kind == known and (count == "" and 1 or count == "**" and math.huge or tonumber(count:sub(2)))
+    if times then return { kind = kind, times = times, step = step, text = text } end
+    if kind == known then hint = "write fault=429, fault=429*2, fault=429** or fault=429@step" end
   end
-  local times = count == "" and 1 or count == "**" and math.huge or math.tointeger(tonumber(count:sub(2)))
-  if not times then
-    error(record.invalid(("fault '%s' is not understood"):format(core.text.printable(text, 60)),
-      "write fault=429, fault=429*2, fault=429** or fault=429@step"), 0)
-  end
-  return { kind = kind, times = times, step = step, text = text }
+  error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
 end
 
---- Takes the faults off the text before and after the folder, whose name may hold commas.
+--- Takes the faults off both ends of the folder, whose name may contain commas.
 local function split(text)
   local before, after = {}, {}
-  while true do
-    local fault, rest = text:match("^fault=([^,]*),(.*)$")
-    if not fault then fault, rest = text:match("^fault=([^,]*)$"), "" end
-    if not fault then break end
-    before[#before + 1], text = fault, rest
+  local function take(pattern, list, at)
+    local first, second = text:match(pattern)
+    if not first then return false end
+    text = at == 1 and first or second or ""
+    table.insert(list, at == 1 and 1 or #list + 1, at == 1 and second or first)
+    return true
   end
-  while true do
-    local rest, fault = text:match("^(.*),fault=([^,]*)$")
-    if not rest then break end
-    table.insert(after, 1, fault)
-    text = rest
-  end
-  table.move(after, 1, #after, #before + 1, before)
-  return text, before
+  while take("^fault=([^,]*),(.*)$", before) or take("^fault=([^,]*)$", before) do end
+  while take("^(.*),fault=([^,]*)$", after, 1) do end
+  return text, table.move(after, 1, #after, #before + 1, before)
 end
 
 --- Parses the text after "cassette:" in --runner.
@@ -87,23 +75,14 @@ function M.parse(rest, base)
   return spec
 end
 
---- A text in which each whole path `path` is replaced.
+--- Replaces each whole path `path` of a text.
 local function with_path(text, path, by)
   if path == "" then return text end
-  local parts, kept, from = {}, 1, 1
-  while true do
-    local at, stop = text:find(path, from, true)
-    if not at then break end
-    from = stop + 1
-    local is_whole = not text:find("^[%w_-]", from) and not text:find("^%.[%w_]", from)
-      and not text:sub(math.max(1, at - 1), at - 1):find("^[%w_./-]")
-    if is_whole then
-      parts[#parts + 1] = text:sub(kept, at - 1) .. by
-      kept = from
-    end
-  end
-  parts[#parts + 1] = text:sub(kept)
-  return table.concat(parts)
+  return (text:gsub("()" .. path:gsub("%p", "%%%0") .. "()", function(from, to)
+    local is_whole = not text:find("^[%w_-]", to) and not text:find("^%.[%w_]", to)
+      and not text:sub(math.max(1, from - 1), from - 1):find("[%w_./-]")
+    return is_whole and by or nil
+  end))
 end
 
 --- Raises for a cassette that is not there, before there is a run.
@@ -162,18 +141,17 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- The attempts with the same input as the present one, whose recordings stand beside its own. A lost or abandoned
---- attempt has left none: a recording under its number is of an earlier cassette.
+--- The attempts with the present input, whose recordings stay. A lost or abandoned attempt has left none.
 local function kept_before(job)
   local story, key = job.run.journal, job.key
-  local kept = job.kept or {}
-  job.kept = kept
+  job.kept = job.kept or {}
   for _, charge in ipairs(story.history.charges[key] or {}) do
     local entry = charge.entry
-    local is_same = charge.hash == story.begins[key].input_hash
-    if entry and entry.class ~= "abandoned" and is_same then kept[charge.number] = true end
+    if entry and entry.class ~= "abandoned" and charge.hash == story.begins[key].input_hash then
+      job.kept[charge.number] = true
+    end
   end
-  return kept
+  return job.kept
 end
 
 --- Replaces the recording before by a whole new one. Attempts of an earlier recording, or with an input that the step
@@ -250,34 +228,27 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- The call.json of a recording; raises if it is damaged.
+--- Reads the call.json of a recording, and raises if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
   if call.version ~= nil and call.version ~= 1 then
     miss(dir, ("was made by another version of moonlet: %s/call.json"):format(path))
   end
-  for _, name in ipairs { "events", "task", "run" } do
-    if call[name] == core.json.null then call[name] = nil end
-  end
   for _, name in ipairs { "prompt", "runner", "events", "task", "run" } do
-    if type(call[name]) ~= "string" and (name == "prompt" or name == "runner" or call[name] ~= nil) then
+    if call[name] == core.json.null then call[name] = nil end
+    local is_needed = name == "prompt" or name == "runner"
+    if type(call[name]) ~= "string" and (is_needed or call[name] ~= nil) then
       miss(dir, ("holds %s/call.json without its %s"):format(path, name))
     end
   end
   if call.runner == "cassette" then
-    miss(dir, ("holds %s/call.json of the runner %s, which has nothing to record"):format(path, call.runner))
+    miss(dir, ("holds %s/call.json of the runner cassette, which has nothing to record"):format(path))
   end
   return call
 end
 
---- The recorded error of an attempt that could not be started.
-local function read_error(recorded)
-  local function text(key) return type(recorded[key]) == "string" and recorded[key] or nil end
-  return { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" }
-end
-
---- The exit.json of a recording; raises if it is damaged: the exit is half of the result.
+--- Reads the exit.json of a recording, and raises if it is damaged, because the exit is half of the result.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
@@ -291,8 +262,9 @@ local function read_exit(root, dir, path)
     or exit.why == "signalled" and not (exit.signal and exit.signal > 0) then
     miss(dir, ("holds %s/exit.json that does not say how the process ended"):format(path))
   end
-  local has_error = type(exit.error) == "table" and exit.error ~= core.json.null
-  exit.error = has_error and read_error(exit.error) or nil
+  local err = type(exit.error) == "table" and exit.error ~= core.json.null and exit.error
+  local function text(key) return type(err[key]) == "string" and err[key] or nil end
+  exit.error = err and { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" } or nil
   return exit
 end
 
@@ -322,27 +294,28 @@ local function fits(recorded, line)
   end
 end
 
---- The folder of a step that was recorded when its key had a secret that was known, or has one that was not.
-local function find_renamed(root, key)
-  local found
+--- Calls found(call, folder) for the first recording of each step.
+local function each_step(root, found)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local first = recorded_numbers(root, entry.name)[1]
     local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    local recorded = call and call.key
-    if type(recorded) == "string" and (fits(recorded, key) or core.secret.hide(recorded) == key) then
-      if found then return nil end
-      found = entry.name
-    end
+    if call and type(call.key) == "string" then found(call, entry.name) end
   end
-  return found
 end
 
---- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
---- Numbers are left out where an attempt was lost with its host, or its step was edited.
+--- The folder of a step that was recorded when its key had a secret that was known, or has one that was not.
+local function find_renamed(root, key)
+  local names = {}
+  each_step(root, function(call, name)
+    if fits(call.key, key) or core.secret.hide(call.key) == key then names[#names + 1] = name end
+  end)
+  return #names == 1 and names[1] or nil
+end
+
+--- The recording of an attempt: the first for the first, and so on, however they are numbered; else the last one.
+--- Numbers are missing where an attempt was lost with its host, or its step was edited.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
-  -- Recordings from before names were escaped in keys.
-  if not core.file.stat(root, name) then name = core.run.step_name(context.plain(key)) end
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
   local numbers = recorded_numbers(root, name)
   if #numbers > 0 then
@@ -351,13 +324,9 @@ local function find(root, dir, key, number)
     return path, read_call(root, dir, path), at == 1
   end
   local keys = {}
-  for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local first = recorded_numbers(root, entry.name)[1]
-    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    if call and type(call.key) == "string" and #keys < 20 then
-      keys[#keys + 1] = core.text.printable(context.plain(call.key), 100)
-    end
-  end
+  each_step(root, function(call)
+    if #keys < 20 then keys[#keys + 1] = core.text.printable(context.plain(call.key), 100) end
+  end)
   miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
 end
 
@@ -379,9 +348,6 @@ local function same_names(call, run)
   end
 end
 
---- A line of a tape that was made when the run's names were left out wherever they stood: each fits any name.
-local function of_before(line) return (line:gsub("<task>", "[redacted:task]"):gsub("<run>", "[redacted:run]")) end
-
 --- The first line in which a prompt differs from the recorded one, and the lines of both; nil if none does.
 local function different(call, now, run)
   -- It may have been recorded while a word of it was no known secret.
@@ -390,7 +356,8 @@ local function different(call, now, run)
   local neutral = same_names(call, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
-    if not call.task then return fits(of_before(old), new) end
+    -- An older tape has marks in place of the run's names: each stands for any name.
+    if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
     return fits(neutral(old), neutral(new))
   end
   local old, new = lines.of(recorded), lines.of(now)
@@ -414,27 +381,24 @@ end
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
-  local found
-  for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local first = recorded_numbers(root, entry.name)[1]
-    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    local is_it = call and type(call.key) == "string" and neutral_key(call.key) == neutral_key(key)
-    if is_it and type(call.prompt) == "string" and not different(call, prompt, run) then
-      if call.key == key then return key end
-      found = call.key
+  local found, exact
+  each_step(root, function(call)
+    if neutral_key(call.key) == neutral_key(key) and type(call.prompt) == "string"
+      and not different(call, prompt, run) then
+      found, exact = call.key, exact or call.key == key
     end
-  end
-  return found or key
+  end)
+  return not exact and found or key
 end
 
 local function fault_of(spec, key, number)
   local plain = context.plain(key)
   for _, fault in ipairs(spec.faults) do
-    if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
+    if number <= fault.times and plain:find(fault.step, 1, true) then return fault.kind end
   end
 end
 
---- The faults that befall none of these steps: their tests did not happen.
+--- Reports the faults that named a step which the run never reached.
 ---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
 ---@param steps {key: string, kind: string}[]
 function M.idle_faults(spec, steps)
@@ -442,8 +406,7 @@ function M.idle_faults(spec, steps)
   for _, fault in ipairs(spec.faults or {}) do
     local befell = false
     for _, step in ipairs(steps) do
-      befell = befell or step.kind == "agent"
-        and (fault.step == "" or context.plain(step.key):find(fault.step, 1, true) ~= nil)
+      befell = befell or step.kind == "agent" and context.plain(step.key):find(fault.step, 1, true) ~= nil
     end
     if not befell then
       idle[#idle + 1] = ("the fault '%s' befell no step%s"):format(core.text.printable(fault.text, 100),

@@ -90,45 +90,38 @@ local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PD
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
   CT = "America/Chicago", ET = "America/New_York" }
 
---- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a name that
---- `zones(name)` knows; nil for an unknown one.
+--- Returns the minutes east of UTC of "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a name that `zones(name)` knows.
 local function zone_of(name, zones)
   local upper = name:upper()
   local known = abbreviations[upper]
   if type(known) == "number" then return known end
-  local sign, hours, minutes = upper:match("^UTC([+-])(%d%d?):?(%d*)$")
-  if not sign then sign, hours, minutes = upper:match("^GMT([+-])(%d%d?):?(%d*)$") end
-  if not sign then sign, hours, minutes = upper:match("^([+-])(%d%d):?(%d%d)$") end
-  if sign then
+  local from, sign, hours, minutes = upper:match("^(%a*/?%a*)([+-])(%d%d?):?(%d*)$")
+  if from == "" or from == "UTC" or from == "GMT" or from == "ETC/GMT" then
     local east = tonumber(hours) * 60 + (tonumber(minutes) or 0)
-    return sign == "-" and -east or east
+    -- The sign of Etc/GMT+5 means west.
+    return (sign == "-") ~= (from == "ETC/GMT") and -east or east
   end
-  sign, hours = upper:match("^ETC/GMT([+-])(%d%d?)$")   -- its sign is the other way round
-  if sign then return (sign == "+" and -1 or 1) * tonumber(hours) * 60 end
   return zones and zones(known or name) or nil
 end
 
---- "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am", "noon" at `from` of a text in lower case: hours, minutes,
---- where it ends, and its seconds if it has any.
+--- Reads "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am" or "noon" at `from` of a text in lower case. Returns the
+--- hours, the minutes, the position behind it, and its seconds if it has any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
-  if named == "midnight" then return 0, 0, named_stop end
-  if named == "noon" then return 12, 0, named_stop end
-  local h, stop = text:match("^%s*(%d%d?)()", from)
+  if named == "midnight" or named == "noon" then return named == "noon" and 12 or 0, 0, named_stop end
+  local h, mm, ss, stop = text:match("^%s*(%d%d?):(%d%d)%f[%D]:?(%d*)()", from)
+  if not h then h, stop = text:match("^%s*(%d%d?)()", from) end
   if not h then return nil end
-  local mm, mm_stop = text:match("^:(%d%d)%f[%D]()", stop)
-  local seconds, seconds_stop = text:match("^:(%d%d)%f[%D]()", mm_stop or #text + 1)
-  stop = seconds_stop or mm_stop or stop
+  local seconds = mm and tonumber(ss)
   stop = seconds and text:match("^[.,]%d+()", stop) or stop
   local half, half_stop = text:match("^%s*([ap])%.?m%f[%A]%.?()", stop)
-  if not half and not mm then return nil end
   local hours, minutes = tonumber(h), tonumber(mm or "0")
   if half then
     if hours < 1 or hours > 12 then return nil end
     hours, stop = hours % 12 + (half == "p" and 12 or 0), half_stop
   end
-  if hours > 23 or minutes > 59 then return nil end
-  return hours, minutes, stop, seconds and tonumber(seconds)
+  if hours > 23 or minutes > 59 or not (half or mm) then return nil end
+  return hours, minutes, stop, seconds
 end
 
 --- The zone of a clock time that ends at `from`: one named near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
