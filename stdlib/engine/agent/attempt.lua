@@ -92,7 +92,7 @@ end
 --- merge holds such files back; otherwise `writes` must name one.
 local function may_write_startup(job)
   for _, path in ipairs(job.call.writes or {}) do
-    if core.file.is_startup(path) then return true end
+    if startup_files.has(path) then return true end
   end
   return job.lease.place.tree ~= nil
 end

@@ -1,6 +1,8 @@
 --- Leases a workspace to an agent call for all its attempts, and merges or discards the changes of
 --- the last one. A changed protected path fails the step, whatever the agent answered. Discarded
 --- changes are reported.
+local runners = require "moonlet.engine.load.runners"
+local startup_files = require "moonlet.engine.base.startup_files"
 local attempts = require "moonlet.engine.agent.attempt"
 local beside = require "moonlet.engine.workspace.beside"
 local gate = require "moonlet.engine.effects.gate"
@@ -74,6 +76,8 @@ function Lease:acquire(attempt)
   if not job.confined and not job.call.in_place then
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
+  -- A merge holds back the startup files of every runner that the user has.
+  for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })
   if not (self.place.anew and (attempt.repairs or attempt.resumes)) then return attempt end
@@ -238,7 +242,7 @@ end
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
-    if core.file.is_startup(path, job.call.writes) then found[#found + 1] = path end
+    if startup_files.has(path, job.call.writes) then found[#found + 1] = path end
   end
   if #found == 0 then return false end
   local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")

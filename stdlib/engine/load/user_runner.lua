@@ -7,13 +7,17 @@ local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local moonlet = require "moonlet.engine.runner.moonlet"
 local names = require "moonlet.engine.runner.names"
+local refused_args = require "moonlet.engine.runner.refused_args"
+local startup_files = require "moonlet.engine.base.startup_files"
 
 local M = {}
 
 local fields = {
   program = "string!", title = "string", events = "string", command = "callable!", parse = "callable",
-  finish = "callable", role = "string", instructions = "list", home_instructions = "list",
+  finish = "callable", role = "string", instructions = "list", home_instructions = "list", refused_args = "list",
+  startup_files = "list", screen = "table",
 }
+local screen_fields = { prompts = "list", working = "list", ready = "list", quota = "list", enter_pause_ms = "integer" }
 local command_fields = {
   argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
   answer_file = "string", writable = "list", warnings = "list", reads = "list",
@@ -120,6 +124,18 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
+--- Validates how the program's screen reads in a session.
+local function checked_screen(name, screen)
+  record.check(screen, screen_fields, "screen of runner " .. name)
+  screen.prompts = screen.prompts or {}
+  for _, prompt in ipairs(screen.prompts) do
+    if type(prompt) ~= "table" or type(prompt.kind) ~= "string" or type(prompt.all) ~= "table" then
+      refuse(name, "each prompt of its screen needs a kind and a list of patterns, all")
+    end
+  end
+  return screen
+end
+
 --- Wraps the user's parser, which returns events in moonlet's own format.
 local function own_parser(parse)
   return stream.guarded(function(state, line, events)
@@ -195,14 +211,20 @@ function M.make(name, spec, builtin)
   if given.role and given.role ~= "flag" and given.role ~= "prompt" then
     refuse(name, "role must be \"flag\" or \"prompt\"")
   end
-  for _, list in ipairs { "instructions", "home_instructions" } do texts(name, given[list] or {}, list) end
-  for _, path in ipairs(given.instructions or {}) do
-    if path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
-      refuse(name, "instructions names files of a project, from its top")
+  for _, list in ipairs { "instructions", "home_instructions", "refused_args", "startup_files" } do
+    texts(name, given[list] or {}, list)
+  end
+  for _, list in ipairs { "instructions", "startup_files" } do
+    for _, path in ipairs(given[list] or {}) do
+      if path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
+        refuse(name, list .. " names files of a project, from its top")
+      end
     end
   end
+  startup_files.declare(given.startup_files or {})
   local runner = { name = name, own = true, program = given.program, title = given.title or name,
-    role = given.role or "prompt", instructions = plain(given.instructions or {}) }
+    role = given.role or "prompt", instructions = plain(given.instructions or {}),
+    screen = given.screen and checked_screen(name, plain(given.screen)) }
   function runner.home_instructions()
     local paths = {}
     for i, path in ipairs(given.home_instructions or {}) do paths[i] = shared.home_path(path) end
@@ -218,6 +240,12 @@ function M.make(name, spec, builtin)
     local ok, made = called(given.command, plain(call))
     if not ok then refuse(name, "command() failed: " .. stream.printable(reason(made), 300)) end
     local command = checked_command(name, call, made)
+    for _, word in ipairs(call.config and call.config.args or {}) do
+      if refused_args.listed(given.refused_args or {}, word) then
+        refuse(name, ("runners.%s.args cannot hold '%s'"):format(name, stream.printable(word, 60)),
+          "the runner's file refuses this argument: refused_args")
+      end
+    end
     if call.program and command.argv[1] == given.program then command.argv[1] = call.program end
     return command
   end

@@ -25,11 +25,14 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
   "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
+local function home_of(config)
+  return config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
+    or shared.home_path "~/.claude"
+end
+
 --- Files of its own login.
 function M.login_files(config)
-  local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
-    or shared.home_path "~/.claude"
-  return { home .. "/.credentials.json" }
+  return { home_of(config) .. "/.credentials.json" }
 end
 
 --- Instruction files of a project, by name: the first one there counts.
@@ -37,38 +40,67 @@ M.instructions = { "CLAUDE.md", "AGENTS.md" }
 
 --- The user's own instruction files: the first one there counts.
 function M.home_instructions(config)
-  return { (config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
-    or shared.home_path "~/.claude") .. "/CLAUDE.md" }
+  return { home_of(config) .. "/CLAUDE.md" }
 end
+
+--- Files in a repository by which it starts programs: the host's list has them.
+M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
+
+--- How its screen reads in a session, with the fields of codex.lua.
+M.screen = {
+  state = { ".claude", ".claude.json" },
+  enter_pause_ms = 300,
+  prompts = {
+    { kind = "trust", all = { "Quick safety check", "❯ ?1%. Yes, I trust this folder" },
+      approve = { keys = { "enter" } }, deny = { keys = { "escape" } } },
+    { kind = "approval", all = { "Do you want to ", "❯ ?%d%. ", "Esc to cancel" },
+      shows = { "^%s*%S+ command$", "^   %S" }, approve = { text = "1" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "❯ ?%d%. ", "Esc to cancel" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "❯ ?%d%. ", "Enter to confirm" }, deny = { keys = { "escape" } } },
+  },
+  working = { "[Ee]sc to interrupt", "⎿  Waiting", "⎿  Running" },
+  ready = { "^❯" },
+  quota = { "limit reached", "hit your limit", "limit will reset", "resets %d+[ap]m" },
+  resume = {
+    id = "claude %-%-resume ([%x%-]+)",
+    by_id = function(id) return { "--resume", id } end,
+    last = { "--continue" },
+    valued = { ["--model"] = true, ["--settings"] = true, ["--permission-mode"] = true, ["--mcp-config"] = true,
+      ["--allowedTools"] = true, ["--disallowedTools"] = true, ["--append-system-prompt"] = true },
+    said = { "^❯ (.+)", "^● (.+)" },
+    unsaid = { "^%s*%d%. ", "^Try \"", "/effort$" },
+    transcript = {
+      variable = "CLAUDE_CONFIG_DIR", folder = ".claude", beneath = "projects",
+      message = function(entry)
+        local is_said = (entry.type == "user" or entry.type == "assistant") and not entry.isMeta
+        return is_said and type(entry.message) == "table" and entry.message.content or nil
+      end,
+    },
+  },
+}
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
 --- Commands that start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  local real = core.system.real_path(found) or found
-  if not shared.is_script(real) then return { path = found } end
-  -- A wrapper of npm's, whose native program lies in bin/ or in a package beside it.
+--- The places of the native program of npm's wrapper: in bin/, or in a package beside it.
+local function native_places(real)
   local package = shared.parent(real)
   if package and package:find("/bin$") then package = shared.parent(package) end
   local beside = package and shared.parent(package)
-  if beside and package:find("/claude%-code$") then
-    local places = { package .. "/bin/claude.exe" }
-    for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-arm64",
-      "darwin-x64" } do
-      places[#places + 1] = beside .. "/claude-code-" .. platform .. "/claude"
-      places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform .. "/claude"
-    end
-    for _, path in ipairs(places) do
-      if shared.is_native(path) then return { path = path, wrapper_of = found } end
-    end
+  if not beside or not package:find("/claude%-code$") then return {} end
+  local places = { package .. "/bin/claude.exe" }
+  for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-arm64",
+    "darwin-x64" } do
+    places[#places + 1] = beside .. "/claude-code-" .. platform .. "/claude"
+    places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform .. "/claude"
   end
-  return { path = found }
+  return places
 end
+
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(config) return shared.detect(M, config, native_places) end
 
 ---@param call moonlet.RunnerCall
 ---@return moonlet.RunnerCommand
@@ -101,8 +133,6 @@ function M.command(call)
   if writes then
     for _, path in ipairs { call.out, table.unpack(call.writable or {}) } do argv[#argv + 1] = "--add-dir=" .. path end
   end
-  local model = call.model or config.model
-  if model then argv[#argv + 1] = "--model=" .. model end
   if call.turns then argv[#argv + 1] = "--max-turns=" .. call.turns end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
   if call.schema then
@@ -116,7 +146,7 @@ function M.command(call)
       warnings[#warnings + 1] = "the schema stands in the prompt alone: it is too long for the command line"
     end
   end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "--model=")
   shared.check_argv(M.title, argv)
 
   local env = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = "1", DISABLE_AUTOUPDATER = "1", DISABLE_TELEMETRY = "1",
@@ -329,8 +359,7 @@ local function result(state, events, event)
     keep_answer(state, text, event.structured_output)
     class, message = cut_by(event)
     if not class then
-      state.done, state.failure = true, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      stream.succeed(state, events)
       return
     end
   else
@@ -344,8 +373,7 @@ local function result(state, events, event)
     state.failure.retry_after_ms, state.failure.reset_at = state.limit.retry_after_ms, state.limit.reset_at
     state.failure.class = class or "quota"
   end
-  events[#events + 1] = { type = "error", text = stream.printable(message, 300) }
-  events[#events + 1] = { type = "done", status = "failed" }
+  stream.fail(events, state.failure, true)
 end
 
 local function system(state, events, event)
@@ -353,8 +381,7 @@ local function system(state, events, event)
   if subtype == "init" then
     stream.begin_again(state)
     state.model, state.session = stream.str(event.model) or state.model, stream.str(event.session_id)
-    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
-      id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif subtype == "api_retry" then
     local status = stream.count(event.error_status)
     local delay = stream.amount(event.retry_delay_ms)
@@ -389,14 +416,7 @@ local function parse(state, line, events)
 end
 
 M.lines, M.shows_tools, M.reports_cost = "object", true, true
-M.parse = stream.guarded(parse)
-
----@return moonlet.RunnerState
-function M.begin()
-  local state = stream.begin()
-  state.own_tokens, state.reports = own_tokens, true
-  return state
-end
+stream.make_reader(M, parse, own_tokens, { reports = true })
 
 ---@param state moonlet.RunnerState
 ---@param exit moonlet.RunnerExit

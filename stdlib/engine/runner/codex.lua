@@ -45,45 +45,74 @@ function M.home_instructions(config) return shared.beneath(home_of(config), own_
 --- Files of its own login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
+--- Files in a repository by which it starts programs: the host's list has them.
+M.startup_files = { ".codex" }
+
+--- How its screen reads in a session. A prompt is recognised if all its patterns match lines of the lower part of
+--- the screen; `deny` and `approve` are the keys that answer it.
+M.screen = {
+  sandbox = "runner",
+  enter_pause_ms = 400,
+  prompts = {
+    { kind = "trust", all = { "Trust this folder%?", "^%s*› ?%d%. ", "Trust and continue" },
+      approve = { keys = { "enter" } }, deny = { keys = { "ctrl-c" } } },
+    { kind = "approval", all = { "^%s*Would you like to ", "1%. Yes, ", "esc to cancel" },
+      shows = { "^%s*%$ ", "^%s*Reason: " }, approve = { text = "y" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "^%s*› ?%d%. ", "[Pp]ress enter to " }, deny = { keys = { "escape" } } },
+  },
+  working = { "[Ee]sc to interrupt", "^%s*[◦•]+ Working" },
+  ready = { "^› " },
+  quota = { "You've hit your usage limit", "[Uu]sage limit reached", "[Rr]ate limit reached", "try again at %d" },
+  resume = {
+    id = "codex resume ([%x%-]+)",
+    by_id = function(id) return { "resume", id } end,
+    last = { "resume", "--last" },
+    valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
+      ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
+      ["--profile"] = true },
+    -- `said` matches messages of the user and the agent. `unsaid` matches texts that Codex prints
+    -- with these marks at every start.
+    said = { "^› (.+)", "^• (.+)" },
+    unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
+      "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
+      "^Write tests for @filename", "^Improve documentation in @filename",
+      "^Run /review on my current changes", "^Use /skills to list" },
+    transcript = {
+      variable = "CODEX_HOME", folder = ".codex", beneath = "sessions",
+      message = function(entry)
+        local payload = type(entry.payload) == "table" and entry.payload or {}
+        local is_said = payload.type == "user_message" or payload.type == "agent_message"
+        if is_said then return payload.message end
+        return payload.type == "message" and (payload.role == "user" or payload.role == "assistant")
+          and payload.content or nil
+      end,
+    },
+  },
+}
+
 local platforms = {
   { "codex-linux-x64", "x86_64-unknown-linux-musl" }, { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
 }
 
---- The native program that npm's wrapper would start; it lies in a package beside or beneath the wrapper's.
-local function native_of(wrapper)
+--- The places of the native program that npm's wrapper would start: in a package beside or beneath the wrapper's.
+local function native_places(wrapper)
   local package = shared.parent(shared.parent(wrapper))       -- …/@openai/codex
   local beside = package and shared.parent(package)           -- …/@openai
-  if not beside then return nil end
-  for _, platform in ipairs(platforms) do
-    for _, vendor in ipairs {
-      package .. "/node_modules/@openai/" .. platform[1] .. "/vendor",
-      beside .. "/" .. platform[1] .. "/vendor",
-      package .. "/vendor",
-    } do
+  local places = {}
+  for _, platform in ipairs(beside and platforms or {}) do
+    for _, folder in ipairs { package .. "/node_modules/@openai/" .. platform[1], beside .. "/" .. platform[1],
+      package } do
       for _, file in ipairs { "/bin/codex", "/codex/codex" } do
-        local path = vendor .. "/" .. platform[2] .. file
-        if shared.is_native(path) then return path end
+        places[#places + 1] = folder .. "/vendor/" .. platform[2] .. file
       end
     end
   end
-  return nil
+  return places
 end
 
---- Finds the program; starts none. `wrapper_of` is the wrapper that the native program was found behind.
----@param config table?  the runner's entry of the user's config
 ---@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  local real = core.system.real_path(found) or found
-  if not shared.is_script(real) then return { path = found } end
-  local native = native_of(real)
-  if native then return { path = native, wrapper_of = found } end
-  return { path = found }
-end
-
-local begin = stream.begin
+function M.detect(config) return shared.detect(M, config, native_places) end
 
 --- Codex's own instructions and tools, in tokens by its bytes of one request.
 local own_tokens = 9900
@@ -156,11 +185,6 @@ function M.command(call)
     warnings[#warnings + 1] = "Codex gives its tools the network only together with workspace-write"
   end
   if call.role then set("developer_instructions=" .. toml(shared.role_line(call.role))) end
-  local model = call.model or config.model
-  if model then
-    argv[#argv + 1] = "-m"
-    argv[#argv + 1] = model
-  end
   argv[#argv + 1] = "-o"
   argv[#argv + 1] = call.out .. "/output.md"
   if call.schema then
@@ -173,7 +197,7 @@ function M.command(call)
       warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
     end
   end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "-m")
   local provider = provider_of(config.args)
   if provider then
     set(("model_providers.%s.request_max_retries=%d"):format(provider, shared.retries))
@@ -267,21 +291,21 @@ local function parse(state, line, events)
   state.events = state.events + 1
   if kind == "thread.started" then
     state.session = stream.str(event.thread_id)
-    events[#events + 1] = { type = "session", id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif kind == "turn.started" then
     stream.begin_again(state)
   elseif kind == "item.started" or kind == "item.updated" or kind == "item.completed" then
     local item = stream.tbl(event.item)
     if item then item_event(state, events, kind, item) end
   elseif kind == "turn.completed" then
-    state.done, state.failure, state.retry = true, nil, nil
+    state.retry = nil
     local given = stream.tbl(event.usage)
     -- Cumulative over the thread: the last one counts.
     if given then
       state.usage, state.reported = usage.codex(given, state.usage_before), stream.answers(state)
       events[#events + 1] = { type = "usage", usage = state.usage }
     end
-    events[#events + 1] = { type = "done", status = "ok" }
+    stream.succeed(state, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
@@ -289,8 +313,7 @@ local function parse(state, line, events)
     local body = message:find('^%s*{.*"error"') ~= nil
     state.failure = { message = core.text.cut(message, 8000),
       status = outcome.status_in(message) or body and 400 or nil }
-    events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-    events[#events + 1] = { type = "done", status = "failed" }
+    stream.fail(events, state.failure, true)
   elseif kind == "error" then
     local message = stream.str(event.message) or "an error without words"
     local attempt = message:match("^Reconnecting%.%.%. (%d+)/%d+")
@@ -299,23 +322,14 @@ local function parse(state, line, events)
       events[#events + 1] = { type = "retry", text = stream.printable(message, 300), attempt = tonumber(attempt) }
     else
       stream.note_error(state, { message = core.text.cut(message, 8000) })
-      events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+      stream.fail(events, state.last_error)
     end
   end
 end
 
---- The events of a line of stdout. Never raises.
 -- The kernel enforces its own sandbox.
 M.lines, M.shows_tools, M.own_sandbox = "object", true, true
-M.parse = stream.guarded(parse)
-
---- A fresh state. `before`: the usage that the thread had counted before, if there is one.
----@return moonlet.RunnerState
-function M.begin(before)
-  local state = begin()
-  state.usage_before, state.own_tokens = before, own_tokens
-  return state
-end
+stream.make_reader(M, parse, own_tokens)
 
 --- The log that moonlet itself switches on, to read usage from it.
 M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
@@ -341,16 +355,6 @@ function M.log(state, line)
   end
 end
 
---- Takes the lines of its log that are no errors out of its text on standard error.
-local function without_log(state, text)
-  local lines = {}
-  for line in (text or ""):gmatch("[^\r\n]+") do
-    if not state.log_was_read then M.log(state, line) end
-    if not line:find(M.log_line) then lines[#lines + 1] = line end
-  end
-  return table.concat(lines, "\n")
-end
-
 --- A refusal of the model is an item that Codex cannot read and says nothing of: the answer is empty.
 local function note_hidden_refusal(state, answers)
   local said = answers and answers.file or stream.text(state) or ""
@@ -369,7 +373,7 @@ function M.finish(state, exit, answers)
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end
-  exit = setmetatable({ stderr_tail = without_log(state, exit.stderr_tail) }, { __index = exit })
+  exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) }, { __index = exit })
   note_hidden_refusal(state, answers)
   -- Without --json the answer is all of standard output, and standard error ends with a count.
   local tail = exit.stderr_tail

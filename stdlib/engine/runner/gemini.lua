@@ -38,6 +38,9 @@ M.instructions = { "GEMINI.md", "AGENTS.md" }
 --- The user's own instruction files: the first one there counts.
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
+--- Files in a repository by which it starts programs: the host's list has them.
+M.startup_files = { ".gemini" }
+
 --- Files of its own login.
 function M.login_files(config)
   local home = home_of(config)
@@ -47,12 +50,8 @@ function M.login_files(config)
   return files
 end
 
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  return { path = found }
-end
+---@return {path: string}?, string? why
+function M.detect(config) return shared.detect(M, config) end
 
 local function read_file(path) return (shared.read_file(path, settings_cap)) end
 
@@ -148,12 +147,7 @@ function M.command(call)
   local warnings = {}
   local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", "default", "-e", "none",
     "--allowed-mcp-server-names=none" }
-  local model = call.model or config.model
-  if model then
-    argv[#argv + 1] = "-m"
-    argv[#argv + 1] = model
-  end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
   if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: Gemini CLI takes none" end
   if not call.network and writes then
@@ -220,7 +214,7 @@ local function note_stop(state, events, event)
   local stop = { message = core.text.cut(message, 8000), class = class }
   stream.note_error(state, stop)
   state.stop = stop
-  events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+  stream.fail(events, stop)
 end
 
 local function fail(state, events, err)
@@ -230,9 +224,7 @@ local function fail(state, events, err)
   state.failure = not message and state.stop or { message = core.text.cut(message or "no reason given", 8000),
     code = kind ~= "unknown" and kind or nil, class = class_of(message or ""),
     status = outcome.status_in(message or "") }
-  message = state.failure.message
-  events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-  events[#events + 1] = { type = "done", status = "failed" }
+  stream.fail(events, state.failure, true)
 end
 
 --- The whole object of `-o json`.
@@ -248,9 +240,8 @@ local function whole(state, events, object)
   if not text then return end
   stream.keep_text(state, text)
   stream.say(state, events, text)
-  state.done = true
   if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
-  events[#events + 1] = { type = "done", status = "ok" }
+  stream.succeed(state, events)
 end
 
 --- An object that is spread over lines is put together, up to a size.
@@ -307,8 +298,7 @@ local function parse(state, line, events)
   if kind == "init" then
     begin_again(state)
     state.model, state.session = stream.str(event.model), stream.str(event.session_id)
-    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
-      id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif kind == "message" then
     local text = event.role == "assistant" and stream.said(state, events, event.content)
     if text then
@@ -347,8 +337,7 @@ local function parse(state, line, events)
       if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
     end
     if event.status == "success" and not state.stop then
-      state.done, state.failure = true, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      stream.succeed(state, events)
     else
       fail(state, events, event.error)
     end
@@ -356,14 +345,7 @@ local function parse(state, line, events)
 end
 
 M.lines = "json"
-M.parse = stream.guarded(parse)
-
----@return moonlet.RunnerState
-function M.begin()
-  local state = stream.begin()
-  state.own_tokens = own_tokens
-  return state
-end
+stream.make_reader(M, parse, own_tokens)
 
 --- The files in which Gemini keeps the conversation of an attempt, line by line.
 ---@param scratch string  see moonlet.RunnerCall

@@ -28,7 +28,8 @@ function M.text(pattern, pick)
   local make_choice
 
   local function make_part(at)
-    local char, members, after = pattern:sub(at, at), nil, at + 1
+    local char, after = pattern:sub(at, at), at + 1
+    local members = (char == "^" or char == "$") and "" or char == "." and "mock" or char
     if char == "(" then
       local text, stop = make_choice(pattern:match("^%(%?[%w<>:]-[:>]()", at) or after)
       return text, stop + 1
@@ -37,8 +38,6 @@ function M.text(pattern, pick)
     elseif char == "\\" then
       local name = pattern:sub(at + 1, at + 1)
       members, after = classes[name] or name, at + 2
-    else
-      members = (char == "^" or char == "$") and "" or char == "." and "mock" or char
     end
     local which = #members > 0 and pick(#members) or 1
     return members:sub(which, which), after

@@ -38,6 +38,9 @@ end
 --- The user's own instruction files: the first one there counts.
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
+--- Files in a repository by which it starts programs: the host's list has them.
+M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
+
 --- Files of its own login.
 function M.login_files(config)
   local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
@@ -45,22 +48,20 @@ function M.login_files(config)
   return { data .. "/opencode/auth.json" }
 end
 
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  local real = core.system.real_path(found) or found
-  if not shared.is_script(real) then return { path = found } end
+--- The places of the native program of npm's wrapper.
+local function native_places(real)
   local package = shared.parent(shared.parent(real))
   local beside = package and shared.parent(package)
-  for _, platform in ipairs { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" } do
-    for _, path in ipairs(beside and { beside .. "/opencode-" .. platform .. "/bin/opencode",
-      package .. "/node_modules/opencode-" .. platform .. "/bin/opencode" } or {}) do
-      if shared.is_native(path) then return { path = path, wrapper_of = found } end
-    end
+  local places = {}
+  for _, platform in ipairs(beside and { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" } or {}) do
+    places[#places + 1] = beside .. "/opencode-" .. platform .. "/bin/opencode"
+    places[#places + 1] = package .. "/node_modules/opencode-" .. platform .. "/bin/opencode"
   end
-  return { path = found }
+  return places
 end
+
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(config) return shared.detect(M, config, native_places) end
 
 local function permissions(call)
   local writes = call.sandbox == "workspace-write"
@@ -83,12 +84,7 @@ function M.command(call)
   local warnings = {}
   local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet",
     "--print-logs", "--log-level", "INFO" }
-  local model = call.model or config.model
-  if model then
-    argv[#argv + 1] = "-m"
-    argv[#argv + 1] = model
-  end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
   if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: opencode takes none" end
   if not call.network and call.sandbox == "workspace-write" then
@@ -186,7 +182,7 @@ local function parse(state, line, events)
   local part = stream.tbl(event.part) or {}
   if not state.session and stream.str(event.sessionID) then
     state.session = event.sessionID
-    events[#events + 1] = { type = "session", id = stream.printable(event.sessionID, 80) }
+    stream.begin_session(state, events)
   end
   if kind == "step_start" then
     -- The answer is the text of the last step.
@@ -215,8 +211,7 @@ local function parse(state, line, events)
     local reason = stream.str(part.reason)
     if reason ~= "unknown" then state.broken_off = nil end
     if reason == "stop" then
-      state.done, state.failure = true, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      stream.succeed(state, events)
     elseif reason == "unknown" then
       -- It asks again at once, each time that the stream breaks off.
       state.broken_off = (state.broken_off or 0) + 1
@@ -242,20 +237,12 @@ local function parse(state, line, events)
         or name == "MessageAbortedError" and "interrupted" or name == "ContextOverflowError" and "context"
         or is_broken(message) and "network" or nil }
     if name == "ContextOverflowError" then state.overflow = state.failure end
-    events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-    events[#events + 1] = { type = "done", status = "failed" }
+    stream.fail(events, state.failure, true)
   end
 end
 
 M.lines, M.shows_tools = "object", true
-M.parse = stream.guarded(parse)
-
----@return moonlet.RunnerState
-function M.begin()
-  local state = stream.begin()
-  state.own_tokens, state.reports = own_tokens, true
-  return state
-end
+stream.make_reader(M, parse, own_tokens, { reports = true })
 
 --- The text of a field in a line of the log: written as JSON if it holds a space.
 local function logged(line, name)
@@ -293,16 +280,6 @@ end
 --- The log that moonlet itself switches on.
 M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
 
---- Takes the log out of its other text on standard error.
-local function without_log(state, text)
-  local lines = {}
-  for line in (text or ""):gmatch("[^\r\n]+") do
-    if not state.log_was_read then M.log(state, line) end
-    if not line:find(M.log_line) then lines[#lines + 1] = line end
-  end
-  return table.concat(lines, "\n")
-end
-
 --- Several that start for the first time make their database at once, and one of them is too late.
 local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
@@ -313,7 +290,7 @@ end
 ---@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
-  local rest = without_log(state, exit.stderr_tail)
+  local rest = shared.without_log(M, state, exit.stderr_tail)
   local own = setmetatable({ stderr_tail = rest }, { __index = exit })
   if state.done and state.overflow and exit.code ~= 0 then state.failure = state.overflow end
   local result = outcome.conclude(M.title, state, own, answers, state.usage)

@@ -4,8 +4,8 @@ local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
--- True for an option of the list with or without a value: a short one takes it joined (-sX), a long one after "=".
-local function listed(list, word)
+--- True for an option of the list with or without a value: a short one takes it joined (-sX), a long one after "=".
+function M.listed(list, word)
   for _, refused in ipairs(list) do
     local long = refused:sub(1, 2) == "--"
     if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
@@ -29,7 +29,7 @@ function M.holds(name, word)
   if not names.has(names.programs, name) then return false end
   local runner = require("moonlet.engine.runner." .. name)
   if runner.refuses_word and runner.refuses_word(word) then return true end
-  return listed(runner.refused_args, runner.takes_camel_case and without_camel_case(word) or word)
+  return M.listed(runner.refused_args, runner.takes_camel_case and without_camel_case(word) or word)
 end
 
 return M

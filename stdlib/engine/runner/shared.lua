@@ -80,6 +80,44 @@ end
 --- Can the file be run, without an interpreter?
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
+--- Finds the program of a runner, and starts none. npm's wrapper is a script: `places(real)` names where the native
+--- program of its package may lie.
+---@return {path: string, wrapper_of: string?}?, string? why
+function M.detect(runner, config, places)
+  local found, why = M.find(config and config.program or runner.program)
+  if not found then return nil, why end
+  local real = core.system.real_path(found) or found
+  for _, path in ipairs(places and M.is_script(real) and places(real) or {}) do
+    if M.is_native(path) then return { path = path, wrapper_of = found } end
+  end
+  return { path = found }
+end
+
+--- Appends the model and the user's own arguments to a command line.
+---@param argv string[]
+---@param call moonlet.RunnerCall
+---@param option string  of the model, "-m" or "--model="
+function M.add_words(argv, call, option)
+  local config = call.config or {}
+  local model = call.model or config.model
+  if model and option:find("=$") then
+    argv[#argv + 1] = option .. model
+  elseif model then
+    table.move({ option, model }, 1, 2, #argv + 1, argv)
+  end
+  table.move(config.args or {}, 1, #(config.args or {}), #argv + 1, argv)
+end
+
+--- Takes the lines of a program's own log, which moonlet switched on, out of its text on standard error.
+function M.without_log(runner, state, text)
+  local lines = {}
+  for line in (text or ""):gmatch("[^\r\n]+") do
+    if not state.log_was_read then runner.log(state, line) end
+    if not line:find(runner.log_line) then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, "\n")
+end
+
 --- The paths of some names in a folder.
 function M.beneath(folder, names)
   local list = {}

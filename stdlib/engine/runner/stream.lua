@@ -492,6 +492,41 @@ function M.say(state, events, text)
   events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
 end
 
+--- Adds the event of an error; with `ends` the agent failed and is done.
+---@param err table  its message is shown
+function M.fail(events, err, ends)
+  events[#events + 1] = { type = "error", text = M.printable(M.message(err.message), 300) }
+  if ends then events[#events + 1] = { type = "done", status = "failed" } end
+end
+
+--- Notes the success that an agent reports.
+function M.succeed(state, events)
+  state.done, state.failure = true, nil
+  events[#events + 1] = { type = "done", status = "ok" }
+end
+
+--- Adds the event of the session that an agent began.
+function M.begin_session(state, events)
+  events[#events + 1] = { type = "session", model = state.model and M.printable(state.model, 80),
+    id = state.session and M.printable(state.session, 80) }
+end
+
+--- Makes the fields of a runner that reads a stream: begin, parse and check_prompt.
+---@param runner table
+---@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
+---@param own_tokens integer  the program's own instructions and tools, in tokens by the bytes of one request
+---@param more table?  further fields of a fresh state
+function M.make_reader(runner, parse, own_tokens, more)
+  runner.parse = M.guarded(parse)
+  --- `before`: the usage that the thread had counted before, if there is one.
+  function runner.begin(before)
+    local state = M.begin()
+    state.own_tokens, state.usage_before = own_tokens, before
+    for key, value in pairs(more or {}) do state[key] = value end
+    return state
+  end
+end
+
 --- Makes a parser that cannot raise out of one that should not.
 function M.guarded(parse)
   return function(state, line)

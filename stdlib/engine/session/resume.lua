@@ -29,7 +29,7 @@ local function command(argv, grammar)
   repeat
     words[i] = argv[i]
     i = i + 1
-  until i > #argv or grammars.of { words[i - 1] } == grammar.name
+  until i > #argv or grammars.named(grammars.of { words[i - 1] }) == grammar
   local program = #words
   while i <= #argv do
     if argv[i]:sub(1, 1) == "-" then
@@ -49,7 +49,7 @@ end
 ---@param is_last boolean?  continue the newest conversation, whatever its id
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
-  if not grammar then
+  if not (grammar and grammar.resume) then
     error(record.invalid(("how to go on with %s is not known"):format(rec.id),
       ("moonlet session resume %s -- COMMAND names the command"):format(rec.id)), 0)
   end
@@ -82,6 +82,7 @@ end
 
 local function recorded(home, old, argv)
   local grammar = grammars.named(old.agent)
+  grammar = grammar and grammar.resume and grammar
   local id = grammar and conversation_id(store.root(home), old.id, grammar)
   local transcript = id and conversation.transcript(grammar, id) or nil
   local texts = transcript and conversation.messages(transcript, grammar) or {}

@@ -1,5 +1,6 @@
 --- Collects the changes in an agent's worktree as a patch, with the files that git refuses. Decides
 --- which changes are merged without asking.
+local startup_files = require "moonlet.engine.base.startup_files"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -194,7 +195,7 @@ end
 function M.split(changes)
   local taken, held = {}, {}
   for _, change in ipairs(changes) do
-    local list = core.file.is_startup(change.path) and held or taken
+    local list = startup_files.has(change.path) and held or taken
     list[#list + 1] = change
   end
   return taken, held

@@ -94,3 +94,20 @@ is(read(reader_of "events = 'text', finish = function() error {} end", "a").stat
 is(read(reader_of "events = 'text', finish = function(r) return { text = r.text:upper() } end", "a").text, "A\n", "another text")
 is(read(reader_of "events = 'text', finish = function() return { status = 'failed', class = 'auth' } end", "a").class, "auth", "a failure found")
 is(read(reader_of "events = 'codex', finish = function() return { status = 'ok' } end", "a").status, "failed", "no success out of a failure")
+
+-- A runner declares what it must not be told, its startup files and how its screen reads.
+local startup_files = require "moonlet.engine.base.startup_files"
+local function declaring(text)
+  return load_text(fine:gsub("^return {", function() return "return { " .. text .. "," end))
+end
+declaring 'startup_files = { ".mine" }'
+is(startup_files.has "sub/.mine/hooks.json", true, "a file that the runner's agent starts programs by")
+is(startup_files.has(".mine/notes", { ".mine/notes" }), false, "one that a call names in its writes")
+is(startup_files.has "mine/x", false, "another file")
+raises(function() declaring 'startup_files = { "/etc" }' end, "startup_files names files of a project", "an absolute path")
+local told = declaring 'refused_args = { "--resume" }'
+is(told.command(call_of { config = { args = { "--fast" } } }).argv[1], "/opt/mine", "another argument")
+raises(function() told.command(call_of { config = { args = { "--resume=1" } } }) end, "cannot hold '--resume=1'", "a refused one")
+is(declaring('screen = { prompts = { { kind = "trust", all = { "Trust%?" } } } }').screen.prompts[1].kind, "trust", "its screen")
+raises(function() declaring 'screen = { prompt = {} }' end, "did you mean 'prompts'?", "a wrong field of a screen")
+raises(function() declaring 'screen = { prompts = { { kind = "trust" } } }' end, "a list of patterns", "a forgotten field of a prompt")

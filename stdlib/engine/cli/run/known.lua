@@ -2,12 +2,18 @@
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local reference = require "moonlet.engine.cli.doc.reference"
+local runners = require "moonlet.engine.load.runners"
 local runner_names = require "moonlet.engine.runner.names"
 local findings = require "moonlet.findings"
 local page = require "moonlet.engine.base.page"
 local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
+
+local function runners_with_a_program()
+  local names, own = { table.unpack(runner_names.programs) }, runners.own_names()
+  return table.concat(table.move(own, 1, #own, #names + 1, names), ", ")
+end
 
 M.all = { -- the common ones stand in the short help
   ["repo"] = { value = "DIR", help = "the repository or folder to work in (default: here)" },
@@ -18,7 +24,7 @@ M.all = { -- the common ones stand in the short help
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { common = true, value = "ID", help = "the name of the artifact directory" },
   ["runner"] = { common = true, value = "R[,R…]", many = true,
-    help = "mock (answers are made up), " .. table.concat(runner_names.programs, ", ") .. ", "
+    help = "mock (answers are made up), " .. runners_with_a_program() .. ", "
       .. "one of your config, 'command:PROGRAM ARG…', or route: chosen by task type and risk" },
   ["offline"] = { common = true, help = "the preset's answer without an agent" },
   ["model"] = { common = true, value = "NAME", help = "the model that the runner is asked for" },

@@ -1,6 +1,6 @@
 --- Turns of Codex, by the program that its setting `notify` starts when a turn is over.
 local conversation = require "moonlet.engine.session.conversation"
-local grammar = require "moonlet.engine.session.agents.codex"
+local grammar = require("moonlet.engine.runner.codex").screen
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
 local usage = require "moonlet.engine.runner.usage"

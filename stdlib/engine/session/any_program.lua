@@ -1,8 +1,6 @@
---- Lists prompts that any program may show, with the fields of codex.lua. They match only in the
---- line of the cursor and the line above it.
+--- Lists prompts that any program may show, with the fields of `screen` in a runner. They match only in the line
+--- of the cursor and the line above it.
 return {
-  name = "any",
-  programs = {},
   prompts = {
     { kind = "password", at_cursor = { "[Pp]assword[^%w]*:%s*$", "[Pp]assphrase[^%w].*:%s*$", "[Pp]assphrase:%s*$",
       "PIN:%s*$", "[Tt]oken:%s*$" } },
