@@ -42,7 +42,6 @@ local stderr_cap = 64 << 10
 local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
 
 --- Returns an immutable attempt with these fields.
----@return moonlet.Attempt
 function M.new(fields)
   fields.repairs = fields.kind == "repair" or fields.repairs == true
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
@@ -50,8 +49,6 @@ end
 
 --- Returns a copy of the attempt with the full prompt, in place of a repair prompt or a resumed
 --- conversation.
----@param attempt moonlet.Attempt
----@return moonlet.Attempt
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
@@ -254,7 +251,6 @@ end
 
 --- Returns why the answer of an attempt that ended under another host was lost, or nil if it is
 --- complete.
----@param job moonlet.Execution
 function M.lost(job, number)
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
@@ -262,7 +258,6 @@ end
 
 --- Reports whether the agent claimed to be done only after a limit had stopped it. That limit may
 --- have killed its tool.
----@param exit moonlet.RunnerExit
 local function is_late(job, runner, state, exit)
   if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
   if exit.stdout_in_time == exit.stdout_total or exit.stdout_in_time > log_cap then return false end
@@ -292,7 +287,6 @@ local function reading_of(job, runner, tell)
 end
 
 --- Writes exit.json, the readable copy of an attempt's exit.
----@param job moonlet.Execution
 ---@param answer {text: string?, cut: integer?}
 function M.write_exit(job, exit, answer)
   local record = exit_record(exit, { text = answer.text or "", cut = answer.cut })
@@ -300,8 +294,6 @@ function M.write_exit(job, exit, answer)
 end
 
 --- Returns the text and usage of an attempt whose step has a new input since.
----@param job moonlet.Execution
----@return moonlet.Usage?
 function M.left(job, exit)
   sandbox.forget(job)
   local read, evidence = pcall(function()
@@ -327,16 +319,12 @@ end
 
 --- Returns the usage of an unfinished attempt from the events read so far, or nil if there are
 --- none.
----@param job moonlet.Execution
----@return moonlet.Usage?
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
 --- Runs one attempt and returns its evidence. The caller holds the slot, because a slot serves all
 --- attempts of a call.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
 ---@return moonlet.AttemptEvidence
 function M.run(job, attempt)
   job.ended, job.reading = nil, nil

@@ -169,7 +169,6 @@ end
 
 --- Runs all attempts of a call: retries after transient failures, and one round that repairs an
 --- answer.
----@return moonlet.CallOutcome
 local function all_attempts(job, last, hash, own_budget)
   if job.run.reviewing then
     error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
@@ -217,7 +216,6 @@ local function is_taken_up(job)
   return state == "exited" or state == "running"
 end
 
----@return moonlet.CallOutcome
 local function run_attempts(job, last, hash, own_budget)
   local ok, result = pcall(all_attempts, job, last, hash, own_budget)
   retry.ended(job)
@@ -414,8 +412,6 @@ local function resolve(state, call, key)
 end
 
 --- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
----@param ctx moonlet.Ctx
----@param call moonlet.AgentCall
 ---@param asked moonlet.Asked?  set if the agent may ask
 ---@return table answer, moonlet.Waiting? waits
 local function one_step(ctx, call, asked)
@@ -443,8 +439,6 @@ end
 
 --- Implements ctx:agent{ name, prompt, … }. Returns { text, data, usage, attempts, files_changed,
 --- dir }, or raises an error if the call failed.
----@param ctx moonlet.Ctx
----@param call moonlet.AgentCall
 function M.agent(ctx, call)
   context.of(ctx)
   record.check(call, agent_fields.types, "ctx:agent")

@@ -139,9 +139,6 @@ end
 local function text_of(value) return type(value) == "string" and value or "" end
 
 --- Marks each finding of an answer as seen, unsupported or unknown.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
----@param evidence moonlet.AttemptEvidence
 ---@param data any  the validated answer
 function M.mark(job, attempt, evidence, data)
   if not asks_for_findings(job.call.schema) or type(data) ~= "table" then return end

@@ -38,7 +38,6 @@ end
 ---@field warnings string[]?    warnings of the runner, and of a cut that the call allows
 
 --- Turns a cut into an error, or into a warning if the call allows it.
----@param job moonlet.Execution
 ---@param status string   status of the answer
 ---@param warnings string[]?  warnings of the runner
 ---@return moonlet.CutReport

@@ -57,7 +57,6 @@ for name, field in pairs(M.all) do
 end
 
 --- Returns the fields that decide whether a resumed run asks the agent again.
----@param job moonlet.ResolvedCall
 ---@return table<string, any>
 function M.input_of(job)
   local input = { verb = "agent" }
@@ -73,7 +72,6 @@ end
 
 --- Copies the fields that a runner receives unchanged.
 ---@param to table  a runner's call
----@param call moonlet.AgentCall
 function M.for_runner(to, call)
   for name, field in pairs(M.all) do
     if field.runner then to[name] = call[name] end

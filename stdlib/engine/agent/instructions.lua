@@ -169,8 +169,6 @@ end
 
 --- Adds instruction files to the call. An agent that sees only its inputs gets none, and neither
 --- does one whose prompt a person has edited, because the edited prompt contains them already.
----@param resolved moonlet.ResolvedCall
----@return moonlet.ResolvedCall
 function M.add(resolved)
   local run, runner, call = resolved.run, resolved.runner, resolved.call
   local names = runner.instructions or {}
@@ -200,7 +198,6 @@ end
 
 --- Returns the entries of input-manifest.md: files given to the agent, and files that its program
 --- reads by itself.
----@param job moonlet.ResolvedCall
 ---@param reads string[]?  absolute paths that the program reads
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name

@@ -21,7 +21,6 @@ local Watch = {}
 Watch.__index = Watch
 
 --- Returns a watch over the limits of an attempt.
----@param job moonlet.Execution
 ---@param own_budget moonlet.Budget?
 ---@param grow fun(used: table): table?  adds usage to the outer budgets, as budget.with() does
 ---@return moonlet.Watch

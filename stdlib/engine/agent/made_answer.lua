@@ -26,8 +26,6 @@ local function by_mock(run, state, key, call, step)
 end
 
 --- Runs the step of a call that the runner `mock` answers.
----@param state moonlet.State
----@param resolved moonlet.ResolvedCall
 function M.run(state, resolved, key, dir)
   local run, prompt = state.run, resolved_call.prompt(resolved)
   local step = run.begin_step(key, "agent", "mock")

@@ -60,7 +60,6 @@ function M.check_plan(plan)
 end
 
 --- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
----@param job moonlet.ResolvedCall
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
   if not own_budget or job.runner.reports_cost or price_of(job) then return end
@@ -74,7 +73,6 @@ function M.check(job, own_budget)
 end
 
 --- Returns the most that an attempt is expected to use, to be reserved in the budgets.
----@param job moonlet.ResolvedCall
 ---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)
@@ -84,17 +82,14 @@ function M.reserve(job, prompt, more)
 end
 
 --- Returns the usage with an estimated cost if the runner reported none.
----@param job moonlet.ResolvedCall
 ---@param reported moonlet.Usage?
 ---@param model string?  model that answered
----@return moonlet.Usage?
 function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
 --- Returns what an attempt used, which is at least its prompt. A request that was refused by a rate
 --- limit costs nothing.
----@param job moonlet.ResolvedCall
 ---@param class string?  class of its failure
 ---@param told moonlet.Usage?
 ---@param text string|integer   its answer, or the size of it in bytes
@@ -110,7 +105,6 @@ end
 
 --- Removes the recorded usage of an attempt from the budget, because adopting or repeating the
 --- attempt reserves it anew.
----@param job moonlet.ResolvedCall
 ---@param own_budget moonlet.Budget?
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)
@@ -124,7 +118,6 @@ local function tries_of(job)
 end
 
 --- Adds the worst case of a prepared call, with every retry and repair, to `worst`.
----@param job moonlet.ResolvedCall
 function M.count_worst_case(worst, job, prompt)
   worst.calls = worst.calls + 1
   if job.runner.name == "mock" then return end

@@ -127,7 +127,6 @@ end
 --- Calls fn, which waits for an attempt's process, and follows that process meanwhile. If fn raises
 --- an error, the rest of the output is read within a short time.
 ---@generic T
----@param job moonlet.Execution
 ---@param reading moonlet.Reading?  nil for a runner without an event stream
 ---@param id string             id of the attempt
 ---@param taken_over boolean    an earlier host has started the process

@@ -45,8 +45,6 @@ local function unanswered(run, err, waits)
 end
 
 --- Implements ctx:agent{ asks = true, … } by calling `ask` until the agent has no more questions.
----@param ctx moonlet.Ctx
----@param call moonlet.AgentCall
 ---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall, asked: moonlet.Asked): table, moonlet.Waiting?
 function M.agent(ctx, call, ask)
   local run, waits = context.of(ctx).run, nil

@@ -32,7 +32,6 @@ end
 
 --- Ends an attempt that ran when its host died and whose input has changed since. Its usage remains
 --- on the step's bill. If it worked in place, a person sees its changes first.
----@param job moonlet.Execution
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
@@ -115,10 +114,8 @@ end
 
 --- Returns the attempt to start with: the first one, one that an earlier host left running, or its
 --- successor.
----@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of its input
----@return moonlet.Attempt
 function M.first_attempt(job, last, hash)
   local run, key, in_place = job.run, job.key, job.call.in_place
   local prompt = core.run.redact((resolved_call.prompt(job)))

@@ -185,7 +185,6 @@ end
 
 --- Returns the prompt for the agent, cut to its budget. If the runner has no option for a role, the
 --- role comes first in the prompt.
----@param job moonlet.ResolvedCall
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -202,7 +201,6 @@ end
 
 --- Returns the prompt that a dry run writes. It omits the role, which the user adds when the run
 --- starts.
----@param job moonlet.ResolvedCall
 function M.shown_prompt(job)
   local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
   if not role or job.runner.role ~= "prompt" then return prompt end
@@ -210,8 +208,6 @@ function M.shown_prompt(job)
 end
 
 --- Returns the resolved call with some fields replaced.
----@param resolved moonlet.ResolvedCall
----@return moonlet.ResolvedCall
 function M.with(resolved, fields)
   return setmetatable({}, { __index = function(_, name)
     if fields[name] ~= nil then return fields[name] end
@@ -220,8 +216,6 @@ function M.with(resolved, fields)
 end
 
 --- Returns the resolved call with a prompt that a person has edited.
----@param resolved moonlet.ResolvedCall
----@return moonlet.ResolvedCall
 function M.with_prompt(resolved, prompt)
   local call = setmetatable({ prompt = prompt, edited = true }, { __index = resolved.call, __newindex = refuse_change })
   frozen_calls[call] = true
@@ -257,7 +251,6 @@ local function check_as_real(run, call)
 end
 
 --- Returns a call with the changes of `moonlet run replay --step`.
----@param call moonlet.AgentCall
 ---@param change {prompt: string?, runner: string?, model: string?}
 ---@return moonlet.AgentCall
 function M.changed(call, change)
@@ -272,10 +265,7 @@ function M.changed(call, change)
 end
 
 --- Resolves a call, or raises an error if the call is invalid.
----@param run moonlet.Run
----@param call moonlet.AgentCall
 ---@param routed moonlet.Routed?  the route, if it is known already
----@return moonlet.ResolvedCall
 function M.of(run, call, routed)
   call = copy_of(call)
   routed = routed or route(run, call)

@@ -52,7 +52,6 @@ local function asked_most(job)
 end
 
 --- Returns how often a prompt may be sent in the worst case.
----@param job moonlet.Execution
 function M.most(job) return asked_most(job) or most_tries end
 
 --- Reports whether this job may ask although the provider has refused. One job of a resumed run
@@ -78,7 +77,6 @@ local function probe_of(job)
 end
 
 --- Ends a job's exclusive permission to ask, whatever its outcome.
----@param job moonlet.Execution
 function M.ended(job)
   local probe = probe_of(job)
   if probe then probe.job = nil end
@@ -94,7 +92,6 @@ end
 
 --- Raises an error if any process has seen the credential refused. Waits if it was only a rate
 --- limit.
----@param job moonlet.Execution
 ---@param holds boolean?  the job holds the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
@@ -121,7 +118,6 @@ function M.check(job, holds)
 end
 
 --- Closes the circuit breaker after a successful attempt.
----@param job moonlet.Execution
 function M.succeeded(job)
   local probe = probe_of(job)
   circuit_breaker.succeeded(job.credential, probe and probe.since)
@@ -143,8 +139,6 @@ end
 ---@field parks boolean?     the run parks until the provider can be asked again
 
 --- Decides what follows a failed attempt. `tries` counts the attempts so far.
----@param job moonlet.Execution
----@param outcome moonlet.AttemptOutcome
 ---@return moonlet.NextTry
 function M.after(job, outcome, tries)
   local err = outcome.error

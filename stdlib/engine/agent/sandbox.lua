@@ -43,7 +43,6 @@ end
 
 --- Removes the temporary folder that an earlier attempt left, even if its host had a different
 --- TMPDIR.
----@param job moonlet.Execution
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
@@ -53,7 +52,6 @@ end
 function M.scratch_of(temporary) return temporary and temporary .. "/state" end
 
 --- Returns the temporary folder of an attempt that an earlier host started.
----@param job moonlet.Execution
 function M.find_temporary(job)
   local base, name = temporary_place(job)
   local recorded = job.run.read_artifact(record_of(job, name), 4096)
@@ -62,7 +60,6 @@ end
 
 --- Creates a private temporary folder for the attempt, because the shared one may contain
 --- repositories.
----@param job moonlet.Execution
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
   M.forget(job)
@@ -211,7 +208,6 @@ local function host_rules(job, made)
 end
 
 --- Returns why the host's sandbox is not used in a run, or nil if it is used.
----@param run moonlet.Run
 function M.absence(run)
   if run.options.unconfined then return "--unconfined" end
   local support, why = core.process.confinement()
@@ -220,7 +216,6 @@ end
 
 --- Returns the same as M.absence for the head of a run, before its agents are known. Returns nil if
 --- the runner starts no process or has its own sandbox.
----@param run moonlet.Run
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end
@@ -229,7 +224,6 @@ function M.absence_at_start(run)
 end
 
 --- Returns the sandbox of an attempt.
----@param job moonlet.Execution
 ---@param made moonlet.RunnerCommand
 ---@return moonlet.Held
 function M.of(job, made)

@@ -34,7 +34,6 @@ local function usage_record(total)
   return usage.record(total), not known and M.no_usage or nil
 end
 
----@param job moonlet.Execution
 ---@param result moonlet.CallOutcome
 local function model_record(job, result)
   local run, step, call, runner, exit = job.run, job.step, job.call, job.runner, result.exit
@@ -112,7 +111,6 @@ local function model_text(model)
 end
 
 --- Writes model.json and model.md for an agent call.
----@param job moonlet.Execution
 ---@param result moonlet.CallOutcome
 function M.write_agent(job, result)
   local run, dir = job.run, job.dir
@@ -152,7 +150,6 @@ Open. Nobody has decided yet what to do with this result.
 end
 
 --- Writes input-manifest.md if the step has inputs of its own, or its prompt was cut.
----@param job moonlet.ResolvedCall
 ---@param reads string[]?  absolute paths that its program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)

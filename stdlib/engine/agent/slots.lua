@@ -146,7 +146,6 @@ end
 --- Calls fn, which runs an agent, while a slot is held. fn receives whether it had to wait for the
 --- slot.
 ---@generic T
----@param job moonlet.Execution
 ---@param state string?  state of an adopted attempt: running or exited
 ---@param fn fun(waited: boolean): T
 ---@return T

@@ -31,7 +31,6 @@ local cancel_patience_ms = 10 * 1000
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
 --- Reports whether a call has its own worktree, which replaces the worktree of an earlier attempt.
----@param job moonlet.ResolvedCall
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
@@ -60,16 +59,12 @@ function M.held(run, held)
 end
 
 --- Returns a lease without a workspace.
----@param job moonlet.Execution
----@return moonlet.Lease
 function M.new(job)
   return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
 --- Acquires a workspace unless a repair keeps the present one. Returns the attempt to run. If a
 --- repair or a conversation has lost its worktree, that attempt has the full prompt.
----@param attempt moonlet.Attempt
----@return moonlet.Attempt
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
@@ -96,7 +91,6 @@ end
 
 --- Returns an error if the changes cannot be merged: the worktree is missing or damaged, or the
 --- agent changed files outside of `edits`.
----@param attempt moonlet.Attempt
 function Lease:problem(attempt)
   local ruin = self.place.ruin()
   if ruin then
@@ -219,7 +213,6 @@ local function found_of(job)
 end
 
 --- Lists the files that a step's attempts have changed, together with `more`.
----@param job moonlet.Execution
 ---@param list table[]   attempts of the step
 function M.changed(job, list, more)
   local all = found_of(job)
@@ -285,7 +278,6 @@ end
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
 ---@param asks boolean   the answer is a question, so nothing is merged yet
----@return moonlet.LeaseEnd
 ---@return string[]? held_back  files that wait for a person's review
 function Lease:finish(ok, list, asks)
   local job, warnings = self.job, union(self.job, list, "warnings")
@@ -303,7 +295,6 @@ end
 
 --- Ends the lease of a call that raised an error.
 ---@param list table[]  the attempts
----@return moonlet.LeaseEnd
 function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
 end

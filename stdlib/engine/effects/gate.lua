@@ -343,7 +343,6 @@ local function ask_before(ctx, what, argv, beside)
 end
 
 --- Asks for approval before an irreversible command, but not before others.
----@param ctx moonlet.Ctx
 ---@param beside {cwd: string?, env: table?, stdin: string?}
 ---@return string? what  action that a person has approved
 function M.before(ctx, argv, beside)
@@ -355,8 +354,6 @@ end
 
 --- Asks for approval before an arbitrary program runs as an agent. If that program is a shell, its
 --- prompt consists of commands and is checked too.
----@param ctx moonlet.Ctx
----@param job moonlet.ResolvedCall
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }

@@ -204,7 +204,6 @@ end
 
 --- Asks for the grants of planned checks, so that none is refused after agents were paid for. A dry
 --- run only lists the checks.
----@param run moonlet.Run
 ---@param checks (string|table)[]
 function M.plan(run, checks)
   local ok, err = pcall(function()

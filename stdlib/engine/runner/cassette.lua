@@ -175,8 +175,6 @@ local function replace(base, beside, number, kept)
 end
 
 --- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
 ---@param text string?  the answer that rules or the runner mock made
 function M.keep(job, attempt, exit, text)
   local run = job.run
@@ -489,8 +487,6 @@ end
 
 --- Plays one attempt: leaves its files as if it had run, and returns the exit.
 ---@param spec {dir: string, faults: table[]}
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
 ---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
   local key, run = job.key, job.run

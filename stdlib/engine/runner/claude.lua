@@ -99,11 +99,8 @@ local function native_places(real)
   return places
 end
 
----@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config) return shared.detect(M, config, native_places) end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -418,10 +415,6 @@ end
 M.lines, M.shows_tools, M.reports_cost = "object", true, true
 stream.make_reader(M, parse, own_tokens, { reports = true })
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers) return outcome.conclude(M.title, state, exit, answers, state.usage) end
 
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end

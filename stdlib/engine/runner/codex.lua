@@ -111,7 +111,6 @@ local function native_places(wrapper)
   return places
 end
 
----@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config) return shared.detect(M, config, native_places) end
 
 --- Codex's own instructions and tools, in tokens by its bytes of one request.
@@ -152,8 +151,6 @@ local always = {
 }
 
 --- The command line of one attempt.
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   shared.check_prompt(M.title, call.prompt, { characters = longest_prompt })
@@ -335,7 +332,6 @@ stream.make_reader(M, parse, own_tokens)
 M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 
 --- Reads a line of its log.
----@param state moonlet.RunnerState
 function M.log(state, line)
   local said = line:match("^%d%d%d%d%-%S+Z +%u+ (.*)$")
   if not said then return end
@@ -364,10 +360,6 @@ local function note_hidden_refusal(state, answers)
 end
 
 --- The outcome of the attempt.
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   -- A tool call that Codex refuses leaves no event: only standard error has it.
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do

@@ -18,7 +18,6 @@ local prompt_limits = { bytes = 8 << 20 }
 local longest_id = 64
 
 --- The program: beside moonlet itself, or in PATH.
----@return {path: string}?, string? why
 function M.detect(config)
   local named = config and config.program
   local beside = not named and shared.parent(core.system.real_path "/proc/self/exe" or "")
@@ -44,7 +43,6 @@ function M.server()
 end
 
 --- The id of an attempt's conversation: the folder of its prompt and its number say which one it is.
----@param call moonlet.RunnerCall
 local function session_id(call)
   local place = call.prompt_file:match("/sidecars/(.-)/[^/]+$") or call.prompt_file
   local id = place:gsub("/steps/", "."):gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")
@@ -63,8 +61,6 @@ end
 
 local function state_dir(call) return (call.top or call.cwd) .. "/.codex-sessions/tasks" end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -114,10 +110,6 @@ M.parse = stream.guarded(function(state, line, events)
   end
 end)
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
   -- A question is an end like any other, with an exit code of its own.

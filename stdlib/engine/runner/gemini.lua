@@ -50,7 +50,6 @@ function M.login_files(config)
   return files
 end
 
----@return {path: string}?, string? why
 function M.detect(config) return shared.detect(M, config) end
 
 local function read_file(path) return (shared.read_file(path, settings_cap)) end
@@ -138,8 +137,6 @@ local function home_files(call, home, key, warnings)
   return files
 end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -364,7 +361,6 @@ function M.transcripts(scratch)
 end
 
 --- Reads a line of the conversation: an answer comes with its tokens, and comes again when its tools have ended.
----@param state moonlet.RunnerState
 function M.transcript(state, line)
   if not line:find('"type":"gemini"', 1, true) then return end
   local ok, message = pcall(core.json.decode, line)
@@ -424,10 +420,6 @@ end
 --- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.
 local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "limit" }
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   local left_out = skipped(exit)
   if left_out then state.done, state.failure = false, left_out end

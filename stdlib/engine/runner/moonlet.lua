@@ -42,7 +42,6 @@ end
 local tool_states = { running = true, ok = true, failed = true, denied = true }
 
 --- Takes one event of this format into the state, and passes it on.
----@param state moonlet.RunnerState
 ---@param events moonlet.RunnerEvent[]
 function M.apply(state, events, event)
   local kind = stream.str(event.type)
@@ -114,10 +113,6 @@ M.parse = stream.guarded(function(state, line, events)
   if event then M.apply(state, events, event) end
 end)
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
   return outcome.conclude(M.title, state, exit, answers, state.usage)

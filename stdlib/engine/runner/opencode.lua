@@ -60,7 +60,6 @@ local function native_places(real)
   return places
 end
 
----@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(config) return shared.detect(M, config, native_places) end
 
 local function permissions(call)
@@ -76,8 +75,6 @@ local function permissions(call)
     external_directory = "deny", question = "deny", doom_loop = "deny", task = "deny", skill = "deny" }
 end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -262,7 +259,6 @@ local function logged(line, name)
 end
 
 --- Reads a line of its log, which may say that it waits until it asks its provider again.
----@param state moonlet.RunnerState
 function M.log(state, line)
   local level = line:match("^timestamp=%S+ level=(%u+) ")
   if not level or logged(line, "small") ~= "false" then return end
@@ -285,10 +281,6 @@ local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
 end
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   local rest = shared.without_log(M, state, exit.stderr_tail)
   local own = setmetatable({ stderr_tail = rest }, { __index = exit })

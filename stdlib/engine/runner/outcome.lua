@@ -260,10 +260,6 @@ local ended_by_host = { finished = true, wall = true, idle = true }
 
 --- Builds the outcome of an attempt.
 ---@param name string                how messages call the agent
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.conclude(name, state, exit, answers, usage)
   answers = answers or {}
   local now = answers.now or core.clock.wall()

@@ -38,8 +38,6 @@ end
 
 --- Reads a whole stream at once, line endings of any kind, the last line with or without one.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult, moonlet.RunnerEvent[]
 function M.read(name, bytes, exit, answers)
   local reader = M.reader(name)

@@ -82,7 +82,6 @@ function M.is_native(path) return core.system.find_program(path) ~= nil and not 
 
 --- Finds the program of a runner, and starts none. npm's wrapper is a script: `places(real)` names where the native
 --- program of its package may lie.
----@return {path: string, wrapper_of: string?}?, string? why
 function M.detect(runner, config, places)
   local found, why = M.find(config and config.program or runner.program)
   if not found then return nil, why end
@@ -94,8 +93,6 @@ function M.detect(runner, config, places)
 end
 
 --- Appends the model and the user's own arguments to a command line.
----@param argv string[]
----@param call moonlet.RunnerCall
 ---@param option string  of the model, "-m" or "--model="
 function M.add_words(argv, call, option)
   local config = call.config or {}

@@ -44,7 +44,6 @@ local largest = 1 << 53
 ---@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
 
 --- A fresh state; one for each attempt.
----@return moonlet.RunnerState
 function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
@@ -200,7 +199,6 @@ function M.warn(state, events, text)
 end
 
 --- The object on a line, or nil: then the line is no event, and the state knows why.
----@param state moonlet.RunnerState
 ---@param events moonlet.RunnerEvent[]
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
@@ -308,7 +306,6 @@ end
 --- these lines in the output; the count of passed-over lines, which cannot be events, and the end of the last of
 --- those.
 ---@param runner table             has parse
----@param state moonlet.RunnerState
 ---@param lines (string|integer)[]
 ---@param note fun(event: moonlet.RunnerEvent)?
 function M.take(runner, state, lines, numbers, others, last, note)
@@ -434,7 +431,6 @@ end
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
 --- Notes the usage of one answer.
----@param state moonlet.RunnerState
 ---@param input integer  its input tokens
 function M.report_answer(state, input)
   state.counted = state.counted + 1
@@ -442,15 +438,12 @@ function M.report_answer(state, input)
 end
 
 --- The answers of an agent's model by now.
----@param state moonlet.RunnerState
 function M.answers(state) return math.max(state.turns, state.counted) end
 
 --- True if an agent has taken more turns than it may.
----@param state moonlet.RunnerState
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
 --- True if an agent has taken all its turns and asks its model for another one.
----@param state moonlet.RunnerState
 function M.asks_beyond(state, most)
   return most ~= nil and state.turns == most and state.awaits_model and not state.done
 end
@@ -512,7 +505,6 @@ function M.begin_session(state, events)
 end
 
 --- Makes the fields of a runner that reads a stream: begin, parse and check_prompt.
----@param runner table
 ---@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
 ---@param own_tokens integer  the program's own instructions and tools, in tokens by the bytes of one request
 ---@param more table?  further fields of a fresh state

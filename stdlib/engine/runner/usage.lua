@@ -20,7 +20,6 @@ local function plus(a, b)
 end
 
 --- A usage out of counts that may be missing; the total is computed if possible.
----@return moonlet.Usage?
 function M.of(given)
   local usage, any = {}, false
   for _, name in ipairs(M.counts) do
@@ -39,7 +38,6 @@ end
 --- Codex counts over the whole thread: `before` is the thread's count before this attempt.
 ---@param given table   a turn.completed's usage
 ---@param before table? an earlier one of the same thread
----@return moonlet.Usage?
 function M.codex(given, before)
   local function since(name)
     local value = stream.count(given[name])
@@ -54,7 +52,6 @@ end
 --- The sum of two; a cost is "reported" only where all of it is.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?
----@return moonlet.Usage?
 function M.add(a, b)
   if not a or not b then
     local only = a or b
@@ -112,9 +109,7 @@ end
 
 --- Usage of an attempt before its end: its stream's reports, which are at least that much, and an estimate for answers
 --- that the stream does not report. Nil if its model was never asked.
----@param state moonlet.RunnerState
 ---@param ended boolean?  the attempt was ended: its last answers, and a request under way, count by an estimate
----@return moonlet.Usage?
 function M.so_far(state, prompt_bytes, ended)
   local said = M.add(state.usage or state.so_far, nil)
   local answers = (ended or not state.reports) and math.max(0, state.turns - state.reported) or 0
@@ -126,7 +121,6 @@ end
 
 --- The sum over a list in which an attempt without usage is `false` or nil-less `{}`.
 ---@param list (moonlet.Usage|false)[]
----@return moonlet.Usage?
 function M.sum(list)
   local sum, missing = nil, false
   for _, usage in ipairs(list) do
@@ -138,7 +132,6 @@ end
 
 --- The usage of all attempts of a step; nil if none was reported.
 ---@param attempts table[]?  each with its `usage`
----@return moonlet.Usage?
 function M.of_attempts(attempts)
   local list = {}
   for i, attempt in ipairs(attempts or {}) do
@@ -157,7 +150,6 @@ end
 
 --- Fills in the cost from the user's price table if the agent reported none.
 ---@param usage moonlet.Usage?
----@return moonlet.Usage?
 function M.priced(usage, model, table_of_prices)
   if not usage or usage.cost_usd then return usage end
   local cost = prices.estimate(usage, model, table_of_prices)

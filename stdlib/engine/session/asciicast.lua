@@ -30,7 +30,6 @@ local function text_of(bytes)
 end
 
 --- Returns the asciicast of a session as lines of JSON.
----@param rec moonlet.SessionRecord
 ---@param facts table?  the state of a running session; its newest output has no time yet
 function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),

@@ -251,7 +251,6 @@ end
 
 --- Implements ctx:session{ argv…, cwd =, env =, timeout =, idle =, rows =, cols =, agent =, detach
 --- =, writes =, name = }.
----@param ctx moonlet.Ctx
 ---@return moonlet.Session
 function M.session(ctx, call)
   local state = context.of(ctx)

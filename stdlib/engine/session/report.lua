@@ -93,7 +93,6 @@ local function started_ns(rec)
 end
 
 --- Makes the report of a session.
----@param rec moonlet.SessionRecord
 ---@param row table         a row of states.of()
 function M.of(home, rec, row)
   local root = store.root(home)

@@ -45,7 +45,6 @@ local function command(argv, grammar)
 end
 
 --- Returns the command that continues the conversation of a session.
----@param rec moonlet.SessionRecord
 ---@param is_last boolean?  continue the newest conversation, whatever its id
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)

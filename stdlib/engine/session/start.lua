@@ -105,8 +105,6 @@ end
 
 --- Starts the program and returns the session's record with its id and pid. It raises if the
 --- program could not start, and then leaves no folder.
----@param wanted moonlet.SessionStart
----@return moonlet.SessionRecord
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
   -- The lock makes the check of the name and the start atomic.

@@ -29,7 +29,6 @@ function M.root(home) return (core.file.root(home.agent_path)) end
 local function redacted(value) return (core.secret.hide(value)) end
 
 --- Writes the record and redacts the secrets of the environment in it.
----@param rec moonlet.SessionRecord
 function M.write(home, rec)
   local root, why = core.file.root(home.agent_path)
   if not root then error(why, 0) end
@@ -39,7 +38,6 @@ end
 
 --- Reads the record of a session. If it is missing or damaged, a minimal record replaces it,
 --- because the session may still run.
----@return moonlet.SessionRecord
 function M.read(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)

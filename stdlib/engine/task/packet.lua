@@ -155,7 +155,6 @@ local function auto_approve_of(review)
 end
 
 --- Validates the decoded JSON of a packet. Raises an error for the first fault.
----@return moonlet.Packet
 function M.of(value)
   check_keys(value, known, "the packet")
   local id = M.id(value.id)
@@ -189,7 +188,6 @@ function M.of(value)
 end
 
 --- Parses the text of a packet's file.
----@return moonlet.Packet
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
   if not ok then
@@ -231,7 +229,6 @@ end
 M.checks_record = checks_record
 
 --- Returns the packet as a JSON value for its file and for `--json`.
----@param packet moonlet.Packet
 function M.record(packet)
   return { id = packet.id, title = packet.title, summary = packet.summary, goal = packet.goal, status = packet.status,
     inputs = core.json.array(packet.inputs), runner = packet.runner, agent_role = packet.agent_role,
@@ -241,7 +238,6 @@ function M.record(packet)
 end
 
 --- Returns the text of the packet's file, with the fields in their usual order.
----@param packet moonlet.Packet
 function M.text(packet)
   local value, lines = M.record(packet), {}
   for _, name in ipairs(order) do

@@ -150,7 +150,6 @@ local function raise(fault)
 end
 
 --- Returns one packet. Raises if it is malformed or missing.
----@return moonlet.Packet
 function M.get(home, word)
   local id = packets.id(word)
   if not id then
@@ -169,7 +168,6 @@ function M.get(home, word)
 end
 
 --- Writes a packet that exists. Raises if its file has changed since it was read.
----@param packet moonlet.Packet
 function M.put(home, packet)
   local root = root_of(home)
   local text = core.file.read(root, path_of(packet.id), packet_cap)
@@ -183,7 +181,6 @@ end
 
 --- Creates a packet with the next free id.
 ---@param fields table  the fields of moonlet.Packet, without the id
----@return moonlet.Packet
 function M.create(home, fields)
   core.run.make_home(home.handle)
   local root = root_of(home)

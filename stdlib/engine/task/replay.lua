@@ -35,7 +35,6 @@ function M.base(home, word)
 end
 
 --- Returns the parent's arguments, except arguments that the preset no longer has.
----@param preset moonlet.Preset
 ---@return table<string, any>
 function M.args(preset, rec)
   local args = {}

@@ -82,7 +82,6 @@ end
 M.failure = nil
 
 --- Runs the checks and the review of a packet's run after its body.
----@param ctx moonlet.Ctx
 function M.after(ctx)
   local run = context.of(ctx).run
   local held = workspace_lease.held(run)

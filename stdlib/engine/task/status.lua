@@ -90,7 +90,6 @@ local function state_of_run(home, root, id)
 end
 
 --- Returns the state of a packet.
----@param packet moonlet.Packet
 ---@return moonlet.TaskState
 function M.of(home, packet)
   local runs, latest = M.runs(home, packet.id), nil

@@ -24,7 +24,6 @@ end
 
 --- Starts a watch. An attempt that still runs keeps its journaled baseline. An attempt that ended
 --- under an earlier host is not watched, because the user has had the tree since then.
----@param attempt moonlet.Attempt
 ---@return moonlet.TreeWatch
 function M.begin(run, attempt)
   local seen = attempt.state == "running" and baseline.kept(attempt.seen) or nil

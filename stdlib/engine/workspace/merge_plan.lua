@@ -230,7 +230,6 @@ end
 function M.folder(dir) return dir .. "/landing" end
 
 --- Plans the merge of these changes.
----@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param prefix string            prefix of file names in the folder
 ---@return moonlet.OverlayEntry[]  empty if the work tree has all changes already

@@ -29,7 +29,6 @@ end
 
 --- Creates the agent's new empty folders and reports the merge.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param left moonlet.LeftBehind
 ---@param behind string[]  ignored files of which the user has another version

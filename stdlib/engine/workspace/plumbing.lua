@@ -63,7 +63,6 @@ function M.open(run, key, path)
 end
 
 --- Returns the environment that makes git use this folder with a given work tree and index.
----@param raw moonlet.RawGit
 ---@param shared boolean?  write new objects into the repository
 ---@return table<string, string>
 function M.env(raw, work_tree, index, shared)

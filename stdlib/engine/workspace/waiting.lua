@@ -17,7 +17,6 @@ local M = {}
 
 --- Keeps a worktree until the question is answered, and writes its patch.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param owner string  key of the step that created the worktree
 ---@param name string   name of the patch in `dir`
 ---@return moonlet.Waiting
@@ -33,7 +32,6 @@ function M.leave(run, key, dir, tree, owner, name)
 end
 
 --- Applies the changes to a new worktree, because the waiting one is missing.
----@param tree moonlet.Worktree
 ---@param waiting moonlet.Waiting
 function M.restore(run, key, tree, waiting)
   if not waiting.patch then return end

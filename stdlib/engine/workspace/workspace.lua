@@ -270,7 +270,6 @@ end
 
 --- Opens the workspace of an attempt.
 ---@param mode "read-only"|"workspace-write"
----@param attempt moonlet.Attempt
 ---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt
 ---   `confined`: the kernel confines the agent. `from`: an earlier step asked in this worktree.
 ---@return moonlet.Workspace

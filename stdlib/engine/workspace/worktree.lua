@@ -342,7 +342,6 @@ end
 --- Removes a worktree whose changes are discarded, and saves them as a patch. If git cannot create
 --- the patch, keeps the worktree.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param name string   name of the patch in that folder
 ---@return string? text  a note for a person
 function M.drop(run, key, dir, tree, name)
@@ -397,7 +396,6 @@ end
 --- work tree stays unchanged, the worktree is kept and an error is raised. A started merge cannot
 --- be cancelled, and is resumed from its record if the host is killed.
 ---@param dir string   folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
 ---   It asks about a change that deletes most files, and raises an error if the person refuses.
 ---@return string[] paths, string? warning, string[]? held  files that wait for a person
@@ -434,7 +432,6 @@ end
 
 --- Keeps a worktree's changes for a review: writes their patch and merges nothing.
 ---@param dir string   folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@return moonlet.HeldWork
 function M.hold(run, key, dir, tree)
   local patch = dir .. "/changes.patch"

@@ -140,7 +140,6 @@ end
 --- Calls fn(changes, left, env) with the agent's changes and their index, and writes the changes to
 --- `patch`.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
   return scratch_index.with(tree.raw.path, "gathered", function(own)
@@ -165,7 +164,6 @@ end
 
 --- Lists the files that the agent changed, and its new empty folders.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 function M.paths(run, key, dir, tree)
   if M.ruin(tree) or tree.carried then return {}, {} end
   local patch = dir .. "/recorded.patch"
@@ -179,7 +177,6 @@ function M.paths(run, key, dir, tree)
 end
 
 --- Applies a patch to a worktree byte for byte, without the repository's git settings.
----@param tree moonlet.Worktree
 ---@param patch string  absolute path
 ---@param reverse boolean?  reverts the patch
 function M.apply(run, key, tree, patch, reverse)
@@ -221,7 +218,6 @@ end
 
 --- Writes some of the changes to a separate patch.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 function M.write_patch(run, key, dir, tree, changes, patch)
   scratch_index.with(tree.raw.path, "held", function(own)
@@ -249,7 +245,6 @@ local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
   ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
 
 --- Returns how the agent has destroyed its worktree, or nil if it is usable.
----@param tree moonlet.Worktree
 function M.ruin(tree)
   if tree.carried then return nil end
   local root = host_file.root(tree.path)

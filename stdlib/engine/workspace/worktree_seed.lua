@@ -94,7 +94,6 @@ end
 
 --- Captures the user's present files.
 ---@param dir string    folder of the step, below `.agent`
----@param raw moonlet.RawGit
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
   -- A half-finished merge is not a state of the user's files, so running merges are waited for.
@@ -106,7 +105,6 @@ function M.state(run, key, dir, raw)
 end
 
 --- Returns the path of the seed's index. Agents cannot change that index or its modification time.
----@param raw moonlet.RawGit
 function M.index(raw) return raw.path .. "/begun.index" end
 
 --- Fills an empty worktree with the seed's files.

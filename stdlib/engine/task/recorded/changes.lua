@@ -71,7 +71,6 @@ end
 --- The present state, in comparison with a commit; nil if git cannot tell.
 ---@param base string?  the present commit without it
 ---@param before moonlet.TreeState?  a file with the same stat is not read again
----@return moonlet.TreeState?
 function M.state(home, base, before)
   if not home.git then return nil end
   local head = (ask(home, { "rev-parse", "--quiet", "--verify", "HEAD" }) or ""):match "^%x+" or ""
@@ -141,7 +140,6 @@ function M.record(state)
 end
 
 --- A state of such a value; nil for anything else.
----@return moonlet.TreeState?
 function M.of_record(value)
   if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then
     return nil

@@ -13,7 +13,6 @@ local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
 --- Reads the input of a hook; nil for anything else.
----@return moonlet.RecordedEvent?
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -78,8 +77,6 @@ end
 
 --- Model, usage and prompts of a session. Its subagents have files of their own in a folder beside
 --- its transcript.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
 function M.read(session)
   local found = { answers = {}, count = 0, prompts = {} }
   local file = transcript.open(session.transcript)

@@ -11,7 +11,6 @@ local M = { name = "codex", title = "Codex", by_turn = true,
 local shortest_id = 8
 
 --- Reads the argument of `notify`; nil for anything else.
----@return moonlet.RecordedEvent?
 function M.event(value)
   local thread, turn = stream.str(value["thread-id"]), stream.str(value["turn-id"])
   if not thread or not turn or #thread < shortest_id then return nil end
@@ -62,8 +61,6 @@ local function note(found, entry, turn)
 end
 
 --- Model, usage, prompts and times of a turn, from the thread's rollout file.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
 function M.read(session)
   local found = { prompts = {} }
   local file = conversation.transcript(grammar, session.id)

@@ -12,7 +12,6 @@ local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "too
   SessionEnd = "end" }
 
 --- Reads the input of a hook; nil for anything else.
----@return moonlet.RecordedEvent?
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -33,8 +32,6 @@ local function add_prompt(prompts, entry)
 end
 
 --- Model, usage and prompts of a session.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
 function M.read(session)
   local found, state = { prompts = {} }, runner.begin()
   local file = transcript.open(session.transcript)

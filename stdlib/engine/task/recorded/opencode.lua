@@ -11,7 +11,6 @@ local kinds = { ["chat.message"] = "begin", ["tool.execute.after"] = "tool",
   ["session.idle"] = "end", ["permission.rejected"] = "denied" }
 
 --- Reads a message of the plugin; nil for anything else.
----@return moonlet.RecordedEvent?
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -22,8 +21,6 @@ function M.event(value)
 end
 
 --- Model, usage and prompts of a turn.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
 function M.read(session)
   local found, seen = { prompts = {} }, {}
   for _, text in ipairs(session.prompts or {}) do transcript.add_prompt(found.prompts, text) end

@@ -194,7 +194,6 @@ local function is_taken(start)
 end
 
 --- Takes an event: adds a note, or closes the notes at the end. Raises if it cannot be kept.
----@param event moonlet.RecordedEvent
 ---@return moonlet.Recorded?  at the end, which counts once
 function M.take(agent, home, event)
   local root = core.file.root(home.agent_path)
@@ -238,7 +237,6 @@ end
 
 --- Removes the notes of a session that has become a run. The next turn of a conversation gets the
 --- present state of the work tree and its first run, which is the parent of the others.
----@param recorded moonlet.Recorded
 ---@param run string  its id
 function M.done(home, recorded, run)
   local root = core.file.root(home.agent_path)

@@ -77,7 +77,6 @@ local function write_model(run, agent, step, seen)
 end
 
 --- Registers the session under the name by which its run is started, and returns that name.
----@param recorded moonlet.Recorded
 function M.register(recorded)
   local agent = recorded.agent
   local name = agent.name .. (agent.by_turn and "-turn" or "-session")
@@ -101,7 +100,6 @@ function M.register(recorded)
 end
 
 --- Changes a plan into that of a recorded session: nothing is asked or limited any more.
----@param recorded moonlet.Recorded
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end
