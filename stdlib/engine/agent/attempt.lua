@@ -47,8 +47,7 @@ function M.new(fields)
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
---- Returns a copy of the attempt with the full prompt, in place of a repair prompt or a resumed
---- conversation.
+--- Returns the attempt with the full prompt, in place of a repair or a resumed conversation.
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
@@ -94,8 +93,7 @@ local function may_write_startup(job)
   return job.lease.place.tree ~= nil
 end
 
---- Returns the runner's command: argv, environment and so on. Raises an error if the runner cannot
---- do what the call asks.
+--- Returns the runner's command. Raises an error if the runner cannot do what the call asks.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command(agent_fields.for_runner({
@@ -115,8 +113,7 @@ local function look_at_transcripts(job, temporary)
   if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
 end
 
---- Gives the agent a private folder for temporary files and its own state, and removes it
---- afterwards.
+--- Calls fn with a private folder for temporary files and the agent's state, then removes it.
 local function with_temporary_folder(job, fn)
   local path, release = sandbox.temporary_folder(job)
   job.temporary = path
@@ -196,8 +193,7 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Reads the rest of the output within the agent's time limit. Returns false if the time ends
---- first.
+--- Reads the rest of the output. Returns false if the agent's time limit ends first.
 local function read_rest(job, reading, exit)
   local wall = job.limits.wall
   local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
@@ -207,8 +203,7 @@ local function read_rest(job, reading, exit)
   return all
 end
 
---- Reads the answer from a file. A file over the limit is cut to its head and tail, and its full
---- size is returned.
+--- Reads the answer. Of a file over the limit it returns the head and tail, and the full size.
 local function read_answer(run, path, bytes)
   local text, cut = files.read_left(run, path, answer_cap)
   if not cut then return text, false end
@@ -239,8 +234,7 @@ local function loss(job, runner, exit)
     why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
     hint = "free some disk space, then resume the run"
   elseif bytes < (exit.stdout_kept or 0) then
-    -- The keeper's log reaches the disk before the output, so a system crash can lose printed
-    -- bytes.
+    -- The keeper's log reaches the disk before the output: a system crash can lose printed bytes.
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
@@ -249,15 +243,13 @@ local function loss(job, runner, exit)
     hint = hint .. ": the agent is asked again" }
 end
 
---- Returns why the answer of an attempt that ended under another host was lost, or nil if it is
---- complete.
+--- Returns why the answer of an attempt under another host was lost, or nil if it is complete.
 function M.lost(job, number)
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
 end
 
---- Reports whether the agent claimed to be done only after a limit had stopped it. That limit may
---- have killed its tool.
+--- Reports whether the agent said that it was done only after a limit had stopped it.
 local function is_late(job, runner, state, exit)
   if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
   if exit.stdout_in_time == exit.stdout_total or exit.stdout_in_time > log_cap then return false end
@@ -317,14 +309,12 @@ local function play(job, attempt, tell)
   return evidence
 end
 
---- Returns the usage of an unfinished attempt from the events read so far, or nil if there are
---- none.
+--- Returns the usage of an unfinished attempt from its events so far, or nil.
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
---- Runs one attempt and returns its evidence. The caller holds the slot, because a slot serves all
---- attempts of a call.
+--- Runs one attempt and returns its evidence. The caller holds the slot.
 ---@return moonlet.AttemptEvidence
 function M.run(job, attempt)
   job.ended, job.reading = nil, nil

@@ -106,8 +106,7 @@ end
 ---@field error table?         error of the call, instead of the attempt's own
 ---@field parks boolean?       the run parks until the provider can be asked again
 
---- Reports whether an attempt failed while no host watched it. A host that retries failed steps
---- retries such an attempt, too.
+--- Reports whether an attempt failed while no host watched it, and thus may be retried.
 local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end
@@ -167,8 +166,7 @@ local function announce(job, following, outcome)
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
---- Runs all attempts of a call: retries after transient failures, and one round that repairs an
---- answer.
+--- Runs all attempts of a call: retries after transient failures, and one repair round.
 local function all_attempts(job, last, hash, own_budget)
   if job.run.reviewing then
     error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
@@ -203,8 +201,7 @@ local function all_attempts(job, last, hash, own_budget)
   end
 end
 
---- Reports whether a resumed run adopts the last attempt, because it ended by itself or waits for a
---- repair.
+--- Reports whether a resumed run adopts the last attempt: it ended, or waits for a repair.
 local function is_taken_up(job)
   local key = job.key
   local last = job.run.journal.begins[key]
@@ -227,8 +224,7 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route that its step began with, so that a changed route does not pay
---- for the work twice.
+--- Returns the call with the route that its step began with: another would pay twice.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -331,8 +327,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   return value, waits
 end
 
---- Returns the call with the prompt that a dry run prepared, because a person may have edited and
---- approved it.
+--- Returns the call with the prompt of a dry run, which a person may have edited and approved.
 local function with_agreed_prompt(resolved, key, dir)
   local run = resolved.run
   if not run.prepared then return resolved end
@@ -352,8 +347,7 @@ local function for_step(resolved, key, dir)
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds the step that an earlier clean-up of the same body paid for. Returns its key and its call,
---- or nothing.
+--- Finds the step that an earlier clean-up of the same body paid for: its key and its call.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end

@@ -32,8 +32,7 @@ local function names(text, path)
   return false
 end
 
--- Splits a text into its files at the header lines of diffs, of prompt material, and of `head` and
--- `tail`.
+-- Splits a text into its files at the header lines of diffs, prompt material, `head` and `tail`.
 local function add_parts(chunks, text)
   local lines = {}
   local function close()
@@ -92,8 +91,7 @@ local function count_in(chunk, lines, least)
   return count
 end
 
--- Reports whether the evidence quotes a line that the agent has read, even if the finding gives a
--- wrong line number.
+-- Reports whether the evidence quotes a line that the agent has read, under any line number.
 local function quotes(evidence, lines, chunk)
   local said = squeeze(evidence)
   for _, line in ipairs(lines) do

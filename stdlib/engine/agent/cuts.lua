@@ -8,8 +8,7 @@ local M = {}
 local margin = 64 << 10 -- This is longer than any secret that the cut could split.
 local encoded_cap = 12 << 20 -- An invalid byte takes six bytes of JSON.
 
---- Returns the head and tail of a file that is longer than `cap`. Redacts secrets first, because a
---- cut could split them.
+--- Returns the head and tail of a file longer than `cap`, redacted first: a cut splits secrets.
 ---@param bytes integer  size of the whole file
 function M.ends(run, path, cap, bytes)
   local half = cap // 2
@@ -18,8 +17,7 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Shortens an answer to the journal's limit. Returns its original size as `cut`, or the given
---- `cut` if it fits.
+--- Shortens an answer to the journal's limit. Returns its original size too if it was cut.
 ---@param cut integer|false|nil  original size, if `whole` was cut before
 function M.bound(whole, cut)
   local text, size = whole, core.text.json_size(whole)

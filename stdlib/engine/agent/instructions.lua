@@ -57,8 +57,7 @@ local function same_text(one, other) return one == other or one:gsub("\r\n", "\n
 --- Reads a file of the work tree, or returns nil if it cannot be read.
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- Resolves a revision to its commit id. Returns nil in a repository without commits, and an error
---- if git fails.
+--- Resolves a revision to its commit id: nil without commits, an error if git fails.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
@@ -196,8 +195,7 @@ local function nested_files(run, names)
   return list
 end
 
---- Returns the entries of input-manifest.md: files given to the agent, and files that its program
---- reads by itself.
+--- Returns the entries of input-manifest.md: files given to the agent or read by its program.
 ---@param reads string[]?  absolute paths that the program reads
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name

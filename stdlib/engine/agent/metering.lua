@@ -32,8 +32,7 @@ local function dollars(price, input, output)
   return (input * price.input + output * price.output) / 1e6
 end
 
---- Returns the error for a USD limit that cannot be enforced because neither the cost nor the price
---- is known.
+--- Returns the error for a USD limit without a known cost or price, which nobody could enforce.
 local function unwatched(name, model)
   local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
   local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
@@ -43,8 +42,7 @@ local function unwatched(name, model)
   return record.invalid(message, hint)
 end
 
---- Rejects a plan whose USD limit cannot be enforced, before anything starts. A dry run warns
---- instead, when it reaches the call.
+--- Rejects a plan whose USD limit cannot be enforced. A dry run warns when it reaches the call.
 ---@param plan table  plan that the command line made
 function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
@@ -88,8 +86,7 @@ function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- Returns what an attempt used, which is at least its prompt. A request that was refused by a rate
---- limit costs nothing.
+--- Returns what an attempt used: at least its prompt, but nothing if a rate limit refused it.
 ---@param class string?  class of its failure
 ---@param told moonlet.Usage?
 ---@param text string|integer   its answer, or the size of it in bytes
@@ -103,8 +100,7 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Removes the recorded usage of an attempt from the budget, because adopting or repeating the
---- attempt reserves it anew.
+--- Takes an attempt's recorded usage off the budget, because its repetition reserves it anew.
 ---@param own_budget moonlet.Budget?
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)

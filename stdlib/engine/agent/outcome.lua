@@ -78,8 +78,7 @@ local function judge(job, evidence, cut, workspace)
   return "ok"
 end
 
---- Marks an error as the machine's if it could not start the process. A missing program is the
---- user's error.
+--- Marks an error as the machine's if it could not start a program that exists.
 local function mark_not_started(job, evidence, err)
   local exit = evidence.exit
   if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" and err then
@@ -90,8 +89,7 @@ end
 --- After these failures the end of an attempt's output may be missing.
 local breaks_off = { killed = true, crashed = true, interrupted = true }
 
---- Returns the reported usage. If a failed attempt reported none or was stopped, returns the usage
---- of its events so far.
+--- Returns the reported usage, or that of the events so far if a failed attempt reported none.
 function M.reported(evidence, status)
   local answer, why = evidence.answer, evidence.exit.why
   if status == "ok" or evidence.lost or not evidence.so_far then return answer.usage end

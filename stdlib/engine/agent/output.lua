@@ -36,8 +36,7 @@ function M.check(schema, text, normalise)
   return data
 end
 
---- Redacts a decoded value. The raw output is redacted already, but JSON escapes can hide a secret
---- there.
+--- Redacts a decoded value: JSON escapes can hide a secret from the redaction of the raw output.
 ---@generic T
 ---@param value T
 ---@return T
@@ -54,8 +53,7 @@ function M.redacted(value)
   return value
 end
 
---- Returns the prompt of a repair round: the call's prompt, followed by the problems of the last
---- answer.
+--- Returns a repair round's prompt: the call's prompt and the problems of the last answer.
 function M.repair_prompt(prompt, answer, problems)
   return table.concat({
     prompt, "\n\n---\nYour last answer could not be used:\n\n", problems,

@@ -33,8 +33,7 @@ local function with_answers(prompt, answers, waits)
   return table.concat(lines, "\n") .. (#answers < most and how_to_ask or "")
 end
 
---- Raises the error of an unanswered question. Gives up the worktree unless a resumed run can
---- continue in it.
+--- Raises the error of an unanswered question, without the worktree unless a resume can use it.
 local function unanswered(run, err, waits)
   local kind = type(err) == "table" and rawget(err, "kind")
   if waits and kind ~= "parked" and (kind ~= "cancelled" or fan_out.has_lost()) then

@@ -79,8 +79,7 @@ local function take(reading, at_end)
   return true
 end
 
---- Reads the new lines. Returns false if time ran out before the end. Raises an error if the file
---- cannot be read.
+--- Reads the new lines. Returns false if time ran out, and raises if the file cannot be read.
 function Reading:look()
   if not open(self) then return true end
   local began = core.clock.monotonic()

@@ -79,8 +79,7 @@ function M.give_up(run, key, dir)
   journal.spent(run, key)
 end
 
---- Raises an error if keeper.log has an attempt that the journal lacks, because then the journal is
---- truncated.
+--- Raises an error if keeper.log has an attempt that the journal lacks: the journal was cut off.
 local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
@@ -98,8 +97,7 @@ local function conversation(job, last, hash)
   return last.resumes or last.attempt
 end
 
---- Returns the attempt after one that failed. A repair round that a provider refused is repeated,
---- because the answer to repair is paid for.
+--- Returns the attempt after one that failed. A refused repair round is repeated: it is paid for.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash
@@ -112,8 +110,7 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
---- Returns the attempt to start with: the first one, one that an earlier host left running, or its
---- successor.
+--- Returns the attempt to start with: the first, one of an earlier host, or its successor.
 ---@param last table?  begin record of the last attempt
 ---@param hash string  hash of its input
 function M.first_attempt(job, last, hash)

@@ -95,16 +95,14 @@ local function command_runner(events)
   return runner
 end
 
---- Returns a hash that identifies the provider's account, from the runner's settings and
---- environment.
+--- Returns a hash that identifies the provider's account, from settings and environment.
 local function credential_of(job)
   local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
   for _, name in ipairs(job.runner.env_names or {}) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- Only the secrets that a script grants its call count, because other variables may not belong to
-  -- an account.
+  -- Other variables may not belong to an account, so only the secrets granted to the call count.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -133,8 +131,7 @@ local function confine_of(run, call)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  -- A runner's own sandbox can make only its working folder writable, while the host's can open any
-  -- paths.
+  -- A runner's own sandbox opens only its working folder; the host's can open any path.
   if call.confine or call.writes then return "host" end
   -- A runner's own sandbox cannot restrict what an agent reads.
   if call.inputs and core.process.confinement() then return "host" end
@@ -183,8 +180,7 @@ local function recorded_runner(run, call)
   return (runners.get(call.runner, run.config))
 end
 
---- Returns the prompt for the agent, cut to its budget. If the runner has no option for a role, the
---- role comes first in the prompt.
+--- Returns the prompt cut to its budget, with the role in front if the runner has no option for it.
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -199,8 +195,7 @@ function M.prompt(job)
   return budget.in_front(parts, prompt), budget.of(prompt)
 end
 
---- Returns the prompt that a dry run writes. It omits the role, which the user adds when the run
---- starts.
+--- Returns the prompt that a dry run writes, without the role.
 function M.shown_prompt(job)
   local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
   if not role or job.runner.role ~= "prompt" then return prompt end
@@ -240,8 +235,7 @@ local function check_inputs(run, call)
   end
 end
 
---- Checks a call for the runner mock as for a real agent. A script declares no needs, so only
---- presets are checked for them.
+--- Checks a call for the runner mock as for a real agent. A script declares no needs.
 local function check_as_real(run, call)
   local mode, declares = workspace.mode(run, call), run.preset ~= nil or run.checking ~= nil
   check_rights(run, call, declares)

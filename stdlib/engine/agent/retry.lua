@@ -6,8 +6,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Maps each credential to the one job of a run that may ask although the provider has refused: {
---- job, since }.
+--- Maps each credential to the one job that may ask although the provider refused: { job, since }.
 local probes_of = per_run(function() return {} end)
 
 local most_tries = 3
@@ -21,8 +20,7 @@ local longest_patience_ms = 10 * 60 * 1000
 --- last a minute. The attempt's own limit applies too.
 local longest_rate_ms = 10 * 60 * 1000
 
---- Returns the exponential backoff with jitter before the next try, at least as long as the
---- provider asked for.
+--- Returns the exponential backoff with jitter, at least as long as the provider asked for.
 function M.wait(tries, asked_ms)
   local most = math.min(longest_wait_ms, first_wait_ms * 2 ^ (tries - 1))
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
@@ -65,8 +63,7 @@ local function may_ask(job, holds)
     probes_of(run)[job.credential] = { job = job, since = core.clock.wall() }
     return true
   end
-  -- A job that holds the work tree must not wait here, because the other job may wait for the work
-  -- tree.
+  -- A job that holds the work tree must not wait for one that may wait for the work tree.
   while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
   return probe.job == job
 end
@@ -82,16 +79,14 @@ function M.ended(job)
   if probe then probe.job = nil end
 end
 
---- Returns the time until an account is open again, with jitter, so that waiting jobs do not all
---- ask at once.
+--- Returns the time until an account is open again, with jitter.
 local function pause_of(until_ms)
   local left = math.max(0, until_ms - core.clock.wall())
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
   return math.tointeger((left + left * 0.25 * share) // 1)
 end
 
---- Raises an error if any process has seen the credential refused. Waits if it was only a rate
---- limit.
+--- Raises an error if any process has seen the credential refused. Waits for a rate limit.
 ---@param holds boolean?  the job holds the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
@@ -143,8 +138,7 @@ end
 function M.after(job, outcome, tries)
   local err = outcome.error
   local class = err.class or outcome.class
-  -- A login that is missing on this machine was not refused by a provider, so other calls may go
-  -- ahead.
+  -- A login that is missing on this machine was not refused, so other calls may go ahead.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,

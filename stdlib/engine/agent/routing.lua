@@ -88,8 +88,7 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
---- Returns the route that a step began with, so that a resumed step keeps it. Returns nil if the
---- route is unchanged or no longer valid.
+--- Returns the route that a step began with, or nil if it is unchanged or no longer valid.
 ---@param routed moonlet.Routed   current route
 ---@param begun table             begin record of the step's last attempt
 ---@param model string?           model that the call would use now
@@ -105,8 +104,7 @@ function M.as_begun(routed, begun, model, config)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- Lists the routes that a run's calls may take. If the task type is open, a call may name any type
---- that the user's config routes.
+--- Lists the routes that a run's calls may take; with an open task type, all of the config's.
 ---@return moonlet.Routed[]
 local function candidates(plan)
   local list = { plan.routed }

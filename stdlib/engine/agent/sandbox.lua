@@ -26,8 +26,7 @@ end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- Removes a temporary folder under its present and its recorded path. Does nothing if another host has
---- taken over the run, because its agent may work there.
+--- Removes a temporary folder, unless another host has taken over the run.
 local function forget_one(job, name)
   if not core.run.is_ours() then return end
   local base = temporary_place(job)
@@ -41,8 +40,7 @@ local function forget_one(job, name)
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
---- Removes the temporary folder that an earlier attempt left, even if its host had a different
---- TMPDIR.
+--- Removes the temporary folder of an earlier attempt, even one of another TMPDIR.
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
@@ -58,8 +56,7 @@ function M.find_temporary(job)
   return recorded and recorded:match("^(/.-)%s*$") or base .. "/" .. name
 end
 
---- Creates a private temporary folder for the attempt, because the shared one may contain
---- repositories.
+--- Makes a private temporary folder, because the shared one may contain repositories.
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
   M.forget(job)
@@ -70,8 +67,7 @@ function M.temporary_folder(job)
     local made, why = core.file.make_new(path)
     if made then return path, function() forget_one(job, name) end end
     if made == nil then error(why, 0) end
-    -- If somebody else owns the name, the content could pose as the agent's settings, so another
-    -- name is tried.
+    -- Somebody else's content under this name could pose as the agent's settings.
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
@@ -162,8 +158,7 @@ local function state_of(job, made)
   return list
 end
 
---- Returns the writable paths, and those of them that hold the runner's state. Creates missing
---- state folders.
+--- Returns the writable paths, and those of the runner's state. Creates missing state folders.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}
@@ -190,8 +185,7 @@ end
 
 local function host_rules(job, made)
   local writable, state = writable_of(job, made)
-  -- A built-in runner needs the network to reach its provider, so only commands and users' own
-  -- runners can be cut off.
+  -- A built-in runner needs the network to reach its provider.
   local offline = job.call.network == false and (job.runner.name == "command" or job.runner.own ~= nil)
   local rules = { writable = writable, network = not offline }
   if job.call.inputs then
@@ -214,8 +208,7 @@ function M.absence(run)
   return not support and why or nil
 end
 
---- Returns the same as M.absence for the head of a run, before its agents are known. Returns nil if
---- the runner starts no process or has its own sandbox.
+--- Returns M.absence for the head of a run; nil without a process or with an own sandbox.
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end

@@ -22,8 +22,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches changes made in place by attempts that died with their host, by the key of their journal
---- fact.
+--- Caches what dead attempts changed in place, by the key of their journal fact.
 local found_of_run = per_run(function() return {} end)
 
 local cancel_patience_ms = 10 * 1000
@@ -89,8 +88,7 @@ function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
 
---- Returns an error if the changes cannot be merged: the worktree is missing or damaged, or the
---- agent changed files outside of `edits`.
+--- Returns an error if the changes cannot be merged: a lost worktree, or files outside `edits`.
 function Lease:problem(attempt)
   local ruin = self.place.ruin()
   if ruin then
@@ -122,8 +120,7 @@ function M.ended_text(paths)
     kept_worktrees.shown(paths))
 end
 
---- Returns the changes of an attempt that is discarded. The changes of an unfinished attempt become
---- a warning of its step.
+--- Returns the changes of a discarded attempt. An unfinished one makes them a warning.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end
@@ -230,8 +227,7 @@ local function idle_writer(job, paths)
   return text
 end
 
---- Warns about files that start programs if the agent wrote them directly into the user's tree,
---- where no merge can hold them back.
+--- Warns about files that start programs if the agent wrote them where no merge holds them back.
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
@@ -245,8 +241,7 @@ local function tell_startup(job, tree, paths, warnings)
   return true
 end
 
---- Merges the last attempt. Returns the changed paths, the paths that were not merged, and whether
---- a warning was emitted.
+--- Merges the last attempt. Returns the changed paths, those left out, and if it has warned.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then
@@ -273,8 +268,7 @@ local function merge(lease, warnings, asks)
   return paths, held and or_nil(held) or nil, told
 end
 
---- Ends the lease after the last attempt. Merges its changes if they are acceptable, and lists the
---- changes of all attempts.
+--- Ends the lease after the last attempt: merges acceptable changes, lists those of all.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
 ---@param asks boolean   the answer is a question, so nothing is merged yet
@@ -299,8 +293,7 @@ function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
 end
 
---- Reports whether a person has seen which protected paths an attempt changed, because its step
---- failed.
+--- Reports whether a person has seen which protected paths an attempt changed.
 function M.was_told(run, key, number)
   if (run.journal.ended[key] or 0) < number then return false end
   for _, entry in ipairs(journal.attempts(run, key)) do
@@ -309,8 +302,7 @@ function M.was_told(run, key, number)
   return false
 end
 
---- Returns what a discarded attempt left behind: the protected paths that it changed, or else its
---- changes.
+--- Returns what a discarded attempt left: the protected paths that it changed, or its changes.
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
 function M.left(run, seen, told)

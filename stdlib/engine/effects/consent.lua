@@ -59,8 +59,7 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset may have its needs, because it is built in, was accepted with the same
---- text, or is accepted at the terminal now.
+--- Reports whether a preset may have its needs: built in, accepted before, or accepted now.
 ---@param wanted moonlet.Grants
 function M.given(source, preset, wanted)
   local name = key(source, wanted)
@@ -86,8 +85,7 @@ function M.allows_programs(source, programs)
   return ask(source, wanted, "accept, for this run? [y/N] ")
 end
 
---- Returns a fingerprint of a preset's text and rights, to bind a consent that is given before the
---- text is read again.
+--- Returns a fingerprint of a preset's text and rights, to which a consent is bound.
 ---@param wanted moonlet.Grants
 function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")

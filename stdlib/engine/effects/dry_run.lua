@@ -5,8 +5,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes` is set after an assumed answer, because the script may behave differently from then
---- on.
+--- `assumes`: an answer was assumed, and the script may behave differently from then on.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- These git commands change nothing if moonlet starts them.
@@ -45,8 +44,7 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Ends the branch at a command that a person must approve. After an assumed answer, ends it at any
---- command that may change something.
+--- Ends the branch at a command that a person must approve; later, at any that may change something.
 ---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end

@@ -112,8 +112,7 @@ local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
 
---- Returns the exit of a program that ended while its host was dead. Returns nil if the program
---- must run again, which is safe for a command that needs no approval.
+--- Returns the exit of a program that ended without its host; nil if it must run again.
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
@@ -123,8 +122,7 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs a command that a person has approved. Its output goes to files for a resumed host, except
---- with `clean`, because the redacted part must not be on disk.
+--- Runs an approved command. Its output goes to files for a resumed host, except with `clean`.
 local function run_once(run, key, last, hash, call, clean)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
@@ -140,8 +138,7 @@ local function run_once(run, key, last, hash, call, clean)
   return exit
 end
 
---- Redacts a program's output for the record with `clean`. The program only reads, so it runs again
---- if the full text is needed.
+--- Redacts output for the record with `clean`. The program only reads, and can run again.
 local function private(clean, again)
   if not clean then return nil end
   return {

@@ -52,8 +52,7 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Finds the option that a text means: by equality, by number, or by equality without case. The
---- text may contain a secret where the option has its name.
+--- Finds the option that a text means: equal, by number, or equal without case.
 local function find_option(list, text)
   for _, said in ipairs { text, (core.secret.hide(text)) } do
     for i, option in ipairs(list) do
@@ -112,8 +111,7 @@ local function forget_parked(run, item)
   end
 end
 
---- Raises an error in the clean-up of a cancelled run, because it does not wait for a person. The
---- clean-up continues without the guarded action.
+--- Raises an error in the clean-up of a cancelled run, which waits for no person.
 local function check_cancelled(run, item)
   if run.cancels then run.end_cancelled() end
   if not run.is_cancelled() then return end
@@ -138,8 +136,7 @@ local function park(run, item)
   error({ kind = "parked", message = item.text }, 0)
 end
 
---- Asks a person or parks, with the clock stopped, because the wait must not count against a
---- clean-up's time limit.
+--- Asks a person or parks, with the clock stopped: the wait does not count against a time limit.
 local function ask_or_park(run, item)
   task.stop_clock()
   local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
@@ -219,8 +216,7 @@ local function answer_of(run, item, timeout, bound)
   return given
 end
 
---- Raises an error if a run does not wait for this answer, because it was answered before or the
---- time is over.
+--- Raises an error if a run no longer waits for this answer.
 ---@param rec table      record of the run
 ---@param given table    new answer
 ---@param before table?  journaled answer to the same question
@@ -352,8 +348,7 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- Asks for approval before an arbitrary program runs as an agent. If that program is a shell, its
---- prompt consists of commands and is checked too.
+--- Asks before an arbitrary program runs as an agent. The prompt of a shell is checked too.
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
@@ -390,8 +385,7 @@ function M.question(ctx, call)
   return given.option and (call.options or {})[given.option] or given.value
 end
 
---- Asks for approval before repeating a step that was interrupted while it wrote in place, because
---- a person must see its changes first.
+--- Asks before a step repeats that was interrupted while it wrote in place.
 function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
@@ -417,8 +411,7 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- Asks for approval before an irreversible command starts again, because its first exit is unknown
---- or it is to be repeated.
+--- Asks before an irreversible command starts again.
 ---@param attempt integer  attempt that was started
 ---@param how string       known state of that attempt
 function M.done_before(run, key, attempt, argv, how)

@@ -67,8 +67,7 @@ function M.words_of(given, verb)
   return argv
 end
 
---- Splits "test:npm test" into "test" and "npm test". Other prefixes belong to the command, so
---- "make:all" has the kind custom.
+--- Splits "test:npm test" into "test" and "npm test"; "make:all" has the kind custom.
 ---@param verb string?  name of the caller in messages
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
@@ -128,8 +127,7 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- Records size and hash of the files that the command had to produce. A missing or empty one fails
---- the check.
+--- Records size and hash of the required files. A missing or empty one fails the check.
 local function look_at_artifacts(run, paths, result)
   local found, missing = core.json.array {}, {}
   for _, path in ipairs(paths) do
@@ -202,8 +200,7 @@ local function read(call, verb)
   return call, kind, text, M.words_of(text, verb)
 end
 
---- Asks for the grants of planned checks, so that none is refused after agents were paid for. A dry
---- run only lists the checks.
+--- Asks for the grants of planned checks before agents are paid. A dry run only lists them.
 ---@param checks (string|table)[]
 function M.plan(run, checks)
   local ok, err = pcall(function()
