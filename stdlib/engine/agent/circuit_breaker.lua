@@ -17,7 +17,7 @@ local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
 local whole_second_ms = 1000
 --- A reset time more than a month ahead is treated as a misread number.
 local longest_ms = 32 * 24 * 60 * 60 * 1000
---- The second refusal in a row opens the breaker for this long, each further one for four times that.
+--- The second refusal in a row opens the breaker this long, each further one four times as long.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
 --- The backoff after a rate limit starts with the first value and doubles with each refusal.

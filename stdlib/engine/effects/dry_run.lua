@@ -44,7 +44,7 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Ends the branch at a command that a person must approve; later, at any that may change something.
+--- Ends the branch at a command that a person must approve, or that may change something.
 ---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
   if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end

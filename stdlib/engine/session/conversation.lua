@@ -8,12 +8,10 @@ local shortest_part = 12     -- the shortest part of a wrapped line that counts
 local shortest_unmarked = 24 -- the shortest line without a mark that counts
 local transcript_tail, folder_depth = 256 << 10, 4
 
---- Drops all characters except letters, digits and non-ASCII bytes, so that wrapping and Markdown
---- do not matter.
+--- Drops all but letters, digits and non-ASCII bytes: wrapping and Markdown do not matter.
 local function squeezed(text) return (text:gsub("[^%w\128-\255]+", "")) end
 
---- Returns a line without the mark that the agent prints before each message, or nil if it has no
---- mark.
+--- Returns a line without the agent's mark of a message, or nil if it has none.
 local function without_mark(line, grammar)
   for _, pattern in ipairs(grammar.resume.said) do
     local text = line:match(pattern)
@@ -26,8 +24,7 @@ local function without_mark(line, grammar)
   end
 end
 
---- Returns the lines of a screen without the line of the cursor, because an empty input line
---- contains a placeholder.
+--- Returns the lines of a screen but the cursor's, which may show a placeholder.
 local function lines_of(facts)
   local lines = table.move(facts.history, 1, #facts.history, 1, {})
   local cursor = facts.cursor and facts.cursor.row + 1
@@ -80,8 +77,7 @@ function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
 
---- Returns true if a marked line equals an entry of `list`, or if one of them is the start of the
---- other.
+--- Returns true if a marked line and an entry of `list` are equal, or one starts the other.
 local function is_among(list, key)
   for _, text in ipairs(list) do
     if text == key or begins(text, key) or begins(key, text) then return true end
@@ -154,8 +150,7 @@ local function text_of(content)
   return table.concat(parts, "\n")
 end
 
---- Returns the newest messages of a transcript, without instructions that the agent added to the
---- user's messages.
+--- Returns the newest messages of a transcript, without instructions that the agent added.
 ---@param transcript moonlet.Transcript
 function M.messages(transcript, grammar)
   local from = math.max(0, transcript.size - transcript_tail)

@@ -5,8 +5,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
--- Search for an echo in at most this many bytes, and let it begin at most so far after its input's
--- offset.
+-- An echo has at most so many bytes, and begins at most so far after its input's offset.
 local longest, farthest = 16 << 10, 256
 
 ---@class moonlet.InputNote
@@ -44,8 +43,7 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- If the program printed nothing but an echo since the last input, its silence began before that
---- input.
+--- After nothing but an echo, the program's silence began before its last input.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
 function M.discounted(facts, note, bytes)

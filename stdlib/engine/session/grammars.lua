@@ -35,8 +35,7 @@ function M.named(name)
   return runner and runner.screen
 end
 
---- Returns the agent that a command starts, by the name of its program or of a script behind an
---- interpreter.
+--- Returns the agent that a command or its interpreter's script starts, by the program's name.
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")

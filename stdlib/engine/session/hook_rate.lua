@@ -30,8 +30,7 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the calls that report counted events, for each kind whose minute is over, or for all
---- kinds at the end.
+--- Returns the due calls for counted events: each kind whose minute is over, or all at the end.
 ---@param rate table<string, moonlet.HookWindow>
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)

@@ -75,8 +75,7 @@ function Session:send(text, options)
   local input = { verb = "send", text = text, keys = options.keys, enter = enter }
   step(own, options.name or "send", input, { once = true, paid = true }, function(last, hash, key)
     check_alive(own)
-    -- The keeper records the inputs that it typed under each tag, so a resumed run types none of
-    -- them twice.
+    -- The keeper records typed inputs under each tag, so a resumed run types none twice.
     local number = last and not last.spent and last.attempt or (last and last.attempt or 0) + 1
     if not last or last.spent then journal.begin(own.run, key, number, hash, { once = true }) end
     typing.submit(own.home, own.id, { text = text, keys = options.keys, enter = enter, by = "run",
@@ -86,8 +85,7 @@ function Session:send(text, options)
   return self
 end
 
---- Returns the length of the shortest prefix of `bytes` whose plain text has at least `length`
---- bytes.
+--- Returns the length of the shortest prefix of `bytes` whose plain text has `length` bytes.
 local function raw_length(bytes, length)
   local low, high = 0, #bytes
   while low < high do

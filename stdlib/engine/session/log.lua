@@ -35,8 +35,7 @@ function M.bounds(root, id)
   return pieces[1].from, last.from + last.size
 end
 
---- Returns at most `most` bytes from an offset on, and the offset of the first returned byte. That
---- offset is later if older bytes were deleted.
+--- Returns up to `most` bytes from an offset on, and the offset of the first one that is left.
 function M.read(root, id, from, most)
   local parts, began, left = {}, nil, most
   for _, piece in ipairs(M.pieces(root, id, "log")) do
@@ -77,8 +76,7 @@ local function cut_start(before, text)
   return last and last < 4 and last or 0
 end
 
---- Returns the last `most` bytes. They begin with a whole character and not inside an escape
---- sequence.
+--- Returns the last `most` bytes from the start of a character outside of escape sequences.
 function M.tail(root, id, most)
   local first, last = M.bounds(root, id)
   local from = math.max(first, last - most)
@@ -95,8 +93,7 @@ function M.plain(bytes)
   return (core.text.strip(lines))
 end
 
---- Splits bytes in front of an incomplete escape sequence or character. Returns the printable part
---- and the rest.
+--- Splits off an incomplete escape sequence or character at the end.
 function M.settled(bytes)
   local at = bytes:find("\27[^\27]*$")
   if at and #bytes - at < longest_sequence then

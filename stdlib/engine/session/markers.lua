@@ -26,8 +26,7 @@ function M.reader(home, id, from)
     seen = noted(home, id) }
 end
 
---- Returns the complete lines and keeps the start of the last one. A marker stands at the start of
---- its line, so the rest of a long line is skipped.
+--- Returns the complete lines and keeps the start of the last one, if a marker may begin there.
 local function ended_lines(reader, bytes)
   if reader.is_cut then
     local feed, back = bytes:find("\n", 1, true), bytes:find("\r", 1, true)
@@ -46,8 +45,7 @@ local function ended_lines(reader, bytes)
   return text:sub(1, last or 0)
 end
 
---- Returns the lines that may be markers. Most output has no marker, so it is searched before it is
---- split.
+--- Returns the lines that may be markers. Output without any is not split.
 local function candidates(bytes)
   for name in pairs(report.marker_types) do
     if bytes:find(name, 1, true) then
@@ -87,8 +85,7 @@ function M.new(reader, facts)
   return note(reader, lines)
 end
 
---- Returns true if a marker was printed after the reader's first offset, whether it is on record or
---- not.
+--- Returns true if a marker was printed after the reader's first offset.
 ---@param is_over boolean  true if the session has ended
 function M.is_there(reader, is_over)
   local before

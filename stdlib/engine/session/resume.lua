@@ -101,8 +101,7 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits until the new session shows the conversation. Returns the evidence, or false and the
---- reason.
+--- Waits until the new session shows the conversation. Returns the evidence, or false and why.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript
@@ -125,8 +124,7 @@ local function comes_back(home, old, id, own)
   return false, missing(own, old)
 end
 
---- Starts the new session. `context` of the result is the evidence that the conversation continues,
---- or false. Then `why` is the reason.
+--- Starts the new session. `context` is the evidence that the conversation continues, or false.
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}
 ---@return {rec: moonlet.SessionRecord, context: string|false|nil, why: string?,
 ---   conversation: string?}

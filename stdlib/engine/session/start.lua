@@ -103,8 +103,7 @@ local function start(home, wanted)
   return rec
 end
 
---- Starts the program and returns the session's record with its id and pid. It raises if the
---- program could not start, and then leaves no folder.
+--- Starts the program and returns the session's record. If it raises, it leaves no folder.
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
   -- The lock makes the check of the name and the start atomic.

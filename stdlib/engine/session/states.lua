@@ -64,8 +64,7 @@ local function waits_for(home, id, found, facts)
   if found.state == "waiting-for-quota" then return found.evidence[1] end
 end
 
---- Returns the question that the program asks with a marker on its screen. The next input closes
---- the question.
+--- Returns the question of a marker on the screen. The next input closes the question.
 ---@param from integer?  ignore questions that were printed before this offset
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
@@ -128,8 +127,7 @@ function M.screen(home, id, history)
   local root = store.root(home)
   if facts and (history == 0 or not facts.history_gap) then return facts end
   if facts then
-    -- The program printed faster than the screen's history could follow, so rebuild the history
-    -- from the log.
+    -- The screen's history could not follow the program, so rebuild it from the log.
     local text = log.tail(root, id, 1 << 20)
     facts.history = core.json.decode(core.session.replay(text, facts.rows, facts.cols, history)).history
     return facts
@@ -142,8 +140,7 @@ function M.screen(home, id, history)
   return core.json.decode(core.session.replay(text, rec.rows or 40, rec.cols or 120, history))
 end
 
---- Ends a session and waits for its end. If its keeper was killed, its orphaned processes are ended
---- too.
+--- Ends a session, and the orphans of a killed keeper.
 function M.finish(home, id, grace)
   if core.session.status(home.handle, id) == "running" then
     local ok, err = pcall(core.session.kill, home.handle, id, grace)
@@ -195,8 +192,7 @@ local conditions = {
   marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 
---- Waits for exit, quiet, prompt, marker, or a pattern in the output. Returns "came", "ended" or
---- "timeout", and the session's row.
+--- Waits for an event or a pattern. Returns "came", "ended" or "timeout", and the session's row.
 ---@param limit integer?   ms
 ---@param from integer?    the offset from which to search (by default the oldest byte in the log)
 ---@param meanwhile fun()?  called repeatedly during the wait

@@ -36,8 +36,7 @@ function M.write(home, rec)
   if not done then error(err, 0) end
 end
 
---- Reads the record of a session. If it is missing or damaged, a minimal record replaces it,
---- because the session may still run.
+--- Reads the record of a session, or a minimal one if it is damaged: it may still run.
 function M.read(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)
@@ -53,8 +52,7 @@ end
 --- Event lines that could not be written. The next event of this process writes them first.
 local unwritten = {}
 
---- Appends an event with its time to the session's events.jsonl. A full disk is reported on
---- standard error.
+--- Appends an event to events.jsonl. A full disk is reported on standard error.
 function M.note(home, id, event)
   event.at = core.clock.iso(core.clock.wall())
   local key = home.agent_path .. " " .. id
@@ -81,8 +79,7 @@ function M.events(home, id)
   return events
 end
 
---- Returns the session id for S-003, 3, 003, last, or a name. Of several sessions with a name it
---- picks the newest.
+--- Returns the session id for S-003, 3, 003, last, or the newest of a name.
 function M.find(home, word)
   local ids = core.session.list(home.handle)
   if word == "last" and ids[1] then return ids[#ids] end
@@ -97,8 +94,7 @@ function M.find(home, word)
     #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions"), 0)
 end
 
---- Returns the screen and the state of a running session, or nil and an error if its keeper does
---- not answer.
+--- Returns the screen and the state of a running session, or nil and an error.
 ---@return table? facts, moonlet.Error? err
 function M.look(home, id, history)
   local ok, text = pcall(core.session.look, home.handle, id, history or 0)
@@ -106,8 +102,7 @@ function M.look(home, id, history)
   return core.json.decode(text)
 end
 
---- Returns the last screen of a session that has ended, or nil if a killed keeper could not save
---- it.
+--- Returns the last screen of a session that has ended, or nil if there is none.
 function M.last_screen(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "screen.json"), 16 << 20)

@@ -7,8 +7,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- Programs in raw mode take text and Enter at once for a paste and insert a newline, so pause
---- before Enter.
+--- Programs in raw mode take text and Enter at once for a paste, so pause before Enter.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1

@@ -46,16 +46,14 @@ function M.kept(stored)
     guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
---- Returns protected paths that have changed, or none if the baseline does not cover the whole work
---- tree.
+--- Returns protected paths that have changed; none if the baseline covers less than the whole tree.
 ---@param look moonlet.Baseline
 function M.touched(run, look)
   if not look.guard then return {} end
   return protected_paths.between(look.guard, protected_paths.look(run, look.guard))
 end
 
---- Returns the files that have changed. It runs git, so it must not be called if a protected path
---- changed, because such a path can make git start a program.
+--- Returns changed files. A changed protected path forbids that: git could start a program.
 ---@param look moonlet.Baseline
 function M.changed(run, look)
   if not look.tree then
@@ -70,8 +68,7 @@ end
 ---@field touched string[]   protected paths
 ---@field changed string[]   other files; empty if a protected path changed
 
---- Compares a work tree with its baseline. Lists other changed files only if no protected path
---- changed.
+--- Compares a work tree with its baseline. A changed protected path ends the comparison.
 ---@param look moonlet.Baseline?
 ---@return moonlet.Found
 function M.found(run, look)

@@ -5,8 +5,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches the search path for git in `path`, and the options that disable configured filters in
---- `filters`.
+--- Caches the search path for git, and the options that disable configured filters.
 local state_of = per_run(function() return { path = nil, filters = nil } end)
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
@@ -50,8 +49,7 @@ local function is_within(path, folders)
   return false
 end
 
---- Returns the folders in which programs are searched. The repository and its worktrees are
---- excluded, because an agent may have put a program there.
+--- Returns the folders of programs, without the repository and worktrees, where agents write.
 local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
@@ -82,8 +80,7 @@ local function plain_environment(run, extra)
   return list
 end
 
---- Disables all configured filters, because a filter is a program that may lie in the work tree,
---- where an agent can rewrite it.
+--- Disables all configured filters: a filter is a program that an agent may have written.
 local function no_filters(run)
   local state = state_of(run)
   if state.filters then return state.filters end
@@ -144,8 +141,7 @@ function M.unread(stderr)
   return list
 end
 
---- Reports whether the work tree's file system is case-sensitive. Git's own setting may come from
---- another machine.
+--- Reports whether the work tree's file system is case-sensitive; git's setting may be copied.
 ---@param top string  absolute
 function M.tells_case(top)
   local root = core.file.root(top)

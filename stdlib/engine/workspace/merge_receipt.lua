@@ -34,8 +34,7 @@ function M.is_there(root) return files.is_there(root, name) end
 
 function M.forget(root) core.file.remove(root, name) end
 
---- Writes the receipt, after which the merge counts as complete. If it raises an error, no receipt
---- exists.
+--- Writes the receipt, which completes the merge. If it raises an error, no receipt exists.
 ---@param carried moonlet.Carried
 function M.note(run, dir, carried)
   local root, err = core.file.root(run.absolute(dir))

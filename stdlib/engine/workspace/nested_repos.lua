@@ -83,8 +83,7 @@ function M.left_behind(root, taken)
   return histories, files, empty
 end
 
---- Raises an error if the agent wrote into a submodule. Submodule folders start empty, and a patch
---- cannot contain the files of another repository.
+--- Raises an error if the agent wrote into a submodule, whose files no patch can contain.
 ---@param path string                     path of the worktree
 ---@param entries moonlet.IndexEntry[]    index entries of the seed
 ---@return string[] gone                  submodules whose folder was removed

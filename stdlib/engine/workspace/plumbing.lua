@@ -12,8 +12,7 @@ local list_cap = core.process.largest_cap
 --- Overrides all attribute files in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
---- Copies the settings that git derived from the file system, and those about shared file
---- permissions.
+--- Copies the settings that git derived from the file system, and those of shared permissions.
 local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit

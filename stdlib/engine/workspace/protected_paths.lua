@@ -114,8 +114,7 @@ local function beginning(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- Hashes the last bytes of a journal that was `size` bytes long. Its records are chained, so that
---- covers all of them.
+--- Hashes the last bytes of a journal. Its records are chained, so that covers all of them.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -137,8 +136,7 @@ local function note_journal(look, root, id)
   end
 end
 
---- Reports whether another command resumed a run between the snapshots: its journal is valid, and
---- its new records name a driver.
+--- Reports whether another command drove a run meanwhile: a valid journal with a new driver.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -215,8 +213,7 @@ local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:m
 --- Returns the folder of the step that owns a path, or "".
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
---- Shortens fingerprints for the journal: a hash for each file, but only one for each folder of
---- another run.
+--- Shortens fingerprints for the journal: one for each file, or for each folder of another run.
 local function condensed(files)
   local short, folders = {}, {}
   for path, state in pairs(files) do
@@ -247,8 +244,7 @@ local function set_of(list)
   return set
 end
 
---- Converts a snapshot into a small JSON value for the journal. Leaves out steps of this run,
---- because a resumed host writes some of their files again.
+--- Returns a snapshot for the journal, without this run's steps, which a resume writes again.
 function M.record(look)
   if look.condensed then return look.condensed end
   local files, own, journals, steps = core.json.array {}, {}, core.json.array {}, set_of(look.steps)
@@ -268,8 +264,7 @@ function M.record(look)
     names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
 
---- Reports whether a recorded snapshot covers everything that is checked today. Old versions
---- covered less.
+--- Reports whether a recorded snapshot covers all that is checked; old versions covered less.
 function M.is_record(kept) return type(kept.passing) == "table" end
 
 ---@param kept table  result of record()

@@ -1,8 +1,7 @@
 --- Compares paths after following symbolic links, because two names may lead to one file.
 local M = {}
 
---- Follows every link in a path, also if its last parts do not exist. Returns nil if that is
---- impossible.
+--- Follows every link in a path, also if its last parts do not exist; nil if impossible.
 ---@param path string  absolute path
 function M.real(path)
   local rest = ""
@@ -21,8 +20,7 @@ function M.holds(folder, path)
   return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
 end
 
---- Reports whether a path lies in a `.git` or `.agent` folder, in any spelling that a file system
---- may accept.
+--- Reports whether a path lies in a `.git` or `.agent` folder, in any spelling.
 function M.is_reserved(path)
   for name in path:gmatch("[^/]+") do
     local lower = name:lower()

@@ -87,8 +87,7 @@ local function held(run, fn)
   return result
 end
 
---- Runs git. Raises an error if git fails, because a failure does not prove that nothing has
---- changed.
+--- Runs git. Raises an error if git fails, which does not prove that nothing has changed.
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
   table.move(words, 1, #words, #argv + 1, argv)
@@ -130,8 +129,7 @@ local function walk(snapshot, folder, left)
   return left
 end
 
---- Adds the submodules listed in .gitmodules, because git shows only which commit a submodule has
---- checked out.
+--- Adds the submodules of .gitmodules: git shows only their checked-out commits.
 local function add_submodules(snapshot, before)
   local text = core.file.read(snapshot.root, ".gitmodules", 1 << 20) or ""
   for path in ("\n" .. text):gmatch("\n%s*path%s*=%s*([^\r\n]+)") do
@@ -291,8 +289,7 @@ local function differing(paths, before, after)
   end
 end
 
---- Adds files that differ between the checked-out commits, because the work tree may show no trace
---- of them.
+--- Adds files that differ between the checked-out commits, without a trace in the work tree.
 local function add_committed(paths, before, after)
   if before.head == after.head or not after.run then return end
   paths[".git/HEAD"] = true
@@ -328,8 +325,7 @@ local function add_hidden(paths, before, after)
   end
 end
 
---- Returns the sorted paths that differ between two snapshots. A moved HEAD is reported as
---- ".git/HEAD".
+--- Returns the sorted paths that differ between two snapshots; ".git/HEAD" for a moved HEAD.
 ---@param before moonlet.Snapshot
 ---@param after moonlet.Snapshot
 function M.between(before, after)

@@ -51,8 +51,7 @@ local function refuse_folder(path, why, hint)
   error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
 end
 
---- Returns the declared folders as real paths and as paths in the repository. Rejects links that
---- leave the repository or lead into .git or .agent.
+--- Returns the declared folders as real and as relative paths. Rejects links that lead outside.
 local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
@@ -139,8 +138,7 @@ end
 
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
---- Returns the baseline from before the first attempt that shares a report. Protected paths that a
---- person has seen are not reported again.
+--- Returns the baseline of the first attempt that shares a report, without what a person saw.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then

@@ -69,8 +69,7 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
---- Returns the name of a step's last worktree and the next free name, because a kept worktree is
---- never used again.
+--- Returns the name of a step's last worktree and the next free name.
 local function last_name(root, name)
   local count = 1
   while files.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
@@ -138,8 +137,7 @@ local function make(run, key, dir, root, parent, name, tree)
   files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
---- Returns the place that an earlier attempt recorded. It differs from the expected one if the
---- repository was moved since.
+--- Returns the place that an earlier attempt recorded, even if the repository was moved since.
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
@@ -149,8 +147,7 @@ local function recorded_place(tree, parent, first, path)
   if ours then return folder, name, root end
 end
 
---- Raises an error if a kept worktree is missing but still on git's list, because its changes may
---- be lost. A user who ran `git worktree remove` has dealt with them.
+--- Raises an error if a kept worktree is missing but still on git's list.
 local function refuse_lost(tree)
   if not admin_folder.find(tree.common, tree.path) then return end
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
@@ -339,8 +336,7 @@ local function carry(run, key, dir, tree, confirm)
   end)
 end
 
---- Removes a worktree whose changes are discarded, and saves them as a patch. If git cannot create
---- the patch, keeps the worktree.
+--- Removes a discarded worktree after saving its patch; keeps it if there can be no patch.
 ---@param dir string    folder of the step, below `.agent`
 ---@param name string   name of the patch in that folder
 ---@return string? text  a note for a person
@@ -372,8 +368,7 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
---- Returns the commands that continue with unmerged work. After a review, `moonlet review reject`
---- removes the worktree.
+--- Returns the commands that continue with unmerged work.
 local function ways_on(run, tree)
   if tree.reviewed then
     return ("moonlet run replay %s does the task anew on your files; or merge them by hand, then "
@@ -483,8 +478,7 @@ function M.put_away(run, key, dir, held)
   if tree then M.remove(run, key, tree) end
 end
 
---- Completes an earlier host's merge that was done but not reported, for an attempt that will not
---- be resumed.
+--- Reports the merge of an earlier host, for an attempt that will not be resumed.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string   path of the worktree
 ---@return string[]? paths  merged paths; nil if there was no merge

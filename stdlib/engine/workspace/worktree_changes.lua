@@ -53,8 +53,7 @@ end
 -- Reports whether a path is hidden, such as .codex or src/.vscode.
 local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.", 1, true) ~= nil end
 
---- Returns the new empty folders of the agent. Leaves out hidden ones, because agents' sandboxes
---- create them as mount points.
+--- Returns the new empty folders, without hidden ones, which sandboxes make as mount points.
 local function new_folders(folders, entries)
   local known, list = {}, {}
   for _, entry in ipairs(#folders > 0 and entries or {}) do
@@ -127,8 +126,7 @@ local function write_diff(run, key, dir, tree, patch, env)
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Reads the changes as they were held for a review, because later checks may have left files in
---- the worktree.
+--- Reads the changes as they were held for a review: checks may have added files since.
 local function gather_held(run, key, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
   local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
@@ -137,8 +135,7 @@ local function gather_held(run, key, tree, env)
   return left, {}
 end
 
---- Calls fn(changes, left, env) with the agent's changes and their index, and writes the changes to
---- `patch`.
+--- Calls fn(changes, left, env) with the agent's changes, and writes them to `patch`.
 ---@param dir string    folder of the step, below `.agent`
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
@@ -151,8 +148,7 @@ function M.with(run, key, dir, tree, patch, fn)
       ok, left, unseen = pcall(gather, run, key, dir, tree, env)
     end
     if not ok then
-      -- The agent may have made folders unreadable. Their modes may change, because git does not
-      -- track them.
+      -- The agent may have made folders unreadable. Git does not track the modes of folders.
       nested_repos.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
@@ -185,8 +181,7 @@ function M.apply(run, key, tree, patch, reverse)
   git(run, key, tree.path, words, { env = { GIT_DIR = "/none" } })
 end
 
---- Separates changes that are merged from files that start programs, which are held back for a
---- person.
+--- Separates the changes to merge from startup files, which are held back for a person.
 ---@param changes moonlet.Change[]
 ---@return moonlet.Change[] taken, moonlet.Change[] held
 function M.split(changes)
