@@ -99,8 +99,7 @@ function M.check(spec, home)
     "record it with --record DIR"), 0)
 end
 
---- A prompt without instruction files, and without the paths that differ in each run. The run's own names stay: a task
---- may be named by any word of its prompt.
+--- Returns a prompt without instruction files and without the paths that differ in each run.
 local function neutral_prompt(text, sidecar, top)
   return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top, "<repository>")
 end
@@ -154,8 +153,7 @@ local function kept_before(job)
   return job.kept
 end
 
---- Replaces the recording before by a whole new one. Attempts of an earlier recording, or with an input that the step
---- has no more, are none of this one's.
+--- Replaces a recording, and drops those of other inputs or of an earlier cassette.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -274,8 +272,7 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- True if a line equals a recorded one from which secrets were redacted: a cassette gives nobody its secrets, and
---- its player need not know them.
+--- Reports whether a line equals a recorded one in which secrets were redacted.
 local function fits(recorded, line)
   if recorded == line then return true end
   local at, pos = 1, 1
@@ -310,8 +307,7 @@ local function find_renamed(root, key)
   return #names == 1 and names[1] or nil
 end
 
---- The recording of an attempt: the first for the first, and so on, however they are numbered; else the last one.
---- Numbers are missing where an attempt was lost with its host, or its step was edited.
+--- Finds the recording of an attempt by its place among those of its step, else the last one.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
@@ -374,8 +370,7 @@ local function check_prompt(dir, key, call, now, run)
     :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
 end
 
---- The recorded clean-up step with this prompt: its body may have exited more than once while it was recorded, but a
---- replayed one exits once.
+--- Finds the recorded clean-up step with this prompt, because a body may exit more than once.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end

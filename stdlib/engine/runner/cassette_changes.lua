@@ -24,8 +24,7 @@ local function entry_of(root, path)
   return { path = path, text = core.run.redact(text), executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
---- The text of the changes that an attempt made; nil where it may not write, or changed nothing. The second result
---- names what could not be kept.
+--- Returns the changes of an attempt as text, or nil without any; and what could not be kept.
 ---@param place moonlet.Workspace
 function M.text_of(place)
   local left_out = {}

@@ -190,8 +190,7 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Every event of a message repeats its usage, with the output as it stood when the message began; the last one counts.
--- Its text says how much output there is at least.
+-- Each event of a message repeats its usage, and the last one counts. Its text bounds the output.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
   local input = given and stream.count(given.input_tokens)

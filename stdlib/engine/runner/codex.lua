@@ -70,8 +70,7 @@ M.screen = {
     valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
       ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
       ["--profile"] = true },
-    -- `said` matches messages of the user and the agent. `unsaid` matches texts that Codex prints
-    -- with these marks at every start.
+    -- `unsaid` matches texts that Codex prints with the marks of `said` at every start.
     said = { "^› (.+)", "^• (.+)" },
     unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
       "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
@@ -116,8 +115,7 @@ function M.detect(config) return shared.detect(M, config, native_places) end
 --- Codex's own instructions and tools, in tokens by its bytes of one request.
 local own_tokens = 9900
 
---- The lines of its log that are wanted: errors, one at the start, one for each answer with its tokens, and those about
---- items of an answer that it cannot read.
+--- Codex logs only errors, its start, the tokens of each answer, and items that it cannot read.
 local log_filter = table.concat({ "error", "codex_otel.trace_safe[{mcp_server_count}]=info",
   "codex_otel.trace_safe[{input_token_count}]=info", "codex_api::sse::responses=debug" }, ",")
 

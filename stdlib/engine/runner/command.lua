@@ -8,8 +8,7 @@ local record = require "moonlet.record"
 
 local M = { name = "command" }
 
---- Splits text into words as a shell would, with quotes and backslashes, and no more: no variables, no globs, no
---- pipes.
+--- Splits text into words as a shell would, without variables, globs and pipes.
 function M.split(text)
   local words, word, quote, i = {}, nil, nil, 1
   while i <= #text do
@@ -37,8 +36,7 @@ function M.split(text)
   return words
 end
 
---- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so that braces inside
---- it stay.
+--- Puts the paths and the prompt into the arguments, the prompt last, so that its braces stay.
 ---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
 ---@return {argv: string[], stdin: boolean}
 function M.command(call)

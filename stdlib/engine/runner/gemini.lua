@@ -379,8 +379,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Gemini leaves out a settings file that it does not trust and continues without it: with other tools, and with
---- hooks.
+--- Finds moonlet's settings among those that Gemini skipped: without them it has other tools.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then
@@ -389,8 +388,7 @@ local function skipped(exit)
   end
 end
 
---- Gemini takes a stream that broke off after a tool for a whole answer. No tokens were counted for it, though they
---- were for the answers before.
+--- Notes an answer that broke off after a tool, which Gemini reports as whole without tokens.
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens

@@ -108,8 +108,7 @@ function M.command(call)
   place("XDG_STATE_HOME", "state", "~/.local/state")
   place("XDG_CACHE_HOME", "cache", "~/.cache")
   place("XDG_CONFIG_HOME", "config", "~/.config")
-  -- In place of the AGENTS.md beside the user's settings, which it still reads there. It installs packages into such a
-  -- folder where it may write.
+  -- opencode still reads the AGENTS.md beside the user's settings, so give it another folder.
   if core.system.env "OPENCODE_CONFIG_DIR" then
     env.OPENCODE_CONFIG_DIR, links = shared.without(settings_folder(), { "AGENTS.md" },
       call.scratch and call.scratch .. "/opencode/settings")

@@ -150,8 +150,7 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- The problem in which an ended attempt was stuck: the rest of the message, and its class; `certain` if the agent's
---- own events reported it.
+--- Describes what an ended attempt was stuck in, with its class; `certain` if an event says so.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
@@ -181,8 +180,7 @@ local function time_error(name, state, exit, limits, now)
       or "give it more time with timeout, or less to do" })
 end
 
---- The error of an attempt that the host ended as finished, and that was not. The host that ended it for a limit may
---- have died since.
+--- Returns the error of an attempt that its host ended early; that host may have died since.
 local function finished_error(name, state)
   return M.error("interrupted", name .. (state.begun_again and " said that it was done, began something else and was"
     .. " ended" or " was ended by its host before it was done"))

@@ -32,8 +32,7 @@ local function date_of(days)
   return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - (153 * mp + 2) // 5 + 1
 end
 
---- The moment (ms since 1970) of a clock time in a zone. `offset` is minutes east of UTC, or a
---- function that gives them for a moment.
+--- Returns the moment (ms since 1970) of a clock time. `offset` may be a function of a moment.
 local function moment(year, month, dom, hours, minutes, seconds, offset)
   local at = days_of(year, month, dom) * day + hours * hour + minutes * minute + (seconds or 0) * second
   if type(offset) == "function" then
@@ -43,8 +42,7 @@ local function moment(year, month, dom, hours, minutes, seconds, offset)
   return at - offset * minute
 end
 
---- "1h 5m", "3 days 4 hours", "12h34m16.5s", "34.07s", "about 2 hours", "an hour" from the start of the text: ms, or
---- nil.
+--- Reads "1h 5m", "12h34m16.5s", "about 2 hours" or "an hour" at the start: ms, or nil.
 local function span(text)
   for _, word in ipairs { "about", "approximately", "around", "roughly", "another" } do
     text = text:match("^%s*" .. word .. "%s+(.*)$") or text
@@ -124,8 +122,7 @@ local function clock(text, from)
   return hours, minutes, stop, seconds
 end
 
---- The zone of a clock time that ends at `from`: one named near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
---- `offset`. Nil if an unknown zone is named: such a time may be any.
+--- Returns the zone named behind a clock time, "(Europe/Berlin)", "UTC", "PST"; nil if unknown.
 local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
@@ -143,8 +140,7 @@ end
 local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
   saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
 
---- The day at the start of a text in lower case, and its end: { year?, month, dom }, or two of them if it may be
---- either. Nil for a text that begins otherwise.
+--- Reads the day at the start of a text, and its end: { year?, month, day }, or two if unclear.
 local function day_of(lower)
   local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
   if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end

@@ -158,8 +158,7 @@ local function refers_to_root(schema, depth)
   return false
 end
 
---- A schema for CLIs that want an object at the root and are not strict otherwise; nil and why when
---- there is none.
+--- Returns a schema for CLIs that want an object at the root, or nil and why there is none.
 function M.object(schema)
   schema = narrowed(schema)
   if is_object_root(schema) then return schema end
@@ -180,8 +179,7 @@ function M.unwrap(value, schema)
   return value
 end
 
---- The strict variant of a schema; nil and why when there is none. A root that is no object is put
---- under the one field "value".
+--- Returns a strict schema, or nil and why. A root that is no object is put under "value".
 function M.strict(schema)
   schema = narrowed(schema)
   local ok, result = pcall(function()
@@ -263,8 +261,7 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- A value in the shape that its schema says: an empty table is a list where a list is asked for, and null where a
---- field may be left out means that it is absent.
+--- Makes a value fit its schema: empty lists, and null for fields that may be absent.
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)

@@ -4,8 +4,7 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- Tries again inside a CLI, per request: the host owns retries, but a dropped connection in a long
---- session is cheaper mended there.
+--- Limits retries inside a CLI to dropped connections; all others are the host's.
 M.retries = 1
 
 local longest_argument = 128 * 1024 - 1
@@ -80,8 +79,7 @@ end
 --- Can the file be run, without an interpreter?
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
---- Finds the program of a runner, and starts none. npm's wrapper is a script: `places(real)` names where the native
---- program of its package may lie.
+--- Finds a runner's program. `places(real)` names the native programs behind npm's wrapper.
 function M.detect(runner, config, places)
   local found, why = M.find(config and config.program or runner.program)
   if not found then return nil, why end

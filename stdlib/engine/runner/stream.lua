@@ -106,8 +106,7 @@ end
 
 -- Lines.
 
---- Mends damage that a decoder refuses and agents print: malformed UTF-8, raw control characters, halves of surrogate
---- pairs (text that was cut inside an emoji), numbers that no integer holds.
+--- Mends malformed UTF-8, control characters, halves of surrogate pairs and huge numbers.
 local function mend(line)
   line = core.text.clean(line)
   local parts, at, size, inside = {}, 1, #line, false
@@ -156,8 +155,7 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil if that is
---- impossible.
+--- Closes the open strings and brackets of a line that was cut; nil if that is impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -450,8 +448,7 @@ end
 
 local most_seen = 8 << 20
 
---- Keeps what a tool showed the agent: the findings of a reviewer are compared with it. Without a text the stream hides
---- what its agent has seen.
+--- Keeps what a tool showed the agent, with which the findings of a reviewer are compared.
 ---@param about string?  the command or the path
 function M.saw(state, about, text)
   local seen = state.seen or { bytes = 0 }

@@ -28,8 +28,7 @@ local function read(bytes)
   return { first = kinds[1], steps = steps }
 end
 
---- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = { {from seconds,
---- minutes}, … } }; nil for any other file.
+--- Reads a TZif file: { first = minutes, steps = { {from seconds, minutes}, … } }, or nil.
 function M.read(bytes)
   local ok, zone = pcall(read, bytes)
   return ok and zone or nil
@@ -52,8 +51,7 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- A function that returns the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown
---- one.
+--- Returns a function of a moment (ms) that gives a zone's minutes east of UTC, or nil.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)

@@ -77,8 +77,7 @@ function M.add(a, b)
   return sum
 end
 
---- Estimated tokens that an agent's program sends with each request beside the text that its user sees, where the
---- program's size is not known.
+--- Estimates what an agent's program sends with each request beside the user's text, in tokens.
 local own_tokens = 1000
 M.bytes_a_token = 4
 local bytes_a_token = M.bytes_a_token
@@ -107,8 +106,7 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   return estimate
 end
 
---- Usage of an attempt before its end: its stream's reports, which are at least that much, and an estimate for answers
---- that the stream does not report. Nil if its model was never asked.
+--- Returns the usage of an attempt before its end, partly estimated; nil if no model was asked.
 ---@param ended boolean?  the attempt was ended: its last answers, and a request under way, count by an estimate
 function M.so_far(state, prompt_bytes, ended)
   local said = M.add(state.usage or state.so_far, nil)
@@ -160,8 +158,7 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- The record of model.json and of the envelope: every field, null if unknown; `partial` only for a sum with an
---- unknown part.
+--- Returns the usage for model.json and the envelope: every field, with null if unknown.
 ---@param usage moonlet.Usage?
 function M.record(usage)
   usage = usage or {}

@@ -59,8 +59,7 @@ local function check_keys(value, fields, where)
   end
 end
 
---- Checks a text field. Control characters would act on a terminal, so they are refused, and so are
---- line breaks in a title.
+--- Checks a text field. Control characters would act on a terminal, so they are refused.
 local function text_of(value, name, is_line)
   if value == nil or value == null then return nil end
   if type(value) ~= "string" then refuse(("'%s' must be a text, not %s"):format(name, kind_name(value))) end
@@ -85,8 +84,7 @@ local function texts_of(value, name)
   return list
 end
 
---- Returns the canonical id of a packet, so that T-1 and t-001 become T-001. Returns nil for any
---- other text.
+--- Returns the canonical id of a packet: T-001 for T-1 and t-001; nil for any other text.
 function M.id(text)
   local digits = type(text) == "string" and text:match "^[Tt]%-0*(%d+)$"
   if not digits or #digits > 9 or digits == "0" then return nil end
@@ -199,8 +197,7 @@ function M.parse(text)
   return packet
 end
 
---- Returns the checks of --validate-cmds. A single value is split at commas, and of several values
---- each is one command.
+--- Returns the checks of --validate-cmds: a single value is split at commas, several are not.
 ---@return moonlet.PacketCheck[]
 function M.parse_checks(values)
   local list, checks = values, {}

@@ -16,8 +16,7 @@ end
 --- Returns the packet with an id. Raises if it does not exist.
 function M.get(home, name) return packets.get(home, name) end
 
---- Returns the arguments for a preset that a packet supplies. Only arguments that the preset
---- declares are set.
+--- Returns the arguments that a packet gives a preset, if the preset declares them.
 ---@param role string?    the agent's role on the command line
 ---@param linked string?  the summary of the previous run in a pipeline
 ---@return table<string, any>

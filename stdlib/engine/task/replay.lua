@@ -26,8 +26,7 @@ function M.base(home, word)
   if not packet and not source and rec.target == "repl" then
     error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " goes on with it"), 0)
   end
-  -- Drop the reason, the pipeline and the dry-run mark of the parent, which do not apply to a
-  -- replay.
+  -- The parent's reason, pipeline and dry-run mark do not apply to a replay.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil
   -- Before --offline existed, a run without an agent recorded the runner "rules".
   if rec.runner == "rules" then rec.runner = null end

@@ -75,8 +75,7 @@ local function read_file(file, from, found, since)
   end)
 end
 
---- Model, usage and prompts of a session. Its subagents have files of their own in a folder beside
---- its transcript.
+--- Returns model, usage and prompts of a session, its subagents' files included.
 function M.read(session)
   local found = { answers = {}, count = 0, prompts = {} }
   local file = transcript.open(session.transcript)

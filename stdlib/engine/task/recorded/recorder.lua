@@ -186,8 +186,7 @@ local function begins(agent, event, start, notes)
   return agent.by_turn and notes == "" and (event.kind == "begin" or not start.began_ms)
 end
 
--- True if the end of a session has become a run, or another hook is making one of it: several hooks may tell one end.
--- The lease of a hook that was killed expires.
+-- True if a session has become a run, or if another hook's lease makes one of it now.
 local function is_taken(start)
   return start ~= nil
     and (start.run ~= nil or start.taken_ms ~= nil and core.clock.wall() - start.taken_ms < lease_ms)

@@ -11,8 +11,7 @@ local M = {}
 local most_listed = 200
 local null = core.json.null
 
---- The session as the journal and the result of the run have it: without any words of the
---- conversation.
+--- Returns the session for the journal and the result, without words of the conversation.
 local function value_of(recorded)
   return { id = core.text.printable(recorded.id, 80), model = recorded.model or null,
     began = core.clock.iso(recorded.began_ms), ended = core.clock.iso(recorded.ended_ms),
