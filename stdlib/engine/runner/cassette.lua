@@ -63,9 +63,9 @@ function M.parse(rest, base)
       :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
   end
   local spec = { name = "cassette", faults = {} }
-  -- A run of that name: its files are looked for once the repository is known.
+  -- The run's files are opened once its repository is known.
   spec.run = dir:match "^R%-%d+$"
-  -- A resumed run may stand elsewhere.
+  -- A resumed run may have another working directory.
   spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
   spec.text = "cassette:" .. (spec.run or spec.dir)
   for i, fault in ipairs(asked) do
@@ -85,7 +85,7 @@ local function with_path(text, path, by)
   end))
 end
 
---- Raises for a cassette that is not there, before there is a run.
+--- Raises an error for a missing cassette, before a run exists.
 ---@param spec {dir: string}
 ---@param home table  of the run that is to play it
 function M.check(spec, home)
@@ -109,7 +109,7 @@ local function prompt_of(job, attempt)
   return neutral_prompt(attempt.prompt, run.absolute(run.sidecar), run.top)
 end
 
---- Makes the folder of --record, before anything is started that would have to be paid for in vain.
+--- Makes the folder of --record before an agent is paid.
 ---@param dir string  absolute
 function M.prepare(dir)
   local named, spec = pcall(M.parse, dir)
@@ -129,7 +129,7 @@ function M.prepare(dir)
     "name a folder that can be made and written"), 0)
 end
 
---- The numbers of the attempts that a step has recordings of, ascending.
+--- Returns the numbers of a step's recorded attempts, ascending.
 local function recorded_numbers(root, path)
   local numbers = {}
   for _, entry in ipairs(core.file.list(root, path) or {}) do
@@ -140,7 +140,7 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- The attempts with the present input, whose recordings stay. A lost or abandoned attempt has left none.
+--- Returns the numbers of the recordings to keep: attempts with the present input.
 local function kept_before(job)
   local story, key = job.run.journal, job.key
   job.kept = job.kept or {}
@@ -172,7 +172,7 @@ local function replace(base, beside, number, kept)
   end
 end
 
---- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
+--- Records an attempt's input and output. If that fails, the earlier recording stays.
 ---@param text string?  the answer that rules or the runner mock made
 function M.keep(job, attempt, exit, text)
   local run = job.run
@@ -224,7 +224,7 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- Reads the call.json of a recording, and raises if it is damaged.
+--- Reads the call.json of a recording, and raises an error if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
@@ -244,7 +244,7 @@ local function read_call(root, dir, path)
   return call
 end
 
---- Reads the exit.json of a recording, and raises if it is damaged, because the exit is half of the result.
+--- Reads the exit.json of a recording, and raises an error if it is damaged.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
@@ -264,7 +264,7 @@ local function read_exit(root, dir, path)
   return exit
 end
 
---- A file of a recording; raises for one that cannot be read, and for one that must be there and is not.
+--- Reads a file of a recording. Raises an error if it is unreadable, or missing though needed.
 local function read_part(root, dir, path, needed)
   if not needed and not core.file.stat(root, path) then return nil end
   local text, err = core.file.read(root, path, file_cap)
@@ -284,7 +284,7 @@ local function fits(recorded, line)
     end
     local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
     if not found then return false end
-    -- In place of a name there is at least a character.
+    -- A redacted word has at least one character.
     at, pos = found + #piece + 1, to + 1
   end
 end
@@ -298,7 +298,7 @@ local function each_step(root, found)
   end
 end
 
---- The folder of a step that was recorded when its key had a secret that was known, or has one that was not.
+--- Finds the folder of a step whose key holds a secret that only one of the two runs knows.
 local function find_renamed(root, key)
   local names = {}
   each_step(root, function(call, name)
@@ -324,7 +324,7 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
 end
 
---- Makes lines of two runs comparable: replaces the names of both runs, wherever they stand.
+--- Returns a function that replaces the names of both runs in a line.
 ---@param call table  of the recording
 ---@return fun(text: string): string
 local function same_names(call, run)
@@ -342,9 +342,9 @@ local function same_names(call, run)
   end
 end
 
---- The first line in which a prompt differs from the recorded one, and the lines of both; nil if none does.
+--- Returns the first line that differs from the recorded prompt, and all lines of both; or nil.
 local function different(call, now, run)
-  -- It may have been recorded while a word of it was no known secret.
+  -- The recording may hold a word that has become a secret since.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
@@ -360,7 +360,7 @@ local function different(call, now, run)
   if i <= #old or i <= #new then return i, old, new end
 end
 
---- Raises if a prompt differs from the recorded one: shows the first such line.
+--- Raises an error that shows the first line in which the prompt differs from the recorded one.
 local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
@@ -409,7 +409,7 @@ function M.idle_faults(spec, steps)
   return idle
 end
 
---- Errors as a provider would report them.
+--- Makes the errors that a provider would report.
 local told = {
   ["429"] = function() return outcome.error("rate", "a fault that was asked for: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
@@ -438,7 +438,7 @@ local function spoil(kind, tape, run)
   end
 end
 
---- Puts the recorded changes into the place of the attempt, and says where there are none to put.
+--- Applies the recorded changes to the workspace, and warns about those that it cannot apply.
 local function change(job, tape)
   local place, problem = job.lease and job.lease.place, nil
   if not place or job.sandbox ~= "workspace-write" then return end
@@ -454,7 +454,7 @@ local function change(job, tape)
   job.run.emit("warning", { step = job.key, text = "the agent's changes are not played: " .. problem })
 end
 
---- The recording of an attempt in a folder that --record made.
+--- Reads the recording of an attempt from a folder that --record made.
 local function recording_of(spec, job, attempt, prompt)
   local dir, run, key = spec.dir, job.run, job.key
   local root = core.file.root(dir)
@@ -467,7 +467,7 @@ local function recording_of(spec, job, attempt, prompt)
     changes = read_part(root, dir, path .. "/" .. cassette_changes.file) }
 end
 
---- The recording of a step in a finished run.
+--- Reads the recording of a step from a finished run.
 local function recording_of_run(spec, job, prompt)
   local run, key = job.run, job.key
   local found, keys = cassette_run.recording(cassette_run.open(run.home, spec.run), key, neutral_prompt)
@@ -480,12 +480,12 @@ local function recording_of_run(spec, job, prompt)
   return found.call, found.tape
 end
 
---- Plays one attempt: leaves its files as if it had run, and returns the exit.
+--- Plays one attempt: writes its files, and returns its exit.
 ---@param spec {dir: string, faults: table[]}
 ---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
   local key, run = job.key, job.run
-  -- A repair round is asked with another prompt.
+  -- The prompt of a repair round differs from the recorded one.
   local prompt = prompt_of(job, attempt)
   local call, tape
   if spec.run then call, tape = recording_of_run(spec, job, prompt)

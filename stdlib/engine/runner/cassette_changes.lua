@@ -14,7 +14,7 @@ local function is_safe(path)
     and path:sub(1, 7) ~= ".agent/"
 end
 
---- The record of one path; nil for a path that is neither a file nor gone.
+--- Returns the record of a path that is a file or was deleted, else nil.
 local function entry_of(root, path)
   local info = core.file.stat(root, path)
   if not info then return { path = path, deleted = true } end
@@ -48,7 +48,7 @@ local function write(root, place, entry)
   return written, err
 end
 
---- Puts the changes of a recording into the place of the attempt that plays it.
+--- Applies the recorded changes to a workspace. Returns the problem, or nil.
 ---@param place moonlet.Workspace
 function M.apply(place, text)
   local ok, kept = pcall(values.read, text)

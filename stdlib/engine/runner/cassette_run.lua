@@ -22,7 +22,7 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 ---@field top string
 ---@field root_key string?   the step whose files lie in the sidecar itself
 
---- Opens a run; raises `invalid` unless it has ended.
+--- Opens a run. Raises `invalid` unless it has ended.
 ---@return moonlet.RunTape
 function M.open(home, id)
   local agent = core.file.root(home.agent_path)
@@ -57,7 +57,7 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- How its process ended. Answers of rules and of the runner mock had none.
+--- Returns how the process of a step ended. An answer of the runner mock had no process.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then
@@ -69,7 +69,7 @@ local function exit_of(tape, folder, model)
     error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
 end
 
---- The file with the changes of a step. Those of one that asked a question were not merged.
+--- Returns the patch with a step's changes, also of one that asked a question and was not merged.
 local function patch_of(tape, folder, model)
   local last = type(model.attempts) == "table" and model.attempts[#model.attempts]
   local number = last and math.tointeger(last.number)
@@ -79,7 +79,7 @@ local function patch_of(tape, folder, model)
   end
 end
 
---- The recording of a step: as cassette.lua has it of one attempt.
+--- Returns the recording of a step, in the form of an attempt's recording in a cassette.
 ---@param tape moonlet.RunTape
 ---@param neutral fun(text: string, sidecar: string, top: string): string
 ---@return {call: table, tape: table, patch: string?}? recording, string? keys  of the steps that it has

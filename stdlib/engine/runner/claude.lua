@@ -14,10 +14,10 @@ M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--fr
   "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
   "--input-format", "--bg", "--background", "-w", "--worktree" }
 
---- True for such an option among short ones that stand together: -pc.
+--- Returns true for a refused option among joined short ones, such as -pc.
 function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 
---- Claude's own instructions and tools, in tokens by its bytes of one request.
+--- Claude's own instructions and tools take about this many tokens of each request.
 local own_tokens = 3700
 
 M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
@@ -30,23 +30,20 @@ local function home_of(config)
     or shared.home_path "~/.claude"
 end
 
---- Files of its own login.
 function M.login_files(config)
   return { home_of(config) .. "/.credentials.json" }
 end
 
---- Instruction files of a project, by name: the first one there counts.
 M.instructions = { "CLAUDE.md", "AGENTS.md" }
 
---- The user's own instruction files: the first one there counts.
 function M.home_instructions(config)
   return { home_of(config) .. "/CLAUDE.md" }
 end
 
---- Files in a repository by which it starts programs: the host's list has them.
+--- The host's list of startup files has these names.
 M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
 
---- How its screen reads in a session, with the fields of codex.lua.
+--- Describes how the screen reads in a session, with the fields of codex.lua.
 M.screen = {
   state = { ".claude", ".claude.json" },
   enter_pause_ms = 300,
@@ -80,11 +77,11 @@ M.screen = {
 }
 
 local reading = { "Read", "Grep", "Glob", "Bash" }
---- Commands that start no other program, whatever their options.
+--- These commands start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
---- The places of the native program of npm's wrapper: in bin/, or in a package beside it.
+--- Returns where the native program behind npm's wrapper may be.
 local function native_places(real)
   local package = shared.parent(real)
   if package and package:find("/bin$") then package = shared.parent(package) end
@@ -122,7 +119,7 @@ function M.command(call)
     warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
     if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
   end
-  -- Options that take many words are joined to theirs: they would swallow the words after them.
+  -- An option of many words would swallow the words after it, so it is joined to its value.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
@@ -166,10 +163,10 @@ function M.command(call)
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
---- The value to validate: unwrapped, if it was put under a field to be an object.
+--- Returns the value to validate, without the field that made it an object.
 function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
---- The text of a tool's input for people.
+--- Returns the part of a tool's input that a person wants to see.
 local function detail_of(input)
   for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query", "description" } do
     local value = stream.str(stream.at(input, name))
@@ -182,7 +179,7 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
---- Bytes of the text that a part of a message holds.
+--- Returns the bytes of text in a part of a message.
 local function size_of(block)
   local text = stream.str(stream.at(block, "text")) or stream.str(stream.at(block, "thinking"))
   if text then return #text end
@@ -198,7 +195,7 @@ local function so_far(state, events, message)
   local read, made = stream.count(given.cache_read_input_tokens) or 0, stream.count(given.cache_creation_input_tokens)
   local messages = state.messages or { count = 0, of = {} }
   local before = messages.of[id]
-  -- Events of one message follow each other closely: older messages come no more.
+  -- The events of one message are close together, so older messages can be forgotten.
   if not before and messages.count >= most_messages then messages = { count = 0, of = {} } end
   local bytes = before and before.bytes or 0
   for i, block in ipairs(stream.tbl(message.content) or {}) do
@@ -250,7 +247,7 @@ local function assistant(state, events, event)
   end
 end
 
--- The text of a tool's result, of one part or several.
+-- Returns the text of a tool's result.
 local function shown_by(content)
   if type(content) == "string" then return content end
   local texts = {}
@@ -273,7 +270,7 @@ local function tool_results(state, events, event)
   end
 end
 
---- Claude counts input without the cached part; modelUsage is right if usage is not.
+--- Returns the usage of the last event. Claude counts input without the cached part.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
   local unknown = {}
@@ -287,7 +284,7 @@ local function usage_of(event)
       output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
-    -- A count that one model did not report is not known for all of them.
+    -- A count that one model did not report is unknown for the sum.
     if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
@@ -306,7 +303,7 @@ local function usage_of(event)
   return sum and next(sum) ~= nil and sum or nil
 end
 
---- The limit that cut short an answer reported as a success; nil if none did.
+--- Returns the class and message of the limit that cut an answer short, or nil.
 local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
     return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
@@ -315,7 +312,7 @@ local function cut_by(event)
   end
 end
 
---- The answer: the structured one whatever the closing words are; in those words if they say the same.
+--- Keeps the structured answer, in the words of the closing text if they say the same.
 local function keep_answer(state, text, structured)
   if type(structured) ~= "table" then
     if text then stream.keep_text(state, text) end
@@ -326,7 +323,7 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- The class of a failure by its event's fields, and a message in place of its words.
+--- Returns the class of a failure by its event's fields, and a message if the event has none.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end

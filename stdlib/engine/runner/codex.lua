@@ -13,25 +13,25 @@ local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
   "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
   "--add-dir" }
--- Settings that say the same.
+-- These settings say the same as refused arguments.
 local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
   permissions = true, approval_policy = true }
 
---- True for `-c NAME=…` of such a setting.
+--- Returns true for `-c NAME=…` of a refused setting.
 function M.refuses_word(word)
   local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
   local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
   return key ~= nil and refused_settings[key] == true
 end
 
---- Codex itself takes no longer prompt, in characters.
+--- Codex takes at most this many characters.
 local longest_prompt = 1048576
---- Variables that it may take from the user's environment; tools never see these.
+--- Tools never see these variables of the user's environment.
 M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
---- Instruction files of a project, by name: the first one there counts.
+--- The first of these that exists is the project's instruction file.
 M.instructions = { "AGENTS.md" }
 local own_instructions = { "AGENTS.override.md", "AGENTS.md" }
 
@@ -39,13 +39,12 @@ local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
 end
 
---- The user's own instruction files: the first one there counts.
 function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
 
---- Files of its own login.
+--- Returns the files of Codex's own login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 
---- Files in a repository by which it starts programs: the host's list has them.
+--- The host's list of startup files has this name.
 M.startup_files = { ".codex" }
 
 --- How its screen reads in a session. A prompt is recognised if all its patterns match lines of the lower part of
@@ -94,7 +93,7 @@ local platforms = {
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
 }
 
---- The places of the native program that npm's wrapper would start: in a package beside or beneath the wrapper's.
+--- Returns where the native program behind npm's wrapper may be: beside or beneath its package.
 local function native_places(wrapper)
   local package = shared.parent(shared.parent(wrapper))       -- …/@openai/codex
   local beside = package and shared.parent(package)           -- …/@openai
@@ -112,7 +111,7 @@ end
 
 function M.detect(config) return shared.detect(M, config, native_places) end
 
---- Codex's own instructions and tools, in tokens by its bytes of one request.
+--- Codex's own instructions and tools take about this many tokens of each request.
 local own_tokens = 9900
 
 --- Codex logs only errors, its start, the tokens of each answer, and items that it cannot read.
@@ -132,7 +131,7 @@ local function toml_list(list)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
---- The model provider that the user's own arguments name: only there can retries be limited.
+--- Returns the model provider of the user's arguments. Only there can retries be limited.
 local function provider_of(args)
   local name
   for i, word in ipairs(args or {}) do
@@ -148,7 +147,6 @@ local always = {
   "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
 }
 
---- The command line of one attempt.
 function M.command(call)
   local config = call.config or {}
   shared.check_prompt(M.title, call.prompt, { characters = longest_prompt })
@@ -169,7 +167,7 @@ function M.command(call)
   set("shell_environment_policy.exclude=" .. toml_list(hidden))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
-    -- It has a folder for temporary files of its own; in the common one may lie anybody's work.
+    -- Others may work in the common temporary folder, and Codex has one of its own.
     if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
@@ -211,7 +209,7 @@ function M.command(call)
     env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
     env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
-  -- The part of PATH that npm's wrapper would have added.
+  -- npm's wrapper would have added this folder to PATH.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
@@ -222,7 +220,7 @@ function M.command(call)
     sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
 end
 
---- The value to validate: optional fields that strict mode made null are taken out again.
+--- Returns the value to validate, without the nulls that strict mode added.
 function M.normalise(data, shape) return schema.normalise(data, shape) end
 
 local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
@@ -295,7 +293,7 @@ local function parse(state, line, events)
   elseif kind == "turn.completed" then
     state.retry = nil
     local given = stream.tbl(event.usage)
-    -- Cumulative over the thread: the last one counts.
+    -- The usage covers the whole thread, so the last one counts.
     if given then
       state.usage, state.reported = usage.codex(given, state.usage_before), stream.answers(state)
       events[#events + 1] = { type = "usage", usage = state.usage }
@@ -304,7 +302,7 @@ local function parse(state, line, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
-    -- Codex reports the body of a bad request (400) as it came; other statuses it names.
+    -- Codex prints the body of a bad request (400) alone, and names every other status.
     local body = message:find('^%s*{.*"error"') ~= nil
     state.failure = { message = core.text.cut(message, 8000),
       status = outcome.status_in(message) or body and 400 or nil }
@@ -322,14 +320,13 @@ local function parse(state, line, events)
   end
 end
 
--- The kernel enforces its own sandbox.
+-- The kernel enforces Codex's own sandbox.
 M.lines, M.shows_tools, M.own_sandbox = "object", true, true
 stream.make_reader(M, parse, own_tokens)
 
---- The log that moonlet itself switches on, to read usage from it.
+--- These lines are of the log that moonlet switches on to read usage.
 M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 
---- Reads a line of its log.
 function M.log(state, line)
   local said = line:match("^%d%d%d%d%-%S+Z +%u+ (.*)$")
   if not said then return end
@@ -349,7 +346,7 @@ function M.log(state, line)
   end
 end
 
---- A refusal of the model is an item that Codex cannot read and says nothing of: the answer is empty.
+--- Notes a refusal of the model: an item that Codex cannot read, and an empty answer.
 local function note_hidden_refusal(state, answers)
   local said = answers and answers.file or stream.text(state) or ""
   if not (state.done and state.lost_item) or said:find("%S") then return end
@@ -357,15 +354,14 @@ local function note_hidden_refusal(state, answers)
     message = "its model's last answer holds no text, but an item that Codex cannot read, as a refusal is" }
 end
 
---- The outcome of the attempt.
 function M.finish(state, exit, answers)
-  -- A tool call that Codex refuses leaves no event: only standard error has it.
+  -- A tool call that Codex refuses stands only on standard error.
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end
   exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) }, { __index = exit })
   note_hidden_refusal(state, answers)
-  -- Without --json the answer is all of standard output, and standard error ends with a count.
+  -- Without --json, standard output is the answer, and standard error ends with a token count.
   local tail = exit.stderr_tail
   if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
     and tail:find("\ntokens used\n[%d,]+%s*$") then
@@ -375,7 +371,6 @@ function M.finish(state, exit, answers)
   return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
 
---- Raises for a prompt that it cannot take; for callers that want to know early.
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, { characters = longest_prompt }) end
 
 return M

@@ -60,14 +60,14 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- The remedy: a program that was refused a write may need a place of its own in the sandbox.
+--- Returns the remedy: a program without write access may need a place in the sandbox.
 local function hint_of(exit)
   local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
   return refused and outcome.read_log .. "; if the sandbox refused it, name the place in runners.command.state of your "
     .. "config, or say --sandbox workspace-write" or outcome.read_log
 end
 
---- Classifies an exit: success is exit code 0 by itself, nothing else.
+--- Returns the result of an exit. Only exit code 0 is a success.
 ---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer} in milliseconds, for the message
 ---@return {status: string, text: string, error: table?}

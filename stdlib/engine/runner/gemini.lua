@@ -14,34 +14,31 @@ local M = { name = "gemini", program = "gemini", title = "Gemini", role = "promp
 M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
   "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" }
 
---- Gemini's own instructions and tools, in tokens by its bytes of one request.
+--- Gemini's own instructions and tools take about this many tokens of each request.
 local own_tokens = 12000
 
 M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
   "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
   "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
---- Gemini cuts standard input there, and continues.
+--- Gemini silently cuts longer input.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
 local settings_cap = 1 << 20
 
---- The home that holds the user's `.gemini`.
+--- Returns the home folder with the user's `.gemini`.
 local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
 
---- Instruction files of a project, by name: the first one there counts.
 M.instructions = { "GEMINI.md", "AGENTS.md" }
 
---- The user's own instruction files: the first one there counts.
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- Files in a repository by which it starts programs: the host's list has them.
+--- The host's list of startup files has this name.
 M.startup_files = { ".gemini" }
 
---- Files of its own login.
 function M.login_files(config)
   local home = home_of(config)
   local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/gemini-credentials.json",
@@ -54,7 +51,7 @@ function M.detect(config) return shared.detect(M, config) end
 
 local function read_file(path) return (shared.read_file(path, settings_cap)) end
 
---- JSON without the comments that Gemini allows in its settings.
+--- Strips the comments that Gemini allows in its settings.
 local function without_comments(text)
   text = text:gsub("\\(.)", function(c) return c == '"' and "\\u0022" or nil end)
   local parts, at = {}, 1
@@ -75,7 +72,7 @@ local function without_comments(text)
   return table.concat(parts)
 end
 
---- The user's own settings, {} if none can be read.
+--- Returns the user's own settings, or {} if they cannot be read.
 local function settings_of_user(home, warnings)
   local path = home .. "/.gemini/settings.json"
   local text = read_file(path)
@@ -86,7 +83,7 @@ local function settings_of_user(home, warnings)
   return {}
 end
 
---- Allows all tools. Gemini refuses git in a folder that it does not trust, except by a rule about the arguments.
+--- Allows all tools. Only a rule about arguments allows git in an untrusted folder.
 local allow_all = [=[
 [[rule]]
 toolName = "run_shell_command"
@@ -112,10 +109,10 @@ local function settings(call, key, user)
     model.maxSessionTurns = own and own >= 0 and math.min(own, call.turns) or call.turns
   end
   return core.json.encode({
-    -- The question of trust is answered by GEMINI_CLI_TRUST_WORKSPACE.
+    -- GEMINI_CLI_TRUST_WORKSPACE answers the question of trust.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- The host retries a broken stream: Gemini leaves the earlier text in the answer.
+    -- The host retries a broken stream, because Gemini would keep its text in the answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -124,7 +121,7 @@ local function settings(call, key, user)
   }, 2) .. "\n"
 end
 
---- The files of an attempt's own home. Logins are copied: the agent's changes to them stay there.
+--- Returns the files of an attempt's own home. Logins are copied and never copied back.
 local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
@@ -159,14 +156,14 @@ function M.command(call)
     warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
   end
   local home = (call.scratch or call.out) .. "/gemini"
-  -- A second process of Gemini's would get more memory than an attempt needs.
+  -- A second process of Gemini would get more memory than an attempt needs.
   local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false", GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
     writable = shared.writable(call), warnings = warnings }
 end
 
---- Usage from the last line's stats: input includes the cached part, output excludes thoughts.
+--- Returns the usage in the last line: input includes the cached part, output excludes thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -175,7 +172,7 @@ local function usage_of(stats)
     output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts }
 end
 
---- The same of the one object that `-o json` prints, for each model.
+--- Returns the usage in the object that `-o json` prints, summed over the models.
 local function usage_of_models(models)
   local sum
   for _, item in pairs(stream.tbl(models) or {}) do
@@ -188,7 +185,7 @@ local function usage_of_models(models)
   return sum
 end
 
---- Gemini's messages when it gives up, and their classes. After the first two its result says "success".
+--- Gemini gives up with these messages. After the first two, its result says "success".
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "limit" }, { "^Reached max session turns", "limit" },
   { "without a finish reason", "network" }, { "returned an empty response", "network" },
@@ -203,7 +200,7 @@ local function class_of(message)
   end
 end
 
---- An error that no event followed is why the agent stopped, whatever its result says.
+--- Notes an error. If no event follows, it is why the agent stopped, whatever its result says.
 local function note_stop(state, events, event)
   local message = stream.str(event.message) or "an error without words"
   local class, gives_up = class_of(message)
@@ -224,7 +221,7 @@ local function fail(state, events, err)
   stream.fail(events, state.failure, true)
 end
 
---- The whole object of `-o json`.
+--- Reads the object that `-o json` prints.
 local function whole(state, events, object)
   state.events = state.events + 1
   state.session = stream.str(object.session_id)
@@ -241,13 +238,13 @@ local function whole(state, events, object)
   stream.succeed(state, events)
 end
 
---- An object that is spread over lines is put together, up to a size.
+--- Joins the lines of an object that is spread over several, up to a size.
 local function gather(state, events, line)
   if not state.gathered then
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
     state.gathered, state.gathered_size = {}, 0
   end
-  -- The lines of one object are set in; an event of its own means that it was none.
+  -- The lines of one object are indented, so a line with an event ends it.
   if line:find("^{.") then
     state.gathered, state.malformed = nil, state.malformed + #state.gathered
     return false
@@ -273,7 +270,7 @@ local function gather(state, events, line)
   return true
 end
 
---- Begins again: later text is no part of the answer that it had given.
+--- Marks that the agent works again, so that later text replaces its answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   state.stop = nil
@@ -300,7 +297,7 @@ local function parse(state, line, events)
     local text = event.role == "assistant" and stream.said(state, events, event.content)
     if text then
       begin_again(state)
-      -- After a tool a new message begins: the last one is the answer.
+      -- A new message begins after a tool, and the last message is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
@@ -344,7 +341,7 @@ end
 M.lines = "json"
 stream.make_reader(M, parse, own_tokens)
 
---- The files in which Gemini keeps the conversation of an attempt, line by line.
+--- Returns the files in which Gemini keeps the conversation of an attempt.
 ---@param scratch string  see moonlet.RunnerCall
 ---@return {root: any, path: string}[]
 function M.transcripts(scratch)
@@ -360,7 +357,7 @@ function M.transcripts(scratch)
   return list
 end
 
---- Reads a line of the conversation: an answer comes with its tokens, and comes again when its tools have ended.
+--- Reads a line of the conversation. An answer comes with its tokens, and again after its tools.
 function M.transcript(state, line)
   if not line:find('"type":"gemini"', 1, true) then return end
   local ok, message = pcall(core.json.decode, line)
@@ -400,7 +397,7 @@ local function note_half_answer(state)
   if state.usage then state.usage.partial = true end
 end
 
---- The error that it prints on standard error, which has the status of a refusal whatever its words are.
+--- Reads the error on standard error, which means status 429 whatever its words are.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
   local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "
@@ -415,7 +412,7 @@ local function note_status(state, exit)
   end
 end
 
---- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.
+--- Exit codes: 41 login, 42 request, 44 sandbox, 52 settings, 53 too many turns.
 local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "limit" }
 
 function M.finish(state, exit, answers)

@@ -41,7 +41,7 @@ end
 
 local tool_states = { running = true, ok = true, failed = true, denied = true }
 
---- Takes one event of this format into the state, and passes it on.
+--- Adds one event of this format to the state, and passes it on.
 ---@param events moonlet.RunnerEvent[]
 function M.apply(state, events, event)
   local kind = stream.str(event.type)
@@ -76,7 +76,7 @@ function M.apply(state, events, event)
   elseif kind == "usage" then
     local before = state.usage and state.usage.input_tokens or 0
     state.usage = usage.of(event) or state.usage
-    -- It may come before the tools of its answer.
+    -- The usage may come before the tools of its answer.
     state.reports, state.reported = true, state.turns + (state.awaits_model and 1 or 0)
     state.reported_bytes = state.bytes
     local input = state.usage and state.usage.input_tokens

@@ -16,39 +16,36 @@ local M = { name = "opencode", program = "opencode", title = "opencode", role = 
 M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive",
   "--auto", "--share" }
 
---- opencode's own instructions and tools, in tokens by its bytes of one request.
+--- opencode's own instructions and tools take about this many tokens of each request.
 local own_tokens = 7700
 
---- Providers' keys are many: the user's config names those that it may see.
+--- The user's config names the keys of other providers.
 M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
---- Instruction files of a project, by name: the first one there counts.
 M.instructions = { "AGENTS.md" }
---- Files that it reads by itself in a folder below, once it reads a file there; it has no option against that.
+--- opencode reads these by itself once it reads a file in their folder.
 M.nested_instructions = { "AGENTS.md", "CONTEXT.md" }
 
---- Its folder of settings: it reads the AGENTS.md of that folder.
+--- Returns the settings folder, whose AGENTS.md opencode reads.
 local function settings_folder()
   return core.system.env "OPENCODE_CONFIG_DIR"
     or (core.system.env "XDG_CONFIG_HOME" or shared.home_path "~/.config") .. "/opencode"
 end
 
---- The user's own instruction files: the first one there counts.
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- Files in a repository by which it starts programs: the host's list has them.
+--- The host's list of startup files has these names.
 M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
 
---- Files of its own login.
 function M.login_files(config)
   local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
     or shared.home_path "~/.local/share"
   return { data .. "/opencode/auth.json" }
 end
 
---- The places of the native program of npm's wrapper.
+--- Returns where the native program behind npm's wrapper may be.
 local function native_places(real)
   local package = shared.parent(shared.parent(real))
   local beside = package and shared.parent(package)
@@ -67,7 +64,7 @@ local function permissions(call)
   local web = call.web_search and "allow" or "deny"
   local bash = "allow"
   if not writes then
-    -- The last rule that fits wins; ours are written in the order of their bytes, "*" first.
+    -- The last matching rule wins, and keys are written in the order of their bytes.
     bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
       ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
   end
@@ -91,7 +88,7 @@ function M.command(call)
     OPENCODE_DISABLE_LSP_DOWNLOAD = "1", OPENCODE_DISABLE_DEFAULT_PLUGINS = "1",
     OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled", autoupdate = false,
       instructions = core.json.array {} } }
-  -- The project's settings and instruction files, and Claude's.
+  -- opencode then ignores the project's settings and instruction files, and Claude's.
   env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
   local state_dirs, folders, links = {}, {}, nil
   local function place(name, folder, usual)
@@ -124,7 +121,7 @@ function M.command(call)
     warnings = warnings }
 end
 
---- Usage of one step: input excludes the cached part, output excludes reasoning.
+--- Returns the usage of one step: input excludes the cached part, output excludes reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -134,7 +131,7 @@ local function usage_of(part)
   local cost = stream.amount(part.cost)
   return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
     output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
-    -- A cost of 0 also stands for a model whose price it does not know.
+    -- A cost of 0 may mean that opencode does not know the model's price.
     cost_usd = cost and cost > 0 and cost or nil }
 end
 
@@ -159,13 +156,13 @@ local function tool(state, events, part)
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- Begins again: later text is no part of the answer that it had given.
+--- Marks that the agent works again, so that later text replaces its answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   stream.begin_again(state)
 end
 
---- True for the errors of a stream that holds something other than its provider's events.
+--- Reports whether an error means that the stream was not the provider's.
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -181,11 +178,11 @@ local function parse(state, line, events)
     stream.begin_session(state, events)
   end
   if kind == "step_start" then
-    -- The answer is the text of the last step.
+    -- The text of the last step is the answer.
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- Its events show a tool only at the tool's end.
+    -- An event shows a tool only when the tool ends.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
@@ -209,7 +206,7 @@ local function parse(state, line, events)
     if reason == "stop" then
       stream.succeed(state, events)
     elseif reason == "unknown" then
-      -- It asks again at once, each time that the stream breaks off.
+      -- opencode asks again at once after each broken stream.
       state.broken_off = (state.broken_off or 0) + 1
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
@@ -240,7 +237,7 @@ end
 M.lines, M.shows_tools = "object", true
 stream.make_reader(M, parse, own_tokens, { reports = true })
 
---- The text of a field in a line of the log: written as JSON if it holds a space.
+--- Returns a field of a log line, which is JSON if it holds a space.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -257,7 +254,7 @@ local function logged(line, name)
   end
 end
 
---- Reads a line of its log, which may say that it waits until it asks its provider again.
+--- Reads a log line, which may say that the program waits for its provider.
 function M.log(state, line)
   local level = line:match("^timestamp=%S+ level=(%u+) ")
   if not level or logged(line, "small") ~= "false" then return end
@@ -267,15 +264,15 @@ function M.log(state, line)
   elseif level == "ERROR" and message == "stream error" then
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
-    -- An error that fits no class is the provider's own: others it reports at once.
+    -- opencode reports all other errors at once, so an unknown one is the provider's.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end
 
---- The log that moonlet itself switches on.
+--- These lines are of the log that moonlet switches on.
 M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
 
---- Several that start for the first time make their database at once, and one of them is too late.
+--- Reports whether several first starts made the database at once, and this one was too late.
 local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
 end

@@ -15,7 +15,7 @@ local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, 
   dec = 12 }
 local weekdays = { sun = 0, mon = 1, tue = 2, wed = 3, thu = 4, fri = 5, sat = 6 }
 
---- Days from 1970-01-01.
+--- Returns the days since 1970-01-01.
 local function days_of(year, month, dom)
   if month <= 2 then year, month = year - 1, month + 12 end
   return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + dom - 719469
@@ -74,7 +74,7 @@ local function at(now, when)
   return { retry_after_ms = math.max(0, when - now), reset_at = when }
 end
 
---- A number that is a moment: seconds or milliseconds since 1970.
+--- Reads a number as seconds or milliseconds since 1970.
 local function epoch(now, digits)
   local value = tonumber(digits)
   if not value then return nil end
@@ -82,13 +82,13 @@ local function epoch(now, digits)
   return at(now, math.floor(value))
 end
 
---- Names with one meaning in messages of providers; zones for those that change with the seasons.
+--- These zone names are unambiguous in providers' messages. Some follow the seasons.
 local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
   CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
   CT = "America/Chicago", ET = "America/New_York" }
 
---- Returns the minutes east of UTC of "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a name that `zones(name)` knows.
+--- Returns the minutes east of UTC of "GMT-3", "+02:00", "Etc/GMT+5", "PST" or a known name.
 local function zone_of(name, zones)
   local upper = name:upper()
   local known = abbreviations[upper]
@@ -132,7 +132,7 @@ local function zone_after(text, from, offset, zones)
   if not name then return offset end
   local zone = zone_of(name, zones)
   if zone then return zone end
-  -- "(local time)" and the like.
+  -- This includes "(local time)".
   if bracket and not bracket:find("/", 1, true) then return offset end
   return nil
 end
@@ -170,7 +170,7 @@ local function time_after(lower, from)
   return hours, minutes, stop or from, seconds
 end
 
---- A day with its time, or its beginning.
+--- Returns the moment of a day and its time, or of the day's beginning.
 local function on_day(text, lower, days, from, now, offset, zones)
   local hours, minutes, stop, seconds = time_after(lower, from)
   local late_year, late_stop = lower:match("^%s+(%d%d%d%d)%f[%D]()", hours and stop or #lower + 1)   -- asctime
@@ -183,11 +183,11 @@ local function on_day(text, lower, days, from, now, offset, zones)
       local is_told = year ~= nil
       year = year or (date_of(now // day))
       local when = moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
-      -- A day of the year without its year is the next one, but for a few days that may just be over.
+      -- A date without its year is the next such day, unless it has just passed.
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- The earlier of two possible moments: the later one would make the retry late.
+      -- Of two possible moments the earlier one counts, because the later one could delay the retry.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end
@@ -239,7 +239,7 @@ local lead_dates = {
   "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
---- The moment from which a text allows another request; nil if it names none.
+--- Returns the moment from which a text allows another request, or nil if it names none.
 ---@param now integer  ms since 1970
 ---@param zone (integer | fun(at: integer): integer)?  minutes east of UTC if no zone is named (0)
 ---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  offsets of named zones
@@ -288,7 +288,7 @@ function M.parse(text, now, zone, zones)
   return nil
 end
 
---- The value of a Retry-After header: seconds, or a date.
+--- Reads a Retry-After header: seconds, or a date.
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.header(value, now)
   if type(value) == "number" then return after(now, math.ceil(value * 1000)) end
@@ -297,7 +297,7 @@ function M.header(value, now)
   return at(now, date(value, now, 0))
 end
 
---- A moment given as seconds or milliseconds since 1970, or as a date in text.
+--- Reads seconds or milliseconds since 1970, or a date.
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.moment(value, now)
   if type(value) == "number" then return epoch(now, value) end

@@ -4,7 +4,7 @@ local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- True for an option of the list with or without a value: a short one takes it joined (-sX), a long one after "=".
+--- Reports whether a word is an option of the list, with or without a value (-sX, --name=X).
 function M.listed(list, word)
   for _, refused in ipairs(list) do
     local long = refused:sub(1, 2) == "--"
@@ -23,7 +23,7 @@ local function without_camel_case(word)
   return option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
 end
 
---- True if a runner must not be started with a word.
+--- Reports whether a runner must not be started with a word.
 ---@param name string  of the runner
 function M.holds(name, word)
   if not names.has(names.programs, name) then return false end

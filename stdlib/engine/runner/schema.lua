@@ -6,7 +6,7 @@ local M = {}
 local null = core.json.null
 local deepest = 40
 
---- Keywords that go through as they are. Others only narrow the schema, and the host checks them.
+--- These keywords pass unchanged. Others only narrow the schema, and the host checks them.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -126,7 +126,7 @@ function convert(schema, depth)
   return result
 end
 
---- Narrows a root that may be an object or something else to an object: providers take no other.
+--- Narrows a root of several types to an object, because providers accept no other.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema
@@ -141,7 +141,7 @@ local function is_object_root(schema)
   return schema.type == "object" or schema.type == nil and type(schema.properties) == "table"
 end
 
---- Puts a schema whose root is no object under the one field "value".
+--- Puts a schema whose root is no object under the field "value".
 local function wrap(made)
   local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
     additionalProperties = false }
@@ -169,7 +169,7 @@ function M.object(schema)
   return wrap(made)
 end
 
---- The answer to a schema that object() made.
+--- Unwraps an answer to a schema that object() made.
 function M.unwrap(value, schema)
   schema = narrowed(schema)
   if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
@@ -267,7 +267,7 @@ function M.shaped(value, schema)
   return strip(value, schema, schema, 0)
 end
 
---- The answer as the schema itself has it: without the additions of strict mode.
+--- Returns the answer in the form of the schema, without the additions of strict mode.
 function M.normalise(value, schema)
   if M.strict(schema) == nil then return value end
   return strip(M.unwrap(value, schema), schema, schema, 0)
@@ -275,7 +275,7 @@ end
 
 local most_problems = 5
 
---- One line of core.json.validate, without the place in the schema.
+--- Shortens a line of core.json.validate, without the place in the schema.
 local function problem_in_words(line)
   line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
   local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'
@@ -288,7 +288,7 @@ local function problem_in_words(line)
   return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
 end
 
---- The problems that core.json.validate found, in one line for people.
+--- Returns the problems of core.json.validate in one line for people.
 function M.in_words(problems)
   local list, count = {}, 0
   for line in problems:gmatch "[^\n]+" do

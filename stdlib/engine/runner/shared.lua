@@ -50,7 +50,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field reads string[]?               instruction files that the CLI reads by itself, as far as they are there
 ---@field warnings string[]
 
---- "~/x" with the user's home.
+--- Replaces ~ with the user's home.
 function M.home_path(path)
   local home = core.system.env "HOME"
   if path:sub(1, 1) == "~" and (#path == 1 or path:sub(2, 2) == "/") and home and home ~= "" then
@@ -61,7 +61,7 @@ end
 
 function M.parent(path) return path and path:match("^(.+)/[^/]+$") end
 
---- The program of a name or path.
+--- Finds a program by its name or path.
 function M.find(program)
   local path = core.system.find_program(M.home_path(program))
   if path then return path end
@@ -69,14 +69,14 @@ function M.find(program)
   return nil, ("'%s' is not in PATH"):format(program)
 end
 
---- Is the file a script that names its interpreter?
+--- Reports whether a file is a script that names its interpreter.
 function M.is_script(path)
   local root = core.file.root(M.parent(path) or "/")
   local head = root and core.file.read(root, path:match("[^/]+$"), 64)
   return head ~= nil and head:sub(1, 2) == "#!"
 end
 
---- Can the file be run, without an interpreter?
+--- Reports whether a file runs without an interpreter.
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
 --- Finds a runner's program. `places(real)` names the native programs behind npm's wrapper.
@@ -103,7 +103,7 @@ function M.add_words(argv, call, option)
   table.move(config.args or {}, 1, #(config.args or {}), #argv + 1, argv)
 end
 
---- Takes the lines of a program's own log, which moonlet switched on, out of its text on standard error.
+--- Removes the program's own log, which moonlet switched on, from its standard error.
 function M.without_log(runner, state, text)
   local lines = {}
   for line in (text or ""):gmatch("[^\r\n]+") do
@@ -113,14 +113,13 @@ function M.without_log(runner, state, text)
   return table.concat(lines, "\n")
 end
 
---- The paths of some names in a folder.
 function M.beneath(folder, names)
   local list = {}
   for i, name in ipairs(names) do list[i] = folder .. "/" .. name end
   return list
 end
 
---- A folder of links to all that is in another one except some names; nil if it has none of these.
+--- Plans a folder of links to all in another one but some names; nil if it has none of these.
 ---@param folder string   absolute
 ---@param place string?   the path of the folder of links
 ---@return string? place, table<string, string[]>? links  for moonlet.RunnerCommand
@@ -135,7 +134,7 @@ function M.without(folder, names, place)
   return place, { [place] = targets }
 end
 
---- The text of one of the user's own files, up to `cap` bytes; nil if it cannot be read.
+--- Returns the first `cap` bytes of a user's own file, or nil if it cannot be read.
 ---@param path string  absolute
 function M.read_file(path, cap)
   local folder, name = (core.system.real_path(path) or path):match "^(/.*)/([^/]+)$"
@@ -146,7 +145,7 @@ function M.read_file(path, cap)
   return text, cut
 end
 
---- Refuses a prompt that the CLI would not get as it is.
+--- Rejects a prompt that the CLI would not receive unchanged.
 ---@param limits {bytes: integer?, characters: integer?, slash: boolean?}
 function M.check_prompt(title, prompt, limits)
   if not prompt:find("%S") then
@@ -173,7 +172,7 @@ function M.check_prompt(title, prompt, limits)
   end
 end
 
---- Refuses arguments that the system would not pass.
+--- Rejects arguments that the system would not pass.
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
@@ -186,10 +185,10 @@ function M.check_argv(title, argv)
   end
 end
 
---- True if a text fits into one argument.
+--- Reports whether a text fits into one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- A runner's own names, and those that the user's config grants it.
+--- Returns a runner's own variable names and those that the user's config grants.
 function M.env_names(own, granted)
   local list, seen = {}, {}
   local function add(name)
@@ -205,7 +204,7 @@ function M.env_names(own, granted)
   return list
 end
 
---- The names whose values tools must not see: the runner's, and granted ones that look like secrets.
+--- Returns the variables that tools must not see: a runner's keys, and granted ones like them.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do
@@ -218,7 +217,7 @@ function M.secret_names(own, granted)
   return list
 end
 
---- Is a variable set that the runner will see?
+--- Reports whether a variable is set that the runner will see.
 function M.has(config, name)
   local value = core.system.env(name)
   if value and value ~= "" then return true end
@@ -228,7 +227,7 @@ function M.has(config, name)
   return false
 end
 
---- Paths that the tools of an agent may write.
+--- Returns the paths that the tools of an agent may write.
 function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
@@ -237,7 +236,7 @@ function M.writable(call)
   return list
 end
 
---- The line that states a role, if the prompt does not.
+--- Returns the line that states a role.
 function M.role_line(role) return "Your role in this task: " .. role .. "." end
 
 return M

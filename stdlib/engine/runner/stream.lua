@@ -43,7 +43,7 @@ local largest = 1 << 53
 ---@field last_input integer?  input tokens of the last of those
 ---@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
 
---- A fresh state; one for each attempt.
+--- Returns a fresh state for one attempt.
 function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
@@ -53,13 +53,13 @@ function M.begin()
   }
 end
 
--- Values of fields, as far as they are what they should be.
+-- Field readers: each returns nil for a value of another kind.
 
 function M.str(value) return type(value) == "string" and value or nil end
 
 function M.tbl(value) return type(value) == "table" and value or nil end
 
---- A count that can be believed.
+--- Returns a plausible count.
 function M.count(value)
   if type(value) ~= "number" or value < 0 or value > largest then return nil end
   return math.tointeger(value)
@@ -70,13 +70,13 @@ function M.amount(value)
   return value
 end
 
---- An integer of either sign: exit codes.
+--- Returns an integer of either sign, such as an exit code.
 function M.int(value)
   if type(value) ~= "number" or value < -largest or value > largest then return nil end
   return math.tointeger(value)
 end
 
---- A field of a field …, nil if one of them is missing or no object.
+--- Returns a field of nested objects, or nil if one is missing.
 function M.at(value, ...)
   for i = 1, select("#", ...) do
     if type(value) ~= "table" then return nil end
@@ -86,10 +86,10 @@ function M.at(value, ...)
   return value
 end
 
---- A line for people: no colours or control characters, cut.
+--- Returns a short line for people, without colours and control characters.
 function M.printable(text, cap) return core.text.printable(core.text.strip(text), cap or 200) end
 
---- A message as it may be kept and shown. Some carry the body of an HTTP answer: its message is taken.
+--- Returns a message to keep and show. Of an HTTP body only its message is kept.
 function M.message(text)
   text = core.text.clean(text)
   local inner = text:match("^%s*{.*}%s*$") or text:match("^%[API Error: ({.*})%]$")
@@ -104,7 +104,6 @@ function M.message(text)
   return core.text.cut(text, message_cap)
 end
 
--- Lines.
 
 --- Mends malformed UTF-8, control characters, halves of surrogate pairs and huge numbers.
 local function mend(line)
@@ -174,7 +173,7 @@ local function complete(head)
       return nil
     end
   end
-  -- A text that long is a value; it must be the value of a field, not its name.
+  -- Such a long text must be the value of a field, not its name.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
   if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
@@ -187,7 +186,7 @@ local function add_warning(state, events, text)
   events[#events + 1] = { type = "warning", text = text }
 end
 
---- Notes something that a person should know of, once a state.
+--- Adds a warning to the state once.
 function M.warn(state, events, text)
   text = M.printable(text, 300)
   for _, known in ipairs(state.warnings) do
@@ -196,7 +195,7 @@ function M.warn(state, events, text)
   add_warning(state, events, text)
 end
 
---- The object on a line, or nil: then the line is no event, and the state knows why.
+--- Returns the object on a line, or nil if the line is no event.
 ---@param events moonlet.RunnerEvent[]
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
@@ -229,7 +228,7 @@ function M.object(state, events, line)
   return value
 end
 
---- A line splitter: bytes in pieces of any size, events once they are whole.
+--- Splits bytes into lines, and lines into events.
 local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 
@@ -273,7 +272,7 @@ function Reader:feed(bytes)
     local room = M.line_cap - self.size
     if room > 0 and last >= at then
       self.parts[#self.parts + 1] = bytes:sub(at, math.min(last, at + room - 1))
-      -- A line that comes in crumbs must not become a table of crumbs.
+      -- Many small pieces are joined, so that their table stays small.
       if #self.parts > 512 then self.parts = { table.concat(self.parts) } end
     end
     self.size = self.size + last - at + 1
@@ -283,7 +282,7 @@ function Reader:feed(bytes)
   return events
 end
 
---- The end of the output: a last line without its line feed counts.
+--- Ends the output. A last line without a line feed counts.
 ---@return moonlet.RunnerEvent[]
 function Reader:close()
   local events = {}
@@ -291,7 +290,7 @@ function Reader:close()
   return events
 end
 
---- Counts a line that was not handed over, for it is too long or holds too much.
+--- Counts a line that is too long or holds too many values.
 local function skip(state, bytes)
   local events = {}
   state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
@@ -317,9 +316,8 @@ function M.take(runner, state, lines, numbers, others, last, note)
   end
 end
 
--- The memory of a state.
 
---- The head and the tail of a long text, with a note about the missing middle.
+--- Returns the head and the tail of a long text, with a note about the missing middle.
 ---@param bytes integer  the size of the whole
 function M.ends(head, tail, bytes)
   return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head), bytes - #head - #tail,
@@ -328,7 +326,7 @@ end
 
 local half = M.text_cap // 2
 
---- Adds to the last bytes of an answer that is too long; some more than are kept of them, so that it takes no longer.
+--- Keeps the last bytes of a long answer, and joins the pieces only now and then.
 local function keep_end(state, text)
   local list = state.last or { size = 0 }
   list[#list + 1] = text:sub(-half)
@@ -340,7 +338,7 @@ local function keep_end(state, text)
   state.last = list
 end
 
---- Keeps the answer. `more`: a part that follows the earlier ones.
+--- Keeps the answer, or adds `more` to it.
 function M.keep_text(state, text, more)
   state.text_cut = state.cut_line or more and state.text_cut or nil
   if not more then state.pieces, state.piece_size, state.last, state.unread = {}, 0, nil, nil end
@@ -352,7 +350,7 @@ function M.keep_text(state, text, more)
   if #text > room then keep_end(state, text:sub(room + 1)) end
 end
 
---- The text of a message. Any other value there is a message that nobody can read.
+--- Returns the text of a message, and warns about any other value.
 function M.said(state, events, value)
   if value ~= nil and value ~= null and type(value) ~= "string" then
     state.unread = true
@@ -361,7 +359,7 @@ function M.said(state, events, value)
   return M.str(value)
 end
 
---- The answer, and its size in bytes if it is not whole.
+--- Returns the answer, and its size in bytes if it was cut.
 function M.text(state)
   if not state.pieces then return nil, false end
   local text = table.concat(state.pieces)
@@ -384,7 +382,7 @@ function M.deny(state, name, detail)
   state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
 end
 
---- A tool began: it is open until its end is reported.
+--- Opens a tool until its end is reported.
 function M.open_tool(state, id, name)
   if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
   state.open[id], state.open_count = name, state.open_count + 1
@@ -397,51 +395,50 @@ function M.close_tool(state, id)
   return name
 end
 
---- The agent does something after it had said that it was done: it is done when that has its end too.
+--- Marks an agent that works on after it said that it was done.
 function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- Notes an error that need not be the agent's end. After a reported end it is one.
+--- Notes an error. After a reported end it is the agent's failure.
 ---@param err table  see last_error
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- Closes the tools that are open, of a stream in which the model speaks only after all of them have ended.
+--- Closes all tools, in a stream whose model speaks only after they have ended.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
---- Counts a turn: the model speaks first, or after a tool, for which it was sent the whole conversation again.
+--- Counts a turn when the model speaks first or after a tool: it was sent everything again.
 local function count_turn(state)
   if not state.awaits_model then return end
   state.turns, state.awaits_model = state.turns + 1, false
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Begins an answer, of a stream that reports where each one begins and ends.
+--- Begins an answer, in a stream that reports both ends of each one.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true
 end
 
---- Ends an answer, its tools included.
+--- Ends an answer and its tools.
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
---- Notes the usage of one answer.
 ---@param input integer  its input tokens
 function M.report_answer(state, input)
   state.counted = state.counted + 1
   state.reported, state.reported_bytes, state.last_input = state.counted, state.bytes, input
 end
 
---- The answers of an agent's model by now.
+--- Returns the number of the model's answers so far.
 function M.answers(state) return math.max(state.turns, state.counted) end
 
---- True if an agent has taken more turns than it may.
+--- Reports whether an agent has taken more turns than it may.
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
---- True if an agent has taken all its turns and asks its model for another one.
+--- Reports whether an agent has taken all its turns and asks its model again.
 function M.asks_beyond(state, most)
   return most ~= nil and state.turns == most and state.awaits_model and not state.done
 end
@@ -461,7 +458,7 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- An event of a tool; counts it.
+--- Adds an event of a tool, and counts it.
 function M.tool(state, events, tool)
   state.retry = nil
   count_turn(state)
@@ -474,7 +471,7 @@ function M.tool(state, events, tool)
     detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
 end
 
---- A part of the answer, for watchers.
+--- Adds a part of the answer, for watchers.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)
@@ -501,13 +498,13 @@ function M.begin_session(state, events)
     id = state.session and M.printable(state.session, 80) }
 end
 
---- Makes the fields of a runner that reads a stream: begin, parse and check_prompt.
+--- Sets the fields begin and parse of a runner that reads a stream.
 ---@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
 ---@param own_tokens integer  the program's own instructions and tools, in tokens by the bytes of one request
 ---@param more table?  further fields of a fresh state
 function M.make_reader(runner, parse, own_tokens, more)
   runner.parse = M.guarded(parse)
-  --- `before`: the usage that the thread had counted before, if there is one.
+  --- `before` is the usage that the thread had counted earlier.
   function runner.begin(before)
     local state = M.begin()
     state.own_tokens, state.usage_before = own_tokens, before
@@ -516,7 +513,7 @@ function M.make_reader(runner, parse, own_tokens, more)
   end
 end
 
---- Makes a parser that cannot raise out of one that should not.
+--- Wraps a parser so that it never raises an error.
 function M.guarded(parse)
   return function(state, line)
     local events = {}

@@ -69,7 +69,7 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- The same for the zone that this machine, or its TZ, is set to; UTC if that is unknown.
+--- Returns that function for the zone of TZ or of this machine, or for UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

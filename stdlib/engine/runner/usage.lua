@@ -19,7 +19,7 @@ local function plus(a, b)
   return a + b
 end
 
---- A usage out of counts that may be missing; the total is computed if possible.
+--- Returns a usage from counts that may be missing, with their total if possible.
 function M.of(given)
   local usage, any = {}, false
   for _, name in ipairs(M.counts) do
@@ -35,7 +35,7 @@ function M.of(given)
   return usage
 end
 
---- Codex counts over the whole thread: `before` is the thread's count before this attempt.
+--- Returns the usage since `before`, because Codex counts over the whole thread.
 ---@param given table   a turn.completed's usage
 ---@param before table? an earlier one of the same thread
 function M.codex(given, before)
@@ -49,7 +49,7 @@ function M.codex(given, before)
     output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
---- The sum of two; a cost is "reported" only where all of it is.
+--- Returns the sum of two usages. Its cost is "reported" only if both are.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?
 function M.add(a, b)
@@ -82,13 +82,13 @@ local own_tokens = 1000
 M.bytes_a_token = 4
 local bytes_a_token = M.bytes_a_token
 
---- True if a request is under way that its provider has not answered.
+--- Reports whether a request is under way that its provider has not answered.
 local function is_asking(state)
   if state.requests then return state.requests > state.turns end
   return state.events > 0 and state.awaits_model and not state.done
 end
 
---- An estimate of answers without a report. Each was sent the program's own text, the prompt and all that came before.
+--- Estimates answers without a report. Each was sent the program's text, the prompt and all before.
 local function estimate_of(state, prompt_bytes, answers, is_under_way)
   local input, output
   if state.last_input then
@@ -98,7 +98,7 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   else
     local first = (state.own_tokens or own_tokens) + prompt_bytes // bytes_a_token
     input = (answers + is_under_way) * first + (state.sent_again + is_under_way * state.bytes) // bytes_a_token
-    -- About half of the events is its own text; the other half is from its tools.
+    -- About half of the events' bytes are the model's own text.
     output = state.bytes // (2 * bytes_a_token)
   end
   local estimate = M.of { input_tokens = input, output_tokens = output }
@@ -117,7 +117,7 @@ function M.so_far(state, prompt_bytes, ended)
   return M.add(said, estimate_of(state, prompt_bytes, answers, is_under_way))
 end
 
---- The sum over a list in which an attempt without usage is `false` or nil-less `{}`.
+--- Returns the sum over a list, in which `false` stands for an attempt without usage.
 ---@param list (moonlet.Usage|false)[]
 function M.sum(list)
   local sum, missing = nil, false
@@ -128,7 +128,7 @@ function M.sum(list)
   return sum
 end
 
---- The usage of all attempts of a step; nil if none was reported.
+--- Returns the usage of all attempts of a step, or nil if none was reported.
 ---@param attempts table[]?  each with its `usage`
 function M.of_attempts(attempts)
   local list = {}
@@ -138,7 +138,7 @@ function M.of_attempts(attempts)
   return M.sum(list)
 end
 
---- The model that answered last, as far as it was reported.
+--- Returns the model that answered last.
 function M.model_of(attempts)
   for i = #(attempts or {}), 1, -1 do
     local model = attempts[i].model
