@@ -23,7 +23,7 @@ local line_cap = 2000
 ---@field class string | fun(kind: string): string
 ---@field scan fun(text: string, low: string, add: moonlet.redaction.Add)   `low` is the text in lower case
 
--- Joins hits that touch or overlap; a secret is the graver of the two.
+-- Joins hits that overlap. The class "secret" is the gravest.
 local function joined(hits)
   table.sort(hits, function(a, b)
     if a.from ~= b.from then return a.from < b.from end

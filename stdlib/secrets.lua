@@ -33,7 +33,7 @@ local SURE = {
   [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
 }
 
--- Names that say it only in their folder.
+-- These names show it only together with their folder.
 local SURE_HOME = {
   [".aws/credentials"] = "cloud credentials", [".docker/config.json"] = "registry login",
   [".kube/config"] = "cluster credentials", [".cargo/credentials"] = "package registry login",
@@ -102,11 +102,11 @@ local PLACEHOLDERS = {
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
   "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
   "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
-  -- The key of the local storage emulator, the same everywhere.
+  -- Every installation of the local storage emulator has this key.
   "eby8vdm02x",
 }
 
--- Fillers that people type; in code they are keys all the same.
+-- People type these as fillers; in code they count as keys.
 local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
 --- True if a value only stands in for a secret.
@@ -127,13 +127,13 @@ function M.placeholder(value, context)
     if find(text, PLACEHOLDERS[i], 1, true) then return true end
   end
   local first = sub(text, 1, 1)
-  -- A character over and over, or a short piece repeated.
+  -- The value repeats one character, or a short piece.
   return text == first:rep(#text) or (#text % 4 == 0 and text == sub(text, 1, 4):rep(#text // 4))
 end
 
 local FORMS = require "moonlet.secrets.forms"
 
--- True if letters and digits run on for long. Words joined by dashes are a name.
+-- Reports whether letters and digits run on for long, as they do not in a name with dashes.
 local function has_long_run(value)
   for run in string.gmatch(value, "%w+") do
     if #run >= 16 and find(run, "%d") then return true end
@@ -141,7 +141,7 @@ local function has_long_run(value)
   return false
 end
 
--- Names with a secret value, as they occur in lower-cased text.
+-- A secret value follows these names in lower-cased text.
 local KEYS = {
   "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
   "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
@@ -152,7 +152,7 @@ local function add(hits, from, to, kind)
   hits[#hits + 1] = { from = from, to = to, kind = kind }
 end
 
--- Words that no issued token holds; the published example keys do, so in code those count as found.
+-- No issued token holds these words. The published example keys do, and count in code.
 local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
 
 local function blank(value, context)
@@ -190,7 +190,7 @@ local function known_forms(text, hits, context)
   end
 end
 
--- The text after the opening line of a key, if it looks like its body.
+-- Returns the text after the opening line of a key if it may be its body.
 local function key_body(text, after)
   local rest = sub(text, after, after + 600)
   local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
@@ -218,7 +218,7 @@ local function private_keys(text, hits)
   end)
 end
 
--- The value assigned to the name that ends before `at`: quoted, or to the end of the line in configuration.
+-- Returns the value assigned to the name before the window, and its offset.
 local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
     or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))
@@ -241,14 +241,14 @@ local function looks_random(value, least_size, least_entropy, context)
   local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
   if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
-  -- A URL, a path, a version or a dotted name is not a password.
+  -- A password is no URL, path, version or dotted name.
   if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
     return false
   end
   return M.entropy(value) >= least_entropy
 end
 
--- Short lower-case words joined by dashes or underscores: the name of something, not a secret.
+-- Reports whether short lower-case words are joined to the name of something.
 local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do
@@ -264,11 +264,11 @@ local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
   opts.looks = opts.looks - 1
-  -- put("password", "…") assigns too; a list of names does not.
+  -- A call such as put("password", "…") assigns too, but a list of names does not.
   local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
   local line_end = find(text, "\n", after, true) or #text + 1
   local window = sub(text, after, math.min(line_end - 1, after + 600))
-  -- Prose has no assignments, but a line of an environment is one wherever it stands.
+  -- Prose has no assignments, except for a line of an environment.
   local loose = opts.loose or (opts.context == "docs" and find(window, "^[%w_]*=%S+%s*$")
     and find(sub(text, math.max(1, at - 80), at - 1), "[\n+ :>$`][A-Z][A-Z0-9_]*$")) or false
   local value, offset = assigned(window, loose, called)
@@ -276,7 +276,7 @@ local function value_of(text, low, at, after, opts)
   return value, after + offset - 1, called
 end
 
--- Adds the hits of one key's name.
+-- Adds the secret values that follow a name.
 local function key_hits(text, low, key, hits, opts)
   local docs, header = opts.context == "docs", key == "authorization"
   local password = find(key, "pass", 1, true) or key == "_pwd"
@@ -287,12 +287,12 @@ local function key_hits(text, low, key, hits, opts)
       local skip, bare = match(value, "^(%a+%s+)(%S+)$")
       value, from = bare, from + #(skip or "")
     end
-    -- A tokenizer is no token.
+    -- Skip "tokenize" and its like.
     if not value or key == "token" and find(low, "^i[sz]", after) then return end
-    -- A word chosen by a person is shorter than an issued one, if it is plainly assigned.
+    -- A person's password is shorter than an issued one.
     local short = password and not called and not docs
     local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
-    -- Sixteen digits make less of it.
+    -- Hexadecimal digits have less entropy.
     if docs and #value >= 32 and find(value, "^%x+$") then entropy = 3 end
     if looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
       add(hits, from, from + #value - 1, header and "authorization header" or password and "hard-coded password"
@@ -305,7 +305,7 @@ local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key 
 local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
   mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
 
--- Adds the hits inside longer texts, as command lines have them: headers, options and URLs.
+-- Adds the logins inside command lines, headers and URLs.
 local function logins(text, low, hits, opts)
   local docs = opts.context == "docs"
   each(low, "authorization", hits, function(_, to)
@@ -383,7 +383,7 @@ function M.redact(text, hits)
     parts[#parts + 1] = format("[redacted: %s]", hit.kind)
     local at = find(text, "\n", hit.from, true)
     while at and at <= hit.to do
-      -- The first byte of a diff line is its mark, and stays too.
+      -- The first byte of a diff line is its mark, so it stays.
       parts[#parts + 1] = match(sub(text, at, at + 1), "^\n[+ -]?") .. "[redacted]"
       at = find(text, "\n", at + 1, true)
     end

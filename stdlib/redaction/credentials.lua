@@ -23,14 +23,14 @@ local function tokens(text, add)
   for _, form in ipairs(forms) do
     each(text, form[1], function(from, to)
       local rest = match(sub(text, to + 1, to + 4097), "^[%w_%-%.%+/=]*")
-      -- Words joined by dashes are a name, such as a class of a style sheet.
+      -- A name with dashes or underscores, such as a style sheet's class, has its words joined.
       if form.rest and not find(sub(text, from - 1, from - 1), "[%w_]") and #rest >= form.rest
         and (find(rest, "%d") or find(rest, "%u") and find(rest, "%l")) then
         add(from, to + #rest, "access token")
       end
     end)
   end
-  -- Tokens of chat bots.
+  -- Chat bots have tokens of this form.
   for from, number, rest, to in gmatch(text, "()%f[%w](%d+):([%w_%-]+)()") do
     if #number >= 8 and #number <= 10 and #rest > 30 and #rest < 50 then add(from, to - 1, "access token") end
   end
@@ -73,7 +73,7 @@ local function urls(text, add)
     local scheme = match(sub(text, math.max(1, at - 24), at - 1), "[%w+.-]*$")
     local url = match(sub(text, to + 1, to + 2000), "^[^%s\"'`<>|%)]+") or ""
     local login, key = match(url, "^[^/]*:[^@]+@[%w.-]+"), match(url, "^[%w_%-]+%f[@]")
-    -- The scheme and the host go too: together they name the door.
+    -- The scheme and the host go too, because with the login they give access.
     if login and not find(login, "[<{$]") then add(at - #scheme, to + #login, "login in a URL") end
     if key and #key >= 16 and find(key, "%d") and find(key, "%a") or lower(scheme) == "otpauth"
       or find(url, "^hooks%.slack%.com/services/.") or find(url, "^discord[app]*%.com/api/webhooks/.") then
@@ -87,7 +87,7 @@ local function urls(text, add)
   end)
 end
 
--- Words before a secret. A "code" is digits, a "token" has a digit and a letter, a "pass" may be anything.
+-- A "code" has only digits, a "token" a digit and a letter, and a "pass" any form.
 local LABELS = {
   pass = "password|passwd|passphrase|passcode|passwort|kennwort|pwd|recovery code|backup code|mot de passe|contraseña|"
     .. "wachtwoord|senha|lösenord|passord|adgangskode|salasana|hasło|heslo|losung|losungswort",
@@ -96,7 +96,7 @@ local LABELS = {
     .. "auth|geheimnis|schlüssel|zugangsdaten|webhook",
 }
 
--- Words of a sentence about passwords, in place of a password.
+-- These words describe a password and are none.
 local DESCRIBES = set [[
   required optional string none null nil true false empty hidden text the a an in from see stored ask set your rotated
   change changed never must should prompt env environment variable file yes no unknown it is are not always to of and
@@ -126,7 +126,7 @@ local function is_value(value, group, quoted, colon, plain)
     and (quoted or colon or not plain or digit ~= nil or find(value, "[^%w%s%.,/'\"\128-\255-]")) and true or false
 end
 
--- The place and length of the value after a label.
+-- Returns the offset and length of the value after a label.
 local function value_after(window, group, given)
   for i, pattern in ipairs(SEPARATORS) do
     local offset = match(window, pattern)
@@ -143,7 +143,7 @@ local function value_after(window, group, given)
   end
 end
 
--- Several plain words to the end of the line or sentence: a passphrase.
+-- Returns the offset and length of several plain words up to the end of their line.
 local function phrase(window)
   local offset, words = match(window, "^[\"'`*_]*%s*[:=]%s*()([%l\128-\255]+ [%l\128-\255 ]+)%f[^%l\128-\255 ]")
   if not words then return nil end
@@ -162,7 +162,7 @@ local function labelled(text, low, add)
         if find(sub(low, to + 1, to + 1), "%a") then return end
         if find(sub(low, from - 1, from - 1), "%a") and group ~= "pass" then return end
         local window = sub(text, to + 1, math.min((find(text, "\n", to + 1, true) or #text + 1) - 1, to + 400))
-        -- "with password sommer" has one; "password sommer" might be a heading.
+        -- "with password sommer" holds a password; "password sommer" may be a heading.
         local given = group == "pass" and GIVES[match(sub(low, math.max(1, from - 8), from - 1), "(%a+)%s$") or ""]
         local offset, size = value_after(window, group, given)
         if group == "pass" and not offset then offset, size = phrase(window) end

@@ -38,7 +38,7 @@ return {
   { "shpat_", "^shpat_%x+", "Shopify token", 3, 38, 38, rest = 16 },
   { "AGE-SECRET-KEY-1", "^AGE%-SECRET%-KEY%-1%w+", "age private key", 3, 70, 80 },
   { "eyJ", "^eyJ[%w_%-]+%.eyJ[%w_%-]+%.[%w_%-]+", "JSON web token", 4, 60, 4096, rest = 30 },
-  -- Only a text that leaves the machine counts these, which are no proof by themselves.
+  -- These count only in a text that leaves the machine, because they prove nothing.
   { "gldt-", rest = 12 }, { "glrt-", rest = 12 }, { "sk_test_", rest = 10 },
   { "rk_test_", rest = 10 }, { "pk_live_", rest = 10 }, { "whsec_", rest = 10 },
   { "pypi-", rest = 24 }, { "hvs.", rest = 20 }, { "dckr_pat_", rest = 12 },

@@ -16,9 +16,9 @@ local interpreters = set [[
   python python2 python3 pypy pypy3 perl ruby node nodejs php lua luajit lua5.4 Rscript julia awk gawk mawk nawk sed
   expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile
 ]]
---- Programs that take commands from their standard input, besides shells.
+--- These programs take commands from their standard input, as shells do.
 local reads_commands = set "at batch crontab ssh su sudo doas runuser xargs parallel eval env exec"
---- Programs that run none of their words.
+--- These programs run none of their words.
 local harmless = set [[
   echo printf cat grep egrep fgrep zgrep rg ag ack ls cp mv rm mkdir rmdir touch head tail sort uniq wc cut tr diff
   cmp comm test [ [[ true false : basename dirname realpath readlink stat file which type hash whereis man info
@@ -49,7 +49,7 @@ local function mentioned(text)
   return found
 end
 
---- True if a request of a web client writes to a service of releases and issues.
+--- Returns the action of a web client that writes to a service of releases and issues.
 local function web_action(argv, first)
   local text = table.concat(argv, " ", first)
   local known = false
@@ -65,7 +65,7 @@ local function web_action(argv, first)
   end
 end
 
---- True if a request of `gh api` writes. Any method except GET does.
+--- Returns the action of a `gh api` request with any method except GET.
 local function api_action(argv, first)
   local text = table.concat(argv, " ", first) .. " "
   if not text:find(" api ", 1, true) then return nil end
@@ -74,7 +74,7 @@ local function api_action(argv, first)
   return writes and ("a change by %s api"):format(base(argv[first])) or nil
 end
 
---- True if the words after a program begin with `wanted`. Between them may stand options, each with a value.
+--- Reports whether the words after a program begin with `wanted`, options and values aside.
 local function follows(argv, first, wanted)
   local k, skip = 1, false
   for i = first + 1, #argv do
@@ -93,7 +93,7 @@ end
 
 local git_action
 
---- Words after which a shell reads a command.
+--- A shell reads a command after these words.
 local before_command = set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
 
 --- The action of a program in a script whose command line counts, not only its words: git with a command that is
@@ -114,7 +114,7 @@ local function script_action(text)
   end
 end
 
---- The action of a text whose words may be commands.
+--- Returns the action of a text whose words may be commands.
 local function mention(text)
   local words = mentioned(text)
   if text:lower():find("alias%.") and (words.git or text:find("GIT_CONFIG", 1, true)) then return alias end
@@ -135,11 +135,11 @@ local function mention(text)
   return found or script_action(text)
 end
 
---- Options of `git tag` with which it only lists or checks, and others that create nothing.
+--- `git tag` with the first of these lists or checks; the others create nothing.
 local tag_lists = set "-l --list -v --verify --contains --merged --no-contains --no-merged --points-at -n"
 local tag_plain = set "--color --column --no-column -i --ignore-case --omit-empty --no-color --sort --format"
 
---- True if `git tag` with the words from `first` on only lists or checks.
+--- Reports whether `git tag` with the words from `first` on only lists or checks.
 local function only_lists(argv, first)
   local lists, names = false, false
   for i = first, #argv do
@@ -183,7 +183,7 @@ end
 
 local input_files = set "- -s /dev/stdin /dev/fd/0 /proc/self/fd/0"
 
---- True if a shell or interpreter at `first` may read commands from its standard input.
+--- Reports whether a shell or interpreter at `first` may read commands from standard input.
 local function reads_input(argv, first)
   for i = first + 1, #argv do
     local word = argv[i]
@@ -200,7 +200,7 @@ local function reads_input(argv, first)
   return true
 end
 
---- The text that a shell or interpreter at `first` runs. In prose mode the words after a script are its data.
+--- Returns what a shell or interpreter runs. In prose mode, words after a script are its data.
 local function code_of(argv, first, prose)
   local last = #argv
   for i = first + 1, prose and #argv or first do
@@ -213,7 +213,7 @@ local function code_of(argv, first, prose)
   return table.concat(argv, " ", first, last)
 end
 
---- The action of the program at `first`; nil for a program that is in no table.
+--- Returns the action of the program at `first`, or nil.
 local function program_action(argv, first, beside)
   local word, stdin = argv[first], beside.stdin
   if first > 1 and word:find("%s") then return nil end
@@ -252,7 +252,7 @@ local installs = set "install add i remove uninstall search show info"
 ---@field stdin string?
 ---@field prose boolean?               its words may be sentences that speak of commands
 
---- The irreversible action of a command: "git push", "git tag", "release upload", …; nil if none is seen.
+--- Returns the irreversible action of a command, such as "git push" or "release upload", or nil.
 ---@param beside moonlet.Beside?
 function M.action(argv, beside)
   beside = beside or {}

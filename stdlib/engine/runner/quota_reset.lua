@@ -187,7 +187,7 @@ local function on_day(text, lower, days, from, now, offset, zones)
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- Of two possible moments the earlier one counts, because the later one could delay the retry.
+      -- The earlier of two possible moments counts: the later one could delay the retry.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end

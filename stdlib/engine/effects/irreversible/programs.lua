@@ -3,14 +3,14 @@ local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
 
---- Programs whose only purpose is irreversible.
+--- These programs have no other purpose.
 M.always = {
   sbatch = job, srun = job, salloc = job, qsub = job, qrsh = job, bsub = job, msub = job,
   condor_submit = job, condor_submit_dag = job, oarsub = job, pjsub = job, llsubmit = job, ["spark-submit"] = job,
   ["semantic-release"] = upload, ["release-it"] = upload, ["cargo-publish"] = upload, ["cargo-release"] = upload,
 }
 
--- A line is `program…: words, words`. Options may stand between the words, and `…` is any number of words.
+-- A line is `program…: words, words`. Options may stand between words; `…` is any words.
 local lines = {
   { push, [[
     git: push, send-pack, http-push, send-email, imap-send, cvsexportcommit, remote-http, remote-https, remote-ftp
@@ -89,7 +89,7 @@ for _, entry in ipairs(lines) do
   end
 end
 
---- git's own commands that neither publish nor tag. Any other name may be an alias, which can do anything.
+--- These commands of git neither publish nor tag. Any other name may be an alias.
 M.git = [[
   add am annotate apply archive bisect blame branch bugreport bundle cat-file check-attr check-ignore check-mailmap
   check-ref-format checkout checkout-index cherry cherry-pick clean clone column commit commit-graph commit-tree
@@ -104,7 +104,7 @@ M.git = [[
   update-server-info var verify-commit verify-pack verify-tag version whatchanged worktree write-tree
 ]]
 
---- git's commands that run some of their words.
+--- These commands of git run some of their words.
 M.git_runs = "archive bisect clone difftool fetch fetch-pack filter-branch ls-remote pull rebase remote submodule"
 
 return M

@@ -12,7 +12,7 @@ local most_messages = 200000
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
---- Reads the input of a hook; nil for anything else.
+--- Returns the event in a hook's input, or nil.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -23,7 +23,7 @@ function M.event(value)
     model = stream.str(value.model) }
 end
 
---- Texts that stand in the place of a prompt and were not typed.
+--- These texts stand in place of a prompt, but nobody typed them.
 local not_typed = { "^<local%-command", "^<bash%-std", "^<task%-notification", "^<system%-reminder",
   "^%[Request interrupted", "^Caveat: " }
 
@@ -48,7 +48,7 @@ local function add_prompts(prompts, entry)
   end
 end
 
---- The entries of one message repeat its usage; the last one is complete.
+--- The entries of a message repeat its usage, and the last one is complete.
 local function note_answer(found, entry)
   local message = stream.tbl(entry.message) or {}
   local id, given = stream.str(message.id), stream.tbl(message.usage)

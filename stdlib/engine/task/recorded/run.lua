@@ -53,7 +53,7 @@ local function findings_of(agent, seen)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Puts the session into the steps of the run.
+--- Adds the session to the steps of the run.
 local function add_step(run, agent, recorded)
   local seen, step = run.step("session", "session", agent.name,
     { verb = "session", session = recorded.id }, {},
@@ -98,11 +98,11 @@ function M.register(recorded)
   return name
 end
 
---- Changes a plan into that of a recorded session: nothing is asked or limited any more.
+--- Makes a plan that of a recorded session, which asks and limits nothing.
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end
-  -- The config says what moonlet asks for, and moonlet did not ask.
+  -- moonlet did not start this agent, so the config's limits do not apply.
   config.runners, config.limits = {}, {}
   plan.config, plan.budget = config, {}
   plan.runner = { name = recorded.agent.name }

@@ -13,7 +13,7 @@ local most_prompts, longest_prompt = 500, 64 << 10
 ---@field path string
 ---@field size integer
 
---- Opens it; nil if there is no regular file of that name.
+--- Opens a regular file, or returns nil.
 ---@param path any  absolute
 ---@return moonlet.RecordedTranscript?
 function M.open(path)
@@ -25,7 +25,7 @@ function M.open(path)
   return { root = root, path = name, size = info.size }
 end
 
---- Calls fn(line) for each whole line from a byte on; a line without its end is not complete yet.
+--- Calls fn(line) for each complete line from an offset on.
 ---@param transcript moonlet.RecordedTranscript
 ---@param fn fun(line: string)
 ---@return boolean whole  false: lines were left out
@@ -51,27 +51,27 @@ function M.each_line(transcript, from, fn)
   return whole
 end
 
---- A line as a JSON object; nil for anything else.
+--- Returns the JSON object on a line, or nil.
 function M.entry(line)
   if line:sub(1, 1) ~= "{" then return nil end
   local ok, value = pcall(core.json.decode, line)
   return ok and type(value) == "table" and value or nil
 end
 
---- True if an entry was written after a time in ms; without a time of its own it was not.
+--- Reports whether an entry has a time, and it is not before `since` (ms).
 function M.is_since(entry, since)
   if not since then return true end
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)
   return at ~= nil and at ~= false and at >= since
 end
 
---- Adds a prompt of the user to a list that has an end.
+--- Adds a prompt of the user, up to a number and a length.
 function M.add_prompt(prompts, text)
   if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
   prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)
 end
 
---- The texts of the blocks of a message.
+--- Returns the texts of a message's blocks.
 function M.texts(content)
   if type(content) == "string" then return { content } end
   local list = {}
