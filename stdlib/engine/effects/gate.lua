@@ -246,6 +246,12 @@ local function check_show(show)
   end
 end
 
+--- Ends the step of a gate or question, and raises its error if it was not answered.
+local function end_step(run, step, ok, given)
+  run.end_step(step, not ok and status_of(given) or run.dry and "prepared" or "ok", not ok and { error = given } or {})
+  if not ok then error(given, 0) end
+end
+
 --- Implements ctx:gate{ action, why, show, timeout }. Returns { by, note } after an approval, and
 --- raises `rejected` after a rejection. `bound` replaces the hash to which the answer is bound.
 function M.gate(ctx, call, bound)
@@ -263,11 +269,7 @@ function M.gate(ctx, call, bound)
     local why = given.note and ": " .. given.note or " by " .. given.by
     ok, given = false, { kind = "rejected", message = ("'%s' was rejected%s"):format(item.text, why) }
   end
-  if not ok then
-    run.end_step(step, status_of(given), { error = given })
-    error(given, 0)
-  end
-  run.end_step(step, run.dry and "prepared" or "ok", {})
+  end_step(run, step, ok, given)
   return { by = given.by, note = given.note }
 end
 
@@ -376,11 +378,7 @@ function M.question(ctx, call)
   if ok and not given.value then
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
-  if not ok then
-    run.end_step(step, status_of(given), { error = given })
-    error(given, 0)
-  end
-  run.end_step(step, run.dry and "prepared" or "ok", {})
+  end_step(run, step, ok, given)
   -- The script's own option is returned, because the recorded one has names in place of secrets.
   return given.option and (call.options or {})[given.option] or given.value
 end

@@ -190,9 +190,8 @@ end
 -- Each event of a message repeats its usage, and the last one counts. Its text bounds the output.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
-  local input = given and stream.count(given.input_tokens)
-  if not input or not id then return end
-  local read, made = stream.count(given.cache_read_input_tokens) or 0, stream.count(given.cache_creation_input_tokens)
+  local reported = given and usage.claude(given)
+  if not reported or not reported.input_tokens or not id then return end
   local messages = state.messages or { count = 0, of = {} }
   local before = messages.of[id]
   -- The events of one message are close together, so older messages can be forgotten.
@@ -202,8 +201,8 @@ local function so_far(state, events, message)
     if i > 500 then break end
     bytes = bytes + size_of(block)
   end
-  local now = { input_tokens = input + read + (made or 0), cached_input_tokens = read,
-    output_tokens = math.max(stream.count(given.output_tokens) or 0, bytes // usage.bytes_a_token) }
+  local now = { input_tokens = reported.input_tokens, cached_input_tokens = reported.cached_input_tokens,
+    output_tokens = math.max(reported.output_tokens or 0, bytes // usage.bytes_a_token) }
   if not before then
     messages.count = messages.count + 1
     stream.report_answer(state, now.input_tokens)
@@ -290,10 +289,7 @@ local function usage_of(event)
     sum.partial = nil
   else
     local given = stream.tbl(event.usage) or {}
-    local input = stream.count(given.input_tokens)
-    local read = stream.count(given.cache_read_input_tokens) or 0
-    sum = usage.of { input_tokens = input and input + read + (stream.count(given.cache_creation_input_tokens) or 0),
-      cached_input_tokens = input and read, output_tokens = stream.count(given.output_tokens) }
+    sum = usage.claude(given)
   end
   local cost = stream.amount(event.total_cost_usd)
   if cost then

@@ -15,26 +15,16 @@ local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, 
   dec = 12 }
 local weekdays = { sun = 0, mon = 1, tue = 2, wed = 3, thu = 4, fri = 5, sat = 6 }
 
---- Returns the days since 1970-01-01.
-local function days_of(year, month, dom)
-  if month <= 2 then year, month = year - 1, month + 12 end
-  return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + dom - 719469
-end
-
+--- Returns the year, month and day of a number of days since 1970-01-01.
 local function date_of(days)
-  local z = days + 719468
-  local era = z // 146097
-  local doe = z - era * 146097
-  local yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
-  local doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-  local mp = (5 * doy + 2) // 153
-  local month = mp < 10 and mp + 3 or mp - 9
-  return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - (153 * mp + 2) // 5 + 1
+  local year, month, dom = core.clock.iso(days * day):match("^(%d+)-(%d+)-(%d+)")
+  return tonumber(year), tonumber(month), tonumber(dom)
 end
 
 --- Returns the moment (ms since 1970) of a clock time. `offset` may be a function of a moment.
 local function moment(year, month, dom, hours, minutes, seconds, offset)
-  local at = days_of(year, month, dom) * day + hours * hour + minutes * minute + (seconds or 0) * second
+  local first = core.clock.parse(("%04d-%02d-01T00:00:00.000Z"):format(year, month))
+  local at = first + (dom - 1) * day + hours * hour + minutes * minute + (seconds or 0) * second
   if type(offset) == "function" then
     local east = offset(at - offset(at) * minute)
     return at - east * minute

@@ -49,6 +49,14 @@ function M.codex(given, before)
     output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
+--- Returns the usage of a message of Claude, which counts input without the cached part.
+function M.claude(given)
+  local input, read = stream.count(given.input_tokens), stream.count(given.cache_read_input_tokens) or 0
+  local made = stream.count(given.cache_creation_input_tokens) or 0
+  return M.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
+    output_tokens = stream.count(given.output_tokens) }
+end
+
 --- Returns the sum of two usages. Its cost is "reported" only if both are.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?

@@ -140,14 +140,15 @@ function M.has_grown(transcript)
   return info ~= nil and info.size > transcript.size
 end
 
-local function text_of(content)
-  if type(content) == "string" then return content end
-  local parts = {}
-  for _, part in ipairs(type(content) == "table" and content or {}) do
-    local text = type(part) == "table" and part.text
-    if type(text) == "string" then parts[#parts + 1] = text end
+--- Returns the texts of a message's blocks.
+function M.texts(content)
+  if type(content) == "string" then return { content } end
+  local list = {}
+  for _, block in ipairs(type(content) == "table" and content or {}) do
+    local text = type(block) == "table" and block.text
+    if type(text) == "string" then list[#list + 1] = text end
   end
-  return table.concat(parts, "\n")
+  return list
 end
 
 --- Returns the newest messages of a transcript, without instructions that the agent added.
@@ -159,7 +160,7 @@ function M.messages(transcript, grammar)
   for line in bytes:gmatch "[^\n]+" do
     local ok, entry = pcall(core.json.decode, line)
     local content = ok and type(entry) == "table" and grammar.resume.transcript.message(entry)
-    local text = content and text_of(content) or ""
+    local text = content and table.concat(M.texts(content), "\n") or ""
     if text ~= "" and not text:find "^<" and not text:find "^# AGENTS%.md" then texts[#texts + 1] = text end
   end
   return texts

@@ -78,20 +78,6 @@ function M.lines(root, id)
   return lines
 end
 
-local function started_ns(rec)
-  local year, month, day, hour, minute, second =
-    (rec.started_at or ""):match "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):(%d+%.?%d*)Z$"
-  if not year then return math.maxinteger end
-  year, month, day = math.tointeger(tonumber(year)), math.tointeger(tonumber(month)), math.tointeger(tonumber(day))
-  local y = month <= 2 and year - 1 or year
-  local era = y // 400
-  local of_era = y - era * 400
-  local of_year = (153 * (month + (month > 2 and -3 or 9)) + 2) // 5 + day - 1
-  local days = era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-  local seconds = days * 86400 + math.tointeger(tonumber(hour)) * 3600 + math.tointeger(tonumber(minute)) * 60
-  return seconds * 1000000000 + math.floor(tonumber(second) * 1e9)
-end
-
 --- Makes the report of a session.
 ---@param row table         a row of states.of()
 function M.of(home, rec, row)
@@ -103,7 +89,8 @@ function M.of(home, rec, row)
     if event.type == "attached" then attached = attached + 1 end
     if event.type == "intervention" then interventions[#interventions + 1] = event end
   end
-  local files, is_whole = M.files_changed(rec.cwd, started_ns(rec))
+  local started = core.clock.parse(rec.started_at or "")
+  local files, is_whole = M.files_changed(rec.cwd, started and started * 1000000 or math.maxinteger)
   return { id = rec.id, state = row.state, exit_code = row.exit_code, ended_by = row.ended_by, took_ms = row.age_ms,
     output_missing = row.output_missing, waits_for = row.waits_for, inputs = inputs, attached = attached,
     interventions = interventions, files_changed = core.json.array(files), files_whole = is_whole,

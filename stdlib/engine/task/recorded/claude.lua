@@ -54,14 +54,11 @@ local function note_answer(found, entry)
   local id, given = stream.str(message.id), stream.tbl(message.usage)
   local model = stream.str(message.model)
   if model and model ~= "<synthetic>" and entry.isSidechain ~= true then found.model = model end
-  local input = given and stream.count(given.input_tokens)
-  if not id or not input or model == "<synthetic>" then return end
+  local reported = given and usage.claude(given)
+  if not id or not reported or not reported.input_tokens or model == "<synthetic>" then return end
   if not found.answers[id] then found.count = found.count + 1 end
   if found.count > most_messages then return end
-  local read = stream.count(given.cache_read_input_tokens) or 0
-  found.answers[id] = usage.of { cached_input_tokens = read,
-    output_tokens = stream.count(given.output_tokens),
-    input_tokens = input + read + (stream.count(given.cache_creation_input_tokens) or 0) }
+  found.answers[id] = reported
 end
 
 local function read_file(file, from, found, since)

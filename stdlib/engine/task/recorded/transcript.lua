@@ -1,7 +1,9 @@
 --- Reads the file in which an agent keeps a conversation, line by line. The agent can write
 --- anything there: a file that is missing, a link, no regular file or too large gives what could be
 --- read, and never an error.
-local M = {}
+local conversation = require "moonlet.engine.session.conversation"
+
+local M = { texts = conversation.texts }
 
 local chunk_size = 1 << 20
 local most_bytes = 256 << 20
@@ -69,17 +71,6 @@ end
 function M.add_prompt(prompts, text)
   if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
   prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)
-end
-
---- Returns the texts of a message's blocks.
-function M.texts(content)
-  if type(content) == "string" then return { content } end
-  local list = {}
-  for _, block in ipairs(type(content) == "table" and content or {}) do
-    local text = type(block) == "table" and block.text
-    if type(text) == "string" then list[#list + 1] = text end
-  end
-  return list
 end
 
 return M
