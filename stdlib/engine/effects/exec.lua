@@ -23,35 +23,12 @@ local fields = {
 }
 local default_timeout_ms = 10 * 60 * 1000
 
-local function arguments(call)
-  local argv = call.argv
-  if not argv then
-    local hole = record.hole(call)
-    if hole then
-      error(record.invalid(("ctx:exec: argument %d is nil"):format(hole),
-        "leave it out, or write \"\" for an empty text"), 0)
-    end
-    argv = {}
-    for i, word in ipairs(call) do argv[i] = word end
-  elseif call[1] ~= nil then
-    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
-  end
-  local copy = {}
-  for i, word in ipairs(argv) do
-    words.check(word, i, "ctx:exec")
-    copy[i] = word
-  end
-  if not copy[1] or copy[1] == "" then
-    error(record.invalid("ctx:exec needs a program", 'ctx:exec{ "git", "status" }'), 0)
-  end
-  words.check_program(copy, "ctx:exec")
-  return copy
-end
+local example = 'ctx:exec{ "git", "status" }'
 
 --- Checks a call and fills in defaults. Numbered keys are arguments, and unknown names are errors.
 local function prepare(call)
   if type(call) ~= "table" then
-    error(record.invalid("ctx:exec needs a table", 'ctx:exec{ "git", "status" }'), 0)
+    error(record.invalid("ctx:exec needs a table", example), 0)
   end
   local options = {}
   for key, value in pairs(call) do
@@ -70,7 +47,10 @@ local function prepare(call)
     error(record.invalid(("ctx:exec: cap is %d bytes"):format(cap),
       ("give 0 to %d; for more, let the program write a file"):format(largest)), 0)
   end
-  return arguments(call), options, cap
+  if call.argv and call[1] ~= nil then
+    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
+  end
+  return words.of(call.argv or call, "ctx:exec", example), options, cap
 end
 
 local run_child = infrastructure_error.run_child

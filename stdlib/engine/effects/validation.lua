@@ -53,18 +53,7 @@ function M.words_of(given, verb)
     end
     given = command.split(given)
   end
-  local hole = type(given) == "table" and record.hole(given)
-  if hole then error(record.invalid(("%s: argument %d is nil"):format(verb, hole), words.nil_hint), 0) end
-  if type(given) ~= "table" or type(given[1]) ~= "string" or given[1] == "" then
-    error(record.invalid(verb .. " needs a command", 'write "test:npm test", or a list of words'), 0)
-  end
-  local argv = {}
-  for i, word in ipairs(given) do
-    words.check(word, i, verb)
-    argv[i] = word
-  end
-  words.check_program(argv, verb)
-  return argv
+  return words.of(given, verb, 'write "test:npm test", or a list of words')
 end
 
 --- Splits "test:npm test" into "test" and "npm test"; "make:all" has the kind custom.

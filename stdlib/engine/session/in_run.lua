@@ -199,18 +199,7 @@ local metatable = {
   __name = "session",
 }
 
-local function argv_of(call)
-  local argv = {}
-  for i, word in ipairs(call.argv or call) do
-    words.check(word, i, "ctx:session")
-    argv[i] = word
-  end
-  if not argv[1] or argv[1] == "" then
-    error(record.invalid("ctx:session needs a program", 'ctx:session { "python3", "-i" }'), 0)
-  end
-  words.check_program(argv, "ctx:session")
-  return argv
-end
+local example = 'ctx:session { "python3", "-i" }'
 
 --- Finds the session that an earlier host started for an attempt of this step.
 local function find_started(run, name)
@@ -254,14 +243,14 @@ function M.session(ctx, call)
   local state = context.of(ctx)
   local run = state.run
   if type(call) ~= "table" then
-    error(record.invalid("ctx:session needs a table", 'ctx:session { "python3", "-i" }'), 0)
+    error(record.invalid("ctx:session needs a table", example), 0)
   end
   local options = {}
   for name, value in pairs(call) do
     if math.type(name) ~= "integer" then options[name] = value end
   end
   record.check(options, fields, "ctx:session")
-  local argv = argv_of(call)
+  local argv = words.of(call.argv or call, "ctx:session", example)
   grants.check_program(run.grants, argv[1])
   local what = ("the session '%s'"):format(words.shown(argv))
   if run.checking then table.insert(run.checking.commands, words.shown(argv)) end
