@@ -1,6 +1,7 @@
---- Finds credentials in file names and in text, and takes them out of text that leaves the machine. A finding has a
---- place and a kind; it never holds the secret itself. Tuned against false alarms: a well-known form is enough, a
---- mere assignment must also look random and must not look like a placeholder.
+--- Finds credentials in file names and in text, and takes them out of text that leaves the machine.
+--- A finding has a place and a kind; it never holds the secret itself. Tuned against false alarms:
+--- a well-known form is enough, a mere assignment must also look random and must not look like a
+--- placeholder.
 
 local byte, find, format, lower = string.byte, string.find, string.format, string.lower
 local match, sub = string.match, string.sub
@@ -258,8 +259,8 @@ local function identifier(value, password)
   return true
 end
 
--- The value of a key's name, and its start; the search begins with a short stretch, for most names of secrets have
--- none.
+-- The value of a key's name, and its start; the search begins with a short stretch, for most names
+-- of secrets have none.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
   if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end

@@ -1,5 +1,5 @@
---- Finds credentials as people write them down: published forms, the word after "password is" in several
---- languages, logins, and strings that look random. It errs towards finding.
+--- Finds credentials as people write them down: published forms, the word after "password is" in
+--- several languages, logins, and strings that look random. It errs towards finding.
 
 local forms = require "moonlet.secrets.forms"
 local secrets = require "moonlet.secrets"
@@ -45,8 +45,8 @@ local function private_keys(text, add)
   end)
 end
 
--- The share of places where the kind of character changes: names change it at the seams of words, random text
--- everywhere.
+-- The share of places where the kind of character changes: names change it at the seams of words,
+-- random text everywhere.
 local function restless(text)
   local changes = 0
   for _, seam in ipairs { "%f[%d]", "%f[%u]", "%f[%l]", "%f[^%w]" } do
@@ -98,13 +98,15 @@ local LABELS = {
 
 -- These words describe a password and are none.
 local DESCRIBES = set [[
-  required optional string none null nil true false empty hidden text the a an in from see stored ask set your rotated
-  change changed never must should prompt env environment variable file yes no unknown it is are not always to of and
-  or for by with on at if when plain hashed encrypted redacted omitted here there this that only being kept read sent
-  passed taken given used needed wrong expired valid invalid missing correct different masked field value type secret
-  input weak strong short long easy hard same still now also just too very default part ok fine good bad safe unsafe
-  new old back forgotten broken known public private mandatory manager managers hash prompts policy policies reset
-  rules authentication storage generator check nicht kein leer falsch richtig der die das
+  required optional string none null nil true false empty hidden text the a an in from see stored
+  ask set your rotated change changed never must should prompt env environment variable file yes no
+  unknown it is are not always to of and or for by with on at if when plain hashed encrypted
+  redacted omitted here there this that only being kept read sent passed taken given used needed
+  wrong expired valid invalid missing correct different masked field value type secret input weak
+  strong short long easy hard same still now also just too very default part ok fine good bad safe
+  unsafe new old back forgotten broken known public private mandatory manager managers hash prompts
+  policy policies reset rules authentication storage generator check nicht kein leer falsch richtig
+  der die das
 ]]
 local NOT_VALUES = { "^base64", "^sha%d", "^utf%-?8", "^https?:", "^v?%d+%.%d+", "^%d+%-", "^[%./~]", "^%-%-",
   "^%a[%w_]*%(", "[<{$%%*]", "%.%.%.", "^x+$" }

@@ -1,7 +1,7 @@
---- The table of token forms that providers publish: {lead, pattern of the whole, kind, least entropy, least and
---- greatest length}. `rest` is the least number of bytes after the lead with which a text that leaves the machine
---- counts as a token, `last` compares only the last path segment with placeholders, and `long_run` demands a long
---- run of letters and digits.
+--- The table of token forms that providers publish: {lead, pattern of the whole, kind, least
+--- entropy, least and greatest length}. `rest` is the least number of bytes after the lead with
+--- which a text that leaves the machine counts as a token, `last` compares only the last path
+--- segment with placeholders, and `long_run` demands a long run of letters and digits.
 return {
   { "AKIA", "^AKIA[A-Z0-9]+", "AWS access key", 2.8, 20, 20, rest = 12 },
   { "ASIA", "^ASIA[A-Z0-9]+", "AWS access key", 2.8, 20, 20, rest = 12 },

@@ -22,8 +22,8 @@ local function names(text, path)
     or text:find("[^%w_./-]" .. plain(path:match "[^/]+$") .. "[^%w_]") ~= nil
 end
 
---- Adds the files of a text, split at the header lines of diffs, prompt material, `head` and `tail`.
---- Each gets the command that printed it, because the command may name the file.
+--- Adds the files of a text, split at the header lines of diffs, prompt material, `head` and
+--- `tail`. Each gets the command that printed it, because the command may name the file.
 local function add_chunks(chunks, text, about)
   text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ", "\0%0"):gsub("\nData: ", "\0%0")
     :gsub("\n==> [^\n]* <==\n", "\0%0")

@@ -1,5 +1,5 @@
---- Tells which files of a repository make programs start on the user's machine. The host has the list; a runner of the
---- user's own declares more.
+--- Tells which files of a repository make programs start on the user's machine. The host has the
+--- list; a runner of the user's own declares more.
 local M = {}
 
 local declared = {}

@@ -1,7 +1,7 @@
---- Finds irreversible commands: they change the world outside this machine, and always need a person. A command line
---- is compared with a table of programs and words. A shell or interpreter asks when its text names such words,
---- because one question too many costs less than a push without a gate. A script in a file, a target of make or a
---- download is not read.
+--- Finds irreversible commands: they change the world outside this machine, and always need a
+--- person. A command line is compared with a table of programs and words. A shell or interpreter
+--- asks when its text names such words, because one question too many costs less than a push
+--- without a gate. A script in a file, a target of make or a download is not read.
 local programs = require "moonlet.engine.effects.irreversible.programs"
 local text_of = require "moonlet.text"
 
@@ -13,18 +13,18 @@ local git_commands, git_runs = set(programs.git), set(programs.git_runs)
 
 local shells = set "sh bash dash zsh ksh ksh93 mksh ash rbash yash fish posh"
 local interpreters = set [[
-  python python2 python3 pypy pypy3 perl ruby node nodejs php lua luajit lua5.4 Rscript julia awk gawk mawk nawk sed
-  expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile
+  python python2 python3 pypy pypy3 perl ruby node nodejs php lua luajit lua5.4 Rscript julia awk
+  gawk mawk nawk sed expect tclsh osascript vim vi nvim ex ed emacs pwsh powershell elixir guile
 ]]
 --- These programs take commands from their standard input, as shells do.
 local reads_commands = set "at batch crontab ssh su sudo doas runuser xargs parallel eval env exec"
 --- These programs run none of their words.
 local harmless = set [[
-  echo printf cat grep egrep fgrep zgrep rg ag ack ls cp mv rm mkdir rmdir touch head tail sort uniq wc cut tr diff
-  cmp comm test [ [[ true false : basename dirname realpath readlink stat file which type hash whereis man info
-  apropos help date pwd cd tee seq yes sleep kill jq read unset ln chmod chown du df md5sum sha1sum sha256sum column
-  nl tac rev fold fmt expr strings od xxd hexdump base64 install mktemp id whoami uname hostname
-  codex claude gemini opencode aider llm ollama
+  echo printf cat grep egrep fgrep zgrep rg ag ack ls cp mv rm mkdir rmdir touch head tail sort uniq
+  wc cut tr diff cmp comm test [ [[ true false : basename dirname realpath readlink stat file which
+  type hash whereis man info apropos help date pwd cd tee seq yes sleep kill jq read unset ln chmod
+  chown du df md5sum sha1sum sha256sum column nl tac rev fold fmt expr strings od xxd hexdump base64
+  install mktemp id whoami uname hostname codex claude gemini opencode aider llm ollama
 ]]
 local web_clients = set "curl wget http https xh"
 local services = { "api.github.com", "uploads.github.com", "/api/v4/", "upload.pypi.org", "registry.npmjs.org",
@@ -96,8 +96,8 @@ local git_action
 --- A shell reads a command after these words.
 local before_command = set "then do else elif if while until ! { exec eval command builtin time nohup sudo env xargs"
 
---- The action of a program in a script whose command line counts, not only its words: git with a command that is
---- not its own, and requests to a service.
+--- The action of a program in a script whose command line counts, not only its words: git with a
+--- command that is not its own, and requests to a service.
 local function script_action(text)
   for piece in text:gsub("[\\'\"]", ""):gmatch("[^;&|\n()`]+") do
     local words = {}

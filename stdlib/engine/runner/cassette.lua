@@ -1,14 +1,15 @@
---- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any process, through
---- the very code that read the live agents. Faults can be asked for:
+--- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any
+--- process, through the very code that read the live agents. Faults can be asked for:
 ---   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
 ---   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
---- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to steps of
---- which NAME is a part of the key.
+--- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME
+--- limits it to steps of which NAME is a part of the key.
 ---
 --- Any finished run is a cassette too: --runner cassette:R-007 (cassette_run.lua).
 ---
---- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
---- stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the files that it changed.
+--- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's
+--- input), stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the
+--- files that it changed.
 local cassette_changes = require "moonlet.engine.runner.cassette_changes"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local lines = require "moonlet.engine.base.lines"

@@ -1,5 +1,5 @@
---- The files that an agent changed, as a cassette keeps them: whole, so that a replay puts the same bytes into its own
---- work tree, which merges them as it would the agent's.
+--- The files that an agent changed, as a cassette keeps them: whole, so that a replay puts the same
+--- bytes into its own work tree, which merges them as it would the agent's.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}

@@ -1,5 +1,5 @@
---- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the run has of it,
---- from the files of its sidecar.
+--- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the
+--- run has of it, from the files of its sidecar.
 local record = require "moonlet.record"
 local context = require "moonlet.engine.context.context"
 

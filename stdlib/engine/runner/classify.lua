@@ -1,6 +1,6 @@
---- Classifies a failure that an agent or its provider reported. A reported status decides; words count only without
---- one, and only those of providers and CLIs: the text may be a model's prose, and "quota" or "auth" stop every other
---- start on the same account.
+--- Classifies a failure that an agent or its provider reported. A reported status decides; words
+--- count only without one, and only those of providers and CLIs: the text may be a model's prose,
+--- and "quota" or "auth" stop every other start on the same account.
 local M = {}
 
 --- Reports whether `text`, in lower case, contains one of the words.

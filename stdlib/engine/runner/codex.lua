@@ -1,7 +1,8 @@
---- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of its own, which
---- cannot work inside another: with confine = "host" it is turned off. It has no option against the AGENTS.md of its
---- home: an attempt gets a home of links to all else in it. Codex follows them when it renews its login. Its events
---- report usage only at the end of the turn; its log on standard error has a line for each answer.
+--- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of
+--- its own, which cannot work inside another: with confine = "host" it is turned off. It has no
+--- option against the AGENTS.md of its home: an attempt gets a home of links to all else in it.
+--- Codex follows them when it renews its login. Its events report usage only at the end of the
+--- turn; its log on standard error has a line for each answer.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local schema = require "moonlet.engine.runner.schema"
@@ -47,8 +48,8 @@ function M.login_files(config) return { home_of(config) .. "/auth.json" } end
 --- The host's list of startup files has this name.
 M.startup_files = { ".codex" }
 
---- How its screen reads in a session. A prompt is recognised if all its patterns match lines of the lower part of
---- the screen; `deny` and `approve` are the keys that answer it.
+--- How its screen reads in a session. A prompt is recognised if all its patterns match lines of the
+--- lower part of the screen; `deny` and `approve` are the keys that answer it.
 M.screen = {
   sandbox = "runner",
   enter_pause_ms = 400,

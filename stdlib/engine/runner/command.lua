@@ -1,6 +1,6 @@
---- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its arguments are
---- replaced; without a prompt form the prompt goes to its standard input. The answer is out/output.md if the program
---- wrote it, else its standard output.
+--- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
+--- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
+--- is out/output.md if the program wrote it, else its standard output.
 local exit_text = require "moonlet.engine.base.exit_text"
 local lines = require "moonlet.engine.base.lines"
 local outcome = require "moonlet.engine.runner.outcome"

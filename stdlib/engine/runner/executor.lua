@@ -1,7 +1,7 @@
---- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any OpenAI-compatible
---- server. Its conversation is kept in .codex-sessions/tasks at the top of the repository, outside of the worktree that
---- it works in, one for each attempt. An answered question goes on in a branch of it; an attempt after a lost one goes
---- on with it.
+--- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any
+--- OpenAI-compatible server. Its conversation is kept in .codex-sessions/tasks at the top of the
+--- repository, outside of the worktree that it works in, one for each attempt. An answered question
+--- goes on in a branch of it; an attempt after a lost one goes on with it.
 local moonlet = require "moonlet.engine.runner.moonlet"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"

@@ -1,7 +1,8 @@
---- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the kernel enforces
---- here, so the host's holds it. It takes settings for a whole system only from files that root owns, so each attempt
---- has a home of its own, with moonlet's settings, and the user's login and model. No attempt trusts its working
---- directory: the project's settings, hooks and instruction files stay out. A policy gives a writing attempt all tools.
+--- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
+--- kernel enforces here, so the host's holds it. It takes settings for a whole system only from
+--- files that root owns, so each attempt has a home of its own, with moonlet's settings, and the
+--- user's login and model. No attempt trusts its working directory: the project's settings, hooks
+--- and instruction files stay out. A policy gives a writing attempt all tools.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"

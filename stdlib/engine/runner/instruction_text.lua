@@ -1,4 +1,5 @@
---- The sections of a prompt that give an agent its instruction files. They stand at its beginning, behind a role.
+--- The sections of a prompt that give an agent its instruction files. They stand at its beginning,
+--- behind a role.
 local shared = require "moonlet.engine.runner.shared"
 
 local M = {}

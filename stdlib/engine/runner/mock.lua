@@ -1,5 +1,6 @@
---- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without an agent, and costs
---- nothing. The same step gives the same answer each time; its texts say that they are made up.
+--- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without
+--- an agent, and costs nothing. The same step gives the same answer each time; its texts say that
+--- they are made up.
 local context = require "moonlet.engine.context.context"
 local mock_pattern = require "moonlet.engine.runner.mock_pattern"
 local record = require "moonlet.record"

@@ -1,5 +1,5 @@
---- Makes a text that a regular expression matches, for the runner `mock`. It knows the common part of RE2's syntax;
---- the caller validates the text.
+--- Makes a text that a regular expression matches, for the runner `mock`. It knows the common part
+--- of RE2's syntax; the caller validates the text.
 local M = {}
 
 local classes = { d = "017", w = "mo1", s = " ", D = "m", W = "-", S = "m", n = "\n", t = "\t", r = "\r",

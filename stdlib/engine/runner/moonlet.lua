@@ -12,8 +12,8 @@
 ---   {"type":"error","message":"…","class":"rate","status":429,"retry_after_ms":2000,"reset_at":1730000000}
 ---   {"type":"done","status":"ok"}                   or "failed", with a message; "text" is the answer
 ---
---- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit code 0, and
---- no session, text or running tool after it.
+--- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit
+--- code 0, and no session, text or running tool after it.
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local quota_reset = require "moonlet.engine.runner.quota_reset"

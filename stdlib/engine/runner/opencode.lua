@@ -1,7 +1,7 @@
---- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the host's sandbox
---- holds the rest. It has no way not to keep a session, so a private state directory is the hermetic way to run it.
---- Its events do not show a provider that refuses: it waits and asks again, and only its log on standard error says
---- so.
+--- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
+--- host's sandbox holds the rest. It has no way not to keep a session, so a private state directory
+--- is the hermetic way to run it. Its events do not show a provider that refuses: it waits and asks
+--- again, and only its log on standard error says so.
 local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local state_dir = require "moonlet.engine.base.state_dir"

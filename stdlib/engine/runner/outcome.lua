@@ -1,6 +1,6 @@
---- The outcome of an agent's attempt. Success is the terminal success event, no failure after it, and an exit with
---- code 0, or by the host because it did not end by itself. Every other outcome is a failure with a class that says
---- what to do next.
+--- The outcome of an agent's attempt. Success is the terminal success event, no failure after it,
+--- and an exit with code 0, or by the host because it did not end by itself. Every other outcome is
+--- a failure with a class that says what to do next.
 ---
 ---   quota           the account's limit is used up: nothing more until `reset_at`
 ---   rate            too many requests at once: again after a while
@@ -18,8 +18,8 @@
 ---   lost            its keeper died
 ---   failed          it reported a failure that no other class fits
 ---
---- Other rooms have classes of their own: `outside`, `conflict` and `gone` (workspace), `cancelled` and `abandoned`
---- (the run ended first).
+--- Other rooms have classes of their own: `outside`, `conflict` and `gone` (workspace), `cancelled`
+--- and `abandoned` (the run ended first).
 local exit_text = require "moonlet.engine.base.exit_text"
 local classify = require "moonlet.engine.runner.classify"
 local quota_reset = require "moonlet.engine.runner.quota_reset"

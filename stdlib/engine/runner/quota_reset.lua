@@ -92,8 +92,8 @@ local function zone_of(name, zones)
   return zones and zones(known or name) or nil
 end
 
---- Reads "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am" or "noon" at `from` of a text in lower case. Returns the
---- hours, the minutes, the position behind it, and its seconds if it has any.
+--- Reads "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am" or "noon" at `from` of a text in lower
+--- case. Returns the hours, the minutes, the position behind it, and its seconds if it has any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
   if named == "midnight" or named == "noon" then return named == "noon" and 12 or 0, 0, named_stop end
@@ -184,9 +184,9 @@ local function on_day(text, lower, days, from, now, offset, zones)
   return best, not seconds
 end
 
---- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm", "10 Oct 2026,
---- 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The second result:
---- it has no seconds.
+--- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9,
+--- 5pm", "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the
+--- start of the text. The second result: it has no seconds.
 local function date(text, now, offset, zones)
   local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")

@@ -1,5 +1,5 @@
---- m.runner: readers of the event streams that agent CLIs print, for writers of a runner and readers of a recording.
---- They are pure: they start no program and read no file.
+--- m.runner: readers of the event streams that agent CLIs print, for writers of a runner and
+--- readers of a recording. They are pure: they start no program and read no file.
 ---
 ---   local reader = m.runner.codex
 ---   local state = reader.begin()

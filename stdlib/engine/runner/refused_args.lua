@@ -1,5 +1,6 @@
---- The arguments that a user's config may not give an agent. Each runner lists its own in `refused_args`: those that
---- would continue a session, change the sandbox, or change the form of the output that moonlet reads.
+--- The arguments that a user's config may not give an agent. Each runner lists its own in
+--- `refused_args`: those that would continue a session, change the sandbox, or change the form of
+--- the output that moonlet reads.
 local names = require "moonlet.engine.runner.names"
 
 local M = {}

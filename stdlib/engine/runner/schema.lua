@@ -1,6 +1,6 @@
---- JSON Schemas for providers whose structured output is strict: every object closed, every field required, no
---- free-form parts. An optional field becomes nullable on the way out and is taken out again on the way in; the host
---- checks afterwards all that strict mode cannot say.
+--- JSON Schemas for providers whose structured output is strict: every object closed, every field
+--- required, no free-form parts. An optional field becomes nullable on the way out and is taken out
+--- again on the way in; the host checks afterwards all that strict mode cannot say.
 local M = {}
 
 local null = core.json.null

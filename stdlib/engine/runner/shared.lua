@@ -1,5 +1,5 @@
---- Shared parts of the runners' command lines: finding programs, prompts that pass intact or not at all, the
---- allow-lists of the environment.
+--- Shared parts of the runners' command lines: finding programs, prompts that pass intact or not at
+--- all, the allow-lists of the environment.
 local record = require "moonlet.record"
 
 local M = {}

@@ -1,5 +1,5 @@
---- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that may be damaged,
---- and a state that stays small whatever is printed. It never raises.
+--- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that
+--- may be damaged, and a state that stays small whatever is printed. It never raises.
 local M = {}
 
 local null = core.json.null
@@ -299,9 +299,9 @@ local function skip(state, bytes)
   return events
 end
 
---- Takes the results of core.lines.read: its lines, with the size in place of a line that was too large; the numbers of
---- these lines in the output; the count of passed-over lines, which cannot be events, and the end of the last of
---- those.
+--- Takes the results of core.lines.read: its lines, with the size in place of a line that was too
+--- large; the numbers of these lines in the output; the count of passed-over lines, which cannot be
+--- events, and the end of the last of those.
 ---@param runner table             has parse
 ---@param lines (string|integer)[]
 ---@param note fun(event: moonlet.RunnerEvent)?

@@ -1,7 +1,7 @@
---- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes cached ones,
---- output_tokens includes reasoning, total_tokens is their sum. A count that was not reported is nil here and null in
---- records. Usage is estimated, and marked as such, only for answers that a stream does not report before an attempt
---- is ended.
+--- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes
+--- cached ones, output_tokens includes reasoning, total_tokens is their sum. A count that was not
+--- reported is nil here and null in records. Usage is estimated, and marked as such, only for
+--- answers that a stream does not report before an attempt is ended.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"

@@ -1,5 +1,5 @@
---- Lists prompts that any program may show, with the fields of `screen` in a runner. They match only in the line
---- of the cursor and the line above it.
+--- Lists prompts that any program may show, with the fields of `screen` in a runner. They match
+--- only in the line of the cursor and the line above it.
 return {
   prompts = {
     { kind = "password", at_cursor = { "[Pp]assword[^%w]*:%s*$", "[Pp]assphrase[^%w].*:%s*$", "[Pp]assphrase:%s*$",

@@ -189,7 +189,8 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- Nested repositories of the first snapshot are examined again, even if they are no longer repositories.
+  -- Nested repositories of the first snapshot are examined again, even if they are no longer
+  -- repositories.
   add(before and before.nested or {})
   add(snapshot.nested)
 end

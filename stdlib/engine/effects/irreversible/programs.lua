@@ -1,4 +1,5 @@
---- The table of irreversible commands: programs, and the words after them that change what others see.
+--- The table of irreversible commands: programs, and the words after them that change what others
+--- see.
 local M = {}
 
 local upload, issue, job, push = "release upload", "public issue creation", "job submission", "git push"
@@ -91,17 +92,19 @@ end
 
 --- These commands of git neither publish nor tag. Any other name may be an alias.
 M.git = [[
-  add am annotate apply archive bisect blame branch bugreport bundle cat-file check-attr check-ignore check-mailmap
-  check-ref-format checkout checkout-index cherry cherry-pick clean clone column commit commit-graph commit-tree
-  config count-objects credential describe diagnose diff diff-files diff-index diff-pairs diff-tree difftool
-  fast-export fast-import fetch fetch-pack filter-branch filter-repo fmt-merge-msg for-each-ref format-patch fsck gc
-  grep gui gitk hash-object help hook index-pack init init-db interpret-trailers lfs log ls-files ls-remote ls-tree
-  mailinfo mailsplit maintenance merge merge-base merge-file merge-index merge-tree mergetool mktag mktree
-  multi-pack-index mv name-rev notes p4 pack-objects pack-redundant pack-refs patch-id prune prune-packed pull
-  range-diff read-tree rebase reflog refs remote repack replace repo request-pull rerere reset restore rev-list
-  rev-parse revert rm shortlog show show-branch show-index show-ref sparse-checkout stage stash status stripspace
-  submodule subtree svn switch symbolic-ref tag unpack-file unpack-objects update-index update-ref
-  update-server-info var verify-commit verify-pack verify-tag version whatchanged worktree write-tree
+  add am annotate apply archive bisect blame branch bugreport bundle cat-file check-attr
+  check-ignore check-mailmap check-ref-format checkout checkout-index cherry cherry-pick clean clone
+  column commit commit-graph commit-tree config count-objects credential describe diagnose diff
+  diff-files diff-index diff-pairs diff-tree difftool fast-export fast-import fetch fetch-pack
+  filter-branch filter-repo fmt-merge-msg for-each-ref format-patch fsck gc grep gui gitk
+  hash-object help hook index-pack init init-db interpret-trailers lfs log ls-files ls-remote
+  ls-tree mailinfo mailsplit maintenance merge merge-base merge-file merge-index merge-tree
+  mergetool mktag mktree multi-pack-index mv name-rev notes p4 pack-objects pack-redundant pack-refs
+  patch-id prune prune-packed pull range-diff read-tree rebase reflog refs remote repack replace
+  repo request-pull rerere reset restore rev-list rev-parse revert rm shortlog show show-branch
+  show-index show-ref sparse-checkout stage stash status stripspace submodule subtree svn switch
+  symbolic-ref tag unpack-file unpack-objects update-index update-ref update-server-info var
+  verify-commit verify-pack verify-tag version whatchanged worktree write-tree
 ]]
 
 --- These commands of git run some of their words.
