@@ -172,7 +172,8 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
     if (status == LUA_YIELD) {
       lua_settop(thread, 0);
       lua_pushliteral(thread, "a task yielded: coroutine.yield belongs inside a coroutine");
-    } else if (lua_type(thread, -1) == LUA_TSTRING) {
+    } else if (status != LUA_ERRMEM && lua_type(thread, -1) == LUA_TSTRING) {
+      // A traceback would need memory, and nothing here catches an error of Lua.
       luaL_traceback(L_, thread, lua_tostring(thread, -1), 0);
       last_traceback_ = lua_tostring(L_, -1);
       lua_pop(L_, 1);

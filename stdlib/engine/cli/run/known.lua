@@ -2,7 +2,6 @@
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local reference = require "moonlet.engine.cli.doc.reference"
-local runners = require "moonlet.engine.load.runners"
 local runner_names = require "moonlet.engine.runner.names"
 local findings = require "moonlet.findings"
 local page = require "moonlet.engine.base.page"
@@ -10,10 +9,13 @@ local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
-local function runners_with_a_program()
-  local names, own = { table.unpack(runner_names.programs) }, runners.own_names()
-  return table.concat(table.move(own, 1, #own, #names + 1, names), ", ")
-end
+-- Reads the config for the names of the user's own runners only when somebody reads the help.
+local runner_help = { __index = function(_, key)
+  if key ~= "help" then return nil end
+  local names, own = { table.unpack(runner_names.programs) }, require("moonlet.engine.load.runners").own_names()
+  return ("mock (answers are made up), %s, 'command:PROGRAM ARG…', or route: chosen by task type and risk"):format(
+    table.concat(table.move(own[1] and own or { "one of your config" }, 1, math.max(1, #own), #names + 1, names), ", "))
+end }
 
 M.all = { -- the common ones stand in the short help
   ["repo"] = { value = "DIR", help = "the repository or folder to work in (default: here)" },
@@ -23,9 +25,7 @@ M.all = { -- the common ones stand in the short help
     help = "the kind of work, as in test-gaps: what --runner route goes by; what no sidecar should do is refused" },
   ["risk"] = { value = "low|medium|high", help = "what is at stake (default low); high is refused as such work is" },
   ["task-id"] = { common = true, value = "ID", help = "the name of the artifact directory" },
-  ["runner"] = { common = true, value = "R[,R…]", many = true,
-    help = "mock (answers are made up), " .. runners_with_a_program() .. ", "
-      .. "one of your config, 'command:PROGRAM ARG…', or route: chosen by task type and risk" },
+  ["runner"] = setmetatable({ common = true, value = "R[,R…]", many = true }, runner_help),
   ["offline"] = { common = true, help = "the preset's answer without an agent" },
   ["model"] = { common = true, value = "NAME", help = "the model that the runner is asked for" },
   ["sandbox"] = { common = true, value = "read-only|workspace-write",
