@@ -245,6 +245,8 @@ local function program_action(argv, first, beside)
   if reads_commands[program] and stdin then return mention(stdin) end
 end
 
+--- These programs of the table take command lines as words too.
+local runs_words = set "npm pnpm yarn bun deno uv poetry hatch pdm docker podman nerdctl kubectl oc"
 local installs = set "install add i remove uninstall search show info"
 
 ---@class moonlet.Beside
@@ -274,7 +276,10 @@ function M.action(argv, beside)
     local word = argv[i]
     what = not (packages and always[word]) and program_action(argv, i, beside)
     -- An unknown program may take a command line as one word.
-    if not what and not by_words[program] and not beside.prose and word:find("%s") then what = mention(word) end
+    if not what and (runs_words[program] or not by_words[program]) and not beside.prose
+      and word:find("%s") then
+      what = mention(word)
+    end
     if what then return what end
   end
   -- xargs and parallel append the command's words.

@@ -242,6 +242,8 @@ push: tar cf x.tar --checkpoint-action=exec='git push' x
 push: sed '1e git push' f
 push: npm exec -- git push
 push: npx git push
+push: npm exec -c 'git push'
+push: docker run image sh -c 'git push'
 push: timeout 5 echo git push
 ok: timeout 5 git status
 ok: nice make
