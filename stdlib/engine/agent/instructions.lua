@@ -41,7 +41,7 @@ local function beginning(text)
 end
 
 local function entry_of(owner, path, whole)
-  if whole:find("\0", 1, true) then return nil, "it is no text" end
+  if whole:find("\0", 1, true) then return nil, "it is not text" end
   if not whole:find "%S" then return nil end
   local text, cut = beginning(whole)
   return { owner = owner, path = path, text = text, kept = #text, cut = cut, bytes = #whole,

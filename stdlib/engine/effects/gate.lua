@@ -101,7 +101,7 @@ local function ask_here(run, item)
     if not line then return nil end
     local value, option = M.read_answer(item, line)
     if value then return { value = value, option = option, by = person.name() } end
-    before = ("'%s' is no answer here: %s\n"):format(core.text.printable(line, 60), wanted)
+    before = ("'%s' is not an answer here: %s\n"):format(core.text.printable(line, 60), wanted)
   end
 end
 

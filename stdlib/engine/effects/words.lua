@@ -29,7 +29,7 @@ local function check_program(argv, verb)
   end
   local words = {}
   for word in first:gmatch "%S+" do words[#words + 1] = core.json.encode(word) end
-  error(record.invalid(("%s: '%s' is no program, and nothing splits it into words"):format(verb,
+  error(record.invalid(("%s: '%s' is not a program, and nothing splits it into words"):format(verb,
     core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", "))), 0)
 end
 

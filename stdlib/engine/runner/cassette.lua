@@ -252,7 +252,7 @@ local function read_exit(root, dir, path)
   for _, name in ipairs { "code", "signal" } do
     if exit[name] == core.json.null then exit[name] = nil end
     if exit[name] ~= nil and math.type(exit[name]) ~= "integer" then
-      miss(dir, ("holds %s/exit.json whose %s is no whole number"):format(path, name))
+      miss(dir, ("holds %s/exit.json whose %s is not a whole number"):format(path, name))
     end
   end
   if not whys[exit.why] or exit.why == "exited" and not exit.code

@@ -133,11 +133,11 @@ function M.command(call)
     local object, why = schema.object(call.schema)
     local text = object and core.json.encode(object)
     if not text then
-      warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
+      warnings[#warnings + 1] = "the schema is only in the prompt: " .. why
     elseif shared.fits("--json-schema=" .. text) then
       argv[#argv + 1] = "--json-schema=" .. text
     else
-      warnings[#warnings + 1] = "the schema stands in the prompt alone: it is too long for the command line"
+      warnings[#warnings + 1] = "the schema is only in the prompt: it is too long for the command line"
     end
   end
   shared.add_words(argv, call, "--model=")

@@ -188,7 +188,7 @@ function M.command(call)
       argv[#argv + 1] = "--output-schema"
       argv[#argv + 1] = call.schema_file
     elseif why then
-      warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
+      warnings[#warnings + 1] = "the schema is only in the prompt: " .. why
     end
   end
   shared.add_words(argv, call, "-m")

@@ -144,7 +144,7 @@ function M.command(call)
     "--allowed-mcp-server-names=none" }
   shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: Gemini CLI takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: Gemini CLI takes none" end
   if not call.network and writes then
     warnings[#warnings + 1] = "Gemini's shell commands have the network of the user"
   end

@@ -80,7 +80,7 @@ function M.command(call)
     "--print-logs", "--log-level", "INFO" }
   shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: opencode takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: opencode takes none" end
   if not call.network and call.sandbox == "workspace-write" then
     warnings[#warnings + 1] = "opencode's shell commands have the network of the user"
   end

@@ -162,7 +162,7 @@ end
 function M.object(schema)
   schema = narrowed(schema)
   if is_object_root(schema) then return schema end
-  if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is no object" end
+  if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is not an object" end
   local ok, made = pcall(copy, schema)
   if not ok then return nil, "it nests too deep" end
   made["$schema"] = nil
@@ -185,11 +185,11 @@ function M.strict(schema)
   local ok, result = pcall(function()
     local made = convert(schema, 0)
     if is_object_root(schema) then return made end
-    if refers_to_root(schema, 0) then fail "it refers to its own root, which is no object" end
+    if refers_to_root(schema, 0) then fail "it refers to its own root, which is not an object" end
     return wrap(made)
   end)
   if ok then return result end
-  return nil, type(result) == "table" and result.why or "it is no schema"
+  return nil, type(result) == "table" and result.why or "it is not a schema"
 end
 
 local function resolve(schema, root)

@@ -65,7 +65,7 @@ function M.parent(path) return path and path:match("^(.+)/[^/]+$") end
 function M.find(program)
   local path = core.system.find_program(M.home_path(program))
   if path then return path end
-  if program:find("/", 1, true) then return nil, program .. " is no program that can be run" end
+  if program:find("/", 1, true) then return nil, program .. " is not an executable program" end
   return nil, ("'%s' is not in PATH"):format(program)
 end
 
@@ -152,7 +152,7 @@ function M.check_prompt(title, prompt, limits)
     error(record.invalid("the prompt is empty"), 0)
   end
   if not core.text.is_utf8(prompt) then
-    error(record.invalid(("%s takes UTF-8 alone, and the prompt holds other bytes"):format(title),
+    error(record.invalid(("%s accepts only UTF-8, and the prompt has other bytes"):format(title),
       "pass such text through core tools first, or name the file for the agent to read"), 0)
   end
   if limits.bytes and #prompt > limits.bytes then

@@ -222,7 +222,7 @@ function M.object(state, events, line)
   if not ok or type(value) ~= "table" then
     state.malformed = state.malformed + 1
     if line:sub(1, 200):find('^[^"]*"type"%s*:') then state.unread = true end
-    M.warn(state, events, ("line %d of the output is no event that can be read"):format(state.lines))
+    M.warn(state, events, ("line %d of the output is not a readable event"):format(state.lines))
     return nil
   end
   return value

@@ -98,7 +98,7 @@ end
 local function find(text, pattern)
   local ok, from, to, capture = pcall(string.find, text, pattern)
   if not ok then
-    error(record.invalid(("session:expect: '%s' is no Lua pattern"):format(core.text.printable(pattern, 80)),
+    error(record.invalid(("session:expect: '%s' is not a Lua pattern"):format(core.text.printable(pattern, 80)),
       "%? %( %[ stand for the characters themselves"), 0)
   end
   return from and { from = from, to = to, text = capture or text:sub(from, to) }

@@ -104,7 +104,7 @@ local function checked(kind, command, timeout_ms, where)
   if not command then refuse(("%s has no command"):format(where), 'write { "kind": "test", "command": "npm test" }') end
   local timeouts = validation.timeouts
   if type(kind) ~= "string" or not timeouts[kind] then
-    refuse(("%s has the kind '%s', which is none"):format(where, shown(kind)),
+    refuse(("%s has the unknown kind '%s'"):format(where, shown(kind)),
       record.suggest(tostring(kind), names_of(timeouts)))
   end
   if timeout_ms ~= nil and (math.type(timeout_ms) ~= "integer" or timeout_ms < 1) then
@@ -154,7 +154,7 @@ function M.of(value)
   local id = M.id(value.id)
   if value.id == nil then refuse("the packet has no id", 'write "id": "T-001", as the file is named') end
   if not id or id ~= value.id then
-    refuse(("'%s' is no id of a packet"):format(shown(value.id)), "write it like T-001")
+    refuse(("'%s' is not the id of a packet"):format(shown(value.id)), "write it like T-001")
   end
   local title = text_of(value.title, "title", true)
   if not title then refuse("the packet has no title", 'write "title": "…", in one line') end
@@ -167,7 +167,7 @@ function M.of(value)
   for i, name in ipairs(texts_of(value.depends_on, "depends_on")) do
     local other = M.id(name)
     if not other then
-      refuse(("'depends_on[%d]' is no id of a packet: %s"):format(i, shown(name)), "write it like T-001")
+      refuse(("'depends_on[%d]' is not the id of a packet: %s"):format(i, shown(name)), "write it like T-001")
     end
     if other == id then refuse(("%s depends on itself"):format(id), "take it out of depends_on") end
     if not seen[other] then depends[#depends + 1] = other end
@@ -186,7 +186,7 @@ function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
   if not ok then
     local why = type(value) == "table" and value.message or tostring(value)
-    refuse("it is no JSON: " .. core.text.printable(why, 200), "it may be half written; git may have it whole")
+    refuse("it is not JSON: " .. core.text.printable(why, 200), "it may be half written; git may have it whole")
   end
   local packet = M.of(value)
   packet.sha256 = core.text.sha256(text)

@@ -117,7 +117,7 @@ function M.all(home)
         message = why.message, hint = why.hint }
     end
     if name and name:sub(1, 1) ~= "." and id ~= name then
-      fault(record.invalid("its name is no id of a packet", "name it like T-001.json"))
+      fault(record.invalid("its name is not the id of a packet", "name it like T-001.json"))
     elseif name and id then
       local packet, why = read(root, id)
       if packet then
@@ -153,7 +153,8 @@ end
 function M.get(home, word)
   local id = packets.id(word)
   if not id then
-    error(record.invalid(("'%s' is no id of a packet"):format(core.text.printable(word, 40)), "write it like T-001"), 0)
+    error(record.invalid(("'%s' is not the id of a packet"):format(core.text.printable(word, 40)),
+      "write it like T-001"), 0)
   end
   local found = M.all(home)
   if found.by_id[id] and not found.bad[id] then return found.by_id[id] end

@@ -31,7 +31,7 @@ function M.of(home, base, own)
   local prompt
   if own.prompt then
     if step.kind ~= "agent" then
-      error(record.invalid(("'%s' is no agent: it has no prompt"):format(core.text.printable(step.key, 80))), 0)
+      error(record.invalid(("'%s' is not an agent: it has no prompt"):format(core.text.printable(step.key, 80))), 0)
     end
     local path = own.prompt:sub(1, 1) == "/" and own.prompt or core.system.cwd() .. "/" .. own.prompt
     local folder, name = path:match "^(.*)/([^/]+)$"

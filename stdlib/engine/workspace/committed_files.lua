@@ -85,7 +85,7 @@ function M.read(run, id, blob, cap)
     local blobs, err = M.list(run, id, { path })
     if not blobs then return nil, err end
     if not blobs[path] then
-      return nil, record.invalid(("%s leads to %s, which is no file of that commit"):format(first, path))
+      return nil, record.invalid(("%s leads to %s, which is not a file of that commit"):format(first, path))
     end
     blob = blobs[path]
   end

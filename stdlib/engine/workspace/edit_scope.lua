@@ -16,7 +16,7 @@ function M.check(edits)
   for i, path in ipairs(edits) do
     if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
       or ("/" .. path .. "/"):find("/../", 1, true) then
-      error(record.invalid(("ctx:agent: edits[%d] is no path of the repository: '%s'"):format(i,
+      error(record.invalid(("ctx:agent: edits[%d] is not a path of the repository: '%s'"):format(i,
         core.text.printable(tostring(path), 80)), "write it relative to the top, without .."), 0)
     end
   end

@@ -47,7 +47,7 @@ function M.of(run, key, dir, tree, changes, left, behind, patch)
       counted(#changes - #behind, "file"), #paths, run.absolute(patch))
   end
   if #behind > 0 then
-    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
+    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is only in %s"):format(
       kept_worktrees.shown(behind), run.absolute(patch))
   end
   local branch = M.branch(run, key)

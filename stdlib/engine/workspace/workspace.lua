@@ -29,7 +29,7 @@ function M.mode(run, call)
     error({ kind = "denied", message = "the agent asks to write, and --sandbox read-only was said" }, 0)
   end
   if call.inputs and asked == "workspace-write" then
-    error(record.invalid("ctx:agent: with inputs the agent sees copies alone, and cannot write the work tree"), 0)
+    error(record.invalid("ctx:agent: with inputs the agent sees only copies, and cannot write the work tree"), 0)
   end
   if call.writes and #call.writes == 0 then
     error(record.invalid("ctx:agent: writes names no folder",
@@ -278,7 +278,7 @@ function M.open(run, key, dir, call, mode, attempt, how)
   grants.check_write(run.grants, call.cwd or ".")
   if call.in_place then return in_place(run, key, call, attempt) end
   if not run.home.git then
-    error(record.invalid("a step that writes gets a git worktree of its own, and this is no repository",
+    error(record.invalid("a step that writes gets a git worktree of its own, and this is not a repository",
       "declare the folders with writes = { … }, or say in_place = true"), 0)
   end
   return own_worktree(run, key, dir, call, attempt, how.from)
