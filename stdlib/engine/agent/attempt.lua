@@ -2,6 +2,7 @@
 --- outcome.lua turns the returned evidence into an outcome, and retry.lua decides whether to try
 --- again.
 local background = require "moonlet.engine.base.background"
+local startup_files = require "moonlet.engine.base.startup_files"
 local exit_record = require "moonlet.engine.base.exit_record"
 local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
