@@ -21,9 +21,6 @@ M.default_agents = 100
 M.most = past_spend.most
 
 --- Adds two amounts. Rounds prices to 1e-12 dollars, so that three times 0.1 is 0.3.
----@param one number
----@param other number
----@return number
 function M.plus(one, other)
   local sum = one + other
   -- Rounding has no effect above this size, because floats are less precise there.
@@ -33,17 +30,11 @@ end
 local plus = M.plus
 
 --- Multiplies an amount, up to the maximum.
----@param count integer
----@param amount number
----@return number
 function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
 
 --- Reports whether an amount exceeds a limit. Tolerates the rounding error of summed prices.
----@param amount number
----@param limit number
----@return boolean
 function M.exceeds(amount, limit)
   return amount > limit + (math.type(amount) == "float" and limit * 1e-9 or 0)
 end
@@ -56,9 +47,6 @@ local function bounded(amounts)
 end
 
 --- Formats an amount for people. Dollars get four digits, and more for tiny amounts.
----@param kind string
----@param amount number
----@return string
 function M.shown(kind, amount)
   if kind ~= "usd" then return tostring(amount) end
   local function rounded(digits) return ("%%.%df"):format(digits):format(amount) end
@@ -71,7 +59,6 @@ local shown = M.shown
 --- Formats the limits of a preset in the syntax of --budget: "wall=20m, agents=10", or "" if it has
 --- none.
 ---@param preset moonlet.Preset
----@return string
 function M.text_of(preset)
   local parts = {}
   for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
@@ -97,10 +84,6 @@ end
 ---@field wall {limit: number?, used: fun(): integer?}?  wall time: limit in seconds, usage in ms
 ---@field on_agent fun()?  called when an agent has reserved its share; set in the outermost budget
 
---- Raises an error for invalid limits.
----@param limits table
----@param what string
----@param fields table<string, string>?
 function M.check(limits, what, fields)
   record.check(limits, fields or M.fields, what)
   for _, kind in ipairs(counted) do
@@ -137,7 +120,6 @@ end
 --- Opens a budget inside `parent`, where nil means no limit. Usage under earlier hosts counts as
 --- spent.
 ---@param parent moonlet.Budget?
----@param limits table
 ---@param options moonlet.BudgetOptions
 ---@return moonlet.Budget
 function M.open(parent, limits, options)
@@ -155,14 +137,12 @@ end
 
 --- Records that a limit was reached, even if the script catches the error.
 ---@param budget moonlet.Budget?
----@param err table
 function M.note_refusal(budget, err)
   if not budget then return end
   local root = outermost(budget)
   root.refused = root.refused or err
 end
 
---- Returns the hint for an error about a limit.
 local function hint_of(budget, kind, wanted)
   return "finished steps are kept; " .. (budget.parent and "raise this limit in the script and resume the run"
     or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted)))
@@ -190,7 +170,6 @@ end
 
 --- Returns the error of an overspent limit, or nil if there is none.
 ---@param root moonlet.Budget
----@return table?
 function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
@@ -218,8 +197,6 @@ end
 --- Describes by how much limits were exceeded at the end. With `grown`, leaves out lines that were
 --- reported before.
 ---@param root moonlet.Budget
----@param grown boolean?
----@return string[]
 function M.overshoot(root, grown)
   local lines = {}
   for _, item in ipairs(root.exceeded or {}) do
@@ -265,9 +242,7 @@ end
 
 --- Updates the usage of a running attempt and raises its reservation if the usage is larger.
 --- Returns an error if an enclosing limit is passed.
----@param reservation table
 ---@param used table<string, number>
----@return table? err
 local function grow(reservation, used)
   local err
   for _, kind in ipairs { "tokens", "usd" } do
@@ -324,7 +299,6 @@ end
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()
----@return any
 function M.with(budget, amounts, fn, allowed)
   local reservation = M.reserve(budget, amounts, allowed)
   local noted
@@ -335,10 +309,7 @@ function M.with(budget, amounts, fn, allowed)
   return result
 end
 
---- Reports whether an enclosing budget limits this kind.
 ---@param budget moonlet.Budget
----@param kind string
----@return boolean
 function M.is_limited(budget, kind)
   local node = budget
   while node do
@@ -354,9 +325,7 @@ local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
 
---- Sets the wall-time limit of a budget and the function that measures its usage.
 ---@param budget moonlet.Budget
----@param limit_ms integer?
 ---@param used fun(): integer?  returns milliseconds used so far
 function M.start_wall(budget, limit_ms, used)
   if budget then budget.wall = { limit = limit_ms and limit_ms / 1000, used = used } end
@@ -371,9 +340,7 @@ local function limit_of(budget, kind)
   return budget.limits[kind]
 end
 
---- Returns the smallest enclosing limit.
 ---@param budget moonlet.Budget?
----@param kind string
 ---@return number  math.huge without a limit
 function M.limit(budget, kind)
   local limit = math.huge
@@ -384,10 +351,7 @@ function M.limit(budget, kind)
   return limit
 end
 
---- Returns the usage in the innermost budget.
 ---@param budget moonlet.Budget?
----@param kind string
----@return number
 function M.used(budget, kind)
   if kind == "wall" then
     while budget and not budget.wall do budget = budget.parent end
@@ -396,9 +360,7 @@ function M.used(budget, kind)
   return budget and math.max(0, spent(budget, kind)) or 0
 end
 
---- Returns what is left of the tightest enclosing budget after its reservations.
 ---@param budget moonlet.Budget?
----@param kind string
 ---@return number  math.huge without a limit
 function M.left(budget, kind)
   local left = math.huge

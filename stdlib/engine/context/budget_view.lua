@@ -21,20 +21,13 @@ local function read(view, verb, kind)
   return reader(verb, kind)
 end
 
---- Returns what is left of the tightest enclosing budget, minus what siblings have reserved. It is
---- at least 0, and math.huge without a limit. Wall time is in seconds.
 ---@param kind moonlet.BudgetKind
----@return number
 function methods:left(kind) return read(self, "left", kind) end
 
---- Returns what the run, or the innermost scope with a budget, has used so far. It is at least 0.
 ---@param kind moonlet.BudgetKind
----@return number
 function methods:used(kind) return read(self, "used", kind) end
 
---- Returns the smallest enclosing limit, or math.huge without a limit.
 ---@param kind moonlet.BudgetKind
----@return number
 function methods:limit(kind) return read(self, "limit", kind) end
 
 local metatable = {
@@ -47,7 +40,6 @@ local metatable = {
   __name = "ctx.budget",
 }
 
---- Returns a view whose numbers come from `reader(verb, kind)`.
 ---@param reader fun(verb: string, kind: string): number
 ---@return moonlet.BudgetView
 function M.new(reader)

@@ -44,7 +44,6 @@ local function branch_keys(items, options)
   return keys
 end
 
---- Reports whether an error is a mistake of the script's author.
 local function is_slip(err) return kind_of(err) == "invalid" or kind_of(err) == "denied" end
 
 local function hint_of(err)
@@ -52,7 +51,6 @@ local function hint_of(err)
   return type(hint) == "string" and hint or nil
 end
 
---- Returns the text of an error. For a mistake of the author, adds its place and hint.
 local function message_of(err)
   if type(err) ~= "table" then return tostring(err) end
   local message, at, hint = tostring(rawget(err, "message")), rawget(err, "at"), hint_of(err)
@@ -120,7 +118,6 @@ end
 ---@field timeout integer?     ms
 ---@field gate table?          of ctx:any: lets only one branch merge at a time
 
---- Checks the arguments of a fan-out and returns its plan.
 ---@return moonlet.FanOutPlan
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
@@ -269,11 +266,7 @@ local function run_all(plan)
   return results, lost
 end
 
---- Calls fn(ctx, item, index) in parallel for each item. results[i] belongs to items[i]: m.null if
---- fn returned nil, a lost value if the branch failed, or with `settle` an outcome.
---- m.found(results, items) removes lost values.
 ---@generic T, R
----@param ctx moonlet.Ctx
 ---@param items T[]
 ---@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
 ---@param options moonlet.FanOutOptions?
@@ -283,9 +276,6 @@ function M.parallel(ctx, items, fn, options)
   return run_all(plan_of("parallel", fan_out_fields, ctx, items, fn, options))
 end
 
---- Passes each item through all stages, without waiting for other items: ctx:pipeline(items,
---- stage…, opts). A stage is fn(ctx, value, item). Results are as in ctx:parallel.
----@param ctx moonlet.Ctx
 ---@param items any[]
 ---@param ... function|moonlet.FanOutOptions  stages, and the options last
 ---@return any[] results
@@ -321,7 +311,6 @@ local reason = "another branch has succeeded"
 
 --- Reports whether the present task was cancelled because another branch of its ctx:any has
 --- succeeded.
----@return boolean
 function M.has_lost()
   local err = task.pending_error()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
@@ -370,10 +359,7 @@ local function run_any(plan)
   return won, value_of[won], failures
 end
 
---- Calls fn(ctx, item, index) in parallel for each item until one succeeds, and cancels the others.
---- A resumed run picks the same item.
 ---@generic T, R
----@param ctx moonlet.Ctx
 ---@param items T[]
 ---@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
 ---@param options moonlet.AnyOptions?

@@ -19,8 +19,6 @@ local function empty()
   return { all = false, agents = false, run = {}, read = {}, write = {}, env = {} }
 end
 
---- Converts the `needs` of a preset to grants.
----@param needs table
 ---@return moonlet.Grants
 function M.from_needs(needs)
   local grants = empty()
@@ -36,8 +34,6 @@ end
 --- Adds one --allow value to `grants`: all, needs, agents, run=a,b, read=DIR, write=DIR or
 --- env=NAME. Returns true for "needs".
 ---@param grants moonlet.Grants
----@param text string
----@return boolean
 function M.parse(grants, text)
   local kind, needs = nil, false
   for item in text:gmatch("[^,]+") do
@@ -64,9 +60,7 @@ end
 
 M.empty = empty
 
---- Describes the grants, one line for each kind.
 ---@param grants moonlet.Grants
----@return string[]
 function M.describe(grants)
   local function sorted(set)
     local names = {}
@@ -120,15 +114,12 @@ function M.beyond(have, wanted)
   return rest
 end
 
---- Reports whether `have` grants everything in `wanted`.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
----@return boolean
 function M.covers(have, wanted)
   return #M.describe(M.beyond(have, wanted)) == 0
 end
 
---- Returns the union of two grants.
 ---@param one moonlet.Grants
 ---@param other moonlet.Grants
 ---@return moonlet.Grants
@@ -145,8 +136,6 @@ function M.join(one, other)
   return joined
 end
 
---- Returns the grants without the right to start agents, so that a run without agents does not ask
---- for it.
 ---@param grants moonlet.Grants
 ---@return moonlet.Grants
 function M.without_agents(grants)
@@ -182,13 +171,9 @@ local function denied(grants, grant, message, declaration)
 end
 
 ---@param grants moonlet.Grants
----@param program string
----@return boolean
 function M.has_program(grants, program) return grants.all or grants.run[program] == true end
 
---- Raises an error unless the program may be started.
 ---@param grants moonlet.Grants
----@param program string
 function M.check_program(grants, program)
   note(grants, "run", program)
   if M.has_program(grants, program) then return end
@@ -205,7 +190,6 @@ function M.check_agents(grants)
 end
 
 ---@param grants moonlet.Grants
----@param name string
 function M.check_env(grants, name)
   note(grants, "env", name)
   if grants.all or grants.env[name] then return end
@@ -213,9 +197,7 @@ function M.check_env(grants, name)
     ("needs = { env = { \"%s\" } }"):format(name))
 end
 
---- Raises an error unless the path (relative to the repository) may be read.
 ---@param grants moonlet.Grants
----@param path string
 function M.check_read(grants, path)
   note(grants, "read", path)
   if grants.all or covered(grants.read, path) then return end
@@ -223,9 +205,7 @@ function M.check_read(grants, path)
     ("needs = { read = { \"%s\" } }"):format(path))
 end
 
---- Raises an error unless an agent may write to the path.
 ---@param grants moonlet.Grants
----@param path string
 function M.check_write(grants, path)
   note(grants, "write", path)
   if grants.all or covered(grants.write, path) then return end

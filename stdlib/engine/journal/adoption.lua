@@ -10,30 +10,18 @@ local state_of = per_run(function() return { is_whole = false } end)
 
 --- Returns the state of an attempt: none (never started), running, exited, or lost (killed, or its
 --- end is unknown).
----@param key string
 ---@param id string       id of the attempt
 ---@param present boolean?  the attempt may belong to this host, so keeper.log is read again
----@return string state
 function M.state(key, id, present) return infrastructure_error.call(core.process.attempt, key, id, present) end
 
---- Waits for the end of an adopted attempt, and returns its exit.
----@param key string
----@param id string
----@return table exit
 function M.take(key, id) return infrastructure_error.call(core.process.take, key, id) end
 
---- Stops an adopted attempt if it still runs, and returns its exit.
----@param key string
----@param id string
----@return table exit
 function M.stop(key, id) return infrastructure_error.call(core.process.stop, key, id) end
 
---- Returns an attempt's name in keeper.log.
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
 --- Checks keeper.log before starting an attempt that is in the journal but not in that log. Raises
 --- an error if the log lost other attempts' starts, because it may have lost this start too.
----@param run table
 function M.check_unknown(run)
   local state = state_of(run)
   if state.is_whole then return end

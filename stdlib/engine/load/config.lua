@@ -38,8 +38,6 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field precommit {runner: string?}
 ---@field prompts table<string, string>  template texts by role
 
---- Returns the path of the user's config, or nil if neither XDG_CONFIG_HOME nor HOME is set.
----@return string?
 function M.user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
   if not base or base == "" or base:sub(1, 1) ~= "/" then
@@ -109,8 +107,6 @@ end
 M.reading = nil
 
 --- Evaluates a config's text. Raises one `invalid` error that lists every problem with its line.
----@param text string
----@param path string
 ---@return moonlet.Config
 function M.read(text, path)
   local folder = path:match("^(.*)/[^/]+$") or "."
@@ -195,7 +191,6 @@ end
 
 local current
 
---- Returns the config of this process, and loads it on the first call.
 ---@return moonlet.Config
 function M.current()
   current = current or M.load()
@@ -206,7 +201,6 @@ end
 ---@param config moonlet.Config?
 function M.use(config) current = config end
 
---- Calls `fn` with a config that keeps only the user's runners.
 ---@param fn fun()
 function M.with_runners_alone(fn)
   local own = M.current()

@@ -6,7 +6,6 @@ local runner_names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- Limits the size of a config and of its prompt templates, in bytes.
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
@@ -22,7 +21,6 @@ local hook_fields = { started = "list", finished = "list", parked = "list", done
 
 --- Formats a path of keys as Lua source, such as routes["test-gaps"].runner.
 ---@param path (string|integer)[]
----@return string
 function M.shown(path)
   local parts = {}
   for i, key in ipairs(path) do
@@ -45,7 +43,6 @@ local function names_of(fields)
   return names
 end
 
---- Reads a prompt template that the config names. Raises an error if it is unreadable or invalid.
 local function template_text(path)
   path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
   local real = core.system.real_path(path) or path
@@ -89,7 +86,6 @@ function Check:fields_of(value, fields, path)
   return true
 end
 
---- Checks that a list contains only strings that match a pattern. Reports a violation.
 function Check:texts(list, path, pattern, what)
   local count = 0
   for key, item in pairs(list) do
@@ -160,7 +156,6 @@ function Check:runners(entries)
   end
 end
 
---- Checks the part of a runner's name after the colon.
 function Check:runner_rest(name, word, path)
   if word ~= "command" and word ~= "cassette" then
     if name ~= word then
@@ -177,7 +172,6 @@ function Check:runner_rest(name, word, path)
   end
 end
 
---- Checks the name of a runner in a config value.
 function Check:runner(name, path)
   local word = name:match("^([^:]+):") or name
   if word == "route" then
@@ -252,7 +246,6 @@ function Check:limits(limits)
   end
 end
 
---- Replaces the paths of prompt templates by their texts.
 function Check:prompts(prompts)
   local known = {}
   for _, role in ipairs(require("moonlet.prompt.templates").roles) do known[role] = "string" end
@@ -276,7 +269,6 @@ function Check:hooks(hooks)
   end
 end
 
---- Validates a config, and calls `report(path, message, hint)` for each error.
 ---@param config table  plain data; invalid values are removed
 ---@param report fun(path: (string|integer)[], message: string, hint: string?)
 ---@param folder string  base of relative paths

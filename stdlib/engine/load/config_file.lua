@@ -13,9 +13,6 @@ local function by_hand(path, runner, why)
 end
 
 --- Returns the config's text with a new default runner, or nil if the right place is ambiguous.
----@param text string
----@param runner string
----@return string?
 function M.with_runner(text, runner)
   local line = ('runner = "%s"'):format(runner)
   -- A setting of a nested table has a deeper indentation than two spaces.
@@ -28,7 +25,6 @@ function M.with_runner(text, runner)
   return count == 1 and changed or nil
 end
 
---- Writes the default runner into the user's config. Creates the file if it does not exist.
 ---@param runner string  a value of --runner
 ---@return string path, string line
 function M.set_runner(runner)

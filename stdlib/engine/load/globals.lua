@@ -35,9 +35,6 @@ end
 
 local function shown(name) return core.text.printable(tostring(name), 60) end
 
---- Raises an error for an unknown global, with a hint.
----@param name any
----@param environment table
 function M.refuse_read(name, environment)
   local hint = absent[name]
   if hint then error(record.invalid(("there is no '%s' in a preset or script"):format(shown(name)), hint), 0) end
@@ -46,9 +43,6 @@ function M.refuse_read(name, environment)
     near and ("did you mean '%s'?"):format(near) or "declare it first: local " .. shown(name) .. " = …"), 0)
 end
 
---- Raises an error for creating a global.
----@param environment table
----@param name any
 function M.refuse_write(environment, name)
   local near = type(name) == "string" and record.nearest(name, names_of(environment))
   error(record.invalid(("there is no variable '%s' to set"):format(shown(name)),

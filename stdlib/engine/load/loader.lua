@@ -56,7 +56,6 @@ end
 local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
 --- Lists the folders on disk that may contain presets, the first to search in front.
----@param home table
 ---@param asking moonlet.Source?  preset that runs the searched one; its folder is searched too
 function M.folders(home, asking)
   local folders = { { path = home.top .. "/presets", label = "presets" } }
@@ -171,14 +170,12 @@ local function builtin_source(name)
 end
 
 --- Returns a built-in preset, even if a folder has one with its name.
----@param name string
 ---@return moonlet.Source?
 function M.built_in(name)
   return embedded[name] and builtin_source(name)
 end
 
---- Returns a preset on disk. If it is unreadable, returns a source that raises the error when it is
---- opened.
+--- Returns a preset on disk, or for an unreadable one a source that raises when it is opened.
 local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
@@ -209,9 +206,6 @@ function M.all(home)
   return found, names
 end
 
---- Returns the source that `target` names, which is a preset's name or the path of a Lua file.
----@param home table
----@param target string
 ---@param asking moonlet.Source?  preset that runs it
 ---@return moonlet.Source
 function M.find(home, target, asking)
@@ -229,8 +223,6 @@ function M.find(home, target, asking)
     record.suggest(target, names)), 0)
 end
 
---- Returns the source of a Lua file, or of a folder with an init.lua.
----@param path string
 ---@return moonlet.Source
 function M.file(path)
   local full = path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
@@ -271,7 +263,6 @@ local function read_own(source, file)
   return text, err
 end
 
---- Uses the prompt templates of a source and a config from now on.
 ---@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 function M.use_prompts(source, config)
@@ -281,8 +272,6 @@ function M.use_prompts(source, config)
   end)
 end
 
---- Returns `m` for one script: the standard library, and m.asset for files of the script's own
---- folder.
 local function script_m(source)
   local base = readonly.view(require "moonlet.engine.load.author_table", "m")
   local function asset(file)
@@ -318,8 +307,6 @@ local function own_module(source, name, globals)
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
 end
 
---- Returns `require` for one script, which loads public library modules and files of the script's
---- own folder.
 local function script_require(source, globals)
   local cache, loading = {}, {}
   source.forget = function(name)
@@ -368,10 +355,7 @@ function M.load(origin, text, globals, on_missing)
     at = line and origin .. ":" .. line or origin, hint = "the script was not started" }, 0)
 end
 
---- Returns the globals that a script gets in addition to those of Lua.
 ---@param source moonlet.Source
----@param args string[]?
----@return table
 function M.globals(source, args)
   local globals = { m = script_m(source), args = closed.copy(args or {}) }
   globals.require = script_require(source, globals)
@@ -408,7 +392,6 @@ end
 --- found by that name.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset?
----@return string?
 function M.name_warning(source, preset)
   if not preset or source.named or source.builtin then return nil end
   local file = source.path:match "([^/]+)/init%.lua$" or source.name
@@ -417,15 +400,12 @@ function M.name_warning(source, preset)
     :format(source.origin, preset.name, file)
 end
 
---- Reports whether an opened source has the text that was recorded with a run.
 ---@param source moonlet.Source
 ---@param recorded string?  value of `opened` in the record
----@return boolean
 function M.is_text(source, recorded)
   return source.builtin or source.opened ~= nil and source.opened == recorded
 end
 
---- Raises an error for a file that creates a preset and does not return it.
 local function refuse_unreturned(source, value)
   local made, at = preset_module.last()
   local is_spec = type(value) == "table" and type(rawget(value, "run")) == "function"
@@ -516,7 +496,6 @@ function M.open(source, args)
   end
 end
 
---- Evaluates a source that must return a preset.
 ---@param source moonlet.Source
 ---@return moonlet.Preset
 function M.preset(source)

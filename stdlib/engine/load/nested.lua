@@ -17,7 +17,6 @@ local function find(home, source, name)
       "a built-in preset runs built-in presets alone: copy it under another name")
 end
 
---- Rejects a nested preset that needs more rights than the preset that runs it.
 local function check_needs(source, preset, child)
   local missing = grants.describe(grants.beyond(grants.from_needs(preset.needs), grants.from_needs(child.needs)))
   if child.needs.repository and not preset.needs.repository then missing[#missing + 1] = "work in a git repository" end
@@ -28,7 +27,6 @@ end
 
 --- Opens the presets in needs.presets, and those that they name in turn. Rejects a preset that is
 --- missing, needs more rights than its parent, or would run itself.
----@param home table
 ---@param source moonlet.Source   opened source
 ---@param preset moonlet.Preset
 ---@param above string[]?         names of the presets that run this one
@@ -60,7 +58,6 @@ end
 
 --- Returns the combined hash of a source's nested presets, or "" if it has none.
 ---@param source moonlet.Source
----@return string
 function M.hash(source)
   return source.nested and source.opened or ""
 end

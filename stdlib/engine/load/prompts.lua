@@ -5,7 +5,6 @@ local templates = require "moonlet.prompt.templates"
 
 local M = {}
 
---- Limits the size of a template, in bytes.
 M.cap = 64 << 10
 
 local function check(text, origin)
@@ -22,7 +21,6 @@ local function check(text, origin)
 end
 M.check = check
 
---- Uses the templates of a preset and a config from now on.
 ---@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 ---@param read fun(file: string): string?  reads a file of the preset's folder

@@ -47,10 +47,7 @@ local function window(module, name)
   end })
 end
 
---- Returns a read-only view of `module`. Reading an unknown name raises an error.
----@param module table
 ---@param name string  name in messages
----@return table
 function M.view(module, name)
   local view = views[module]
   if view then return view end

@@ -4,7 +4,6 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- Lists the fields of a task type in the user's config, and those of each of its risks.
 M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why = "string" }
 M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
   medium = "table", high = "table" }
@@ -41,7 +40,6 @@ M.escalate = {
   ["submission"] = "a submission is for you to decide",
 }
 
---- Maps other names for task types to their canonical names.
 M.aliases = {
   ["review"] = "first-pass-review", ["pre-review"] = "first-pass-review", ["code-review"] = "first-pass-review",
   ["precommit"] = "path-classification", ["precommit-classification"] = "path-classification",
@@ -62,15 +60,11 @@ M.aliases = {
 
 --- Normalizes a name, so that "First pass review", "first_pass_review" and "first-pass: review" are
 --- equal.
----@param name string
----@return string
 function M.normal(name)
   name = name:lower():gsub("[%s%p]+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
   return M.aliases[name] or name
 end
 
---- Validates routes that a script gives to m.route. Raises `invalid`.
----@param own any
 ---@param what string   name of the routes in messages
 function M.check(own, what)
   if type(own) ~= "table" then
@@ -92,8 +86,6 @@ end
 
 local risks = { low = true, medium = true, high = true }
 
---- Raises an error for an unknown risk.
----@param risk string?
 ---@param what string  name of the field in messages
 function M.check_risk(risk, what)
   if risk and not risks[risk] then

@@ -27,9 +27,6 @@ local user_runners = setmetatable({}, { __mode = "k" })
 
 local function load_builtin(name) return require("moonlet.engine.runner." .. name) end
 
---- Returns the sorted names of the user's own runners, or none if the config cannot be read.
----@param config table?
----@return string[]
 function M.own_names(config)
   local ok, entries = pcall(function() return config_of(config).runners end)
   local names = {}
@@ -40,9 +37,6 @@ function M.own_names(config)
   return names
 end
 
---- Lists the names that --runner accepts.
----@param config table?
----@return string[]
 function M.names(config)
   local names = { "route", table.unpack(builtin.internal) }
   table.move(builtin.programs, 1, #builtin.programs, #names + 1, names)
@@ -50,8 +44,6 @@ function M.names(config)
   return table.move(own, 1, #own, #names + 1, names)
 end
 
---- Returns a runner by name. Raises `invalid` and suggests a similar name if it does not exist.
----@param name string
 ---@param config table?   user's config; default: the current one
 ---@return table runner, table entry  the runner, and its entry in the config or {}
 function M.get(name, config)
@@ -76,7 +68,6 @@ M.none = { none = true }
 --- Parses the value of --runner or of ctx:agent's runner. engine/agent/routing.lua resolves
 --- "route".
 ---@param text string?  nil if none was chosen
----@param config table?
 ---@return {name: string?, argv: string[]?, none: boolean?}
 function M.parse(text, config)
   if text == nil then return M.none end
@@ -105,9 +96,6 @@ function M.parse(text, config)
   return { name = name }
 end
 
---- Finds a runner's program. Raises `invalid` if it is not installed.
----@param name string
----@param config table?
 ---@return {path: string, wrapper_of: string?}
 function M.locate(name, config)
   local runner, entry = M.get(name, config)
@@ -117,9 +105,6 @@ function M.locate(name, config)
     ("install it, or set runners.%s.program in the config"):format(name)), 0)
 end
 
---- Maps the installed agent programs, including the user's own, to their paths.
----@param config table?
----@return table<string, string>
 function M.installed(config)
   local ok, entries = pcall(function() return config_of(config).runners end)
   local found = {}
@@ -134,9 +119,6 @@ function M.installed(config)
   return found
 end
 
---- Returns the sorted names of the installed agent programs.
----@param config table?
----@return string[]
 function M.installed_names(config)
   local names = {}
   for name in pairs(M.installed(config)) do names[#names + 1] = name end
@@ -144,10 +126,6 @@ function M.installed_names(config)
   return names
 end
 
---- Returns the error for work that needs an agent in a run without a runner.
----@param message string
----@param config table?
----@return table
 function M.no_runner(message, config)
   local name = M.installed_names(config)[1]
   local hint = name

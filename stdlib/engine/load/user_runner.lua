@@ -75,7 +75,6 @@ local function texts(name, list, what, pattern)
   return list
 end
 
---- Reports whether a runner may write a file at this path.
 local function may_write(call, path)
   if type(path) ~= "string" or path:find("/%.%.?/") or path:find("/%.%.?$") then return false end
   for _, folder in ipairs { call.out, call.scratch or call.out } do
@@ -120,7 +119,6 @@ local function checked_command(name, call, made)
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
 end
 
---- Wraps the user's parser, which returns events in moonlet's own format.
 local function own_parser(parse)
   return stream.guarded(function(state, line, events)
     state.lines = state.lines + 1
@@ -173,11 +171,7 @@ local function wrap_finish(finish, own)
   end
 end
 
---- Validates the table that a user's file returned, and makes a runner of it.
----@param name string
----@param spec table
 ---@param builtin fun(name: string): table   returns a built-in runner
----@return table runner
 function M.make(name, spec, builtin)
   if type(spec) ~= "table" then
     refuse(name, "its file must return a table", "end it with: return { program = …, command = function(call) … end }")
@@ -239,11 +233,8 @@ function M.make(name, spec, builtin)
   return runner
 end
 
---- Loads a user's runner file. Raises `invalid` with the place of the fault.
----@param name string
 ---@param path string   absolute path
 ---@param builtin fun(name: string): table
----@return table runner
 function M.load(name, path, builtin)
   local folder, file = path:match("^(.*)/([^/]+)$")
   local root, err = core.file.root(folder == "" and "/" or folder)

@@ -68,7 +68,6 @@ local function running_text(session)
   return #lines > 0 and table.concat(lines, "\n") or "nothing is running"
 end
 
---- Opens a text in the user's editor and returns the edited text.
 local function edited(session, text)
   local editor = core.system.env "VISUAL" or core.system.env "EDITOR"
   if not editor or editor == "" then return nil, "set VISUAL or EDITOR" end
@@ -133,7 +132,6 @@ M.all = {
 --- end.
 ---@param session moonlet.Repl
 ---@param word string       ":help"
----@param rest string
 ---@param say fun(session: moonlet.Repl, text: string)
 ---@return string? line, boolean? leave
 function M.run(session, word, rest, say)
@@ -148,6 +146,5 @@ function M.run(session, word, rest, say)
   end
   return line, leave
 end
-
 
 return M

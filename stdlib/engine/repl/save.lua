@@ -109,7 +109,6 @@ local function body_text(session)
   return table.concat(lines, "\n")
 end
 
---- Writes the preset to presets/NAME.lua in the repository.
 ---@param session moonlet.Repl
 ---@param words string   the name, and --force to replace an existing file
 ---@return string  a message for the user

@@ -73,8 +73,6 @@ local plan_metatable = closed("a plan", {
   format = true, compare = true, edits = true, background = true, detached = true, may_ask = true, display = true,
 })
 
---- Makes a plan with these fields.
----@param given table
 ---@return moonlet.Plan
 function M.plan(given) return filled(plan_metatable, given) end
 
@@ -199,7 +197,6 @@ local fields = {
 ---@field from string?         the run whose journal it was taken from
 ---@field gone boolean?        no step of the script any more
 
--- Methods of a run, each with its module.
 ---@class moonlet.Run
 ---@field absolute fun(path: string): string
 ---@field write_artifact fun(path: string, text: string, later: boolean?)
@@ -238,15 +235,10 @@ local methods = {
 
 local run_metatable = closed("a run", fields, methods)
 
---- Makes a run with these fields.
----@param given table
----@return moonlet.Run
 function M.new(given) return filled(run_metatable, given) end
 
---- A nested preset's part of a run: the run itself, with the given fields in place of the run's own.
----@param run moonlet.Run
+--- Makes a nested preset's part of a run, which reads every other field from the run itself.
 ---@param given {source: table, preset: table, grants: table, artifacts: string, prompt_tokens: integer?}
----@return moonlet.Run
 function M.part(run, given)
   given.whole = run.whole or run
   return setmetatable(given, { __index = given.whole, __newindex = given.whole })

@@ -3,7 +3,6 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- The environment of a child beside the variables that it is granted.
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
@@ -11,7 +10,6 @@ local plain_env = {
   "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
 }
 
---- As NAME=value, sorted.
 local function as_list(env)
   local list = {}
   for name, value in pairs(env) do
@@ -31,19 +29,15 @@ local function plain()
   return env
 end
 
---- The plain variables, and `extra`, for a program of the host's own.
----@param extra table<string, string>
----@return string[]
+--- Returns the plain variables and `extra`, for a program that the host itself starts.
 function M.plain(extra)
   local env = plain()
   for name, value in pairs(extra) do env[name] = value end
   return as_list(env)
 end
 
---- Adds child_environment to a run.
----@param run moonlet.Run
 function M.add(run)
-  --- The environment of a child: the plain variables, those granted by name, and `extra`.
+  --- Returns the environment of a child: the plain variables, those granted by name, and `extra`.
   function run.child_environment(extra, names)
     local env = plain()
     for name in pairs(run.grants.env) do env[name] = core.system.env(name) end

@@ -11,9 +11,7 @@ local function complaint(exit)
   return exit.error and exit.error.message or exit_text.of(exit, { wall = hook_text.wall_ms })
 end
 
---- Runs the hook `name`, if there is one. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT
---- and MOONLET_DIR name the run.
----@param run table
+--- Runs the hook `name`, if the config has one, with MOONLET_RUN, _TASK_ID, _VERDICT and _DIR.
 ---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]
@@ -28,8 +26,6 @@ function M.fire(run, name)
   if why then run.emit("warning", { text = hook_text.failed(name, argv, why) }) end
 end
 
---- Runs the hooks of a run that has ended, or parks.
----@param run moonlet.Run
 function M.ended(run)
   local parks = run.verdict == "needs-human" or run.verdict == "quota"
   M.fire(run, parks and "parked" or "finished")

@@ -21,7 +21,7 @@ local function read_file(home, spec, path, strict)
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
-  -- stat() does not see below a linked folder; a link that stays inside is read through.
+  -- stat() does not look into a linked folder. load() follows a link that stays in the repository.
   local input, why = core.file.load(home.root, path, text_cap)
   if not input then
     file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
@@ -49,7 +49,7 @@ local function expand_glob(home, spec, pattern)
   return found
 end
 
---- The kind of a --input value. Raises for one that cannot be meant.
+--- Returns the kind of a --input value. Raises if the value fits none.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
@@ -75,9 +75,7 @@ local function classify(home, spec)
   return "cmd", spec
 end
 
---- Reads the inputs that need no program and checks the others, before anything is started.
----@param home table
----@param specs string[]
+--- Reads the inputs that need no program, and checks the others before anything starts.
 ---@return table[] inputs some of kind cmd and diff still to be run
 function M.prepare(home, specs)
   local inputs = {}
@@ -107,20 +105,13 @@ function M.prepare(home, specs)
   return inputs
 end
 
---- An input that is a text of the host.
----@param name string
----@param text string
----@return table
 function M.of_text(name, text)
   local input = core.file.take(text, text_cap)
   input.spec, input.kind, input.path = name, "text", name
   return input
 end
 
---- Runs the inputs of kind cmd and diff, inside the run.
----@param run table
----@param inputs table[]
----@return table[] inputs
+--- Runs the commands of the inputs cmd: and diff: inside the run.
 function M.complete(run, inputs)
   for _, input in ipairs(inputs) do
     if input.argv then
@@ -143,9 +134,6 @@ function M.complete(run, inputs)
   return inputs
 end
 
---- Inputs without their texts.
----@param inputs table[]
----@return table[]
 function M.without_text(inputs)
   local list = {}
   for i, input in ipairs(inputs) do
@@ -157,9 +145,7 @@ function M.without_text(inputs)
   return list
 end
 
---- Inputs without the secrets in their texts; the list itself if there are none.
----@param inputs table[]
----@return table[]
+--- Redacts the inputs' texts. Returns the same list if nothing was redacted.
 function M.without_secrets(inputs)
   local list, changed = {}, false
   for i, input in ipairs(inputs) do
@@ -175,10 +161,7 @@ function M.without_secrets(inputs)
   return changed and core.json.array(list) or inputs
 end
 
---- Names of the inputs that differ between the record and a second reading.
----@param recorded table[]
----@param now table[]
----@return string[]
+--- Returns the names of the inputs that have changed since they were recorded.
 function M.changed(recorded, now)
   local names = {}
   for i = 1, math.max(#recorded, #now) do

@@ -22,7 +22,7 @@ end
 
 local is_object = one_of "table"
 
---- An object with these fields; others may be anything.
+--- Checks the named fields of an object. Other fields may hold anything.
 local function fields(shape)
   return function(value)
     if not is_object(value) then return false end
@@ -33,7 +33,7 @@ local function fields(shape)
   end
 end
 
---- A table whose keys are of one kind, and whose values pass.
+--- Checks that all keys of a table have one kind and all values pass.
 local function all_of(kind, check)
   return function(value)
     if not is_object(value) then return false end
@@ -92,12 +92,8 @@ local shape = fields {
   config = maybe(fields { runners = maybe(map_of(runner)), prices = maybe_object, limits = maybe_object }),
 }
 
---- A run that has ended must have a verdict.
 local function has_verdict(record) return not record.ended or type(record.verdict) == "string" end
 
---- True if a value is the record of a run, as far as its fields go.
----@param value any
----@return boolean
 function M.is_record(value) return shape(value) and has_verdict(value) end
 
 return M

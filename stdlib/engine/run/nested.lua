@@ -30,7 +30,7 @@ local function declared_in(run, name)
       or "a script declares nothing: write a preset (moonlet preset new NAME)" }, 0)
 end
 
---- Calls a function that speaks of options of the command line, and has it speak of arguments.
+--- Calls a function whose errors name command-line options, and makes them name arguments.
 local function converted(preset, fn, ...)
   local ok, value = pcall(fn, ...)
   if ok then return value end
@@ -40,7 +40,6 @@ local function converted(preset, fn, ...)
   error(value, 0)
 end
 
---- The arguments of a nested preset, checked and completed as those of a command line.
 local function arguments(preset, given)
   if type(given) ~= "table" then
     error(record.invalid(("ctx:preset(\"%s\") takes a table of arguments"):format(preset.name)), 0)
@@ -64,10 +63,6 @@ end
 ---@field part fun(key: string): moonlet.Run  the part of the run in which it works
 ---@field body fun(ctx: moonlet.Ctx): any
 
---- A call of ctx:preset, checked.
----@param run moonlet.Run
----@param name string
----@param given table<string, any>?
 ---@return moonlet.NestedCall
 function M.of(run, name, given)
   local found = declared_in(run, name)

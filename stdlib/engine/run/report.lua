@@ -18,7 +18,7 @@ local M = {}
 
 local null = core.json.null
 
---- The runners of the agent steps, or the run's own if there was none.
+--- Names the runners of the agent steps, or else the run's own.
 local function by_whom(run)
   local seen, names = {}, {}
   for _, step in ipairs(run.steps) do
@@ -36,7 +36,7 @@ local function by_whom(run)
   return table.concat(names, " and ") .. ", "
 end
 
---- Points that wait for a person, which come before all else.
+--- Lists the changes that wait for a person. They are printed first.
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
@@ -49,7 +49,7 @@ local function held_back(run)
   return lines
 end
 
---- Lists answers that were taken although they were cut.
+--- Lists truncated answers that were accepted.
 local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
     local bytes = sidecar.last_of(step.attempts).cut
@@ -60,7 +60,7 @@ local function add_cut(run, lines)
   end
 end
 
---- The agents that answered, or that no model was asked.
+--- Summarizes how many agents answered and what they used.
 local function summary(run, used)
   local total, answered = 0, 0
   for _, step in ipairs(run.steps) do
@@ -80,7 +80,7 @@ local function summary(run, used)
   return text
 end
 
---- The line that names the agents that no kernel sandbox confined; nil where there is none.
+--- Names the agents that no kernel sandbox confined, or returns nil.
 local function unconfined(run)
   local names = {}
   for _, step in ipairs(run.steps) do
@@ -91,7 +91,7 @@ local function unconfined(run)
     sandbox.absence(run) or "no sandbox")
 end
 
---- The lines below the result of a run: grounds of its verdict, and the steps left to do by hand.
+--- Adds the lines below the result: the reasons for the verdict, and the steps left to do by hand.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)
@@ -120,7 +120,6 @@ local function notes(run, lines)
   return lines
 end
 
---- The facts of a report for people.
 local function facts_of(run, envelope)
   local root = core.file.root(run.home.agent_path)
   local function folder(step)
@@ -138,10 +137,7 @@ local function facts_of(run, envelope)
     end }
 end
 
---- The distilled answer, the verdict, its grounds, and the places of the rest.
----@param run table
----@param envelope table
----@return string text
+--- Returns the report: the answer, the verdict with its reasons, and where the rest is.
 ---@return {is_whole: boolean?, failures: string?, last_line: string?} about  whether the text has the error too; else
 ---  the failed steps, and the command that goes on
 function M.text(run, envelope)
@@ -156,7 +152,7 @@ function M.text(run, envelope)
   if out.terminal then
     notes(run, lines)
     facts.notes = lines
-    -- The result of a dry run is for programs; its log has the worst case as a sentence.
+    -- The result of a dry run is for programs. Its log states the worst case as a sentence.
     if not run.verdict then facts.result = null end
     return screen.text(facts, out) .. (run.verdict and "" or last_line .. "\n"), { is_whole = true }
   end

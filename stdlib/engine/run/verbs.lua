@@ -27,11 +27,6 @@ local function no_more(verb, usage, ...)
   if select("#", ...) > 0 then error(record.invalid(verb .. " got too many arguments", usage), 0) end
 end
 
---- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean =, check = }.
---- With `check = true` it raises unless the program ends with exit code 0. With `clean = function(text) return … end`
---- the journal keeps the cleaned output, and a resumed run runs the program again, so it must only read; if its output
---- differs by then, the recorded one is returned, and `redacted` is true.
----@param call table
 ---@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call, ...)
   if select("#", ...) > 0 then
@@ -41,8 +36,6 @@ function verbs:exec(call, ...)
   return require("moonlet.engine.effects.exec").exec(self, call)
 end
 
---- Runs a check of the repository: ctx:validate "test:npm test", or { kind =, command =, timeout =,
---- cwd =, env =, required =, name = }. A required one that fails makes the verdict `blocked`.
 ---@param call table|string
 ---@return moonlet.Validation
 function verbs:validate(call, ...)
@@ -50,31 +43,23 @@ function verbs:validate(call, ...)
   return require("moonlet.engine.effects.validation").validate(self, call)
 end
 
---- Notes what a verifier decided about work: ctx:verdict { by = "verifier", pass = false, why = "…" }. A fail makes the
---- run's verdict `blocked`, until the same verifier passes the work.
 ---@param call {by: string, pass: boolean, why: string?}
 function verbs:verdict(call, ...)
   local state = context.of(self)
   no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
   record.check(call, { by = "string!", pass = "boolean!", why = "string" }, "ctx:verdict")
-  -- The runner mock made the verdict up.
+  -- The runner mock invented the verdict.
   if state.run.mocked then return end
   state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
     status = call.pass and "passed" or "failed" }, true)
 end
 
---- Demands evidence: ctx:require{ command =, exit_code =, repetitions =, artifacts =, timeout =,
---- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
----@param call table
 ---@return {runs: table[], artifacts: table[]}
 function verbs:require(call, ...)
   no_more("ctx:require", 'put everything into one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
   return require("moonlet.engine.effects.validation").require(self, call)
 end
 
---- A point at which a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person the run parks
---- as `needs-human`; a "no" raises `rejected`.
----@param call table
 ---@return {by: string, note: string?}
 function verbs:gate(call, ...)
   no_more("ctx:gate", 'put everything into one table: ctx:gate { action = "release", why = "…" }', ...)
@@ -82,35 +67,29 @@ function verbs:gate(call, ...)
   return closed.record(given, "the answer of a gate", { "by", "note" })
 end
 
---- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
----@param call table
----@return string answer
 function verbs:question(call, ...)
   no_more("ctx:question", 'put everything into one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
   return require("moonlet.engine.effects.gate").question(self, call)
 end
 
---- Calls an agent: ctx:agent{ name =, prompt =, schema =, … }.
----@param call table
 ---@return moonlet.AgentResult
 function verbs:agent(call, ...)
   no_more("ctx:agent", "put everything into one table: ctx:agent { prompt = text, name = \"review\" }", ...)
   return require("moonlet.engine.agent.call").agent(self, call)
 end
 
---- Starts a program on a terminal: ctx:session{ "python3", "-i" }. It ends with the scope unless `detach` is set.
----@param call table
 ---@return moonlet.Session
 function verbs:session(call, ...)
   no_more("ctx:session", 'put everything into one table: ctx:session { "python3", "-i", timeout = "5m" }', ...)
   return require("moonlet.engine.session.in_run").session(self, call)
 end
 
---- Executes a step whose work is a script's function, or replays it. Its own steps are reported one by one.
+--- Executes or replays a step that runs a script's function. The steps inside are reported one by
+--- one.
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()
-    -- The value as a replay returns it: it shares nothing with the function.
+    -- The value is copied as a replay returns it, so that it shares nothing with the function.
     local results = table.pack(body(key))
     local value = results[1]
     silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)
@@ -124,12 +103,8 @@ local function once(state, key, kind, input, fn, body)
   return value
 end
 
---- Runs a named function once: a resumed run replays its result, as long as opts.input is the same. ctx:step("plan",
---- { input = facts }, function(c) … end); it returns one JSON value.
----@param name string
 ---@param options {input: any}?
 ---@param fn fun(ctx: moonlet.Ctx): any
----@return any
 function verbs:step(name, options, fn)
   local state = context.of(self)
   if type(options) == "function" then options, fn = {}, options end
@@ -142,12 +117,6 @@ function verbs:step(name, options, fn)
     function(key) return scope.body(state.run, key, { budget = state.budget }, fn) end)
 end
 
---- Runs another preset, which needs.presets names, as a scope of this run: ctx:preset("triangulated-review", { target
---- = "HEAD~1" }). Its rights and limits are its own ones, within those of this preset, and ctx:write writes to a folder
---- of its own. Returns its result.
----@param name string
----@param args table<string, any>?
----@return any
 function verbs:preset(name, args, ...)
   no_more("ctx:preset", 'ctx:preset("triangulated-review", { target = "HEAD~1" })', ...)
   local state = context.of(self)
@@ -157,9 +126,6 @@ function verbs:preset(name, args, ...)
   end)
 end
 
---- Names the run's phase; `planned` is the number of steps in it.
----@param name string
----@param planned integer?
 function verbs:phase(name, planned, ...)
   local state = context.of(self)
   no_more("ctx:phase", "ctx:phase(name, planned)", ...)
@@ -187,9 +153,6 @@ local function check_steps(steps, at)
   end
 end
 
---- The plan of the body: 3 to 6 short steps, of which exactly one is in progress until all are done. The live view
---- shows that as a phase, and plan.md keeps the whole. `calls` is the most agent calls of what follows, for a dry run;
---- `checks` are commands that follow, whose grants are asked for now.
 ---@param call {steps: string[]?, at: integer?, calls: integer?, checks: (string|table)[]?}
 function verbs:plan(call, ...)
   local run = context.of(self).run
@@ -215,14 +178,12 @@ function verbs:plan(call, ...)
   if call.steps[at] then run.emit("phase", { name = call.steps[at] }) end
 end
 
---- A line for a person who watches: ctx:log("files", n, { "a", "b" }). print does the same.
 ---@param ... any  texts as they are, tables as JSON
 function verbs:log(...)
   local run = context.of(self).run
   run.emit("log", { text = log_line.of(...) })
 end
 
---- Records a fact: a resumed run gets the value of the first one.
 local function observe(ctx, verb, input, fn, clean)
   local state = context.of(ctx)
   input.verb = verb
@@ -233,7 +194,6 @@ local function plain_error(err)
   return { kind = err.kind, message = err.message, hint = err.hint, at = err.at }
 end
 
---- Waits: ctx:sleep("2s").
 ---@param time string|number
 function verbs:sleep(time)
   local state = context.of(self)
@@ -244,16 +204,10 @@ function verbs:sleep(time)
   end)
 end
 
---- Milliseconds since 1970.
----@return integer
 function verbs:now()
   return observe(self, "now", {}, core.clock.wall)
 end
 
---- A random integer between `low` and `high` (or 1 and `low`), or without arguments a number in [0, 1).
----@param low integer?
----@param high integer?
----@return number
 function verbs:random(low, high)
   local bits = observe(self, "random", {}, function() return tonumber(core.clock.random_hex(7), 16) >> 3 end)
   if low == nil then return bits / (1 << 53) end
@@ -265,7 +219,7 @@ function verbs:random(low, high)
   return low + bits % (high - low + 1)
 end
 
---- Raises what could not be observed, unless the script wants nil for that.
+--- Raises the error of a missing file or folder, unless the script asked for nil.
 local function refuse_missing(err, options, hint)
   if not err or options.missing == "nil" then return end
   error({ kind = "invalid", message = err.message, at = core.text.place(),
@@ -285,11 +239,6 @@ local function check_look(verb, path, options, fields, ...)
   return options
 end
 
---- The text of a file of the repository, at most opts.cap bytes (1 MB). Raises if it cannot be read; with
---- `missing = "nil"` it gives nil and an error table. The third result says if it was cut. Suspected secrets in it are
---- not recorded: a resumed run reads the file again, and if the file has changed by then gets the recorded text, and as
---- the fourth result that its secrets are redacted.
----@param path string
 ---@param options {cap: integer?, missing: "nil"?}?
 ---@return string? text, table? err, boolean? cut, boolean? redacted
 function verbs:read(path, options, ...)
@@ -309,9 +258,6 @@ function verbs:read(path, options, ...)
   return seen.text, seen.err, seen.cut, seen.redacted
 end
 
---- The entries of a folder of the repository: { {name, type}, … }, sorted. Raises if there is no such folder; with
---- `missing = "nil"` it gives nil and an error table.
----@param path string
 ---@param options {missing: "nil"?}?
 ---@return table[]? entries, table? err
 function verbs:list(path, options, ...)
@@ -334,9 +280,6 @@ local host_files = {
   ["schema.json"] = true, ["plan.md"] = true, ["before-merge"] = true, out = true, steps = true,
 }
 
---- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
----@param name string
----@param text string
 function verbs:write(name, text, ...)
   local state = context.of(self)
   local run = state.run

@@ -5,9 +5,6 @@ local metering = require "moonlet.engine.agent.metering"
 
 local M = {}
 
---- The line for people.
----@param run table
----@return string
 function M.text(run)
   local worst = run.worst
   local function cost(usd) return worst.unpriced and "" or (" (%s USD)"):format(budget.shown("usd", usd)) end
@@ -36,9 +33,7 @@ function M.text(run)
   return ("%s; what comes after %s is not counted"):format(text, table.concat(worst.uncounted, ", "))
 end
 
---- Reports limits that may not hold all prepared agents, and returns them.
----@param run table
----@return table[]
+--- Reports the limits that the prepared agents may exceed.
 function M.beyond(run)
   local beyond = metering.beyond(run.budget, run.worst)
   for _, item in ipairs(beyond) do
