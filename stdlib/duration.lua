@@ -8,7 +8,6 @@ local units = { ms = 1, s = 1000, m = 60 * 1000, h = 3600 * 1000, d = 24 * 3600 
 local longest = 366 * 24 * 3600 * 1000
 
 --- Returns a duration in milliseconds.
----
 --- Errors: `invalid` a text that does not parse as a duration.
 --- ```lua
 --- m.duration.ms "1h30m" --> 5400000

@@ -60,7 +60,6 @@ end
 
 --- Returns the results of a fan-out without those of failed branches, and the items of these
 --- results.
----
 --- Errors: `invalid` an argument that is not a list.
 --- ```lua
 --- local files = { "src/a.lua", "gone.lua" }
@@ -102,7 +101,6 @@ local kinds = { invalid = true, failed = true, rejected = true, denied = true }
 ---@field hint string?   the remedy
 
 --- Raises an error with a hint for the user.
----
 --- Errors: the error that it is given.
 --- ```lua
 --- local ok, err = pcall(m.fail, { kind = "invalid", message = "no such branch", hint = "name one with --branch" })

@@ -48,7 +48,6 @@ local function check_pack(pack, verb)
 end
 
 --- Makes a pack from a table. Each part becomes a list, and empty texts are dropped.
----
 --- Errors: `invalid` an unknown part.
 --- ```lua
 --- local pack = m.pack.new { goal = "errors name their line", success = { "make test" } }
@@ -96,7 +95,6 @@ end
 
 --- Parses a pack from Markdown: one section per part, under a heading such as "# Goal" or "## Prior
 --- decisions". A title above the sections is ignored.
----
 --- Errors: `invalid` an unknown heading, a heading that occurs twice, or a text without headings.
 --- ```lua
 --- local pack = m.pack.parse("# Goal\nErrors name their line.\n\n# Constraints\n- no new dependency\n- Lua 5.4\n")
@@ -139,7 +137,6 @@ function M.parse(text, origin)
 end
 
 --- Reads a pack from a Markdown file of the repository.
----
 --- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- if ctx:read("pack.md", { missing = "nil" }) then ctx:log(m.pack.read(ctx, "pack.md").goal) end
@@ -177,7 +174,6 @@ end
 
 --- Makes the pack from the arguments of `m.pack.args`. An argument replaces that part of the file
 --- of --pack.
----
 --- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- local pack = m.pack.of(ctx, { goal = "errors name their line", success = { "make test" } })

@@ -126,7 +126,6 @@ end
 --- m.record.check. A `!` marks a required field. Bounds follow the kind, as in "integer 1..9", and
 --- the upper bound may be the name of another field. All patterns also accept `agent`, `pack` and
 --- `data`.
----
 --- Errors: `invalid` an unknown or missing option, a wrong type or a value out of bounds, or a
 --- verifier that is also the implementer.
 --- ```lua
@@ -255,7 +254,6 @@ end
 
 --- Asks an agent to review `opts.artifact` or `opts.facts` through one lens. It returns a review
 --- for m.merge.findings.
----
 --- Errors: those of ctx:agent.
 --- ```lua
 --- local review = m.pattern.reviewer(ctx, { artifact = "src/a.lua" }, "risks")
@@ -294,7 +292,6 @@ Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 
 --- Asks a judge to score candidates by `opts.criteria`. The judge does not learn who made a
 --- candidate.
----
 --- Errors: those of ctx:agent.
 --- ```lua
 --- local texts = { { name = "a", text = "a short text" }, { name = "b", text = "a long text" } }
@@ -328,7 +325,6 @@ function M.judge(c, opts, name, candidates, turn)
 end
 
 --- Runs each check once on the host, in order, and returns the failed checks and their output.
----
 --- Errors: those of ctx:validate.
 --- ```lua
 --- local failed, printed = m.pattern.evidence(ctx, { { command = "test:false", required = false } })
@@ -371,7 +367,6 @@ pass is true only for what you saw to pass; with a problem it is false.]]
 --- `opts.verifier` reads the work and the output of failed checks. It sets `pass` and `problems` of
 --- the result. A failed check, or a verifier that does not pass the work, makes the verdict
 --- `blocked`.
----
 --- Errors: those of ctx:validate.
 --- ```lua
 --- local result = { problems = {}, lost = {} }

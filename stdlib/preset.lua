@@ -85,7 +85,6 @@ local function check_args(args, name)
 end
 
 --- Declares a preset. Its file returns the declared preset.
----
 --- Errors: `invalid` an unknown key, a key that is missing, or a wrong value.
 --- ```lua
 --- return m.preset {

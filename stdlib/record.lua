@@ -236,7 +236,6 @@ end
 
 --- Checks `value` against `fields`, a map of names to types; a trailing "!" means required. Types
 --- are those of Lua, and integer, duration, list, callable, any. "a|b" allows either.
----
 --- Errors: `invalid` an unknown key, a wrong type, or a missing key.
 --- ```lua
 --- m.record.check({ lens = "risks" }, { lens = "string!", need = "integer" }, "review")

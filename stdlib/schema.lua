@@ -61,7 +61,6 @@ local object_fields = { description = "string", open = "boolean" }
 
 --- Returns the schema of an object. Its fields are required unless they are optional, and other
 --- fields are refused unless it is open.
----
 --- Errors: `invalid` a field without a schema, or an unknown option.
 --- ```lua
 --- local s = m.schema
@@ -92,7 +91,6 @@ function M.object(fields, options)
 end
 
 --- Returns the schema of a list whose items all follow one schema.
----
 --- Errors: `invalid` missing schema of the items.
 --- ```lua
 --- m.schema.list(m.schema.string(), { max = 5 }).maxItems --> 5
@@ -113,7 +111,6 @@ function M.list(item, options)
 end
 
 --- Returns the schema of a text.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.string({ max = 80 }).maxLength --> 80
@@ -130,7 +127,6 @@ local number_fields = { description = "string", min = "number", max = "number" }
 local number_words = { min = "minimum", max = "maximum" }
 
 --- Returns the schema of a whole number.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.integer({ min = 1, max = 5 }).maximum --> 5
@@ -140,7 +136,6 @@ local number_words = { min = "minimum", max = "maximum" }
 function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
 
 --- Returns the schema of a number.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.number({ min = 0 }).minimum --> 0
@@ -150,7 +145,6 @@ function M.integer(options) return build("integer", { type = "integer" }, option
 function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
 
 --- Returns the schema of true or false.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.boolean().type --> "boolean"
@@ -160,7 +154,6 @@ function M.number(options) return build("number", { type = "number" }, options, 
 function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
 
 --- Returns the schema of an enumeration.
----
 --- Errors: `invalid` an argument that is not a list of values.
 --- ```lua
 --- m.schema.enum({ "low", "high" }).enum[2] --> "high"
@@ -176,7 +169,6 @@ function M.enum(values, options)
 end
 
 --- Marks a field as optional. A null in the answer counts as absent.
----
 --- Errors: `invalid` a missing schema.
 --- ```lua
 --- local s = m.schema
@@ -196,7 +188,6 @@ function M.optional(schema)
 end
 
 --- Returns a schema that accepts any value.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- local s = m.schema

@@ -37,7 +37,6 @@ end
 --- Has candidates meet in pairs. The better one by stated criteria reaches the next round, until
 --- one candidate remains. It costs one call for each match, which is one fewer than there are
 --- candidates.
----
 --- Errors: `invalid` missing criteria, one candidate, or more than sixteen; `quorum` every judge of
 --- a round failed.
 --- ```lua

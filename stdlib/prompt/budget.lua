@@ -146,13 +146,6 @@ local function remember(entry)
   end
 end
 
-local function is_divisible(parts)
-  for _, part in ipairs(parts) do
-    if not part.required and part.text ~= "" then return true end
-  end
-  return false
-end
-
 -- Joins parts into a text. A budget, if given, limits it.
 local function made(parts, budget)
   local text, tokens, cut
@@ -170,7 +163,7 @@ end
 -- Joins parts into a text and caches the parts for a smaller budget later.
 local function remembered_text(parts, budget)
   local text, told = made(parts, budget)
-  if is_divisible(parts) then remember { text = text, parts = parts, told = told } end
+  if expendable(parts)[1] then remember { text = text, parts = parts, told = told } end
   return text, told
 end
 

@@ -63,7 +63,8 @@ function M.blocks(text)
   return blocks
 end
 
-local function filled(text, values, origin)
+--- Replaces each `{{name}}` of a template by a text. Raises for a name without one.
+function M.fill(text, values, origin)
   return (gsub(text, "{{([%w_]+)}}", function(name)
     local value = values[name]
     if value ~= nil then return value end
@@ -95,7 +96,7 @@ function M.render(role, values, blocks)
   for _, block in ipairs(M.blocks(text)) do
     local mine = block.label and own[block.label]
     if mine then taken[block.label] = true end
-    parts[#parts + 1] = shown(mine or { label = block.label, text = filled(block.text, values, origin) })
+    parts[#parts + 1] = shown(mine or { label = block.label, text = M.fill(block.text, values, origin) })
   end
   for _, block in ipairs(blocks) do
     if own[block.label] == block and not taken[block.label] then parts[#parts + 1] = shown(block) end

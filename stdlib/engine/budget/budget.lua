@@ -95,6 +95,15 @@ function M.check(limits, what, fields)
   end
 end
 
+--- Iterates over a budget and those around it, the innermost first.
+local function around(budget)
+  local node = { parent = budget }
+  return function()
+    node = node.parent
+    return node
+  end
+end
+
 local function outermost(budget)
   while budget.parent do budget = budget.parent end
   return budget
@@ -185,12 +194,11 @@ end
 --- Raises an error if an enclosing budget is overspent, so that nothing more starts.
 ---@param budget moonlet.Budget?
 function M.check_spent(budget)
-  while budget do
+  for node in around(budget) do
     for _, kind in ipairs(counted) do
-      local limit = budget.limits[kind]
-      if limit and exceeds(budget.spent[kind], limit) then error(exceeded(budget, kind, 0), 0) end
+      local limit = node.limits[kind]
+      if limit and exceeds(node.spent[kind], limit) then error(exceeded(node, kind, 0), 0) end
     end
-    budget = budget.parent
   end
 end
 
@@ -218,20 +226,16 @@ end
 ---@return table reservation  must be settled
 function M.reserve(budget, amounts, allowed)
   amounts = bounded(amounts)
-  local node = budget
-  while node and not allowed do
+  for node in around(not allowed and budget or nil) do
     for kind, amount in pairs(amounts) do
       local limit = node.limits[kind]
       if limit and exceeds(plus(plus(node.spent[kind], node.reserved[kind]), amount), limit) then
         error(exceeded(node, kind, amount), 0)
       end
     end
-    node = node.parent
   end
-  node = budget
-  while node do
+  for node in around(budget) do
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
-    node = node.parent
   end
   -- New work ends the replay, because all recorded steps are replayed by then.
   if budget and budget.history then budget.history.over = true end
@@ -249,18 +253,16 @@ local function grow(reservation, used)
     local before, reserved = reservation.used[kind] or 0, reservation.amounts[kind] or 0
     local now = math.max(before, math.min(used[kind] or 0, M.most))
     reservation.used[kind], reservation.amounts[kind] = now, math.max(reserved, now)
-    local node = reservation.budget
-    while node do
+    for node in around(reservation.budget) do
       node.running[kind] = plus(node.running[kind], plus(now, -before))
       node.reserved[kind] = plus(node.reserved[kind], plus(reservation.amounts[kind], -reserved))
-      local sum = plus(node.spent[kind], node.running[kind])
-      if not err and node.limits[kind] and exceeds(sum, node.limits[kind]) then
-        err = { kind = "budget", class = "budget", message = ("%s allows %s %s: about %s are used, and what runs is "
-          .. "ended"):format(node.what, shown(kind, node.limits[kind]), names[kind], shown(kind, sum)),
-          hint = hint_of(node, kind, math.max(node.limits[kind] * 2, sum)) }
+      local sum, limit = plus(node.spent[kind], node.running[kind]), node.limits[kind]
+      if not err and limit and exceeds(sum, limit) then
+        err = { kind = "budget", class = "budget", hint = hint_of(node, kind, math.max(limit * 2, sum)),
+          message = ("%s allows %s %s: about %s are used, and what runs is ended"):format(node.what,
+            shown(kind, limit), names[kind], shown(kind, sum)) }
         M.note_refusal(node, err)
       end
-      node = node.parent
     end
   end
   return err
@@ -268,16 +270,14 @@ end
 
 --- Replaces a reservation by the real usage. An unknown amount counts as reserved.
 local function settle(reservation, used)
-  local node = reservation.budget
   used = used and bounded(used)
-  while node do
+  for node in around(reservation.budget) do
     for kind, amount in pairs(reservation.amounts) do
       node.reserved[kind] = plus(node.reserved[kind], -amount)
       node.running[kind] = plus(node.running[kind], -(reservation.used[kind] or 0))
       node.spent[kind] = plus(node.spent[kind], used and used[kind] or amount)
       tell_overshoot(node, kind)
     end
-    node = node.parent
   end
 end
 
@@ -285,10 +285,8 @@ end
 ---@param budget moonlet.Budget
 ---@param amounts table<string, number>
 function M.forget(budget, amounts)
-  local node = budget
-  while node do
+  for node in around(budget) do
     for kind, amount in pairs(amounts) do node.spent[kind] = plus(node.spent[kind], -amount) end
-    node = node.parent
   end
 end
 
@@ -311,10 +309,8 @@ end
 
 ---@param budget moonlet.Budget
 function M.is_limited(budget, kind)
-  local node = budget
-  while node do
+  for node in around(budget) do
     if node.limits[kind] then return true end
-    node = node.parent
   end
   return false
 end
@@ -331,9 +327,7 @@ function M.start_wall(budget, limit_ms, used)
   if budget then budget.wall = { limit = limit_ms and limit_ms / 1000, used = used } end
 end
 
-local function wall_used(budget)
-  return (budget.wall.used() or 0) / 1000
-end
+local function wall_used(budget) return (budget.wall.used() or 0) / 1000 end
 
 local function limit_of(budget, kind)
   if kind == "wall" then return budget.wall and budget.wall.limit end
@@ -344,10 +338,7 @@ end
 ---@return number  math.huge without a limit
 function M.limit(budget, kind)
   local limit = math.huge
-  while budget do
-    limit = math.min(limit, limit_of(budget, kind) or math.huge)
-    budget = budget.parent
-  end
+  for node in around(budget) do limit = math.min(limit, limit_of(node, kind) or math.huge) end
   return limit
 end
 
@@ -364,14 +355,13 @@ end
 ---@return number  math.huge without a limit
 function M.left(budget, kind)
   local left = math.huge
-  while budget do
-    local limit = limit_of(budget, kind)
+  for node in around(budget) do
+    local limit = limit_of(node, kind)
     if limit and kind == "wall" then
-      left = math.min(left, limit - wall_used(budget))
+      left = math.min(left, limit - wall_used(node))
     elseif limit then
-      left = math.min(left, plus(plus(limit, -spent(budget, kind)), -budget.reserved[kind]))
+      left = math.min(left, plus(plus(limit, -spent(node, kind)), -node.reserved[kind]))
     end
-    budget = budget.parent
   end
   return math.max(0, left)
 end

@@ -171,46 +171,30 @@ local function denied(grants, grant, message, declaration)
 end
 
 ---@param grants moonlet.Grants
+local words = { run = "run %s", env = "the variable %s", read = "read %s", write = "write %s" }
+local fields = { run = "programs", env = "env", read = "read", write = "write" }
+
+--- Raises an error unless a right is granted. Records that the script has used it.
+local function demand(grants, kind, name, is_granted)
+  note(grants, kind, name)
+  if grants.all or is_granted then return end
+  denied(grants, kind .. "=" .. name, "not granted: " .. words[kind]:format(name),
+    ('needs = { %s = { "%s" } }'):format(fields[kind], name))
+end
+
 function M.has_program(grants, program) return grants.all or grants.run[program] == true end
 
 ---@param grants moonlet.Grants
-function M.check_program(grants, program)
-  note(grants, "run", program)
-  if M.has_program(grants, program) then return end
-  denied(grants, "run=" .. program, ("not granted: run %s"):format(program),
-    ("needs = { programs = { \"%s\" } }"):format(program))
-end
+function M.check_program(grants, program) demand(grants, "run", program, grants.run[program]) end
 
----@param grants moonlet.Grants
 function M.check_agents(grants)
   note(grants, "agents")
   if grants.all or grants.agents then return end
-  denied(grants, "agents", "not granted: start agents",
-    "needs = { agents = true }")
+  denied(grants, "agents", "not granted: start agents", "needs = { agents = true }")
 end
 
----@param grants moonlet.Grants
-function M.check_env(grants, name)
-  note(grants, "env", name)
-  if grants.all or grants.env[name] then return end
-  denied(grants, "env=" .. name, ("not granted: the variable %s"):format(name),
-    ("needs = { env = { \"%s\" } }"):format(name))
-end
-
----@param grants moonlet.Grants
-function M.check_read(grants, path)
-  note(grants, "read", path)
-  if grants.all or covered(grants.read, path) then return end
-  denied(grants, "read=" .. path, ("not granted: read %s"):format(path),
-    ("needs = { read = { \"%s\" } }"):format(path))
-end
-
----@param grants moonlet.Grants
-function M.check_write(grants, path)
-  note(grants, "write", path)
-  if grants.all or covered(grants.write, path) then return end
-  denied(grants, "write=" .. path, ("not granted: write %s"):format(path),
-    ("needs = { write = { \"%s\" } }"):format(path))
-end
+function M.check_env(grants, name) demand(grants, "env", name, grants.env[name]) end
+function M.check_read(grants, path) demand(grants, "read", path, covered(grants.read, path)) end
+function M.check_write(grants, path) demand(grants, "write", path, covered(grants.write, path)) end
 
 return M

@@ -137,24 +137,18 @@ local function refused_part(name)
       if is_near(text, candidate) then return M.normal(candidate) end
     end
   end
-  local function part(first, last)
-    if first == last and joints[words[last]] then return "" end
-    if last - first + 1 < #words then return type_of(table.concat(words, "-", first, last)) end
-  end
-  -- ends[i] is set if the first i words consist of known names. It holds the refused name among
-  -- them, or false.
-  local ends = { [0] = { false } }
-  for last = 1, #words do
-    for first = last, math.max(1, last - 4), -1 do
-      local before = ends[first - 1]
-      local found = before and part(first, last)
-      if found then
-        local refused = before[1] or M.escalate[found] and found or false
-        if not ends[last] or refused then ends[last] = { refused } end
-      end
+  local refused, first = nil, 1
+  while first <= #words do
+    local found, last = nil, math.min(#words, first + 4) + 1
+    while not found and last > first do
+      last = last - 1
+      found = last - first + 1 < #words and type_of(table.concat(words, "-", first, last)) or nil
     end
+    if not found and not joints[words[first]] then return nil end
+    refused = refused or found and M.escalate[found] and found
+    first = last + 1
   end
-  return ends[#words] and ends[#words][1] or nil
+  return refused
 end
 
 --- Raises an error for a name that looks like a misspelt task type, because a typo must not send

@@ -50,22 +50,6 @@ local function called(fn, ...)
   return table.unpack(results, 1, results.n)
 end
 
---- Rejects a list with a hole, because the items after the hole would be lost.
-local function check_holes(name, made)
-  for key, list in next, type(made) == "table" and made or {} do
-    local count, largest = 0, 0
-    for index in next, type(list) == "table" and list or {} do
-      if math.type(index) == "integer" then count, largest = count + 1, math.max(largest, index) end
-    end
-    if largest > count then
-      local at = 1
-      while rawget(list, at) ~= nil do at = at + 1 end
-      refuse(name, ("%s of what command() gives has no item %d"):format(stream.printable(tostring(key), 40), at),
-        "it is nil there: leave it out of the list, or give a text")
-    end
-  end
-end
-
 local function texts(name, list, what, pattern)
   for _, item in ipairs(list) do
     if type(item) ~= "string" or item:find("\0", 1, true) or (pattern and not item:find(pattern)) then
@@ -85,10 +69,7 @@ end
 
 local function checked_command(name, call, made)
   if type(made) ~= "table" then refuse(name, "command() must give a table") end
-  check_holes(name, made)
-  made = plain(made)
-  local ok, err = pcall(record.check, made, command_fields, "the result of command() of runner " .. name)
-  if not ok then error(err, 0) end
+  made = record.check(plain(made), command_fields, ("runner %s: the result of command()"):format(name))
   texts(name, made.argv, "argv")
   if #made.argv == 0 then refuse(name, "argv is empty") end
   made.stdin = made.stdin or "none"

@@ -68,7 +68,8 @@ raises(function() command_of "return { argv = {} }" end, "argv is empty", "no wo
 raises(function() command_of "return { argv = { 1 } }" end, "list of texts", "a number")
 raises(function() command_of 'return { argv = { "a\\0" } }' end, "list of texts", "a NUL")
 raises(function() command_of 'return { arg = { "a" } }' end, "did you mean 'argv'?", "a wrong key")
-raises(function() command_of 'return { argv = { "a", nil, "b" } }' end, "runner mine: argv of what command() gives has no item 2", "a hole")
+raises(function() command_of 'return { argv = { "a", nil, "b" } }' end,
+  "argv: item 2 is nil", "a hole")
 raises(function() command_of 'coroutine.yield() return { argv = { "a" } }' end, "runner mine: command() failed: it yields", "a yield")
 raises(function() command_of 'error "oh"' end, "command() failed", "an error")
 raises(function() command_of 'return { argv = { "x" }, files = { ["/etc/passwd"] = "" } }' end, "alone", "a file elsewhere")
