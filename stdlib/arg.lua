@@ -132,22 +132,21 @@ local function check_choice(arg, value, name)
   for _, choice in ipairs(arg.choices) do
     if choice == value then return value end
   end
-  error(record.invalid(("--%s cannot be '%s'"):format(name, value),
-    record.suggest(value, arg.choices)), 0)
+  record.refuse(("--%s cannot be '%s'"):format(name, value), record.suggest(value, arg.choices))
 end
 
 local function check_range(arg, number, name, noun)
   if arg.min and number < arg.min then
-    error(record.invalid(("--%s must be at least %s%s"):format(name, arg.min, noun)), 0)
+    record.refuse(("--%s must be at least %s%s"):format(name, arg.min, noun))
   end
   if arg.max and number > arg.max then
-    error(record.invalid(("--%s must be at most %s%s"):format(name, arg.max, noun)), 0)
+    record.refuse(("--%s must be at most %s%s"):format(name, arg.max, noun))
   end
   return number
 end
 
 local function wrong(name, value, wanted)
-  error(record.invalid(("--%s must be %s, not '%s'"):format(name, wanted, tostring(value))), 0)
+  record.refuse(("--%s must be %s, not '%s'"):format(name, wanted, tostring(value)))
 end
 
 local convert = {}
@@ -214,9 +213,7 @@ end
 ---@param value any
 ---@param name string
 ---@return any
-function M.convert(arg, value, name)
-  return convert[arg.type](arg, value, name)
-end
+function M.convert(arg, value, name) return convert[arg.type](arg, value, name) end
 
 --- Fills in the default of each argument that was not given.
 --- Errors: `invalid` a required argument is missing.
@@ -235,7 +232,7 @@ function M.complete(declared, given)
       if type(value) == "table" then value = { table.unpack(value) } end
     end
     if value == nil and arg.required then
-      error(record.invalid(("--%s is required"):format(name), arg.help), 0)
+      record.refuse(("--%s is required"):format(name), arg.help)
     end
     if value == nil and arg.type == "boolean" then value = false end
     if value == nil and arg.many then value = {} end

@@ -381,8 +381,8 @@ end
 ---@return string
 function M.implementer(opts)
   if type(opts.scope) ~= "string" or opts.scope == "" then
-    error(record.invalid("prompt.implementer needs 'scope'",
-      "name the files or sections that may change, or 'a new file at PATH'"), 0)
+    record.refuse("prompt.implementer needs 'scope'",
+      "name the files or sections that may change, or 'a new file at PATH'")
   end
   return of_role("implementer", opts, { deliverable = "string", scope = "string" },
     { deliverable = opts.deliverable or "the deliverable described below", scope = opts.scope },
@@ -427,7 +427,7 @@ end
 function M.judge(opts)
   local criteria = opts.criteria
   if type(criteria) ~= "table" or #criteria == 0 then
-    error(record.invalid("prompt.judge needs 'criteria'", 'a list of texts, such as { "it is small" }'), 0)
+    record.refuse("prompt.judge needs 'criteria'", 'a list of texts, such as { "it is small" }')
   end
   return of_role("judge", opts, { criteria = "list", candidates = "string" },
     { candidates = opts.candidates or "the candidates below", criteria = text_of(criteria) }, {})
@@ -442,7 +442,7 @@ end
 ---@return string
 function M.planner(opts)
   if type(opts.goal) ~= "string" or opts.goal == "" then
-    error(record.invalid("prompt.planner needs 'goal'", "say in a sentence what is to be reached"), 0)
+    record.refuse("prompt.planner needs 'goal'", "say in a sentence what is to be reached")
   end
   local rest = {}
   for name, value in pairs(opts) do

@@ -126,6 +126,16 @@ function M.invalid(message, hint, at)
   return { kind = "invalid", message = message, hint = hint, at = at or core.text.place() }
 end
 
+--- Raises an error of kind `invalid`.
+--- Errors: `invalid` always.
+--- ```lua
+--- select(2, pcall(m.record.refuse, "no such lens", "name one of errors, risks")).kind --> "invalid"
+--- ```
+---@param message string
+---@param hint string?
+---@param at string?
+function M.refuse(message, hint, at) error(M.invalid(message, hint, at), 0) end
+
 local function type_name(value)
   if math.type(value) == "integer" then return "integer" end
   return type(value)

@@ -22,7 +22,7 @@ end
 
 local function checked(name, schema)
   local ok, err = pcall(check.check, schema, "m.schema." .. name)
-  if not ok then error(record.invalid(err.message, err.hint), 0) end
+  if not ok then record.refuse(err.message, err.hint) end
   built[schema] = true
   return schema
 end
@@ -72,7 +72,7 @@ local object_fields = { description = "string", open = "boolean" }
 ---@return moonlet.Schema schema
 function M.object(fields, options)
   if type(fields) ~= "table" or #fields > 0 then
-    error(record.invalid("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }"), 0)
+    record.refuse("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }")
   end
   local schema = build("object", { type = "object" }, options, object_fields, {})
   local properties, required, all_built = {}, array {}, true
@@ -100,7 +100,7 @@ end
 ---@return moonlet.Schema schema
 function M.list(item, options)
   if item == nil then
-    error(record.invalid("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())"), 0)
+    record.refuse("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())")
   end
   if not built[item] then check_part("list", item, "the item") end
   local schema = build("list", { type = "array" }, options,
@@ -163,7 +163,7 @@ function M.boolean(options) return build("boolean", { type = "boolean" }, option
 ---@return moonlet.Schema schema
 function M.enum(values, options)
   if type(values) ~= "table" or #values == 0 or record.hole(values) then
-    error(record.invalid("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }'), 0)
+    record.refuse("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }')
   end
   return build("enum", { enum = array { table.unpack(values) } }, options, { description = "string" }, {})
 end
@@ -178,7 +178,7 @@ end
 ---@return moonlet.Schema schema
 function M.optional(schema)
   if schema == nil then
-    error(record.invalid("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())"), 0)
+    record.refuse("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())")
   end
   if not built[schema] then check_part("optional", schema, "its schema") end
   local copy = {}

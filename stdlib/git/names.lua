@@ -7,8 +7,8 @@ local concat = table.concat
 
 local M = {}
 
---- Returns true for a code point that is invisible or reorders text, so that one name could look
---- like another.
+-- Returns true for a code point that is invisible or reorders text, so that one name could look
+-- like another.
 function M.invisible(code)
   return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c
     or code == 0xfeff or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
@@ -17,7 +17,7 @@ function M.invisible(code)
 end
 local invisible = M.invisible
 
---- Truncates a text longer than `cap` bytes at a whole character.
+-- Truncates a text longer than `cap` bytes at a whole character.
 function M.cut(text, cap)
   if #text <= cap then return text end
   local stop = cap - 3
@@ -25,7 +25,7 @@ function M.cut(text, cap)
   return sub(text, 1, stop) .. "..."
 end
 
---- Resolves "." and ".." in a relative path. Returns nil if the path leaves its first folder.
+-- Resolves "." and ".." in a relative path. Returns nil if the path leaves its first folder.
 function M.flatten(path)
   local parts = {}
   for part in string.gmatch(path, "[^/]+") do

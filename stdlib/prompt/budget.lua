@@ -33,20 +33,20 @@ end
 local function check(options)
   record.check(options, { parts = "list!", budget = "integer" }, "prompt.compose")
   if options.budget and options.budget < 1 then
-    error(record.invalid(format("prompt.compose: a budget of %d tokens holds nothing", options.budget),
-      "give a whole number, 1 or more"), 0)
+    record.refuse(format("prompt.compose: a budget of %d tokens holds nothing", options.budget),
+      "give a whole number, 1 or more")
   end
   local seen, parts = {}, {}
   for i, part in ipairs(options.parts) do
     record.check(part, PART, format("prompt.compose: parts[%d]", i))
     if seen[part.name] then
-      error(record.invalid(format("prompt.compose: two parts are called '%s'", core.text.printable(part.name, 80)),
-        "name each part once: what is left out is listed by name"), 0)
+      record.refuse(format("prompt.compose: two parts are called '%s'", core.text.printable(part.name, 80)),
+        "name each part once: what is left out is listed by name")
     end
     seen[part.name] = true
     local priority = part.priority or 0
     if priority ~= priority then
-      error(record.invalid(format("prompt.compose: parts[%d].priority is no number", i)), 0)
+      record.refuse(format("prompt.compose: parts[%d].priority is no number", i))
     end
     parts[i] = { name = part.name, text = part.text, priority = priority,
       required = part.required or false }
@@ -83,8 +83,8 @@ local function no_room(parts, budget)
   for _, part in ipairs(parts) do
     if part.required then sum, names[#names + 1] = sum + M.tokens(part.text), core.text.printable(part.name, 80) end
   end
-  error(record.invalid(format("the required parts of the prompt (%s) are about %d tokens, and its budget is %d",
-    concat(names, ", "), sum, budget), "raise the budget, or shorten one of them"), 0)
+  record.refuse(format("the required parts of the prompt (%s) are about %d tokens, and its budget is %d",
+    concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
 -- Returns the parts that may be dropped, the lowest priority first. Among equal priorities the last
@@ -248,7 +248,7 @@ end
 ---@param what string
 function M.check_budget(tokens, what)
   if tokens == nil or tokens >= 1 then return end
-  error(record.invalid(format("%s cannot be %d", what, tokens), "give a whole number of tokens, 1 or more"), 0)
+  record.refuse(format("%s cannot be %d", what, tokens), "give a whole number of tokens, 1 or more")
 end
 
 --- Joins parts and the prompt behind them into one text.

@@ -70,8 +70,8 @@ function M.fill(text, values, origin)
     if value ~= nil then return value end
     local known = {}
     for key in pairs(values) do known[#known + 1] = key end
-    error(record.invalid(format("%s names '{{%s}}', which has no value", origin, core.text.printable(name, 60)),
-      record.suggest(name, known), origin), 0)
+    record.refuse(format("%s names '{{%s}}', which has no value", origin, core.text.printable(name, 60)),
+      record.suggest(name, known), origin)
   end))
 end
 

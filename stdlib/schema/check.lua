@@ -38,7 +38,7 @@ local function known_words()
 end
 
 local function refuse(what, place, message, hint)
-  error(record.invalid(("%s: %s (at %s)"):format(what, message, place), hint), 0)
+  record.refuse(("%s: %s (at %s)"):format(what, message, place), hint)
 end
 
 local function step(place, name)
@@ -120,9 +120,9 @@ function M.check(schema, what)
   local text = type(err) == "table" and err.message or tostring(err)
   local at = type(err) == "table" and type(err.at) == "string" and err.at or nil
   if at and at ~= "" and not text:find(at, 1, true) then text = ("%s (at %s)"):format(text, at) end
-  error(record.invalid(("%s is no JSON Schema that can be used: %s"):format(what, text),
+  record.refuse(("%s is no JSON Schema that can be used: %s"):format(what, text),
     type(err) == "table" and type(err.hint) == "string" and err.hint ~= "" and err.hint
-      or "nothing was started; mend the schema"), 0)
+      or "nothing was started; mend the schema")
 end
 
 --- Raises for a part of a schema that a builder is given.

@@ -35,6 +35,15 @@ function M.make_root(path) return M.must(core.file.make_root(path)) end
 
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
 
+--- Reads a file by its absolute path.
+---@return string? text, table? err, boolean? cut
+function M.read_path(path, cap)
+  local folder, name = path:match "^(.*)/([^/]+)$"
+  local root, err = core.file.root(folder == "" and "/" or folder)
+  if not root then return nil, err end
+  return core.file.read(root, name, cap)
+end
+
 --- Reads a file that an agent may have left, or returns nil. A failed read raises an infrastructure
 --- error, because the file may contain an answer.
 ---@return string? text, boolean? cut

@@ -89,8 +89,8 @@ function M.check(limits, what, fields)
   for _, kind in ipairs(counted) do
     local limit = limits[kind]
     if limit and not (limit >= 0 and limit < math.huge) then
-      error(record.invalid(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit),
-        "give a number, 0 or more"), 0)
+      record.refuse(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit),
+        "give a number, 0 or more")
     end
   end
 end

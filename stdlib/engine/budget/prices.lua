@@ -17,15 +17,15 @@ function M.check(price, what)
   for _, name in ipairs { "input", "cached", "output" } do
     local value = price[name]
     if value and not (value >= 0 and value < 1e6) then
-      error(record.invalid(("%s.%s must be dollars for a million tokens, 0 or more"):format(what, name)), 0)
+      record.refuse(("%s.%s must be dollars for a million tokens, 0 or more"):format(what, name))
     end
   end
 end
 
 function M.check_name(key, what)
   if key:find("*", 1, true) and key:find("*", 1, true) < #key then
-    error(record.invalid(("%s: a * stands at the end of a name alone"):format(what),
-      'name each model, or write the beginning of their names, as in ["claude-*"]'), 0)
+    record.refuse(("%s: a * stands at the end of a name alone"):format(what),
+      'name each model, or write the beginning of their names, as in ["claude-*"]')
   end
 end
 

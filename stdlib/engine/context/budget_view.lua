@@ -11,12 +11,12 @@ local methods = {}
 local function read(view, verb, kind)
   local reader = readers[view]
   if not reader then
-    error(record.invalid(("ctx.budget:%s is called with a colon"):format(verb),
-      ('write ctx.budget:%s("tokens")'):format(verb)), 0)
+    record.refuse(("ctx.budget:%s is called with a colon"):format(verb),
+      ('write ctx.budget:%s("tokens")'):format(verb))
   end
   if not budget.fields[kind] then
-    error(record.invalid(("no budget counts '%s'"):format(core.text.printable(tostring(kind), 60)),
-      record.hint(tostring(kind), budget.fields)), 0)
+    record.refuse(("no budget counts '%s'"):format(core.text.printable(tostring(kind), 60)),
+      record.hint(tostring(kind), budget.fields))
   end
   return reader(verb, kind)
 end
@@ -33,7 +33,7 @@ function methods:limit(kind) return read(self, "limit", kind) end
 local metatable = {
   __index = function(_, name)
     if methods[name] then return core.frames.keep(methods[name]) end
-    error(record.invalid(("ctx.budget has no '%s'"):format(tostring(name)), record.hint(tostring(name), methods)), 0)
+    record.refuse(("ctx.budget has no '%s'"):format(tostring(name)), record.hint(tostring(name), methods))
   end,
   __newindex = function() error({ kind = "denied", message = "ctx.budget is read-only" }, 0) end,
   __metatable = false,

@@ -8,8 +8,8 @@ local function refuse(value, what, known, key)
   local names = {}
   for name in next, value do names[name] = true end
   for name in pairs(known) do names[name] = true end
-  error(record.invalid(("%s has no '%s'"):format(what, core.text.printable(tostring(key), 60)),
-    record.hint(tostring(key), names)), 0)
+  record.refuse(("%s has no '%s'"):format(what, core.text.printable(tostring(key), 60)),
+    record.hint(tostring(key), names))
 end
 
 local function metatable_of(what, known)

@@ -67,8 +67,8 @@ local metatable = {
     for name in pairs(M.getters) do names[name] = true end
     local record = require "moonlet.record"
     local preset = M.of(ctx).run.preset
-    error(record.invalid(("ctx has no '%s'"):format(tostring(key)), preset and preset.args[key]
-      and "run is given (ctx, args), in this order" or record.hint(tostring(key), names)), 0)
+    record.refuse(("ctx has no '%s'"):format(tostring(key)), preset and preset.args[key]
+      and "run is given (ctx, args), in this order" or record.hint(tostring(key), names))
   end,
   __newindex = function()
     error({ kind = "denied", message = "ctx is read-only" }, 0)
@@ -116,9 +116,7 @@ function M.of(ctx)
     error({ kind = "invalid", message = "a ctx was expected", at = core.text.place(),
       hint = "call verbs with a colon: ctx:agent { … }, not ctx.agent { … }" }, 0)
   end
-  if not state.open then
-    refuse_ended()
-  end
+  if not state.open then refuse_ended() end
   return state
 end
 

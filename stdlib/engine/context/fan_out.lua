@@ -30,13 +30,13 @@ local function branch_keys(items, options)
     local key = i
     if options.key then key = options.key(item) end
     if type(key) ~= "string" and math.type(key) ~= "integer" then
-      error(record.invalid(("opts.key returned a %s for item %d"):format(type(key), i),
-        "it returns a text or a whole number"), 0)
+      record.refuse(("opts.key returned a %s for item %d"):format(type(key), i),
+        "it returns a text or a whole number")
     end
     key = tostring(key)
     context.check_name(key)
     if seen[key] then
-      error(record.invalid(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ"), 0)
+      record.refuse(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ")
     end
     seen[key] = true
     keys[i] = key
@@ -90,17 +90,17 @@ end
 local function check_items(verb, items, fn)
   core.lost.refuse(items)
   if type(items) ~= "table" or type(fn) ~= "function" then
-    error(record.invalid(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb, type(items), type(fn)),
-      ("ctx:%s(files, function(c, file) … end)"):format(verb)), 0)
+    record.refuse(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb, type(items), type(fn)),
+      ("ctx:%s(files, function(c, file) … end)"):format(verb))
   end
   local hole = record.hole(items)
   if hole then
-    error(record.invalid(("ctx:%s: item %d of the list is nil"):format(verb, hole), "a list has no gaps"), 0)
+    record.refuse(("ctx:%s: item %d of the list is nil"):format(verb, hole), "a list has no gaps")
   end
   local key = next(items)
   if #items == 0 and key ~= nil then
-    error(record.invalid(("ctx:%s needs a list, and this table has the field '%s'"):format(verb,
-      core.text.printable(tostring(key), 60)), "make a list of it: { { name = …, … }, … }"), 0)
+    record.refuse(("ctx:%s needs a list, and this table has the field '%s'"):format(verb,
+      core.text.printable(tostring(key), 60)), "make a list of it: { { name = …, … }, … }")
   end
 end
 
@@ -122,14 +122,13 @@ end
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
   check_items(verb, items, fn)
-  if options.limit and options.limit < 1 then error(record.invalid("limit must be at least 1"), 0) end
+  if options.limit and options.limit < 1 then record.refuse("limit must be at least 1") end
   local need, total = options.need, #items
   if need and need > 0 and total == 0 then
-    error(record.invalid(("ctx:%s: the list is empty"):format(verb), "need asks for results: look at the list before"),
-      0)
+    record.refuse(("ctx:%s: the list is empty"):format(verb), "need asks for results: look at the list before")
   end
   if need and (need < 0 or need > total) then
-    error(record.invalid(("need is %d, but the list has %s"):format(need, counted(total, "item"))), 0)
+    record.refuse(("need is %d, but the list has %s"):format(need, counted(total, "item")))
   end
   local state = context.of(ctx)
   local keys = branch_keys(items, options)
@@ -266,30 +265,20 @@ local function run_all(plan)
   return results, lost
 end
 
----@generic T, R
----@param items T[]
----@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
----@param options moonlet.FanOutOptions?
----@return R[] results
----@return moonlet.LostBranch[] lost  failed branches in the order of their items
 function M.parallel(ctx, items, fn, options)
   return run_all(plan_of("parallel", fan_out_fields, ctx, items, fn, options))
 end
 
----@param items any[]
----@param ... function|moonlet.FanOutOptions  stages, and the options last
----@return any[] results
----@return moonlet.LostBranch[] lost
 function M.pipeline(ctx, items, ...)
   local stages = { ... }
   local options = type(stages[#stages]) == "table" and table.remove(stages) or nil
   if #stages == 0 then
-    error(record.invalid("ctx:pipeline needs at least one stage, a function",
-      "stages are arguments, not a list: ctx:pipeline(items, first, second)"), 0)
+    record.refuse("ctx:pipeline needs at least one stage, a function",
+      "stages are arguments, not a list: ctx:pipeline(items, first, second)")
   end
   for i, stage in ipairs(stages) do
     if type(stage) ~= "function" then
-      error(record.invalid(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage))), 0)
+      record.refuse(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage)))
     end
   end
   return run_all(plan_of("pipeline", fan_out_fields, ctx, items, function(branch, item)
@@ -359,15 +348,9 @@ local function run_any(plan)
   return won, value_of[won], failures
 end
 
----@generic T, R
----@param items T[]
----@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
----@param options moonlet.AnyOptions?
----@return R value
----@return integer index  index of the item
 function M.any(ctx, items, fn, options)
   local plan = plan_of("any", any_fields, ctx, items, fn, options)
-  if plan.total == 0 then error(record.invalid("ctx:any needs at least one item"), 0) end
+  if plan.total == 0 then record.refuse("ctx:any needs at least one item") end
   local won, value, failures = run_any(plan)
   if not won then error(lost_cause(failures, plan.total), 0) end
   if #failures > 0 then plan.run.note_degraded(plan.path, 1, #failures + 1, failures) end

@@ -44,13 +44,13 @@ function M.parse(grants, text)
     elseif item == "agents" or item == "all" then
       grants[item] = true
     elseif not kind or item == "" then
-      error(record.invalid(("--allow '%s' is not understood"):format(core.text.printable(text, 200)),
-        "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME"), 0)
+      record.refuse(("--allow '%s' is not understood"):format(core.text.printable(text, 200)),
+        "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME")
     elseif kind == "run" or kind == "env" then
       grants[kind][item] = true
     elseif item:sub(1, 1) == "/" then
-      error(record.invalid(("--allow %s=%s: paths are those of the repository"):format(kind,
-        core.text.printable(item, 200)), "write them relative to its top"), 0)
+      record.refuse(("--allow %s=%s: paths are those of the repository"):format(kind,
+        core.text.printable(item, 200)), "write them relative to its top")
     else
       table.insert(grants[kind], item)
     end
@@ -116,9 +116,7 @@ end
 
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
-function M.covers(have, wanted)
-  return #M.describe(M.beyond(have, wanted)) == 0
-end
+function M.covers(have, wanted) return #M.describe(M.beyond(have, wanted)) == 0 end
 
 ---@param one moonlet.Grants
 ---@param other moonlet.Grants

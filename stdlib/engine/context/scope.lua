@@ -126,13 +126,11 @@ function M.limited(run, key, options, fn)
   return M.body(run, key, { budget = own, timeout = timeout, what = key }, fn)
 end
 
----@param options moonlet.ScopeOptions
----@param fn fun(ctx: moonlet.Ctx): any
 function M.scope(ctx, options, fn)
   if type(options) == "function" then options, fn = {}, options end
   record.check(options, { timeout = "duration", name = "string", budget = "table" }, "ctx:scope")
   if type(fn) ~= "function" then
-    error(record.invalid("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)"), 0)
+    record.refuse("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)")
   end
   local state = context.of(ctx)
   local name = options.name or "scope"
@@ -150,8 +148,8 @@ end })
 -- finalizer.
 local handle_metatable = {
   __index = function(_, name)
-    return called[name] or error(record.invalid(("a task has no '%s'"):format(tostring(name)),
-      name == "wait" and "write task:join()" or record.hint(tostring(name), Handle)), 0)
+    return called[name] or record.refuse(("a task has no '%s'"):format(tostring(name)),
+      name == "wait" and "write task:join()" or record.hint(tostring(name), Handle))
   end,
   __newindex = function() error({ kind = "denied", message = "a task handle is read-only" }, 0) end,
   __metatable = false,
@@ -171,11 +169,9 @@ function Handle:join()
   return table.unpack(outcome, 2, outcome.n)
 end
 
----@param fn fun(ctx: moonlet.Ctx): any
----@return moonlet.Task
 function M.spawn(ctx, name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
-    error(record.invalid("ctx:spawn needs a name and a function", 'ctx:spawn("tests", function(c) … end)'), 0)
+    record.refuse("ctx:spawn needs a name and a function", 'ctx:spawn("tests", function(c) … end)')
   end
   local state = context.of(ctx)
   task.check()
@@ -204,9 +200,8 @@ function M.yield(ctx)
   task.check()
 end
 
----@param fn fun(ctx: moonlet.Ctx)
 function M.finally(ctx, fn)
-  if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
+  if type(fn) ~= "function" then record.refuse("ctx:finally needs a function") end
   local state = context.of(ctx)
   state.finalizers[#state.finalizers + 1] = fn
 end

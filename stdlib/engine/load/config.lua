@@ -20,6 +20,7 @@
 ---                  parked, review; of sessions: stuck, milestone; of both: done, question, blocked
 ---   }
 local config_check = require "moonlet.engine.load.config_check"
+local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 
 local M = {}
@@ -126,8 +127,8 @@ function M.read(text, path)
   if not ran then
     local message = type(value) == "string" and value or (type(value) == "table" and rawget(value, "message"))
     message = type(message) == "string" and message or "it raised an error"
-    error(record.invalid("the config failed: " .. message:gsub("^.-:%d+:%s*", ""),
-      "a config is data: return { … }", at or path), 0)
+    record.refuse("the config failed: " .. message:gsub("^.-:%d+:%s*", ""),
+      "a config is data: return { … }", at or path)
   end
   local problems = {}
   local function report(where, message, hint)
@@ -177,15 +178,11 @@ function M.load(path)
   local root = folder and core.file.root(folder == "" and "/" or folder)
   if not root or not core.file.stat(root, name) then return empty() end
   -- Many users link their config from a folder of dotfiles.
-  local real = core.system.real_path(path) or path
-  folder, name = real:match("^(.*)/([^/]+)$")
-  local text, err, cut
-  root, err = core.file.root(folder == "" and "/" or folder)
-  if root then text, err, cut = core.file.read(root, name, source_cap) end
+  local text, err, cut = files.read_path(core.system.real_path(path) or path, source_cap)
   if not text then
-    error(record.invalid(("cannot read the config %s: %s"):format(path, err.message), err.hint, path), 0)
+    record.refuse(("cannot read the config %s: %s"):format(path, err.message), err.hint, path)
   end
-  if cut then error(record.invalid(("the config %s is larger than 1 MB"):format(path), nil, path), 0) end
+  if cut then record.refuse(("the config %s is larger than 1 MB"):format(path), nil, path) end
   return M.read(text, path)
 end
 

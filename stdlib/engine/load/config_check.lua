@@ -1,5 +1,6 @@
 --- Validates a config. Each check reports every error in its part and removes the invalid values.
 local duration = require "moonlet.duration"
+local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local route_table = require "moonlet.engine.load.route_table"
 local runner_names = require "moonlet.engine.runner.names"
@@ -46,10 +47,7 @@ end
 local function template_text(path)
   path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
   local real = core.system.real_path(path) or path
-  local folder, name = real:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text
-  if root then text, err = core.file.read(root, name, M.source_cap) end
+  local text, err = files.read_path(real, M.source_cap)
   if not text then error(err, 0) end
   return require("moonlet.engine.load.prompts").check(text, path)
 end

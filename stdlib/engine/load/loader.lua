@@ -1,5 +1,6 @@
 --- Finds and loads presets in ./presets, in the user's folder and among the built-in ones, in this
 --- order. A preset is NAME.lua, or a folder NAME with init.lua and further files.
+local read_path = require("moonlet.engine.base.files").read_path
 local record = require "moonlet.record"
 local closed = require "moonlet.engine.context.closed"
 local readonly = require "moonlet.engine.load.readonly"
@@ -37,12 +38,8 @@ local source_cap = 1 << 20
 M.registered = {}
 
 local function user_folder()
-  local base = core.system.env "XDG_CONFIG_HOME"
-  if not base or base == "" then
-    local home = core.system.env "HOME"
-    base = home and home ~= "" and home .. "/.config" or nil
-  end
-  return base and base .. "/moonlet/presets"
+  local config = require("moonlet.engine.load.config").user_path()
+  return config and config:gsub("/[^/]*$", "") .. "/presets"
 end
 
 -- Maps each built-in preset to the names of its files.
@@ -141,7 +138,7 @@ local function disk_source(folder, name)
   end
   local text, err, cut = core.file.read(root, main, source_cap)
   if not text then error(err, 0) end
-  if cut then error(record.invalid(folder.path .. "/" .. main .. " is larger than 1 MB"), 0) end
+  if cut then record.refuse(folder.path .. "/" .. main .. " is larger than 1 MB") end
   local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
   local source = { name = name, origin = folder.label .. "/" .. main, named = true, builtin = false, text = text,
     read = read,
@@ -171,9 +168,7 @@ end
 
 --- Returns a built-in preset, even if a folder has one with its name.
 ---@return moonlet.Source?
-function M.built_in(name)
-  return embedded[name] and builtin_source(name)
-end
+function M.built_in(name) return embedded[name] and builtin_source(name) end
 
 --- Returns a preset on disk, or for an unreadable one a source that raises when it is opened.
 local function listed_source(folder, name)
@@ -219,8 +214,8 @@ function M.find(home, target, asking)
   end
   if embedded[target] then return builtin_source(target) end
   local _, names = M.all(home)
-  error(record.invalid(("there is no preset '%s'"):format(core.text.printable(target, 80)),
-    record.suggest(target, names)), 0)
+  record.refuse(("there is no preset '%s'"):format(core.text.printable(target, 80)),
+    record.suggest(target, names))
 end
 
 ---@return moonlet.Source
@@ -232,19 +227,18 @@ function M.file(path)
     full, path = full:gsub("/+$", "") .. "/init.lua", path:gsub("/+$", "") .. "/init.lua"
   end
   if full:sub(-1) == "/" then
-    error(record.invalid(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
-      "name a Lua file, or a preset: moonlet preset list"), 0)
+    record.refuse(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
+      "name a Lua file, or a preset: moonlet preset list")
   end
   local folder, name = full:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text, cut
-  if root then text, err, cut = core.file.read(root, name, source_cap) end
+  local text, err, cut = read_path(full, source_cap)
   if not text then
     err.message = ("cannot read the script %s: %s"):format(path, err.message:gsub("^cannot read [^:]*: ", ""))
     err.at = path
     error(err, 0)
   end
-  if cut then error(record.invalid(path .. " is larger than 1 MB", "a script is a small text file"), 0) end
+  if cut then record.refuse(path .. " is larger than 1 MB", "a script is a small text file") end
+  local root = core.file.root(folder == "" and "/" or folder)
   local read, files = disk_files(root, ".", name, text)
   return {
     name = as_folder and folder:match("[^/]*$") or name:gsub("%.lua$", ""), origin = path, builtin = false, text = text,
@@ -277,8 +271,8 @@ local function script_m(source)
   local function asset(file)
     local text, err = read_own(source, tostring(file))
     if not text then
-      error(record.invalid(("the preset has no file '%s'"):format(core.text.printable(tostring(file), 80)),
-        err and err.message), 0)
+      record.refuse(("the preset has no file '%s'"):format(core.text.printable(tostring(file), 80)),
+        err and err.message)
     end
     return text
   end
@@ -292,17 +286,17 @@ end
 
 local function own_module(source, name, globals)
   if not name:match("^[%w_][%w_.-]*$") or name:find("..", 1, true) then
-    error(record.invalid(("'%s' is no name of a module"):format(core.text.printable(name, 80)),
-      "modules are named by letters, digits, _ and ."), 0)
+    record.refuse(("'%s' is no name of a module"):format(core.text.printable(name, 80)),
+      "modules are named by letters, digits, _ and .")
   end
   local file = name:gsub("%.", "/") .. ".lua"
   local code = source.code and source.code(file, globals, globals_of.refuse_read, globals_of.refuse_write)
   if code then return code end
   local text, err = read_own(source, file)
   if not text then
-    error(record.invalid(("there is no module '%s'"):format(name),
+    record.refuse(("there is no module '%s'"):format(name),
       name:find "json$" and "m.json is there" or record.nearest(name, { "moonlet" }) and "did you mean 'moonlet'?"
-        or err and err.message), 0)
+        or err and err.message)
   end
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
 end
@@ -315,7 +309,7 @@ local function script_require(source, globals)
     return was_there
   end
   return function(name)
-    if type(name) ~= "string" then error(record.invalid("require needs a name"), 0) end
+    if type(name) ~= "string" then record.refuse("require needs a name") end
     if name == "moonlet" then return globals.m end
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
@@ -323,16 +317,16 @@ local function script_require(source, globals)
       -- These two modules are m itself, with functions for the loader that scripts must not get.
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
-      if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
+      if not ok then record.refuse(("there is no module '%s'"):format(name)) end
       cache[name] = type(module) == "table" and readonly.view(module, name) or module
       return cache[name]
     end
-    if loading[name] then error(record.invalid(("the modules require each other: %s"):format(name)), 0) end
+    if loading[name] then record.refuse(("the modules require each other: %s"):format(name)) end
     loading[name] = true
     local result = own_module(source, name, globals)(name)
     loading[name] = nil
     if result == nil then
-      error(record.invalid(("the module %s returns nothing"):format(name), "end it with return and what others use"), 0)
+      record.refuse(("the module %s returns nothing"):format(name), "end it with return and what others use")
     end
     cache[name] = result
     return result
@@ -342,9 +336,7 @@ end
 --- Loads a script's text, or raises an error for a syntax error. `on_missing(name, environment)`
 --- returns the value of an unknown global.
 function M.load(origin, text, globals, on_missing)
-  if text:byte(1) == 27 then
-    error(record.invalid(origin .. " is bytecode; scripts are text"), 0)
-  end
+  if text:byte(1) == 27 then record.refuse(origin .. " is bytecode; scripts are text") end
   text = text:gsub("^\xef\xbb\xbf", "")
   if text:sub(1, 1) == "#" then text = "--" .. text end
   local chunk, message = core.script.load(text, "@" .. origin, globals, on_missing or globals_of.refuse_read,
@@ -384,8 +376,8 @@ end
 
 local function check_name(source, preset)
   if not source.named or preset.name == source.name then return end
-  error(record.invalid(("the preset of %s calls itself '%s'"):format(source.origin, preset.name),
-    ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
+  record.refuse(("the preset of %s calls itself '%s'"):format(source.origin, preset.name),
+    ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin)
 end
 
 --- Returns a warning if a preset's declared name differs from its file's name, because it cannot be
@@ -410,12 +402,12 @@ local function refuse_unreturned(source, value)
   local made, at = preset_module.last()
   local is_spec = type(value) == "table" and type(rawget(value, "run")) == "function"
   if not made and is_spec then
-    error(record.invalid("the file returns a table with a function run, and not a preset",
-      "write return m.preset { … } around it", core.text.place(value.run) or source.origin), 0)
+    record.refuse("the file returns a table with a function run, and not a preset",
+      "write return m.preset { … } around it", core.text.place(value.run) or source.origin)
   end
   if not made then return end
-  error(record.invalid(("the file makes the preset '%s' and returns %s"):format(made.name,
-    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin), 0)
+  record.refuse(("the file makes the preset '%s' and returns %s"):format(made.name,
+    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin)
 end
 
 local function outside_of_run(at)
@@ -466,8 +458,8 @@ function M.open(source, args)
   if how == "failed" then evaluation_error(source, value) end
   source.opened = opened_hash(source)
   local function refuse_yield()
-    error(record.invalid(source.origin .. " yields outside of any coroutine",
-      "to wait, call ctx:sleep or another verb of ctx", source.origin), 0)
+    record.refuse(source.origin .. " yields outside of any coroutine",
+      "to wait, call ctx:sleep or another verb of ctx", source.origin)
   end
   if how == "yielded" then refuse_yield() end
   if preset_module.is(value) then
@@ -501,8 +493,8 @@ end
 function M.preset(source)
   local preset = M.open(source)
   if preset then return preset end
-  error(record.invalid(("%s returns no preset"):format(source.origin),
-    "end it with: return m.preset { … }", source.origin), 0)
+  record.refuse(("%s returns no preset"):format(source.origin),
+    "end it with: return m.preset { … }", source.origin)
 end
 
 --- Evaluates a preset for a list. A file that never ends is interrupted, so that the other presets

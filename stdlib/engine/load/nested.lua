@@ -6,9 +6,7 @@ local loader = require "moonlet.engine.load.loader"
 
 local M = {}
 
-local function fail(source, message, hint)
-  error(record.invalid(message, hint, source.origin), 0)
-end
+local function fail(source, message, hint) record.refuse(message, hint, source.origin) end
 
 local function find(home, source, name)
   if not source.builtin then return loader.find(home, name, source) end
@@ -58,8 +56,6 @@ end
 
 --- Returns the combined hash of a source's nested presets, or "" if it has none.
 ---@param source moonlet.Source
-function M.hash(source)
-  return source.nested and source.opened or ""
-end
+function M.hash(source) return source.nested and source.opened or "" end
 
 return M

@@ -9,13 +9,13 @@ M.cap = 64 << 10
 
 local function check(text, origin)
   if #text > M.cap then
-    error(record.invalid(("the template %s is larger than 64 KB"):format(origin), nil, origin), 0)
+    record.refuse(("the template %s is larger than 64 KB"):format(origin), nil, origin)
   end
   if not core.text.is_utf8(text) or text:find("\0", 1, true) then
-    error(record.invalid(("the template %s is no UTF-8 text"):format(origin), nil, origin), 0)
+    record.refuse(("the template %s is no UTF-8 text"):format(origin), nil, origin)
   end
   if not text:find "%S" then
-    error(record.invalid(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin), 0)
+    record.refuse(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin)
   end
   return text
 end

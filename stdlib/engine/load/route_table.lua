@@ -68,14 +68,14 @@ end
 ---@param what string   name of the routes in messages
 function M.check(own, what)
   if type(own) ~= "table" then
-    error(record.invalid(("%s must be a table, not a %s"):format(what, type(own)),
-      'write { ["test-gaps"] = { runner = "codex" } }'), 0)
+    record.refuse(("%s must be a table, not a %s"):format(what, type(own)),
+      'write { ["test-gaps"] = { runner = "codex" } }')
   end
   for name, entry in pairs(own) do
     local place = ("%s[%s]"):format(what, core.text.printable(tostring(name), 60))
     if type(name) ~= "string" or type(entry) ~= "table" then
-      error(record.invalid(place .. " must give a table to the name of a task type",
-        'write { ["test-gaps"] = { runner = "codex" } }'), 0)
+      record.refuse(place .. " must give a table to the name of a task type",
+        'write { ["test-gaps"] = { runner = "codex" } }')
     end
     record.check(entry, M.fields, place)
     for _, risk in ipairs { "low", "medium", "high" } do
@@ -89,8 +89,8 @@ local risks = { low = true, medium = true, high = true }
 ---@param what string  name of the field in messages
 function M.check_risk(risk, what)
   if risk and not risks[risk] then
-    error(record.invalid(("%s cannot be '%s'"):format(what, core.text.printable(risk, 40)),
-      "it is low, medium or high"), 0)
+    record.refuse(("%s cannot be '%s'"):format(what, core.text.printable(risk, 40)),
+      "it is low, medium or high")
   end
 end
 
@@ -157,7 +157,7 @@ end
 ---@param own table     routes of the user's config
 function M.check_name(name, own)
   if name == "" then
-    error(record.invalid("the task type contains only punctuation", "name it in words, as in test-gaps"), 0)
+    record.refuse("the task type contains only punctuation", "name it in words, as in test-gaps")
   end
   if M.good[name] or M.escalate[name] then return end
   local known = {}
@@ -169,8 +169,8 @@ function M.check_name(name, own)
   end
   local refused = refused_part(name)
   if refused then
-    error(record.invalid(("'%s' names several task types, and %s"):format(core.text.printable(name, 100),
-      M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused)), 0)
+    record.refuse(("'%s' names several task types, and %s"):format(core.text.printable(name, 100),
+      M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused))
   end
   if #name > 64 then return end
   -- Refused names have priority, then canonical names, then aliases.
@@ -182,8 +182,8 @@ function M.check_name(name, own)
   end
   for _, candidate in ipairs(known) do
     if is_near(name, candidate) then
-      error(record.invalid(("there is no task type '%s'"):format(core.text.printable(name, 60)),
-        ("did you mean '%s'? a type of your own needs a route in the config"):format(candidate)), 0)
+      record.refuse(("there is no task type '%s'"):format(core.text.printable(name, 60)),
+        ("did you mean '%s'? a type of your own needs a route in the config"):format(candidate))
     end
   end
 end

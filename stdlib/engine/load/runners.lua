@@ -57,9 +57,9 @@ function M.get(name, config)
     return loaded[name], entry
   end
   local is_program = name:find("/", 1, true) or core.system.find_program(name)
-  error(record.invalid(("there is no runner '%s'"):format(core.text.printable(name, 60)),
+  record.refuse(("there is no runner '%s'"):format(core.text.printable(name, 60)),
     is_program and "for a program: --runner command:" .. core.text.printable(name, 60)
-      or record.suggest(name, M.names(config))), 0)
+      or record.suggest(name, M.names(config)))
 end
 
 --- Stands for the runner of a run that has chosen none.
@@ -75,13 +75,13 @@ function M.parse(text, config)
   name = name or text
   if name == "mock" and not rest then return { name = name } end
   if name == "rules" then
-    error(record.invalid("there is no runner 'rules': a run without an agent has no runner",
-      "name an agent, or write --offline where the preset has an answer without one"), 0)
+    record.refuse("there is no runner 'rules': a run without an agent has no runner",
+      "name an agent, or write --offline where the preset has an answer without one")
   end
   if name == "command" then
     local argv = rest and command.split(rest) or nil
     if rest and #argv == 0 then
-      error(record.invalid("--runner command: names no program", "write --runner 'command:PROGRAM ARG…'"), 0)
+      record.refuse("--runner command: names no program", "write --runner 'command:PROGRAM ARG…'")
     end
     return { name = "command", argv = argv }
   end
@@ -89,9 +89,9 @@ function M.parse(text, config)
   if name == "route" and not rest then return { name = "route" } end
   if name ~= "route" then M.get(name, config) end
   if rest then
-    error(record.invalid(("the runner '%s' takes nothing after a colon"):format(name),
+    record.refuse(("the runner '%s' takes nothing after a colon"):format(name),
       name == "route" and "the config sets what it chooses: routes"
-        or "its arguments belong into the config: runners." .. name .. ".args"), 0)
+        or "its arguments belong into the config: runners." .. name .. ".args")
   end
   return { name = name }
 end
@@ -101,8 +101,8 @@ function M.locate(name, config)
   local runner, entry = M.get(name, config)
   local found, why = runner.detect(entry)
   if found then return found end
-  error(record.invalid(("the runner '%s' is not installed: %s"):format(name, why),
-    ("install it, or set runners.%s.program in the config"):format(name)), 0)
+  record.refuse(("the runner '%s' is not installed: %s"):format(name, why),
+    ("install it, or set runners.%s.program in the config"):format(name))
 end
 
 function M.installed(config)

@@ -1,6 +1,7 @@
 --- Loads a user's own runner from a Lua file that the config names. The file runs in the sandbox
 --- and its results are checked. A fault in it fails only its own attempt. examples/runner-mine.lua
 --- shows one.
+local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -26,7 +27,7 @@ local function reason(err)
   return type(message) == "string" and message or "it raised an error that is no text"
 end
 
-local function refuse(name, message, hint) error(record.invalid(("runner %s: %s"):format(name, message), hint), 0) end
+local function refuse(name, message, hint) record.refuse(("runner %s: %s"):format(name, message), hint) end
 
 --- Copies plain data, so that script and host never share a table.
 local function plain(value, depth)
@@ -217,28 +218,25 @@ end
 ---@param path string   absolute path
 ---@param builtin fun(name: string): table
 function M.load(name, path, builtin)
-  local folder, file = path:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text, cut
-  if root then text, err, cut = core.file.read(root, file, source_cap) end
+  local text, err, cut = files.read_path(path, source_cap)
   if not text then
-    error(record.invalid(("runner %s: cannot read %s: %s"):format(name, path, err.message), err.hint, path), 0)
+    record.refuse(("runner %s: cannot read %s: %s"):format(name, path, err.message), err.hint, path)
   end
-  if cut then error(record.invalid(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path), 0) end
+  if cut then record.refuse(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path) end
   local presets = require "moonlet.engine.load.loader"
   local freeze = require "moonlet.engine.load.readonly"
   local view = freeze.view(require "moonlet.engine.load.author_table", "m")
   local globals = { m = view }
   function globals.require(module)
     if module == "moonlet" then return view end
-    error(record.invalid(("a runner cannot require '%s'"):format(stream.printable(tostring(module), 60)),
-      "it may require \"moonlet\" alone"), 0)
+    record.refuse(("a runner cannot require '%s'"):format(stream.printable(tostring(module), 60)),
+      "it may require \"moonlet\" alone")
   end
   local chunk = presets.load(path, text, globals)
   local ok, spec = pcall(chunk)
   if not ok then
     local at = type(spec) == "string" and spec:match("^(.-:%d+):") or path
-    error(record.invalid(("runner %s: %s"):format(name, (reason(spec):gsub("^.-:%d+:%s*", ""))), nil, at), 0)
+    record.refuse(("runner %s: %s"):format(name, (reason(spec):gsub("^.-:%d+:%s*", ""))), nil, at)
   end
   local made, runner = pcall(M.make, name, spec, builtin)
   if not made then

@@ -419,8 +419,8 @@ local function environment_of(session, source)
     local names = { "ctx" }
     for key in pairs(session.environment) do names[#names + 1] = key end
     local near = record.nearest(tostring(name), names)
-    error(record.invalid(("there is no variable '%s'"):format(core.text.printable(tostring(name), 60)),
-      near and ("did you mean '%s'?"):format(near) or nil), 0)
+    record.refuse(("there is no variable '%s'"):format(core.text.printable(tostring(name), 60)),
+      near and ("did you mean '%s'?"):format(near) or nil)
   end
   return core.script.environment(globals, missing, rawset)
 end
@@ -448,7 +448,7 @@ function M.body(source)
       error(why, 0)
     end
     if not session.prompt then
-      error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)
+      record.refuse("this program may not read its standard input", "use the command moonlet repl")
     end
     session.interrupt = function() interrupt(session) end
     state.run.ask = function(text) return ask(session, text) end

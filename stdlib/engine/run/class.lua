@@ -1,5 +1,7 @@
 --- Declares the classes of a run and of its plan, with all their fields. Only run.lua and verdict.lua write the fields
 --- of a run; another module that keeps something for a run has a state of its own (base/per_run.lua).
+local words = require("moonlet.text").set
+
 local M = {}
 
 --- Makes a metatable that refuses fields which none of the sets declares, so that a misspelt field fails at once.
@@ -64,14 +66,11 @@ end
 ---@field detached any
 ---@field may_ask boolean      a person can answer questions
 ---@field display string?      of the live view
-local plan_metatable = closed("a plan", {
-  home = true, source = true, preset = true, name = true, target = true, resume = true, args = true, options = true,
-  config = true, grants = true, runners = true, runner_spec = true, runner = true, routed = true, offline = true,
-  budget = true, limit = true, inputs = true, parent = true, before = true, lost = true, base = true, fresh = true,
-  asks_again = true, cancels = true, answer = true, review = true, packet = true, holds = true, after = true,
-  if_ready = true, task_id = true, recorded = true, seed = true, on_record = true, begun = true, told = true,
-  format = true, compare = true, edits = true, background = true, detached = true, may_ask = true, display = true,
-})
+local plan_metatable = closed("a plan", words [[
+  home source preset name target resume args options config grants runners runner_spec runner
+  routed offline budget limit inputs parent before lost base fresh asks_again cancels answer
+  review packet holds after if_ready task_id recorded seed on_record begun told format compare
+  edits background detached may_ask display]])
 
 ---@return moonlet.Plan
 function M.plan(given) return filled(plan_metatable, given) end
@@ -158,21 +157,15 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field keeper_log table?    the hash of keeper.log
 ---@field whole moonlet.Run?   of a part of a run: the run
 ---@field artifacts string?    of a part of a run: its folder below .agent, for ctx:write
-local fields = {
-  id = true, task_id = true, sidecar = true, home = true, top = true, source = true, preset = true, preset_name = true,
-  args = true, options = true, config = true, grants = true, budget = true,
-  prompt_tokens = true, limit = true, runner = true,
-  runner_spec = true, runner_name = true, routed = true, route = true, model = true, inputs = true, input_specs = true,
-  resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
-  started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
-  root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
-  prompt = true, answers = true, recorded = true,
-  step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
-  degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
-  result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
-  packet = true, holds = true, after = true, review = true, reviewing = true, parent = true,
-  keeper_log = true, silent_told = true, ask = true, checking = true, mocked = true, unrunnable = true, offline = true,
-}
+local fields = words [[
+  id task_id sidecar home top source preset preset_name args options config grants budget
+  prompt_tokens limit runner runner_spec runner_name routed route model inputs input_specs resume
+  may_ask asks_again cancels prepared sealed had_sidecar started_wall started started_at
+  driven_before duration_ms journal root_key record scope own_budget told_budget wall steps prompt
+  answers recorded step_keys parked is_parking quota_error dry worst unlisted degraded validation
+  inside findings findings_at verdict error result kept_result until_ms files files_fold altered
+  packet holds after review reviewing parent keeper_log silent_told ask checking mocked unrunnable
+  offline]]
 
 ---@class moonlet.Step         one step of a run
 ---@field key string
@@ -225,13 +218,11 @@ local fields = {
 ---@field note_beside fun(key: string, paths: string[])
 ---@field note_degraded fun(path: string, succeeded: integer, total: integer, lost: table[])
 ---@field note_findings fun(path: string, text: string)
-local methods = {
-  absolute = true, write_artifact = true, has_written = true, read_artifact = true, input_list = true, emit = true,
-  claim_directory = true, directory_of = true, open_directory = true, step_directory = true, resolve_cwd = true,
-  child_environment = true, step = true, begin_step = true, end_step = true, end_parked = true, is_cancelled = true,
-  end_cancelled = true, note_quota = true, settle_cleanups = true, note_begin = true, note_recorded = true,
-  note_step = true, note_validation = true, note_degraded = true, note_beside = true, note_findings = true,
-}
+local methods = words [[
+  absolute write_artifact has_written read_artifact input_list emit claim_directory directory_of
+  open_directory step_directory resolve_cwd child_environment step begin_step end_step end_parked
+  is_cancelled end_cancelled note_quota settle_cleanups note_begin note_recorded note_step
+  note_validation note_degraded note_beside note_findings]]
 
 local run_metatable = closed("a run", fields, methods)
 

@@ -14,7 +14,7 @@ local function as_list(env)
   local list = {}
   for name, value in pairs(env) do
     if value:find("\0", 1, true) then
-      error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
+      record.refuse(("env.%s holds a NUL byte"):format(name))
     end
     list[#list + 1] = name .. "=" .. value
   end
@@ -44,12 +44,12 @@ function M.add(run)
     for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
     for name, value in pairs(extra or {}) do
       if type(name) ~= "string" or name == "" or name:find("[=%z]") then
-        error(record.invalid("env: names of variables are texts without '='"), 0)
+        record.refuse("env: names of variables are texts without '='")
       end
       if value == false then
         env[name] = nil
       elseif type(value) ~= "string" and not math.type(value) then
-        error(record.invalid(("env.%s must be text"):format(name)), 0)
+        record.refuse(("env.%s must be text"):format(name))
       else
         env[name] = tostring(value)
       end

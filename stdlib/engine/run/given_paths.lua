@@ -4,6 +4,7 @@ local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"
 local glob = require "moonlet.glob"
+local names = require "moonlet.git.names"
 local record = require "moonlet.record"
 
 local M = {}
@@ -27,16 +28,8 @@ end
 
 --- Resolves "." and "..". Returns nil if the path leaves its first folder.
 local function normal(path)
-  local parts = {}
-  for part in path:gmatch "[^/]+" do
-    if part == ".." then
-      if #parts == 0 then return nil end
-      parts[#parts] = nil
-    elseif part ~= "." then
-      parts[#parts + 1] = part
-    end
-  end
-  return table.concat(parts, "/") .. (path:find "[^/]/$" and #parts > 0 and "/" or "")
+  local flat = names.flatten(path)
+  return flat and flat .. (path:find "[^/]/$" and flat ~= "" and "/" or "")
 end
 
 --- Returns the person's current folder, relative to the top.

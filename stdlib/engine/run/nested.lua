@@ -13,7 +13,7 @@ local M = {}
 
 local function declared_in(run, name)
   if type(name) ~= "string" then
-    error(record.invalid("ctx:preset needs the name of a preset", 'ctx:preset("triangulated-review", {})'), 0)
+    record.refuse("ctx:preset needs the name of a preset", 'ctx:preset("triangulated-review", {})')
   end
   local nested = run.source and run.source.nested or {}
   if nested[name] then return nested[name] end
@@ -23,7 +23,7 @@ local function declared_in(run, name)
   local near = record.nearest(name, names)
   local there, missing = pcall(loader.find, run.home, name, run.source)
   if not there then
-    error(record.invalid(missing.message, near and ("did you mean '%s'?"):format(near) or missing.hint), 0)
+    record.refuse(missing.message, near and ("did you mean '%s'?"):format(near) or missing.hint)
   end
   error({ kind = "denied", at = core.text.place(), message = ("not declared: the preset '%s'"):format(shown),
     hint = run.preset and ("declare it: needs = { presets = { \"%s\" } }"):format(shown)
@@ -42,14 +42,14 @@ end
 
 local function arguments(preset, given)
   if type(given) ~= "table" then
-    error(record.invalid(("ctx:preset(\"%s\") takes a table of arguments"):format(preset.name)), 0)
+    record.refuse(("ctx:preset(\"%s\") takes a table of arguments"):format(preset.name))
   end
   local values = {}
   for name, value in pairs(given) do
     local declared = preset.args[name]
     if not declared then
-      error(record.invalid(("preset %s has no argument '%s'"):format(preset.name,
-        core.text.printable(tostring(name), 60)), record.hint(tostring(name), preset.args)), 0)
+      record.refuse(("preset %s has no argument '%s'"):format(preset.name,
+        core.text.printable(tostring(name), 60)), record.hint(tostring(name), preset.args))
     end
     core.lost.refuse(value)
     values[name] = converted(preset, arg.convert, declared, value, name)

@@ -44,8 +44,8 @@ function M.of_run(home, rec)
   local ok, there = pcall(M.open, top)
   if ok and there.agent_path == home.agent_path then return there end
   if (rec.linked == true) == M.is_linked(home) then return home end
-  error(record.invalid(("%s was started in a work tree that is not there any more"):format(rec.id),
-    "bring it back (git worktree add), or name the one in its place: --repo DIR", top), 0)
+  record.refuse(("%s was started in a work tree that is not there any more"):format(rec.id),
+    "bring it back (git worktree add), or name the one in its place: --repo DIR", top)
 end
 
 --- Returns the current form of a path in a run's work tree, because the tree may have moved.

@@ -96,10 +96,10 @@ function M.find(steps, word)
   if #ends == 1 then return ends[1] end
   local said = core.text.printable(word, 80)
   if #ends > 1 then
-    error(record.invalid(("%d steps are called '%s'"):format(#ends, said), "say which: " .. M.name(ends[1].key)
-      .. ", " .. M.name(ends[2].key)), 0)
+    record.refuse(("%d steps are called '%s'"):format(#ends, said), "say which: " .. M.name(ends[1].key)
+      .. ", " .. M.name(ends[2].key))
   end
-  error(record.invalid(("there is no step '%s'"):format(said), record.suggest(word, names)), 0)
+  record.refuse(("there is no step '%s'"):format(said), record.suggest(word, names))
 end
 
 return M

@@ -148,9 +148,9 @@ function M.as_given(home, rec)
         if not seen[label] then names[#names + 1] = label end
         seen[label] = true
       end
-      error(record.invalid(("the path of the script of %s has a secret that is not known any more"):format(rec.id),
+      record.refuse(("the path of the script of %s has a secret that is not known any more"):format(rec.id),
         ("give the environment the %s that it had when the run was started"):format(table.concat(names, ", ")),
-        rec.path), 0)
+        rec.path)
     end
   end
   for name, packed in pairs(type(rec.bytes) == "table" and rec.bytes or {}) do whole[name] = values.unpacked(packed) end
@@ -205,7 +205,7 @@ local function newest(home, root)
     local value = M.look(root, id)
     if value then return id, value end
   end
-  error(record.invalid("there is no run yet", "moonlet preset list shows what can be run", home.top), 0)
+  record.refuse("there is no run yet", "moonlet preset list shows what can be run", home.top)
 end
 
 --- Finds the run that a text names: an id (R-007, r-7, 7), `last`, a task id, or a packet (T-001)
@@ -222,22 +222,22 @@ function M.find(home, text)
     -- A full id always means the run, so tasks are not searched.
     local by_task = value and text ~= id and find_task(home, root, text)
     if by_task and by_task ~= id then
-      error(record.invalid(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
-        ("say %s or %s"):format(by_task, id)), 0)
+      record.refuse(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
+        ("say %s or %s"):format(by_task, id))
     end
     if value then return id, value end
     if core.file.stat(root, "runs/" .. id) then
-      error(record.invalid(("run %s has no run.json that can be read"):format(id),
-        "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
+      record.refuse(("run %s has no run.json that can be read"):format(id),
+        "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id)
     end
   end
   local packet = text:match "^[Tt]%-0*(%d+)$"
   packet = packet and #packet <= 9 and ("T-%03d"):format(tonumber(packet))
   local by_task, of_task = find_task(home, root, packet or text)
   if by_task then return by_task, of_task end
-  if packet then error(record.invalid(packet .. " has no run", "moonlet run " .. packet), 0) end
-  error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
-    "moonlet run list shows them"), 0)
+  if packet then record.refuse(packet .. " has no run", "moonlet run " .. packet) end
+  record.refuse(("there is no run '%s'"):format(core.text.printable(text, 60)),
+    "moonlet run list shows them")
 end
 
 --- Returns true for the record of a prompt, which may continue after any verdict.

@@ -24,26 +24,41 @@ verbs.pipeline = fan_out.pipeline
 verbs.any = fan_out.any
 
 local function no_more(verb, usage, ...)
-  if select("#", ...) > 0 then error(record.invalid(verb .. " got too many arguments", usage), 0) end
+  if select("#", ...) > 0 then record.refuse(verb .. " got too many arguments", usage) end
 end
 
----@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call, ...)
   if select("#", ...) > 0 then
-    error(record.invalid("ctx:exec takes one table",
-      'words and options stand in it: ctx:exec{ "sort", stdin = text }'), 0)
+    record.refuse("ctx:exec takes one table",
+      'words and options stand in it: ctx:exec{ "sort", stdin = text }')
   end
   return require("moonlet.engine.effects.exec").exec(self, call)
 end
 
----@param call table|string
----@return moonlet.Validation
-function verbs:validate(call, ...)
-  no_more("ctx:validate", 'put everything into one table: ctx:validate { command = "npm test", timeout = "5m" }', ...)
-  return require("moonlet.engine.effects.validation").validate(self, call)
+--- Makes a verb that takes one table. Its module is loaded with the first call.
+local function takes_table(name, module, example)
+  verbs[name] = function(self, call, ...)
+    no_more("ctx:" .. name, "put everything into one table: " .. example, ...)
+    return require(module)[name](self, call)
+  end
 end
 
----@param call {by: string, pass: boolean, why: string?}
+takes_table("agent", "moonlet.engine.agent.call", 'ctx:agent { prompt = text, name = "review" }')
+takes_table("session", "moonlet.engine.session.in_run",
+  'ctx:session { "python3", "-i", timeout = "5m" }')
+takes_table("validate", "moonlet.engine.effects.validation",
+  'ctx:validate { command = "npm test", timeout = "5m" }')
+takes_table("require", "moonlet.engine.effects.validation",
+  'ctx:require { command = "make", artifacts = { "out" } }')
+takes_table("gate", "moonlet.engine.effects.gate", 'ctx:gate { action = "release", why = "…" }')
+takes_table("question", "moonlet.engine.effects.gate",
+  'ctx:question { text = "…", options = { "a", "b" } }')
+local asked = verbs.gate
+
+function verbs:gate(...)
+  return closed.record(asked(self, ...), "the answer of a gate", { "by", "note" })
+end
+
 function verbs:verdict(call, ...)
   local state = context.of(self)
   no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
@@ -52,36 +67,6 @@ function verbs:verdict(call, ...)
   if state.run.mocked then return end
   state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
     status = call.pass and "passed" or "failed" }, true)
-end
-
----@return {runs: table[], artifacts: table[]}
-function verbs:require(call, ...)
-  no_more("ctx:require", 'put everything into one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
-  return require("moonlet.engine.effects.validation").require(self, call)
-end
-
----@return {by: string, note: string?}
-function verbs:gate(call, ...)
-  no_more("ctx:gate", 'put everything into one table: ctx:gate { action = "release", why = "…" }', ...)
-  local given = require("moonlet.engine.effects.gate").gate(self, call)
-  return closed.record(given, "the answer of a gate", { "by", "note" })
-end
-
-function verbs:question(call, ...)
-  no_more("ctx:question", 'put everything into one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
-  return require("moonlet.engine.effects.gate").question(self, call)
-end
-
----@return moonlet.AgentResult
-function verbs:agent(call, ...)
-  no_more("ctx:agent", "put everything into one table: ctx:agent { prompt = text, name = \"review\" }", ...)
-  return require("moonlet.engine.agent.call").agent(self, call)
-end
-
----@return moonlet.Session
-function verbs:session(call, ...)
-  no_more("ctx:session", 'put everything into one table: ctx:session { "python3", "-i", timeout = "5m" }', ...)
-  return require("moonlet.engine.session.in_run").session(self, call)
 end
 
 --- Executes or replays a step that runs a script's function. The steps inside are reported one by
@@ -95,7 +80,7 @@ local function once(state, key, kind, input, fn, body)
     silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)
     local fault = record.fault(value, ("the value of ctx:%s"):format(input.verb))
     if fault then
-      error(record.invalid(fault, ("a %s returns one JSON value"):format(input.verb), (core.text.place(fn))), 0)
+      record.refuse(fault, ("a %s returns one JSON value"):format(input.verb), (core.text.place(fn)))
     end
     return values.copy(value)
   end)
@@ -103,15 +88,13 @@ local function once(state, key, kind, input, fn, body)
   return value
 end
 
----@param options {input: any}?
----@param fn fun(ctx: moonlet.Ctx): any
 function verbs:step(name, options, fn)
   local state = context.of(self)
   if type(options) == "function" then options, fn = {}, options end
   if type(options) == "table" then record.check(options, { input = "any" }, "ctx:step") end
   if type(options) ~= "table" or type(name) ~= "string" or type(fn) ~= "function" then
-    error(record.invalid("ctx:step needs a name and a function",
-      'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
+    record.refuse("ctx:step needs a name and a function",
+      'ctx:step("plan", { input = facts }, function(c) … end)')
   end
   return once(state, context.key(state, name), "function", { verb = "step", input = options.input }, fn,
     function(key) return scope.body(state.run, key, { budget = state.budget }, fn) end)
@@ -130,7 +113,7 @@ function verbs:phase(name, planned, ...)
   local state = context.of(self)
   no_more("ctx:phase", "ctx:phase(name, planned)", ...)
   if type(name) ~= "string" or planned ~= nil and math.type(planned) ~= "integer" then
-    error(record.invalid("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)'), 0)
+    record.refuse("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)')
   end
   state.run.emit("phase", { name = name, planned = planned })
 end
@@ -139,21 +122,20 @@ local plan_fields = { steps = "list", at = "integer", calls = "integer", checks 
 
 local function check_steps(steps, at)
   if #steps < 3 or #steps > 6 then
-    error(record.invalid(("ctx:plan: a plan has 3 to 6 steps, not %d"):format(#steps),
-      #steps < 3 and "work that small needs no plan" or "join steps, or plan a part"), 0)
+    record.refuse(("ctx:plan: a plan has 3 to 6 steps, not %d"):format(#steps),
+      #steps < 3 and "work that small needs no plan" or "join steps, or plan a part")
   end
   for i, step in ipairs(steps) do
     if type(step) ~= "string" or not step:find "%S" or step:find "\n" or #step > 120 then
-      error(record.invalid(("ctx:plan: step %d is no short sentence"):format(i), "a line of at most 120 bytes"), 0)
+      record.refuse(("ctx:plan: step %d is no short sentence"):format(i), "a line of at most 120 bytes")
     end
   end
   if at < 1 or at > #steps + 1 then
-    error(record.invalid(("ctx:plan: at is %d, and there are %d steps"):format(at, #steps),
-      "one step is in progress; at = #steps + 1 when all are done"), 0)
+    record.refuse(("ctx:plan: at is %d, and there are %d steps"):format(at, #steps),
+      "one step is in progress; at = #steps + 1 when all are done")
   end
 end
 
----@param call {steps: string[]?, at: integer?, calls: integer?, checks: (string|table)[]?}
 function verbs:plan(call, ...)
   local run = context.of(self).run
   no_more("ctx:plan", 'all stands in one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
@@ -162,7 +144,7 @@ function verbs:plan(call, ...)
   if call.checks then require("moonlet.engine.effects.validation").plan(run, call.checks) end
   if not call.steps then
     if call.at or not (call.calls or call.checks) then
-      error(record.invalid("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }'), 0)
+      record.refuse("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }')
     end
     return
   end
@@ -178,7 +160,6 @@ function verbs:plan(call, ...)
   if call.steps[at] then run.emit("phase", { name = call.steps[at] }) end
 end
 
----@param ... any  texts as they are, tables as JSON
 function verbs:log(...)
   local run = context.of(self).run
   run.emit("log", { text = log_line.of(...) })
@@ -194,7 +175,6 @@ local function plain_error(err)
   return { kind = err.kind, message = err.message, hint = err.hint, at = err.at }
 end
 
----@param time string|number
 function verbs:sleep(time)
   local state = context.of(self)
   local ms = duration.ms(time, "ctx:sleep")
@@ -204,9 +184,7 @@ function verbs:sleep(time)
   end)
 end
 
-function verbs:now()
-  return observe(self, "now", {}, core.clock.wall)
-end
+function verbs:now() return observe(self, "now", {}, core.clock.wall) end
 
 function verbs:random(low, high)
   local bits = observe(self, "random", {}, function() return tonumber(core.clock.random_hex(7), 16) >> 3 end)
@@ -214,7 +192,7 @@ function verbs:random(low, high)
   if high == nil then low, high = 1, low end
   if math.type(low) ~= "integer" or math.type(high) ~= "integer" or low > high
     or high - low >= 1 << 53 or high - low < 0 then
-    error(record.invalid("ctx:random needs whole numbers, the smaller one first"), 0)
+    record.refuse("ctx:random needs whole numbers, the smaller one first")
   end
   return low + bits % (high - low + 1)
 end
@@ -230,17 +208,15 @@ local function check_look(verb, path, options, fields, ...)
   no_more(verb, verb .. "(path, options)", ...)
   if type(path) ~= "string" then
     core.lost.refuse(path)
-    error(record.invalid(("%s needs a path, not a %s"):format(verb, type(path)), verb .. '("src")'), 0)
+    record.refuse(("%s needs a path, not a %s"):format(verb, type(path)), verb .. '("src")')
   end
   options = record.check(options or {}, fields, verb)
   if options.missing and options.missing ~= "nil" then
-    error(record.invalid(verb .. ': missing is "nil", or left out'), 0)
+    record.refuse(verb .. ': missing is "nil", or left out')
   end
   return options
 end
 
----@param options {cap: integer?, missing: "nil"?}?
----@return string? text, table? err, boolean? cut, boolean? redacted
 function verbs:read(path, options, ...)
   local run = context.of(self).run
   options = check_look("ctx:read", path, options, { cap = "integer", missing = "string" }, ...)
@@ -258,8 +234,6 @@ function verbs:read(path, options, ...)
   return seen.text, seen.err, seen.cut, seen.redacted
 end
 
----@param options {missing: "nil"?}?
----@return table[]? entries, table? err
 function verbs:list(path, options, ...)
   local run = context.of(self).run
   options = check_look("ctx:list", path, options, { missing = "string" }, ...)
@@ -287,12 +261,12 @@ function verbs:write(name, text, ...)
   core.lost.refuse(text)
   if type(name) ~= "string" or type(text) ~= "string" then
     local wrong = type(name) ~= "string" and "the name" or "the text"
-    error(record.invalid(("ctx:write needs a name and a text, and %s is a %s"):format(wrong,
-      type(type(name) ~= "string" and name or text)), "for a table: ctx:write(\"x.json\", m.json.encode(value))"), 0)
+    record.refuse(("ctx:write needs a name and a text, and %s is a %s"):format(wrong,
+      type(type(name) ~= "string" and name or text)), "for a table: ctx:write(\"x.json\", m.json.encode(value))")
   end
   if not name:match("^[%w_][%w_.-]*$") or host_files[name] or name:find "^attempt%-%d" then
-    error(record.invalid(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
-      "give a plain file name that the host does not use itself, such as findings.md"), 0)
+    record.refuse(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
+      "give a plain file name that the host does not use itself, such as findings.md")
   end
   core.task.check()
   local path = (run.artifacts or run.sidecar) .. "/" .. name
