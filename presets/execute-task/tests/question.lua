@@ -5,5 +5,6 @@ return {
   runner = "cassette:question",
   record = "executor",
   answers = { "session" },
-  expect = { verdict = "ok", result = { answer = "It is kept in the session.", files = { "calc.py" } } },
+  expect = { verdict = "ok", result = { answer = "It is kept in the session.",
+    files = { "calc.py" } } },
 }

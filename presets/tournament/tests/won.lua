@@ -4,5 +4,6 @@ return {
   args = { "--candidates", "c.md,a.md,b.md", "--criteria", "it is short" },
   runner = "cassette:won",
   record = "command:agent {out}",
-  expect = { verdict = "ok", result = { winner = "a.md", matches = { { round = 1 }, { round = 2 } } } },
+  expect = { verdict = "ok", result = { winner = "a.md",
+    matches = { { round = 1 }, { round = 2 } } } },
 }
