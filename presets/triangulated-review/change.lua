@@ -30,9 +30,9 @@ local most_bytes = 12 << 20
 ---@field removed table<string, boolean> every removed line of any file, without its indent
 ---@field whole boolean                  true if whole files are reviewed instead of a change
 
-local examples = text.set [[example
-  examples demo demos sample samples playground benchmark benchmarks bench template templates
-  tutorial tutorials snippets fixtures testdata vendor third_party]]
+local examples = text.set [[example examples demo demos sample samples playground benchmark
+  benchmarks bench template templates tutorial tutorials snippets fixtures testdata vendor
+  third_party]]
 
 local function in_examples(dir)
   for part in dir:lower():gmatch "[^/]+" do

@@ -110,10 +110,9 @@ end
 local HOMES = { "[\"'`=:%s(](/home/([%a][%w_.-]*)/[%w_./-]+)",
   "[\"'`=:%s(](/Users/([%a][%w_.-]*)/[%w_./-]+)",
   "[\"'`=:%s(](%a:\\\\?Users\\\\?([%a][%w_.-]*)\\[%w_.\\-]+)" }
-local SHARED = text.set [[user
-  username runner node app vscode ubuntu me you git build shared Shared name Public linuxbrew
-  jovyan circleci travis vagrant pi admin foo bar alice bob john test example user_name deploy www
-  ec2-user web root coder gitpod USER]]
+local SHARED = text.set [[user username runner node app vscode ubuntu me you git build shared
+  Shared name Public linuxbrew jovyan circleci travis vagrant pi admin foo bar alice bob john test
+  example user_name deploy www ec2-user web root coder gitpod USER]]
 
 local STRAY = { "^%.ds_store$", "^thumbs%.db$", "^desktop%.ini$", "^npm%-debug%.log$",
   "^yarn%-error%.log$",
