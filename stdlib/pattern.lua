@@ -48,7 +48,7 @@ local function refuse(message, hint) m.fail { kind = "invalid", message = messag
 
 local function shown(text) return core.text.printable(tostring(text), 60) end
 
--- The hint of the error if a required option is missing, by the kind of the option.
+-- Maps the kind of a required option to the hint of the error if the option is missing.
 local needed = { text = "say it in a sentence", checks = 'such as { "test:make test" }',
   scope = 'the files or folders that may change, such as { "src" }' }
 

@@ -159,7 +159,7 @@ for _, name in ipairs { "c", "cpp", "java", "csharp", "rust", "php", "swift", "k
   BLOCKS[name] = C_LIKE
 end
 
--- Returns the mark that is still open at the end of a line, given the one at its start.
+-- Returns the comment or string mark that is open at the end of a line, given the one at its start.
 local function open_after(line, open, blocks)
   local at = 1
   while at <= #line do

@@ -1,24 +1,24 @@
---- The check of schemas, before anything is paid: an unknown keyword, or a part without one, is an error with its
---- place.
+--- Checks schemas before anything is paid. An unknown keyword, or a part without one, is an error
+--- with its place.
 local record = require "moonlet.record"
 
 local M = {}
 
 local null = core.json.null
---- The schema that m.schema.any() makes.
+--- Marks the schema that m.schema.any() makes.
 M.any_mark = "x-any"
 
 local builders = { object = true, list = true, string = true, integer = true, number = true, boolean = true,
   any = true }
 local deepest = 100
 
---- Keywords that hold one schema, a list of them, or one by name.
+--- These keywords contain one schema, a list of schemas, or schemas by name.
 local one = { additionalItems = true, additionalProperties = true, contains = true, propertyNames = true,
   ["not"] = true, ["if"] = true, ["then"] = true, ["else"] = true }
 local several = { allOf = true, anyOf = true, oneOf = true }
 local named = { properties = true, patternProperties = true, definitions = true, ["$defs"] = true }
 
---- Keywords that constrain the value, and annotations.
+--- A schema needs a keyword that constrains its value. Annotations do not count.
 local keywords, annotations = { items = true, dependencies = true }, {}
 for _, set in ipairs { one, several, named } do
   for name in pairs(set) do keywords[name] = true end
@@ -109,8 +109,7 @@ function check(schema, what, place, depth)
   end
 end
 
---- Raises `invalid` for what no answer can be checked against: an unknown keyword, a part without one, a keyword of
---- the wrong type.
+--- Raises `invalid` for a schema that no answer can be checked against.
 ---@param schema table
 ---@param what string  what messages call it
 function M.check(schema, what)

@@ -151,8 +151,7 @@ function M.log_of(run, key)
   return ("moonlet log %s %s"):format(command_line.short(run.id), command_line.quoted(M.plain(key)))
 end
 
---- Returns where a body's steps belong: to its path, to its clean-up, or to the enclosing clean-up
---- that uses its ctx.
+--- Returns the owner of a body's next steps: the body, or the clean-up that runs or uses its ctx.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state

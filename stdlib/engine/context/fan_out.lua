@@ -305,8 +305,8 @@ function M.has_lost()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
 end
 
---- Returns the failures before the first success in the form of the journal, because a resumed run
---- reports them without repeating them.
+--- Makes the record of a ctx:any. A resumed run reports the recorded failures and does not repeat
+--- them.
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do

@@ -104,7 +104,7 @@ local readers = {
   end,
   attempt = function(history, item)
     if history.once[item.key] and history.once[item.key] == item.outcome.number then
-      -- The command was started and then given up with its step.
+      -- The step of an at-most-once command was given up after the command had started.
       if not history.ends[item.key] then note_program(history, item.key) end
       return
     end

@@ -33,7 +33,7 @@ local source_cap = 1 << 20
 ---@field opened string?       sha256 of the files that M.open() ran; nil if the folder is too large
 ---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
---- Maps names in run.json to functions that create sources without files.
+--- Maps a target in run.json, such as the prompt, to a function that makes a source without a file.
 ---@type table<string, fun(): moonlet.Source>
 M.registered = {}
 

@@ -62,7 +62,7 @@ function M.get(name, config)
       or record.suggest(name, M.names(config)))
 end
 
---- Stands for the runner of a run that has chosen none.
+--- Takes the place of a runner in a run without one.
 M.none = { none = true }
 
 --- Parses the value of --runner or of ctx:agent's runner. engine/agent/routing.lua resolves

@@ -1,5 +1,5 @@
---- Declares the classes of a run and of its plan, with all their fields. Only run.lua and verdict.lua write the fields
---- of a run; another module that keeps something for a run has a state of its own (base/per_run.lua).
+--- Declares the classes of a run and of its plan, with all their fields. Only run.lua and
+--- verdict.lua write a run's fields. Another module keeps its state for a run in base/per_run.lua.
 local words = require("moonlet.text").set
 
 local M = {}

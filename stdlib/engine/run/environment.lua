@@ -1,4 +1,4 @@
---- The environment of a run's children.
+--- Makes the environment of a run's children.
 local record = require "moonlet.record"
 
 local M = {}

@@ -1,5 +1,5 @@
---- Paths on a command line: a person names them from the folder in which they stand (home.from), a run has them from
---- the top of its work tree.
+--- Converts paths of a command line, which are relative to the person's folder (home.from), to
+--- paths relative to the top of the work tree.
 local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"

@@ -1,5 +1,5 @@
---- The user's own programs for events of runs: `hooks` of the config, as argument lists. They get ten seconds, and
---- their exit changes nothing of the run.
+--- Runs the user's own programs for events of runs: `hooks` of the config. A hook has ten seconds,
+--- and its exit code changes nothing.
 local exit_text = require "moonlet.engine.base.exit_text"
 
 local hook_text = require "moonlet.engine.base.hook_text"

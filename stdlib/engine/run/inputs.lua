@@ -1,5 +1,5 @@
---- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, or the obvious one of them. Every
---- input is listed in input-manifest.md with its digest, and the cuts that were made.
+--- Reads the values of --input: files and texts for agents. Every input is listed in
+--- input-manifest.md with its digest and what was cut.
 local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"

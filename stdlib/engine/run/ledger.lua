@@ -1,4 +1,4 @@
---- The ledger, seen from the runs: an index that is never the truth. A failure of it is reported once and does not
+--- Writes runs to the ledger, which is only an index. A failure is reported once and does not
 --- affect the run.
 local per_run = require "moonlet.engine.base.per_run"
 local M = {}

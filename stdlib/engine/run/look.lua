@@ -1,4 +1,4 @@
---- The view of the repository that `check` of a preset gets.
+--- Makes the view of the repository that a preset's `check` gets.
 local grants = require "moonlet.engine.context.grants"
 
 ---@param given moonlet.Grants

@@ -1,4 +1,4 @@
---- The manifest of a run: run.json, and the `run` object of the envelope.
+--- Makes run.json and the `run` object of the envelope.
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
 local repository = require "moonlet.engine.run.repository"

@@ -1,4 +1,5 @@
---- The shape that every reader of a run.json relies on. A file of another shape is damaged, whatever else it says.
+--- Checks the shape of a run.json that every reader relies on. A file of another shape counts as
+--- damaged.
 local M = {}
 
 local null = core.json.null

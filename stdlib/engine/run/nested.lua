@@ -1,4 +1,4 @@
---- ctx:preset: a preset that runs as a scope of another preset's run.
+--- Implements ctx:preset, which runs a preset as a scope of another preset's run.
 local arg = require "moonlet.arg"
 local budget = require "moonlet.prompt.budget"
 local class = require "moonlet.engine.run.class"

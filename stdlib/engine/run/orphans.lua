@@ -1,4 +1,5 @@
---- Orphaned steps: their attempts are in flight, but the script has not reached them, or has left them behind.
+--- Settles orphaned steps, whose attempts are in flight although the script has not reached them or
+--- no longer contains them.
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
@@ -107,7 +108,7 @@ local function settle(run, ok, err)
   end
 end
 
---- Returns true if the host itself failed while adopted processes of a live run still run.
+--- Returns true if this host failed while processes that it adopted still run.
 local function is_cut_off(run, ok, err)
   return not ok and infrastructure_error.is(err) and not run.cancels and core.run.still_runs()
 end

@@ -1,4 +1,4 @@
---- The report for a person when a run has ended.
+--- Makes the report for a person when a run has ended.
 local sandbox = require "moonlet.engine.agent.sandbox"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"

@@ -1,4 +1,4 @@
---- The repository or folder of a command.
+--- Locates the repository or folder of a command.
 local record = require "moonlet.record"
 
 local M = {}

@@ -1,4 +1,4 @@
---- Preconditions of a resume, checked under the run's lock.
+--- Checks the preconditions of a resume under the run's lock.
 local gate = require "moonlet.engine.effects.gate"
 local seal = require "moonlet.engine.run.seal"
 local record = require "moonlet.record"

@@ -1,4 +1,4 @@
---- A run of a preset or script: its directories, its steps, its verdict, and its record.
+--- Drives a run of a preset or script: its directories, its steps, its verdict and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"

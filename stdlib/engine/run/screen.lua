@@ -1,5 +1,5 @@
---- The report of a run for a terminal: the verdict with its mark first, then what there is to read, and last the
---- command that goes on.
+--- Formats the report of a run for a terminal: the verdict, then what there is to read, and last
+--- the command that continues.
 local duration = require "moonlet.duration"
 local markdown = require "moonlet.engine.base.markdown"
 local page = require "moonlet.engine.base.page"

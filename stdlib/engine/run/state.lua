@@ -1,4 +1,5 @@
---- The state of a run as people read it: running, interrupted, prepared or its verdict, and the command that goes on.
+--- Describes the state of a run for people: running, interrupted, prepared or its verdict, and the
+--- command that continues it.
 local command_line = require "moonlet.engine.base.command_line"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"

@@ -1,4 +1,4 @@
---- The files of a run's steps, and its running steps, as others than its host find them.
+--- Reads the files and the progress of a run's steps for other processes than its host.
 local record = require "moonlet.record"
 local runner_names = require "moonlet.engine.runner.names"
 

@@ -1,4 +1,4 @@
---- The recorded runs of one repository: their run.json, read with care.
+--- Reads the recorded runs of one repository. A damaged run.json counts as missing.
 local record = require "moonlet.record"
 local values = require "moonlet.engine.journal.values"
 local config = require "moonlet.engine.load.config"

@@ -1,6 +1,6 @@
---- Agent attempts in the journal that the script did not see. Some steps were not replayed, because their function
---- has ended, or the script was edited: they were paid, and are steps of the run as before. The ledger counts every
---- attempt that was begun.
+--- Finds agent attempts in the journal that the script did not reach, because a replayed function
+--- contains them or the script was edited. They were paid for and stay steps of the run. The ledger
+--- counts every attempt.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local records = require "moonlet.engine.journal.records"
 local usage = require "moonlet.engine.runner.usage"

@@ -1,5 +1,5 @@
---- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record. They
---- lie in this room because they use all rooms below.
+--- Implements the verbs of ctx, whose types are in meta/ctx.lua. They are in this room because they
+--- use all rooms below.
 local closed = require "moonlet.engine.context.closed"
 local context = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"

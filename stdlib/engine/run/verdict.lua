@@ -1,7 +1,6 @@
---- The verdict of a run, and the events that count for it beside the result: checks that did not pass, agents and
---- branches that were lost. A script may make do without them; the verdict reports them all the same. The notes from
---- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
---- again.
+--- Computes the verdict of a run from its result, its checks, and the agents and branches that it
+--- lost. A script may tolerate a loss, but the verdict reports it. Notes from inside a ctx:step are
+--- recorded with its end, because a resumed run does not execute its function again.
 local severities = require "moonlet.findings"
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"

@@ -1,5 +1,5 @@
---- Compares the record of one run with its files, byte for byte: the journal, run.json, the values beside the
---- journal, the artifacts, keeper.log, decision.md and the ledger.
+--- Compares the journal of one run with its other files, byte for byte: run.json, the values beside
+--- the journal, the artifacts, keeper.log, decision.md and the ledger.
 local counted = require "moonlet.engine.base.counted"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local seal = require "moonlet.engine.run.seal"

@@ -1,4 +1,4 @@
---- The cost of the agents that a dry run prepared, at worst.
+--- Describes the worst cost of the agents that a dry run prepared.
 local counted = require "moonlet.engine.base.counted"
 local budget = require "moonlet.engine.budget.budget"
 local metering = require "moonlet.engine.agent.metering"
