@@ -53,8 +53,7 @@
 ---@field lock fun(dir: userdata, name: string, ms: integer?, holder: string?): userdata?, moonlet.Error?
 ---  takes an flock on a small file and waits for up to `ms`, 2000 by default
 ---@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  makes the folder and its parents
----@field make_new fun(path: string): boolean?, moonlet.Error?
----  makes a new directory that only this user can open
+---@field make_new fun(path: string): boolean?, moonlet.Error?  makes a new directory that only this user can open
 ---@field make_root fun(path: string): userdata?, moonlet.Error?  opens a private directory, and makes it if needed
 ---@field part fun(dir: userdata, path: string, from: integer, size: integer): string?, moonlet.Error?
 ---  reads a part of a file; the result is shorter at the end of the file
@@ -274,8 +273,7 @@
 ---@field check fun()  raises if the running task is cancelled or its time is over
 ---@field close_scope fun(scope: userdata)  leaves the scope and all scopes inside it
 ---@field current fun(): userdata  returns the identity of the running task
----@field expire_at_turn fun(scope: userdata, order: integer, error: any)
----  cancels the scope with `error` at its turn
+---@field expire_at_turn fun(scope: userdata, order: integer, error: any)  cancels the scope with `error` at its turn
 ---@field hold_turn fun(order: integer)  delays this turn and later ones until release_turn(order)
 ---@field join fun(task: userdata)  waits for the task's end; outcome() returns its result
 ---@field open_scope fun(call: table): userdata  scope
