@@ -105,18 +105,16 @@ One JSON object and nothing else:
   not hold, and others should not report it again.
 An empty list is a good answer where there is nothing to report.]]
 
-local SEVERITY_WORDS = {
-  critical = "critical", blocker = "critical", blocking = "critical", fatal = "critical",
-  severe = "critical", p0 = "critical", s0 = "critical", crit = "critical", emergency = "critical",
-  high = "high", major = "high", error = "high", important = "high", p1 = "high", s1 = "high",
-  serious = "high", must = "high",
-  medium = "medium", moderate = "medium", warning = "medium", warn = "medium", normal = "medium",
-  p2 = "medium", s2 = "medium", med = "medium", should = "medium", mid = "medium",
-  low = "low", minor = "low", p3 = "low", s3 = "low", trivial = "low", nit = "low", style = "low",
-  could = "low", small = "low", suggestion = "low", nitpick = "low", cosmetic = "low",
-  info = "info", note = "info", p4 = "info", informational = "info", information = "info",
-  notice = "info", hint = "info", none = "info", praise = "info", question = "info",
-}
+local SEVERITY_WORDS = {}
+for severity, words in pairs {
+  critical = "critical blocker blocking fatal severe p0 s0 crit emergency",
+  high = "high major error important p1 s1 serious must",
+  medium = "medium moderate warning warn normal p2 s2 med should mid",
+  low = "low minor p3 s3 trivial nit style could small suggestion nitpick cosmetic",
+  info = "info note p4 informational information notice hint none praise question",
+} do
+  for word in words:gmatch "%S+" do SEVERITY_WORDS[word] = severity end
+end
 
 --- Returns the severity that a word means, and "medium" for an unknown word.
 --- ```lua
