@@ -310,8 +310,6 @@ function M.normalise(raw, opts)
   }
 end
 
--- Shown ------------------------------------------------------------------------------------------
-
 --- Returns the place of a finding, such as "src/a.c:12" or "the change as a whole".
 --- ```lua
 --- m.findings.place { file = "src/a.lua", line = 12 } --> "src/a.lua:12"

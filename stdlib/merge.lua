@@ -145,8 +145,6 @@ local ranked = order_by(severity, function(finding) return finding.disputed_by a
   function(finding) return -#finding.corroborated_by end, confidence, field "file",
   function(finding) return finding.line ~= null and finding.line or 0 end, field "claim", field "id")
 
--- Input ------------------------------------------------------------------------------------------
-
 local function list_of(review)
   if type(review) ~= "table" then return {} end
   local inner = rawget(review, "findings")
@@ -215,8 +213,6 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Clusters ---------------------------------------------------------------------------------------
-
 -- Lists the places where a finding may be near another one: its own first, then both neighbours.
 local function places_of(item)
   local file = item.file or ""
@@ -268,8 +264,6 @@ local function clusters_of(items)
   end
   return clusters, index
 end
-
--- Outcome ----------------------------------------------------------------------------------------
 
 local function label_of(item)
   local finding = item.finding
@@ -410,8 +404,6 @@ function M.lost(item)
     message = shown(rawget(item, "message"), 1000, "it ended without saying why"),
   }
 end
-
--- Next --------------------------------------------------------------------------------------------
 
 local function count_text(number, one, many) return format("%d %s", number, number == 1 and one or many) end
 

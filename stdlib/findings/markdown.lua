@@ -21,8 +21,6 @@ local function given(value)
   return value
 end
 
--- Text ---------------------------------------------------------------------------------------------
-
 -- An underscore inside a name is literal in Markdown. Elsewhere it could start emphasis.
 local function escape_underscores(text)
   return (gsub(text, "()_", function(at)
@@ -66,10 +64,6 @@ local function next_code(text, pos)
   return best_from, best_to, best
 end
 
---- Escapes a text for one line of Markdown.
----@param text string
----@param cap integer? bytes
----@return string
 function M.inline(text, cap)
   cap = cap or 2000
   local visible = findings.visible(findings.clip(text, cap * 4))
@@ -95,10 +89,6 @@ local function span(text)
   return ticks .. space .. text .. space .. ticks
 end
 
---- Puts a text into a code fence that is longer than any fence in it.
----@param text string
----@param indent string?
----@return string
 function M.block(text, indent)
   local body, longest = findings.visible(text), 2
   for run in string.gmatch(body, "`+") do longest = math.max(longest, #run) end
@@ -107,8 +97,6 @@ function M.block(text, indent)
   indent = indent or ""
   return format("%s%stext\n%s%s\n%s%s", indent, fence, indent, lines, indent, fence)
 end
-
--- A finding ----------------------------------------------------------------------------------------
 
 local function place_of(finding)
   local place = findings.place(finding)
@@ -165,8 +153,6 @@ end
 local function mention(say, number, finding)
   say(format("%d. %s %s: %s", number, finding.severity, place_of(finding), M.inline(finding.claim, 160)))
 end
-
--- The page -----------------------------------------------------------------------------------------
 
 local function counts_of(list)
   local by, parts = {}, {}
@@ -226,10 +212,8 @@ local function apart(say, title, list, why, several)
   for number = most_told + 1, #list do mention(say, number, list[number]) end
 end
 
---- Formats the result of `m.merge.findings` as a Markdown page for people and agents.
 ---@param result table {findings, unverified, refuted, lost, next_action}
 ---@param opts {title: string?, checked: string?, notes: string[]?}? checked: what was reviewed, and by whom
----@return string
 function M.page(result, opts)
   opts = opts or {}
   local lines = {}

@@ -110,7 +110,6 @@ function check(schema, what, place, depth)
 end
 
 --- Raises `invalid` for a schema that no answer can be checked against.
----@param schema table
 ---@param what string  what messages call it
 function M.check(schema, what)
   check(schema, what, "#", 0)
@@ -124,9 +123,6 @@ function M.check(schema, what)
       or "nothing was started; mend the schema")
 end
 
---- Raises for a part of a schema that a builder is given.
----@param part any
----@param what string
 function M.check_part(part, what) check_part(part, what, "#", 0) end
 
 return M
