@@ -32,7 +32,7 @@ function M.ms(value, what)
     end
   end
   if not total or total ~= total or total < 0 or total > longest then
-    record.refuse(("%s '%s' is no duration"):format(what, tostring(value)),
+    record.refuse(("%s '%s' is not a duration"):format(what, tostring(value)),
       'write "90s", "8m", "1h30m" or a number of seconds, at most a year')
   end
   return math.floor(total + 0.5)

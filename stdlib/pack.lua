@@ -122,7 +122,7 @@ function M.parse(text, origin)
       lines = {}
       found[name] = lines
     elseif heading and (lines or marks ~= "#") then
-      record.refuse(format("%s, line %d: '%s' is no part of a pack", origin, number,
+      record.refuse(format("%s, line %d: '%s' is not a part of a pack", origin, number,
         core.text.printable(heading, 60)), record.suggest(heading:lower(), names), format("%s:%d", origin, number))
     elseif lines then
       lines[#lines + 1] = line

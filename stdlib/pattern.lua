@@ -62,7 +62,7 @@ local function check_texts(list, verb, name)
   local seen = {}
   for i, text in ipairs(list) do
     if type(text) ~= "string" or not text:find "%S" then
-      refuse(("%s: %s[%d] is no text"):format(verb, name, i), "give each a name")
+      refuse(("%s: %s[%d] is not a text"):format(verb, name, i), "give each a name")
     end
     if seen[text] then
       refuse(("%s: %s has '%s' twice"):format(verb, name, shown(text)), "name each once")

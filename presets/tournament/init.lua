@@ -5,7 +5,7 @@ local m = require "moonlet"
 return m.preset {
   name = "tournament",
   summary =
-    "Candidates meet in pairs, and the better one by stated criteria goes on, until one is left.",
+    "Candidates meet in pairs, and the better one by stated criteria stays, until one is left.",
   args = m.pack.args {
     candidates = m.arg.paths { positional = true, required = true, exists = true, min = 2, max = 16,
       help = "files, two to 16" },

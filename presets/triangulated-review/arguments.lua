@@ -40,7 +40,7 @@ M.declared = {
     help = "SARIF files that other programs wrote" },
   diff_checks = m.arg.list {
     default = { "all" },
-    help = "checks of the change: list prints them, -NAME switches one off, NAME chooses it alone",
+    help = "checks of the change: list prints them, -NAME switches one off, NAME selects only it",
   },
   whole = m.arg.boolean {
     default = false, help = "findings of linters count on lines too that the change did not touch",

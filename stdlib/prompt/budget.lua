@@ -44,7 +44,7 @@ local function check(options)
     seen[part.name] = true
     local priority = part.priority or 0
     if priority ~= priority then
-      record.refuse(format("prompt.compose: parts[%d].priority is no number", i))
+      record.refuse(format("prompt.compose: parts[%d].priority is not a number", i))
     end
     parts[i] = { name = part.name, text = part.text, priority = priority,
       required = part.required or false }

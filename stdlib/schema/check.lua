@@ -59,7 +59,7 @@ local function check_words(schema, what, place)
   end
   if unknown then
     local near = record.nearest(unknown, known_words())
-    refuse(what, place, ("'%s' is no keyword of a schema"):format(core.text.printable(unknown, 60)),
+    refuse(what, place, ("'%s' is not a keyword of a schema"):format(core.text.printable(unknown, 60)),
       near and ("did you mean '%s'?"):format(near)
         or "fields stand in properties, or write m.schema.object { " .. unknown .. " = … }")
   end
@@ -118,7 +118,7 @@ function M.check(schema, what)
   local text = type(err) == "table" and err.message or tostring(err)
   local at = type(err) == "table" and type(err.at) == "string" and err.at or nil
   if at and at ~= "" and not text:find(at, 1, true) then text = ("%s (at %s)"):format(text, at) end
-  record.refuse(("%s is no JSON Schema that can be used: %s"):format(what, text),
+  record.refuse(("%s is not a usable JSON Schema: %s"):format(what, text),
     type(err) == "table" and type(err.hint) == "string" and err.hint ~= "" and err.hint
       or "nothing was started; mend the schema")
 end

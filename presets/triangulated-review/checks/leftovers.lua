@@ -19,7 +19,7 @@ M.checks = {
     fix = "Do it now, or name the issue that tracks it." },
   { name = "not-for-others", severity = "high", confidence = 0.9,
     help = "a comment such as DO NOT COMMIT",
-    fix = "Take out what was meant for its author alone." },
+    fix = "Take out what was meant only for its author." },
   { name = "home-path", severity = "medium", confidence = 0.85,
     help = "a path into one person's home folder",
     fix = "Take the path from configuration, or make it relative." },

@@ -24,7 +24,7 @@ end
 
 function M.check_name(key, what)
   if key:find("*", 1, true) and key:find("*", 1, true) < #key then
-    record.refuse(("%s: a * stands at the end of a name alone"):format(what),
+    record.refuse(("%s: a * may only end a name"):format(what),
       'name each model, or write the beginning of their names, as in ["claude-*"]')
   end
 end

@@ -84,10 +84,10 @@ local function data(value, path, budget, fail)
   local kind = type(value)
   if kind == "string" or kind == "boolean" then return value end
   if kind == "number" then
-    if value ~= value or value == math.huge or value == -math.huge then fail(path, "it is no usable number") end
+    if value ~= value or value == math.huge or value == -math.huge then fail(path, "it is not a finite number") end
     return value
   end
-  if kind ~= "table" then fail(path, ("a config holds data alone, not a %s"):format(kind)) end
+  if kind ~= "table" then fail(path, ("a config holds only data, not a %s"):format(kind)) end
   if #path > deepest then fail(path, "it nests too deep") end
   local copy = {}
   for key, item in next, value do

@@ -286,7 +286,7 @@ end
 
 local function own_module(source, name, globals)
   if not name:match("^[%w_][%w_.-]*$") or name:find("..", 1, true) then
-    record.refuse(("'%s' is no name of a module"):format(core.text.printable(name, 80)),
+    record.refuse(("'%s' is not a valid module name"):format(core.text.printable(name, 80)),
       "modules are named by letters, digits, _ and .")
   end
   local file = name:gsub("%.", "/") .. ".lua"

@@ -12,7 +12,7 @@ local function find(home, source, name)
   if not source.builtin then return loader.find(home, name, source) end
   return loader.built_in(name)
     or fail(source, ("preset %s is built in, and '%s' is not"):format(source.name, core.text.printable(name, 60)),
-      "a built-in preset runs built-in presets alone: copy it under another name")
+      "a built-in preset runs only built-in presets: copy it under another name")
 end
 
 local function check_needs(source, preset, child)

@@ -12,7 +12,7 @@ local function check(text, origin)
     record.refuse(("the template %s is larger than 64 KB"):format(origin), nil, origin)
   end
   if not core.text.is_utf8(text) or text:find("\0", 1, true) then
-    record.refuse(("the template %s is no UTF-8 text"):format(origin), nil, origin)
+    record.refuse(("the template %s is not UTF-8 text"):format(origin), nil, origin)
   end
   if not text:find "%S" then
     record.refuse(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin)

@@ -24,7 +24,7 @@ local source_cap = 256 * 1024
 local function reason(err)
   if type(err) == "string" then return err end
   local message = type(err) == "table" and rawget(err, "message")
-  return type(message) == "string" and message or "it raised an error that is no text"
+  return type(message) == "string" and message or "it raised an error that is not a text"
 end
 
 local function refuse(name, message, hint) record.refuse(("runner %s: %s"):format(name, message), hint) end
@@ -85,7 +85,7 @@ local function checked_command(name, call, made)
   end
   for path, text in pairs(made.files or {}) do
     if not may_write(call, path) or type(text) ~= "string" then
-      refuse(name, "files may be written beneath call.out and call.scratch alone")
+      refuse(name, "files may be written only beneath call.out and call.scratch")
     end
   end
   if made.answer_file and not may_write(call, made.answer_file) then
@@ -230,7 +230,7 @@ function M.load(name, path, builtin)
   function globals.require(module)
     if module == "moonlet" then return view end
     record.refuse(("a runner cannot require '%s'"):format(stream.printable(tostring(module), 60)),
-      "it may require \"moonlet\" alone")
+      "it may require only \"moonlet\"")
   end
   local chunk = presets.load(path, text, globals)
   local ok, spec = pcall(chunk)

@@ -188,7 +188,7 @@ local fields = words [[
 ---@field unconfined boolean?
 ---@field held_back string[]?  files that were not merged, because they start programs
 ---@field from string?         the run whose journal it was taken from
----@field gone boolean?        no step of the script any more
+---@field gone boolean?        the script does not contain it any more
 
 ---@class moonlet.Run
 ---@field absolute fun(path: string): string

@@ -5,7 +5,7 @@ local M = {}
 
 local state_of = per_run(function() return { failed = false } end)
 
-local rebuild_hint = "moonlet run verify --rebuild makes it anew from the runs"
+local rebuild_hint = "moonlet run verify --rebuild rebuilds it from the runs"
 
 function M.trouble(err)
   local text = core.text.printable(err.message, 400)

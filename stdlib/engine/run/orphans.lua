@@ -98,7 +98,7 @@ local function settle(run, ok, err)
       adoption.stop(key, id)
     end
     if ok and not cut_off and state and state ~= "none" and not unreplayed_steps.is_told(run, key) then
-      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.attempt)
+      local text = ("the script does not contain this step any more: its attempt %d is given up"):format(last.attempt)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
       journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned", error = text,

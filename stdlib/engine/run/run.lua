@@ -419,7 +419,7 @@ local function finish(run, ok, result)
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
-    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
+    run.error.hint = ("moonlet run wait %s continues by itself at that time, moonlet run resume %s asks again at once")
       :format(run.id, run.id)
   end
   end_prepared(run)

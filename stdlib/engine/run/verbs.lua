@@ -127,7 +127,7 @@ local function check_steps(steps, at)
   end
   for i, step in ipairs(steps) do
     if type(step) ~= "string" or not step:find "%S" or step:find "\n" or #step > 120 then
-      record.refuse(("ctx:plan: step %d is no short sentence"):format(i), "a line of at most 120 bytes")
+      record.refuse(("ctx:plan: step %d is not a short sentence"):format(i), "a line of at most 120 bytes")
     end
   end
   if at < 1 or at > #steps + 1 then

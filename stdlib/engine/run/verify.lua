@@ -166,8 +166,8 @@ local function check_record(story, rec, text, path, problem, note)
       and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
       or "run.json was changed after it was written", place)
   elseif at ~= last then
-    note("run.json is older than the journal: its host was ended before it could write; moonlet run resume goes on",
-      place)
+    note("run.json is older than the journal: its host was ended before it could write; "
+      .. "moonlet run resume continues it", place)
   end
 end
 

@@ -72,7 +72,7 @@ raises(function() command_of 'return { argv = { "a", nil, "b" } }' end,
   "argv: item 2 is nil", "a hole")
 raises(function() command_of 'coroutine.yield() return { argv = { "a" } }' end, "runner mine: command() failed: it yields", "a yield")
 raises(function() command_of 'error "oh"' end, "command() failed", "an error")
-raises(function() command_of 'return { argv = { "x" }, files = { ["/etc/passwd"] = "" } }' end, "alone", "a file elsewhere")
+raises(function() command_of 'return { argv = { "x" }, files = { ["/etc/passwd"] = "" } }' end, "only beneath", "a file elsewhere")
 raises(function() command_of 'return { argv = { "x" }, files = { ["/run/out/../x"] = "" } }' end, "alone", "a file above")
 raises(function() command_of 'return { argv = { "x" }, answer_file = "/etc/passwd" }' end, "answer_file", "an answer elsewhere")
 raises(function() command_of 'return { argv = { "x" }, env = { ["A=B"] = "c" } }' end, "env", "a name that is none")
