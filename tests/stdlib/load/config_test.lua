@@ -71,7 +71,7 @@ for name, words in pairs {
 end
 wrong_at("return { runners = { codex = {\n args = { 'a', x = 1 } } } }", 2, "list of texts", "a list that is none")
 wrong_at("return { prices = {\n ['gpt'] = { input = 1 } } }", 2, "needs 'output'", "half a price")
-wrong_at("return { prices = {\n ['gpt-*-mini'] = { input = 1, output = 1 } } }", 2, "at the end of a name", "a star amid a name")
+wrong_at("return { prices = {\n ['gpt-*-mini'] = { input = 1, output = 1 } } }", 2, "only end a name", "a star amid a name")
 wrong_at("return { limits = {\n wall = 'soon' } }", 2, "is not a duration", "a duration that is none")
 wrong_at("return { limits = {\n tokens = -1 } }", 2, "cannot be -1", "less than nothing")
 wrong_at("return { hooks = {\n finished = 'x' } }", 2, "must be a list", "a hook that is text")
