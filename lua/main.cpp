@@ -35,7 +35,7 @@ void on_continue(int) {
 /// would be believed.
 constexpr std::string_view kNotWaited =
     "\nmoonlet: ended at once: a run that it drove is interrupted, and not cleaned up\n"
-    "  moonlet run list shows it; moonlet run resume goes on, moonlet run cancel puts it in "
+    "  moonlet list shows it; moonlet resume goes on, moonlet cancel puts it in "
     "order\n";
 
 /// The first signal asks the run to end; a second one does not wait. The keeper, which sees its

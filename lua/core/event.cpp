@@ -1,7 +1,5 @@
 // core.event: the events of a run. The person or program that follows it receives them, and
 // events.jsonl keeps them.
-#include <unistd.h>
-
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,11 +27,10 @@ std::optional<EventType> type_from(std::string_view name) {
   return std::nullopt;
 }
 
-/// The lines of a pipe: what scripts print, warnings, and the end.
-bool is_told_to_pipes(EventType type) {
-  // On a terminal the report is read there too.
-  if (type == EventType::kRunFinished) return isatty(STDOUT_FILENO) == 0;
-  return type == EventType::kLog || type == EventType::kWarning;
+/// True for what a pipe shows of a run: what scripts print, and warnings that no report repeats.
+bool is_told_to_pipes(const Event& event) {
+  const bool is_said = event.type == EventType::kLog || event.type == EventType::kWarning;
+  return is_said && !event.fields.contains("reported");
 }
 
 /// Prints what a script logs, and warnings. True for an event of these kinds.
@@ -48,18 +45,6 @@ bool print_message(Services& services, const Event& event) {
     services.print(2, "warning: " + line);
   }
   return true;
-}
-
-/// Prints the line that was held back.
-void release(Services& services) {
-  const std::string line = std::exchange(services.last_line, {});
-  if (services.print && !line.empty()) services.print(2, line);
-}
-
-/// release(): prints the line of the run's end, which waits in a pipe until its report is printed
-int event_release(lua_State* L) {
-  release(Services::of(L));
-  return 0;
 }
 
 /// display(mode): "live" view for a person at a terminal, and few lines where there is none;
@@ -83,14 +68,9 @@ int event_display(lua_State* L) {
     return 0;
   } else if (mode == "plain" || mode == "live" || mode == "watch") {
     services.show([&services, all = mode == "plain"](const Event& event) {
-      if (!all && !is_told_to_pipes(event.type)) return;
-      release(services);
+      if (!all && !is_told_to_pipes(event)) return;
       const std::string line = to_line(event);
-      if (!services.print || line.empty()) return;
-      // The report of a pipe comes before the line of the end.
-      const bool is_end = event.type == EventType::kRunFinished && isatty(STDOUT_FILENO) == 0;
-      if (is_end) services.last_line = line + "\n";
-      if (!is_end) services.print(2, line + "\n");
+      if (services.print && !line.empty()) services.print(2, line + "\n");
     });
   } else {
     services.show(nullptr);
@@ -191,10 +171,9 @@ int event_emit(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"display", guard<event_display>}, {"start", guard<event_start>},
-    {"types", guard<event_types>},     {"release", guard<event_release>},
-    {"line", guard<event_line>},       {"replay", guard<event_replay>},
-    {"emit", guard<event_emit>},       {nullptr, nullptr},
+    {"display", guard<event_display>}, {"start", guard<event_start>}, {"types", guard<event_types>},
+    {"line", guard<event_line>},       {"replay", guard<event_replay>}, {"emit", guard<event_emit>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -35,7 +35,6 @@
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
 ---  formats an event of a file as a line, or returns ""
 ---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  displays an event of a file
----@field release fun()  prints the last line of the run, which a pipe gets only after the report
 ---@field types fun(): string[]  the types of events
 ---@field start fun(file: string)  assigns later events to the run and writes them to a file beneath .agent
 

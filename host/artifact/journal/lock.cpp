@@ -115,7 +115,7 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
         error.hint = "try again in a moment";
         break;
       }
-      error.hint = "wait for it (`moonlet run wait " + run + "`) or end it (`moonlet run cancel " +
+      error.hint = "wait for it (`moonlet wait " + run + "`) or end it (`moonlet cancel " +
                    run + "`)";
       break;
     case HolderState::kEnding:
@@ -286,7 +286,7 @@ Result<void> RunLock::check() const {
       return error;
     }
     error.message = "the lock file of run " + held.id + " has been removed: " + error.at;
-    error.hint = "nothing more is written; resume the run (`moonlet run resume " + held.id + "`)";
+    error.hint = "nothing more is written; resume the run (`moonlet resume " + held.id + "`)";
     return error;
   }
   std::optional<Holder> holder;
@@ -295,7 +295,7 @@ Result<void> RunLock::check() const {
                   (holder && holder->pid != 0 ? " (pid " + std::to_string(holder->pid) + ")" : "") +
                   " has taken over run " + held.id;
   error.hint =
-      "this one was stopped meanwhile; look at the run with `moonlet run show " + held.id + "`";
+      "this one was stopped meanwhile; look at the run with `moonlet show " + held.id + "`";
   return error;
 }
 

@@ -35,7 +35,7 @@ Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
   error.message = "there is no run '" + printable(id, 80) + "' in the ledger";
-  error.hint = "`moonlet run list` shows what there is";
+  error.hint = "`moonlet list` shows what there is";
   return error;
 }
 

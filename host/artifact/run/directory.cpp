@@ -21,7 +21,7 @@ Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
   error.message = "there is no run '" + printable(id, 80) + "'";
-  error.hint = "`moonlet run list` shows the runs";
+  error.hint = "`moonlet list` shows the runs";
   return error;
 }
 

@@ -45,7 +45,7 @@ local function quota_error(job, message, until_ms)
   job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message, until_ms = until_ms })
   return { kind = "quota", class = "quota", until_ms = until_ms,
     message = ("%s; this run does not ask %s again %s"):format(message, runner, until_text(until_ms)),
-    hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
+    hint = "moonlet wait goes on by itself at that time; moonlet resume asks again at once" }
 end
 
 --- Returns how often a prompt may be sent if the call or the config limits it, else nil.
@@ -120,7 +120,7 @@ function M.check(job, holds)
   end
   error({ kind = "failed", class = refusal.class,
     message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
-    hint = ("log in again, or give another key: that is tried at once; this one by moonlet run resume, or not %s")
+    hint = ("log in again, or give another key: that is tried at once; this one by moonlet resume, or not %s")
       :format(until_text(refusal.until_ms)) }, 0)
 end
 
@@ -180,7 +180,7 @@ function M.after(job, outcome, tries)
     local tired = {}
     for key, value in pairs(err) do tired[key] = value end
     tired.message = ("%s (tried %d times)"):format(err.message, tries)
-    tired.hint = "try again later: moonlet run resume goes on"
+    tired.hint = "try again later: moonlet resume goes on"
     return { error = tired }
   end
   if until_ms then return { wait_ms = pause_of(until_ms) } end

@@ -9,9 +9,4 @@ function M.quoted(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Returns the short form of a run's id for commands: 7 for R-007.
----@param id string
----@return string
-function M.short(id) return id:match "^R%-0*(%d+)$" or id end
-
 return M

@@ -121,6 +121,34 @@ function M.add_hint(lines, page, hint)
   for _, line in ipairs(wrapped) do lines[#lines + 1] = "  " .. line end
 end
 
+--- Lays out rows of cells as columns that are as wide as their widest cell. If the page is too narrow, the cells of
+--- one column are cut.
+---@param out moonlet.Page
+---@param rows string[][]
+---@param cut integer?   number of the column that may be cut
+---@param right integer? numbers of this column and later ones are aligned to the right
+---@return string[] lines
+function M.columns(out, rows, cut, right)
+  local widths, whole, lines = {}, -2, {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, core.text.width(cell)) end
+  end
+  for _, width in ipairs(widths) do whole = whole + width + 2 end
+  if cut and out.terminal and whole > out.columns then
+    widths[cut] = math.max(widths[cut] - whole + out.columns, math.min(widths[cut], 6))
+  end
+  for n, row in ipairs(rows) do
+    local parts = {}
+    for i, cell in ipairs(row) do
+      cell = i == cut and core.text.fit(cell, widths[i]) or cell
+      local gap = (" "):rep(widths[i] - core.text.width(cell))
+      parts[i] = right and i >= right and gap .. cell or cell .. gap
+    end
+    lines[n] = (table.concat(parts, "  "):gsub(" +$", ""))
+  end
+  return lines
+end
+
 --- Adds a row of two columns and wraps the second one. A left part that is too wide gets its own
 --- line.
 ---@param lines string[]

@@ -45,9 +45,9 @@ end
 ---@param here string?  `.agent` folder of the current command
 ---@return string
 function M.ending(entry, here)
-  local verb = entry.kind == "runs" and "run cancel" or "session kill"
+  local verb = entry.kind == "runs" and "cancel" or "session kill"
   local where = entry.top .. "/.agent" ~= here and " --repo " .. command_line.quoted(entry.top) or ""
-  return ("moonlet %s %s%s"):format(verb, command_line.short(entry.id), where)
+  return ("moonlet %s %s%s"):format(verb, entry.id, where)
 end
 
 --- Returns a warning if the index of live keepers is not writable, else nil.

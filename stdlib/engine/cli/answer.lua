@@ -27,7 +27,7 @@ end
 local function pick(id, rec, key)
   local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   if #open == 0 then
-    error(record.invalid(("%s waits for no answer"):format(id), "moonlet run show " .. id), 0)
+    error(record.invalid(("%s waits for no answer"):format(id), "moonlet show " .. id), 0)
   end
   if not key then
     if #open == 1 then return open[1] end

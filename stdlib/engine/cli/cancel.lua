@@ -1,4 +1,4 @@
---- `moonlet run cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
+--- `moonlet cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local removed = require "moonlet.engine.base.removed"
@@ -140,7 +140,7 @@ local function end_half_merge(home, id, rec)
   if not place or not interrupted_merge.is_half_merged(place) then return true end
   interrupted_merge.bring_back(place)
   if interrupted_merge.is_half_merged(place) then
-    error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
+    error({ kind = "failed", hint = ("moonlet cancel %s tries it again"):format(id),
       message = ("%s has ended, and its interrupted merge is still in the work tree in part"):format(id) }, 0)
   end
   return put_record(home, id, rec, bound(rec))
@@ -150,7 +150,7 @@ end
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
-    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
+    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet resume %s takes up what is in it, "
       .. "%s drops it\n"):format(id, id, kept_worktrees.removal(path)))
   end
   return paths
@@ -185,7 +185,7 @@ end
 function M.main(words)
   local found, rest = verbs.read("run cancel", words, M.known)
   if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end
+  if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet cancel R-007"), 0) end
   local entry = removed.find(repository.agent_path(found.repo), "runs", rest[1])
   if entry then return end_removed(entry) end
   local home = repository.open(found.repo)

@@ -89,7 +89,7 @@ local function add_runs(add, word, verb)
   for i, id in ipairs(store.ids(root)) do
     if i > most_runs then return end
     local rec = store.look(root, id)
-    local name = word and word:find "^[Rr]" and id or state.short(id)
+    local name = word and word:find "^%d" and id:match "^R%-0*(%d+)$" or id
     local now = rec and state.of(home, id, rec)
     if now and (not is_wanted or is_wanted(now)) then
       if i == 1 then add("last", "the newest run") end

@@ -33,7 +33,7 @@ local function put_decision(home, run, decision, why, by)
   for _ = 1, tries do
     local id, rec = store.find(home, run)
     if not rec.ended then
-      error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
+      error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet show " .. id }, 0)
     end
     local text = (core.secret.hide(sidecar.decision(rec, decision, why and shown(why), by)))
     local done

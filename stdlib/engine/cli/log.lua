@@ -1,4 +1,4 @@
---- `moonlet run log`: the events of a run as lines, or what one of its steps printed; `run attach` shows a run that
+--- `moonlet log`: the events of a run as lines, or what one of its steps printed; `run attach` shows a run that
 --- another process drives, as its own terminal would.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
@@ -152,7 +152,7 @@ local function attach(words)
   core.event.display "none"
   if not ok and core.task.pending_error() then
     core.system.print(1, ("%s goes on.  moonlet run attach %s shows it again, moonlet cancel %s ends it\n"):format(id,
-      state.short(id), state.short(id)))
+      id, id))
     return nil, 0
   end
   if not ok then error(err, 0) end

@@ -10,6 +10,7 @@ local M = {}
 ---@field help string
 ---@field hidden boolean?
 ---@field common boolean?  in the short help of a verb that has many
+---@field group string?    the heading above it in help (default "options")
 ---@field letter string?   "f": it may be written -f
 ---@field positional boolean? words without a name are its values
 ---@field choices string[]? values that completion offers
@@ -19,6 +20,11 @@ local common = {
   json = { help = "print one JSON envelope and nothing else" },
   help = { help = "this text" },
 }
+
+--- True for an option that nearly all verbs have.
+---@param name string
+---@return boolean
+function M.is_common(name) return common[name] ~= nil end
 
 --- The options of a verb about a repository: its own, and those that all of them have.
 ---@param own table<string, moonlet.Option>?
@@ -156,22 +162,47 @@ function M.parse(words, known, start)
   return found, rest
 end
 
---- The help lines of options, sorted by name, wrapped to the page.
+local groups = { "arguments", "agents", "rights and limits", "output", "record", "options" }
+
+--- The first words of a text, in a number of columns.
+local function beginning(text, columns)
+  local line = page.wrap(text, columns)[1]
+  if #line == #text then return text end
+  return (page.wrap(text, columns - 2)[1]:gsub("[ ,;:]+$", "")) .. " …"
+end
+
+--- The help lines of options: below the heading of their group, sorted by name, wrapped to the page.
 ---@param known table<string, moonlet.Option>
+---@param is_brief boolean?  a line for each
 ---@return string
-function M.help(known)
+function M.help(known, is_brief)
   local names, lefts, width = {}, {}, 0
   for name, option in pairs(known) do
+    local group = option.group or "options"
     if not option.hidden then
-      names[#names + 1] = name
+      names[group] = names[group] or {}
+      table.insert(names[group], name)
       lefts[name] = (option.letter and "-" .. option.letter .. ", " or "") .. "--" .. name
         .. (option.value and " " .. option.value or "")
-      if #lefts[name] <= 24 then width = math.max(width, core.text.width(lefts[name])) end
+      if #lefts[name] <= 19 then width = math.max(width, core.text.width(lefts[name])) end
     end
   end
-  table.sort(names)
   local lines, out = {}, page.out()
-  for _, name in ipairs(names) do page.row(lines, out, 2, lefts[name], width + 4, known[name].help) end
+  for _, group in ipairs(groups) do
+    if names[group] then
+      table.sort(names[group])
+      lines[#lines + 1] = group .. ":"
+      for _, name in ipairs(names[group]) do 
+        local text, left = known[name].help, lefts[name]
+        if is_brief then
+          left = page.pad(left, math.max(width, core.text.width(left)))
+          lines[#lines + 1] = ("  %s  %s"):format(left, beginning(text, out.columns - core.text.width(left) - 4))
+        else
+          page.row(lines, out, 2, left, width + 4, text)
+        end
+      end
+    end
+  end
   return table.concat(lines, "\n")
 end
 

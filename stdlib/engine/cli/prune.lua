@@ -31,7 +31,7 @@ local function reason_to_stay(home, id, rec)
   if core.runs.left(home.handle, id) > 0 then return "processes of it live" end
   local state = state_of.of(home, id, rec)
   if state == "needs-human" or state == "quota" then return "it is parked" end
-  if state == "interrupted" then return "it was interrupted: moonlet run resume or cancel it" end
+  if state == "interrupted" then return "it was interrupted: moonlet resume or cancel it" end
   if type(rec.review) == "table" and rec.review.state == "pending" then
     return "it waits for a review: moonlet review show " .. id
   end

@@ -135,7 +135,7 @@ local function check_resume(given, wanted)
   if not store.is_prompt(rec) then
     local preset = core.text.printable(tostring(rec.preset), 80)
     error(options.usage(("%s is a run of %s, not of the prompt"):format(id, preset),
-      ("moonlet run resume %s goes on with it; moonlet run list --preset repl shows those of the prompt"):format(id)),
+      ("moonlet resume %s goes on with it; moonlet list --preset repl shows those of the prompt"):format(id)),
       0)
   end
 end

@@ -1,4 +1,4 @@
---- `moonlet run resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
+--- `moonlet resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
 --- are replayed, not repeated.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
@@ -148,7 +148,7 @@ function M.drive(home, id, plan, again)
   end
 end
 
---- moonlet run resume R-007
+--- moonlet resume R-007
 ---@param words string[]
 ---@param output table
 ---@return table? envelope, integer exit_code, string? text
@@ -163,7 +163,7 @@ function M.main(words, output)
   local found, rest = verbs.read("run resume", words, M.known)
   if not found then return nil, 0 end
   if #rest ~= 1 then
-    error(options.usage("resume which run?", "moonlet run resume R-007; moonlet run list shows them"), 0)
+    error(options.usage("resume which run?", "moonlet resume R-007; moonlet list shows them"), 0)
   end
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)

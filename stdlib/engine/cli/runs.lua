@@ -1,4 +1,4 @@
---- `moonlet run list`: the runs of the repository, newest first.
+--- `moonlet list`: the runs of the repository, newest first.
 local options = require "moonlet.engine.cli.options"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -207,7 +207,7 @@ end
 --- A run's row of the table.
 local function cells_of(row, now)
   local started = core.clock.parse(row.started_at)
-  local go_on = row.removed and "its folder was removed: moonlet run cancel " .. state_of.short(row.id) or nil
+  local go_on = row.removed and "its folder was removed: moonlet cancel " .. row.id or nil
   local waits = row.state == "needs-human" or row.state == "quota" or row.state == "interrupted"
   return { id = row.id, ago = started and state_of.ago(started, now) or "-", what = core.text.printable(what(row), 200),
     state = core.text.printable(row.state, 40), took = state_of.took(row),
@@ -227,26 +227,15 @@ local function plain_text(cells)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local heads = { id = "RUN", ago = "WHEN", what = "WHAT", state = "CAME TO", took = "TOOK" }
-local order = { "id", "ago", "what", "state", "took" }
-
 --- The table of a terminal, as wide as it needs and the terminal allows.
 local function laid_out(cells, out)
-  local widths, lines = {}, {}
-  table.insert(cells, 1, heads)
-  for _, name in ipairs(order) do
-    widths[name] = 0
-    for _, cell in ipairs(cells) do widths[name] = math.max(widths[name], core.text.width(cell[name])) end
-  end
-  local others = widths.id + widths.ago + widths.state + widths.took + 8
-  widths.what = math.min(widths.what, math.max(out.columns - others, 6))
-  for i, cell in ipairs(cells) do
-    local parts = {}
-    for k, name in ipairs(order) do parts[k] = page.pad(core.text.fit(cell[name], widths[name]), widths[name]) end
-    local line = table.concat(parts, "  "):gsub("%s+$", "")
-    local is_short = cell.command and core.text.width(line) + 2 + #cell.command <= out.columns
-    lines[#lines + 1] = (i == 1 and page.paint(out, "dim", line) or line) .. (is_short and "  " .. cell.command or "")
-    if cell.command and not is_short then lines[#lines + 1] = (" "):rep(widths.id + 2) .. cell.command end
+  local rows, lines = { { "RUN", "WHEN", "WHAT", "CAME TO", "TOOK" } }, {}
+  for i, cell in ipairs(cells) do rows[i + 1] = { cell.id, cell.ago, cell.what, cell.state, cell.took } end
+  for i, line in ipairs(page.columns(out, rows, 3)) do
+    local command = i > 1 and cells[i - 1].command
+    local is_short = command and core.text.width(line) + 2 + #command <= out.columns
+    lines[#lines + 1] = (i == 1 and page.paint(out, "dim", line) or line) .. (is_short and "  " .. command or "")
+    if command and not is_short then lines[#lines + 1] = (" "):rep(7) .. command end
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -263,7 +252,7 @@ function M.main(words)
   local found, rest = verbs.read("run list", words, M.known)
   if not found then return nil, 0 end
   if rest[1] then
-    error(options.usage(("moonlet run list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
+    error(options.usage(("moonlet list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
   end
   local wanted = wanted_of(found)
   local home = repository.open(found.repo)

@@ -1,4 +1,4 @@
---- `moonlet run show`: a run with its steps, one of its steps, its answer or its prompt.
+--- `moonlet show`: a run with its steps, one of its steps, its answer or its prompt.
 local duration = require "moonlet.duration"
 local formats = require "moonlet.engine.cli.formats"
 local page = require "moonlet.engine.base.page"
@@ -122,7 +122,7 @@ local function step_text(root, home, rec, word)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
   local stderr = step_files.tail(root, folder .. "/stderr.log", 10, step.runner)
   if stderr then lines[#lines + 1] = "stderr:\n  " .. table.concat(stderr, "\n  ") end
-  if core.file.stat(root, folder) then lines[#lines + 1] = "files: " .. home.agent_path .. "/" .. folder end
+  if core.file.stat(root, folder) then lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. folder end
   return table.concat(lines, "\n") .. "\n", step
 end
 
@@ -153,7 +153,7 @@ local function leftover_notes(home, id, rec)
   if not rec.ended and rec.options.dry_run then notes[1] = state_of.prepared(home, rec) end
   local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
   if interrupted_merge.is_half_merged(place) then
-    notes[#notes + 1] = ("a merge was cut off, and is in the work tree in part: moonlet run resume %s, or cancel, "
+    notes[#notes + 1] = ("a merge was cut off, and is in the work tree in part: moonlet resume %s, or cancel, "
       .. "brings it back"):format(id)
   end
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
@@ -212,7 +212,7 @@ local function show(home, word, found)
   show_steps(rec, step_files.of(root, rec), lines)
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and not rec.options.dry_run then
-    lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
+    lines[#lines + 1] = ("its host was ended: moonlet resume %s goes on"):format(id)
   end
   local kept = driven and core.json.array {} or worktree.left(home, id)
   for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end

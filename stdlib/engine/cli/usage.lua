@@ -47,11 +47,13 @@ local function csv(rows, by)
 end
 
 local function cost_text(row)
-  if row.cost_usd == null then return "unknown" end
+  if row.cost_usd == null then return "-" end
   return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd, row.unpriced > 0 and "+" or "")
 end
 
-local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
+--- The columns of the table, and what a narrow terminal leaves out; one in which no row has a number is not printed.
+local shown = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
+  { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", text = cost_text } }
 
 --- Runs that have not ended, so that the ledger does not know their usage.
 local function unfinished(home, found)
@@ -68,7 +70,7 @@ local function unfinished_text(ids)
   if #ids == 0 then return nil end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 10))
   if #ids > 10 then shown = ("%s and %d more"):format(shown, #ids - 10) end
-  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, run resume continues it")
+  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, moonlet resume continues it")
     :format(shown)
 end
 
@@ -77,29 +79,25 @@ local function text(rows, by, pending, is_filtered)
     local nothing = is_filtered and "no agent call matches" or "no agent has used anything yet"
     return (unfinished_text(pending) or nothing) .. "\n"
   end
-  local form, out = "%s %8s %12s %12s %12s %12s %10s", page.out()
-  local first = 28
-  local is_narrow = out.terminal and out.columns < 64
-  if is_narrow then
-    form, first = "%s %8s %7s %8s", math.max(out.columns - 27, 10)
-  elseif out.terminal and out.columns < 100 then
-    -- Shown short where the terminal is narrow.
-    form, first = "%s %8s %7s %7s %7s %7s %8s", math.max(out.columns - 50, 10)
-  end
-  local function line_of(name, attempts, input, cached, output, total, usd)
-    if is_narrow then return form:format(name, attempts, total, usd) end
-    return form:format(name, attempts, input, cached, output, total, usd)
-  end
-  local function group(name) return page.pad(out.terminal and core.text.fit(name, first) or name, first) end
-  local lines, notes = { line_of(group(by == "all" and "" or by:upper()), "ATTEMPTS", "INPUT", "CACHED", "OUTPUT",
-    "TOTAL", "USD") }, {}
+  local out, heads = page.out(), { by == "all" and "" or by:upper(), "ATTEMPTS" }
+  local lines, notes, table_rows = nil, {}, { heads }
   local unreported, unpriced, estimated = 0, 0, 0
-  for _, row in ipairs(rows) do
-    lines[#lines + 1] = line_of(group(core.text.printable(row.group, 60)), row.attempts,
-      count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
-      count_text(row.total_tokens), cost_text(row))
+  for i, row in ipairs(rows) do
+    table_rows[i + 1] = { core.text.printable(row.group, 60), ("%d"):format(row.attempts) }
     unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
+  for _, column in ipairs(shown) do
+    local name, is_known = column[2], false
+    for _, row in ipairs(rows) do is_known = is_known or row[name] ~= null end
+    if is_known and not (column[3] and out.terminal and out.columns < 64) then
+      heads[#heads + 1] = column[1]
+      for i, row in ipairs(rows) do
+        local text = column.text and column.text(row) or row[name] ~= null and ("%d"):format(row[name]) or "-"
+        table.insert(table_rows[i + 1], text)
+      end
+    end
+  end
+  lines = page.columns(out, table_rows, 1, 2)
   if unreported > 0 then
     notes[#notes + 1] = ("%s reported no tokens: what %s used is not in these sums"):format(
       counted(unreported, "attempt"), unreported == 1 and "it" or "they")

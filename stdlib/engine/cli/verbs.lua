@@ -31,14 +31,14 @@ M.list = {
     { common = true, short = true }),
   verb("run show", "RUN…", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
     { common = true, short = true }),
-  verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume 7",
+  verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume R-007",
     { common = true, short = true }),
   verb("run wait", "RUN", "wait", "wait for the end of a run",
     "moonlet wait last --timeout 10m", { short = true }),
   verb("run log", "RUN [STEP]", "log", "the events of a run, or what a step printed", "moonlet log last -f",
     { common = true, short = true }),
   verb("run attach", "RUN", "log", "watch a run that another process drives", "moonlet run attach last"),
-  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started", "moonlet cancel 7",
+  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started", "moonlet cancel R-007",
     { common = true, short = true }),
   verb("run verify", "[RUN… | all]", "verify", "compare the records of runs with their journals",
     "moonlet run verify all"),
@@ -46,14 +46,14 @@ M.list = {
     { text = "A run that lives, is parked, was interrupted or waits for a review stays; so do the parents of runs that "
       .. "stay, and the newest run." }),
   verb("run replay", "RUN", "task.replay", "run again what a run has run, with a link back to it",
-    "moonlet run replay 7 --runner claude --reason 'codex was blocked'"),
-  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree 7"),
-  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part", "moonlet run diff 7 8"),
+    "moonlet run replay R-007 --runner claude --reason 'codex was blocked'"),
+  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree R-007"),
+  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part", "moonlet run diff R-007 R-008"),
   verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
   verb("run start-ready", nil, "task.queue", "start every packet that is ready",
     "moonlet run start-ready --limit 4"),
   verb("last", nil, "show", "the newest run, as moonlet show last", "moonlet last --answer",
-    { common = true, means = { "run", "show", "last" } }),
+    { means = { "run", "show", "last" } }),
   verb("answer", "RUN [approve | reject | TEXT]", "answer", "answer what a run waits for",
     "moonlet answer last approve", { common = true,
       text = "A gate is approved or rejected; a question is answered by a text, an option or its number. "
@@ -67,11 +67,11 @@ M.list = {
   verb("task ready", "T-001…", "task.task", "let run start-ready start a packet", "moonlet task ready T-001"),
   verb("review list", nil, "task.review", "the runs of packets that wait for a review", "moonlet review list"),
   verb("review show", "RUN | T-001", "task.review", "what a review decides about, with the changes",
-    "moonlet review show 7"),
+    "moonlet review show R-007"),
   verb("review approve", "RUN | T-001", "task.review", "merge what a packet's run has changed",
-    "moonlet review approve 7 --note 'reads well'"),
+    "moonlet review approve R-007 --note 'reads well'"),
   verb("review reject", "RUN | T-001", "task.review", "refuse it: its patch is kept, nothing is merged",
-    "moonlet review reject 7 --note 'no tests'"),
+    "moonlet review reject R-007 --note 'no tests'"),
   verb("hook claude", nil, "task.hook", "record the sessions of Claude Code, from its hooks",
     "moonlet hook claude <hook.json"),
   verb("hook codex", "JSON", "task.hook", "record the turns of Codex, from its setting `notify`",
@@ -83,7 +83,7 @@ M.list = {
   verb("hook pre-commit", nil, "task.hook", "classify what is staged; a risk stops the commit",
     "moonlet hook pre-commit"),
   verb("decide", "RUN take|take-with-changes|leave", "decide", "record what becomes of a result",
-    "moonlet decide 7 take --why 'tests pass'"),
+    "moonlet decide R-007 take --why 'tests pass'"),
   verb("preset list", nil, "preset", "the presets that can be run here", "moonlet preset list", { common = true }),
   verb("preset show", "NAME", "preset", "what a preset does, takes and may do", "moonlet preset show sidecar"),
   verb("preset new", "NAME", "preset", "begin a preset with its first test",
@@ -104,24 +104,24 @@ M.list = {
     "moonlet session start --limit 2h -- codex", { common = true }),
   verb("session list", nil, "session.verbs", "the sessions, and what each waits for", "moonlet session list --all"),
   verb("session log", "SESSION", "session.verbs", "what it printed", "moonlet session log last --tail 5000"),
-  verb("session screen", "SESSION", "session.verbs", "what its terminal shows", "moonlet session screen 3"),
+  verb("session screen", "SESSION", "session.verbs", "what its terminal shows", "moonlet session screen S-003"),
   verb("session submit", "SESSION [TEXT]", "session.verbs", "type a text and Enter",
-    "moonlet session submit 3 'run the tests'", { text = "An empty text presses Enter." }),
-  verb("session poke", "SESSION", "session.verbs", "press Enter", "moonlet session poke 3"),
+    "moonlet session submit S-003 'run the tests'", { text = "An empty text presses Enter." }),
+  verb("session poke", "SESSION", "session.verbs", "press Enter", "moonlet session poke S-003"),
   verb("session wait", "SESSION", "session.verbs", "wait for its end, a prompt or a text",
-    "moonlet session wait 3 --until prompt --timeout 10m"),
+    "moonlet session wait S-003 --until prompt --timeout 10m"),
   verb("session explain", "SESSION", "session.verbs", "the rule and the evidence behind its state",
-    "moonlet session explain 3"),
+    "moonlet session explain S-003"),
   verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and see to it when it is stuck",
-    "moonlet session watch 3 --answer approval=deny --then resume", { text = "Nothing is approved without a rule that "
+    "moonlet session watch S-003 --answer approval=deny --then resume", { text = "Nothing is approved without a rule that "
       .. "says so. What it does is in the session's events.jsonl; hooks of the config hear of questions, milestones, "
       .. "stuck and done." }),
-  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked", "moonlet session report 3"),
+  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked", "moonlet session report S-003"),
   verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "go on with an agent's conversation in a new one",
-    "moonlet session resume 3"),
+    "moonlet session resume S-003"),
   verb("session attach", "SESSION", "session.verbs", "take it over at this terminal; ctrl-] gives it back",
-    "moonlet session attach 3"),
-  verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill 3"),
+    "moonlet session attach S-003"),
+  verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill S-003"),
   verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
   verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
   verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",
@@ -188,28 +188,25 @@ function M.options(entry)
   return module.known or module.verbs[entry.name:match "%S+$"].known
 end
 
+--- The words by which help and hints call a verb: "list" for "run list".
+local function shown(entry) return entry.short and entry.name:gsub("^run ", "") or entry.name end
+
 local function usage_line(entry)
-  return "moonlet " .. entry.name .. (entry.arguments and " " .. entry.arguments or "")
+  return "moonlet " .. shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
 end
 
---- True when some of the options are marked as common: help is in two blocks then.
-local function is_split(known)
-  for _, option in pairs(known) do
-    if option.common then return true end
+local most_rows = 14 -- of the options, so that the help of a verb fits a terminal of 24 lines
+
+--- The options as help shows them. Without `all` only the common ones, where some are marked so, and a line for each
+--- where they would not fit.
+local function options_text(entry, known, all)
+  local some, own, whole = {}, {}, options.help(known)
+  for key, option in pairs(known) do
+    some[key], own[key] = option.common and option or nil, not options.is_common(key) and option or nil
   end
-  return false
-end
-
---- The options as help shows them; without `all` the common ones.
----@param name string
----@param known table<string, moonlet.Option>
----@param all boolean?
----@return string
-function M.options_text(name, known, all)
-  if all or not is_split(known) then return "options:\n" .. options.help(known) end
-  local some = {}
-  for key, option in pairs(known) do some[key] = option.common and option or nil end
-  return ("common options:\n%s\n\nmore: moonlet %s --help all"):format(options.help(some), name)
+  local is_long = select(2, whole:gsub("\n", "")) >= most_rows
+  if all or not is_long and not next(some) then return whole end
+  return ("%s\n\nmore: moonlet %s --help all"):format(options.help(next(some) and some or own, is_long), shown(entry))
 end
 
 --- The help of a verb.
@@ -218,14 +215,12 @@ end
 ---@param all boolean?
 ---@return string
 function M.help(entry, known, all)
-  local lines = { "usage: " .. usage_line(entry) .. " [options]", "" }
+  local lines = { "usage: " .. usage_line(entry)
+    .. ((entry.arguments or ""):find "options" and "" or " [options]"), "" }
   local said = entry.help:gsub("^%l", string.upper) .. "." .. (entry.text and " " .. entry.text or "")
   table.move(page.wrap(said, page.out().columns), 1, 99, #lines + 1, lines)
-  lines[#lines + 1] = "\n" .. M.options_text(entry.name, known, all)
-  if entry.short then
-    lines[#lines + 1] = ("\nin short: moonlet %s"):format(usage_line(entry):match "run (.*)$")
-  end
-  lines[#lines + 1] = ("\nexample:\n  %s\n"):format(entry.example)
+  lines[#lines + 1] = "\n" .. options_text(entry, known, all)
+  lines[#lines + 1] = ("\nexample: %s\n"):format(entry.example)
   return table.concat(lines, "\n")
 end
 
@@ -242,16 +237,13 @@ function M.read(name, words, known)
 end
 
 local function rows(all)
-  local lines, out, width = {}, page.out(), 0
-  local function left(entry)
-    local shown = entry.short and not all and entry.name:gsub("^run ", "") or entry.name
-    return shown .. (entry.arguments and " " .. entry.arguments or "")
+  local lines, out, lefts, width = {}, page.out(), {}, 0
+  for _, entry in ipairs(M.list) do
+    lefts[entry] = shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
+    if all or entry.common then width = math.max(width, #lefts[entry] <= 24 and #lefts[entry] or 0) end
   end
   for _, entry in ipairs(M.list) do
-    if all or entry.common then width = math.max(width, #left(entry) <= 24 and #left(entry) or 0) end
-  end
-  for _, entry in ipairs(M.list) do
-    if all or entry.common then page.row(lines, out, 2, left(entry), width + 4, entry.help) end
+    if all or entry.common then page.row(lines, out, 2, lefts[entry], width + 4, entry.help) end
   end
   return table.concat(lines, "\n")
 end
@@ -263,12 +255,9 @@ function M.overview(all)
   local function said(text) return table.concat(page.wrap(text, page.out().columns), "\n") end
   return table.concat({
     said "moonlet runs Lua presets that put coding agents to work.", "",
-    "usage: moonlet COMMAND [arguments] [options]", "",
-    (all and "commands:\n" or "common commands:\n") .. rows(all), "",
-    said(all and "A run is named R-007, 7, 007 or last. moonlet list is short for moonlet run list; so are show, "
-      .. "resume, wait, log and cancel."
+    "usage: moonlet COMMAND [arguments] [options]", "", "commands:\n" .. rows(all), "",
+    said(all and "A run is named R-007, 7, 007 or last."
       or "more: moonlet --help all; of one command: moonlet COMMAND --help"), "",
-    "example:\n  " .. M.list[1].example, "",
   }, "\n")
 end
 
@@ -277,10 +266,8 @@ end
 ---@return string
 function M.group_text(name)
   local lines = {}
-  for i, entry in ipairs(groups[name]) do
-    lines[#lines + 1] = (i == 1 and "usage: " or "       ") .. usage_line(entry) .. " [options]"
-  end
-  return table.concat(lines, "\n") .. "\n\nmoonlet " .. groups[name][1].name .. " --help shows more.\n"
+  for i, entry in ipairs(groups[name]) do lines[i] = (i == 1 and "usage: " or "       ") .. usage_line(entry) end
+  return table.concat(lines, "\n") .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
 end
 
 --- The error for words that begin with no verb.

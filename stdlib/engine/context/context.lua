@@ -167,7 +167,7 @@ end
 ---@param key string
 ---@return string
 function M.log_of(run, key)
-  return ("moonlet log %s %s"):format(command_line.short(run.id), command_line.quoted(M.plain(key)))
+  return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
 --- Returns where a body's steps belong: to its path, to its clean-up, or to the enclosing clean-up

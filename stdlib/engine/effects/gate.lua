@@ -232,18 +232,18 @@ function M.check_open(id, rec, given, before)
   if before and before.shown == given.shown then
     local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.key and item.shown == given.shown then
       if math.type(item.until_ms) and given.at_ms > item.until_ms then
         error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
-          core.clock.iso(item.until_ms)), ("moonlet run resume %s goes on without an answer"):format(id)), 0)
+          core.clock.iso(item.until_ms)), ("moonlet resume %s goes on without an answer"):format(id)), 0)
       end
       return
     end
   end
-  error(record.invalid(("%s no longer waits at '%s'"):format(id, where), "moonlet run show " .. id), 0)
+  error(record.invalid(("%s no longer waits at '%s'"):format(id, where), "moonlet show " .. id), 0)
 end
 
 local function check_show(show)

@@ -176,6 +176,7 @@ end
 ---@param spec string
 ---@return string
 function M.input(home, spec)
+  if spec == "-" then return spec end
   local kind, rest = spec:match "^(%l+):(.*)$"
   if kind == "file" or kind == "glob" then return ("%s:%s"):format(kind, from_top(home, rest) or rest) end
   local path = kind ~= "cmd" and kind ~= "diff" and spec ~= "" and from_top(home, spec)

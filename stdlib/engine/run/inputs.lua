@@ -1,4 +1,5 @@
---- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, or the obvious one of them. Every
+--- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, the obvious one of them, or - for
+--- standard input. Every
 --- input is listed in input-manifest.md with its digest, and the cuts that were made.
 local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
@@ -9,6 +10,7 @@ local M = {}
 
 local text_cap = 128 * 1024
 local match_limit = 500
+local stdin_cap, stdin_ms = 8 << 20, 600000
 
 local function file_error(spec, err)
   error({ kind = "invalid", message = ("--input %s: %s"):format(spec, err.message), hint = err.hint,
@@ -49,6 +51,26 @@ local function expand_glob(home, spec, pattern)
   return found
 end
 
+local standard_input -- its text: it can be read only once
+
+local function read_standard_input(spec)
+  if not standard_input then
+    local text, why = core.terminal.read(stdin_cap, stdin_ms)
+    if not text then
+      file_error(spec, { message = why == "limit" and ("standard input has more than %d MB"):format(stdin_cap >> 20)
+        or "standard input did not end within 10 minutes", hint = "write it to a file, and give --input file:NAME" })
+    end
+    standard_input = text
+  end
+  local input = core.file.take(standard_input, text_cap)
+  if input.binary or input.bytes == 0 then
+    file_error(spec, { message = "standard input is " .. (input.binary and "binary; agents are given text" or "empty"),
+      hint = "pipe a text into it: git diff | moonlet run … --input -" })
+  end
+  input.spec, input.kind, input.path = spec, "stdin", "standard input"
+  return input
+end
+
 --- The kind of a --input value. Raises for one that cannot be meant.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
@@ -82,8 +104,11 @@ end
 function M.prepare(home, specs)
   local inputs = {}
   for _, spec in ipairs(specs) do
-    local kind, rest, found = classify(home, spec)
-    if kind == "file" then
+    local kind, rest, found
+    if spec == "-" then kind = "stdin" else kind, rest, found = classify(home, spec) end
+    if kind == "stdin" then
+      inputs[#inputs + 1] = read_standard_input(spec)
+    elseif kind == "file" then
       inputs[#inputs + 1] = read_file(home, spec, rest, true)
     elseif kind == "glob" then
       found = found or expand_glob(home, spec, rest)

@@ -13,6 +13,7 @@ local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 local step_files = require "moonlet.engine.run.step_files"
 local verdict = require "moonlet.engine.run.verdict"
+local worst_case = require "moonlet.engine.run.worst_case"
 
 local M = {}
 
@@ -138,12 +139,49 @@ local function facts_of(run, envelope)
     end }
 end
 
---- The distilled answer, the verdict, its grounds, and the places of the rest.
+local most_prompts = 20
+
+--- What a dry run has made: the agents and the worst case, the places of the prompts, and what the run still needs.
+local function prepared_lines(run, out)
+  local lines = { worst_case.text(run) }
+  for i, path in ipairs(run.worst.prompts) do
+    path = run.absolute(run.sidecar .. "/" .. path)
+    if i <= most_prompts then lines[#lines + 1] = "prompt: " .. (out.terminal and screen.near(path) or path) end
+  end
+  local more = #run.worst.prompts - most_prompts
+  if more > 0 then lines[#lines + 1] = ("and %s more in %s"):format(more, run.absolute(run.sidecar)) end
+  local spec = run.runner
+  local is_program = not (spec.none or spec.argv or spec.name == "mock" or spec.name == "cassette")
+  local located, err = pcall(runners.locate, is_program and spec.name, run.config)
+  if is_program and not located then lines[#lines + 1] = err.message .. "; the run needs it" end
+  return lines
+end
+
+--- The answer of a run as text.
+local function answer_of(run, envelope)
+  if not run.verdict then return table.concat(prepared_lines(run, page.out()), "\n") .. "\n" end
+  if run.findings and run.findings ~= "" then return (run.findings:gsub("\n*$", "\n")) end
+  local result = envelope.result
+  if result == null then return "" end
+  return type(result) == "string" and result:gsub("\n*$", "\n") or core.json.encode_record(result, 2) .. "\n"
+end
+
+local function wrapped(lines, out)
+  local all = {}
+  for _, line in ipairs(lines) do
+    -- A path stays whole, to be copied.
+    local parts = line:find("^prompt: ") and { line } or page.wrap(line, out.columns)
+    table.move(parts, 1, #parts, #all + 1, all)
+  end
+  return all
+end
+
+--- The report on a terminal: all in one text. For a pipe the answer alone, and beside it the status: the failed steps,
+--- the verdict, its grounds, and the places of the rest.
 ---@param run table
 ---@param envelope table
 ---@return string text
----@return {is_whole: boolean?, failures: string?, last_line: string?} about  whether the text has the error too; else
----  the failed steps, and the command that goes on
+---@return {is_whole: boolean?, status: string?} about
 function M.text(run, envelope)
   local out = page.out()
   local facts, lines = facts_of(run, envelope), held_back(run)
@@ -156,23 +194,15 @@ function M.text(run, envelope)
   if out.terminal then
     notes(run, lines)
     facts.notes = lines
-    -- The result of a dry run is for programs; its log has the worst case as a sentence.
-    if not run.verdict then facts.result = null end
+    if not run.verdict then facts.lines = wrapped(prepared_lines(run, out), out) end
     return screen.text(facts, out) .. (run.verdict and "" or last_line .. "\n"), { is_whole = true }
   end
-  local findings = run.findings
-  if findings and findings ~= "" then
-    lines[#lines + 1] = findings:gsub("\n*$", "\n")
-  elseif envelope.result ~= core.json.null then
-    local result = envelope.result
-    lines[#lines + 1] = type(result) == "string" and result or core.json.encode_record(result, 2) .. "\n"
-  end
-  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
+  lines[#lines + 1] = ("%s %s: %s (%s%s)"):format(run.id, run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
   notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
-  return table.concat(lines, "\n") .. "\n", { failures = screen.failures(facts),
-    last_line = last_line }
+  lines[#lines + 1] = last_line
+  return answer_of(run, envelope), { status = screen.failures(facts) .. table.concat(lines, "\n") .. "\n" }
 end
 
 return M

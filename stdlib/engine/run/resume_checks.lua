@@ -20,7 +20,7 @@ local function check_prepared(run, root)
   local now = store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
   error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
-    run.id), "moonlet run show " .. run.id), 0)
+    run.id), "moonlet show " .. run.id), 0)
 end
 
 local function check_journal(run)

@@ -258,7 +258,7 @@ end
 --- one. Raises that failure.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
-    local still = ("the steps under way still run: moonlet ps shows them, moonlet run resume %s takes their results")
+    local still = ("the steps under way still run: moonlet ps shows them, moonlet resume %s takes their results")
       :format(run.id)
     err.hint = err.hint and err.hint .. "; " .. still or still
   end
@@ -423,12 +423,12 @@ local function finish(run, ok, result)
   if run.verdict == "needs-human" then
     local point = run.parked[1]
     run.error = { kind = "parked", message = "waits for a person" .. (point and ": " .. point.text or ""),
-      hint = ("moonlet run show %s shows all that it asks"):format(run.id) }
+      hint = ("moonlet show %s shows all that it asks"):format(run.id) }
   end
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
-    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
+    run.error.hint = ("moonlet wait %s goes on by itself at that time, moonlet resume %s asks again at once")
       :format(run.id, run.id)
   end
   end_prepared(run)
@@ -577,11 +577,11 @@ function M.dry_run(run)
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name or null,
     model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
-  core.event.emit("log", nil, { text = worst_case.text(run) })
+  core.event.emit("log", nil, { reported = true, text = worst_case.text(run) })
   local worst = run.worst
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
-      beyond = worst_case.beyond(run), uncounted = worst.uncounted, checks = worst.checks,
+      beyond = worst_case.beyond(run), prompts = worst.prompts, uncounted = worst.uncounted, checks = worst.checks,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
   abandon()

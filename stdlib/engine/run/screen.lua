@@ -141,7 +141,7 @@ local function add_result(lines, out, facts)
       if i <= most_findings then add_finding(lines, out, item) end
     end
     if #list > most_findings then
-      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings, state.short(facts.id))
+      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings, facts.id)
     end
     if rest:find "%S" then
       gap(lines)
@@ -167,7 +167,9 @@ local function add_result(lines, out, facts)
 end
 
 --- A path as it can be copied here: from the working directory on, where it lies beneath.
-local function near(path)
+---@param path string
+---@return string
+function M.near(path)
   local here = core.system.cwd() .. "/"
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
 end
@@ -213,7 +215,7 @@ local function add_group(lines, out, facts, group, err)
     end
   end
   local folder = facts.folder(group.step)
-  if folder then lines[#lines + 1] = "    " .. near(folder) end
+  if folder then lines[#lines + 1] = "    " .. M.near(folder) end
 end
 
 --- The error of the run, and the steps that failed, each with its place in the author's file and the end of its stderr;
@@ -271,7 +273,7 @@ end
 local function add_end(lines, facts)
   if facts.files then
     gap(lines)
-    lines[#lines + 1] = "Files: " .. near(facts.files)
+    lines[#lines + 1] = "Artifacts: " .. M.near(facts.files)
   end
   lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps,
     facts.origin)

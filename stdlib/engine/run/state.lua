@@ -67,8 +67,6 @@ end
 ---@return string
 function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
 
-M.short = command_line.short
-
 --- The words that answer a question: its options, or the number of one that is long.
 local function option_words(options)
   local words = {}
@@ -141,8 +139,9 @@ local function mistake_at(state, err, origin)
   local is_own = state == "failed" and origin ~= "built in" and type(at) == "string" and at:find "%.lua:%d+$"
   if not is_own then return nil end
   local kind = type(err) == "table" and rawget(err, "kind") or "failed"
-  if kind == "invalid" or kind == "limit" then return at end
   local message = type(err) == "table" and rawget(err, "message") or err
+  local is_absent = type(message) == "string" and message:find "^the runner '.*' is not installed"
+  if kind == "limit" or kind == "invalid" and not is_absent then return at end
   for _, pattern in ipairs(kind == "failed" and type(message) == "string" and lua_messages or {}) do
     if message:find(pattern) then return at end
   end
@@ -157,19 +156,18 @@ end
 ---@param steps table[]?      of the run
 ---@return string?
 function M.go_on(id, state, err, parked, steps)
-  local short = M.short(id)
   if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
   if is_rejected(state, err) or is_done(state, steps) then return nil end
   if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
   if state == "needs-human" then
-    if not parked or not parked[1] then return "moonlet answer " .. short end
-    return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
+    if not parked or not parked[1] then return "moonlet answer " .. id end
+    return table.concat(M.answers(id, parked, #parked > 1), "\n       ")
   end
-  if state == "quota" then return "moonlet run wait " .. short end
+  if state == "quota" then return "moonlet wait " .. id end
   local is_unanswered = type(err) == "table" and rawget(err, "kind") == "no-runner"
-  if is_unanswered then return ("moonlet run replay %s --runner R"):format(short) end
+  if is_unanswered then return ("moonlet run replay %s --runner R"):format(id) end
   local more = remedy_of(state, err)
-  return ("moonlet run resume %s%s"):format(short, more and " " .. more or "")
+  return ("moonlet resume %s%s"):format(id, more and " " .. more or "")
 end
 
 --- The last line of a report: the command that goes on, after the correction of a mistake in the script; or the one
@@ -187,7 +185,7 @@ function M.last_line(id, state, err, parked, steps, origin)
   if mistake then return ("Go on: edit %s, then %s"):format(core.text.printable(mistake, 400), command) end
   if command then return "Go on: " .. command end
   local starts_over = is_rejected(state, err) or is_done(state, steps)
-  return starts_over and ("Again: moonlet run replay " .. M.short(id)) or nil
+  return starts_over and ("Again: moonlet run replay " .. id) or nil
 end
 
 --- A time that has passed, as people say it.

@@ -52,7 +52,7 @@ function M.check_unchanged(root, id, was)
   if not text and err.kind ~= "invalid" then error(err, 0) end
   if not was or text and core.text.sha256(text) == was then return end
   error({ kind = "failed", stale = true, message = ("another process has changed %s in the meantime"):format(id),
-    hint = "moonlet run show " .. id }, 0)
+    hint = "moonlet show " .. id }, 0)
 end
 
 --- True for the error of check_unchanged(): the plan has to be made anew.
@@ -265,7 +265,7 @@ function M.find(home, text)
   if by_task then return by_task, of_task end
   if packet then error(record.invalid(packet .. " has no run", "moonlet run " .. packet), 0) end
   error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
-    "moonlet run list shows them"), 0)
+    "moonlet list shows them"), 0)
 end
 
 --- True for the record of a prompt, which may go on after any verdict.

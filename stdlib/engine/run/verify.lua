@@ -168,7 +168,7 @@ local function check_record(story, rec, text, path, problem, note)
       and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
       or "run.json was changed after it was written", place)
   elseif at ~= last then
-    note("run.json is older than the journal: its host was ended before it could write; moonlet run resume goes on",
+    note("run.json is older than the journal: its host was ended before it could write; moonlet resume goes on",
       place)
   end
 end
@@ -266,8 +266,8 @@ local function check_answers(story, rec, root, path, problem)
       -- A change since the end of the run is reported with the other files.
       if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
         problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
-          rec.ended and "do not rely on this file; moonlet run show prints the result of the run"
-            or "moonlet run resume writes it again, as the journal has it")
+          rec.ended and "do not rely on this file; moonlet show prints the result of the run"
+            or "moonlet resume writes it again, as the journal has it")
       end
     end
   end

@@ -29,10 +29,10 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 function M.open(home, id)
   local agent = core.file.root(home.agent_path)
   local rec = read_json(agent, "runs/" .. id .. "/run.json")
-  if not rec then refuse(("there is no run %s to play"):format(id), "moonlet run list shows the runs") end
+  if not rec then refuse(("there is no run %s to play"):format(id), "moonlet list shows the runs") end
   local is_parked = rec.verdict == "needs-human" or rec.verdict == "quota"
   if rec.ended ~= true or is_parked or type(rec.sidecar) ~= "string" then
-    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet run show " .. id)
+    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet show " .. id)
   end
   local dir = home.agent_path .. "/" .. rec.sidecar
   local root = core.file.root(dir)

@@ -62,8 +62,8 @@ end
 --- Hints for an attempt that the host ended while it was stuck: it is not retried.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
-  rate = "its provider is limiting the rate: moonlet run resume asks again; --limit lowers how many run at once",
-  network = hints.network .. "; moonlet run resume asks again",
+  rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many run at once",
+  network = hints.network .. "; moonlet resume asks again",
 }
 
 local usage_words = { "unexpected argument", "unknown option", "unknown argument", "unrecognized", "invalid value",
@@ -180,7 +180,7 @@ local function time_error(name, state, exit, limits, now)
   end
   return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
     hint = stuck_hints[cause or ""] or hints[cause or ""] or idle and not state.pieces and state.tools == 0
-      and "it may have waited for its provider without a word: moonlet run resume asks again"
+      and "it may have waited for its provider without a word: moonlet resume asks again"
       or "give it more time with timeout, or less to do" })
 end
 

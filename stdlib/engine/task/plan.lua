@@ -82,7 +82,7 @@ function M.check_free(home, packet)
   local state = require("moonlet.engine.task.status").of(home, packet)
   if state.status ~= "running" then return end
   error(record.invalid(("%s is running: %s"):format(packet.id, state.run),
-    ("moonlet run wait %s, or moonlet run cancel %s"):format(state.run, state.run)), 0)
+    ("moonlet wait %s, or moonlet cancel %s"):format(state.run, state.run)), 0)
 end
 
 return M

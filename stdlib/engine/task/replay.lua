@@ -16,7 +16,7 @@ function M.base(home, word)
   local id, rec = store.find(home, word)
   if not rec.ended and not rec.options.dry_run then
     error(record.invalid(("%s has not ended"):format(id), core.runs.holder(home.handle, id)
-      and "moonlet run wait " .. id or "moonlet run resume " .. id), 0)
+      and "moonlet wait " .. id or "moonlet resume " .. id), 0)
   end
   rec = store.as_given(home, rec)
   local packet = type(rec.packet) == "table" and rec.packet ~= null and rec.packet.id or nil

@@ -104,7 +104,7 @@ local function git(run, folder, words, cap)
     return exit.stdout, exit.stdout_cut or nil, exit.stderr
   end
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet run resume " .. run.id,
+  error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet resume " .. run.id,
     message = ("the changes in the work tree are unknown: git %s failed: %s"):format(words[1],
       core.text.printable(said, 400)) }, 0)
 end

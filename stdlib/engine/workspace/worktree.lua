@@ -387,7 +387,7 @@ local function ways_on(run, tree)
     return ("moonlet run replay %s does the task anew on your files; or merge them by hand, then "
       .. "moonlet review reject %s"):format(run.id, run.id)
   end
-  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet run resume %s"):format(
+  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet resume %s"):format(
     kept_worktrees.removal(tree.path), run.id)
 end
 

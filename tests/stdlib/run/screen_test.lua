@@ -72,7 +72,7 @@ test("a failure is said once, with its step, its place, the rest of its stderr, 
     │ first
     /files/b
   moonlet log 7 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
-Go on: moonlet run resume 7
+Go on: moonlet resume 7
 ]], "on a narrow screen, where the command stays whole")
   is(screen.failures(facts), "  b.lua\n    │ first\n    /files/b\n", "in a pipe, below the error")
   facts.error = { kind = "quorum", message = "1 of 2 reviews; the first failure: it ended: no key" }
@@ -85,7 +85,7 @@ Go on: moonlet run resume 7
     at fan.lua:2
     │ first
     /files/b
-Go on: moonlet run resume 7
+Go on: moonlet resume 7
 ]], "as a part of the error of the run")
 end)
 

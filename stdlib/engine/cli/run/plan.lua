@@ -392,12 +392,18 @@ local function set_args(plan, line, before)
   return offered
 end
 
+--- Raises if the program of an agent is not there. A dry run starts none, and does without.
+local function check_installed(plan, name, is_dry)
+  if builtin_runners[name] or name == "route" then return end
+  if is_dry then runners.get(name, plan.config) else runners.locate(name, plan.config) end
+end
+
 --- Raises if the program of a runner that the command line names is not there.
-local function check_named_runners(plan)
+local function check_named_runners(plan, is_dry)
   for _, text in ipairs(plan.runners) do
     local spec = runners.parse(text, plan.config)
     if spec.argv then check_command(spec.argv, plan.home) end
-    if not builtin_runners[spec.name] and spec.name ~= "route" then runners.locate(spec.name, plan.config) end
+    check_installed(plan, spec.name, is_dry)
   end
 end
 
@@ -440,7 +446,7 @@ local function set_runner(plan, line, before)
   local offline = is_offline(plan, found, kept)
   plan.runner_spec = not offline and chosen_runner(plan, found, packet, before) or nil
   if plan.base and found.runner and found.runner ~= before.runner then kept.model = nil end
-  check_named_runners(plan)
+  check_named_runners(plan, found["dry-run"])
   plan.runner = runners.parse(plan.runner_spec, plan.config)
   plan.offline = offline or plan.runner.none and plan.preset and plan.preset.offline ~= nil or nil
   check_someone_answers(plan, found)
@@ -451,8 +457,7 @@ local function set_runner(plan, line, before)
   plan.routed = routing.of_run(plan)
   routing.check_some(plan, function(routed)
     if routed.runner.name == "cassette" then cassette.check(routed.runner, plan.home) end
-    local is_program = not routed.runner.none and not builtin_runners[routed.runner.name]
-    if is_program then runners.locate(routed.runner.name, plan.config) end
+    if not routed.runner.none then check_installed(plan, routed.runner.name, found["dry-run"]) end
   end)
 end
 
@@ -476,6 +481,12 @@ end
 --- Sets the inputs, and the run that this one follows.
 local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
+  for _, spec in ipairs((found.background or found.compare) and found.input or {}) do
+    if spec == "-" then
+      error(options.usage(("--input - and --%s exclude each other"):format(found.compare and "compare" or "background"),
+        "another process drives the run: write the text to a file, and give --input file:NAME"), 0)
+    end
+  end
   plan.inputs = inputs.prepare(plan.home, found.input or {})
   if origin.linked and not (offered and offered.linked) then
     plan.inputs[#plan.inputs + 1] = inputs.of_text("the run before this one", origin.linked)

@@ -41,7 +41,7 @@ function M.find(home, id)
   if not run or not rec.options.dry_run then
     error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
       run and (": %s has been started with it"):format(run) or ""),
-      run and "moonlet run show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
+      run and "moonlet show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
   end
   if rec.ended then
     error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"

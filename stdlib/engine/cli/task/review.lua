@@ -155,8 +155,8 @@ local function refuse_unended(home, id, rec, word)
       ("moonlet review %s %s completes it"):format(verb_of[killed], id)), 0)
   end
   local state = run_state.of(home, id, rec)
-  local hint = state == "running" and "moonlet run wait " .. id
-    or state == "prepared" and run_state.prepared(home, rec) or "moonlet run resume " .. id
+  local hint = state == "running" and "moonlet wait " .. id
+    or state == "prepared" and run_state.prepared(home, rec) or "moonlet resume " .. id
   error(record.invalid(("%s is %s, and waits for no review"):format(id, state), hint), 0)
 end
 
@@ -173,7 +173,7 @@ local function check_open(home, id, rec, word, sha)
   if word == "approved" and state ~= "pending" or rec.verdict ~= "ok" and rec.verdict ~= "degraded"
     and rec.verdict ~= "blocked" then
     error(record.invalid(("%s came to: %s, and waits for no review"):format(id, rec.verdict),
-      ("moonlet run show %s; moonlet run replay %s tries again"):format(id, id)), 0)
+      ("moonlet show %s; moonlet run replay %s tries again"):format(id, id)), 0)
   end
   local patch, hash = patch_of(home, rec)
   local bound = type(rec.review) == "table" and rec.review.sha256

@@ -89,7 +89,7 @@ TEST_CASE("a running holder is not taken over, and is named") {
     const auto error = run.lock(take_over).error();
     CHECK(error.message ==
           "run R-001 is being driven by process " + std::to_string(holder.pid()) + " already");
-    CHECK(error.hint.find("moonlet run cancel R-001") != std::string::npos);
+    CHECK(error.hint.find("moonlet cancel R-001") != std::string::npos);
     CHECK(entries_in(run.path()) == 1);
   }
   holder.end();
