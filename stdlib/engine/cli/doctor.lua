@@ -209,7 +209,7 @@ end
 --- What can be run on this machine now, in a line.
 local function ready_text(checks)
   if not checks.healthy then return "Mend what is bad above, then look again: moonlet doctor" end
-  local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent; " or ""
+  local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent, and " or ""
   local runners_here = table.move(checks.agents, 1, #checks.agents, 1, {})
   runners_here[#runners_here + 1] = "mock"
   return ("You can run %severy preset with --runner %s%s"):format(without, listed(runners_here, "or"),

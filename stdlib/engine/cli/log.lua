@@ -104,7 +104,7 @@ local function log(words)
   local found, rest = verbs.read("run log", words, M.known)
   if not found then return nil, 0 end
   if #rest < 1 or #rest > 2 then
-    error(options.usage("the log of which run?", "moonlet log last, or moonlet log 7 STEP"), 0)
+    error(options.usage("the log of which run?", "moonlet log last, or moonlet log R-007 STEP"), 0)
   end
   if found.follow and found.json then error(options.usage("--follow and --json exclude each other"), 0) end
   local home = repository.open(found.repo)

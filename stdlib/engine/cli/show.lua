@@ -233,7 +233,7 @@ end
 function M.main(words)
   local found, rest = verbs.read("run show", words, M.known)
   if not found then return nil, 0 end
-  if #rest == 0 then error(options.usage("show which run?", "moonlet show 7, or moonlet show last"), 0) end
+  if #rest == 0 then error(options.usage("show which run?", "moonlet show R-007, or moonlet show last"), 0) end
   if found.answer and found.prompt then error(options.usage("--answer and --prompt exclude each other"), 0) end
   if found.format and #rest > 1 then
     error(options.usage("--format takes one run", "moonlet show last --format " .. found.format), 0)

@@ -471,8 +471,10 @@ function M.test(home, name, filter, again, allow, tell)
   if not root then
     local first = not source.builtin and not source.folder
       and ("move it to presets/%s/init.lua first; then "):format(source.name) or ""
-    error(record.invalid(("preset %s has no tests"):format(source.name),
-      first .. "put Lua files into its folder tests/, each returning { files, args, runner, expect }"), 0)
+    local err = record.invalid(("preset %s has no tests"):format(source.name),
+      first .. "put Lua files into its folder tests/, each returning { files, args, runner, expect }")
+    err.has_no_tests = true
+    error(err, 0)
   end
   if again and source.builtin then
     remove()

@@ -131,13 +131,13 @@ local function wait_for(home, id)
   end
 end
 
---- What a run cost: in USD, else in tokens.
+--- What a run cost: in USD, else in tokens; nil where its agents did not report it.
 local function cost_of(rec)
   local usage = type(rec.usage) == "table" and rec.usage ~= null and rec.usage or {}
   if type(usage.cost_usd) == "number" then
     return ("%s%.4f USD"):format(usage.cost_is == "estimate" and "~" or "", usage.cost_usd)
   end
-  return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or "unknown"
+  return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or nil
 end
 
 --- The checks of a run that passed, of all that it had.
@@ -149,10 +149,14 @@ end
 
 --- The table of a comparison.
 local function comparison(runs)
-  local rows = { { "RUNNER", "RUN", "VERDICT", "CHECKS", "COST", "TIME" } }
+  local rows, is_known = { { "RUNNER", "RUN", "VERDICT", "CHECKS", "TIME" } }, false
   for i, rec in ipairs(runs) do
-    rows[i + 1] = { core.text.printable(type(rec.runner) == "string" and rec.runner or "no runner", 40), rec.id,
-      rec.ended and rec.verdict or "prepared", checks_of(rec), cost_of(rec), state.took(rec) }
+    is_known = is_known or cost_of(rec) ~= nil
+    rows[i + 1] = { core.text.printable(state.runner(rec) or "no runner", 24), rec.id,
+      rec.ended and rec.verdict or "prepared", checks_of(rec), state.took(rec) }
+  end
+  for i, row in ipairs(is_known and rows or {}) do
+    table.insert(row, 5, i == 1 and "COST" or cost_of(runs[i - 1]) or "unknown")
   end
   return table.concat(page.columns(page.out(), rows, 1), "\n") .. "\n"
 end
