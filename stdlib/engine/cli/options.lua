@@ -168,7 +168,7 @@ local groups = { "arguments", "agents", "rights and limits", "output", "record",
 local function beginning(text, columns)
   local line = page.wrap(text, columns)[1]
   if #line == #text then return text end
-  return (page.wrap(text, columns - 2)[1]:gsub("[ ,;:]+$", "")) .. " …"
+  return (page.wrap(text, math.max(columns - 2, 8))[1]:gsub("[ ,;:]+$", "")) .. " …"
 end
 
 --- The help lines of options: below the heading of their group, sorted by name, wrapped to the page.

@@ -59,7 +59,7 @@ M.list = {
       text = "A gate is approved or rejected; a question is answered by a text, an option or its number. "
         .. "Without an answer the open points are shown." }),
   verb("task create", "--title TEXT", "task.task", "make a task packet",
-    'moonlet task create --title "Add import" --validate-cmds "test:npm test"'),
+    'moonlet task create --title Import --validate-cmds "test:npm test"'),
   verb("task list", nil, "task.task", "task packets with their status", "moonlet task list"),
   verb("task show", "T-001", "task.task", "a task packet with its runs", "moonlet task show T-001"),
   verb("task edit", "T-001", "task.task", "change a packet; without options in your editor",

@@ -22,7 +22,7 @@ local fields = {
   preset = { value = "NAME", help = "the preset that runs it (default: task)" },
   ["depends-on"] = { value = "T-001,…", many = true, help = "packets that must be done before" },
   ["validate-cmds"] = { value = "KIND:COMMAND,…", many = true,
-    help = "checks after the run: typecheck, lint, test, build, custom; repeat it for a command with a comma" },
+    help = "checks after the run: typecheck, lint, test, build or custom; repeat it for a command with a comma" },
   ["auto-approve"] = { help = "approve a run by itself when all checks pass; at least one is needed" },
   status = { value = "draft|ready", help = "ready: moonlet run start-ready may start it (default draft)" },
 }
