@@ -425,7 +425,8 @@ local function one_step(ctx, call, asked)
   local key = context.key(state, call.name or "agent")
   local general = resolve(state, call, key)
   local paid_key, paid = paid_before(general, key)
-  if general.absent and not paid and not run.dry and not (run.journal and run.journal.begins[key]) then error(general.absent, 0) end
+  local needs_none = run.dry or run.journal and run.journal.begins[key]
+  if general.absent and not paid and not needs_none then error(general.absent, 0) end
   core.task.check()
   if paid then
     local paid_dir = run.claim_directory(false, paid_key)

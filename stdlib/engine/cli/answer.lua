@@ -33,25 +33,19 @@ local function pick(id, rec, key)
     if #open == 1 then return open[1] end
     local keys = {}
     for i, item in ipairs(open) do keys[i] = item.key end
-    error(options.usage(("%s waits at %d points"):format(id, #open),
-      "say which: --key " .. table.concat(keys, ", --key ")), 0)
+    options.refuse(("%s waits at %d points"):format(id, #open), "say which: --key " .. table.concat(keys, ", --key "))
   end
   local keys = {}
   for i, item in ipairs(open) do
     if item.key == key then return item end
     keys[i] = item.key
   end
-  error(options.usage(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)),
-    record.suggest(key, keys)), 0)
+  options.refuse(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)), record.suggest(key, keys))
 end
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   local found, rest = verbs.read("answer", words, M.known)
-  if not found then return nil, 0 end
-  if not rest[1] then error(options.usage("answer which run?", "moonlet answer R-007 approve"), 0) end
+  if not rest[1] then options.refuse("answer which run?", "moonlet answer R-007 approve") end
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])
@@ -62,12 +56,11 @@ function M.main(words, output)
   local item = pick(id, rec, found.key)
   local text = table.concat(rest, " ", 2)
   if not core.text.is_utf8(text) then
-    error(options.usage("the answer is not UTF-8", "give it in the encoding of the record"), 0)
+    options.refuse("the answer is not UTF-8", "give it in the encoding of the record")
   end
   local value, option = gate.read_answer(item, text)
   if not value then
-    error(options.usage(("'%s' is no answer to the %s"):format(core.text.printable(text, 80), item.kind),
-      expected(item)), 0)
+    options.refuse(("'%s' is no answer to the %s"):format(core.text.printable(text, 80), item.kind), expected(item))
   end
   local now = core.clock.wall()
   local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,

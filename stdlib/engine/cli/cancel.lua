@@ -175,17 +175,13 @@ end
 --- Ends a run whose folder was removed: there is no record of it any more.
 local function end_removed(entry)
   core.runs.end_keeper(entry.place, 0)
-  return { ok = true, command = "run cancel", run = core.json.null, error = core.json.null,
-    result = { id = entry.id, verdict = "cancelled", removed = true } }, 0,
+  return options.envelope({ id = entry.id, verdict = "cancelled", removed = true }), 0,
     ("%s: cancelled; its folder was removed, and its record with it\n"):format(entry.id)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run cancel", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet cancel R-007"), 0) end
+  if #rest ~= 1 then options.refuse("cancel which run?", "moonlet cancel R-007") end
   local entry = removed.find(repository.agent_path(found.repo), "runs", rest[1])
   if entry then return end_removed(entry) end
   local home = repository.open(found.repo)

@@ -49,13 +49,10 @@ local function put_decision(home, run, decision, why, by)
   error(err or { kind = "failed", message = run .. " is still running", hint = "decide when it has finished" }, 0)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("decide", words, M.known)
-  if not found then return nil, 0 end
   if #rest ~= 2 or not decisions[rest[2]] then
-    error(options.usage("decide what?", "moonlet decide R-007 take, take-with-changes or leave"), 0)
+    options.refuse("decide what?", "moonlet decide R-007 take, take-with-changes or leave")
   end
   local home = repository.open(found.repo)
   local by = found.by or person.name()

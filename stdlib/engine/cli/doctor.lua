@@ -216,14 +216,9 @@ local function ready_text(checks)
     #checks.agents == 0 and " (made-up answers); for an agent install " .. listed(runner_names.agents, "or") or "")
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("doctor", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet doctor takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-  end
+  options.no_more(rest, 0, "doctor")
   local folder = repository.folder(found.repo)
   local checks = collect()
   checks.add("moonlet", "ok", core.system.version)

@@ -20,17 +20,17 @@ function M.check(found, form)
     local known = false
     for _, name in ipairs(findings.severities) do known = known or name == severity end
     if not known then
-      error(options.usage(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
-        record.suggest(severity, findings.severities)), 0)
+      options.refuse(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
+        record.suggest(severity, findings.severities))
     end
   end
   if form and not forms[form] then
-    error(options.usage(("--format '%s' is not understood"):format(core.text.printable(form, 40)),
-      record.suggest(form, { "lines", "github", "sarif" })), 0)
+    options.refuse(("--format '%s' is not understood"):format(core.text.printable(form, 40)),
+      record.suggest(form, { "lines", "github", "sarif" }))
   end
   if form and (found.json or found.events or found.background) then
-    error(options.usage("--format prints findings, and --json, --events and --background print something else",
-      "leave one of them out; moonlet show last --format " .. form .. " prints them later"), 0)
+    options.refuse("--format prints findings, and --json, --events and --background print something else",
+      "leave one of them out; moonlet show last --format " .. form .. " prints them later")
   end
 end
 

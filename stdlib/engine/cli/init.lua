@@ -36,11 +36,11 @@ local function copy(from, to)
   local source, target = core.file.root(from), nil
   for _, entry in ipairs(source and core.file.list(source, ".") or {}) do
     if entry.name:find "%.lua$" then
-      local err
+      local err, _
       if not target then target, err = core.file.make_root(to) end
       local text = target and core.file.read(source, entry.name, file_cap)
       local is_new = text and core.file.read(target, entry.name, file_cap) ~= text
-      if is_new then text, err = core.file.write(target, entry.name, text) end
+      if is_new then _, err = core.file.write(target, entry.name, text) end
       if err then error(err, 0) end
     elseif entry.type == "directory" and entry.name ~= "engine" then
       copy(from .. "/" .. entry.name, to .. "/" .. entry.name)
@@ -144,16 +144,13 @@ local function has_presets(root)
   return false
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("init", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then error(options.usage("moonlet init takes no argument", "another folder is --repo DIR"), 0) end
+  options.no_more(rest, 0, "init", "another folder is --repo DIR")
   if found.runner then
     local path, line = require("moonlet.engine.load.config_file").set_runner(found.runner)
-    return { ok = true, command = "init", run = core.json.null, result = { config = path, runner = found.runner },
-      error = core.json.null }, 0, ("%s: %s\n"):format(core.text.printable(path, 400), line)
+    return options.envelope { config = path, runner = found.runner }, 0,
+      ("%s: %s\n"):format(core.text.printable(path, 400), line)
   end
   local home = core.run.home(repository.folder(found.repo))
   local root, err = core.file.root(home.top)
@@ -174,7 +171,7 @@ function M.main(words)
   end
   lines[#lines + 1] = "  moonlet doc                                     all that a preset may use"
   lines[#lines + 1] = "  moonlet doctor                                  which agents are here"
-  return { ok = true, command = "init", run = core.json.null, result = result, error = core.json.null }, 0,
+  return options.envelope(result), 0,
     table.concat(lines, "\n") .. "\n"
 end
 

@@ -114,6 +114,7 @@ function M.main(words)
   local verb = verbs.find(words)
   output.command = verb and verb.name or words[1] or ""
   local ok, envelope, code, text, about = pcall(dispatch, words)
+  if envelope == verbs.helped then return 0, "null" end
   if not ok then
     text, about = nil, { problems = type(envelope) == "table" and rawget(envelope, "problems") or nil }
     envelope, code = failure(output.command, envelope)

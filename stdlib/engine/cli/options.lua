@@ -43,6 +43,29 @@ local function usage(message, hint)
 end
 M.usage = usage
 
+--- Raises an error in the command line.
+---@param message string
+---@param hint string?
+function M.refuse(message, hint) error(usage(message, hint), 0) end
+
+--- Raises for words beyond those that a command takes.
+---@param rest string[]
+---@param most integer
+---@param command string  "session log"
+---@param hint string?
+function M.no_more(rest, most, command, hint)
+  if not rest[most + 1] then return end
+  M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
+end
+
+--- The envelope of a command that has no run; its name is put in at the end.
+---@param result any
+---@param ok boolean?  default true
+---@return table
+function M.envelope(result, ok)
+  return { ok = ok ~= false, command = "", run = core.json.null, result = result, error = core.json.null }
+end
+
 --- Raises if an option has a value that is none of two words.
 ---@param name string
 ---@param word string?  nil where it was not given
@@ -192,7 +215,7 @@ function M.help(known, is_brief)
     if names[group] then
       table.sort(names[group])
       lines[#lines + 1] = group .. ":"
-      for _, name in ipairs(names[group]) do 
+      for _, name in ipairs(names[group]) do
         local text, left = known[name].help, lefts[name]
         if is_brief then
           left = page.pad(left, math.max(width, core.text.width(left)))
@@ -243,9 +266,9 @@ end
 ---@param text string
 ---@param json boolean?
 function M.print_help(text, json)
-  local null = core.json.null
-  core.system.print(1, not json and core.text.strip(text) or core.json.encode { ok = true, command = "help", run = null,
-    result = { text = text }, error = null } .. "\n")
+  local command = M.envelope { text = text }
+  command.command = "help"
+  core.system.print(1, not json and core.text.strip(text) or core.json.encode(command) .. "\n")
 end
 
 return M

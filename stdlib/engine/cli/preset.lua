@@ -78,7 +78,7 @@ local function of_repository(home)
     if found[name].origin:find "^presets/" then own[#own + 1] = name end
   end
   if own[1] then return own end
-  error(options.usage(("there is no preset in %s/presets"):format(home.top), "moonlet preset new NAME makes one"), 0)
+  options.refuse(("there is no preset in %s/presets"):format(home.top), "moonlet preset new NAME makes one")
 end
 
 --- Calls `act` with the preset that is named, else with each of the repository. What an error ends is a failure of
@@ -88,30 +88,28 @@ local function each(home, name, tell, act)
   local results, all_passed = core.json.array {}, true
   for i, one in ipairs(of_repository(home)) do
     local ok, result, text, passed = pcall(act, one)
-    if not ok then
-      local err = require("moonlet.engine.run.manifest").error(result)
-      passed = type(result) == "table" and rawget(result, "has_no_tests") or false
-      result, text = { name = one, error = not passed and err or nil },
-        ("%s: %s\n"):format(one, passed and "no tests" or core.text.printable(err.message, 2000))
+    if not ok and type(result) == "table" and rawget(result, "has_no_tests") then
+      result, text, passed = {}, one .. ": no tests", true
+    elseif not ok then
+      result = { error = require("moonlet.engine.run.manifest").error(result) }
+      text = ("%s: %s"):format(one, core.text.printable(result.error.message, 2000))
     end
     result.name = one
     tell(text:gsub("\n$", ""))
-    results[i], all_passed = result, all_passed and passed
+    results[i], all_passed = result, all_passed and passed or false
   end
   return { presets = results }, "", all_passed
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local verb = words[2]
   local found, rest = verbs.read("preset " .. verb, words, M.known)
-  if not found then return nil, 0 end
   table.insert(rest, 1, verb)
   local folder = repository.folder(found.repo)
   local home = core.run.home(folder)
   local result, text
-  local code, passed = 0, nil
+  local passed
+  local code = 0
   local function tell(line) if not found.json then core.system.print(1, line .. "\n") end end
   if verb == "list" and not rest[2] then
     result, text = list(home)
@@ -134,7 +132,7 @@ function M.main(words)
     code = passed and 0 or 1
   else
     local count = #rest == 1 and "needs a name" or "got too many arguments"
-    error(options.usage(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb)), 0)
+    options.refuse(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb))
   end
   return { ok = code == 0, command = "preset " .. verb, run = core.json.null, result = result,
     error = core.json.null }, code, text

@@ -149,22 +149,16 @@ function M.drive(home, id, plan, again)
 end
 
 --- moonlet resume R-007
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   for i, word in ipairs(words) do
     local value = word:match "^%-%-runner=(.*)$" or word == "--runner" and words[i + 1]
     if value then
-      error(options.usage("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
-        command_line.quoted(value))), 0)
+      options.refuse("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
+        command_line.quoted(value)))
     end
   end
   local found, rest = verbs.read("run resume", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then
-    error(options.usage("resume which run?", "moonlet resume R-007; moonlet list shows them"), 0)
-  end
+  if #rest ~= 1 then options.refuse("resume which run?", "moonlet resume R-007; moonlet list shows them") end
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])

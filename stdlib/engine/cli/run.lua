@@ -21,10 +21,6 @@ local function tell_of_swept(home)
 end
 
 --- moonlet run …
----@param words string[]
----@param output {json: boolean, events: boolean}
----@param consent string?  of the tests of a preset: consent.mark() of the preset that may have its needs, "" for none
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output, consent)
   local planned, plan, help = pcall(plan_module.of_words, words, output, consent)
   if not planned then

@@ -177,21 +177,21 @@ end
 
 local function wanted_of(found)
   local limit = math.tointeger(tonumber(found.limit or 50))
-  if not limit or limit < 1 then error(options.usage("--limit must be a whole number from 1"), 0) end
+  if not limit or limit < 1 then options.refuse("--limit must be a whole number from 1") end
   if found.all then
-    if found.limit then error(options.usage("--all and --limit exclude each other"), 0) end
+    if found.limit then options.refuse("--all and --limit exclude each other") end
     limit = math.maxinteger
   end
   local before = found.before
   if before and before:find "^%d+$" and #before <= 18 then before = ("R-%03d"):format(before) end
   if before and not store.number(before) then
-    error(options.usage(("--before '%s' is not a run"):format(core.text.printable(before, 40)), "write --before 7"), 0)
+    options.refuse(("--before '%s' is not a run"):format(core.text.printable(before, 40)), "write --before 7")
   end
   local name = found.status and "status" or "verdict"
   local status = found[name]
   if status and status ~= "parked" and not manifest.exit_codes[status] and not open_states[status] then
-    error(options.usage(("--%s '%s' is none"):format(name, core.text.printable(status, 40)),
-      record.suggest(status, statuses)), 0)
+    options.refuse(("--%s '%s' is none"):format(name, core.text.printable(status, 40)),
+      record.suggest(status, statuses))
   end
   return { limit = limit, before = before, task = found.task, preset = found.preset, status = status,
     since = options.day(found.since, "since") }
@@ -246,14 +246,9 @@ local function table_text(rows)
   return out.terminal and laid_out(cells, out) or plain_text(cells)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run list", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-  end
+  options.no_more(rest, 0, "list")
   local wanted = wanted_of(found)
   local home = repository.open(found.repo)
   local root = store.root(home)
@@ -268,8 +263,7 @@ function M.main(words)
   end
   local gone = rows_of_removed(home, wanted)
   rows = table.move(rows, 1, math.min(#rows, wanted.limit - #gone), #gone + 1, gone)
-  return { ok = true, command = "run list", run = null, error = null,
-    result = { runs = core.json.array(rows) } }, 0, #rows == 0 and "no runs\n" or table_text(rows)
+  return options.envelope({ runs = core.json.array(rows) }), 0, #rows == 0 and "no runs\n" or table_text(rows)
 end
 
 return M

@@ -228,15 +228,12 @@ local function show(home, word, found)
   return envelope, 0, table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text, table? about
 function M.main(words)
   local found, rest = verbs.read("run show", words, M.known)
-  if not found then return nil, 0 end
-  if #rest == 0 then error(options.usage("show which run?", "moonlet show R-007, or moonlet show last"), 0) end
-  if found.answer and found.prompt then error(options.usage("--answer and --prompt exclude each other"), 0) end
+  if #rest == 0 then options.refuse("show which run?", "moonlet show R-007, or moonlet show last") end
+  if found.answer and found.prompt then options.refuse("--answer and --prompt exclude each other") end
   if found.format and #rest > 1 then
-    error(options.usage("--format takes one run", "moonlet show last --format " .. found.format), 0)
+    options.refuse("--format takes one run", "moonlet show last --format " .. found.format)
   end
   formats.check(found, found.format)
   local home = repository.open(found.repo)
@@ -247,7 +244,7 @@ function M.main(words)
     envelope.result.run = envelope.run
     runs[i], texts[i], layout = envelope.result, text, laid_out
   end
-  return { ok = true, command = "run show", run = null, result = { runs = core.json.array(runs) }, error = null }, 0,
+  return options.envelope({ runs = core.json.array(runs) }), 0,
     table.concat(texts, "\n"), layout
 end
 

@@ -52,8 +52,8 @@ local function cost_text(row)
 end
 
 --- The columns of the table, and what a narrow terminal leaves out; one in which no row has a number is not printed.
-local shown = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
-  { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", text = cost_text } }
+local numbers = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
+  { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", write = cost_text } }
 
 --- Runs that have not ended, so that the ledger does not know their usage.
 local function unfinished(home, found)
@@ -80,24 +80,24 @@ local function text(rows, by, pending, is_filtered)
     return (unfinished_text(pending) or nothing) .. "\n"
   end
   local out, heads = page.out(), { by == "all" and "" or by:upper(), "ATTEMPTS" }
-  local lines, notes, table_rows = nil, {}, { heads }
+  local notes, table_rows = {}, { heads }
   local unreported, unpriced, estimated = 0, 0, 0
   for i, row in ipairs(rows) do
     table_rows[i + 1] = { core.text.printable(row.group, 60), ("%d"):format(row.attempts) }
     unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
-  for _, column in ipairs(shown) do
+  for _, column in ipairs(numbers) do
     local name, is_known = column[2], false
     for _, row in ipairs(rows) do is_known = is_known or row[name] ~= null end
     if is_known and not (column[3] and out.terminal and out.columns < 64) then
       heads[#heads + 1] = column[1]
       for i, row in ipairs(rows) do
-        local text = column.text and column.text(row) or row[name] ~= null and ("%d"):format(row[name]) or "-"
-        table.insert(table_rows[i + 1], text)
+        local count = row[name] ~= null and ("%d"):format(row[name] // 1) or "-"
+        table.insert(table_rows[i + 1], column.write and column.write(row) or count)
       end
     end
   end
-  lines = page.columns(out, table_rows, 1, 2)
+  local lines = page.columns(out, table_rows, 1, 2)
   if unreported > 0 then
     notes[#notes + 1] = ("%s reported no tokens: what %s used is not in these sums"):format(
       counted(unreported, "attempt"), unreported == 1 and "it" or "they")
@@ -114,24 +114,19 @@ local function text(rows, by, pending, is_filtered)
   return table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("usage", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet usage takes no argument '%s'"):format(core.text.printable(rest[1], 60)),
-      "moonlet usage --help"), 0)
-  end
+  options.no_more(rest, 0, "usage",
+      "moonlet usage --help")
   local by = found.by or "day"
   if not groups[by] then
-    error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
-      record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
+    options.refuse(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
+      record.suggest(by, { "all", "day", "run", "preset", "runner", "model" }))
   end
   options.day(found.since, "since")
   options.day(found["until"], "until")
   if found.since and found["until"] and found.since > found["until"] then
-    error(options.usage(("--since %s is after --until %s"):format(found.since, found["until"])), 0)
+    options.refuse(("--since %s is after --until %s"):format(found.since, found["until"]))
   end
   local is_filtered = found.run or found.runner or found.model or found.since or found["until"]
   local home = repository.open(found.repo)
@@ -142,8 +137,7 @@ function M.main(words)
     since = found.since, ["until"] = found["until"] }, by)
   if not rows then error(why, 0) end
   local pending = unfinished(home, found)
-  return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
-    result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) } }, 0,
+  return options.envelope({ by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) }), 0,
     found.csv and csv(rows, by) or text(rows, by, pending, is_filtered)
 end
 

@@ -1,5 +1,6 @@
 --- The verbs of the command line. Dispatch, help, completion and the manual page are made from this one list: a new
---- verb is one entry here, and a module with `known` (its options) and `main(words, output)`.
+--- verb is one entry here, and a module with `known` (its options) and `main(words, output)`, which gives the envelope,
+--- the exit code, and for people the text, and what stands beside it.
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
@@ -48,7 +49,8 @@ M.list = {
   verb("run replay", "RUN", "task.replay", "run again what a run has run, with a link back to it",
     "moonlet run replay R-007 --runner claude --reason 'codex was blocked'"),
   verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree R-007"),
-  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part", "moonlet run diff R-007 R-008"),
+  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part",
+    "moonlet run diff R-007 R-008"),
   verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
   verb("run start-ready", nil, "task.queue", "start every packet that is ready",
     "moonlet run start-ready --limit 4"),
@@ -113,10 +115,12 @@ M.list = {
   verb("session explain", "SESSION", "session.verbs", "the rule and the evidence behind its state",
     "moonlet session explain S-003"),
   verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and see to it when it is stuck",
-    "moonlet session watch S-003 --answer approval=deny --then resume", { text = "Nothing is approved without a rule that "
+    "moonlet session watch S-003 --answer approval=deny --then resume",
+    { text = "Nothing is approved without a rule that "
       .. "says so. What it does is in the session's events.jsonl; hooks of the config hear of questions, milestones, "
       .. "stuck and done." }),
-  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked", "moonlet session report S-003"),
+  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked",
+    "moonlet session report S-003"),
   verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "go on with an agent's conversation in a new one",
     "moonlet session resume S-003"),
   verb("session attach", "SESSION", "session.verbs", "take it over at this terminal; ctrl-] gives it back",
@@ -224,16 +228,19 @@ function M.help(entry, known, all)
   return table.concat(lines, "\n")
 end
 
---- Reads the words behind a verb. After --help it prints the help, and gives nil.
+--- Raised after the help was printed: the command ends well.
+M.helped = {}
+
+--- Reads the words behind a verb. After --help it prints the help, and raises `helped`.
 ---@param name string
 ---@param words string[]
 ---@param known table<string, moonlet.Option>
----@return table<string, any>? options, string[] rest
+---@return table<string, any> options, string[] rest
 function M.read(name, words, known)
   local found, rest = options.parse(words, known, select(2, name:gsub("%S+", "")) + 1)
   if not found.help then return found, rest end
   options.print_help(M.help(by_name[name], known, found.help == "all"), found.json)
-  return nil, rest
+  error(M.helped, 0)
 end
 
 local function rows(all)

@@ -44,13 +44,9 @@ local function leave(home, id)
     hint = ("its message is above; or moonlet resume %s"):format(id) }, 0)
 end
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   local found, rest = verbs.read("run wait", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet wait R-007"), 0) end
+  if #rest ~= 1 then options.refuse("wait for which run?", "moonlet wait R-007") end
   output.json, output.plain = found.json or false, found.plain or found.verbose
   local home = repository.open(found.repo)
   local limit = found.timeout and duration.ms(found.timeout, "--timeout")

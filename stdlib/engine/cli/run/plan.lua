@@ -72,8 +72,8 @@ local function preset_args(home, preset, found, all, prepared, offered)
   if prepared then
     local name = not offered and next(given)
     if name then
-      error(options.usage(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
-        "leave it out, or prepare another run with --dry-run"), 0)
+      options.refuse(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
+        "leave it out, or prepare another run with --dry-run")
     end
     for key, value in pairs(prepared.args or {}) do
       if preset.args[key] and value ~= core.json.null then given[key] = value end
@@ -104,8 +104,7 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   end
   if not preset then
     if accepted then
-      error(options.usage("--allow needs is for presets; a script declares nothing",
-        "name what it may do: --allow run=git"), 0)
+      options.refuse("--allow needs is for presets; a script declares nothing", "name what it may do: --allow run=git")
     end
     return given
   end
@@ -187,8 +186,8 @@ end
 local function check_task_id(id)
   core.run.check_id(id, "task id")
   if core.secret.hide(id) ~= id then
-    error(options.usage("the task id has the value of a secret of the environment, and would name a folder",
-      "choose another --task-id, or leave it out"), 0)
+    options.refuse("the task id has the value of a secret of the environment, and would name a folder",
+      "choose another --task-id, or leave it out")
   end
 end
 
@@ -208,8 +207,8 @@ local function script_args(positional, before, base)
   if not before then return core.json.array(positional) end
   local prepared = before.record.args
   if #positional > 0 and table.concat(positional, "\0") ~= table.concat(prepared, "\0") then
-    error(options.usage("--prepared runs what was prepared, with its arguments",
-      "leave them out, or prepare another run with --dry-run"), 0)
+    options.refuse("--prepared runs what was prepared, with its arguments",
+      "leave them out, or prepare another run with --dry-run")
   end
   return prepared
 end
@@ -277,7 +276,7 @@ local function runners_of(values, home)
   for _, value in ipairs(values or {}) do
     local is_whole = value:find "^command:" or value:find "^cassette:"
     for item in ((is_whole and value:gsub(",", "\0") or value) .. ","):gmatch "([^,]*)," do
-      if item == "" then error(options.usage("--runner names no runner", "write --runner codex,claude"), 0) end
+      if item == "" then options.refuse("--runner names no runner", "write --runner codex,claude") end
       list[#list + 1] = with_run_id(home, (item:gsub("%z", ",")))
     end
   end
@@ -296,9 +295,7 @@ local function packet_of_argument(home, preset, found, prepared)
   local word = found.packet or prepared and prepared.args.packet
   if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
   for _, name in ipairs { "task", "prompt" } do
-    if preset.args[name] and found[name] then
-      error(options.usage(("--%s and --packet exclude each other"):format(name)), 0)
-    end
+    if preset.args[name] and found[name] then options.refuse(("--%s and --packet exclude each other"):format(name)) end
   end
   return task_plan().get(home, word)
 end
@@ -331,9 +328,9 @@ local function take_positional(preset, all, found, words)
   local name, option = known.positional(all)
   for i, word in ipairs(words) do
     if not name or i > 1 and not option.many then
-      error(options.usage(("preset %s takes no %sargument '%s'"):format(preset.name, name and "second " or "",
+      options.refuse(("preset %s takes no %sargument '%s'"):format(preset.name, name and "second " or "",
         core.text.printable(word, 60)), name and "put a text of several words into quotation marks"
-          or ("its arguments are named: moonlet run %s --help"):format(preset.name)), 0)
+          or ("its arguments are named: moonlet run %s --help"):format(preset.name))
     end
     options.set(found, name, option, word)
   end
@@ -346,8 +343,7 @@ local function read(words, origin)
   if not target then
     local found = options.parse(words, known.all, 2)
     if found.help then return nil, known.help(nil, nil, found.help == "all") end
-    error(options.usage("run what?",
-      "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)"), 0)
+    options.refuse("run what?", "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
   end
   local rest = without(words, index)
   local home, base = repository.open(repo_of(rest)), origin.base
@@ -409,14 +405,12 @@ end
 
 --- True if the preset is to give its answer without an agent. Raises where it has none.
 local function is_offline(plan, found, kept)
-  if found.offline and found.runner then
-    error(options.usage("--offline and --runner exclude each other"), 0)
-  end
+  if found.offline and found.runner then options.refuse("--offline and --runner exclude each other") end
   local asked = found.offline or kept.offline and not found.runner
   if not asked then return false end
   if plan.preset and plan.preset.offline then return true end
-  error(options.usage(plan.preset and ("preset %s has no answer without an agent"):format(plan.preset.name)
-    or "a script has no answer without an agent", "leave --offline out, and name a runner"), 0)
+  options.refuse(plan.preset and ("preset %s has no answer without an agent"):format(plan.preset.name)
+    or "a script has no answer without an agent", "leave --offline out, and name a runner")
 end
 
 --- The words of the runner that was chosen; nil if none was.
@@ -472,9 +466,7 @@ end
 
 local function set_task_id(plan, found)
   if found["task-id"] then check_task_id(found["task-id"]) end
-  if found["task-id"] and found.prepared then
-    error(options.usage("--task-id and --prepared exclude each other"), 0)
-  end
+  if found["task-id"] and found.prepared then options.refuse("--task-id and --prepared exclude each other") end
   plan.task_id = found["task-id"]
 end
 
@@ -483,8 +475,8 @@ local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
   for _, spec in ipairs((found.background or found.compare) and found.input or {}) do
     if spec == "-" then
-      error(options.usage(("--input - and --%s exclude each other"):format(found.compare and "compare" or "background"),
-        "another process drives the run: write the text to a file, and give --input file:NAME"), 0)
+      options.refuse(("--input - and --%s exclude each other"):format(found.compare and "compare" or "background"),
+        "another process drives the run: write the text to a file, and give --input file:NAME")
     end
   end
   plan.inputs = inputs.prepare(plan.home, found.input or {})

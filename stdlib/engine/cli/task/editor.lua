@@ -9,7 +9,7 @@ local function program()
     local text = core.system.env(name)
     if text and text:find "%S" then return command.split(text), name end
   end
-  error(options.usage("there is no editor: neither VISUAL nor EDITOR is set", "EDITOR=vi moonlet …"), 0)
+  options.refuse("there is no editor: neither VISUAL nor EDITOR is set", "EDITOR=vi moonlet …")
 end
 
 --- Raises where there is no editor, before anything is begun.

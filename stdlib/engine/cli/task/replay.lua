@@ -30,7 +30,7 @@ local function split(words)
     local option = is_own and M.known[name] or name and run_known[name]
     if is_own then
       if not word:find("=", 1, true) then i, value = i + 1, words[i + 1] end
-      if not value then error(options.usage(("--%s needs a value"):format(name)), 0) end
+      if not value then options.refuse(("--%s needs a value"):format(name)) end
       own[name] = value
     elseif name or word:sub(1, 1) == "-" then
       rest[#rest + 1] = word
@@ -55,9 +55,6 @@ local function repo_of(words)
   end
 end
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   for i = 3, #words do
     if words[i] == "--help" or words[i] == "-h" then
@@ -66,7 +63,7 @@ function M.main(words, output)
     end
   end
   local target, rest, own = split(words)
-  if not target then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+  if not target then options.refuse("replay which run?", "moonlet run replay R-007") end
   local home = repository.open(repo_of(rest))
   local base = replay.base(home, target)
   local plan_module = require "moonlet.engine.cli.run.plan"
@@ -79,7 +76,7 @@ function M.main(words, output)
     if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
     error(plan, 0)
   end
-  if not plan then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+  if not plan then options.refuse("replay which run?", "moonlet run replay R-007") end
   if change then step_replay.attach(plan, change) end
   return require("moonlet.engine.cli.run").start(plan, again, output, nil, origin)
 end
