@@ -27,7 +27,6 @@ end
 
 --- Records a decision about a run that has ended, and writes decision.md. If somebody has resumed the run meanwhile,
 --- the result is another one: it is read first.
----@return string id, table rec
 local function put_decision(home, run, decision, why, by)
   local err
   for _ = 1, tries do

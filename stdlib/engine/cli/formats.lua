@@ -12,7 +12,6 @@ local null = core.json.null
 local forms = { lines = true, github = true, sarif = true }
 
 --- Raises for options about findings that are not understood.
----@param found table
 ---@param form string?  of --format
 function M.check(found, form)
   local severity = found["fail-on"]
@@ -243,9 +242,6 @@ local function sarif_text(list, envelope)
 end
 
 --- The findings of a run in one of the forms.
----@param form string
----@param envelope {run: table, result: any, error: any}
----@return string
 function M.text(form, envelope)
   local list = collect(envelope.result)
   if form == "sarif" then return sarif_text(list, envelope) end

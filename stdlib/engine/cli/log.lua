@@ -97,8 +97,6 @@ local function as_json(home, root, rec, step)
   return { ok = true, command = "run log", run = store.envelope(home, rec), result = result, error = null }, 0
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 local function log(words)
   local found, rest = verbs.read("run log", words, M.known)
   if #rest < 1 or #rest > 2 then
@@ -131,8 +129,6 @@ local function log(words)
   return nil, 0
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 local function attach(words)
   local found, rest = verbs.read("run attach", words, M.known)
   if #rest ~= 1 then options.refuse("attach to which run?", "moonlet run attach last") end

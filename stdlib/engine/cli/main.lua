@@ -103,8 +103,6 @@ local function dispatch(words)
 end
 
 --- Runs one command line. Returns the exit code and the envelope as text.
----@param words string[]
----@return integer exit_code, string envelope
 function M.main(words)
   for _, word in ipairs(words) do
     if word == "--" then break end
@@ -128,11 +126,6 @@ end
 --- Ends the command after Lua was killed: for its time or memory, or because it did not stop when it was to end, or
 --- when it waited for an event that could not come. Called by the engine with the reason, the line of the script, the
 --- kind of error and a hint, in place of the main task.
----@param message string
----@param at string
----@param kind string
----@param hint string
----@return integer exit_code, string envelope
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
   local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)

@@ -50,7 +50,6 @@ local function add_options(lines, known)
 end
 
 --- The page.
----@return string
 function M.text()
   local lines = {
     ".\\\" Made by moonlet --help man.", ".Dd November 22, 2026", ".Dt MOONLET 1", ".Os", ".Sh NAME", ".Nm moonlet",

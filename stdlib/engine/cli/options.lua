@@ -22,13 +22,9 @@ local common = {
 }
 
 --- True for an option that nearly all verbs have.
----@param name string
----@return boolean
 function M.is_common(name) return common[name] ~= nil end
 
 --- The options of a verb about a repository: its own, and those that all of them have.
----@param own table<string, moonlet.Option>?
----@return table<string, moonlet.Option>
 function M.with_common(own)
   local all = {}
   for name, option in pairs(common) do all[name] = option end
@@ -44,33 +40,23 @@ end
 M.usage = usage
 
 --- Raises an error in the command line.
----@param message string
----@param hint string?
 function M.refuse(message, hint) error(usage(message, hint), 0) end
 
 --- Raises for words beyond those that a command takes.
----@param rest string[]
----@param most integer
 ---@param command string  "session log"
----@param hint string?
 function M.no_more(rest, most, command, hint)
   if not rest[most + 1] then return end
   M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
 end
 
 --- The envelope of a command that has no run; its name is put in at the end.
----@param result any
 ---@param ok boolean?  default true
----@return table
 function M.envelope(result, ok)
   return { ok = ok ~= false, command = "", run = core.json.null, result = result, error = core.json.null }
 end
 
 --- Raises if an option has a value that is none of two words.
----@param name string
 ---@param word string?  nil where it was not given
----@param one string
----@param other string
 function M.check_word(name, word, one, other)
   if word == nil or word == one or word == other then return end
   error(usage(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
@@ -78,10 +64,6 @@ function M.check_word(name, word, one, other)
 end
 
 --- The whole number that an option has; raises for another value.
----@param text string
----@param name string
----@param most integer
----@return integer
 function M.whole_number(text, name, most)
   local number = math.tointeger(tonumber(text))
   if number and number >= 1 and number <= most then return number end
@@ -92,9 +74,6 @@ end
 local most_tokens = 1000000000
 
 --- The tokens that an option has; nil where it was not given.
----@param text string?
----@param name string
----@return integer?
 function M.tokens(text, name) return text and M.whole_number(text, name, most_tokens) end
 
 local function set(found, name, option, value)
@@ -109,10 +88,6 @@ local function set(found, name, option, value)
 end
 
 --- Gives an option a value, as `--NAME VALUE` does. Raises if it has one already and takes only one.
----@param found table<string, any>
----@param name string
----@param option moonlet.Option
----@param value any
 M.set = set
 
 local function lookup(known, name, list)
@@ -130,10 +105,6 @@ local function lookup(known, name, list)
 end
 
 --- Parses words into options and the rest. Everything after "--" is rest.
----@param words string[]
----@param known table<string, moonlet.Option>
----@param start integer?
----@return table<string, any> options, string[] rest
 function M.parse(words, known, start)
   local found, rest, names = {}, {}, {}
   for name, option in pairs(known) do
@@ -195,9 +166,7 @@ local function beginning(text, columns)
 end
 
 --- The help lines of options: below the heading of their group, sorted by name, wrapped to the page.
----@param known table<string, moonlet.Option>
 ---@param is_brief boolean?  a line for each
----@return string
 function M.help(known, is_brief)
   local names, lefts, width = {}, {}, 0
   for name, option in pairs(known) do
@@ -241,9 +210,6 @@ local function is_day(text)
 end
 
 --- Raises for a value of an option that is no day.
----@param text string?
----@param name string
----@return string?
 function M.day(text, name)
   if text and not is_day(text) then
     error(usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
@@ -254,8 +220,6 @@ end
 
 --- The way in which the events of a run are shown.
 ---@param found table   options of the command line
----@param output {json: boolean, events: boolean}
----@return string
 function M.display(found, output)
   if output.events then return "events" end
   if output.json then return "none" end
@@ -263,8 +227,6 @@ function M.display(found, output)
 end
 
 --- Prints a help text, or an envelope that holds it.
----@param text string
----@param json boolean?
 function M.print_help(text, json)
   local command = M.envelope { text = text }
   command.command = "help"

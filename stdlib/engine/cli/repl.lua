@@ -103,8 +103,6 @@ function words.argument_names(command, run)
 end
 
 --- The source of a prompt.
----@param json boolean
----@return moonlet.Source
 local function source_of(json)
   local state = state_dir.path()
   if state then core.file.make_root(state) end

@@ -64,11 +64,7 @@ local function source_of(home, rec)
 end
 
 --- The plan of a resumed run: its arguments, runner and options are those it was started with.
----@param home table
----@param id string
 ---@param rec table   its run.json
----@param found table options of the command line
----@return table plan
 function M.plan(home, id, rec, found)
   refuse_prepared(home, id, rec)
   if rec.runner == "rules" then
@@ -120,24 +116,16 @@ local function already(home, id, rec)
 end
 
 --- True if a run waits for its provider.
----@param rec table
----@return boolean
 function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
 --- True if the provider that it waits for can be asked again.
----@param rec table
----@return boolean
 function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
 
 --- Drives a plan that was made from the record of a run. If somebody else has resumed the run before its lock was
 --- taken, `again` is called with the new record.
----@param home table
----@param id string
----@param plan table
 ---@param again fun(rec: table): table?, ...   another plan; or nil and the results to return instead
----@return table envelope, integer exit_code, string text
 function M.drive(home, id, plan, again)
   while true do
     local drove, envelope, code, text, about = pcall(require("moonlet.engine.cli.run").drive, plan)

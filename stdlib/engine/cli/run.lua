@@ -36,12 +36,6 @@ function M.main(words, output, consent)
 end
 
 --- Drives a plan in the way that its command line asks for.
----@param plan table
----@param words string[]
----@param output table
----@param consent string?
----@param origin moonlet.RunOrigin?
----@return table? envelope, integer exit_code, string? text
 function M.start(plan, words, output, consent, origin)
   if plan.background then return detached.leave(plan.home, words, output.json) end
   core.event.display(plan.display)
@@ -61,8 +55,6 @@ function M.start(plan, words, output, consent, origin)
 end
 
 --- Makes the run of a plan and drives it to its end.
----@param plan table
----@return table envelope, integer exit_code, string text
 function M.drive(plan)
   -- The id of a background run goes out as one line before all events, for its reader waits for that line.
   function plan.begun(run)

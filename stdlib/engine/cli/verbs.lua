@@ -148,8 +148,6 @@ for _, entry in ipairs(M.list) do
 end
 
 --- The verb that begins the words, and the words with its whole name. Without a verb: nil.
----@param words string[]
----@return moonlet.Verb? verb, string[] words
 function M.find(words)
   local first, second = words[1] or "", words[2] or ""
   local entry = by_name[first .. " " .. second] or by_name[first]
@@ -161,13 +159,9 @@ function M.find(words)
 end
 
 --- The verbs of a group: those of "preset".
----@param name string
----@return moonlet.Verb[]?
 function M.group(name) return groups[name] end
 
 --- The words that may stand first, and behind a group's name.
----@param group string?
----@return string[]
 function M.words(group)
   local seen, names = {}, {}
   local function add(word)
@@ -185,8 +179,6 @@ function M.words(group)
 end
 
 --- The options of a verb.
----@param entry moonlet.Verb
----@return table<string, moonlet.Option>
 function M.options(entry)
   local module = require("moonlet.engine.cli." .. entry.module)
   return module.known or module.verbs[entry.name:match "%S+$"].known
@@ -214,10 +206,6 @@ local function options_text(entry, known, all)
 end
 
 --- The help of a verb.
----@param entry moonlet.Verb
----@param known table<string, moonlet.Option>
----@param all boolean?
----@return string
 function M.help(entry, known, all)
   local lines = { "usage: " .. usage_line(entry)
     .. ((entry.arguments or ""):find "options" and "" or " [options]"), "" }
@@ -232,10 +220,6 @@ end
 M.helped = {}
 
 --- Reads the words behind a verb. After --help it prints the help, and raises `helped`.
----@param name string
----@param words string[]
----@param known table<string, moonlet.Option>
----@return table<string, any> options, string[] rest
 function M.read(name, words, known)
   local found, rest = options.parse(words, known, select(2, name:gsub("%S+", "")) + 1)
   if not found.help then return found, rest end
@@ -256,8 +240,6 @@ local function rows(all)
 end
 
 --- The help of moonlet: the common verbs, or all of them.
----@param all boolean?
----@return string
 function M.overview(all)
   local function said(text) return table.concat(page.wrap(text, page.out().columns), "\n") end
   return table.concat({
@@ -269,8 +251,6 @@ function M.overview(all)
 end
 
 --- The help of a group.
----@param name string
----@return string
 function M.group_text(name)
   local lines = {}
   for i, entry in ipairs(groups[name]) do lines[i] = (i == 1 and "usage: " or "       ") .. usage_line(entry) end
@@ -278,8 +258,6 @@ function M.group_text(name)
 end
 
 --- The error for words that begin with no verb.
----@param words string[]
----@return table
 function M.unknown(words)
   local group = groups[words[1]] and words[1]
   local word = words[group and 2 or 1]

@@ -51,8 +51,6 @@ local function sections(entry, by)
 end
 
 --- One entry, for a terminal.
----@param entry moonlet.doc.Entry
----@return string
 function M.page(entry)
   local lines = { reference.signature(entry) }
   if entry.text ~= "" then lines[#lines + 1] = indent(entry.text, "  ") end
@@ -63,8 +61,6 @@ function M.page(entry)
 end
 
 --- The part of the library that an entry belongs to: "ctx", "m", "m.findings", or "types".
----@param entry moonlet.doc.Entry
----@return string
 function M.group(entry)
   if entry.kind == "type" then return "types" end
   return entry.name:match "^(.*)[.:]" or "globals"
@@ -96,8 +92,6 @@ local function groups(entries)
 end
 
 --- A list of entries, one line each.
----@param entries moonlet.doc.Entry[]
----@return string
 function M.list(entries)
   local names, found = groups(entries)
   local lines = {}
@@ -148,7 +142,6 @@ The tests run the examples. An example's `--> value` is the value of its line. T
 ]]
 
 --- The whole reference as Markdown.
----@return string
 function M.markdown()
   local read = reference.read()
   local names, found = groups(read.entries)

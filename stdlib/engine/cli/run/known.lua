@@ -74,8 +74,6 @@ add("record", {
 })
 
 --- The options of `moonlet run` and the arguments of a preset, which have the field `arg`.
----@param preset table
----@return table<string, moonlet.Option>
 function M.of_preset(preset)
   local all = {}
   for name, option in pairs(M.all) do all[name] = option end
@@ -102,8 +100,6 @@ function M.of_preset(preset)
 end
 
 --- The option that takes the words without a name; nil if the preset has none.
----@param all table<string, moonlet.Option>
----@return string? name, moonlet.Option? option
 function M.positional(all)
   for name, option in pairs(all) do
     if option.positional then return name, option end
@@ -125,10 +121,8 @@ local function kinds_text(preset)
 end
 
 --- The help of `moonlet run`, or of a preset.
----@param preset table?
 ---@param all table<string, moonlet.Option>?  of_preset(preset)
 ---@param is_whole boolean  with the options that are rare
----@return string
 function M.help(preset, all, is_whole)
   if not preset then return verbs.help(verbs.find { "run" }, M.all, is_whole) end
   local own = {}

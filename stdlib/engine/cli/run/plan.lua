@@ -337,7 +337,6 @@ local function take_positional(preset, all, found, words)
 end
 
 --- Reads a command line with the options of the preset that it names.
----@return moonlet.RunLine? line, string? help
 local function read(words, origin)
   local target, index = find_target(words)
   if not target then
@@ -500,11 +499,6 @@ end
 
 --- The plan of a command line, or the help that it asks for; raises for whatever can be refused before anything is
 --- written.
----@param words string[]
----@param output table
----@param consent string?
----@param origin moonlet.RunOrigin?
----@return moonlet.Plan? plan, string? help
 function M.of_words(words, output, consent, origin)
   local line, help = read(words, origin or {})
   if not line then return nil, help end

@@ -32,9 +32,7 @@ local function check_prompts(home, run, rec)
 end
 
 --- Raises unless the run is prepared and nobody has driven it since.
----@param home table
 ---@param id string  a task id
----@return {id: string, run: string, record: table, lost: string[]}
 function M.find(home, id)
   core.run.check_id(id, "task id")
   local run, rec = store.of_task(home, id)

@@ -22,9 +22,6 @@ local function budget_value(key, value, item)
 end
 
 --- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
----@param budget table
----@param list string[]?
----@return table
 function M.change_budget(budget, list)
   local changed = {}
   for key, value in pairs(budget) do changed[key] = value end
@@ -49,10 +46,6 @@ end
 
 --- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
 --- The number of agents is always limited.
----@param list string[]?
----@param preset moonlet.Preset?
----@param own_config moonlet.Config?
----@return table
 function M.parse_budget(list, preset, own_config)
   local budget = {}
   for key in pairs(budget_module.fields) do

@@ -84,9 +84,6 @@ end
 
 --- Drives the run of a packet, if it is ready by now; one that was interrupted goes on. The claim ends when the run is
 --- on record.
----@param plan table
----@param drive fun(plan: table): table, integer, string
----@return table? envelope, integer exit_code, string? text
 function M.drive_ready(plan, drive)
   local home, packet = plan.home, plan.if_ready
   local held = claim(home, packet.id)

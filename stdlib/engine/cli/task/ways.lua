@@ -184,11 +184,6 @@ local function compare(first, words)
 end
 
 --- Drives a plan in the way that its command line asks for.
----@param plan table
----@param words string[]
----@param plan_again fun(more: table, words: string[]?): table
----@param drive fun(plan: table): table, integer, string
----@return table? envelope, integer exit_code, string? text
 function M.drive(plan, words, plan_again, drive)
   if plan.if_ready then
     return require("moonlet.engine.cli.task.queue").drive_ready(plan, drive)
