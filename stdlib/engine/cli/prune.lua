@@ -128,7 +128,7 @@ end
 
 local function wanted_of(found)
   if not found.older and not found.keep and not found.worktrees then
-    options.refuse("prune which runs?", "moonlet run prune --older 30d, --keep 100 or --worktrees; --dry-run shows them")
+    options.refuse("prune which runs?", "moonlet run prune --older 30d, --keep 9 or --worktrees; --dry-run shows them")
   end
   local keep = found.keep and math.tointeger(tonumber(found.keep))
   if found.keep and (not keep or keep < 0) then
