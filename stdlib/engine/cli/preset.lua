@@ -92,7 +92,8 @@ local function each(home, name, tell, act)
       result, text, passed = {}, one .. ": no tests", true
     elseif not ok then
       result = { error = require("moonlet.engine.run.manifest").error(result) }
-      text = ("%s: %s"):format(one, core.text.printable(result.error.message, 2000))
+      local hint = result.error.hint ~= core.json.null and "\n  " .. core.text.printable(result.error.hint, 2000) or ""
+      text = ("%s: %s%s"):format(one, core.text.printable(result.error.message, 2000), hint)
     end
     result.name = one
     tell(text:gsub("\n$", ""))

@@ -69,8 +69,10 @@ function M.drive(plan)
   local run = run_module.create(plan)
   local go = plan.options.dry_run and run_module.dry_run or run_module.execute
   local envelope, code = go(run)
-  if plan.format then return envelope, code, formats.text(plan.format, envelope) end
   local text, about = report.text(run, envelope)
+  if plan.format then
+    return envelope, code, formats.text(plan.format, envelope), { status = about.status }
+  end
   return envelope, code, text, about
 end
 

@@ -257,6 +257,19 @@ function M.group_text(name)
   return table.concat(lines, "\n") .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
 end
 
+--- True for a word that `moonlet run` takes: a Lua file, a preset of this folder or a built-in one.
+local function can_be_run(word)
+  if word:find "^[%w./-]+%.lua$" or word:find "^[Tt]%-%d+$" then return true end
+  local own = core.file.root(core.system.cwd() .. "/presets")
+  if own and word:find "^%l[%l%d-]*$" and (core.file.stat(own, word) or core.file.stat(own, word .. ".lua")) then
+    return true
+  end
+  for _, path in ipairs(core.script.presets()) do
+    if path:match "^[^/]+" == word then return true end
+  end
+  return false
+end
+
 --- The error for words that begin with no verb.
 function M.unknown(words)
   local group = groups[words[1]] and words[1]
@@ -269,6 +282,9 @@ function M.unknown(words)
     if entry.name:match "^%S+ (%S+)$" == word then
       return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet %s?"):format(entry.name))
     end
+  end
+  if not group and can_be_run(word) then
+    return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet run %s?"):format(word))
   end
   return options.usage(("there is no command '%s'"):format(core.text.printable(said, 60)),
     record.suggest(word, M.words(group)))
