@@ -143,8 +143,8 @@ local most_prompts = 20
 
 --- What a dry run has made: the agents and the worst case, the places of the prompts, and what the run still needs.
 local function prepared_lines(run, out)
-  local lines = { run.offline and "no agent is asked: name one, as in --runner codex, to see its prompts and its worst cost"
-    or worst_case.text(run) }
+  local lines = { worst_case.text(run) }
+  if run.offline then lines[1] = "no agent is asked: name one, as in --runner codex, for its prompts and worst cost" end
   for i, path in ipairs(run.worst.prompts) do
     path = run.absolute(run.sidecar .. "/" .. path)
     if i <= most_prompts then lines[#lines + 1] = "prompt: " .. (out.terminal and screen.near(path) or path) end
