@@ -363,16 +363,19 @@ def reference_and_types_are_installed():
         if missing or page != moonlet("doc", "--markdown"):
             raise Failed(f"the installed reference is another one; it lacks {missing}")
         run = subprocess.run([top + "/prefix/bin/moonlet", "init", "--json", "--repo", top], capture_output=True, text=True,
-                             check=False)
-        types = os.path.realpath(top) + "/prefix/share/moonlet/lua"
-        if run.returncode != 0 or os.path.realpath(json.loads(run.stdout)["result"]["types"]) != types:
+                             check=False, env={**os.environ, "HOME": top + "/home"})
+        if run.returncode != 0 or json.loads(run.stdout)["result"]["types"] != "~/.local/share/moonlet/lua":
             raise Failed(run.stdout + run.stderr)
-        files = {os.path.relpath(os.path.join(where, name), types + "/moonlet")
-                 for where, _, names in os.walk(types + "/moonlet") for name in names}
+
+        def files_of(types):
+            return {os.path.relpath(os.path.join(where, name), types)
+                    for where, _, names in os.walk(types) for name in names}
+        files = files_of(top + "/prefix/share/moonlet/lua/moonlet")
+        shared = files_of(top + "/home/.local/share/moonlet/lua/moonlet")
         wanted = {os.path.relpath(os.path.join(where, name), ROOT + "/stdlib") for where, _, names in os.walk(ROOT + "/stdlib")
                   for name in names if name.endswith(".lua") and "/engine" not in where}
-        if files != wanted:
-            raise Failed(f"installed: {sorted(files ^ wanted)} differ from stdlib")
+        if files != wanted or shared != wanted:
+            raise Failed(f"installed: {sorted((files ^ wanted) | (shared ^ wanted))} differ from stdlib")
 
 
 def doc_finds_and_suggests():
