@@ -1,6 +1,7 @@
 // The moonlet executable: the keeper command, the version, and everything else by the engine.
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 #include <uv.h>
@@ -112,6 +113,12 @@ void print(int stream, std::string_view text) {
     const ssize_t wrote =
         write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
+    // A client may have given one socket for input and output, and reading made it non-blocking.
+    if (wrote < 0 && errno == EAGAIN) {
+      pollfd ready{stream == 1 ? STDOUT_FILENO : STDERR_FILENO, POLLOUT, 0};
+      ::poll(&ready, 1, -1);
+      continue;
+    }
     if (wrote < 0) {
       // A reader that went away has seen enough; anything else would pass a cut result as whole.
       if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;

@@ -16,6 +16,7 @@
 #include "host/artifact/file/dir.h"
 #include "host/artifact/file/startup_files.h"
 #include "host/artifact/run/manifest.h"
+#include "host/base/append_lines.h"
 #include "host/base/release.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
@@ -352,7 +353,26 @@ int file_is_startup(lua_State* L) {
   return 1;
 }
 
+/// append(dir, path, lines) -> true; or nil and an error. A line that a kill or a full disk cut
+/// stays on a line of its own.
+int file_append(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const std::string_view lines = check_text(L, 3);
+  auto& file = push_box<Result<Fd>>(L, dir.open_append(path));
+  auto& failure = push_box<std::optional<Error>>(L);
+  if (!file) {
+    failure = file.error();
+  } else if (const int number = append_lines(file->get(), lines); number != 0) {
+    failure = Error::from_errno(number, "write", std::string(path));
+  }
+  if (failure) return push_failure(L, *failure);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {
+    {"append", guard<file_append>},
     {"load", guard<file_load>},
     {"take", guard<file_take>},
     {"root", guard<file_root>},

@@ -1,5 +1,5 @@
-// core.terminal: asking the person at the terminal one question, the size of that terminal, and all
-// of standard input.
+// core.terminal: asking the person at the terminal one question, the size of that terminal, and
+// standard input, whole or line by line.
 // Only a program that said so (EngineOptions::interactive) lets the engine use its standard
 // streams.
 #include <poll.h>
@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/base/clock.h"
@@ -156,6 +157,142 @@ int terminal_read(lua_State* L) {
   return 1;
 }
 
+/// The lines of standard input that another program sends. A line that is too long is passed over,
+/// so the memory is bounded by `cap` and one chunk.
+class InputLines {
+ public:
+  explicit InputLines(std::size_t cap) : cap_(cap) {}
+
+  /// Reads what is there. Returns true once a line, or the end of the input, can be taken.
+  bool read_some() {
+    char chunk[65536];
+    const ssize_t got = ::read(STDIN_FILENO, chunk, sizeof chunk);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
+    if (got <= 0) {
+      ended_ = true;
+    } else {
+      buffer_.append(chunk, static_cast<std::size_t>(got));
+    }
+    return has_line();
+  }
+
+  bool has_line() {
+    if (end_ != std::string::npos) return true;
+    end_ = buffer_.find('\n', scanned_);
+    scanned_ = buffer_.size();
+    if (end_ == std::string::npos && buffer_.size() > cap_) {
+      passed_over_ += buffer_.size();
+      buffer_.clear();
+      scanned_ = 0;
+    }
+    return end_ != std::string::npos || ended_;
+  }
+
+  /// Takes the next line. Returns its size in `passed_over` where it was too long; nothing at the
+  /// end of the input, where a last part without a newline is no line.
+  std::optional<std::string> take(std::size_t& passed_over) {
+    if (end_ == std::string::npos) return std::nullopt;
+    std::string line = buffer_.substr(0, end_);
+    buffer_.erase(0, end_ + 1);
+    scanned_ = 0;
+    end_ = std::string::npos;
+    passed_over = line.size() > cap_ || passed_over_ > 0 ? passed_over_ + line.size() : 0;
+    passed_over_ = 0;
+    return line;
+  }
+
+ private:
+  std::size_t cap_;
+  std::string buffer_;
+  std::size_t scanned_ = 0;  // the bytes of it that hold no newline
+  std::size_t end_ = std::string::npos;
+  std::size_t passed_over_ = 0;
+  bool ended_ = false;
+};
+
+using InputRef = std::shared_ptr<InputLines>;
+
+/// Waits for the next line of another program. A file is never waited for.
+class NextLine final : public Operation {
+ public:
+  NextLine(Loop& loop, InputRef input) : input_(std::move(input)) {
+    if (input_->has_line()) {
+      finish();
+      return;
+    }
+    poll_ = new uv_poll_t{};
+    if (uv_poll_init(loop.raw(), poll_, STDIN_FILENO) != 0) {
+      delete std::exchange(poll_, nullptr);
+      while (!input_->read_some()) {
+      }
+      finish();
+      return;
+    }
+    poll_->data = this;
+    uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      static_cast<NextLine*>(poll->data)->read_some();
+    });
+  }
+  ~NextLine() override { stop(); }
+
+  const std::optional<std::string>& line() const { return line_; }
+  std::size_t passed_over() const { return passed_over_; }
+
+ private:
+  void start_cancel() override {
+    stop();
+    complete();
+  }
+  void read_some() {
+    if (input_->read_some()) finish();
+  }
+  void finish() {
+    line_ = input_->take(passed_over_);
+    stop();
+    complete();
+  }
+  void stop() {
+    if (poll_ == nullptr) return;
+    uv_poll_stop(poll_);
+    uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(poll_, nullptr)),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+  }
+
+  InputRef input_;
+  uv_poll_t* poll_ = nullptr;
+  std::optional<std::string> line_;
+  std::size_t passed_over_ = 0;
+};
+
+/// input(cap) -> the lines of standard input, each of at most `cap` bytes
+int terminal_input(lua_State* L) {
+  const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
+  if (!Services::of(L).interactive) return luaL_error(L, "standard input is not the engine's");
+  push_box<InputRef>(L) = std::make_shared<InputLines>(cap);
+  return 1;
+}
+
+int push_next(lua_State* L, Operation& operation) {
+  const auto& next = static_cast<NextLine&>(operation);
+  if (!next.line()) return 0;
+  if (next.passed_over() > 0) {
+    lua_pushnil(L);
+    lua_pushinteger(L, static_cast<lua_Integer>(next.passed_over()));
+    return 2;
+  }
+  lua_pushlstring(L, next.line()->data(), next.line()->size());
+  return 1;
+}
+
+/// next(lines) -> the next line; nil and its size where it is too long; nil at the end of the input
+int terminal_next(lua_State* L) {
+  InputRef* input = to_box<InputRef>(L, 1);
+  if (input == nullptr) luaL_argerror(L, 1, "lines expected");
+  Pending& pending = Scheduler::of(L).prepare(L, push_next);
+  pending.operation = std::make_shared<NextLine>(Services::of(L).loop, *input);
+  return Scheduler::of(L).await(L);
+}
+
 /// page([stream]) -> {columns, rows, colour, unicode} of the terminal that results are printed on,
 /// or that is stream 2; nil when they go somewhere else
 int terminal_page(lua_State* L) {
@@ -247,7 +384,8 @@ int terminal_run(lua_State* L) {
 constexpr luaL_Reg kFunctions[] = {
     {"read", guard<terminal_read>},       {"run", guard<terminal_run>},
     {"can_ask", guard<terminal_can_ask>}, {"ask", guard<terminal_ask>},
-    {"page", guard<terminal_page>},       {nullptr, nullptr},
+    {"page", guard<terminal_page>},       {"input", guard<terminal_input>},
+    {"next", guard<terminal_next>},       {nullptr, nullptr},
 };
 
 }  // namespace

@@ -40,6 +40,8 @@
 ---@field start fun(file: string)  assigns later events to the run and writes them to a file beneath .agent
 
 ---@class core.file
+---@field append fun(dir: userdata, path: string, lines: string): boolean?, moonlet.Error?
+---  appends whole lines to a file that several processes may write
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
 ---  describes a file or link as a text that changes with its content; "" if nothing is there
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
@@ -299,6 +301,9 @@
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  reads an answer; nil at the end of the input
+---@field input fun(cap: integer): userdata  the lines of standard input, each of at most `cap` bytes
+---@field next fun(lines: userdata): string?, integer?
+---  waits for the next line; nil and its size if it is too long, nil at the end of the input
 ---@field read fun(cap: integer, ms: integer): string?, "limit"|"timeout"|nil
 ---  reads standard input to its end; nil if it is too long or does not end in time
 ---@field run fun(argv: string[]): integer  runs the user's program on the terminal and returns its exit code

@@ -72,7 +72,7 @@ function M.agent(ctx, call, ask)
         hint = "say more in its prompt" }, waits)
     end
     local ok, answer = pcall(gate.question, ctx, {
-      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil })
+      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil }, true)
     if not ok then unanswered(run, answer, waits) end
     answers[#answers + 1] = { question = text, answer = answer }
     copy.continues = result.session

@@ -77,11 +77,16 @@ function M.main(words, output)
   local function plan_of(of)
     local plan = resume.plan(home, id, of, found)
     gate.check_open(id, of, answer)
-    plan.answer = answer
+    plan.answer, plan.detached = answer, found.detached
     return plan
   end
   local plan = plan_of(rec)
   core.event.display(options.display(found, output))
+  if found.detached then
+    return require("moonlet.engine.cli.task.detached").drive(plan, function()
+      return resume.drive(home, id, plan, plan_of)
+    end)
+  end
   return resume.drive(home, id, plan, plan_of)
 end
 

@@ -28,6 +28,7 @@ M.known = options.with_common {
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
   events = { help = "print events as JSON lines while they happen" },
   detached = { help = "this process is left to drive the run", hidden = true },
+  asked = { help = "with --detached: somebody asked for it, so it does not wait for the provider", hidden = true },
 }
 
 --- The rights of the run. A preset's rights were accepted with its text at the start: a changed text asks again, and
@@ -175,15 +176,20 @@ function M.main(words, output)
     local is_over = now.ended and is_well and not store.is_prompt(now)
     if is_over then return nil, already(home, id, now) end
     -- This command resumes once the provider can be asked again, and for no other reason.
-    if found.detached and not M.is_due(now) then return nil, nil, 0 end
+    local waits = found.detached and not found.asked
+    if waits and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
     -- A person may know better than the provider; a process that resumes by itself does not.
-    plan.asks_again, plan.detached = not found.detached, found.detached
+    plan.asks_again, plan.detached = not waits, found.detached
     return plan
   end
   local plan, envelope, code, text = plan_of(rec)
   if not plan then return envelope, code, text end
   core.event.display(plan.source.display or options.display(found, output))
+  if found.asked then
+    local detached = require "moonlet.engine.cli.task.detached"
+    return detached.drive(plan, function() return M.drive(home, id, plan, plan_of) end)
+  end
   return M.drive(home, id, plan, plan_of)
 end
 

@@ -122,6 +122,10 @@ M.list = {
   verb("session attach", "SESSION", "session.verbs", "take it over at this terminal; ctrl-] gives it back",
     "moonlet session attach 3"),
   verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill 3"),
+  verb("mcp", nil, "mcp.serve", "serve the tools of moonlet to a main agent, over MCP",
+    "codex mcp add moonlet -- moonlet mcp",
+    { text = "It speaks the Model Context Protocol on standard input and output. What the agent may run is in the "
+      .. "config: mcp = { presets = { \"triangulated-review\" } }." }),
   verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
   verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
   verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",

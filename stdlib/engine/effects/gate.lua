@@ -370,8 +370,9 @@ function M.before_agent(ctx, job, prompt)
   if what then ask_before(ctx, what, made.argv, beside) end
 end
 
---- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer.
-function M.question(ctx, call)
+--- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer. `agent` is true for the
+--- question of an agent, which the main agent of the run may answer too.
+function M.question(ctx, call, agent)
   local state = context.of(ctx)
   local run = state.run
   record.check(call, question_fields, "ctx:question")
@@ -381,7 +382,7 @@ function M.question(ctx, call)
   end
   task.check()
   local item = { kind = "question", key = context.key(state, call.name or "question"), text = call.text,
-    options = call.options, show = call.show }
+    options = call.options, show = call.show, agent = agent }
   local bound = bind_shown(run, { "question", call.text, call.options or {}, call.show or "" })
   item.shown = bound.shown
   local step = run.begin_step(item.key, "question")

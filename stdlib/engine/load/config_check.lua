@@ -10,7 +10,7 @@ local M = {}
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table", precommit = "table" }
+  hooks = "table", prompts = "table", precommit = "table", mcp = "table" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
 --- The entry runners.command applies to every program of `--runner command:`.
@@ -19,6 +19,9 @@ local limit_fields = { tokens = "integer", usd = "number", wall = "string|number
   processes = "integer", parallel = "integer", retries = "integer", worktrees = "integer" }
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
   stuck = "list", milestone = "list", blocked = "list", review = "list" }
+
+local mcp_fields = { presets = "list", sessions = "list", programs = "list", budget = "table", sandbox = "string",
+  vanished = "string" }
 
 --- Formats a path of keys as Lua source, such as routes["test-gaps"].runner.
 ---@param path (string|integer)[]
@@ -267,6 +270,28 @@ function Check:prompts(prompts)
   end
 end
 
+--- Checks what a main agent may do over MCP.
+function Check:mcp(mcp)
+  if not self:fields_of(mcp, mcp_fields, { "mcp" }) then return end
+  if mcp.presets then self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets") end
+  if mcp.sessions then self:texts(mcp.sessions, { "mcp", "sessions" }, ".", "names or ids of sessions") end
+  if mcp.programs then self:texts(mcp.programs, { "mcp", "programs" }, "^%S+$", "names of programs") end
+  for key, words in pairs { sandbox = { "read-only", "workspace-write" }, vanished = { "continue", "cancel" } } do
+    if mcp[key] and mcp[key] ~= words[1] and mcp[key] ~= words[2] then
+      self.report({ "mcp", key }, ("mcp.%s cannot be '%s'"):format(key, core.text.printable(mcp[key], 40)),
+        ("write %s or %s"):format(words[1], words[2]))
+    end
+  end
+  if not mcp.budget or not self:fields_of(mcp.budget, require("moonlet.engine.budget.budget").fields,
+    { "mcp", "budget" }) then return end
+  for name, value in pairs(mcp.budget) do
+    local is_time = name == "wall"
+    if is_time and not pcall(duration.ms, value, "mcp.budget.wall") or not is_time and value <= 0 then
+      self.report({ "mcp", "budget", name }, ("mcp.budget.%s cannot be %s"):format(name, tostring(value)))
+    end
+  end
+end
+
 function Check:hooks(hooks)
   if not self:fields_of(hooks, hook_fields, { "hooks" }) then return end
   for name, argv in pairs(hooks) do
@@ -290,6 +315,7 @@ function M.check(config, report, folder)
   if config.limits then self:limits(config.limits) end
   if config.prompts then self:prompts(config.prompts) end
   if config.hooks then self:hooks(config.hooks) end
+  if config.mcp then self:mcp(config.mcp) end
   local precommit = config.precommit
   if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" }) and precommit.runner then
     self:runner(precommit.runner, { "precommit", "runner" })

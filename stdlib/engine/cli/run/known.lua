@@ -47,6 +47,7 @@ M.all = { -- the common ones stand in the short help
   ["format"] = { value = "lines|github|sarif",
     help = "print the findings in this form in place of the report" },
   ["background"] = { common = true, help = "print the id of the run and leave it to a process of its own" },
+  ["asked-by"] = { value = "JSON", help = "the MCP client that asks, for the record; its rights hold", hidden = true },
   ["detached"] = { help = "this process is the one that --background left", hidden = true },
   ["record"] = { value = "DIR", help = "keep what agents are given and give, for --runner cassette:DIR" },
   ["reason"] = { value = "TEXT", help = "why this run is made, for the record; forces work that is refused" },

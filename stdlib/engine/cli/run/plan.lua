@@ -14,6 +14,7 @@ local repository = require "moonlet.engine.run.repository"
 local grants = require "moonlet.engine.context.grants"
 local runners = require "moonlet.engine.load.runners"
 local cassette = require "moonlet.engine.runner.cassette"
+local client_rights = require "moonlet.engine.load.client_rights"
 local config = require "moonlet.engine.load.config"
 local metering = require "moonlet.engine.agent.metering"
 local given_paths = require "moonlet.engine.run.given_paths"
@@ -226,7 +227,29 @@ local function options_of(found, kept)
     unconfined = found.unconfined or kept.unconfined,
     gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
     prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
+    asked_by = found["asked-by"] and core.json.decode(found["asked-by"]) or kept.asked_by,
   }
+end
+
+--- Holds a run of an MCP client to what the config lets it do.
+local function limit_client(plan, packet)
+  if not plan.options.asked_by then return end
+  local rights = client_rights.of(plan.config)
+  client_rights.check_preset(rights, plan.preset and plan.name or plan.target)
+  if packet then client_rights.check_packet(rights, packet, validation.words_of, plan.config.runner) end
+  for name, declared in pairs(plan.preset.args) do
+    for _, text in ipairs(declared.type == "checks" and plan.args[name] or {}) do
+      client_rights.check_program(rights, validation.words_of(select(2, validation.split_kind(text, name)), name)[1])
+    end
+  end
+  for _, input in ipairs(plan.inputs) do
+    if input.kind == "cmd" then
+      error({ kind = "denied", usage = true, message = ("a client may not give the command '%s' as an input"):format(
+        core.text.printable(input.spec, 80)), hint = "give a file, a glob or diff:" }, 0)
+    end
+  end
+  if rights.sandbox == "read-only" then plan.options.sandbox = "read-only" end
+  plan.options.gates = "park"
 end
 
 --- Raises if a run was prepared for another target.
@@ -243,6 +266,7 @@ local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
   plan.budget = before and limits.change_budget(before.budget, found.budget)
     or limits.parse_budget(found.budget, plan.preset, plan.config)
+  if plan.options.asked_by then plan.budget = client_rights.bounded(plan.budget, client_rights.of(plan.config)) end
   plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
     or plan.config.limits.parallel or default_limit
   metering.check_plan(plan)
@@ -523,6 +547,7 @@ function M.of_words(words, output, consent, origin)
   set_task_id(plan, found)
   if preset then check_needs(preset, plan.home) end
   set_inputs(plan, line, before, offered)
+  limit_client(plan, line.packet)
   let_preset_check(plan)
   if plan.options.record then cassette.prepare(plan.options.record) end
   check_sandbox(plan)

@@ -1,0 +1,154 @@
+--- The tools of the server, and what every call of one goes through: who may call it, its arguments, its record.
+local answers = require "moonlet.engine.mcp.answers"
+local call_log = require "moonlet.engine.mcp.call_log"
+local presets = require "moonlet.engine.mcp.presets"
+local protocol = require "moonlet.engine.mcp.protocol"
+local record = require "moonlet.record"
+
+local M = {}
+
+local page_size = 40
+
+---@class moonlet.McpTool
+---@field name string
+---@field title string
+---@field description string
+---@field properties table<string, table>   JSON Schema of each argument
+---@field required string[]?
+---@field reads boolean?   it changes nothing and spends nothing
+---@field needs "sessions"|nil   listed only where the config allows some
+---@field run fun(call: moonlet.McpCall): table
+
+---@class moonlet.McpCall
+---@field server moonlet.McpServer
+---@field request moonlet.McpRequest
+---@field tool string
+---@field arguments table
+---@field home table
+---@field run string?   the run that it is about, for the record
+
+local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
+
+--- All tools but those of presets, in the order in which they are listed.
+---@return moonlet.McpTool[]
+local function fixed()
+  local list = {}
+  for _, room in ipairs { "runs", "work", "sessions" } do
+    for _, tool in ipairs(require("moonlet.engine.mcp." .. room).tools) do list[#list + 1] = tool end
+  end
+  return list
+end
+
+local function is_offered(server, tool)
+  if server.is_worker and not tool.reads then return false end
+  return tool.needs ~= "sessions" or #server.rights.sessions > 0
+end
+
+--- The tools that a client is offered.
+local function offered(server)
+  local list = {}
+  for _, tool in ipairs(fixed()) do
+    if is_offered(server, tool) then list[#list + 1] = tool end
+  end
+  if not server.is_worker then
+    for _, tool in ipairs(presets.tools(server)) do list[#list + 1] = tool end
+  end
+  return list
+end
+
+local function schema_of(tool)
+  local properties = {}
+  for name, schema in pairs(tool.properties) do properties[name] = schema end
+  properties.repo = repo_schema
+  return { type = "object", properties = properties, required = tool.required and core.json.array(tool.required) or nil,
+    additionalProperties = false }
+end
+
+local function described(tool)
+  return { name = tool.name, title = tool.title, description = tool.description, inputSchema = schema_of(tool),
+    annotations = { title = tool.title, readOnlyHint = tool.reads or false, destructiveHint = false,
+      idempotentHint = tool.reads or false, openWorldHint = not tool.reads } }
+end
+
+--- A page of a list: the items from the cursor on, and the cursor of the next page.
+---@param list table[]
+---@param params table
+---@param size integer
+---@return table[] items, string? next_cursor
+function M.page(list, params, size)
+  local first = 1
+  if params.cursor ~= nil then
+    first = type(params.cursor) == "string" and #params.cursor < 10 and math.tointeger(tonumber(params.cursor)) or 0
+    if first < 2 or first > #list then protocol.fail("params", "the cursor is none of this list") end
+  end
+  local last = math.min(first + size - 1, #list)
+  return core.json.array(table.move(list, first, last, 1, {})), last < #list and tostring(last + 1) or nil
+end
+
+function M.list(server, request)
+  server:await_roots()
+  local list = {}
+  for i, tool in ipairs(offered(server)) do list[i] = described(tool) end
+  local tools, cursor = M.page(list, request.params, page_size)
+  return { tools = tools, nextCursor = cursor }
+end
+
+local function find(server, name)
+  local list, names = offered(server), {}
+  for i, tool in ipairs(list) do
+    if tool.name == name then return tool end
+    names[i] = tool.name
+  end
+  return nil, record.suggest(name, names)
+end
+
+--- Runs a tool. Its failure is a result that the model reads.
+local function run(call, tool)
+  local wrong = core.json.validate(schema_of(tool), call.arguments)
+  if wrong then
+    error({ kind = "invalid", message = ("%s: %s"):format(tool.name, core.text.printable((wrong:gsub("^%- ", "")), 400)),
+      hint = "its input schema says what it takes" }, 0)
+  end
+  call.home = call.server.places:find(call.arguments.repo)
+  return tool.run(call)
+end
+
+--- The error that the record has of a result.
+local function error_in(result)
+  local data = result.structuredContent
+  return result.isError and type(data) == "table" and data.error or nil
+end
+
+function M.call(server, request)
+  local params = request.params
+  if type(params.name) ~= "string" then protocol.fail("params", "tools/call: name is a text") end
+  local arguments = params.arguments
+  if arguments == nil then arguments = {} end
+  if not protocol.is_object(arguments) then protocol.fail("params", "tools/call: arguments is an object") end
+  server:await_roots()
+  local call = { server = server, request = request, tool = params.name, arguments = arguments,
+    home = server.places:find() }
+  local tool, hint = find(server, params.name)
+  if not tool then
+    local message = ("there is no tool '%s'"):format(core.text.printable(params.name, 60))
+    call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments,
+      error = { kind = "denied", message = message } })
+    protocol.fail("params", ("%s; %s"):format(message, hint))
+  end
+  local ok, result = pcall(run, call, tool)
+  local err
+  if request.cancelled then
+    err = { kind = "cancelled", message = "the client cancelled the call" }
+  elseif not ok then
+    err = result
+  else
+    err = error_in(result)
+  end
+  if type(err) == "string" then err = { kind = "failed", message = err } end
+  call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments, run = call.run,
+    error = err })
+  if not ok and type(result) == "table" and rawget(result, "kind") == "protocol" then error(result, 0) end
+  return ok and result or answers.failure(result)
+end
+
+return M
