@@ -34,6 +34,7 @@ end
 function M.describe(home, name)
   local ok, envelope = pcall(command.run, { "preset", "show", name, "--repo", home.top })
   if ok then return envelope.result end
+  core.task.check()
   return nil, envelope
 end
 
@@ -90,28 +91,29 @@ function M.check(home, name, arguments)
   return preset
 end
 
---- The tools of the presets that the config names. One that cannot be loaded is left out, and run_preset says why.
+--- The name of a preset's tool.
+---@param name string
+---@return string
+function M.tool_name(name) return "preset_" .. (name:gsub("-", "_")) end
+
+--- The tool of a preset; nil if it cannot be loaded, and run_preset says why.
 ---@param server moonlet.McpServer
----@return moonlet.McpTool[]
-function M.tools(server)
-  local list, home = {}, server.places:find()
-  for _, name in ipairs(server.rights.presets) do
-    local preset = M.describe(home, name)
-    if preset then
-      local properties, required = arguments_of(preset)
-      list[#list + 1] = { name = "preset_" .. name:gsub("-", "_"), title = name,
-        description = ("%s Answers within a minute, with the result or with the run's id for run_wait."):format(
-          preset.summary), properties = properties, required = #required > 0 and required or nil,
-        run = function(call)
-          local arguments = {}
-          for key, value in pairs(call.arguments) do
-            if key ~= "repo" or properties.repo then arguments[key] = value end
-          end
-          return require("moonlet.engine.mcp.runs").start(call, name, { args = arguments })
-        end }
-    end
-  end
-  return list
+---@param name string
+---@return moonlet.McpTool?
+function M.tool(server, name)
+  local preset = M.describe(server.places:find(), name)
+  if not preset then return nil end
+  local properties, required = arguments_of(preset)
+  return { name = M.tool_name(name), title = name,
+    description = ("%s Answers within a minute, with the result or with the run's id for run_wait."):format(
+      preset.summary), properties = properties, required = #required > 0 and required or nil,
+    run = function(call)
+      local arguments = {}
+      for key, value in pairs(call.arguments) do
+        if key ~= "repo" or properties.repo then arguments[key] = value end
+      end
+      return require("moonlet.engine.mcp.runs").start(call, name, { args = arguments })
+    end }
 end
 
 return M

@@ -44,17 +44,8 @@ local function is_offered(server, tool)
   return tool.needs ~= "sessions" or #server.rights.sessions > 0
 end
 
---- The tools that a client is offered.
-local function offered(server)
-  local list = {}
-  for _, tool in ipairs(fixed()) do
-    if is_offered(server, tool) then list[#list + 1] = tool end
-  end
-  if not server.is_worker then
-    for _, tool in ipairs(presets.tools(server)) do list[#list + 1] = tool end
-  end
-  return list
-end
+--- The presets that have tools.
+local function preset_names(server) return server.is_worker and {} or server.rights.presets end
 
 local function schema_of(tool)
   local properties = {}
@@ -88,16 +79,32 @@ end
 function M.list(server, request)
   server:await_roots()
   local list = {}
-  for i, tool in ipairs(offered(server)) do list[i] = described(tool) end
+  for _, tool in ipairs(fixed()) do
+    if is_offered(server, tool) then list[#list + 1] = described(tool) end
+  end
+  for _, name in ipairs(preset_names(server)) do
+    local tool = presets.tool(server, name)
+    if tool then list[#list + 1] = described(tool) end
+  end
   local tools, cursor = M.page(list, request.params, page_size)
   return { tools = tools, nextCursor = cursor }
 end
 
+--- The tool that a client calls; nil and a hint where it is offered none of that name.
 local function find(server, name)
-  local list, names = offered(server), {}
-  for i, tool in ipairs(list) do
-    if tool.name == name then return tool end
-    names[i] = tool.name
+  local names = {}
+  for _, tool in ipairs(fixed()) do
+    if is_offered(server, tool) then
+      if tool.name == name then return tool end
+      names[#names + 1] = tool.name
+    end
+  end
+  for _, preset in ipairs(preset_names(server)) do
+    if presets.tool_name(preset) == name then
+      local tool = presets.tool(server, preset)
+      if tool then return tool end
+    end
+    names[#names + 1] = presets.tool_name(preset)
   end
   return nil, record.suggest(name, names)
 end
