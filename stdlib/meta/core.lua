@@ -48,6 +48,8 @@
 ---  copies owner, group and attributes from the file at that place, or takes the group that new files get there
 ---@field is_startup fun(path: string, writes: string[]?): boolean
 ---  true if a file makes programs start on the user's machine and no path in `writes` covers it
+---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
+---  makes a symbolic link in the folder itself
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
 ---  returns { {name, type}, … } in byte order, or nil and an error
 ---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?

@@ -126,6 +126,12 @@ M.list = {
     "codex mcp add moonlet -- moonlet mcp",
     { text = "It speaks the Model Context Protocol on standard input and output. What the agent may run is in the "
       .. "config: mcp = { presets = { \"triangulated-review\" } }." }),
+  verb("skill list", "[NAME…]", "mcp.skill", "the skills for main agents: which are installed, and of which version",
+    "moonlet skill list"),
+  verb("skill install", "[NAME…]", "mcp.skill", "teach your agent to hand work to moonlet", "moonlet skill install",
+    { text = "Skills are pages in .agents/skills, which your agent reads. One that you have edited stays, and the new "
+      .. "text is written beside it." }),
+  verb("skill remove", "[NAME…]", "mcp.skill", "remove skills that nobody has edited", "moonlet skill remove"),
   verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
   verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
   verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",

@@ -5,6 +5,9 @@ local M = {}
 local file = "mcp.jsonl"
 local most_arguments = 4000
 
+--- A protocol error is a tool that the client is not offered.
+local outcomes = { denied = "refused", protocol = "refused" }
+
 --- Appends a call. A failure is reported on standard error: it must not lose the call's answer.
 ---@param home table
 ---@param entry {client: moonlet.McpClient, tool: string, arguments: any, run: string?, error: table?}
@@ -15,7 +18,7 @@ function M.add(home, entry)
     arguments = #arguments <= most_arguments and entry.arguments or core.text.cut(core.text.clean(arguments),
       most_arguments),
     run = entry.run,
-    outcome = entry.error and (entry.error.kind == "denied" and "refused" or entry.error.kind or "failed") or "done",
+    outcome = entry.error and (outcomes[entry.error.kind] or entry.error.kind or "failed") or "done",
     error = entry.error and core.text.printable(tostring(entry.error.message), 400) or nil }
   local line = (core.secret.hide(core.json.encode(record))) .. "\n"
   local made, err = pcall(core.run.make_home, home.handle)

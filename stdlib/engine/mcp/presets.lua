@@ -85,7 +85,8 @@ function M.check(home, name, arguments)
     local names = {}
     for known in pairs(properties) do names[#names + 1] = known end
     table.sort(names)
-    error({ kind = "invalid", message = ("arguments of %s: %s"):format(name, core.text.printable((wrong:gsub("^%- ", "")), 400)),
+    wrong = wrong:gsub("^%- ", "")
+    error({ kind = "invalid", message = ("arguments of %s: %s"):format(name, core.text.printable(wrong, 400)),
       hint = "it takes " .. (#names > 0 and table.concat(names, ", ") or "none") }, 0)
   end
   return preset

@@ -109,11 +109,16 @@ local function find(server, name)
   return nil, record.suggest(name, names)
 end
 
---- Runs a tool. Its failure is a result that the model reads.
-local function run(call, tool)
+--- Finds and runs a tool. Its failure is a result that the model reads.
+local function run(call)
+  local tool, hint = find(call.server, call.tool)
+  if not tool then
+    protocol.fail("params", ("there is no tool '%s'; %s"):format(core.text.printable(call.tool, 60), hint))
+  end
   local wrong = core.json.validate(schema_of(tool), call.arguments)
   if wrong then
-    error({ kind = "invalid", message = ("%s: %s"):format(tool.name, core.text.printable((wrong:gsub("^%- ", "")), 400)),
+    wrong = wrong:gsub("^%- ", "")
+    error({ kind = "invalid", message = ("%s: %s"):format(tool.name, core.text.printable(wrong, 400)),
       hint = "its input schema says what it takes" }, 0)
   end
   call.home = call.server.places:find(call.arguments.repo)
@@ -135,14 +140,7 @@ function M.call(server, request)
   server:await_roots()
   local call = { server = server, request = request, tool = params.name, arguments = arguments,
     home = server.places:find() }
-  local tool, hint = find(server, params.name)
-  if not tool then
-    local message = ("there is no tool '%s'"):format(core.text.printable(params.name, 60))
-    call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments,
-      error = { kind = "denied", message = message } })
-    protocol.fail("params", ("%s; %s"):format(message, hint))
-  end
-  local ok, result = pcall(run, call, tool)
+  local ok, result = pcall(run, call)
   local err
   if request.cancelled then
     err = { kind = "cancelled", message = "the client cancelled the call" }
