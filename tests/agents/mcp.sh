@@ -134,3 +134,83 @@ case_soak_mcp_parked() {
   grep -q 'moonlet answer 1 approve' "$case/server/request-2.json" || echo "the model has not seen the way on"
   records 'runs[0]["verdict"] == "needs-human"'
 }
+
+# form ANSWER: the agent over its structured protocol, with a person who answers the form of the gate.
+form() {
+  local args=()
+  if [ "$runner" = claude ]; then args=(--mcp-config "$case/mcp.json" --strict-mcp-config --model sonnet); fi
+  timeout 150 "$python" -B "$here/mcp_form.py" "$runner" "$cache/node_modules/.bin/$runner" "ship with moonlet" "$1" "${args[@]}" \
+    >"$case/form" 2>>"$case/agent-err"
+  seen form '^form: moonlet, run R-00.* \(ship\): push the release' 'the person saw no form'
+  seen form '^turn: (completed|success)' 'the turn did not end'
+}
+
+# The person approves in the agent's own form, and the run goes on; a form that is declined leaves the gate open.
+mcp_form() {
+  serve '[{"do": [{"mcp": "preset_ship"}, {"text": "Done."}, {"mcp": "preset_ship"}, {"text": "Done."}]}]'
+  main_agent_setup
+  # The tool call itself is asked about, too.
+  sed -i '/approval_mode/d' "$case/codex/config.toml"
+  form approve
+  records 'runs[0]["verdict"] == "ok" and "through" in runs[0]["answers"][0]["by"] and runs[0]["answers"][0]["value"] == "approve"'
+  form decline
+  records 'runs[1]["verdict"] == "needs-human"'
+}
+
+case_soak_mcp_form_codex() { mcp_form; }
+case_soak_mcp_form_claude() { mcp_form; }
+
+# The real Codex puts the installed skills into its request.
+case_soak_mcp_skills_codex() {
+  serve '[{"do": [{"text": "Done."}]}]'
+  main_agent_setup
+  "$moonlet" skill install >/dev/null
+  main_agent "hello"
+  local name
+  for name in sidecar orchestrate implement-plan supervise-session; do
+    grep -q "$name" "$case/server/request-1.json" || echo "the request does not name the skill $name"
+  done
+}
+
+# Claude takes the plugin folder: its validator is content, and a session lists the plugin, its skills and its server.
+case_soak_mcp_plugin_claude() {
+  local plugin=$here/../../stdlib/plugin
+  serve '[{"do": [{"text": "Done."}]}]'
+  main_agent_setup
+  timeout 60 "$cache/node_modules/.bin/claude" plugin validate "$plugin" >"$case/validate" 2>&1 </dev/null ||
+    echo "claude plugin validate: $(cat "$case/validate")"
+  PATH=$(dirname "$moonlet"):$PATH timeout 90 "$cache/node_modules/.bin/claude" -p hello --plugin-dir "$plugin" --model sonnet \
+    --output-format stream-json --verbose >"$case/agent-out" 2>>"$case/agent-err" </dev/null
+  seen agent-out '"name":"moonlet","path":"' 'it lists no plugin'
+  seen agent-out '"mcp_servers":\[\{"name":"plugin:moonlet:moonlet","status":"connected"' 'it lists no server'
+  seen agent-out 'moonlet:sidecar' 'it lists no skill'
+}
+
+# The path of a newcomer: install the skills, register the server, allow a preset, and ask for a review.
+case_mcp_newcomer_codex() {
+  serve '[{"when": "Review this change with moonlet", "do": [{"mcp": "preset_triangulated_review", "given": {"target": "worktree", "lenses": ["correctness", "tests"], "linters": ["none"]}}, {"text": "One finding."}]},
+    {"do": [{"text": "{\"findings\": [{\"file\": \"README.md\", \"line\": 2, \"severity\": \"high\", \"claim\": \"It promises too much.\"}]}"}]}]'
+  mkdir -p "$case/codex"
+  export CODEX_HOME=$case/codex PATH=$(dirname "$moonlet"):$PATH
+  cat >"$case/codex/config.toml" <<END
+model_provider = "local"
+model = "mock-1"
+[model_providers.local]
+name = "local"
+base_url = "http://127.0.0.1:$(cat "$case/server/port")/v1"
+wire_api = "responses"
+env_key = "LOCAL_API_KEY"
+END
+  "$moonlet" skill install >"$case/steps"
+  # The steps that it prints, as a person would do them.
+  grep -q '^  codex mcp add moonlet -- moonlet mcp$' "$case/steps" || echo "no step registers the server"
+  "$cache/node_modules/.bin/codex" mcp add moonlet -- moonlet mcp >/dev/null 2>&1 || echo "codex mcp add failed"
+  printf 'default_tools_approval_mode = "approve"\nenv_vars = ["LOCAL_API_KEY"]\n' >"$case/approve"
+  sed -i "/^\[mcp_servers.moonlet\]/r $case/approve" "$case/codex/config.toml"
+  sed -i '1s/return {/return { runner = "codex", mcp = { presets = { "triangulated-review" } },/' "$XDG_CONFIG_HOME/moonlet/config.lua"
+  echo 'It does everything.' >>README.md
+  main_agent "Review this change with moonlet." || echo "exit $?"
+  records 'len(runs) == 1 and runs[0]["verdict"] == "ok" and runs[0]["preset"] == "triangulated-review"'
+  grep -q 'It promises too much' "$case"/server/request-*.json || echo "the model has not seen the finding"
+  seen agent-out 'One finding' 'it has not answered'
+}

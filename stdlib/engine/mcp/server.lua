@@ -10,6 +10,7 @@ local M = {}
 local null = core.json.null
 local poll_ms = 20
 local roots_patience_ms = 5000
+local close_ms = 10000
 
 --- Limits the requests under way; a further one is refused at once.
 local most_requests = 128
@@ -151,10 +152,19 @@ end
 local at_once = { ["initialize"] = true, ["ping"] = true, ["server/discover"] = true,
   ["resources/templates/list"] = true }
 
+local function no_method(request)
+  protocol.fail("method", ("there is no method '%s'"):format(core.text.printable(request.method, 80)))
+end
+
+--- The newest revision has no beginning, and so no need to ask if the server is still there.
+local handshake_alone = { ["initialize"] = true, ["ping"] = true }
+
 --- Finds out who asks, and refuses a request that comes too early.
 local function identify(server, request)
+  local client = client_of.of_request(request.params)
+  if client and handshake_alone[request.method] then no_method(request) end
   if request.method == "initialize" then return end
-  request.client = client_of.of_request(request.params) or server.client
+  request.client = client or server.client
   if request.client or request.method == "ping" then return end
   if request.method == "server/discover" then
     protocol.fail("params", "server/discover: _meta names no protocolVersion")
@@ -164,9 +174,7 @@ end
 
 local function answer(server, request)
   local method = methods[request.method]
-  if not method then
-    protocol.fail("method", ("there is no method '%s'"):format(core.text.printable(request.method, 80)))
-  end
+  if not method then no_method(request) end
   identify(server, request)
   local result = method(server, request)
   return client_of.complete(request.client or { revision = "" }, result, request.method)
@@ -241,8 +249,10 @@ function Server:take(line)
   end
 end
 
---- Ends what is under way once the client is gone. Its runs go on, unless the config says that they end.
+--- Ends what is under way once the client is gone, or has ended the server by a signal. Its runs go on, unless the
+--- config says that they end.
 function Server:close()
+  local shield = task.open_scope { shield = true, timeout = close_ms, what = "the end of the server" }
   if self.rights.vanished == "cancel" then
     local command = require "moonlet.engine.mcp.command"
     for id, home in pairs(self.runs) do
@@ -251,8 +261,24 @@ function Server:close()
       end
     end
   end
+  task.close_scope(shield)
   task.cancel_scope(self.scope, { kind = "cancelled", message = "the client is gone" })
   task.wait_scope(self.scope)
+end
+
+--- Takes the client's lines until it closes its end.
+function Server:read_all()
+  local input = core.terminal.input(protocol.line_cap)
+  while true do
+    local line, size = core.terminal.next(input)
+    if not line and not size then break end
+    if line then
+      if line:find "%S" then self:take(line) end
+    else
+      self:refuse { code = protocol.codes.request,
+        message = ("a message has at most %d bytes, not %d"):format(protocol.line_cap, size) }
+    end
+  end
 end
 
 --- Serves a client until it closes standard input.
@@ -261,20 +287,11 @@ end
 function M.serve(rights, is_worker)
   local server = setmetatable({ rights = rights, is_worker = is_worker, places = places.of_cwd(), open = {}, count = 0,
     asked = {}, forms = {}, runs = {}, token = core.clock.random_hex(8) }, Server)
-  local input = core.terminal.input(protocol.line_cap)
   server.scope = task.open_scope {}
-  while true do
-    local line, size = core.terminal.next(input)
-    if not line and not size then break end
-    if line then
-      if line:find "%S" then server:take(line) end
-    else
-      server:refuse { code = protocol.codes.request,
-        message = ("a message has at most %d bytes, not %d"):format(protocol.line_cap, size) }
-    end
-  end
+  local ok, err = pcall(server.read_all, server)
   server:close()
   task.close_scope(server.scope)
+  if not ok then error(err, 0) end
 end
 
 return M
