@@ -107,6 +107,7 @@ NEEDS
   if [ "${1:-}" = late ]; then
     cat <<'NEEDS'
 may:python3                                  python3             python3     python         python
+may:npm                                      npm                 npm         npm            node
 NEEDS
   fi
 }

@@ -43,7 +43,14 @@ end
 ---@return table
 function M.run(words)
   local all = table.move(words, 1, #words, 1, {})
-  all[#all + 1] = "--json"
+  local at = #all + 1
+  for i, word in ipairs(all) do
+    if word == "--" then
+      at = i
+      break
+    end
+  end
+  table.insert(all, at, "--json")
   local envelope = decoded(first_line(all))
   if type(envelope.error) == "table" and envelope.error ~= core.json.null then raise(envelope.error) end
   return envelope

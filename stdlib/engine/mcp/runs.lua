@@ -75,7 +75,7 @@ end
 ---@return table
 function M.wait(call, id)
   local seconds = call.arguments.wait_s or longest_wait_s
-  local deadline = core.clock.monotonic() + seconds * 1000
+  local deadline = call.began + seconds * 1000
   local rec, how = follow.wait(call.home, id, deadline, teller(call))
   while how == "ended" and rec.verdict == "needs-human" do
     local asked = gates.ask(call, id, rec, deadline)

@@ -7,6 +7,9 @@ local M = {}
 local tail_bytes, most_tail_bytes = 4000, 16000
 local step_s, longest_wait_s = 2, 50
 
+--- Prompts of these kinds decide something, so a person answers them.
+local for_a_person = { trust = true, approval = true, menu = true, ["y/n"] = true, password = true }
+
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
 
 local function is_allowed(call, row)
@@ -60,9 +63,8 @@ end
 
 local function submit(call)
   local row = find(call)
-  if type(row.waits) == "string" and row.waits:find "approval" or row.state == "waiting-for-input"
-    and row.waits ~= "idle" and row.waits ~= "marker" then
-    refuse(("%s asks for more than a text: %s"):format(row.id, core.text.printable(tostring(row.waits_for), 200)),
+  if for_a_person[row.waits] then
+    refuse(("%s asks a person: %s"):format(row.id, core.text.printable(tostring(row.waits_for), 200)),
       "ask the user to answer: moonlet session attach " .. row.id)
   end
   command.run { "session", "submit", row.id, "--repo", call.home.top, "--", call.arguments.text }
@@ -94,7 +96,7 @@ M.tools = {
     properties = { session = session, tail = { type = "integer", minimum = 1, maximum = most_tail_bytes } } },
   { name = "session_submit", title = "Type into a session", run = submit, needs = "sessions",
     required = { "session", "text" },
-    description = "Types a text and Enter. Refused while the session asks for an approval: that is a person's.",
+    description = "Types a text and Enter. Refused where the session asks for a decision: that is a person's.",
     properties = { session = session, text = { type = "string", maxLength = 20000 } } },
   { name = "session_wait", title = "Wait for a session", run = wait, reads = true, needs = "sessions",
     required = { "session" }, description = "Waits for the end of a session, a prompt or a marker, under a minute.",

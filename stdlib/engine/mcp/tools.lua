@@ -25,6 +25,7 @@ local page_size = 40
 ---@field tool string
 ---@field arguments table
 ---@field home table
+---@field began integer  of the monotonic clock
 ---@field run string?   the run that it is about, for the record
 
 local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
@@ -139,7 +140,7 @@ function M.call(server, request)
   if not protocol.is_object(arguments) then protocol.fail("params", "tools/call: arguments is an object") end
   server:await_roots()
   local call = { server = server, request = request, tool = params.name, arguments = arguments,
-    home = server.places:find() }
+    home = server.places:find(), began = core.clock.monotonic() }
   local ok, result = pcall(run, call)
   local err
   if request.cancelled then
