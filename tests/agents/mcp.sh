@@ -191,7 +191,7 @@ case_mcp_newcomer_codex() {
   serve '[{"when": "Review this change with moonlet", "do": [{"mcp": "preset_triangulated_review", "given": {"target": "worktree", "lenses": ["correctness", "tests"], "linters": ["none"]}}, {"text": "One finding."}]},
     {"do": [{"text": "{\"findings\": [{\"file\": \"README.md\", \"line\": 2, \"severity\": \"high\", \"claim\": \"It promises too much.\"}]}"}]}]'
   mkdir -p "$case/codex"
-  export CODEX_HOME=$case/codex PATH=$(dirname "$moonlet"):$PATH
+  export CODEX_HOME=$case/codex PATH=${moonlet%/*}:$PATH
   cat >"$case/codex/config.toml" <<END
 model_provider = "local"
 model = "mock-1"

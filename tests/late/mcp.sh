@@ -89,7 +89,7 @@ if [ -n "$reason" ]; then skip "skills-ref" "$reason"; else try "skills-ref" val
 # The real agents have a suite of their own, which counts its cases.
 if [[ "real agents" == *"$word"* ]]; then
   HOME=$home MOONLET_SOAK=1 "$root/tests/agents/run.sh" "$MOONLET" mcp- >"$work/agents" 2>&1
-  cat "$work/agents" | sed '$d'
+  sed '$d' "$work/agents"
   if [[ $(tail -n 1 "$work/agents") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed(,\ ([0-9]+)\ skipped)?$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + ${BASH_REMATCH[4]:-0}))
   else

@@ -78,6 +78,14 @@ local function show_parked(id, rec, lines)
   end
 end
 
+--- The main agent that asked for the run over MCP; nil for a run of a person.
+local function asker_text(rec)
+  local by = rec.options.asked_by
+  if type(by) ~= "table" or by == null then return nil end
+  return ("asked by %s %s, over MCP"):format(core.text.printable(tostring(by.client), 80),
+    core.text.printable(tostring(by.version), 40))
+end
+
 local function runner_text(rec)
   if type(rec.runner) ~= "string" then return "no runner" end
   if rec.runner ~= "route" or type(rec.runner_name) ~= "string" then return rec.runner end
@@ -161,12 +169,20 @@ local function leftover_notes(home, id, rec)
   return notes
 end
 
+--- The runner of a run, its age and who asked for it.
+local function summary_of(rec, started)
+  local parts = { runner_text(rec) }
+  if started then parts[#parts + 1] = state_of.ago(started, core.clock.wall()) end
+  parts[#parts + 1] = asker_text(rec)
+  return table.concat(parts, ", ")
+end
+
 local function on_screen(home, root, id, rec, out)
   local state, started = state_of.of(home, id, rec), core.clock.parse(rec.started_at)
   local steps = step_files.of(root, rec)
   local function folder(step) return step_files.folder(root, rec, step) end
   return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
-    state = state, summary = runner_text(rec) .. (started and ", " .. state_of.ago(started, core.clock.wall()) or ""),
+    state = state, summary = summary_of(rec, started),
     took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out),
     error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
@@ -203,6 +219,7 @@ local function show(home, word, found)
     ("started %s, took %s, %s"):format(core.text.printable(rec.started_at, 40), state_of.took(rec),
       core.text.printable((state_of.runner(rec) and "runner " or "") .. runner_text(rec), 80)),
   }
+  lines[#lines + 1] = asker_text(rec)
   if rec.error ~= null and rec.error and rec.error.kind ~= "parked" then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
   end
