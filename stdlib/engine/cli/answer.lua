@@ -13,6 +13,7 @@ local M = {}
 M.known = {
   key = { value = "KEY", help = "which gate or question, where there are several" },
   note = { value = "TEXT", help = "why, for the record" },
+  sha = { value = "HASH", help = "the hash of what you were shown: refused if it is another one by now" },
   by = { value = "NAME", help = "who answers (default: the user of this shell)" },
 }
 for name, option in pairs(resume.known) do M.known[name] = option end
@@ -60,6 +61,10 @@ function M.main(words, output)
     return require("moonlet.engine.cli.show").main(asked)
   end
   local item = pick(id, rec, found.key)
+  if found.sha and found.sha ~= item.shown then
+    error(record.invalid(("%s asks something else by now at '%s'"):format(id, core.text.printable(item.key, 80)),
+      "moonlet run show " .. id), 0)
+  end
   local text = table.concat(rest, " ", 2)
   if not core.text.is_utf8(text) then
     error(options.usage("the answer is not UTF-8", "give it in the encoding of the record"), 0)

@@ -1,5 +1,6 @@
 --- The program at the other end: its name, the revision it speaks and what it can do. A client up
---- to 2025-11-25 says so once, with `initialize`; a later one with each request.
+--- to 2025-11-25 says so once, with `initialize`; a later one with each request. The name is the
+--- client's own word: it tells its runs from those of other clients, and grants nothing.
 local protocol = require "moonlet.engine.mcp.protocol"
 
 local M = {}

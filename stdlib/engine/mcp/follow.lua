@@ -59,9 +59,10 @@ end
 ---@param home table
 ---@param id string
 ---@param until_ms integer   of the monotonic clock
+---@param may_resume boolean  a run that waited for its provider goes on when that can be asked again
 ---@param tell fun(count: integer, line: string)?
 ---@return table record, "ended"|"running"|"interrupted"
-function M.wait(home, id, until_ms, tell)
+function M.wait(home, id, until_ms, may_resume, tell)
   local root = store.root(home)
   local rec = select(2, store.find(home, id))
   local tail = setmetatable({ root = root, path = rec.sidecar .. "/events.jsonl", offset = 0, rest = "", count = 0 },
@@ -73,7 +74,7 @@ function M.wait(home, id, until_ms, tell)
     if line then tell(tail.count, line) end
     if not holder then
       rec = select(2, store.find(home, id))
-      if is_due(rec) then
+      if may_resume and is_due(rec) then
         command.leave { "run", "resume", id, "--detached", "--repo", home.top, "--json" }
       elseif rec.ended then
         return rec, "ended"

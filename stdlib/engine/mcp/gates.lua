@@ -52,8 +52,8 @@ local function apply(call, id, item, value)
   for _, open in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if open.key == item.key and open.shown == item.shown then
       local by = ("%s (through %s)"):format(person.name(), call.request.client.name)
-      command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key, "--by", by,
-        "--", value }
+      command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key, "--sha",
+        item.shown, "--by", by, "--", value }
       return true
     end
   end

@@ -76,12 +76,13 @@ end
 function M.wait(call, id)
   local seconds = call.arguments.wait_s or longest_wait_s
   local deadline = call.began + seconds * 1000
-  local rec, how = follow.wait(call.home, id, deadline, teller(call))
-  while how == "ended" and rec.verdict == "needs-human" do
+  local is_ours = M.is_own(call.request.client, select(2, store.find(call.home, id))) and not call.server.is_worker
+  local rec, how = follow.wait(call.home, id, deadline, is_ours, teller(call))
+  while is_ours and how == "ended" and rec.verdict == "needs-human" do
     local asked = gates.ask(call, id, rec, deadline)
     if type(asked) == "table" then return asked end
     if asked ~= "answered" then break end
-    rec, how = follow.wait(call.home, id, deadline, teller(call))
+    rec, how = follow.wait(call.home, id, deadline, is_ours, teller(call))
   end
   return answers.of_run(call.home, id, rec)
 end
@@ -239,7 +240,7 @@ end
 local function answer(call)
   local id, rec = own(call)
   local item = question_of(id, rec, call.arguments.key)
-  command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key,
+  command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key, "--sha", item.shown,
     "--by", ("%s (MCP client)"):format(call.request.client.name), "--", call.arguments.text }
   call.server.runs[id] = call.home
   return M.wait(call, id)
