@@ -48,16 +48,18 @@ end
 --- The presets that have tools.
 local function preset_names(server) return server.is_worker and {} or server.rights.presets end
 
-local function schema_of(tool)
+local function schema_of(tool, with_repo)
   local properties = {}
   for name, schema in pairs(tool.properties) do properties[name] = schema end
-  properties.repo = repo_schema
+  if with_repo then properties.repo = repo_schema end
   return { type = "object", properties = properties, required = tool.required and core.json.array(tool.required) or nil,
     additionalProperties = false }
 end
 
-local function described(tool)
-  return { name = tool.name, title = tool.title, description = tool.description, inputSchema = schema_of(tool),
+--- A tool as it is listed. A client with one work tree has none to choose.
+local function described(server, tool)
+  return { name = tool.name, title = tool.title, description = tool.description,
+    inputSchema = schema_of(tool, #server.places.homes > 1),
     annotations = { title = tool.title, readOnlyHint = tool.reads or false, destructiveHint = false,
       idempotentHint = tool.reads or false, openWorldHint = not tool.reads } }
 end
@@ -81,11 +83,11 @@ function M.list(server, request)
   server:await_roots()
   local list = {}
   for _, tool in ipairs(fixed()) do
-    if is_offered(server, tool) then list[#list + 1] = described(tool) end
+    if is_offered(server, tool) then list[#list + 1] = described(server, tool) end
   end
   for _, name in ipairs(preset_names(server)) do
     local tool = presets.tool(server, name)
-    if tool then list[#list + 1] = described(tool) end
+    if tool then list[#list + 1] = described(server, tool) end
   end
   local tools, cursor = M.page(list, request.params, page_size)
   return { tools = tools, nextCursor = cursor }
@@ -116,7 +118,7 @@ local function run(call)
   if not tool then
     protocol.fail("params", ("there is no tool '%s'; %s"):format(core.text.printable(call.tool, 60), hint))
   end
-  local wrong = core.json.validate(schema_of(tool), call.arguments)
+  local wrong = core.json.validate(schema_of(tool, true), call.arguments)
   if wrong then
     wrong = wrong:gsub("^%- ", "")
     error({ kind = "invalid", message = ("%s: %s"):format(tool.name, core.text.printable(wrong, 400)),
