@@ -1,5 +1,5 @@
---- What a client is told about a run: a short text for a model, and the same as data. Whatever is long stays in a
---- file that the answer names.
+--- Formats runs for a client: a short text for its model, and the same as data. Long content stays in a file, which the
+--- answer names.
 local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 
@@ -27,7 +27,7 @@ local function open_points(rec)
   return list
 end
 
---- How to go on with a run, for a main agent: itself, or by a person.
+--- Names the next step of a run: a tool for the main agent, or a command for the person.
 local function next_of(home, id, rec, now, points)
   if now == "running" then return "call run_wait for " .. id end
   if now == "interrupted" then return "its process was killed: call run_resume for " .. id end

@@ -30,8 +30,8 @@ local function of(info, capabilities, revision)
     roots = protocol.is_object(capabilities.roots) }
 end
 
---- The client that an `initialize` is from. Its revision is the one that it asks for, or the newest
---- that begins with `initialize`.
+--- Returns the client that sent an `initialize`. An unknown revision becomes the newest one that has
+--- a handshake.
 ---@param params table
 ---@return moonlet.McpClient
 function M.of_initialize(params)
@@ -43,7 +43,7 @@ function M.of_initialize(params)
   return of(params.clientInfo, params.capabilities, is_spoken and asked or protocol.revisions[2])
 end
 
---- The client of one request that carries its revision; nil where it carries none.
+--- Returns the client of a request that carries its revision, or nil for other requests.
 ---@param params table
 ---@return moonlet.McpClient?
 function M.of_request(params)

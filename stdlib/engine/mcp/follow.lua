@@ -7,7 +7,7 @@ local M = {}
 local poll_ms, longest_poll_ms = 50, 400
 local chunk = 64 << 10
 
---- Formats an event as a line of progress; nil for an event that says nothing to a client.
+--- Formats an event as a line of progress. Returns nil for events that are not progress.
 local function line_of(event)
   local data = type(event.data) == "table" and event.data or {}
   local step = type(event.step) == "string" and event.step or ""
@@ -31,7 +31,7 @@ end
 local Tail = {}
 Tail.__index = Tail
 
---- Returns the newest line of progress since the last call; nil without one.
+--- Returns the newest line of progress since the last call, or nil.
 function Tail:newest()
   local text = core.file.part(self.root, self.path, self.offset, chunk)
   if not text or text == "" then return nil end
@@ -49,13 +49,13 @@ function Tail:newest()
   return last and core.text.printable(last, 200)
 end
 
---- True if a run waits for its provider, and that can be asked again.
+--- True if a run waits for its provider, and the time of the wait is over.
 local function is_due(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
     and core.clock.wall() >= rec.until_ms
 end
 
---- Waits for the end of a run. Returns its record and if it ended; else it still runs, or its process was killed.
+--- Waits for the end of a run. Returns its record and how the wait ended: "interrupted" means that its host was killed.
 ---@param home table
 ---@param id string
 ---@param until_ms integer   of the monotonic clock

@@ -76,7 +76,7 @@ local function begin(call, id, item, form)
   return pending
 end
 
---- The way of the newest revision: the result asks for input, and the client calls again with it.
+--- Asks as the newest revision does: the result names the form, and the client repeats its call with the answer.
 local function ask_by_result(call, id, item, form)
   local params = call.request.params
   local name = ("%s %s %s"):format(id, item.shown, item.key)

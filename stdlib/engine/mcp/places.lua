@@ -1,5 +1,5 @@
---- The git work trees that a server serves: those that hold the client's roots, or else the one of
---- the working directory. A path outside of them is refused.
+--- Holds the git work trees that a server serves: those of the client's roots, or else that of the
+--- working directory. A path outside of them is refused.
 local repository = require "moonlet.engine.run.repository"
 
 local M = {}
@@ -31,13 +31,13 @@ local function opened(folders)
   return homes
 end
 
---- The place of the working directory.
+--- Returns the places of a client without roots.
 ---@return moonlet.McpPlaces
 function M.of_cwd()
   return setmetatable({ homes = opened { core.system.cwd() } }, Places)
 end
 
---- The places of the client's roots; the former ones where none of them is a folder.
+--- Serves the client's roots from now on. Roots that are no folders change nothing.
 ---@param roots any   of roots/list
 function Places:take_roots(roots)
   local folders = {}
@@ -50,7 +50,7 @@ end
 
 local function beneath(top, path) return path == top or path:sub(1, #top + 1) == top .. "/" end
 
---- The place that a call names, or the default.
+--- Finds the work tree that a call names. Without a name it is the first one.
 ---@param path string?
 ---@return table home
 function Places:find(path)

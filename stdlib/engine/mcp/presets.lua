@@ -26,7 +26,7 @@ local function schema_of(arg)
   return schema
 end
 
---- What `moonlet preset show` says of a preset; nil and an error if it cannot be loaded.
+--- Describes a preset as `moonlet preset show` does. Returns nil and an error if it cannot be loaded.
 ---@param home table
 ---@param name string
 ---@return table? preset

@@ -23,14 +23,14 @@ local wait_schema = { type = "integer", minimum = 0, maximum = longest_wait_s,
 
 local function refuse(message, hint) error({ kind = "denied", message = message, hint = hint }, 0) end
 
---- Who asks, for run.json.
+--- Describes the client and its call, for run.json.
 local function asked_by(call)
   local client = call.request.client
   return core.json.encode { client = client.name, version = client.version, tool = call.tool,
     server = call.server.token }
 end
 
---- True if a run was started over MCP by the client of a call, in this session or in an earlier one.
+--- True if the client has started the run over MCP, in this session or in an earlier one.
 ---@param client moonlet.McpClient
 ---@param rec table
 ---@return boolean
@@ -48,7 +48,7 @@ function M.find(call)
   return id, rec
 end
 
---- Raises unless the client has started the run: what others have started is not the client's to change.
+--- Finds the run of a call. Raises unless the client has started it.
 local function own(call)
   local id, rec = M.find(call)
   if M.is_own(call.request.client, rec) then return id, rec end
@@ -211,7 +211,7 @@ local function run_cancel(call)
   local id = own(call)
   command.run { "run", "cancel", id, "--repo", call.home.top }
   local result = answers.of_run(call.home, id, select(2, store.find(call.home, id)))
-  -- It was asked for, so it is no failure of the call.
+  -- The client asked for the cancellation, so the call did not fail.
   result.isError, result.structuredContent.error = false, nil
   return result
 end

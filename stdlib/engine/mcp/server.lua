@@ -12,7 +12,7 @@ local poll_ms = 20
 local roots_patience_ms = 5000
 local close_ms = 10000
 
---- Limits the requests under way; a further one is refused at once.
+--- Limits the requests that run at a time. A further one is refused.
 local most_requests = 128
 
 ---@class moonlet.McpRequest
@@ -48,7 +48,7 @@ local function error_of(err)
   return { code = protocol.codes.internal, message = core.text.printable(tostring(message), 400) }
 end
 
---- Answers a message that is none. From 2025-11-25 on such an answer has no id; JSON-RPC wants null.
+--- Refuses a line that is not a message. Since 2025-11-25 such an error has no id; JSON-RPC itself wants null.
 function Server:refuse(err)
   local is_newer = self.client and self.client.revision ~= "2025-06-18"
   local id = err.id
@@ -148,7 +148,7 @@ methods["resources/read"] = function(server, request)
   return require("moonlet.engine.mcp.resources").read(server, request)
 end
 
---- These answer without waiting for anything, in the order of the requests.
+--- These methods wait for nothing, so they are answered in the order of their requests.
 local at_once = { ["initialize"] = true, ["ping"] = true, ["server/discover"] = true,
   ["resources/templates/list"] = true }
 
@@ -156,10 +156,10 @@ local function no_method(request)
   protocol.fail("method", ("there is no method '%s'"):format(core.text.printable(request.method, 80)))
 end
 
---- The newest revision has no beginning, and so no need to ask if the server is still there.
+--- The newest revision has no handshake and no ping.
 local handshake_alone = { ["initialize"] = true, ["ping"] = true }
 
---- Finds out who asks, and refuses a request that comes too early.
+--- Sets the client of a request. Refuses a request that comes before the handshake.
 local function identify(server, request)
   local client = client_of.of_request(request.params)
   if client and handshake_alone[request.method] then no_method(request) end
@@ -224,7 +224,7 @@ end
 
 notifications["notifications/roots/list_changed"] = notifications["notifications/initialized"]
 
---- The client gives up a request. Some clients say so after each one that has ended.
+--- Cancels a request of the client. opencode sends this after every request that has ended, so unknown ids are fine.
 notifications["notifications/cancelled"] = function(server, params)
   local request = protocol.is_id(params.requestId) and server.open[params.requestId]
   if not request or request.cancelled then return end

@@ -1,4 +1,4 @@
---- The tools about sessions: only those that the config names, and no answer to a prompt that asks for an approval.
+--- Defines the tools about the sessions that the config names. None of them answers a prompt that asks for a decision.
 local answers = require "moonlet.engine.mcp.answers"
 local command = require "moonlet.engine.mcp.command"
 
@@ -27,7 +27,7 @@ local function rows_of(call)
   return rows
 end
 
---- The session that a call names.
+--- Finds the session that a call names, among those that the config allows.
 local function find(call)
   local word = call.arguments.session
   for _, row in ipairs(rows_of(call)) do

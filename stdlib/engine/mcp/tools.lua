@@ -1,4 +1,4 @@
---- The tools of the server, and what every call of one goes through: who may call it, its arguments, its record.
+--- Lists the tools of the server. Checks the arguments of each call, runs it and records it.
 local answers = require "moonlet.engine.mcp.answers"
 local call_log = require "moonlet.engine.mcp.call_log"
 local presets = require "moonlet.engine.mcp.presets"
@@ -30,7 +30,7 @@ local page_size = 40
 
 local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
 
---- All tools but those of presets, in the order in which they are listed.
+--- Returns the tools that do not depend on the config, in the order of the list.
 ---@return moonlet.McpTool[]
 local function fixed()
   local list = {}
@@ -45,7 +45,7 @@ local function is_offered(server, tool)
   return tool.needs ~= "sessions" or #server.rights.sessions > 0
 end
 
---- The presets that have tools.
+--- Returns the names of the presets that have tools.
 local function preset_names(server) return server.is_worker and {} or server.rights.presets end
 
 local function schema_of(tool, with_repo)
@@ -56,7 +56,7 @@ local function schema_of(tool, with_repo)
     additionalProperties = false }
 end
 
---- A tool as it is listed. A client with one work tree has none to choose.
+--- Formats a tool for the list. The argument repo is listed only if there are several work trees.
 local function described(server, tool)
   return { name = tool.name, title = tool.title, description = tool.description,
     inputSchema = schema_of(tool, #server.places.homes > 1),
@@ -64,7 +64,7 @@ local function described(server, tool)
       idempotentHint = tool.reads or false, openWorldHint = not tool.reads } }
 end
 
---- A page of a list: the items from the cursor on, and the cursor of the next page.
+--- Returns the items of a list from the cursor on, and the cursor of the next page.
 ---@param list table[]
 ---@param params table
 ---@param size integer
@@ -93,7 +93,7 @@ function M.list(server, request)
   return { tools = tools, nextCursor = cursor }
 end
 
---- The tool that a client calls; nil and a hint where it is offered none of that name.
+--- Finds a tool by its name. Returns nil and a hint if the client is not offered it.
 local function find(server, name)
   local names = {}
   for _, tool in ipairs(fixed()) do
@@ -128,7 +128,7 @@ local function run(call)
   return tool.run(call)
 end
 
---- The error that the record has of a result.
+--- Returns the error in a result, for the record.
 local function error_in(result)
   local data = result.structuredContent
   return result.isError and type(data) == "table" and data.error or nil

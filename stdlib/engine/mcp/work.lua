@@ -11,7 +11,7 @@ local M = {}
 
 local patch_cap = 6000
 
---- Raises for a check whose program the config does not name, or that would be split into two.
+--- Returns the option for a check. Raises if the config does not name its program, or if it would be split in two.
 local function check_word(rights, text)
   if text:find "[,\n]" then
     error({ kind = "invalid", message = "a check holds no comma and no newline", hint = "give a check for each" }, 0)
@@ -54,7 +54,7 @@ local function review_list(call)
   return answers.result(#lines > 0 and table.concat(lines, "\n") or "nothing waits for a review", { reviews = reviews })
 end
 
---- What a review decides about: the checks, the files, the changes and their hash.
+--- Shows what a person would review: checks, files, changes and their hash.
 local function review(call)
   if not call.arguments.run then return review_list(call) end
   local id = runs.find(call)

@@ -61,7 +61,7 @@ local function check(done, err)
   if not done then error(err, 0) end
 end
 
---- What is known of an installed skill: its state, and the version that was installed.
+--- Returns the state and the version of an installed skill. The states are
 ---   missing, current, outdated (untouched, of another version), edited, foreign (not written by moonlet)
 local function look(place, name)
   local folder = home_folder .. "/" .. name
@@ -139,7 +139,7 @@ local function list(found, rest)
   return envelope("list", rows, table.concat(lines, "\n") .. "\n")
 end
 
---- The steps that are left: an agent has to know the server, and the config has to allow a preset.
+--- Names the steps that a person still has to take.
 local function further_steps()
   local ok, config = pcall(function() return require("moonlet.engine.load.config").current() end)
   local lines = { "Register the tools with your agent, once:",
