@@ -227,7 +227,8 @@ local function options_of(found, kept)
     unconfined = found.unconfined or kept.unconfined,
     gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
     prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
-    asked_by = found["asked-by"] and core.json.decode(found["asked-by"]) or kept.asked_by,
+    -- A person's replay of a client's run is the person's.
+    asked_by = found["asked-by"] and core.json.decode(found["asked-by"]) or nil,
   }
 end
 
