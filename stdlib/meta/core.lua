@@ -3,6 +3,17 @@
 --- Declares `core`, the C++ functions that the library is built on, one table for each file of
 --- lua/core. Scripts cannot reach it.
 
+---@class core.archive
+---@field adopt fun(home: userdata, staged: string, id: string, record: string, body: string): boolean?, moonlet.Error?
+---  makes a complete folder of `.agent` the run `id`; false if that id is taken
+---@field extract fun(dir: userdata, name: string, manifest: string, files: table[], into: userdata): boolean?, moonlet.Error?
+---  writes the files of an archive into an empty folder, or refuses it
+---@field fits fun(name: string): boolean  true if an archive can hold a file of that name
+---@field header fun(name: string, bytes: integer): string  returns the block that stands before a file in an archive
+---@field manifest fun(dir: userdata, name: string): string?, moonlet.Error?  reads the manifest of an archive
+---@field write fun(from: userdata, manifest: string, files: table[], dir: userdata, name: string): boolean?, moonlet.Error?
+---  writes files as one archive: { { name, from, bytes, sha256 }, … }
+
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
 ---  returns the digest of a file or of its first bytes; with `durable` they are synced to disk first
@@ -307,11 +318,13 @@
 ---  describes the terminal of standard output, or of stream 2; nil if output goes elsewhere
 
 ---@class core.text
+---@field base64 fun(text: string): string  encodes bytes on one line
 ---@field clean fun(text: string): string  replaces malformed UTF-8 with U+FFFD
 ---@field cut fun(text: string, cap: integer, note: string?): string
 ---  keeps head and tail, with a line that counts the omitted bytes
 ---@field fit fun(text: string, columns: integer, in_middle: boolean?): string
 ---  truncates a text to so many columns of a terminal
+---@field gzip fun(text: string): string  compresses a text
 ---@field is_utf8 fun(text: string): boolean  bool
 ---@field json_size fun(text: string): integer  estimates its size as a JSON string
 ---@field place fun(): string?  returns "file:line" of the innermost script function
@@ -322,6 +335,7 @@
 ---@field width fun(text: string): integer  counts its columns on a terminal
 
 ---@class core
+---@field archive core.archive
 ---@field audit core.audit
 ---@field clock core.clock
 ---@field coroutine core.coroutine
