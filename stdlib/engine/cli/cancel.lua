@@ -189,7 +189,8 @@ function M.main(words)
   local entry = removed.find(repository.agent_path(found.repo), "runs", rest[1])
   if entry then return end_removed(entry) end
   local home = repository.open(found.repo)
-  local id = store.find(home, rest[1])
+  local id, found_rec = store.find(home, rest[1])
+  store.check_own(found_rec, "cancelled")
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
   local ended
   local had_ended = not is_open(select(2, store.find(home, id))) and not core.runs.holder(home.handle, id)

@@ -70,6 +70,7 @@ end
 ---@param found table options of the command line
 ---@return table plan
 function M.plan(home, id, rec, found)
+  store.check_own(rec, "resumed")
   refuse_prepared(home, id, rec)
   if rec.runner == "rules" then
     error(record.invalid(id .. " was made by the runner 'rules', which no longer exists",
@@ -112,6 +113,7 @@ end
 
 --- The result of a run that needs nothing more.
 local function already(home, id, rec)
+  require("moonlet.engine.export.otlp").at_end(home, id, false)
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
     and ("; it waits for a review: moonlet review show %s"):format(id) or ""
   return { ok = true, command = "run resume", error = core.json.null,
@@ -171,6 +173,7 @@ function M.main(words, output)
   options.check_word("gates", found.gates, "park", "deny")
   limits.change_budget({}, found.budget)
   local function plan_of(now)
+    store.check_own(now, "resumed")
     local is_well = now.verdict == "ok" or now.verdict == "prepared" or now.verdict == "findings"
     local is_over = now.ended and is_well and not store.is_prompt(now)
     if is_over then return nil, already(home, id, now) end

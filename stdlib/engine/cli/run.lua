@@ -81,6 +81,7 @@ function M.drive(plan)
   local run = run_module.create(plan)
   local go = plan.options.dry_run and run_module.dry_run or run_module.execute
   local envelope, code = go(run)
+  require("moonlet.engine.export.otlp").at_end(run.home, run.id, true)
   if plan.format then return envelope, code, formats.text(plan.format, envelope) end
   local text, about = report.text(run, envelope)
   return envelope, code, text, about

@@ -1,6 +1,7 @@
 --- `moonlet run show`: a run with its steps, one of its steps, its answer or its prompt.
 local duration = require "moonlet.duration"
 local formats = require "moonlet.engine.cli.formats"
+local head = require "moonlet.engine.journal.head"
 local page = require "moonlet.engine.base.page"
 local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
 local repository = require "moonlet.engine.run.repository"
@@ -146,9 +147,17 @@ local function step_rows(rec, steps, out)
   return lines
 end
 
+--- The origin of an imported run; nil for any other.
+local function imported_text(rec)
+  local from = rec.imported
+  if type(from) ~= "table" or from == null then return nil end
+  return ("imported: %s of another machine, head %s"):format(core.text.printable(from.run, 40),
+    core.text.printable(tostring(from.head), 40))
+end
+
 --- The steps left to do by hand, in a run that nobody drives.
 local function leftover_notes(home, id, rec)
-  local notes, driven = {}, core.runs.holder(home.handle, id) ~= nil
+  local notes, driven = { imported_text(rec) }, core.runs.holder(home.handle, id) ~= nil
   if driven then return notes end
   if not rec.ended and rec.options.dry_run then notes[1] = state_of.prepared(home, rec) end
   local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
@@ -170,7 +179,7 @@ local function on_screen(home, root, id, rec, out)
     took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out),
     error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
-    files = home.agent_path .. "/" .. rec.sidecar,
+    files = home.agent_path .. "/" .. rec.sidecar, head = head.of(root, id),
     folder = function(step) return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step) end,
     tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3, step.runner) end }, out)
 end
@@ -198,11 +207,13 @@ local function show(home, word, found)
     envelope.result.worktrees = core.json.array(worktree.left(home, id))
     return envelope, 0, on_screen(home, root, id, rec, out), { is_whole = true }
   end
+  envelope.result.head = head.of(root, id) or null
   local lines = {
     ("%s  %s  %s"):format(id, core.text.printable(rec.preset, 80), state_of.of(home, id, rec)),
     ("started %s, took %s, %s"):format(core.text.printable(rec.started_at, 40), state_of.took(rec),
       core.text.printable((state_of.runner(rec) and "runner " or "") .. runner_text(rec), 80)),
   }
+  if envelope.result.head ~= null then lines[#lines + 1] = "head " .. envelope.result.head end
   if rec.error ~= null and rec.error and rec.error.kind ~= "parked" then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
   end

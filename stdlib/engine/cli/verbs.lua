@@ -42,6 +42,14 @@ M.list = {
     { common = true, short = true }),
   verb("run verify", "[RUN… | all]", "verify", "compare the records of runs with their journals",
     "moonlet run verify all"),
+  verb("run export", "RUN", "export", "a finished run as one file: a page, a trace, spans or an archive",
+    "moonlet export last --as html -o run.html", { short = true,
+      text = "html is one page that opens without a network and checks the run's record by itself. perfetto is a trace "
+        .. "for ui.perfetto.dev and speedscope. otlp is lines for the file receiver of an OpenTelemetry collector; "
+        .. "MOONLET_OTLP_DIR writes them for every run. record is an archive for moonlet run import." }),
+  verb("run import", "FILE", "export", "the record of a run from another machine",
+    "moonlet run import run.record", { text = "An imported run can be shown, verified, exported and played "
+      .. "(--runner cassette:RUN). It is never resumed, and nothing in it is executed." }),
   verb("run prune", nil, "prune", "remove old runs with their artifacts", "moonlet run prune --older 30d --dry-run",
     { text = "A run that lives, is parked, was interrupted or waits for a review stays; so do the parents of runs that "
       .. "stay, and the newest run." }),

@@ -112,6 +112,7 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field started_wall integer ms since 1970: when this host began
 ---@field started integer      the same on the monotonic clock
 ---@field started_at string?   when the first host began
+---@field traceparent string?  the trace context that the run was started with
 ---@field recorded {started_at: string, duration_ms: integer}?  of an agent's session that was over before the run
 ---@field driven_before integer  ms for which earlier hosts have driven it
 ---@field duration_ms integer?  ms for which all hosts have driven it, at its end
@@ -166,7 +167,8 @@ local fields = {
   prompt_tokens = true, limit = true, runner = true,
   runner_spec = true, runner_name = true, routed = true, route = true, model = true, inputs = true, input_specs = true,
   resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
-  started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
+  started_wall = true, started = true, started_at = true, traceparent = true, driven_before = true, duration_ms = true,
+  journal = true,
   root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
   prompt = true, answers = true, recorded = true,
   step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,

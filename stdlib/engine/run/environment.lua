@@ -1,5 +1,6 @@
 --- The environment of a run's children.
 local record = require "moonlet.record"
+local trace = require "moonlet.engine.run.trace"
 
 local M = {}
 
@@ -46,6 +47,7 @@ function M.add(run)
   --- The environment of a child: the plain variables, those granted by name, and `extra`.
   function run.child_environment(extra, names)
     local env = plain()
+    env.TRACEPARENT = trace.of_children(run)
     for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
     for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
     for name, value in pairs(extra or {}) do

@@ -177,6 +177,7 @@ function M.text(run)
     granted = core.json.array(grants.describe(run.grants)),
     prepared = run.prepared or nil, cleanup = context.cleanup(run).is_owed, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
+    traceparent = run.traceparent,
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = or_null(run.parent),
     packet = or_null(run.packet), review = or_null(run.review), reviewing = not run.verdict and run.reviewing or nil,
     parked = core.json.array(run.parked), answers = core.json.array(run.answers),

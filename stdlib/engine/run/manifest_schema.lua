@@ -66,6 +66,7 @@ local answer = fields { key = text, kind = text, text = text, why = text_or_none
 local amount = one_of("integer", "float", "string", "null")
 local runner = fields { args = maybe(list_of(text)), env = maybe(list_of(text)), model = maybe_text }
 
+local imported = maybe(fields { run = text, dir = text, at = text, archive_sha256 = text, left = map_of(text) })
 local review = maybe(fields { state = text, reviewed_by = maybe_text, note = maybe_text, at = maybe_text,
   sha256 = maybe_text })
 
@@ -77,7 +78,7 @@ local shape = fields {
   exit_code = maybe_count, files_fold = maybe_count, usage = maybe_object, spent = maybe_object,
   packet = maybe(fields { id = text, title = text, sha256 = text,
     validation = list_of(is_object), auto_approve = flag, prompt_tokens = maybe_count }),
-  review = review, reviewing = review, parent_run_id = maybe_text,
+  review = review, reviewing = review, imported = imported, parent_run_id = maybe_text, traceparent = maybe_text,
   places = maybe_object, bytes = maybe_object, error = told_error,
   options = fields { title = maybe_text, reason = maybe_text, phase = maybe_text, agent_role = maybe_text,
     model = maybe_text, gates = maybe_text, dry_run = maybe_flag,

@@ -25,6 +25,7 @@ local manifest = require "moonlet.engine.run.manifest"
 local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
 local class = require "moonlet.engine.run.class"
+local trace = require "moonlet.engine.run.trace"
 local verdict = require "moonlet.engine.run.verdict"
 local worst_case = require "moonlet.engine.run.worst_case"
 local environment = require "moonlet.engine.run.environment"
@@ -305,6 +306,7 @@ function M.create(plan)
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.recorded = plan.recorded
   run.started_at = before and before.record.started_at or plan.recorded and plan.recorded.started_at
+  run.traceparent = trace.given(before and before.record)
   run.sealed = before and before.resumed and before.record or nil
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false

@@ -26,6 +26,7 @@ local null = core.json.null
 ---@field parked table[]
 ---@field notes string[]    lines that follow
 ---@field files string?     the path of the sidecar
+---@field head string?      the head hash of the journal
 ---@field folder fun(step: table): string?  the folder of a step, where it has one
 ---@field tail fun(step: table): string[]?  the last lines of a step's stderr
 ---@field lines string[]?   in place of the result
@@ -272,6 +273,7 @@ local function add_end(lines, facts)
   if facts.files then
     gap(lines)
     lines[#lines + 1] = "Files: " .. near(facts.files)
+    if facts.head then lines[#lines + 1] = "Head: " .. facts.head end
   end
   lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps,
     facts.origin)

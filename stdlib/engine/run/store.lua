@@ -268,6 +268,17 @@ function M.find(home, text)
     "moonlet run list shows them"), 0)
 end
 
+--- Raises for a run that was imported: its record is another machine's word, so nothing in it is executed, no process
+--- that it names is ended, and nothing is merged from it.
+---@param rec table
+---@param verb string  as in "cannot be resumed"
+function M.check_own(rec, verb)
+  local from = rec.imported
+  if type(from) ~= "table" or from == core.json.null then return end
+  error(record.invalid(("%s was imported, and cannot be %s"):format(rec.id, verb),
+    ("moonlet run PRESET --runner cassette:%s plays its answers"):format(rec.id)), 0)
+end
+
 --- True for the record of a prompt, which may go on after any verdict.
 ---@param rec table
 ---@return boolean

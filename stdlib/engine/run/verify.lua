@@ -188,6 +188,15 @@ local function name_files(root, rec, files)
   for path, name in pairs(found) do files[name], files[path] = files[path], nil end
 end
 
+--- Artifacts that did not travel with an imported run: path in the sidecar -> the reason.
+local function left_files(rec)
+  local left = {}
+  for path, why in pairs(rec.imported and rec.imported ~= null and rec.imported.left or {}) do
+    left[path:gsub("^sidecar/", "")] = why
+  end
+  return left
+end
+
 --- Holds the list of artifacts that was made at the end of the run against the folder.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
@@ -198,11 +207,14 @@ local function check_files(root, rec, problem, note)
     return
   end
   name_files(root, rec, tree.files)
+  local left = left_files(rec)
   local extra, unhashed, first = 0, 0, nil
   for path, was in pairs(rec.files) do
     if was.unhashed then unhashed = unhashed + 1 end
     local is, at = tree.files[path], rec.sidecar .. "/" .. path
-    if was.error then
+    if not is and left[path] then
+      note("an artifact stayed where the run was made: " .. core.text.printable(left[path], 200), at)
+    elseif was.error then
       note("an artifact could not be read when the run ended: " .. was.error, at)
     elseif not is then
       problem("an artifact is missing", at)
@@ -286,7 +298,8 @@ local function check_decision(root, rec, story, problem, note)
       is_old = true
     end
   end
-  local form = sidecar.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
+  local made_as = type(rec.imported) == "table" and rec.imported.run or rec.id
+  local form = sidecar.decision_form { id = made_as, task_id = rec.task_id, preset_name = rec.preset }
   if not last then
     if text and text ~= form and not story.why then
       note("decision.md was written by hand: moonlet decide puts it on record", at)
@@ -348,7 +361,11 @@ local function check(home, root, id, with_ledger)
   check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
   check_answers(story, rec, root, path, problem)
-  if story.keyed and not seal.key(root, id) then
+  local is_imported = type(rec.imported) == "table" and rec.imported ~= null
+  if is_imported then
+    note(("it was imported: it is %s of another machine"):format(core.text.printable(rec.imported.run, 40)), path)
+  end
+  if story.keyed and not is_imported and not seal.key(root, id) then
     problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
       path .. "/key", "bring the file back from a copy")
   end

@@ -39,6 +39,9 @@ function M.open(home, id)
   if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it anew with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
+  -- The prompts of an imported run name its folder on the machine that made it.
+  local from = type(rec.imported) == "table" and rec.imported.dir
+  if type(from) == "string" then dir = from end
   return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
 end
 

@@ -14,6 +14,7 @@ local null = core.json.null
 ---@return {id: string, record: table, source: table?, target: string}
 function M.base(home, word)
   local id, rec = store.find(home, word)
+  store.check_own(rec, "replayed from its script")
   if not rec.ended and not rec.options.dry_run then
     error(record.invalid(("%s has not ended"):format(id), core.runs.holder(home.handle, id)
       and "moonlet run wait " .. id or "moonlet run resume " .. id), 0)
