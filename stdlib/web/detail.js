@@ -1,6 +1,6 @@
 // The details of a step and of the whole run. Whatever an agent wrote is a text node.
 
-import { el, badge, bytes, count, duration, money, moment } from "./format.js";
+import { el, badge, bytes, count, counted, duration, money, moment } from "./format.js";
 import { textOf, jsonOf } from "./archive.js";
 import { nameOf } from "./model.js";
 
@@ -48,7 +48,7 @@ function patch(text, label) {
     el("span", { class: "quiet" }, ` +${count(added)} −${count(removed)}`)), pre);
 }
 
-export function table(label, heads, rows) {
+function table(label, heads, rows) {
   if (!rows.length) return null;
   return el("div", { class: "table", tabindex: 0, role: "region", "aria-label": label }, el("table", {},
     el("thead", {}, el("tr", {}, heads.map((head) => el("th", { scope: "col" }, head)))),
@@ -135,7 +135,18 @@ export function stepView(step, model, files, left) {
     section("Left out", leftTable(missing)));
 }
 
-export function leftTable(left) {
+/** The files that are left out, as a table that is made when it is opened. */
+function leftTable(left) {
+  if (!left.length) return null;
+  const sum = left.reduce((total, file) => total + (file.bytes || 0), 0);
+  const part = el("details", {}, el("summary", {}, `${counted(left.length, "file")}, ${bytes(sum)}`));
+  part.addEventListener("toggle", () => {
+    if (part.children.length === 1) part.append(leftRows(left));
+  });
+  return part;
+}
+
+function leftRows(left) {
   return table("files that are left out", ["file", "size", "sha256", "why"], left.map((file) => [
     el("code", {}, file.path), bytes(file.bytes), el("code", { class: "hash" }, file.sha256 || "–"), file.why]));
 }
@@ -143,7 +154,8 @@ export function leftTable(left) {
 function lineage(run, source) {
   return facts([["parent", run.parent_run_id], ["reason", run.options && run.options.reason],
     ["imported from", run.imported && run.imported.run], ["task", run.task_id],
-    ["packet", run.packet && run.packet.id], ["preset", run.preset], ["preset's sha256", run.preset_sha256],
+    ["packet", run.packet && run.packet.id], ["preset", run.preset],
+    ["sha256 of the preset", run.preset_sha256 && el("code", { class: "hash" }, run.preset_sha256)],
     ["moonlet", run.moonlet], ["exported by", source.moonlet]]);
 }
 

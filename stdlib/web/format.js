@@ -2,12 +2,12 @@
 
 export function duration(ms) {
   if (ms === null || ms === undefined) return "–";
-  if (Math.round(ms) < 1000) return `${Math.round(ms)} ms`;
+  if (Math.round(ms) < 1000) return `${Math.round(ms)}\u00a0ms`;
   const seconds = ms / 1000;
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)}\u00a0s`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} m ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
+  if (minutes < 60) return `${minutes}\u00a0m\u00a0${String(Math.floor(seconds % 60)).padStart(2, "0")}\u00a0s`;
+  return `${Math.floor(minutes / 60)}\u00a0h\u00a0${String(minutes % 60).padStart(2, "0")}\u00a0m`;
 }
 
 export function count(number) {
@@ -21,9 +21,9 @@ export function counted(number, one, many = one + "s") {
 
 export function bytes(number) {
   if (number === null || number === undefined) return "–";
-  if (number < 1024) return `${number} B`;
-  if (number < 1 << 20) return `${(number / 1024).toFixed(1)} KB`;
-  return `${(number / (1 << 20)).toFixed(1)} MB`;
+  if (number < 1024) return `${number}\u00a0B`;
+  if (number < 1 << 20) return `${(number / 1024).toFixed(1)}\u00a0KB`;
+  return `${(number / (1 << 20)).toFixed(1)}\u00a0MB`;
 }
 
 export function money(usage) {
@@ -62,7 +62,7 @@ export function el(tag, attributes = {}, ...children) {
       element.setAttribute(name, value === true ? "" : String(value));
     }
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...children.flat(2).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

@@ -129,13 +129,14 @@ function rowOf(item, index, scale, isCurrent) {
   const { sign, kind, word } = state(item.worst);
   const row = el("div", { class: `row${isCurrent ? " current" : ""}${item.isPhase ? " phase" : ""}`, role: "treeitem",
     id: `row-${index}`, "aria-level": item.depth, "aria-setsize": item.siblings, "aria-posinset": item.place,
-    "aria-selected": isCurrent, "aria-expanded": item.step ? null : !item.folded,
-    "aria-label": `${item.label}, ${word}, ${textOfRow(item)}${item.critical ? ", on the critical path" : ""}` },
+    "aria-selected": isCurrent, "aria-expanded": item.step ? null : !item.folded },
   el("span", { class: "name" },
-    el("span", { class: "fold" }, item.step ? "" : item.folded ? "▸" : "▾"),
-    el("span", { class: `sign ${kind}` }, sign),
+    el("span", { class: "fold", "aria-hidden": true }, item.step ? "" : item.folded ? "▸" : "▾"),
+    el("span", { class: `sign ${kind}`, "aria-hidden": true }, sign),
+    el("span", { class: "spoken" }, word),
     el("span", { class: "label" }, item.label),
-    item.critical && item.step ? el("span", { class: "mark", title: "on the critical path" }, "◆") : null,
+    item.critical && item.step ? [el("span", { class: "mark", "aria-hidden": true }, "◆"),
+      el("span", { class: "spoken" }, "on the critical path")] : null,
     el("span", { class: "took" }, textOfRow(item))),
   el("span", { class: "lane" }, bar(item, scale)));
   row.querySelector(".name").style.paddingLeft = `${(item.depth - 1) * 14 + 6}px`;

@@ -218,7 +218,8 @@ CONSTANTS = {"core.json.null", "core.process.default_cap", "core.process.largest
 def primitives_have_annotations():
     """The functions of core, as C++ registers them, against stdlib/meta/core.lua."""
     registered = set()
-    files = [f"lua/core/{name}" for name in os.listdir(ROOT + "/lua/core") if name.endswith(".cpp")]
+    files = [os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(ROOT + "/lua/core")
+             for name in names if name.endswith(".cpp")]
     for path in files + ["lua/engine/script.cpp", "lua/sandbox/coroutine.cpp"]:
         noun = os.path.basename(path)[:-4].replace("file_swap", "file")
         with open(f"{ROOT}/{path}", encoding="utf-8") as file:

@@ -28,11 +28,11 @@ cd "$work/repo" || exit 1
 git init -q . && git -c user.name=t -c user.email=t@t commit -q --allow-empty -m first
 cat >agent <<'X'
 #!/bin/sh
-cat >/dev/null
+said=$(cat)
 evil="<img src=x onerror=window.pwned=1></script><script>window.pwned=1;document.title='pwned'</script>"
 echo "$evil" >&2
-case $* in *write*) echo "$evil" >"new<script>.txt" ;; esac
-case $* in *fail*) exit 3 ;; esac
+case $said in *write*) echo "$evil" >"new<script>.txt" ;; esac
+case $said in *fail*) exit 3 ;; esac
 printf '# Answer %s\n\n[link](javascript:pwned=1) <iframe srcdoc="%s"></iframe>\n' "$evil" "$evil"
 X
 chmod +x agent
@@ -119,11 +119,15 @@ else
 fi
 
 # --- spans -------------------------------------------------------------------------------------------
-if ! command -v protoc >/dev/null || ! python3 -c 'import google.protobuf' 2>/dev/null; then
+python=
+for program in python3 /usr/bin/python3; do
+  "$program" -c 'import google.protobuf' 2>/dev/null && python=$program
+done
+if ! command -v protoc >/dev/null || [ -z "$python" ]; then
   skip "OTLP by protobuf's JSON reader" "protobuf-compiler or python3-protobuf is not installed"
 else
   mkdir "$work/protos"
-  python3 -B "$here/export/otlp.py" "$here/../data/opentelemetry-proto" "$work/protos" "$work/plain.jsonl" "$work/large.jsonl"
+  "$python" -B "$here/export/otlp.py" "$here/../data/opentelemetry-proto" "$work/protos" "$work/plain.jsonl" "$work/large.jsonl"
   result "protobuf's JSON reader reads every line of spans" $?
 fi
 
@@ -132,6 +136,8 @@ fi
 "$moonlet" export 1 --as record -o "$work/whole.record" >/dev/null
 "$moonlet" export 3 --as record -o "$work/large.record" >/dev/null
 bad=0
+# The shell reports each kill on its standard error.
+exec 3>&2 2>/dev/null
 for i in $(seq 1 50); do
   form=$([ $((i % 2)) = 0 ] && echo html || echo record)
   rm -f "$work/out/"* && mkdir -p "$work/out"
@@ -145,6 +151,7 @@ bad=0
 for i in $(seq 1 50); do
   timeout -s KILL "0.$((i % 4))$((i % 10))$((i % 7))" "$moonlet" run import "$work/large.record" >/dev/null 2>&1
 done
+exec 2>&3
 "$moonlet" run import "$work/whole.record" >/dev/null || bad=1
 "$moonlet" run verify all >"$work/verified" 2>&1 || { bad=1 && cat "$work/verified"; }
 left=$(find .agent/imports -mindepth 1 -type d | wc -l)

@@ -33,8 +33,8 @@ Error refusal(std::string message) {
 
 std::uint64_t padded(std::uint64_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; }
 
-/// Where a long name is split for a header: the length of its prefix, 0 for none, npos where no
-/// split fits.
+/// Finds the slash that splits a long name for a header: the length of its prefix, 0 for none, npos
+/// where no split fits.
 std::size_t split_at(std::string_view name) {
   if (name.size() <= kNameField) return 0;
   const std::size_t at = name.rfind('/', kPrefixField);

@@ -75,7 +75,8 @@ function M.of(root, rec)
     local at = core.clock.parse(tostring(event.ts)) or from
     to = math.max(to, at)
     data = type(data) == "table" and data ~= null and data or {}
-    if event.type == "phase" then
+    local is_phase = event.type == "phase" and not (phases[1] and phases[#phases].name == data.name)
+    if is_phase then
       if phases[1] then phases[#phases].to = at end
       phases[#phases + 1] = { name = text_of(data.name) or "phase", from = at, to = at }
     elseif event.type == "run.resumed" then
