@@ -180,6 +180,16 @@ function costRows(model) {
     sum.known ? `$${sum.cost.toFixed(4)}` : "–"]);
 }
 
+/** What the script returned. A large value lies in a file of its own. */
+function resultText(run, files) {
+  let { result } = run;
+  if (result && typeof result === "object" && typeof result.$value === "string") {
+    result = jsonOf(files, `values/${result.$value}`);
+  }
+  if (result === null || result === undefined) return "";
+  return typeof result === "string" ? result : JSON.stringify(result, null, 2);
+}
+
 /** The details of the whole run. */
 export function runView(model, files, source) {
   const { run } = model;
@@ -191,7 +201,8 @@ export function runView(model, files, source) {
     run.error ? el("p", { class: "error" }, String(run.error.message)) : null,
     section("Findings", findingsList(model.findings)),
     section("Answer", box(textOf(files, "sidecar/findings.md"), "findings.md"),
-      box(textOf(files, "sidecar/output.md"), "output.md", !files.has("sidecar/findings.md"))),
+      box(textOf(files, "sidecar/output.md"), "output.md", !files.has("sidecar/findings.md")),
+      box(resultText(run, files), "result", !files.has("sidecar/output.md"))),
     section("Validation", table("validation", ["kind", "command", "status", "exit", "took"], validation.map((check) => [
       check.kind, el("code", {}, String(check.command ?? "")), badge(check.status), String(check.exit_code ?? "–"),
       duration(check.duration_ms)]))),

@@ -15,7 +15,7 @@ local block = 512
 local order = {
   "^run%.json$", "^steps%.jsonl$", "^sidecar/events%.jsonl$", "^sidecar/[^/]+%.json$", "^sidecar/[^/]+%.md$",
   "^sidecar/[^/]+%.patch$", "/model%.json$", "/findings%.json$", "/output%.md$", "%.patch$", "/prompt%.md$",
-  "/stderr%.log$",
+  "/stderr%.log$", "^values/",
 }
 --- Files that the page does not show.
 local unshown = { ["keeper.log"] = true }
