@@ -8,15 +8,29 @@ import { treeView } from "./tree.js";
 import { stepView, runView } from "./detail.js";
 
 const failedStates = new Set(["failed", "cut off", "blocked", "timeout", "cancelled"]);
-const shownOfLine = 2000;
+const shownOfLine = 2000, aroundByte = 300;
+const utf8 = new TextDecoder("utf-8");
 
+/** The line as text, with the altered byte marked once it is found. */
 function shownLine(damage) {
-  const text = damage.text.length > shownOfLine ? damage.text.slice(0, shownOfLine) + " …" : damage.text;
-  const where = { hash: "Its own hash was changed.", link: "Its link to the line before was changed." }[damage.part] ||
-    "Its content is not what its hash says.";
-  return [el("p", {}, `The first altered byte is in line ${count(damage.line)} of steps.jsonl, between bytes ` +
-    `${count(damage.from)} and ${count(damage.to)}. ${where} Nothing from there on can be relied on.`),
-  el("pre", { class: "altered", tabindex: 0, role: "region", "aria-label": "the altered line" }, text)];
+  const text = (from, to) => utf8.decode(damage.bytes.subarray(Math.max(from, 0), to));
+  const end = damage.bytes.length;
+  const line = el("pre", { class: "altered", tabindex: 0, role: "region", "aria-label": "the altered line" },
+    text(0, shownOfLine), end > shownOfLine ? " …" : "");
+  const place = el("p", {}, `The first altered byte is in line ${count(damage.line)} of steps.jsonl, between bytes ` +
+    `${count(damage.from)} and ${count(damage.to)}. Nothing from there on can be relied on.`);
+  damage.find().then((found) => {
+    if (!found) return;
+    const { at, was } = found, sign = (byte) => (byte > 32 && byte < 127 ? `“${String.fromCharCode(byte)}”` :
+      `0x${byte.toString(16).padStart(2, "0")}`);
+    place.textContent = `The first altered byte is byte ${count(damage.from + at)} of steps.jsonl, in line ` +
+      `${count(damage.line)}: it is ${sign(damage.bytes[at])}` + (was === undefined ? "" : `, and was ${sign(was)}`) +
+      ". Nothing from there on can be relied on.";
+    line.replaceChildren(at > aroundByte ? "… " : "", text(at - aroundByte, at), el("mark", {}, text(at, at + 1)),
+      text(at + 1, at + aroundByte), at + aroundByte < end ? " …" : "");
+    document.getElementById("integrity").dataset.byte = damage.from + at;
+  });
+  return [place, line];
 }
 
 function integrity(journal, altered, source) {

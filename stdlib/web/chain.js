@@ -1,6 +1,7 @@
 // Checks the record of a run: each line of its journal names the hash of the line before, and the
 // journal names the hash of run.json, which names the hashes of the other files.
 
+import { locateByte } from "./locate.js";
 import { sha256 } from "./sha256.js";
 
 const latin1 = new TextDecoder("latin1");
@@ -9,28 +10,45 @@ const form = new RegExp('^\\{"number":(\\d+),"generation":(\\d+),("rest_durable"
   '"hash":"([0-9a-f]{32})",("body":.*)$', "s");
 const first = "moonlet-journal-2";
 
-function hashOf(parts) {
+/** What of a line is hashed: all but its own hash. */
+function hashedBytes(parts) {
   // Latin-1 keeps each byte as one character, so that the text can be cut by characters.
   const text = `{"number":${parts[1]},"generation":${parts[2]},${parts[3] || ""}"previous":"${parts[4]}",${parts[6]}`;
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return sha256(bytes).slice(0, 32);
+  return bytes;
 }
 
-/** What of a damaged line is known to differ: "hash", "link", or "" for anything else. */
-function alteredPart(parts, previous, next) {
-  if (!parts) return "";
-  const is = hashOf(parts);
-  if (is !== parts[5] && next && is === next[4]) return "hash";
+function hashOf(parts) {
+  return sha256(hashedBytes(parts)).slice(0, 32);
+}
+
+function firstDifference(one, other) {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  return at;
+}
+
+/**
+ * The altered byte of a damaged line, as { at, was }: its place in the line, and its earlier value where
+ * that is known; null when it cannot be found. A promise.
+ */
+async function findByte(parts, previous, next) {
+  if (!parts) return null;
+  const ownHash = parts[0].indexOf('"hash":"') + 8, link = parts[0].indexOf('"previous":"') + 12;
+  if (next && hashOf(parts) === next[4]) return { at: ownHash + firstDifference(parts[5], next[4]) };
   const linked = parts.slice();
   linked[4] = previous;
-  return is !== parts[5] && hashOf(linked) === parts[5] ? "link" : "";
+  if (hashOf(linked) === parts[5]) return { at: link + firstDifference(parts[4], previous) };
+  const found = await locateByte(hashedBytes(parts), parts[5]);
+  // The field "hash" with its quotes and comma stands before the rest of the line.
+  return found && { at: found.at < ownHash - 8 ? found.at : found.at + 42, was: found.was };
 }
 
 /**
  * Checks a journal. Gives { records, head, bodies, damage }: `bodies` are the parsed records up to
- * the damage; `damage` is null, or { line, from, to, part, text } with the bytes of the first line
- * that was altered.
+ * the damage; `damage` is null, or { line, from, to, bytes, find } of the first line that was altered;
+ * `find()` looks for the altered byte in it.
  */
 export function checkJournal(bytes) {
   const result = { records: 0, head: "", bodies: [], damage: null };
@@ -53,8 +71,9 @@ export function checkJournal(bytes) {
     if (!body) {
       const end = bytes.indexOf(10, to + 1);
       const next = form.exec(latin1.decode(bytes.subarray(to + 1, end < 0 ? bytes.length : end)));
-      result.damage = { line: number, from, to, part: alteredPart(parts, previous, next),
-        text: utf8.decode(bytes.subarray(from, to)) };
+      const link = previous;
+      result.damage = { line: number, from, to, bytes: bytes.subarray(from, to),
+        find: () => findByte(parts, link, next) };
       return result;
     }
     result.bodies.push(body);

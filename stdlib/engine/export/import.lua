@@ -60,8 +60,8 @@ function M.parse(text)
   return value
 end
 
---- The record as it stands here: its number, its folder, its origin. Fields that would tie it to a task, a parent or a
---- review of this repository are taken off.
+--- Returns the record with its number, folder and origin. Drops the fields that would tie it to a task, a parent, a
+--- review or the spending of this repository.
 local function adopted(rec, id, manifest, origin)
   local left = {}
   for _, entry in ipairs(manifest.left) do left[entry.path] = entry.why end
@@ -73,6 +73,8 @@ local function adopted(rec, id, manifest, origin)
     parent_run_id = rec.parent_run_id or null }
   now.id, now.sidecar = id, ("runs/%s/sidecar"):format(id)
   now.packet, now.parent_run_id, now.review, now.reviewing, now.cleanup = null, null, null, nil, nil
+  -- The ledger sums attempts: those were paid for elsewhere. The steps keep their usage.
+  now.attempts = core.json.array {}
   return now
 end
 

@@ -95,6 +95,22 @@ const cases = {
     check(wrong.length === 0, `${wrong.length} of ${changes}: ${wrong.slice(0, 3).join("; ")}`);
   },
 
+  async "the altered byte itself is found and marked"() {
+    const { tar, files, pack } = openRecord(readFileSync(join(work, "plain.html"), "utf8"));
+    const { at, size } = files.get("steps.jsonl");
+    const text = tar.toString("latin1", at, at + size), third = text.indexOf('"number":3,');
+    for (const mark of ['"previous":"', '"hash":"', '"body":{"']) {
+      const place = text.indexOf(mark, third) + mark.length + 3, changed = Buffer.from(tar);
+      changed[at + place] = changed[at + place] === 48 ? 49 : 48;
+      writeFileSync(join(work, "changed.html"), pack(changed));
+      const page = await openPage("changed.html");
+      await page.waitForSelector("#integrity[data-byte]", { state: "attached", timeout: 60000 });
+      check(await page.getAttribute("#integrity", "data-byte") === String(place), `not the byte after ${mark}`);
+      check(await page.textContent("mark") === String.fromCharCode(changed[at + place]), "another byte is marked");
+      await page.close();
+    }
+  },
+
   async "a change of run.json or of an artifact is named"() {
     const { tar, files, pack } = openRecord(readFileSync(join(work, "plain.html"), "utf8"));
     for (const name of ["run.json", "sidecar/output.md"]) {
