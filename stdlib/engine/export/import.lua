@@ -14,7 +14,7 @@ local M = {}
 local null = core.json.null
 local staging = "imports"
 local most_numbers = 1000
-local longest_text = 1000
+local longest_text, longest_id = 1000, 64
 
 local function refuse(message)
   error(record.invalid(message, "export the run again, and copy the file as it is"), 0)
@@ -116,7 +116,8 @@ local function unpack_into(into, dir, name, text, manifest)
   if done then done, err = core.file.sync(into, names) end
   if not done then error(err, 0) end
   local rec = store.parse(core.file.read(into, "run.json", store.record_cap), manifest.run)
-  if not rec then refuse "run.json in the archive is damaged" end
+  local is_named = rec and #rec.task_id <= longest_id and rec.task_id:find "^%w[%w._-]*$"
+  if not is_named then refuse "run.json in the archive is damaged" end
   if not rec.ended then refuse(("%s in the archive has not ended"):format(manifest.run)) end
   local hash = head.of_file(into, "steps.jsonl")
   if not hash then refuse "the journal in the archive is empty or damaged" end
