@@ -109,7 +109,7 @@ why=$(missing)
 if [ -n "$why" ]; then
   skip "the pages in Chromium" "$why"
 else
-  output=$(timeout -k 10 900 node "$here/export/browser.mjs" "$cache" "$work" "$shots" 2>&1 </dev/null)
+  output=$(timeout -k 10 1000 node "$here/export/browser.mjs" "$cache" "$work" "$shots" 2>&1 </dev/null)
   printf '%s\n' "$output" | grep -v ' passed, '
   if [[ ${output##*$'\n'} =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
     passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
