@@ -25,7 +25,6 @@ local manifest = require "moonlet.engine.run.manifest"
 local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
 local class = require "moonlet.engine.run.class"
-local trace = require "moonlet.engine.run.trace"
 local verdict = require "moonlet.engine.run.verdict"
 local worst_case = require "moonlet.engine.run.worst_case"
 local environment = require "moonlet.engine.run.environment"
@@ -283,7 +282,7 @@ function M.create(plan)
     packet = plan.packet, holds = plan.holds, after = plan.after, parent = plan.parent,
     reviewing = plan.review,
     offline = plan.options.offline, may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, answers = {},
-    cancels = plan.cancels,
+    cancels = plan.cancels, traceparent = require("moonlet.engine.run.trace").given(plan.before and plan.before.record),
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -306,7 +305,6 @@ function M.create(plan)
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
   run.recorded = plan.recorded
   run.started_at = before and before.record.started_at or plan.recorded and plan.recorded.started_at
-  run.traceparent = trace.given(before and before.record)
   run.sealed = before and before.resumed and before.record or nil
   run.driven_before = before and before.resumed and math.tointeger(before.record.duration_ms) or 0
   run.prepared = before and (not before.resumed or before.record.prepared) or false
