@@ -66,6 +66,18 @@ json to_json(const LedgerStep& step) {
   };
 }
 
+json to_json(const LedgerUsage& usage) {
+  return {
+      {"run", usage.run},
+      {"step", usage.step},
+      {"attempt", usage.attempt},
+      {"runner", or_null(usage.runner)},
+      {"model", or_null(usage.model)},
+      {"total_tokens", or_null(usage.total)},
+      {"cost_usd", or_null(usage.cost_usd)},
+  };
+}
+
 json to_json(const LedgerTotals& totals) {
   return {
       {"group", totals.group},
@@ -75,6 +87,7 @@ json to_json(const LedgerTotals& totals) {
       {"estimated", totals.estimated},
       {"input_tokens", or_null(totals.input)},
       {"cached_input_tokens", or_null(totals.cached)},
+      {"cache_write_tokens", or_null(totals.written)},
       {"output_tokens", or_null(totals.output)},
       {"reasoning_output_tokens", or_null(totals.reasoning)},
       {"total_tokens", or_null(totals.total)},
@@ -203,6 +216,25 @@ int ledger_usage(lua_State* L) {
   return await_work(L);
 }
 
+/// attempts(home, {run?, preset?, runner?, model?}, limit) -> { attempt, … }: each attempt of an
+/// agent with its tokens and its cost, of the newest runs first
+int ledger_attempts(lua_State* L) {
+  Home& home = check_home(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const auto limit = static_cast<std::size_t>(luaL_checkinteger(L, 3));
+  auto& filter = push_box<UsageFilter>(L);
+  set_filter(L, "run", filter.run);
+  set_filter(L, "preset", filter.preset);
+  set_filter(L, "runner", filter.runner);
+  set_filter(L, "model", filter.model);
+  push_work(L) = with_ledger(home, [&filter, limit](Ledger& ledger, const Dir&) -> Result<json> {
+    auto attempts = ledger.list_usage(filter, limit);
+    if (!attempts) return attempts.error();
+    return to_json(*attempts);
+  });
+  return await_work(L);
+}
+
 /// differs(home, id, text of run.json) -> { place, … }: where its rows are not those of the record
 int ledger_differs(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -285,6 +317,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"list", guard<ledger_list>},
     {"get", guard<ledger_get>},
     {"usage", guard<ledger_usage>},
+    {"attempts", guard<ledger_attempts>},
     {"differs", guard<ledger_differs>},
     {"strays", guard<ledger_strays>},
     {"present", guard<ledger_present>},

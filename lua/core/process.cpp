@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "host/artifact/run/home.h"
 #include "host/base/release.h"
+#include "host/driver/orphans.h"
 #include "host/driver/run_driver.h"
 #include "host/process/child/tree.h"
 #include "host/process/client/attempt.h"
@@ -17,6 +19,7 @@
 #include "host/process/client/query.h"
 #include "host/process/wire/protocol.h"
 #include "lua/core/core.h"
+#include "lua/core/run.h"
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
@@ -229,6 +232,26 @@ int process_attempt(lua_State* L) {
   return 1;
 }
 
+/// recorded(home, run, step, name) -> the same state and, of an attempt that has ended, its exit:
+/// for a run that this process does not drive. It takes no lock and changes nothing.
+int process_recorded(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  const std::string_view step = check_text(L, 3);
+  const std::string_view name = check_text(L, 4);
+  auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
+  if (auto run = open_run(home, id); run.ok()) {
+    kept = find_attempt(run->dir().fd(), step, name);
+  } else {
+    kept = run.error();
+  }
+  if (!kept) return raise_error(L, kept.error());
+  lua_pushstring(L, state_name(*kept));
+  if (kept->state == KeptAttempt::State::kRunning) return 1;
+  push_exit_table(L, kept->exit);
+  return 2;
+}
+
 int take_kept(lua_State* L, bool stop) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -329,6 +352,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"run", guard<process_run>},
     {"query", guard<process_query>},
     {"attempt", guard<process_attempt>},
+    {"recorded", guard<process_recorded>},
     {"take", guard<process_take>},
     {"stop", guard<process_stop>},
     {"end_finished", guard<process_end_finished>},

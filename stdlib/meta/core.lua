@@ -107,6 +107,8 @@
 ---@field null userdata
 
 ---@class core.ledger
+---@field attempts fun(home: userdata, filter: table, limit: integer): table[]
+---  returns the attempts of agents with their tokens and costs, those of the newest runs first
 ---@field complete fun(home: userdata): table  adds runs that are on disk and not yet in the ledger
 ---@field differs fun(home: userdata, id: string, text: string): string[]  places where rows and record differ
 ---@field forget fun(home: userdata, id: string): boolean  removes a run; true if it was there
@@ -160,6 +162,8 @@
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
 ---@field sees_processes fun(): boolean
 ---  true if the system lists processes, so that every process of a step can be ended
+---@field recorded fun(home: userdata, run: string, step: string, name: string): string, table?
+---  returns the state of an attempt of a run that another process drives, or nobody; and its exit
 ---@field stop fun(step: string, name: string): any  ends a running attempt, and returns what take returns
 ---@field take fun(step: string, name: string): table  waits for the exit of a recorded attempt and returns it
 

@@ -41,6 +41,9 @@ CREATE INDEX usage_by_day ON usage (day);
     R"sql(
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;
 )sql",
+    R"sql(
+ALTER TABLE usage ADD COLUMN written INTEGER;
+)sql",
 };
 
 }  // namespace

@@ -71,6 +71,7 @@ struct LedgerTable<LedgerUsage> {
     visit("day", row.day);
     visit("input", row.input);
     visit("cached", row.cached);
+    visit("written", row.written);
     visit("output", row.output);
     visit("reasoning", row.reasoning);
     visit("total", row.total);

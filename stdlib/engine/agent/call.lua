@@ -167,14 +167,18 @@ local function announce(job, following, outcome)
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
+--- Raises for a run that is resumed only to carry out a review.
+local function check_review(job)
+  if not job.run.reviewing then return end
+  error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
+    .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
+end
+
 --- Runs all attempts of a call: retries after transient failures, and one round that repairs an
 --- answer.
 ---@return moonlet.CallOutcome
 local function all_attempts(job, last, hash, own_budget)
-  if job.run.reviewing then
-    error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
-      .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
-  end
+  check_review(job)
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
   -- An attempt that ended just before its host died is recorded again below.
@@ -294,12 +298,23 @@ local function restore(job, value)
   run.write_artifact(path, text, true)
 end
 
+--- Says what a resume would do with the step: adopt an attempt, or pay for one.
+local function foresee(job, last, hash, own_budget)
+  check_review(job)
+  local attempt, why = recovery.foresee(job, last, hash)
+  if not attempt.state and job.absent then error(job.absent, 0) end
+  if attempt.state then metering.retake(job, attempt.number, hash, own_budget) end
+  return { job = job, attempt = attempt, why = why, budget = own_budget, need = metering.reserve(job, attempt.prompt),
+    most = metering.most(job, attempt.prompt) }
+end
+
 --- Runs the step. Returns its answer, and the worktree that waits if the answer is a question.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
   local job = execution.new(resolved, key, dir, asked)
   job.lease = workspace_lease.new(job)
-  local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end }
+  local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end,
+    foresee = function(last, hash) return foresee(job, last, hash, own_budget) end }
   local input = agent_fields.input_of(job)
   local value, step = run.step(key, "agent", job.runner.name, input, options, function(last, hash, step)
     job.step, step.dir, step.model = step, dir, job.model
@@ -324,7 +339,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   run.end_step(step, "ok", {})
   local waits = value.waits
   value.waits, value.dir = nil, run.absolute(dir)
-  if waits and waits.is_empty then
+  if waits and waits.is_empty and not run.forecast then
     waiting.give_up(run, waits)
     waits = nil
   end
@@ -372,7 +387,10 @@ local function prepare(resolved, key, dir)
   sidecar.write_manifest(resolved, key, dir)
   run.write_artifact(dir .. "/prompt.md", resolved_call.shown_prompt(resolved))
   table.insert(run.worst.prompts, (dir .. "/prompt.md"):sub(#run.sidecar + 2))
-  metering.count_worst_case(run.worst, resolved, (resolved_call.prompt(resolved)))
+  local prompt = resolved_call.prompt(resolved)
+  local most = metering.count_worst_case(run.worst, resolved, prompt)
+  table.insert(run.worst.steps, { key = key, runner = resolved.runner.name, model = resolved.model, most = most,
+    need = metering.reserve(resolved, prompt) })
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
@@ -413,16 +431,10 @@ local function resolve(state, call, key)
   return resolved
 end
 
---- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
----@param ctx moonlet.Ctx
----@param call moonlet.AgentCall
----@param asked moonlet.Asked?  set if the agent may ask
----@return table answer, moonlet.Waiting? waits
-local function one_step(ctx, call, asked)
+--- Runs the agent step `key`, or reads its answer from the journal.
+local function step_of(ctx, call, asked, key)
   local state = context.of(ctx)
   local run = state.run
-  check_fields(call)
-  local key = context.key(state, call.name or "agent")
   local general = resolve(state, call, key)
   local paid_key, paid = paid_before(general, key)
   if general.absent and not paid and not (run.journal and run.journal.begins[key]) then error(general.absent, 0) end
@@ -439,6 +451,19 @@ local function one_step(ctx, call, asked)
   if resolved.runner.made then return closed_answer(call, made_answer.run(state, resolved, key, dir)) end
   require("moonlet.engine.effects.gate").before_agent(ctx, resolved, prompt)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
+end
+
+--- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
+---@param ctx moonlet.Ctx
+---@param call moonlet.AgentCall
+---@param asked moonlet.Asked?  set if the agent may ask
+---@return table answer, moonlet.Waiting? waits
+local function one_step(ctx, call, asked)
+  local state = context.of(ctx)
+  check_fields(call)
+  local key = context.key(state, call.name or "agent")
+  if not state.run.forecast then return step_of(ctx, call, asked, key) end
+  return state.run.forecast:watch(key, function() return step_of(ctx, call, asked, key) end)
 end
 
 --- Implements ctx:agent{ name, prompt, … }. Returns { text, data, usage, attempts, files_changed,

@@ -127,21 +127,34 @@ local function tries_of(job)
   return job.runner.parse and retry.most(job) or 1
 end
 
---- Adds the worst case of a prepared call, with every retry and repair, to `worst`.
----@param worst table
+--- Returns the worst case of a call, with every retry and repair.
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
-function M.count_worst_case(worst, job, prompt)
-  worst.calls = worst.calls + 1
-  if job.runner.name == "mock" then return end
-  local tries = tries_of(job)
+---@return table<string, number> amounts  `usd` is nil where the price is unknown
+function M.most(job, prompt)
+  local tries, most = tries_of(job), { agents = 0, processes = 0, tokens = 0, usd = 0 }
   local function add(amounts)
-    for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end
+    for kind, amount in pairs(amounts) do most[kind] = budget.plus(most[kind], budget.times(tries, amount)) end
   end
   add(M.reserve(job, prompt))
   -- A repair prompt contains the first answer.
   if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end
-  worst.unpriced = worst.unpriced or price_of(job) == nil
+  if not price_of(job) then most.usd = nil end
+  return most
+end
+
+--- Adds the worst case of a prepared call to `worst`.
+---@param worst table
+---@param job moonlet.ResolvedCall
+---@param prompt string
+---@return table<string, number>? most
+function M.count_worst_case(worst, job, prompt)
+  worst.calls = worst.calls + 1
+  if job.runner.name == "mock" then return end
+  local most = M.most(job, prompt)
+  for kind, amount in pairs(most) do worst[kind] = budget.plus(worst[kind], amount) end
+  worst.unpriced = worst.unpriced or most.usd == nil
+  return most
 end
 
 --- Lists the limits that the worst case exceeds, each as { kind, limit, worst }.

@@ -116,6 +116,26 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
+--- Returns the attempt that a resume would start with, and starts nothing. The record of a
+--- forecast is a copy, in which a question to a person may be journaled.
+---@param job moonlet.Execution
+---@param last table?  begin record of the last attempt
+---@param hash string  hash of the present input
+---@return moonlet.Attempt
+---@return string? why  an attempt with another input is given up first
+function M.foresee(job, last, hash)
+  local why
+  if last and not last.spent and last.input_hash ~= hash then
+    local state = adoption.state(job.key, adoption.id(job.key, last.attempt))
+    local seen = baseline.kept(last.seen)
+    local in_place = last.seen ~= nil and (not seen or seen.in_place)
+    if state ~= "none" and in_place then settle_in_place(job.run, job.step, last, state) end
+    if state ~= "none" then why = ("attempt %d, which had another input, is given up"):format(last.attempt) end
+    last = setmetatable({ spent = true }, { __index = last })
+  end
+  return M.first_attempt(job, last, hash), why
+end
+
 --- Returns the attempt to start with: the first one, one that an earlier host left running, or its
 --- successor.
 ---@param job moonlet.Execution

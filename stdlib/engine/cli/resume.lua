@@ -2,6 +2,7 @@
 --- are replayed, not repeated.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
+local forecast = require "moonlet.engine.cli.forecast"
 local limits = require "moonlet.engine.cli.task.limits"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
@@ -20,6 +21,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
+  forecast = forecast.known.forecast, ["up-to"] = forecast.known["up-to"], sha = forecast.known.sha,
   fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
@@ -170,6 +172,8 @@ function M.main(words, output)
   local id, rec = store.find(home, rest[1])
   options.check_word("gates", found.gates, "park", "deny")
   limits.change_budget({}, found.budget)
+  forecast.check(found)
+  local bound
   local function plan_of(now)
     local is_well = now.verdict == "ok" or now.verdict == "prepared" or now.verdict == "findings"
     local is_over = now.ended and is_well and not store.is_prompt(now)
@@ -179,9 +183,16 @@ function M.main(words, output)
     local plan = M.plan(home, id, now, found)
     -- A person may know better than the provider; a process that resumes by itself does not.
     plan.asks_again, plan.detached = not found.detached, found.detached
+    if bound then bound(plan) end
     return plan
   end
   local plan, envelope, code, text = plan_of(rec)
+  if plan and forecast.is_wanted(found) then
+    envelope, code, text = forecast.of(plan, found, "moonlet resume " .. id)
+    if envelope then return envelope, code, text end
+    bound = code
+    plan, envelope, code, text = plan_of(select(2, store.find(home, id)))
+  end
   if not plan then return envelope, code, text end
   core.event.display(plan.source.display or options.display(found, output))
   return M.drive(home, id, plan, plan_of)

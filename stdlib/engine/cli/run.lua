@@ -83,6 +83,8 @@ function M.drive(plan)
   local envelope, code = go(run)
   if plan.format then return envelope, code, formats.text(plan.format, envelope) end
   local text, about = report.text(run, envelope)
+  local forecast = type(envelope.result) == "table" and plan.options.dry_run and envelope.result.forecast
+  if forecast then text = require("moonlet.engine.cli.forecast").text(forecast) .. text end
   return envelope, code, text, about
 end
 

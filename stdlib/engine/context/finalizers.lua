@@ -157,6 +157,8 @@ function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
+  -- A body whose forecast ends here has not ended.
+  if run.forecast and how == "prepared" then return nil end
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end
     cleanup.is_owed = cleanup.put_off[1] ~= nil or nil

@@ -13,7 +13,10 @@ local state_of = per_run(function() return { assumes = false } end)
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
-local function only_reads(argv)
+--- Reports whether a command only reads a repository.
+---@param argv string[]
+---@return boolean
+function M.only_reads(argv)
   local prefix = git.command {}
   for i, word in ipairs(prefix) do
     if argv[i] ~= word then return false end
@@ -53,7 +56,7 @@ end
 ---@param argv string[]
 ---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
-  if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end
+  if not run.dry or not irreversible and (not state_of(run).assumes or M.only_reads(argv)) then return end
   run.worst.processes = run.worst.processes + 1
   stop(run, "the command " .. core.text.printable(irreversible or core.run.redact(argv[1]), 200))
 end

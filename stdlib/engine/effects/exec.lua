@@ -180,6 +180,7 @@ function M.exec(ctx, call)
     table.insert(run.checking.commands, words.shown(argv))
     return finished({ code = 0, stdout = "", stderr = "", cut = false }, argv, options)
   end
+  if options.journal == false and run.forecast then run.forecast:command(state.path .. "/exec", argv, options) end
   local approved = gate.before(ctx, argv, options)
   local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)

@@ -339,6 +339,7 @@ end
 ---@field notes (fun(): table?, boolean)?  returns notes for the verdict, and whether to repeat
 ---@field tells boolean?  in a run that only cleans up, `live` reports and ends the run
 ---@field once boolean?  run at most once; --fresh does not repeat it
+---@field foresee (fun(last: table?, hash: string): table)?  says what `live` would do, and does nothing
 ---@field settle fun(earlier: table)?  ends an unfinished attempt that had a different input
 
 --- Executes a step, or replays its recorded outcome.
@@ -353,12 +354,13 @@ function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
   local hash = input_hash.of(journal, input, journal.ends[key], journal.begins[key])
-  settle_earlier(run, key, hash, options.settle)
+  if not run.forecast then settle_earlier(run, key, hash, options.settle) end
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
   -- A task that is still replayed may end this one before it starts.
   if journal.resumed then task.wait_turn() end
+  if run.forecast and run.forecast:reach(key, input, hash, options) then return true, false end
   if run.cancels and not options.tells then run.end_cancelled() end
   -- A body that is replayed only for its clean-up does not continue.
   if not run.cancels then finalizer_journal.touch(journal.endings, key) end
@@ -501,6 +503,7 @@ function M.fact(run, key, input, observe, clean)
     tell_lost(run, key, stored)
   end
   value = observe()
+  if run.forecast then run.forecast:observed(key, input, value) end
   if not run.cancels then finalizer_journal.touch(run.journal.endings, key) end
   local made = { type = "fact", key = key, input_hash = hash, raw = journal.raws[hash] }
   M.note(put(journal, made, value, clean and { clean = clean }, false))

@@ -143,6 +143,10 @@ function M.is(value, hash)
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
+--- Reads the value files of the run whose forecast is made.
+---@type (fun(name: string, cap: integer): string?)?
+M.reader = nil
+
 --- Returns a stored value as text, or nil if its file is missing or damaged.
 ---@param stored any
 ---@param read (fun(name: string, cap: integer): string?)?
@@ -150,7 +154,7 @@ end
 function M.stored_text(stored, read)
   local name = not is_plain(stored) and stored["$value"]
   if not name then return core.json.encode_record(stored) end
-  local text = (read or core.run.read_value)(name, value_cap)
+  local text = (read or M.reader or core.run.read_value)(name, value_cap)
   return text and core.text.sha256(text) == name and text or nil
 end
 

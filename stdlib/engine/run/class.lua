@@ -136,6 +136,7 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field offline boolean?     it gives its answer without an agent
 ---@field quota_error table?   the first refusal of a provider that is not over
 ---@field dry boolean?         a dry run
+---@field forecast moonlet.Observer?  it is driven in a shadow, to say what a resume would do
 ---@field worst table?         the worst cost of a dry run
 ---@field unlisted boolean?    it is not in the ledger yet
 ---@field packet table?        the packet that it runs: { id, title, sha256, validation, auto_approve }
@@ -169,7 +170,8 @@ local fields = {
   started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
   root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
   prompt = true, answers = true, recorded = true,
-  step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
+  step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, forecast = true, worst = true,
+  unlisted = true,
   degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
   result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
   packet = true, holds = true, after = true, review = true, reviewing = true, parent = true,

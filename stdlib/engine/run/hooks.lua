@@ -17,7 +17,7 @@ end
 ---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]
-  if not argv or #argv == 0 or run.dry then return end
+  if not argv or #argv == 0 or run.dry or run.forecast then return end
   local ok, exit = pcall(hook_text.during, name, argv, core.process.run, {
     step = "hook/" .. name, argv = argv, cwd = run.top, wall = hook_text.wall_ms, cap = 4096,
     env = run.child_environment { MOONLET_RUN = run.id, MOONLET_TASK_ID = run.task_id,

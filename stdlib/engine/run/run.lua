@@ -6,7 +6,6 @@ local sidecar = require "moonlet.engine.agent.sidecar"
 local inputs = require "moonlet.engine.run.inputs"
 local prompt_budget = require "moonlet.prompt.budget"
 local budget = require "moonlet.engine.budget.budget"
-local cassette = require "moonlet.engine.runner.cassette"
 local duration = require "moonlet.duration"
 local values = require "moonlet.engine.journal.values"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
@@ -25,6 +24,7 @@ local manifest = require "moonlet.engine.run.manifest"
 local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
 local class = require "moonlet.engine.run.class"
+local closing = require "moonlet.engine.run.closing"
 local verdict = require "moonlet.engine.run.verdict"
 local worst_case = require "moonlet.engine.run.worst_case"
 local environment = require "moonlet.engine.run.environment"
@@ -342,36 +342,6 @@ function M.create(plan)
   return run
 end
 
---- Reports the final overshoot: attempts in flight went on after the limits were reported as exceeded.
-local function tell_overshoot(run)
-  if not run.own_budget then return end
-  for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
-  local lines = budget.overshoot(run.own_budget)
-  if run.verdict == "budget" and run.error and #lines > 0 then
-    local err = {}
-    for key, value in pairs(run.error) do err[key] = value end
-    err.message = ("%s; %s"):format(err.message, table.concat(lines, "; "))
-    run.error = err
-  end
-end
-
---- Puts a number into the remedy for a run whose time is over: twice its limit, or a minute.
-local function name_more_time(run)
-  local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
-  local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
-  if type(hint) ~= "string" then return end
-  local is_tiny = unit == "ms" or tonumber(amount) == 0
-  run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
-end
-
---- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
-local function tell_idle_faults(run)
-  if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
-  for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
-    core.event.emit("warning", nil, { text = text })
-  end
-end
-
 --- Ends the "prepared" status that --dry-run left, unless an agent of the run's own body has written there since.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
@@ -401,9 +371,9 @@ local function finish(run, ok, result)
   run.duration_ms = run.recorded and run.recorded.duration_ms
     or run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
-  tell_overshoot(run)
-  name_more_time(run)
-  tell_idle_faults(run)
+  closing.overshoot(run)
+  closing.name_more_time(run)
+  closing.idle_faults(run)
   -- A run whose Lua was killed has not done this itself.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
@@ -513,6 +483,8 @@ local function run_body(run)
   end)
 end
 
+M.body = run_body
+
 --- Releases the run, whatever state its record is in.
 local function abandon()
   core.run.end_children()
@@ -564,7 +536,7 @@ end
 function M.dry_run(run)
   run.dry = true
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {},
-    checks = core.json.array {}, prompts = core.json.array {} }
+    checks = core.json.array {}, prompts = core.json.array {}, steps = {} }
   local ok, result = listed_beside(run, run_body)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
@@ -579,9 +551,11 @@ function M.dry_run(run)
     model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
   core.event.emit("log", nil, { text = worst_case.text(run) })
   local worst = run.worst
+  local forecast = require("moonlet.engine.run.forecast.forecast").of_prepared(run)
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
       beyond = worst_case.beyond(run), uncounted = worst.uncounted, checks = worst.checks,
+      forecast = forecast,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
   abandon()

@@ -274,6 +274,7 @@ function M.session(ctx, call)
     error({ kind = "prepared", message = "a dry run goes no further than " .. what }, 0)
   end
   local key = context.key(state, options.name or "session")
+  if run.forecast then run.forecast:stop(key, "session", what) end
   for _, name in ipairs { "rows", "cols" } do
     local size = options[name]
     if size and (size < least_size[name] or size > 500) then

@@ -92,7 +92,8 @@ end
 ---@param run table
 ---@param change table  the result of M.of()
 function M.seed(run, change)
-  local root, from = store.root(run.home), change.parent
+  local home, from = run.home, change.parent
+  local root = store.root(home.real or home)
   local text, err, cut = core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap)
   if not text then error(err, 0) end
   if cut then error(record.invalid(("the journal of %s is larger than 256 MB"):format(from), "leave --step out"), 0) end
@@ -100,9 +101,10 @@ function M.seed(run, change)
   local key = seal.key(root, from)
   if key then
     local path = ("runs/%s/key"):format(run.id)
-    local done, why = core.file.write(root, path, key)
+    local own = store.root(home)
+    local done, why = core.file.write(own, path, key)
     if not done then error(why, 0) end
-    core.file.set_mode(root, path, owner_alone)
+    core.file.set_mode(own, path, owner_alone)
   end
   for _ in records.open() do error("a new run has an empty journal") end
   local drive = { type = "drive", pid = core.system.pid, moonlet = core.system.version, from = from,

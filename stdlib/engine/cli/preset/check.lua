@@ -76,7 +76,7 @@ local function go_through(plan)
   local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
     made_up = made_up, reached = {} }
   run.checking, run.dry = seen, true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {}, steps = {} }
   local emit = run.emit
   function run.emit(kind, fields)
     if kind == "warning" then seen.warnings[#seen.warnings + 1] = fields.text end
