@@ -5,6 +5,7 @@ local background = require "moonlet.engine.base.background"
 local exit_record = require "moonlet.engine.base.exit_record"
 local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
+local loops = require "moonlet.engine.agent.loops"
 local progress = require "moonlet.engine.agent.progress"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
@@ -354,6 +355,7 @@ function M.run(job, attempt)
   if job.cassette then return play(job, attempt, tell) end
   local id, reading = adoption.id(job.key, attempt.number), reading_of(job, job.runner, tell)
   job.reading = reading
+  if reading then reading.on_tool = loops.watch(job) end
   local function process() return run_process(job, attempt) end
   local meanwhile = job.lease.place.meanwhile
   local ran, exit = pcall(in_flight.during, job.step, function()

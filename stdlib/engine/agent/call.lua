@@ -305,7 +305,7 @@ local function foresee(job, last, hash, own_budget)
   if not attempt.state and job.absent then error(job.absent, 0) end
   if attempt.state then metering.retake(job, attempt.number, hash, own_budget) end
   return { job = job, attempt = attempt, why = why, budget = own_budget, need = metering.reserve(job, attempt.prompt),
-    most = metering.most(job, attempt.prompt) }
+    most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 
 --- Runs the step. Returns its answer, and the worktree that waits if the answer is a question.
@@ -413,6 +413,10 @@ local function check_fields(call)
   if call.cut and call.cut ~= "fail" and call.cut ~= "allow" then
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
       "write fail or allow"), 0)
+  end
+  if call.loop and call.loop ~= "warn" and call.loop ~= "end" then
+    error(record.invalid(("ctx:agent: loop '%s' is not understood"):format(core.text.printable(call.loop, 40)),
+      "write warn or end"), 0)
   end
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
 end

@@ -45,6 +45,7 @@ M.all = {
   base = { type = "string", input = false },
   asks = { type = "boolean", input = false },
   cut = { type = "string", input = false },
+  loop = { type = "string", input = false }, -- It only ends an agent that learns nothing new.
   continues = { type = "string", input = true, runner = true },
 }
 

@@ -60,6 +60,10 @@ local function usage_so_far(watch, state)
   return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
 end
 
+--- Ends the agent at the next look, for a reason of another kind. The first reason counts.
+---@param err table
+function Watch:stop(err) self.passed = self.passed or err end
+
 --- Adds the usage of a running attempt to its budgets. Returns an error if it has passed a limit.
 ---@param state moonlet.RunnerState?  nil for a program without an event stream
 ---@param printed integer?  bytes printed so far by a program without an event stream

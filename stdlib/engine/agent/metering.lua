@@ -59,11 +59,16 @@ function M.check_plan(plan)
   end)
 end
 
+--- Reports whether a limit in USD can be enforced for a call.
+---@param job moonlet.ResolvedCall
+---@return boolean
+function M.is_watched(job) return job.runner.reports_cost == true or price_of(job) ~= nil end
+
 --- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
 ---@param job moonlet.ResolvedCall
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
-  if not own_budget or job.runner.reports_cost or price_of(job) then return end
+  if not own_budget or M.is_watched(job) then return end
   if not budget.is_limited(own_budget, "usd") then return end
   local err, run = unwatched(job.runner.name, job.model), job.run
   if not run.dry then error(err, 0) end

@@ -18,6 +18,7 @@ local list_every_ms = 2000 -- A subagent may start a new transcript at any time.
 ---@field state moonlet.RunnerState
 ---@field doing string?      current tool, or ""
 ---@field tokens integer?    tokens so far
+---@field on_tool (fun(event: table))?  hears of each event of a tool
 ---@field private runner table
 ---@field private path string  path of stdout.log, below .agent
 ---@field private log_path string
@@ -58,6 +59,7 @@ local function note(reading, event)
     emit(reading, "agent.tool", { name = core.text.printable(tostring(event.name), longest_detail),
       status = event.status or "ok", exit_code = event.exit_code,
       detail = event.detail and core.text.printable(event.detail, longest_text) or nil })
+    if reading.on_tool then reading.on_tool(event) end
   elseif event.type == "text" then
     reading.doing = ""
     if type(event.text) == "string" and event.text ~= "" then

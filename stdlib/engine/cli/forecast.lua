@@ -12,7 +12,7 @@ local M = {}
 local null = core.json.null
 local key_width, word_width, price_width = 36, 9, 17
 local words = { reused = "reused", adopted = "adopted", paid = "to pay", refused = "refused",
-  asks = "asks you", runs = "runs", free = "made up" }
+  asks = "asks you", runs = "runs", free = "made up", unknown = "unknown" }
 
 M.known = {
   forecast = { help = "print what it would reuse, pay and refuse, and the price; start nothing" },
@@ -34,7 +34,9 @@ end
 
 --- What a step costs or has cost, and since when or from where that is known.
 local function cells_of(row)
-  if row.outcome == "reused" then
+  if row.outcome == "unknown" then
+    return "-", row.paid_usd ~= null and "was " .. amount("usd", row.paid_usd) or ""
+  elseif row.outcome == "reused" then
     local usd = row.paid_usd ~= null and amount("usd", row.paid_usd) or "-"
     return usd, type(row.paid_at) == "string" and "paid " .. row.paid_at:sub(1, 10) or ""
   elseif row.usd == nil then
@@ -162,6 +164,13 @@ local function obstacle(made, found, kind, bound)
   if found.sha and found.sha ~= made.hash then
     return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
       :format(made.hash, core.text.printable(found.sha, 40)), hint = "read the new one below, and approve that" }, 2
+  end
+  for _, row in ipairs(kind == "usd" and made.steps or {}) do
+    if row.watched == false then
+      return { kind = "invalid", message = ("a limit in USD cannot be watched for %s: its runner reports no cost, and "
+        .. "the price of its model is unknown; nothing was started"):format(core.text.printable(row.key, 100)),
+        hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
+    end
   end
   local most = made.totals[kind].most
   if most == null then

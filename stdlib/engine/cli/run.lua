@@ -82,9 +82,12 @@ function M.drive(plan)
   local go = plan.options.dry_run and run_module.dry_run or run_module.execute
   local envelope, code = go(run)
   if plan.format then return envelope, code, formats.text(plan.format, envelope) end
+  local forecast = plan.options.dry_run and type(envelope.result) == "table" and envelope.result.forecast
+  if forecast then envelope.result.forecast = nil end
   local text, about = report.text(run, envelope)
-  local forecast = type(envelope.result) == "table" and plan.options.dry_run and envelope.result.forecast
-  if forecast then text = require("moonlet.engine.cli.forecast").text(forecast) .. text end
+  if forecast then
+    envelope.result.forecast, text = forecast, require("moonlet.engine.cli.forecast").text(forecast) .. "\n" .. text
+  end
   return envelope, code, text, about
 end
 

@@ -16,6 +16,7 @@
 ---                worktrees = 4 },          -- that wait for the next agent that writes; 0: none
 ---     precommit = { runner = "codex" },    -- for moonlet hook pre-commit; default: no agent
 ---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
+---     loop = "end",                        -- ends an agent that goes round in circles; default: "warn"
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- events of runs: started, finished,
 ---                  parked, review; of sessions: stuck, milestone; of both: done, question, blocked
 ---   }
@@ -36,6 +37,7 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field limits table
 ---@field hooks table<string, string[]>
 ---@field precommit {runner: string?}
+---@field loop "warn"|"end"|nil
 ---@field prompts table<string, string>  template texts by role
 
 --- Returns the path of the user's config, or nil if neither XDG_CONFIG_HOME nor HOME is set.

@@ -10,7 +10,7 @@ local M = {}
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table", precommit = "table" }
+  hooks = "table", prompts = "table", precommit = "table", loop = "string" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
 --- The entry runners.command applies to every program of `--runner command:`.
@@ -290,6 +290,9 @@ function M.check(config, report, folder)
   if config.limits then self:limits(config.limits) end
   if config.prompts then self:prompts(config.prompts) end
   if config.hooks then self:hooks(config.hooks) end
+  if config.loop and config.loop ~= "warn" and config.loop ~= "end" then
+    self.report({ "loop" }, ("loop cannot be '%s'"):format(core.text.printable(config.loop, 40)), "write warn or end")
+  end
   local precommit = config.precommit
   if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" }) and precommit.runner then
     self:runner(precommit.runner, { "precommit", "runner" })

@@ -252,7 +252,7 @@ local function tool_results(state, events, event)
       local content = stream.str(block.content) or stream.str(stream.at(block.content, 1, "text"))
       stream.saw(state, tool and tool.about, shown_by(block.content))
       stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and content or nil,
-        status = failed and "failed" or "ok" })
+        call = tool and tool.about, result = shown_by(block.content), status = failed and "failed" or "ok" })
     end
   end
 end

@@ -266,7 +266,9 @@ local function item_event(state, events, kind, item)
     stream.close_tool(state, id)
   end
   if status == "denied" then stream.deny(state, name, detail) end
-  stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code) })
+  stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code),
+    call = detail, result = stream.str(item.aggregated_output) or item.result ~= nil and core.json.encode(item.result)
+      or nil })
 end
 
 local function parse(state, line, events)

@@ -330,7 +330,8 @@ local function parse(state, line, events)
     local parameters = stream.tbl(event.parameters) or {}
     local detail = stream.str(parameters.command) or stream.str(parameters.file_path) or stream.str(parameters.path)
     stream.open_tool(state, event.tool_id,
-      { name = name, path = tool_writes[name] and stream.str(parameters.file_path) })
+      { name = name, path = tool_writes[name] and stream.str(parameters.file_path),
+        about = core.json.encode(parameters) })
     stream.tool(state, events, { name = name, detail = detail, status = "running" })
   elseif kind == "tool_result" then
     state.fresh = true
@@ -342,7 +343,7 @@ local function parse(state, line, events)
     if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
     if denied then stream.deny(state, tool and tool.name or "tool", said) end
     stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and said or nil,
-      status = denied and "denied" or failed and "failed" or "ok" })
+      call = tool and tool.about, result = said, status = denied and "denied" or failed and "failed" or "ok" })
   elseif kind == "error" then
     note_stop(state, events, event)
   elseif kind == "result" then

@@ -4,7 +4,8 @@
 ---   {"type":"session","model":"m","id":"s"}
 ---   {"type":"text","text":"…"}                      a message of the agent; the last one is the answer
 ---   {"type":"tool","name":"shell","detail":"ls","status":"running|ok|failed|denied","exit_code":0}
----                                                   a running tool stops the idle clock
+---                                                   a running tool stops the idle clock; at its end
+---                                                   "result" is all that it gave, to notice a loop
 ---   {"type":"file","path":"src/a.c"}                a file that it changed
 ---   {"type":"usage","input_tokens":10,…,"cost_usd":0.1}  of the whole attempt so far: the last one counts
 ---   {"type":"retry","message":"…","attempt":1,"delay_ms":500}
@@ -72,7 +73,8 @@ function M.apply(state, events, event)
     end
     if status == "denied" then stream.deny(state, name, detail) end
     stream.tool(state, events,
-      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code) })
+      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code), call = detail,
+        result = stream.str(event.result) })
   elseif kind == "file" then
     stream.changed_file(state, event.path)
   elseif kind == "usage" then

@@ -168,6 +168,7 @@ local function tool(state, events, part)
   end
   if status == "completed" or status == "error" then stream.saw(state, detail, said) end
   stream.tool(state, events, { name = name, detail = detail, exit_code = stream.int(stream.at(now, "metadata", "exit")),
+    call = core.json.encode(input), result = said,
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 

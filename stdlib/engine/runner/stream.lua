@@ -494,7 +494,7 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- An event of a tool; counts it.
+--- An event of a tool; counts it. One that has ended may have `call`, its arguments, and `result`, all that it gave.
 function M.tool(state, events, tool)
   state.retry = nil
   count_turn(state)
@@ -504,7 +504,8 @@ function M.tool(state, events, tool)
   end
   if #events >= 200 then return end
   events[#events + 1] = { type = "tool", name = M.printable(tool.name, 80),
-    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
+    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code,
+    call = tool.call, result = tool.result }
 end
 
 --- A part of the answer, for watchers.

@@ -1,4 +1,5 @@
 --- `moonlet run replay`: a new run of what an earlier one ran, with a link back to it.
+local command_line = require "moonlet.engine.base.command_line"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local replay = require "moonlet.engine.task.replay"
@@ -95,7 +96,8 @@ function M.main(words, output)
       error(options.usage("a forecast is of one run in the foreground",
         "leave --background and --edit-prompt out, and name one runner"), 0)
     end
-    local envelope, code, text = forecast.of(plan, own, "moonlet run replay " .. base.id)
+    local envelope, code, text = forecast.of(plan, own, ("moonlet run replay %s%s"):format(base.id,
+      own.step and " --step " .. command_line.quoted(own.step) or ""))
     if envelope then return envelope, code, text end
     plan = plan_of()
     code(plan)

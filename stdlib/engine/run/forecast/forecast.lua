@@ -72,13 +72,13 @@ local function add_replayed(run, seen)
   seen.order = order
 end
 
---- When the steps of a recorded run were begun.
-local function times_of(record)
-  local times = {}
+--- The steps of a recorded run, by their keys.
+local function recorded_steps(record)
+  local steps = {}
   for _, step in ipairs(record and type(record.steps) == "table" and record.steps ~= null and record.steps or {}) do
-    times[step.key] = step.started_at
+    steps[step.key] = step
   end
-  return times
+  return steps
 end
 
 --- What a recorded step, and those in it, have cost.
@@ -95,16 +95,19 @@ local function spent_below(run, key)
   return sums
 end
 
-local function row_of(run, seen, costs, key, times, record)
+local function row_of(run, seen, costs, key, before, record)
   local step = seen.rows[key]
   local row = { key = key, kind = step.kind, outcome = step.outcome, why = step.why or null,
     runner = step.runner or null, model = step.model or null }
   if step.outcome == "reused" then
-    local spent = spent_below(run, key)
-    row.paid_usd, row.paid_tokens = spent.usd or null, spent.tokens or null
-    row.paid_at = times[key] or record and record.started_at or null
+    local spent, was = spent_below(run, key), before[key] or {}
+    -- A replay's steps were paid for by the run that they come from.
+    local told = type(was.usage) == "table" and was.usage ~= null and was.usage or {}
+    row.paid_usd = spent.usd or told.cost_usd or null
+    row.paid_tokens = spent.tokens or told.total_tokens or null
+    row.paid_at = was.started_at or record and record.started_at or null
   elseif step.outcome == "adopted" or step.outcome == "paid" then
-    row.state = step.state
+    row.state, row.watched = step.state, step.is_watched
     for _, kind in ipairs(kinds) do row[kind] = costs:of(step, kind) or null end
   end
   return row
@@ -114,7 +117,7 @@ end
 local function totals_of(rows, kind)
   local sum = { reused = 0, low = 0, high = 0 }
   for _, row in ipairs(rows) do
-    local paid = row["paid_" .. kind]
+    local paid = row.outcome == "reused" and row["paid_" .. kind]
     if type(paid) == "number" then sum.reused = budget.plus(sum.reused, paid) end
     if row.outcome == "paid" or row.outcome == "adopted" then
       local range = row[kind]
@@ -126,14 +129,37 @@ local function totals_of(rows, kind)
   return sum
 end
 
---- What the steps that were paid under earlier hosts, and were not reached now, have cost.
-local function unreached(run, seen, kind)
-  local sum = 0
+--- True if a step, or the function that it lies in, has a row.
+local function is_reached(seen, key)
+  if seen.rows[key] then return true end
+  for around in key:gmatch "()/" do
+    if seen.rows[key:sub(1, around - 1)] then return true end
+  end
+  return false
+end
+
+--- The steps that were begun under earlier hosts and were not reached now: whether they are reused depends on answers
+--- that are not known.
+local function unreached_rows(run, seen)
+  local keys, rows = {}, {}
   for key in pairs(run.journal.history.charges) do
-    local known = seen.rows[key]
-    for around in pairs(seen.rows) do known = known or key:sub(1, #around + 1) == around .. "/" end
-    local spent = not known and prices.of_step(run, key)
-    if spent and spent[kind] then sum = budget.plus(sum, spent[kind]) end
+    if not is_reached(seen, key) then keys[#keys + 1] = key end
+  end
+  table.sort(keys)
+  for i, key in ipairs(keys) do
+    local spent, charges = prices.of_step(run, key) or {}, run.journal.history.charges[key]
+    rows[i] = { key = key, kind = "agent", outcome = "unknown", why = null, runner = charges[#charges].runner or null,
+      model = charges[#charges].model or null, paid_usd = spent.usd or null, paid_tokens = spent.tokens or null }
+  end
+  return rows
+end
+
+--- What those steps have cost.
+local function unreached(rows, kind)
+  local sum = 0
+  for _, row in ipairs(rows) do
+    local paid = row["paid_" .. kind]
+    if row.outcome == "unknown" and paid ~= null then sum = budget.plus(sum, paid) end
   end
   return sum
 end
@@ -146,18 +172,18 @@ local function left_of(run, kind)
 end
 
 --- The bound of what depends on unknown answers: by history, and never above what the budget leaves.
-local function add_bound(run, seen, costs, sum, kind)
+local function add_bound(run, rows, costs, sum, kind)
   local left = left_of(run, kind)
-  local rest = costs:rest(kind, sum.reused + sum.low, unreached(run, seen, kind))
+  local rest = costs:rest(kind, sum.reused + sum.low, unreached(rows, kind))
   sum.rest, sum.rest_from = rest, rest and "history" or nil
   if left and (not rest or rest > left) then sum.rest, sum.rest_from = left, "the budget" end
 end
 
-local function sums_of(run, seen, costs, rows, ends)
+local function sums_of(run, costs, rows, ends)
   local totals = {}
   for _, kind in ipairs(kinds) do
     local sum = totals_of(rows, kind)
-    if ends then add_bound(run, seen, costs, sum, kind) else sum.rest = 0 end
+    if ends then add_bound(run, rows, costs, sum, kind) else sum.rest = 0 end
     local left = left_of(run, kind)
     sum.most = sum.high and sum.rest and budget.plus(sum.high, sum.rest) or nil
     -- No more than the budget leaves can be spent.
@@ -208,12 +234,14 @@ local function build(plan, run, seen, home, ok, err)
   add_replayed(run, seen)
   local before = plan.before or plan.base
   local record = before and before.record
-  local costs, times = prices.read(home, run, plan.before and plan.before.run), times_of(record)
+  local costs, steps = prices.read(home, run, plan.before and plan.before.run), recorded_steps(record)
   local rows = core.json.array {}
-  for i, key in ipairs(seen.order) do rows[i] = row_of(run, seen, costs, key, times, record) end
+  for i, key in ipairs(seen.order) do rows[i] = row_of(run, seen, costs, key, steps, record) end
   local ends = ending_of(ok, err)
+  local is_open = ends == "unknown" or ends == "person"
+  for _, row in ipairs(is_open and unreached_rows(run, seen) or {}) do rows[#rows + 1] = row end
   return { hash = hash_of(plan, run, seen), ends = ends, error = ends == "error" and err or nil, steps = rows,
-    totals = sums_of(run, seen, costs, rows, ends == "unknown" or ends == "person") }
+    totals = sums_of(run, costs, rows, is_open) }
 end
 
 --- The same of a run that --dry-run has prepared: each agent that it met would be paid.
@@ -227,8 +255,8 @@ function M.of_prepared(run)
   end
   local costs, rows = prices.read(run.home, run), core.json.array {}
   for i, key in ipairs(seen.order) do rows[i] = row_of(run, seen, costs, key, {}) end
-  return { hash = null, ends = #rows > 0 and "unknown" or "end", steps = rows, error = null,
-    totals = sums_of(run, seen, costs, rows, #rows > 0) }
+  return { hash = null, ends = #rows > 0 and "unknown" or "end", steps = rows,
+    totals = sums_of(run, costs, rows, #rows > 0) }
 end
 
 --- Makes the forecast of a plan. The plan cannot be used for a run afterwards.

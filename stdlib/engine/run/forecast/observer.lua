@@ -22,6 +22,7 @@ local no_refusal = { prepared = true, parked = true, cancelled = true }
 ---@field runner string?
 ---@field model string?
 ---@field hash string?      of all that decides its answer
+---@field is_watched boolean?  a limit in USD holds for it
 ---@field need table?       what its first attempt reserves
 ---@field most table?       its worst case by the config's prices
 
@@ -125,7 +126,7 @@ local function foresee_agent(observer, key, hash, options)
   end
   observer:add(key, { kind = "agent", outcome = is_adopted and "adopted" or "paid", why = why,
     state = attempt.state, runner = job.runner.name, model = job.model, need = seen.need, most = seen.most,
-    hash = hash_of(observer, job, hash, attempt.prompt) })
+    is_watched = seen.is_watched, hash = hash_of(observer, job, hash, attempt.prompt) })
 end
 
 --- Called for a step that the journal does not answer. Returns true for one that needs no work; raises where its

@@ -5,7 +5,6 @@ local usage = require "moonlet.engine.runner.usage"
 
 local M = {}
 
-local null = core.json.null
 local most_attempts = 5000 -- of the ledger, the newest ones
 --- Steps of the same name say more than others, once there are this many.
 local enough = 4
@@ -18,7 +17,8 @@ local enough = 4
 ---@class moonlet.CostSample   what a step has cost, with all its attempts
 ---@field name string
 ---@field runner string
----@field model string?
+---@field model string?  the model that answered
+---@field asked string?  the model that was asked for
 ---@field usd number?
 ---@field tokens integer?
 
@@ -34,11 +34,10 @@ local function name_of(key) return (key:match "[^/]*$":gsub("#%d+$", "")) end
 
 local function text_or_nil(value) return type(value) == "string" and value or nil end
 
---- Adds one attempt; nil stays what nobody reported.
+--- Adds one attempt. An attempt that reported nothing, such as one that did not begin to work, adds nothing.
 local function add(sum, usd, tokens)
-  sum.usd = sum.count == 0 and usd or usd and sum.usd and budget.plus(sum.usd, usd) or nil
-  sum.tokens = sum.count == 0 and tokens or tokens and sum.tokens and sum.tokens + tokens or nil
-  sum.count = sum.count + 1
+  if usd then sum.usd = budget.plus(sum.usd or 0, usd) end
+  if tokens then sum.tokens = (sum.tokens or 0) + tokens end
 end
 
 --- The steps of the preset's other runs, from the ledger, and the sums of its runs that have ended.
@@ -56,13 +55,12 @@ local function from_ledger(costs, home, preset, own)
       local id = item.run .. "\0" .. item.step
       local sample = by_step[id]
       if not sample then
-        sample = { name = name_of(item.step), runner = text_or_nil(item.runner), model = text_or_nil(item.model),
-          count = 0 }
+        sample = { name = name_of(item.step), runner = text_or_nil(item.runner), model = text_or_nil(item.model) }
         by_step[id] = sample
         costs.samples[#costs.samples + 1] = sample
       end
       add(sample, usd, tokens)
-      local run = costs.runs[item.run] or { count = 0 }
+      local run = costs.runs[item.run] or {}
       costs.runs[item.run] = run
       add(run, usd, tokens)
     end
@@ -76,10 +74,7 @@ end
 function M.of_step(run, key)
   local attempts = run.journal.attempts[key]
   local sum = attempts and usage.of_attempts(attempts)
-  if not sum then return nil end
-  local is_whole = not sum.partial
-  return { usd = is_whole and sum.cost_usd or nil, tokens = is_whole and sum.total_tokens or nil,
-    least_usd = sum.cost_usd }
+  return sum and { usd = sum.cost_usd, tokens = sum.total_tokens }
 end
 
 local function from_journal(costs, run)
@@ -88,7 +83,7 @@ local function from_journal(costs, run)
     if spent and (spent.usd or spent.tokens) then
       local model = usage.model_of(run.journal.attempts[key]) or last.model
       table.insert(costs.samples, { name = name_of(key), runner = last.runner or run.runner_name,
-        model = model or run.model, usd = spent.usd, tokens = spent.tokens })
+        model = model or run.model, asked = last.model, usd = spent.usd, tokens = spent.tokens })
     end
   end
 end
@@ -120,10 +115,14 @@ local function known(samples, kind, accepts)
   return values
 end
 
+--- Reports whether a sample is of the model that is asked for. An answer may name an edition of it.
+local function is_of_model(sample, model)
+  if not model or sample.asked == model then return true end
+  return sample.model ~= nil and sample.model:find(model, 1, true) ~= nil
+end
+
 local function from_history(costs, row, kind)
-  local function is_alike(sample)
-    return sample.runner == row.runner and (sample.model == row.model or not row.model)
-  end
+  local function is_alike(sample) return sample.runner == row.runner and is_of_model(sample, row.model) end
   local name = name_of(row.key)
   local values = known(costs.samples, kind, function(sample) return sample.name == name and is_alike(sample) end)
   if #values < enough then values = known(costs.samples, kind, is_alike) end
@@ -157,7 +156,5 @@ function Costs:rest(kind, reached, unreached)
   if #values == 0 then return unreached > 0 and unreached * 4 or nil end
   return math.max(range_of(values, "").high - reached, unreached)
 end
-
-M.null = null
 
 return M
