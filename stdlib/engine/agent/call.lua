@@ -303,7 +303,7 @@ local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
   if not attempt.state and job.absent then error(job.absent, 0) end
-  if attempt.state then metering.retake(job, attempt.number, hash, own_budget) end
+  metering.retake(job, attempt.number, hash, own_budget)
   return { job = job, attempt = attempt, why = why, budget = own_budget, need = metering.reserve(job, attempt.prompt),
     most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end

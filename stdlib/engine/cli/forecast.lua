@@ -148,10 +148,22 @@ end
 ---@return boolean
 function M.is_wanted(found) return (found.forecast or found["up-to"]) ~= nil end
 
+--- The step whose cost in USD nobody can watch; nil if there is none.
+local function unwatched(made)
+  for _, row in ipairs(made.steps) do
+    if row.watched == false then return row end
+  end
+end
+
+--- An amount for --up-to that the highest price fits into.
+local function enough(kind, most)
+  if most == null then return "N" end
+  return budget.shown(kind, kind == "usd" and math.ceil(most * 1e4) / 1e4 or math.ceil(most))
+end
+
 local function go_on(command, made)
-  local most = made.totals.usd.most
-  return ("To run it: %s --up-to usd=%s --sha %s\n"):format(command,
-    most ~= null and budget.shown("usd", math.ceil(most * 1e4) / 1e4) or "N", made.hash)
+  local kind = unwatched(made) and "tokens" or "usd"
+  return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind, enough(kind, made.totals[kind].most), made.hash)
 end
 
 local function refusal(made, err, code, command)
@@ -165,14 +177,15 @@ local function obstacle(made, found, kind, bound)
     return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
       :format(made.hash, core.text.printable(found.sha, 40)), hint = "read the new one below, and approve that" }, 2
   end
-  for _, row in ipairs(kind == "usd" and made.steps or {}) do
-    if row.watched == false then
-      return { kind = "invalid", message = ("a limit in USD cannot be watched for %s: its runner reports no cost, and "
-        .. "the price of its model is unknown; nothing was started"):format(core.text.printable(row.key, 100)),
-        hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
-    end
+  local row = kind == "usd" and unwatched(made)
+  if row then
+    return { kind = "invalid", message = ("a limit in USD cannot be watched for %s: its runner reports no cost, and "
+      .. "the price of its model is unknown; nothing was started"):format(core.text.printable(row.key, 100)),
+      hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
   end
-  local most = made.totals[kind].most
+  local most, known = made.totals[kind].most, made.totals[kind].high
+  -- What the known steps may cost is too much already, whatever follows them.
+  if most == null and known ~= null and budget.exceeds(known, bound) then most = known end
   if most == null then
     return { kind = "invalid", message = "the highest price is unknown, and nothing bounds it; nothing was started",
       hint = ("give the run a limit: --budget %s=N; or a price: prices = { … } in your config"):format(kind) }, 2
@@ -180,8 +193,7 @@ local function obstacle(made, found, kind, bound)
   if budget.exceeds(most, bound) then
     return { kind = "budget", message = ("it may cost %s %s, and --up-to allows %s; nothing was started"):format(
       amount(kind, most), kind == "usd" and "USD" or "tokens", budget.shown(kind, bound)),
-      hint = ("allow more: --up-to %s=%s"):format(kind, budget.shown(kind, kind == "usd"
-        and math.ceil(most * 1e4) / 1e4 or math.ceil(most))) }, 5
+      hint = ("allow more: --up-to %s=%s"):format(kind, enough(kind, most)) }, 5
   end
 end
 

@@ -140,6 +140,8 @@ def start(run, wait_for, limits):
 
 
 def kill_keeper(run):
+    if not os.path.exists(f".agent/runs/{run}/keeper.log"):
+        return
     with open(f".agent/runs/{run}/keeper.log") as file:
         for line in file:
             item = json.loads(line)
@@ -189,7 +191,7 @@ def compare(run, made, before, after):
         elif outcome == "paid" and key not in begun and not racing:
             faults.append(f"{key} was to be paid, and was not begun")
         elif outcome == "refused" and key in begun:
-            faults.append(f"{key} was to be refused, and was begun")
+            faults.append(f"{key} was to be refused ({row['why']}), and was begun")
     outcomes = {row["key"]: row["outcome"] for row in made["steps"]}
     for key in adopted:
         if outcomes.get(key) not in ("adopted", "unknown"):

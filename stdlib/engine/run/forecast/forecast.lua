@@ -234,7 +234,7 @@ local function build(plan, run, seen, home, ok, err)
   add_replayed(run, seen)
   local before = plan.before or plan.base
   local record = before and before.record
-  local costs, steps = prices.read(home, run, plan.before and plan.before.run), recorded_steps(record)
+  local costs, steps = prices.read(home, run, plan.before), recorded_steps(record)
   local rows = core.json.array {}
   for i, key in ipairs(seen.order) do rows[i] = row_of(run, seen, costs, key, steps, record) end
   local ends = ending_of(ok, err)

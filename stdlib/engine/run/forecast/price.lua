@@ -77,10 +77,16 @@ function M.of_step(run, key)
   return sum and { usd = sum.cost_usd, tokens = sum.total_tokens }
 end
 
-local function from_journal(costs, run)
+--- These runs went through their whole script, so that what they cost tells of another way through it.
+local is_whole = { degraded = true, blocked = true }
+
+local function from_journal(costs, run, record)
+  local own = {}
+  if record and record.ended and is_whole[record.verdict] then costs.runs[run.id] = own end
   for key, charges in pairs(run.journal.history.charges) do
     local last, spent = charges[#charges], M.of_step(run, key)
     if spent and (spent.usd or spent.tokens) then
+      add(own, spent.usd, spent.tokens)
       local model = usage.model_of(run.journal.attempts[key]) or last.model
       table.insert(costs.samples, { name = name_of(key), runner = last.runner or run.runner_name,
         model = model or run.model, asked = last.model, usd = spent.usd, tokens = spent.tokens })
@@ -91,12 +97,12 @@ end
 --- Reads what is known of the costs of a run's preset.
 ---@param home moonlet.Home
 ---@param run moonlet.Run
----@param own string?  the run itself, if it exists
+---@param before {run: string, record: table}?  the run that is resumed
 ---@return moonlet.Costs
-function M.read(home, run, own)
+function M.read(home, run, before)
   local costs = setmetatable({ samples = {}, runs = {}, prices = run.config.prices }, Costs)
-  from_ledger(costs, home, run.preset_name, own)
-  from_journal(costs, run)
+  from_ledger(costs, home, run.preset_name, before and before.run)
+  from_journal(costs, run, before and before.record)
   return costs
 end
 
@@ -135,10 +141,13 @@ end
 ---@param kind "usd"|"tokens"
 ---@return moonlet.Range?
 function Costs:of(row, kind)
-  local found = from_history(self, row, kind)
-  if found then return found end
+  local found, need, most = from_history(self, row, kind), row.need, row.most
+  if found then
+    -- The budget holds that much for an agent before it starts, so a bound below would refuse it.
+    found.high = math.max(found.high, need and need[kind] or 0)
+    return found
+  end
   if row.runner == "cassette" then return { low = 0, high = 0, from = "a cassette" } end
-  local need, most = row.need, row.most
   if not need or not most or not most[kind] then return nil end
   return { low = kind == "usd" and 0 or need[kind], high = most[kind],
     from = kind == "usd" and "config's prices" or "its size" }
