@@ -171,6 +171,7 @@ m.runner = {}
 ---@class moonlet.Usage
 ---@field input_tokens integer?
 ---@field cached_input_tokens integer?
+---@field cache_write_tokens integer?  the part of the input that was written into the provider's cache
 ---@field output_tokens integer?
 ---@field reasoning_output_tokens integer?
 ---@field total_tokens integer?

@@ -308,6 +308,12 @@ local function foresee(job, last, hash, own_budget)
     most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 
+--- Notes what the bill of a step is told by: whether it may change files, and whether its call names its model.
+local function note_origin(job, step)
+  step.writes = job.sandbox == "workspace-write" or nil
+  step.inherits = job.call.model == nil or nil
+end
+
 --- Runs the step. Returns its answer, and the worktree that waits if the answer is a question.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
@@ -318,6 +324,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   local input = agent_fields.input_of(job)
   local value, step = run.step(key, "agent", job.runner.name, input, options, function(last, hash, step)
     job.step, step.dir, step.model = step, dir, job.model
+    note_origin(job, step)
     return do_agent(job, last, hash, own_budget)
   end)
   if step.cached then
@@ -332,6 +339,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
     run.note_beside(key, value.beside)
     step.beside, value.beside = value.beside, nil
   end
+  note_origin(job, step)
   step.unconfined = not job.confined or nil
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   step.held_back = sidecar.last_of(value.attempts).held_back

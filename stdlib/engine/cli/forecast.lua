@@ -163,7 +163,8 @@ end
 
 local function go_on(command, made)
   local kind = unwatched(made) and "tokens" or "usd"
-  return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind, enough(kind, made.totals[kind].most), made.hash)
+  local most = enough(kind, made.totals[kind].most)
+  return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind, most, made.hash)
 end
 
 local function refusal(made, err, code, command)

@@ -1,10 +1,12 @@
 --- `moonlet usage`: the agents' usage, from the ledger. Usage that was not reported is counted apart and never as
 --- zero.
+local config = require "moonlet.engine.load.config"
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
+local spending = require "moonlet.engine.task.spending"
 local store = require "moonlet.engine.run.store"
 local verbs = require "moonlet.engine.cli.verbs"
 local page = require "moonlet.engine.base.page"
@@ -12,9 +14,10 @@ local page = require "moonlet.engine.base.page"
 local M = {}
 
 local null = core.json.null
+local most_inherited = 5
 
 M.known = options.with_common {
-  by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
+  by = { value = "WHAT", help = "day (default), run, preset, runner, model, change or all" },
   run = { value = "RUN", help = "of this run only" },
   runner = { value = "NAME", help = "of this runner only; what a cassette played counts here alone" },
   model = { value = "NAME", help = "of this model only" },
@@ -22,9 +25,9 @@ M.known = options.with_common {
   ["until"] = { value = "DAY", help = "up to this day, that included" },
   csv = { help = "print comma-separated values" },
 }
-local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
+local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true, change = true }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
-  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated" }
+  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated", "cache_write_tokens" }
 
 local function csv_field(value)
   local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
@@ -72,9 +75,33 @@ local function unfinished_text(ids)
     :format(shown)
 end
 
-local function text(rows, by, pending, is_filtered)
+--- What the changes of the rows have cost, each.
+local function changes_text(changes)
+  local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched", "changes dispatched"),
+    changes.merged)
+  if changes.cost_usd == null then return text .. "; what they cost is unknown" end
+  text = ("%s; with all agents of their runs %.4f USD for each that was dispatched"):format(text,
+    changes.per_dispatched_usd)
+  if changes.per_merged_usd == null then return text end
+  return ("%s, %.4f USD for each that was merged"):format(text, changes.per_merged_usd)
+end
+
+--- Steps that took a dearer model than their siblings, because their calls name none.
+local function add_inherited(notes, inherited)
+  for i, item in ipairs(inherited) do
+    if i > most_inherited then
+      notes[#notes + 1] = ("and %d more steps took a dearer model"):format(#inherited - most_inherited)
+      return
+    end
+    notes[#notes + 1] = ("%s %s took the model %s, for its call names none; its siblings use %s"):format(item.run,
+      core.text.printable(item.step, 100), core.text.printable(item.model, 60), core.text.printable(item.beside, 60))
+  end
+end
+
+local function text(rows, by, pending, is_filtered, more)
   if #rows == 0 then
-    local nothing = is_filtered and "no agent call matches" or "no agent has used anything yet"
+    local nothing = is_filtered and "no agent call matches" or by == "change" and "no agent was to change files yet"
+      or "no agent has used anything yet"
     return (unfinished_text(pending) or nothing) .. "\n"
   end
   local form, out = "%s %8s %12s %12s %12s %12s %10s", page.out()
@@ -93,11 +120,13 @@ local function text(rows, by, pending, is_filtered)
   local function group(name) return page.pad(out.terminal and core.text.fit(name, first) or name, first) end
   local lines, notes = { line_of(group(by == "all" and "" or by:upper()), "ATTEMPTS", "INPUT", "CACHED", "OUTPUT",
     "TOTAL", "USD") }, {}
-  local unreported, unpriced, estimated = 0, 0, 0
+  local unreported, unpriced, estimated, written = 0, 0, 0, 0
   for _, row in ipairs(rows) do
-    lines[#lines + 1] = line_of(group(core.text.printable(row.group, 60)), row.attempts,
+    local name = row.state and ("%s (%s)"):format(row.group, row.state) or row.group
+    lines[#lines + 1] = line_of(group(core.text.printable(name, 60)), row.attempts,
       count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
       count_text(row.total_tokens), cost_text(row))
+    written = written + (math.tointeger(row.cache_write_tokens) or 0)
     unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
   if unreported > 0 then
@@ -109,6 +138,12 @@ local function text(rows, by, pending, is_filtered)
     notes[#notes + 1] = ("~ the cost of %s is an estimate by the prices of the config"):format(
       counted(estimated, "attempt"))
   end
+  if written > 0 then
+    notes[#notes + 1] = ("%d tokens of the input were written into a provider's cache, which costs more than reading")
+      :format(written)
+  end
+  if more.changes then notes[#notes + 1] = changes_text(more.changes) end
+  add_inherited(notes, more.inherited)
   notes[#notes + 1] = unfinished_text(pending)
   for _, note in ipairs(notes) do
     for _, row in ipairs(out.terminal and page.wrap(note, out.columns) or { note }) do lines[#lines + 1] = row end
@@ -128,7 +163,7 @@ function M.main(words)
   local by = found.by or "day"
   if not groups[by] then
     error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
-      record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
+      record.suggest(by, { "all", "day", "run", "preset", "runner", "model", "change" })), 0)
   end
   options.day(found.since, "since")
   options.day(found["until"], "until")
@@ -140,13 +175,21 @@ function M.main(words)
   local ready, err = ledger.ready(home)
   if not ready then error(err, 0) end
   if found.run then found.run = store.find(home, found.run) end
-  local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
-    since = found.since, ["until"] = found["until"] }, by)
-  if not rows then error(why, 0) end
+  local filter = { run = found.run, runner = found.runner, model = found.model, since = found.since,
+    ["until"] = found["until"] }
+  local rows, why, changes
+  if by == "change" then
+    rows, changes = spending.by_change(home, filter)
+  else
+    rows, why = core.ledger.usage(home.handle, filter, by)
+    if not rows then error(why, 0) end
+  end
+  local inherited = core.json.array(spending.inherited(home, filter, config.current().prices))
   local pending = unfinished(home, found)
   return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
-    result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) } }, 0,
-    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered)
+    result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending), changes = changes,
+      inherited = inherited } }, 0, found.csv and csv(rows, by)
+        or text(rows, by, pending, is_filtered, { changes = changes, inherited = inherited })
 end
 
 return M

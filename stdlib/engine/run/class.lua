@@ -197,6 +197,8 @@ local fields = {
 ---@field files_changed string[]?
 ---@field beside string[]?     files that changed while no sandbox confined its agent
 ---@field unconfined boolean?
+---@field writes boolean?      its agent may change files
+---@field inherits boolean?    its call names no model
 ---@field held_back string[]?  files that were not merged, because they start programs
 ---@field from string?         the run whose journal it was taken from
 ---@field gone boolean?        no step of the script any more

@@ -83,6 +83,8 @@ local function step_records(run, with_model)
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
       usage = step_usage(step, with_model),
       error = M.error(step.error), exit_code = step.exit_code,
+      changes = with_model and step.writes and #(step.files_changed or {}) or nil,
+      inherits = with_model and step.inherits or nil,
     }
   end
   return core.json.array(list)

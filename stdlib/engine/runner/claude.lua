@@ -268,7 +268,8 @@ local function usage_of(event)
     local made = stream.count(stream.at(item, "cacheCreationInputTokens")) or 0
     unknown.input_tokens, unknown.output_tokens = unknown.input_tokens or not input, unknown.output_tokens or not output
     sum = usage.add(sum, usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-      output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
+      cache_write_tokens = made > 0 and made or nil, output_tokens = output,
+      cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
     -- A count that one model did not report is not known for all of them.
@@ -279,8 +280,9 @@ local function usage_of(event)
     local given = stream.tbl(event.usage) or {}
     local input = stream.count(given.input_tokens)
     local read = stream.count(given.cache_read_input_tokens) or 0
-    sum = usage.of { input_tokens = input and input + read + (stream.count(given.cache_creation_input_tokens) or 0),
-      cached_input_tokens = input and read, output_tokens = stream.count(given.output_tokens) }
+    local made = stream.count(given.cache_creation_input_tokens) or 0
+    sum = usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
+      cache_write_tokens = made > 0 and made or nil, output_tokens = stream.count(given.output_tokens) }
   end
   local cost = stream.amount(event.total_cost_usd)
   if cost then

@@ -145,7 +145,8 @@ local function usage_of(part)
   local reasoned = stream.count(tokens.reasoning)
   local cost = stream.amount(part.cost)
   return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-    output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
+    cache_write_tokens = made > 0 and made or nil, output_tokens = output and output + (reasoned or 0),
+    reasoning_output_tokens = reasoned,
     -- A cost of 0 also stands for a model whose price it does not know.
     cost_usd = cost and cost > 0 and cost or nil }
 end

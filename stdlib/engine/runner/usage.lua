@@ -31,6 +31,7 @@ function M.of(given)
   if usage.input_tokens and usage.output_tokens then
     usage.total_tokens = usage.input_tokens + usage.output_tokens
   end
+  usage.cache_write_tokens = stream.count(given.cache_write_tokens)
   usage.cost_usd = stream.amount(given.cost_usd)
   usage.cost_is = usage.cost_usd and (given.cost_is or "reported") or nil
   if not any and not usage.cost_usd then return nil end
@@ -73,6 +74,7 @@ function M.add(a, b)
     end
   end
   sum.total_tokens = plus(known(a), known(b))
+  sum.cache_write_tokens = plus(a.cache_write_tokens, b.cache_write_tokens)
   sum.cost_usd = a.cost_usd and b.cost_usd and budget.plus(a.cost_usd, b.cost_usd) or a.cost_usd or b.cost_usd
   if sum.cost_usd then
     sum.cost_is = (a.cost_is == "estimate" or b.cost_is == "estimate") and "estimate" or "reported"
@@ -175,7 +177,7 @@ function M.priced(usage, model, table_of_prices)
 end
 
 --- The record of model.json and of the envelope: every field, null if unknown; `partial` only for a sum with an
---- unknown part.
+--- unknown part, `cache_write_tokens`, a part of the input, only where they were reported.
 ---@param usage moonlet.Usage?
 ---@return table
 function M.record(usage)
@@ -187,6 +189,7 @@ function M.record(usage)
   if usage.cost_usd == nil then record.cost_usd = null else record.cost_usd = usage.cost_usd end
   record.cost_is = usage.cost_is or null
   record.partial, record.estimated = usage.partial, usage.estimated
+  record.cache_write_tokens = usage.cache_write_tokens
   return record
 end
 

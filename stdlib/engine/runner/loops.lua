@@ -1,6 +1,6 @@
---- Notices an agent that goes round in circles: it makes the same calls of its tools again and again, and learns nothing
---- new from them. A call is the same if its tool, its arguments and the bytes of its result are. A call with a new
---- result, as of a build that goes on, begins the count anew.
+--- Notices an agent that goes round in circles: it repeats the same calls of its tools, and learns
+--- nothing new from them. Two calls are the same if they agree in tool, arguments and bytes of the
+--- result. A new result, as of a build that makes progress, begins the count anew.
 local outcome = require "moonlet.engine.runner.outcome"
 
 local M = {}

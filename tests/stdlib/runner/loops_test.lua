@@ -1,6 +1,6 @@
 --- Tool streams of all runners, real and made: an agent that learns nothing new is noticed, one that repeats itself for
 --- a reason is not.
-local loops = require "moonlet.engine.agent.loops"
+local loops = require "moonlet.engine.runner.loops"
 local readers = require "moonlet.engine.runner.reader"
 local stream = require "moonlet.engine.runner.stream"
 
