@@ -31,7 +31,7 @@ struct RunFilter {
 
 struct UsageFilter {
   std::string run;
-  std::string preset;  ///< of the run
+  std::string preset;  ///< the preset of the run
   std::string runner;
   std::string model;
   std::string since_day;  ///< "2026-11-01", included

@@ -72,28 +72,28 @@ end
 
 local endings = { unknown = "What depends on these answers", person = "What follows the answer of a person" }
 
+local function add_text(lines, text)
+  for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
+end
+
 local function add_totals(lines, found)
   local counts = {}
   for _, row in ipairs(found.steps) do counts[row.outcome] = (counts[row.outcome] or 0) + 1 end
   local sums = found.totals
   local reused, to_pay = counts.reused or 0, (counts.paid or 0) + (counts.adopted or 0)
   lines[#lines + 1] = ""
-  lines[#lines + 1] = ("Reused: %s, %s USD paid before."):format(counted(reused, "step"),
-    amount("usd", sums.usd.reused))
-  lines[#lines + 1] = ("To pay: %s%s"):format(counted(to_pay, "step"),
-    to_pay > 0 and ", " .. total_text("high", sums) .. "." or ".")
+  add_text(lines, ("Reused: %s, %s USD paid before."):format(counted(reused, "step"), amount("usd", sums.usd.reused)))
+  add_text(lines, ("To pay: %s%s"):format(counted(to_pay, "step"),
+    to_pay > 0 and ", " .. total_text("high", sums) .. "." or "."))
   if endings[found.ends] then
-    lines[#lines + 1] = ("%s: unknown, %s."):format(endings[found.ends], total_text("rest", sums))
+    add_text(lines, ("%s: unknown, %s."):format(endings[found.ends], total_text("rest", sums)))
   end
   if found.error then
-    local err = manifest.error(found.error)
-    for _, text in ipairs(page.wrap("It ends with: " .. core.text.printable(err.message, 1000), 80)) do
-      lines[#lines + 1] = text
-    end
+    add_text(lines, "It ends with: " .. core.text.printable(manifest.error(found.error).message, 1000))
   end
-  lines[#lines + 1] = sums.usd.most ~= null
+  add_text(lines, sums.usd.most ~= null
     and ("Highest price: %s USD (%s tokens)."):format(amount("usd", sums.usd.most),
-      sums.tokens.most ~= null and amount("tokens", sums.tokens.most) or "unknown") or "Highest price: unknown."
+      sums.tokens.most ~= null and amount("tokens", sums.tokens.most) or "unknown") or "Highest price: unknown.")
 end
 
 --- The forecast as a table of at most 80 columns.

@@ -32,7 +32,9 @@ M.list = {
   verb("run show", "RUN…", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
     { common = true, short = true }),
   verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume 7",
-    { common = true, short = true }),
+    { common = true, short = true, text = "--forecast shows first what it would reuse, pay and refuse. With "
+      .. "--up-to usd=2 --sha HASH it runs only what that forecast says, within the bound: exit 5 above it, exit 2 for "
+      .. "another forecast or a price without a bound." }),
   verb("run wait", "RUN", "wait", "wait for the end of a run",
     "moonlet wait last --timeout 10m", { short = true }),
   verb("run log", "RUN [STEP]", "log", "the events of a run, or what a step printed", "moonlet log last -f",
