@@ -298,13 +298,23 @@ local function restore(job, value)
   run.write_artifact(path, text, true)
 end
 
+--- Returns why an attempt that ended without a host is repeated after it is adopted; nil if it is not.
+local function why_repeated(job, attempt)
+  if attempt.state ~= "exited" or not job.run.journal.retry then return nil end
+  local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
+  if exit.why ~= "exited" or exit.code == 0 then return nil end
+  return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
+end
+
 --- Says what a resume would do with the step: adopt an attempt, or pay for one.
 local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
   if not attempt.state and job.absent then error(job.absent, 0) end
   metering.retake(job, attempt.number, hash, own_budget)
-  return { job = job, attempt = attempt, why = why, budget = own_budget, need = metering.reserve(job, attempt.prompt),
+  local repeated = why_repeated(job, attempt)
+  return { job = job, attempt = attempt, why = why or repeated, is_adopted = attempt.state ~= nil and not repeated,
+    budget = own_budget, need = metering.reserve(job, attempt.prompt),
     most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 

@@ -89,7 +89,8 @@ M.list = {
     text = "the line", ["taken_over?"] = "true if it is about a process of another host",
     ["reported?"] = "true where the report of the run says it too" } },
   { name = "warning", about = "A line that a person should see.", fields = {
-    text = "the line", ["loop?"] = "the evidence of a circle: { name, detail, count, bytes, among }", ["retry_in_ms?"] = "the time until the next attempt",
+    text = "the line", ["loop?"] = "the evidence of a circle: { name, detail, count, bytes, among }",
+    ["retry_in_ms?"] = "the time until the next attempt",
     ["reported?"] = "true where the report of the run says it too" } },
 }
 

@@ -120,7 +120,7 @@ local function foresee_agent(observer, key, hash, options)
   local seen = options.foresee(run.journal.begins[key], hash)
   local job, attempt = seen.job, seen.attempt
   local why = seen.budget and reserve(observer, seen) or seen.why
-  local is_adopted = attempt.state ~= nil
+  local is_adopted = seen.is_adopted
   if not is_adopted and attempt.number > 1 then
     why = why or attempt.kind == "repair" and "its answer is repaired" or "it failed, or was lost, before"
   end
