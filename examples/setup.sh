@@ -68,6 +68,7 @@ inc:nlohmann/json.hpp                        nlohmann-json3-dev  json-devel  nlo
 inc:re2/re2.h                                libre2-dev          re2-devel   re2            re2
 inc:sqlite3.h                                libsqlite3-dev      sqlite-devel sqlite        sqlite
 inc:nettle/sha2.h                            nettle-dev          nettle-devel nettle        nettle
+inc:zlib.h                                   zlib1g-dev          zlib-devel  zlib           zlib
 inc:utf8proc.h                               libutf8proc-dev     utf8proc-devel libutf8proc  utf8proc
 inc:histedit.h                               libedit-dev         libedit-devel libedit       -
 inc:vterm.h                                  libvterm-dev        libvterm-devel libvterm     libvterm
@@ -107,6 +108,11 @@ NEEDS
   if [ "${1:-}" = late ]; then
     cat <<'NEEDS'
 may:python3                                  python3             python3     python         python
+may:node                                     nodejs              nodejs      nodejs         node
+may:npm                                      npm                 npm         npm            node
+may:chromium                                 chromium            chromium    chromium       -
+may:protoc                                   protobuf-compiler   protobuf-compiler protobuf protobuf
+may:protoc                                   python3-protobuf    python3-protobuf python-protobuf -
 NEEDS
   fi
 }

@@ -31,6 +31,77 @@ std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// Copies a chunk of Lua 5.4's bytecode without the names of local variables, and without those of
+/// upvalues unless they are kept: names take a tenth of the time to load it. Lines stay, for error
+/// messages; for "global 'x'" these need the names of upvalues.
+class NameStripper {
+ public:
+  NameStripper(const std::string& chunk, bool keeps_upvalues)
+      : in_(chunk), keeps_upvalues_(keeps_upvalues) {}
+
+  std::string run() {
+    copy(31);  // the header, with numbers that say how numbers are stored
+    copy(1);   // the count of upvalues
+    function();
+    return at_ == in_.size() ? std::move(out_) : std::string();
+  }
+
+ private:
+  void copy(std::size_t count) {
+    if (count > in_.size() - at_) count = in_.size() - at_;
+    out_.append(in_, at_, count);
+    at_ += count;
+  }
+  std::size_t number() {
+    std::size_t value = 0;
+    while (at_ < in_.size()) {
+      const auto byte = static_cast<unsigned char>(in_[at_]);
+      copy(1);
+      value = value << 7 | (byte & 0x7f);
+      if ((byte & 0x80) != 0) break;
+    }
+    return value;
+  }
+  void text() {
+    const std::size_t size = number();  // 0 for none, else its size and 1
+    if (size > 0) copy(size - 1);
+  }
+  void constant() {
+    enum { kInteger = 0x03, kFloat = 0x13, kShortText = 0x04, kLongText = 0x14 };
+    const char kind = at_ < in_.size() ? in_[at_] : '\0';
+    copy(1);
+    if (kind == kInteger || kind == kFloat) copy(8);
+    if (kind == kShortText || kind == kLongText) text();
+  }
+  void function() {
+    text();    // the source
+    number();  // its first line
+    number();  // its last line
+    copy(3);   // parameters, varargs, stack
+    copy(4 * number());
+    for (std::size_t left = number(); left > 0; --left) constant();
+    copy(3 * number());  // upvalues
+    for (std::size_t left = number(); left > 0; --left) function();
+    copy(number());  // the lines
+    for (std::size_t left = 2 * number(); left > 0; --left) number();
+    std::size_t kept = out_.size();
+    for (std::size_t left = number(); left > 0; --left) text(), number(), number();
+    out_.resize(kept);
+    out_ += kNone;
+    kept = out_.size();
+    for (std::size_t left = number(); left > 0; --left) text();
+    if (keeps_upvalues_) return;
+    out_.resize(kept);
+    out_ += kNone;
+  }
+
+  static constexpr char kNone = static_cast<char>(0x80);  // a count of 0
+  const std::string& in_;
+  const bool keeps_upvalues_;
+  std::size_t at_ = 0;
+  std::string out_;
+};
+
 std::string compile(const std::string& text, const std::string& chunk) {
   lua_State* L = luaL_newstate();
   if (luaL_loadbufferx(L, text.data(), text.size(), chunk.c_str(), "t") != LUA_OK) {
@@ -43,8 +114,13 @@ std::string compile(const std::string& text, const std::string& chunk) {
     return 0;
   };
   lua_dump(L, writer, &bytes, 0);
+  std::string stripped = NameStripper(bytes, chunk[0] == '@').run();
+  if (luaL_loadbufferx(L, stripped.data(), stripped.size(), chunk.c_str(), "b") != LUA_OK) {
+    std::fprintf(stderr, "moonlet-embed: %s: this Lua has another bytecode\n", chunk.c_str());
+    std::exit(1);
+  }
   lua_close(L);
-  return bytes;
+  return stripped;
 }
 
 /// The annotations of a Lua file: its "---" lines, and after each block of them the line that they

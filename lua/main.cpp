@@ -1,6 +1,7 @@
 // The moonlet executable: the keeper command, the version, and everything else by the engine.
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 #include <uv.h>
@@ -35,7 +36,7 @@ void on_continue(int) {
 /// would be believed.
 constexpr std::string_view kNotWaited =
     "\nmoonlet: ended at once: a run that it drove is interrupted, and not cleaned up\n"
-    "  moonlet run list shows it; moonlet run resume goes on, moonlet run cancel puts it in "
+    "  moonlet list shows it; moonlet resume goes on, moonlet cancel puts it in "
     "order\n";
 
 /// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
@@ -112,6 +113,12 @@ void print(int stream, std::string_view text) {
     const ssize_t wrote =
         write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
+    // A client may have given one socket for input and output, and reading made it non-blocking.
+    if (wrote < 0 && errno == EAGAIN) {
+      pollfd ready{stream == 1 ? STDOUT_FILENO : STDERR_FILENO, POLLOUT, 0};
+      ::poll(&ready, 1, -1);
+      continue;
+    }
     if (wrote < 0) {
       // A reader that went away has seen enough; anything else would pass a cut result as whole.
       if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;
@@ -228,43 +235,18 @@ bool ends_with_envelope = false;
   }
 }
 
-constexpr std::string_view kNoLoopEnvelope =
-    R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
-    R"("message":"cannot open an event loop: the system refused a pipe, EMFILE or ENFILE",)"
-    R"("hint":"too many open files: raise `ulimit -n`, or end other programs","at":null}})"
-    "\n";
-constexpr std::string_view kNoLoop =
-    "moonlet: cannot open an event loop: the system refused a pipe, EMFILE or ENFILE\n"
-    "  too many open files: raise `ulimit -n`, or end other programs\n";
-
-/// libuv aborts when it cannot make the pipe of its signals for the first loop.
-void on_no_loop(int) {
-  print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoLoopEnvelope : kNoLoop);
-  _exit(1);
-}
-
-moonlet::Result<moonlet::Engine> open_engine(moonlet::EngineOptions options) {
-  struct sigaction action {
-  }, before{};
-  action.sa_handler = on_no_loop;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGABRT, &action, &before);
-  auto engine = moonlet::Engine::open(std::move(options));
-  sigaction(SIGABRT, &before, nullptr);
-  return engine;
-}
-
 int run_command(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   moonlet::EngineOptions options;
   options.moonlet_program = own_program(argc > 0 ? argv[0] : nullptr);
   options.print = print;
   options.interactive = true;
+  options.own_process = true;
   options.on_detached = print_into;
   options.interrupt_signal = kInterruptSignal;
   options.on_stuck = [=](const std::string& why) { end_stuck_host(argc, argv, why); };
   install_interrupt();
-  auto engine = open_engine(std::move(options));
+  auto engine = moonlet::Engine::open(std::move(options));
   if (!engine) return report(argc, argv, engine.error());
   watch_signals(*engine);
   auto outcome = engine->command(words);

@@ -51,7 +51,6 @@ end
 -- `--help` prints the first sentence of each kind below.
 
 --- Text.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.string { default = "HEAD", help = "what to review" }.type --> "string"
@@ -59,7 +58,6 @@ end
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.string = declare "string"
 --- A whole number.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.integer { default = 3, min = 1, max = 9, help = "how many agents" }.default --> 3
@@ -67,7 +65,6 @@ M.string = declare "string"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.integer = declare "integer"
 --- A number.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.number { default = 0.5, min = 0, max = 1 }.max --> 1
@@ -75,7 +72,6 @@ M.integer = declare "integer"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.number = declare "number"
 --- A switch: --name or --no-name.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.boolean { help = "review the tests too" }.type --> "boolean"
@@ -83,7 +79,6 @@ M.number = declare "number"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.boolean = declare "boolean"
 --- Texts, comma separated or given several times.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.list { default = { "errors", "tests" }, choices = { "errors", "tests", "risks" } }.default[2] --> "tests"
@@ -91,7 +86,6 @@ M.boolean = declare "boolean"
 ---@type fun(options?: moonlet.ArgOptions): moonlet.Arg
 M.list = declare "list"
 --- "8m", or seconds; the preset gets it as it was written.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.duration { default = "8m" }.default --> "8m"
@@ -102,7 +96,6 @@ M.duration = declare "duration"
 --- A path of the repository. On the command line it is relative to the current folder; the preset gets
 --- it relative to the top of the work tree, as ctx:read expects. A path outside the repository is
 --- refused.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.path { required = true, exists = true, help = "the plan" }.type --> "path"
@@ -110,7 +103,6 @@ M.duration = declare "duration"
 ---@type fun(options?: moonlet.PathArgOptions): moonlet.Arg
 M.path = declare "path"
 --- Paths, comma separated or given several times; each is read like a path.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.paths { default = { "src" }, min = 1, help = "what may change" }.default[1] --> "src"
@@ -119,7 +111,6 @@ M.path = declare "path"
 M.paths = declare "paths"
 --- A commit, A..B, staged, worktree, or a path or glob. On the command line paths are relative to the
 --- current folder. A target that names nothing is refused before a run starts. m.facts.git accepts it.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.target { default = "", help = "what to review" }.type --> "target"
@@ -129,7 +120,6 @@ M.target = declare "target"
 
 --- Commands for ctx:validate, as test:make test; comma separated or given several times. A user who
 --- names them on a terminal or with --allow needs grants their programs.
----
 --- Errors: `invalid` an unknown option, or a default of another type.
 --- ```lua
 --- m.arg.checks { required = true, min = 1, help = "what must pass" }.type --> "checks"
@@ -142,22 +132,21 @@ local function check_choice(arg, value, name)
   for _, choice in ipairs(arg.choices) do
     if choice == value then return value end
   end
-  error(record.invalid(("--%s cannot be '%s'"):format(name, value),
-    record.suggest(value, arg.choices)), 0)
+  record.refuse(("--%s cannot be '%s'"):format(name, value), record.suggest(value, arg.choices))
 end
 
 local function check_range(arg, number, name, noun)
   if arg.min and number < arg.min then
-    error(record.invalid(("--%s must be at least %s%s"):format(name, arg.min, noun)), 0)
+    record.refuse(("--%s must be at least %s%s"):format(name, arg.min, noun))
   end
   if arg.max and number > arg.max then
-    error(record.invalid(("--%s must be at most %s%s"):format(name, arg.max, noun)), 0)
+    record.refuse(("--%s must be at most %s%s"):format(name, arg.max, noun))
   end
   return number
 end
 
 local function wrong(name, value, wanted)
-  error(record.invalid(("--%s must be %s, not '%s'"):format(name, wanted, tostring(value))), 0)
+  record.refuse(("--%s must be %s, not '%s'"):format(name, wanted, tostring(value)))
 end
 
 local convert = {}
@@ -216,7 +205,6 @@ function convert.duration(_, value, name)
 end
 
 --- Converts a text of the command line, or a Lua value, to the type of its argument.
----
 --- Errors: `invalid` a text that does not fit the argument.
 --- ```lua
 --- m.arg.convert(m.arg.list {}, "a, b", "lenses")[2] --> "b"
@@ -225,12 +213,9 @@ end
 ---@param value any
 ---@param name string
 ---@return any
-function M.convert(arg, value, name)
-  return convert[arg.type](arg, value, name)
-end
+function M.convert(arg, value, name) return convert[arg.type](arg, value, name) end
 
 --- Fills in the default of each argument that was not given.
----
 --- Errors: `invalid` a required argument is missing.
 --- ```lua
 --- m.arg.complete({ need = m.arg.integer { default = 2 } }, {}).need --> 2
@@ -247,7 +232,7 @@ function M.complete(declared, given)
       if type(value) == "table" then value = { table.unpack(value) } end
     end
     if value == nil and arg.required then
-      error(record.invalid(("--%s is required"):format(name), arg.help), 0)
+      record.refuse(("--%s is required"):format(name), arg.help)
     end
     if value == nil and arg.type == "boolean" then value = false end
     if value == nil and arg.many then value = {} end

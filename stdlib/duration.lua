@@ -8,7 +8,6 @@ local units = { ms = 1, s = 1000, m = 60 * 1000, h = 3600 * 1000, d = 24 * 3600 
 local longest = 366 * 24 * 3600 * 1000
 
 --- Returns a duration in milliseconds.
----
 --- Errors: `invalid` a text that does not parse as a duration.
 --- ```lua
 --- m.duration.ms "1h30m" --> 5400000
@@ -33,8 +32,8 @@ function M.ms(value, what)
     end
   end
   if not total or total ~= total or total < 0 or total > longest then
-    error(record.invalid(("%s '%s' is no duration"):format(what, tostring(value)),
-      'write "90s", "8m", "1h30m" or a number of seconds, at most a year'), 0)
+    record.refuse(("%s '%s' is not a duration"):format(what, tostring(value)),
+      'write "90s", "8m", "1h30m" or a number of seconds, at most a year')
   end
   return math.floor(total + 0.5)
 end

@@ -7,7 +7,8 @@ local git = require "moonlet.git"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
 
-local byte, find, format, match, sub = string.byte, string.find, string.format, string.match, string.sub
+local find, format, gmatch, match, sub = string.find, string.format, string.gmatch, string.match,
+  string.sub
 local concat = table.concat
 
 ---@class moonlet.facts
@@ -143,13 +144,9 @@ local function run_calls(ctx, calls)
 end
 
 local function split_zero(text)
-  local list, pos = {}, 1
-  while true do
-    local stop = find(text, "\0", pos, true)
-    if not stop then return list end
-    list[#list + 1] = sub(text, pos, stop - 1)
-    pos = stop + 1
-  end
+  local list = {}
+  for item in gmatch(text, "([^\0]*)\0") do list[#list + 1] = item end
+  return list
 end
 
 local function new_file(facts, path)
@@ -267,19 +264,13 @@ local function entry_type(ctx, path, cache)
   return types[name]
 end
 
-local function read_untracked(ctx, file, room, shown, cache)
+-- Reads an untracked file into `part`, and returns the number of bytes that it read.
+local function read_untracked(ctx, file, room, shown, cache, part)
   local what, maybe = secrets.name(file.path)
-  local part = { section = "untracked", status = "added", added = 0, deleted = 0, binary = false, hunks = {},
-    secrets = {} }
-  if entry_type(ctx, file.path, cache) == "link" then
-    file.symlink = true
-    sum_part(file, part)
-    return 0
-  end
+  file.symlink = entry_type(ctx, file.path, cache) == "link" or file.symlink
+  if file.symlink then return 0 end
   if what and not maybe then
-    file.withheld = true
-    file.unread = "withheld: " .. what
-    sum_part(file, part)
+    file.withheld, file.unread = true, "withheld: " .. what
     return 0
   end
   local text, err, cut, redacted = ctx:read(file.path, { cap = room, missing = "nil" })
@@ -297,13 +288,12 @@ local function read_untracked(ctx, file, room, shown, cache)
     shown[#shown + 1], part.secrets, part.cut = shown_diff, found, much or part.cut
   end
   if cut then file.large = true end
-  sum_part(file, part)
   return text and #text or 0
 end
 
 local function add_untracked(ctx, facts, opts)
-  local left, room, each = opts.untracked_files or 1000, opts.untracked_bytes or 8388608, 524288
-  local shown, cache, skipped = {}, {}, 0
+  local left, room = opts.untracked_files or 1000, opts.untracked_bytes or 8388608
+  local shown, cache, skipped, each = {}, {}, 0, 524288
   for _, file in ipairs(facts.files) do
     if file.untracked and not file.nested then
       if left <= 0 or room <= 0 then
@@ -311,7 +301,10 @@ local function add_untracked(ctx, facts, opts)
         file.skipped = true
       else
         left = left - 1
-        room = room - read_untracked(ctx, file, math.min(each, room), shown, cache)
+        local part = { section = "untracked", status = "added", added = 0, deleted = 0,
+          binary = false, hunks = {}, secrets = {} }
+        room = room - read_untracked(ctx, file, math.min(each, room), shown, cache, part)
+        sum_part(file, part)
       end
     end
   end
@@ -346,13 +339,9 @@ end
 
 -- Returns the tracked files whose names a function accepts. It reads git's list once.
 local function pick(result, wanted)
-  local found, text, pos = {}, result.stdout or "", 1
-  while true do
-    local stop = find(text, "\0", pos, true)
-    if not stop then break end
-    local path = sub(text, pos, stop - 1)
+  local found = {}
+  for path in gmatch(result.stdout or "", "([^\0]*)\0") do
     if wanted(match(path, "^.*/(.*)$") or path, path) then found[#found + 1] = path end
-    pos = stop + 1
   end
   return found
 end
@@ -384,7 +373,6 @@ end
 
 --- Reads the changes from git and from untracked files. It writes nothing and starts none of the
 --- repository's programs.
----
 --- Errors: `invalid` not a repository, or an unknown target; `failed` git could not read it.
 --- ```lua
 --- local facts = m.facts.git(ctx, "", { untracked_files = 100 })
@@ -491,20 +479,6 @@ end
 ---@param path string? the path of the file that the text comes from
 ---@return string
 function M.shown(text, path) return clean.text(text, path) end
-
---- Truncates a text at the end of a line and states how much is missing.
---- ```lua
---- #m.facts.clip(("line\n"):rep(100), 50) < 100 --> true
---- ```
----@param text string
----@param limit integer
----@return string
-function M.clip(text, limit)
-  if #text <= limit then return text end
-  local stop = limit
-  while stop > 1 and byte(text, stop) ~= 10 and limit - stop < 4096 do stop = stop - 1 end
-  return format("%s[cut here: %d of %d bytes shown]\n", sub(text, 1, stop), stop, #text)
-end
 
 --- Returns the state of the repository and the list of changed files as text, without the diff.
 --- ```lua

@@ -2,9 +2,11 @@
 --- how it is printed. Each text in a finding comes from an agent, so it is truncated and escaped
 --- for Markdown here.
 
-local byte, find, format, gsub = string.byte, string.find, string.format, string.gsub
+local names = require "moonlet.git.names"
+
+local find, format, gsub = string.find, string.format, string.gsub
 local lower, match, sub = string.lower, string.match, string.sub
-local concat = table.concat
+local flatten, cut = names.flatten, names.cut
 
 ---@class moonlet.findings
 local M = {}
@@ -103,18 +105,16 @@ One JSON object and nothing else:
   not hold, and others should not report it again.
 An empty list is a good answer where there is nothing to report.]]
 
-local SEVERITY_WORDS = {
-  critical = "critical", blocker = "critical", blocking = "critical", fatal = "critical",
-  severe = "critical", p0 = "critical", s0 = "critical", crit = "critical", emergency = "critical",
-  high = "high", major = "high", error = "high", important = "high", p1 = "high", s1 = "high",
-  serious = "high", must = "high",
-  medium = "medium", moderate = "medium", warning = "medium", warn = "medium", normal = "medium",
-  p2 = "medium", s2 = "medium", med = "medium", should = "medium", mid = "medium",
-  low = "low", minor = "low", p3 = "low", s3 = "low", trivial = "low", nit = "low", style = "low",
-  could = "low", small = "low", suggestion = "low", nitpick = "low", cosmetic = "low",
-  info = "info", note = "info", p4 = "info", informational = "info", information = "info",
-  notice = "info", hint = "info", none = "info", praise = "info", question = "info",
-}
+local SEVERITY_WORDS = {}
+for severity, words in pairs {
+  critical = "critical blocker blocking fatal severe p0 s0 crit emergency",
+  high = "high major error important p1 s1 serious must",
+  medium = "medium moderate warning warn normal p2 s2 med should mid",
+  low = "low minor p3 s3 trivial nit style could small suggestion nitpick cosmetic",
+  info = "info note p4 informational information notice hint none praise question",
+} do
+  for word in words:gmatch "%S+" do SEVERITY_WORDS[word] = severity end
+end
 
 --- Returns the severity that a word means, and "medium" for an unknown word.
 --- ```lua
@@ -140,24 +140,12 @@ end
 ---@return integer
 function M.rank(severity) return RANK[severity] or RANK.medium end
 
--- Finds control characters, and code points that are invisible or reorder text.
-local function unseen(code)
-  return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c or code == 0xfeff
-    or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
-    or (code >= 0x2060 and code <= 0x206f) or (code >= 0xfff9 and code <= 0xfffb)
-    or (code >= 0xe0000 and code <= 0xe0fff)
-end
-
 local function escape_codes(text)
-  local parts = {}
-  for _, code in utf8.codes(text) do
-    if code == 9 or code == 10 or not unseen(code) then
-      parts[#parts + 1] = utf8.char(code)
-    else
-      parts[#parts + 1] = format("\\u{%x}", code)
-    end
-  end
-  return concat(parts)
+  return (gsub(text, utf8.charpattern, function(char)
+    local code = utf8.codepoint(char)
+    local stays = code == 9 or code == 10 or not names.invisible(code)
+    return not stays and format("\\u{%x}", code) or nil
+  end))
 end
 
 --- Makes text safe to print. It is valid UTF-8; tabs and line breaks stay, and every other
@@ -171,13 +159,6 @@ function M.visible(text)
   if not find(text, "[^\9\10\32-\126]") then return text end
   text = gsub(gsub(core.text.clean(text), "\r\n", "\n"), "\r", "\n")
   return escape_codes(text)
-end
-
-local function cut(text, cap)
-  if #text <= cap then return text end
-  local stop = cap - 3
-  while stop > 1 and (byte(text, stop + 1) or 0) & 0xC0 == 0x80 do stop = stop - 1 end
-  return sub(text, 1, stop) .. "..."
 end
 
 --- Truncates a text longer than `cap` bytes at a whole character.
@@ -225,20 +206,6 @@ local function line_of(value)
   if type(value) ~= "string" then return nil end
   local digits = match(sub(value, 1, 200), "%d+")
   return digits and #digits <= 10 and whole(tonumber(digits)) or nil
-end
-
--- Resolves "." and "..". Returns nil if the path leaves the work tree.
-local function flatten(path)
-  local parts = {}
-  for part in string.gmatch(path, "[^/]+") do
-    if part == ".." then
-      if #parts == 0 then return nil end
-      parts[#parts] = nil
-    elseif part ~= "." then
-      parts[#parts + 1] = part
-    end
-  end
-  return concat(parts, "/")
 end
 
 --- Makes a reviewer's path relative to `root`. It also returns the line if the path contained one.
@@ -342,8 +309,6 @@ function M.normalise(raw, opts)
       or get "support" == "unsupported" and "its reviewer was never shown the lines that it cites" or nil,
   }
 end
-
--- Shown ------------------------------------------------------------------------------------------
 
 --- Returns the place of a finding, such as "src/a.c:12" or "the change as a whole".
 --- ```lua

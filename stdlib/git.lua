@@ -127,7 +127,6 @@ local function clean_text(text) return require("moonlet.facts.clean").text(text)
 
 --- Runs one git command that only reads. It raises only if git could not start; a failed command is
 --- a result. The journal does not keep secrets of the output, so a resumed run asks git again.
----
 --- Errors: `denied` git was not granted; `failed` git could not be started.
 --- ```lua
 --- m.git.run(ctx, { "rev-parse", "--is-inside-work-tree" }).stdout --> "true\n"
@@ -155,7 +154,6 @@ function M.run(ctx, args, opts)
 end
 
 --- Runs git commands in parallel and returns their results in the order of the calls.
----
 --- Errors: those of m.git.run.
 --- ```lua
 --- local results = m.git.run_all(ctx, { { { "rev-parse", "HEAD" } }, { { "branch", "--list" } } })

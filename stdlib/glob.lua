@@ -77,7 +77,6 @@ local function segments(text)
 end
 
 --- Compiles a glob into a function that returns true for a matching relative path.
----
 --- Errors: `invalid` a glob with too many alternatives.
 --- ```lua
 --- local fits = m.glob.compile "src/**/*.{c,h}"

@@ -39,9 +39,7 @@ M.preset = require("moonlet.preset").preset
 ---@generic T
 ---@param list T[]?
 ---@return T[]
-function M.array(list)
-  return core.json.array(list or {})
-end
+function M.array(list) return core.json.array(list or {}) end
 
 --- Returns true if a value stands for a branch that failed.
 --- ```lua
@@ -54,13 +52,10 @@ end
 --- ```
 ---@param value any
 ---@return boolean
-function M.is_lost(value)
-  return core.lost.record(value) ~= nil
-end
+function M.is_lost(value) return core.lost.record(value) ~= nil end
 
 --- Returns the results of a fan-out without those of failed branches, and the items of these
 --- results.
----
 --- Errors: `invalid` an argument that is not a list.
 --- ```lua
 --- local files = { "src/a.lua", "gone.lua" }
@@ -81,8 +76,8 @@ function M.found(results, items)
   local record = require "moonlet.record"
   if type(results) ~= "table" or items ~= nil and type(items) ~= "table" then
     core.lost.refuse(results)
-    error(record.invalid("m.found needs the results of a fan-out, and beside them its items or nothing",
-      "m.found(results, items)"), 0)
+    record.refuse("m.found needs the results of a fan-out, and beside them its items or nothing",
+      "m.found(results, items)")
   end
   local found, theirs = core.json.array {}, items and core.json.array {}
   for i = 1, #results do
@@ -102,7 +97,6 @@ local kinds = { invalid = true, failed = true, rejected = true, denied = true }
 ---@field hint string?   the remedy
 
 --- Raises an error with a hint for the user.
----
 --- Errors: the error that it is given.
 --- ```lua
 --- local ok, err = pcall(m.fail, { kind = "invalid", message = "no such branch", hint = "name one with --branch" })

@@ -17,9 +17,9 @@ local null = core.json.null
 --- Lines this close may be the same place, because reviewers count lines differently.
 local near_lines = 3
 local window = near_lines + 1
---- Compare a claim with at most this many others of its place, so that 10,000 findings on one line
---- stay cheap.
-local most_compared = 48
+--- A claim is compared with at most this many claims of its place, so that 10,000 findings on one
+--- line stay cheap.
+local most_compared = 200
 local most_tokens = 120
 
 -- These stop words are ignored when claims are compared.
@@ -112,41 +112,38 @@ local function alike(a, b)
   return jaccard >= 0.5 or (overlap >= 0.8 and common >= 4)
 end
 
--- Chooses the finding that represents a cluster: by severity, then confidence, then length.
-local function better(a, b)
-  local x, y = a.finding, b.finding
-  local rank_x, rank_y = findings.rank(x.severity), findings.rank(y.severity)
-  if rank_x ~= rank_y then return rank_x > rank_y end
-  if x.confidence ~= y.confidence then return x.confidence > y.confidence end
-  if (x.evidence ~= "") ~= (y.evidence ~= "") then return x.evidence ~= "" end
-  if #x.claim ~= #y.claim then return #x.claim > #y.claim end
-  return a.order < b.order
+-- Makes an order of findings from functions that return one sort key each, the first one first.
+-- They are called with the finding, and with the item that contains it.
+local function order_by(...)
+  local keys = { ... }
+  return function(a, b)
+    for i = 1, #keys do
+      local x, y = keys[i](a.finding or a, a), keys[i](b.finding or b, b)
+      if x ~= y then return x < y end
+    end
+    return false
+  end
 end
 
-local function text_order(a, b)
-  if a == b then return nil end
-  return a < b
+local function severity(finding) return -findings.rank(finding.severity) end
+local function confidence(finding) return -finding.confidence end
+local function field(name)
+  return function(finding) return finding[name] ~= null and finding[name] or "" end
 end
+
+-- Chooses the finding that represents a cluster: by severity, then confidence, then length.
+local better = order_by(severity, confidence,
+  function(finding) return finding.evidence == "" and 1 or 0 end,
+  function(finding) return -#finding.claim end, function(_, item) return item.order end)
 
 -- Sorts by content only, so that the order of the input does not matter.
-local function content_order(a, b)
-  local x, y = a.finding, b.finding
-  local first = text_order(a.file or "", b.file or "")
-  if first ~= nil then return first end
-  if (a.line or 0) ~= (b.line or 0) then return (a.line or 0) < (b.line or 0) end
-  local rank_x, rank_y = findings.rank(x.severity), findings.rank(y.severity)
-  if rank_x ~= rank_y then return rank_x > rank_y end
-  if x.confidence ~= y.confidence then return x.confidence > y.confidence end
-  for _, key in ipairs { "claim", "evidence", "fix", "lens", "status" } do
-    first = text_order(x[key], y[key])
-    if first ~= nil then return first end
-  end
-  first = text_order(x.runner or "", y.runner or "")
-  if first ~= nil then return first end
-  return text_order(x.id, y.id) or false
-end
+local content_order = order_by(field "file", function(_, item) return item.line or 0 end, severity,
+  confidence, field "claim", field "evidence", field "fix", field "lens", field "status",
+  field "runner", field "id")
 
--- Input ------------------------------------------------------------------------------------------
+local ranked = order_by(severity, function(finding) return finding.disputed_by and 1 or 0 end,
+  function(finding) return -#finding.corroborated_by end, confidence, field "file",
+  function(finding) return finding.line ~= null and finding.line or 0 end, field "claim", field "id")
 
 local function list_of(review)
   if type(review) ~= "table" then return {} end
@@ -216,30 +213,8 @@ local function prepare(items, opts)
   for i, item in ipairs(items) do item.order = i end
 end
 
--- Clusters ---------------------------------------------------------------------------------------
-
--- Counts how often each word occurs. Rare words find candidates for a duplicate quickly.
-local function frequencies(items)
-  local counts = {}
-  for _, item in ipairs(items) do
-    for _, token in ipairs(item.tokens) do counts[token] = (counts[token] or 0) + 1 end
-  end
-  return counts
-end
-
--- Returns an item's rarest words, so many that two similar claims must share one of them.
-local function probes(item, counts)
-  local list = { table.unpack(item.tokens) }
-  sort(list, function(a, b)
-    if counts[a] ~= counts[b] then return counts[a] < counts[b] end
-    return a < b
-  end)
-  local keep = #list - (#list * 3) // 10 + 1
-  for i = #list, math.max(keep, 1) + 1, -1 do list[i] = nil end
-  return list
-end
-
-local function buckets_of(item)
+-- Lists the places where a finding may be near another one: its own first, then both neighbours.
+local function places_of(item)
   local file = item.file or ""
   if not item.line then return { file .. "\0" } end
   local slot = item.line // window
@@ -247,70 +222,48 @@ local function buckets_of(item)
 end
 
 local function near(a, b)
-  if a.file ~= b.file then return false end
-  if not a.line or not b.line then return a.line == b.line end
-  return math.abs(a.line - b.line) <= near_lines
+  return a.file == b.file and (a.line == b.line
+    or a.line and b.line and math.abs(a.line - b.line) <= near_lines)
 end
 
--- Returns the cluster that an item belongs to, searched by its rare words, or nil if it starts a
--- new one.
-local function home_of(item, index, words)
+-- Returns the cluster whose leader is most like an item, or nil if the item starts a new one.
+local function home_of(item, index)
   local exact = index.exact[item.exact_key]
-  if exact then
-    for i = 1, math.min(#exact, most_compared) do
-      if alike(item, exact[i].leader) then return exact[i] end
+  if exact and alike(item, exact.leader) then return exact end
+  local candidates, best, best_score = {}, nil, -1
+  for _, place in ipairs(places_of(item)) do
+    local list = index.places[place] or {}
+    for i = #list, 1, -1 do
+      if #candidates < most_compared then candidates[#candidates + 1] = list[i] end
     end
   end
-  local compared, best, best_score = {}, nil, -1
-  local count = 0
-  for _, bucket in ipairs(buckets_of(item)) do
-    for _, word in ipairs(words) do
-      local list = index.words[bucket .. "\0" .. word]
-      for i = list and #list or 0, 1, -1 do
-        local cluster = list[i]
-        if not compared[cluster] then
-          compared[cluster] = true
-          count = count + 1
-          if near(item, cluster.leader) and alike(item, cluster.leader) then
-            local score = likeness(item, cluster.leader)
-            if score > best_score then best, best_score = cluster, score end
-          end
-          if count >= most_compared then return best end
-        end
-      end
-    end
+  for _, cluster in ipairs(candidates) do
+    local score = near(item, cluster.leader) and alike(item, cluster.leader)
+      and likeness(item, cluster.leader) or -1
+    if score > best_score then best, best_score = cluster, score end
   end
   return best
 end
 
 local function push(map, key, value)
-  local list = map[key]
-  if not list then
-    list = {}
-    map[key] = list
-  end
-  list[#list + 1] = value
+  map[key] = map[key] or {}
+  table.insert(map[key], value)
 end
 
 local function clusters_of(items)
-  local counts = frequencies(items)
-  local index, clusters = { exact = {}, words = {} }, {}
+  local index, clusters = { exact = {}, places = {} }, {}
   for _, item in ipairs(items) do
-    local words = probes(item, counts)
-    local cluster = home_of(item, index, words)
+    local cluster = home_of(item, index)
     if not cluster then
       cluster = { leader = item, members = {} }
       clusters[#clusters + 1] = cluster
-      push(index.exact, item.exact_key, cluster)
-      local bucket = buckets_of(item)[1]
-      for _, word in ipairs(words) do push(index.words, bucket .. "\0" .. word, cluster) end
+      index.exact[item.exact_key] = index.exact[item.exact_key] or cluster
+      push(index.places, places_of(item)[1], cluster)
     end
     cluster.members[#cluster.members + 1] = item
   end
-  return clusters, index, counts
+  return clusters, index
 end
-
--- Outcome ----------------------------------------------------------------------------------------
 
 local function label_of(item)
   local finding = item.finding
@@ -389,40 +342,23 @@ local function speak(cluster)
   return result
 end
 
-local function ranked(a, b)
-  local rank_a, rank_b = findings.rank(a.severity), findings.rank(b.severity)
-  if rank_a ~= rank_b then return rank_a > rank_b end
-  if (a.disputed_by ~= nil) ~= (b.disputed_by ~= nil) then return a.disputed_by == nil end
-  if #a.corroborated_by ~= #b.corroborated_by then return #a.corroborated_by > #b.corroborated_by end
-  if a.confidence ~= b.confidence then return a.confidence > b.confidence end
-  local first = text_order(a.file == null and "" or a.file, b.file == null and "" or b.file)
-  if first ~= nil then return first end
-  local line_a, line_b = a.line == null and 0 or a.line, b.line == null and 0 or b.line
-  if line_a ~= line_b then return line_a < line_b end
-  first = text_order(a.claim, b.claim)
-  if first ~= nil then return first end
-  return a.id < b.id
-end
-
 local function merge_status(items)
-  local clusters, index, counts = clusters_of(items)
+  local clusters, index = clusters_of(items)
   local list = {}
   for i, cluster in ipairs(clusters) do
     list[i] = speak(cluster)
     cluster.result = list[i]
   end
-  return list, index, counts
+  return list, index
 end
 
 -- Names the reviewers who refuted a finding in `disputed_by` of the open finding.
-local function dispute(open_index, counts, refuted_items)
+local function dispute(open_index, refuted_items)
   for _, item in ipairs(refuted_items) do
-    local words = probes(item, setmetatable({}, { __index = function(_, word) return counts[word] or 0 end }))
-    local cluster = home_of(item, open_index, words)
+    local cluster = home_of(item, open_index)
     if cluster then
-      local names = cluster.result.disputed_by or core.json.array {}
-      names[#names + 1] = label_of(item)
-      cluster.result.disputed_by = names
+      cluster.result.disputed_by = cluster.result.disputed_by or core.json.array {}
+      table.insert(cluster.result.disputed_by, label_of(item))
     end
   end
 end
@@ -469,8 +405,6 @@ function M.lost(item)
   }
 end
 
--- Next --------------------------------------------------------------------------------------------
-
 local function count_text(number, one, many) return format("%d %s", number, number == 1 and one or many) end
 
 local ENOUGH = { critical = true, high = true, medium = true }
@@ -482,8 +416,8 @@ local function others_as_grave(list)
     if finding.severity == list[1].severity then count = count + 1 end
   end
   if count < 2 then return "" end
-  local severity = list[1].severity
-  return format(", then the other %s", count_text(count - 1, severity .. " finding", severity .. " findings"))
+  local one = list[1].severity .. " finding"
+  return format(", then the other %s", count_text(count - 1, one, one .. "s"))
 end
 
 local function fix_first(list)
@@ -556,7 +490,6 @@ local function unjudged(items)
 end
 
 --- Merges reviews into one ranked list.
----
 --- Errors: `invalid` an argument that is not a list, or an unknown option.
 --- ```lua
 --- local ranked = m.merge.findings({
@@ -579,8 +512,8 @@ function M.findings(reviews, opts)
   prepare(items, opts)
   local by_status = { open = {}, unverified = {}, refuted = {}, unsupported = {} }
   for _, item in ipairs(items) do push(by_status, item.finding.status, item) end
-  local open, index, counts = merge_status(by_status.open)
-  dispute(index, counts, by_status.refuted)
+  local open, index = merge_status(by_status.open)
+  dispute(index, by_status.refuted)
   local result = {
     findings = open, unverified = merge_status(by_status.unverified), refuted = merge_status(by_status.refuted),
     unsupported = merge_status(by_status.unsupported), unjudged = unjudged(items), lost = {},

@@ -40,15 +40,14 @@ local function check_pack(pack, verb)
   for name, value in pairs(pack) do
     for i, item in ipairs(type(value) == "table" and value or {}) do
       if type(item) ~= "string" then
-        error(record.invalid(format("%s: %s[%d] is a %s, not a text", verb, name, i, type(item)),
-          format('%s = { "one", "two" }', name)), 0)
+        record.refuse(format("%s: %s[%d] is a %s, not a text", verb, name, i, type(item)),
+          format('%s = { "one", "two" }', name))
       end
     end
   end
 end
 
 --- Makes a pack from a table. Each part becomes a list, and empty texts are dropped.
----
 --- Errors: `invalid` an unknown part.
 --- ```lua
 --- local pack = m.pack.new { goal = "errors name their line", success = { "make test" } }
@@ -96,7 +95,6 @@ end
 
 --- Parses a pack from Markdown: one section per part, under a heading such as "# Goal" or "## Prior
 --- decisions". A title above the sections is ignored.
----
 --- Errors: `invalid` an unknown heading, a heading that occurs twice, or a text without headings.
 --- ```lua
 --- local pack = m.pack.parse("# Goal\nErrors name their line.\n\n# Constraints\n- no new dependency\n- Lua 5.4\n")
@@ -108,7 +106,7 @@ end
 function M.parse(text, origin)
   if type(text) ~= "string" then
     core.lost.refuse(text)
-    error(record.invalid("m.pack.parse needs the text of a pack", 'm.pack.read(ctx, "pack.md") reads a file'), 0)
+    record.refuse("m.pack.parse needs the text of a pack", 'm.pack.read(ctx, "pack.md") reads a file')
   end
   origin = origin or "the pack"
   local found, lines, number, names = {}, nil, 0, {}
@@ -118,20 +116,20 @@ function M.parse(text, origin)
     local marks, heading = line:match "^(#+)%s+(.-)%s*#*$"
     local name = heading and name_of(heading)
     if name and found[name] then
-      error(record.invalid(format("%s, line %d: '%s' comes twice", origin, number, core.text.printable(heading, 60)),
-        "keep one section of it", format("%s:%d", origin, number)), 0)
+      record.refuse(format("%s, line %d: '%s' comes twice", origin, number, core.text.printable(heading, 60)),
+        "keep one section of it", format("%s:%d", origin, number))
     elseif name then
       lines = {}
       found[name] = lines
     elseif heading and (lines or marks ~= "#") then
-      error(record.invalid(format("%s, line %d: '%s' is no part of a pack", origin, number,
-        core.text.printable(heading, 60)), record.suggest(heading:lower(), names), format("%s:%d", origin, number)), 0)
+      record.refuse(format("%s, line %d: '%s' is not a part of a pack", origin, number,
+        core.text.printable(heading, 60)), record.suggest(heading:lower(), names), format("%s:%d", origin, number))
     elseif lines then
       lines[#lines + 1] = line
     end
   end
   if next(found) == nil then
-    error(record.invalid(format("%s has no section of a pack", origin), "write one as: # Goal", origin), 0)
+    record.refuse(format("%s has no section of a pack", origin), "write one as: # Goal", origin)
   end
   local spec = {}
   for name, own in pairs(found) do spec[name] = points_of(own) end
@@ -139,7 +137,6 @@ function M.parse(text, origin)
 end
 
 --- Reads a pack from a Markdown file of the repository.
----
 --- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- if ctx:read("pack.md", { missing = "nil" }) then ctx:log(m.pack.read(ctx, "pack.md").goal) end
@@ -149,8 +146,8 @@ end
 ---@return moonlet.Pack
 function M.read(ctx, path)
   if type(ctx) == "string" then
-    error(record.invalid("m.pack.read needs ctx: whatever a preset reads is on record",
-      'm.pack.read(ctx, "pack.md"); m.pack.parse(text) takes a text'), 0)
+    record.refuse("m.pack.read needs ctx: whatever a preset reads is on record",
+      'm.pack.read(ctx, "pack.md"); m.pack.parse(text) takes a text')
   end
   return M.parse((ctx:read(path)), path)
 end
@@ -177,7 +174,6 @@ end
 
 --- Makes the pack from the arguments of `m.pack.args`. An argument replaces that part of the file
 --- of --pack.
----
 --- Errors: `invalid` the file cannot be read, or it does not parse as a pack.
 --- ```lua
 --- local pack = m.pack.of(ctx, { goal = "errors name their line", success = { "make test" } })

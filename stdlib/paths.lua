@@ -21,25 +21,6 @@ local M = {}
 ---@field generated boolean   written or copied by a program: vendored, minified, snapshots
 ---@field words table<string, boolean> every word of the path, lower case
 
-local DOCS_EXT = data.docs_ext
-local DOCS_NAME = data.docs_name
-local NOT_DOCS = data.not_docs
-
-local ASSET_EXT = data.asset_ext
-local BINARY_EXT = data.binary_ext
-local DATA_EXT = data.data_ext
-
-local LANGUAGES = data.languages
-local CONFIG = data.config
-local NAMED = data.named
-
-local LOCKS = data.locks
-
-local TEST_DIRS = data.test_dirs
-local FIXTURE_DIRS = data.fixture_dirs
-local VENDOR_DIRS = data.vendor_dirs
-local DOC_DIRS = data.doc_dirs
-
 --- Splits a path into lower-case words, at punctuation and where the case changes.
 --- ```lua
 --- require("moonlet.paths").words("src/readFile.c").file --> true
@@ -73,7 +54,7 @@ end
 --- ```
 ---@param name string
 ---@return string?
-function M.lock(name) return LOCKS[lower(name)] end
+function M.lock(name) return data.locks[lower(name)] end
 
 local function any_dir(dirs, wanted)
   for dir in string.gmatch(dirs, "[^/]+") do
@@ -89,8 +70,8 @@ local function describe_dir(dir, cache)
   if not known then
     local dirs = lower(dir)
     known = {
-      test = any_dir(dirs, TEST_DIRS), fixture = any_dir(dirs, FIXTURE_DIRS), vendor = any_dir(dirs, VENDOR_DIRS),
-      docs = any_dir(dirs, DOC_DIRS),
+      test = any_dir(dirs, data.test_dirs), fixture = any_dir(dirs, data.fixture_dirs),
+      vendor = any_dir(dirs, data.vendor_dirs), docs = any_dir(dirs, data.doc_dirs),
     }
     cache[dir] = known
   end
@@ -107,16 +88,17 @@ local function is_test(low, name)
 end
 
 local function read_by_tools(low)
-  return NOT_DOCS[low] and low ~= "cmakelists.txt" or find(low, "^requirements[%w_.-]*%.txt$") ~= nil
+  return data.not_docs[low] and low ~= "cmakelists.txt" or find(low, "^requirements[%w_.-]*%.txt$") ~= nil
     or find(low, "^constraints[%w_.-]*%.txt$") ~= nil
 end
 
 local function docs_name(name, low, stem, ext)
   if name == "install" then return false end -- A file named install is a script. The document is named INSTALL.
-  if NOT_DOCS[low] or read_by_tools(low) then return false end
-  if DOCS_EXT[ext] then return true end
+  if data.not_docs[low] or read_by_tools(low) then return false end
+  if data.docs_ext[ext] then return true end
   local bare = gsub(stem, "-.*$", "")
-  return (ext == "" or not (LANGUAGES[ext] or CONFIG[ext])) and (DOCS_NAME[low] or DOCS_NAME[bare]) or false
+  local may_be = ext == "" or not (data.languages[ext] or data.config[ext])
+  return may_be and (data.docs_name[low] or data.docs_name[bare]) or false
 end
 
 --- Describes a file by its path only.
@@ -140,27 +122,27 @@ function M.describe(path, cache)
     or find(low, "[._]pb%.[%w]+$") ~= nil or find(low, "_pb2%.py$") ~= nil or find(low, "%.generated%.") ~= nil
   d.in_docs = folder.docs
   local docker = find(low, "^dockerfile") or find(low, "^containerfile") or ext == "dockerfile"
-  if LOCKS[low] then
-    d.kind, d.language, d.generated = "lock", LOCKS[low], true
+  if data.locks[low] then
+    d.kind, d.language, d.generated = "lock", data.locks[low], true
   elseif docs_name(name, low, stem, ext) then
     -- Plain text in a test folder is input or expected output of a test, so it is data and not
     -- docs.
     d.kind, d.test = "docs", d.fixture or (ext ~= "md" and ext ~= "rst" and folder.test)
-    if d.test and not DOCS_NAME[stem] then d.kind = "data" end
+    if d.test and not data.docs_name[stem] then d.kind = "data" end
     if d.kind == "docs" then d.test = false end
   elseif read_by_tools(low) then
     d.kind, d.language = "config", "ini"
-  elseif NAMED[low] or docker then
-    d.kind, d.language = "code", NAMED[low] or "docker"
-  elseif LANGUAGES[ext] then
-    d.kind, d.language = "code", LANGUAGES[ext]
-  elseif CONFIG[ext] then
-    d.kind, d.language = "config", CONFIG[ext]
-  elseif ASSET_EXT[ext] then
+  elseif data.named[low] or docker then
+    d.kind, d.language = "code", data.named[low] or "docker"
+  elseif data.languages[ext] then
+    d.kind, d.language = "code", data.languages[ext]
+  elseif data.config[ext] then
+    d.kind, d.language = "config", data.config[ext]
+  elseif data.asset_ext[ext] then
     d.kind = "asset"
-  elseif BINARY_EXT[ext] then
+  elseif data.binary_ext[ext] then
     d.kind = "binary"
-  elseif DATA_EXT[ext] then
+  elseif data.data_ext[ext] then
     d.kind = "data"
   elseif sub(low, 1, 1) == "." then
     d.kind, d.language = "config", "ini"

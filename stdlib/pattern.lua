@@ -48,7 +48,7 @@ local function refuse(message, hint) m.fail { kind = "invalid", message = messag
 
 local function shown(text) return core.text.printable(tostring(text), 60) end
 
--- The hint of the error if a required option is missing, by the kind of the option.
+-- Maps the kind of a required option to the hint of the error if the option is missing.
 local needed = { text = "say it in a sentence", checks = 'such as { "test:make test" }',
   scope = 'the files or folders that may change, such as { "src" }' }
 
@@ -62,7 +62,7 @@ local function check_texts(list, verb, name)
   local seen = {}
   for i, text in ipairs(list) do
     if type(text) ~= "string" or not text:find "%S" then
-      refuse(("%s: %s[%d] is no text"):format(verb, name, i), "give each a name")
+      refuse(("%s: %s[%d] is not a text"):format(verb, name, i), "give each a name")
     end
     if seen[text] then
       refuse(("%s: %s has '%s' twice"):format(verb, name, shown(text)), "name each once")
@@ -126,7 +126,6 @@ end
 --- m.record.check. A `!` marks a required field. Bounds follow the kind, as in "integer 1..9", and
 --- the upper bound may be the name of another field. All patterns also accept `agent`, `pack` and
 --- `data`.
----
 --- Errors: `invalid` an unknown or missing option, a wrong type or a value out of bounds, or a
 --- verifier that is also the implementer.
 --- ```lua
@@ -255,7 +254,6 @@ end
 
 --- Asks an agent to review `opts.artifact` or `opts.facts` through one lens. It returns a review
 --- for m.merge.findings.
----
 --- Errors: those of ctx:agent.
 --- ```lua
 --- local review = m.pattern.reviewer(ctx, { artifact = "src/a.lua" }, "risks")
@@ -294,7 +292,6 @@ Give each candidate, by its number, a score from 0 to 10 over all criteria.]]
 
 --- Asks a judge to score candidates by `opts.criteria`. The judge does not learn who made a
 --- candidate.
----
 --- Errors: those of ctx:agent.
 --- ```lua
 --- local texts = { { name = "a", text = "a short text" }, { name = "b", text = "a long text" } }
@@ -328,7 +325,6 @@ function M.judge(c, opts, name, candidates, turn)
 end
 
 --- Runs each check once on the host, in order, and returns the failed checks and their output.
----
 --- Errors: those of ctx:validate.
 --- ```lua
 --- local failed, printed = m.pattern.evidence(ctx, { { command = "test:false", required = false } })
@@ -371,7 +367,6 @@ pass is true only for what you saw to pass; with a problem it is false.]]
 --- `opts.verifier` reads the work and the output of failed checks. It sets `pass` and `problems` of
 --- the result. A failed check, or a verifier that does not pass the work, makes the verdict
 --- `blocked`.
----
 --- Errors: those of ctx:validate.
 --- ```lua
 --- local result = { problems = {}, lost = {} }

@@ -67,25 +67,24 @@ local function check_args(args, name)
   local positional
   for key, arg in pairs(args) do
     if type(key) ~= "string" or not key:match("^%l[%l%d_]*$") then
-      error(record.invalid(("preset %s: argument name '%s' is malformed"):format(name, tostring(key)),
-        "use lower-case letters, digits and _"), 0)
+      record.refuse(("preset %s: argument name '%s' is malformed"):format(name, tostring(key)),
+        "use lower-case letters, digits and _")
     end
     if type(arg) ~= "table" or not arg_types[arg.type] then
-      error(record.invalid(("preset %s: args.%s is not declared with m.arg"):format(name, key),
-        "write args = { " .. key .. " = m.arg.string { … } }"), 0)
+      record.refuse(("preset %s: args.%s is not declared with m.arg"):format(name, key),
+        "write args = { " .. key .. " = m.arg.string { … } }")
     end
     if arg.positional and (positional or arg.type == "boolean") then
-      error(record.invalid(positional
+      record.refuse(positional
         and ("preset %s: the arguments '%s' and '%s' are both positional"):format(name, positional, key)
         or ("preset %s: the switch '%s' cannot be positional"):format(name, key),
-        "one argument with a value may be given without its name"), 0)
+        "one argument with a value may be given without its name")
     end
     positional = arg.positional and key or positional
   end
 end
 
 --- Declares a preset. Its file returns the declared preset.
----
 --- Errors: `invalid` an unknown key, a key that is missing, or a wrong value.
 --- ```lua
 --- return m.preset {
@@ -101,15 +100,15 @@ end
 function M.preset(spec)
   record.check(spec, fields, "preset")
   if not spec.name:match("^%l[%l%d-]*$") or #spec.name > 40 then
-    error(record.invalid(("preset name '%s' is malformed"):format(spec.name),
-      "use at most 40 lower-case letters, digits and -"), 0)
+    record.refuse(("preset name '%s' is malformed"):format(spec.name),
+      "use at most 40 lower-case letters, digits and -")
   end
   if commands[spec.name] then
-    error(record.invalid(("preset name '%s' is a word of the command line"):format(spec.name),
-      "choose another: `moonlet run " .. spec.name .. "` would not reach it"), 0)
+    record.refuse(("preset name '%s' is a word of the command line"):format(spec.name),
+      "choose another: `moonlet run " .. spec.name .. "` would not reach it")
   end
   if spec.task_type and not spec.task_type:find("%S") then
-    error(record.invalid(("preset %s: task_type is empty"):format(spec.name), "name one, or leave it out"), 0)
+    record.refuse(("preset %s: task_type is empty"):format(spec.name), "name one, or leave it out")
   end
   local preset = {
     name = spec.name, summary = spec.summary, check = spec.check, run = spec.run,
@@ -123,14 +122,14 @@ function M.preset(spec)
     local items = preset.needs[list]
     for _, item in ipairs(type(items) == "table" and items or {}) do
       if type(item) ~= "string" then
-        error(record.invalid(("needs.%s must be a list of texts"):format(list)), 0)
+        record.refuse(("needs.%s must be a list of texts"):format(list))
       end
     end
   end
   record.check(preset.budget, budget_fields, "budget")
   for key, value in pairs(preset.budget) do
     if type(value) == "number" and not (value > 0 and value < math.huge) then
-      error(record.invalid(("budget.%s must be a positive number"):format(key)), 0)
+      record.refuse(("budget.%s must be a positive number"):format(key))
     end
   end
   if preset.budget.wall then require("moonlet.duration").ms(preset.budget.wall, "budget.wall") end
@@ -147,8 +146,6 @@ function M.last() return last, last_at end
 function M.forget() last, last_at = nil, nil end
 
 -- Returns true for a value that m.preset returned.
-function M.is(value)
-  return type(value) == "table" and declared[value] == true
-end
+function M.is(value) return type(value) == "table" and declared[value] == true end
 
 return M

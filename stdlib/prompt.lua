@@ -219,7 +219,6 @@ end
 
 --- Builds the prompt of a worker. Without fields it returns only the preamble that every worker
 --- gets. With fields it returns the whole prompt, which must state the limits of the task.
----
 --- Errors: `invalid` a missing task, goal or output, or an unknown field.
 --- ```lua
 --- local prompt = m.prompt.worker {
@@ -255,7 +254,6 @@ end
 
 --- Composes a prompt of parts within a token budget. Whole parts are dropped, the lowest priority
 --- first. The prompt, the record of the call and the report name the dropped parts.
----
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua
 --- local prompt, composed = m.prompt.compose {
@@ -276,7 +274,6 @@ function M.compose(options) return budget.compose(options) end
 --- Shrinks a prompt to a smaller token budget by dropping parts of `data` and of
 --- `m.prompt.compose`. This works only if the prompt contains a text that those functions made.
 --- ctx:agent does this with its `prompt_tokens`.
----
 --- Errors: `invalid` the required parts exceed the budget.
 --- ```lua
 --- local prompt = m.prompt.reviewer { data = { { label = "old notes", text = ("an old note\n"):rep(4000) } } }
@@ -351,7 +348,6 @@ local function diff_of(facts)
 end
 
 --- Builds the prompt of a reviewer, who reads and ranks problems, and changes nothing.
----
 --- Errors: `invalid` an unknown field.
 --- ```lua
 --- local answer = ctx:agent { name = "risks", prompt = m.prompt.reviewer { lens = "risks", facts = m.facts.git(ctx) } }
@@ -366,7 +362,6 @@ function M.reviewer(opts)
 end
 
 --- Builds the prompt of a researcher, who finds and weighs sources.
----
 --- Errors: `invalid` an unknown field.
 --- ```lua
 --- local prompt = m.prompt.research { topic = "lock-free queues" }
@@ -378,7 +373,6 @@ function M.research(opts)
 end
 
 --- Builds the prompt of an implementer, who makes one deliverable within a stated scope.
----
 --- Errors: `invalid` a missing scope.
 --- ```lua
 --- local prompt = m.prompt.implementer { deliverable = "a parser for TOML", scope = "a new file at src/toml.lua" }
@@ -387,8 +381,8 @@ end
 ---@return string
 function M.implementer(opts)
   if type(opts.scope) ~= "string" or opts.scope == "" then
-    error(record.invalid("prompt.implementer needs 'scope'",
-      "name the files or sections that may change, or 'a new file at PATH'"), 0)
+    record.refuse("prompt.implementer needs 'scope'",
+      "name the files or sections that may change, or 'a new file at PATH'")
   end
   return of_role("implementer", opts, { deliverable = "string", scope = "string" },
     { deliverable = opts.deliverable or "the deliverable described below", scope = opts.scope },
@@ -397,7 +391,6 @@ function M.implementer(opts)
 end
 
 --- Builds the prompt of a verifier, who checks a deliverable against its goal.
----
 --- Errors: `invalid` an unknown field.
 --- ```lua
 --- local prompt = m.prompt.verifier { goal = "src/toml.lua reads every file in tests/toml." }
@@ -414,7 +407,6 @@ function M.verifier(opts)
 end
 
 --- Builds the prompt of a scout, who finds the least context that another agent needs.
----
 --- Errors: `invalid` a missing question.
 --- ```lua
 --- local prompt = m.prompt.scout { question = "where are durations parsed?" }
@@ -426,7 +418,6 @@ function M.scout(opts)
 end
 
 --- Builds the prompt of a judge, who chooses by stated criteria.
----
 --- Errors: `invalid` missing criteria.
 --- ```lua
 --- local prompt = m.prompt.judge { criteria = { "it is small", "it can be undone" }, candidates = "two designs" }
@@ -436,14 +427,13 @@ end
 function M.judge(opts)
   local criteria = opts.criteria
   if type(criteria) ~= "table" or #criteria == 0 then
-    error(record.invalid("prompt.judge needs 'criteria'", 'a list of texts, such as { "it is small" }'), 0)
+    record.refuse("prompt.judge needs 'criteria'", 'a list of texts, such as { "it is small" }')
   end
   return of_role("judge", opts, { criteria = "list", candidates = "string" },
     { candidates = opts.candidates or "the candidates below", criteria = text_of(criteria) }, {})
 end
 
 --- Builds the prompt of a planner, who splits a goal into a few steps.
----
 --- Errors: `invalid` a missing goal.
 --- ```lua
 --- local prompt = m.prompt.planner { goal = "the parser reports every error with its line" }
@@ -452,7 +442,7 @@ end
 ---@return string
 function M.planner(opts)
   if type(opts.goal) ~= "string" or opts.goal == "" then
-    error(record.invalid("prompt.planner needs 'goal'", "say in a sentence what is to be reached"), 0)
+    record.refuse("prompt.planner needs 'goal'", "say in a sentence what is to be reached")
   end
   local rest = {}
   for name, value in pairs(opts) do
@@ -462,7 +452,6 @@ function M.planner(opts)
 end
 
 --- Fills a template: each `{{name}}` is replaced once by the text `values.name`.
----
 --- Errors: `invalid` a name in the template without a value.
 --- ```lua
 --- m.prompt.fill("Read {{file}}.", { file = "a.lua" }) --> "Read a.lua."
@@ -470,15 +459,7 @@ end
 ---@param template string
 ---@param values table<string, string>
 ---@return string
-function M.fill(template, values)
-  return (gsub(template, "{{([%w_]+)}}", function(name)
-    local value = values[name]
-    if value == nil then
-      error({ kind = "invalid", message = format("the template names '%s', which was not given", name) }, 0)
-    end
-    return value
-  end))
-end
+function M.fill(template, values) return templates.fill(template, values, "the template") end
 
 --- Returns the text under each heading of a template, by the heading in lower case.
 --- ```lua

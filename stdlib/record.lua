@@ -72,27 +72,25 @@ function M.suggest(name, names)
 end
 
 --- Maps option names of other tools to the names of moonlet.
-local synonyms = {
-  returns = "schema", output_schema = "schema", response_format = "schema", response_schema = "schema",
-  json_schema = "schema", outputSchema = "schema", output = "schema",
-  timeout_ms = "timeout", timeout_s = "timeout", timeout_seconds = "timeout", timeout_sec = "timeout",
-  max_time = "timeout", deadline = "timeout", time_limit = "timeout", idle_timeout = "idle", idle_timeout_ms = "idle",
-  max_parallel = "limit", max_concurrency = "limit", concurrency = "limit", parallel = "limit", workers = "limit",
-  jobs = "limit", width = "limit", min_success = "need", quorum = "need", at_least = "need", required = "need",
-  all_settled = "settle", allSettled = "settle", catch = "settle",
-  command = "argv", cmd = "argv", args = "argv", directory = "cwd", dir = "cwd", workdir = "cwd",
-  working_directory = "cwd", environment = "env", instructions = "prompt", message = "prompt", text = "prompt",
-  question = "text", label = "name", title = "name", id = "name", system_prompt = "role", agent = "runner",
-  provider = "runner", engine = "runner", llm = "model",
-  retries = "retry", max_retries = "retry", max_attempts = "retry",
-  max_turns = "turns", files = "inputs", attachments = "inputs", write = "writes", writable = "writes",
-  inplace = "in_place", network_access = "network", web = "web_search", search = "web_search",
-  description = "summary", help = "summary", arguments = "args", params = "args", inputs = "args",
-  parameters = "args", permissions = "needs", grants = "needs", allow = "needs", main = "run", handler = "run",
-  enum = "choices", options = "choices", default_value = "default",
-  remaining = "left", spent = "used", total = "limit", max = "limit",
-  money = "usd", cost = "usd", dollars = "usd", time = "wall", calls = "agents",
-}
+local synonyms = {}
+for name, others in pairs {
+  schema = "returns output_schema response_format response_schema json_schema outputSchema output",
+  timeout = "timeout_ms timeout_s timeout_seconds timeout_sec max_time deadline time_limit",
+  idle = "idle_timeout idle_timeout_ms",
+  limit = "max_parallel max_concurrency concurrency parallel workers jobs width total max",
+  need = "min_success quorum at_least required", settle = "all_settled allSettled catch",
+  argv = "command cmd args", cwd = "directory dir workdir working_directory", env = "environment",
+  prompt = "instructions message text", text = "question", name = "label title id",
+  role = "system_prompt", runner = "agent provider engine", model = "llm",
+  retry = "retries max_retries max_attempts", turns = "max_turns", inputs = "files attachments",
+  writes = "write writable", in_place = "inplace", network = "network_access",
+  web_search = "web search", summary = "description help",
+  args = "arguments params inputs parameters", needs = "permissions grants allow",
+  run = "main handler", choices = "enum options", default = "default_value", left = "remaining",
+  used = "spent", usd = "money cost dollars", wall = "time", agents = "calls",
+} do
+  for other in others:gmatch "%S+" do synonyms[other] = name end
+end
 
 local examples = { timeout = 'timeout = "8m", or seconds', idle = 'idle = "10m", or seconds' }
 
@@ -125,6 +123,16 @@ end
 function M.invalid(message, hint, at)
   return { kind = "invalid", message = message, hint = hint, at = at or core.text.place() }
 end
+
+--- Raises an error of kind `invalid`.
+--- Errors: `invalid` always.
+--- ```lua
+--- select(2, pcall(m.record.refuse, "no such lens", "name one of errors, risks")).kind --> "invalid"
+--- ```
+---@param message string
+---@param hint string?
+---@param at string?
+function M.refuse(message, hint, at) error(M.invalid(message, hint, at), 0) end
 
 local function type_name(value)
   if math.type(value) == "integer" then return "integer" end
@@ -236,7 +244,6 @@ end
 
 --- Checks `value` against `fields`, a map of names to types; a trailing "!" means required. Types
 --- are those of Lua, and integer, duration, list, callable, any. "a|b" allows either.
----
 --- Errors: `invalid` an unknown key, a wrong type, or a missing key.
 --- ```lua
 --- m.record.check({ lens = "risks" }, { lens = "string!", need = "integer" }, "review")

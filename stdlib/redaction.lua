@@ -1,6 +1,6 @@
---- Finds credentials in a text and takes them out. A preset that knows more kinds of private text brings scanners of
---- its own. A finding has a place and a kind, never the text. The search is not complete: it lessens the loss, and
---- errs towards leaving a line out.
+--- Finds credentials in a text and takes them out. A preset that knows more kinds of private text
+--- brings its own scanners. A finding has a place and a kind, never the text. The search is not
+--- complete, and prefers to leave a line out.
 
 local credentials = require "moonlet.redaction.credentials"
 
@@ -23,7 +23,7 @@ local line_cap = 2000
 ---@field class string | fun(kind: string): string
 ---@field scan fun(text: string, low: string, add: moonlet.redaction.Add)   `low` is the text in lower case
 
--- Joins hits that touch or overlap; a secret is the graver of the two.
+-- Joins hits that overlap. The class "secret" is the gravest.
 local function joined(hits)
   table.sort(hits, function(a, b)
     if a.from ~= b.from then return a.from < b.from end
@@ -42,8 +42,8 @@ local function joined(hits)
   return result
 end
 
--- Runs a scanner over a text. If the text is made so that matching it takes too long, it is scanned line by line, and
--- a line that still takes too long counts as a secret as a whole.
+-- Runs a scanner over a text. If matching takes too long, the text is scanned line by line, and a
+-- line that still takes too long counts as a secret.
 local function guarded(scan, text, low, add)
   local pending = {}
   local function collect(from, to, kind) pending[#pending + 1] = { from, to, kind } end
@@ -95,7 +95,7 @@ function M.scan(text, scanners)
   return joined(hits)
 end
 
---- The text with each hit replaced by its kind, and how many there were. Line breaks stay, so line numbers do.
+--- Replaces each hit by its kind, and counts the hits. Line breaks stay, so line numbers do too.
 --- ```lua
 --- local text, counts = require("moonlet.redaction").redact "plain words"
 --- counts.secret --> 0
@@ -119,7 +119,7 @@ function M.redact(text, scanners)
   return table.concat(parts), counts
 end
 
---- The gravest class of the hits in a text ("secret" before any other) and its kind; nil if there is none.
+--- Returns the gravest class of the hits in a text ("secret" first) and its kind, or nil.
 --- ```lua
 --- require("moonlet.redaction").holds "plain words" --> nil
 --- ```

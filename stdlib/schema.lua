@@ -22,7 +22,7 @@ end
 
 local function checked(name, schema)
   local ok, err = pcall(check.check, schema, "m.schema." .. name)
-  if not ok then error(record.invalid(err.message, err.hint), 0) end
+  if not ok then record.refuse(err.message, err.hint) end
   built[schema] = true
   return schema
 end
@@ -61,7 +61,6 @@ local object_fields = { description = "string", open = "boolean" }
 
 --- Returns the schema of an object. Its fields are required unless they are optional, and other
 --- fields are refused unless it is open.
----
 --- Errors: `invalid` a field without a schema, or an unknown option.
 --- ```lua
 --- local s = m.schema
@@ -73,7 +72,7 @@ local object_fields = { description = "string", open = "boolean" }
 ---@return moonlet.Schema schema
 function M.object(fields, options)
   if type(fields) ~= "table" or #fields > 0 then
-    error(record.invalid("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }"), 0)
+    record.refuse("m.schema.object needs its fields by name", "m.schema.object { file = m.schema.string() }")
   end
   local schema = build("object", { type = "object" }, options, object_fields, {})
   local properties, required, all_built = {}, array {}, true
@@ -92,7 +91,6 @@ function M.object(fields, options)
 end
 
 --- Returns the schema of a list whose items all follow one schema.
----
 --- Errors: `invalid` missing schema of the items.
 --- ```lua
 --- m.schema.list(m.schema.string(), { max = 5 }).maxItems --> 5
@@ -102,7 +100,7 @@ end
 ---@return moonlet.Schema schema
 function M.list(item, options)
   if item == nil then
-    error(record.invalid("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())"), 0)
+    record.refuse("m.schema.list needs the schema of its items", "m.schema.list(m.schema.string())")
   end
   if not built[item] then check_part("list", item, "the item") end
   local schema = build("list", { type = "array" }, options,
@@ -113,7 +111,6 @@ function M.list(item, options)
 end
 
 --- Returns the schema of a text.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.string({ max = 80 }).maxLength --> 80
@@ -130,7 +127,6 @@ local number_fields = { description = "string", min = "number", max = "number" }
 local number_words = { min = "minimum", max = "maximum" }
 
 --- Returns the schema of a whole number.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.integer({ min = 1, max = 5 }).maximum --> 5
@@ -140,7 +136,6 @@ local number_words = { min = "minimum", max = "maximum" }
 function M.integer(options) return build("integer", { type = "integer" }, options, number_fields, number_words) end
 
 --- Returns the schema of a number.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.number({ min = 0 }).minimum --> 0
@@ -150,7 +145,6 @@ function M.integer(options) return build("integer", { type = "integer" }, option
 function M.number(options) return build("number", { type = "number" }, options, number_fields, number_words) end
 
 --- Returns the schema of true or false.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- m.schema.boolean().type --> "boolean"
@@ -160,7 +154,6 @@ function M.number(options) return build("number", { type = "number" }, options, 
 function M.boolean(options) return build("boolean", { type = "boolean" }, options, { description = "string" }, {}) end
 
 --- Returns the schema of an enumeration.
----
 --- Errors: `invalid` an argument that is not a list of values.
 --- ```lua
 --- m.schema.enum({ "low", "high" }).enum[2] --> "high"
@@ -170,13 +163,12 @@ function M.boolean(options) return build("boolean", { type = "boolean" }, option
 ---@return moonlet.Schema schema
 function M.enum(values, options)
   if type(values) ~= "table" or #values == 0 or record.hole(values) then
-    error(record.invalid("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }'), 0)
+    record.refuse("m.schema.enum needs a list of values", 'm.schema.enum { "low", "high" }')
   end
   return build("enum", { enum = array { table.unpack(values) } }, options, { description = "string" }, {})
 end
 
 --- Marks a field as optional. A null in the answer counts as absent.
----
 --- Errors: `invalid` a missing schema.
 --- ```lua
 --- local s = m.schema
@@ -186,7 +178,7 @@ end
 ---@return moonlet.Schema schema
 function M.optional(schema)
   if schema == nil then
-    error(record.invalid("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())"), 0)
+    record.refuse("m.schema.optional needs a schema", "m.schema.optional(m.schema.string())")
   end
   if not built[schema] then check_part("optional", schema, "its schema") end
   local copy = {}
@@ -196,7 +188,6 @@ function M.optional(schema)
 end
 
 --- Returns a schema that accepts any value.
----
 --- Errors: `invalid` an unknown option, or one of a wrong type.
 --- ```lua
 --- local s = m.schema

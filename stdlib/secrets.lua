@@ -1,6 +1,7 @@
---- Finds credentials in file names and in text, and takes them out of text that leaves the machine. A finding has a
---- place and a kind; it never holds the secret itself. Tuned against false alarms: a well-known form is enough, a
---- mere assignment must also look random and must not look like a placeholder.
+--- Finds credentials in file names and in text, and takes them out of text that leaves the machine.
+--- A finding has a place and a kind; it never holds the secret itself. Tuned against false alarms:
+--- a well-known form is enough, a mere assignment must also look random and must not look like a
+--- placeholder.
 
 local byte, find, format, lower = string.byte, string.find, string.format, string.lower
 local match, sub = string.match, string.sub
@@ -33,7 +34,7 @@ local SURE = {
   [".vault_pass"] = "a vault password", [".s3cfg"] = "storage credentials", [".boto"] = "cloud credentials",
 }
 
--- Names that say it only in their folder.
+-- These names show it only together with their folder.
 local SURE_HOME = {
   [".aws/credentials"] = "cloud credentials", [".docker/config.json"] = "registry login",
   [".kube/config"] = "cluster credentials", [".cargo/credentials"] = "package registry login",
@@ -102,11 +103,11 @@ local PLACEHOLDERS = {
   "your_", "your-", "yourp", "yours", "yourt", "yourk", "youra", "xxxx", "****", "....", "<", "${", "{{", "$(", "%(",
   "%{", "#{", "not_a_", "not-a-", "notreal", "not-real", "insert", "todo", "lorem", "process.env", "os.environ",
   "getenv", "secrets.", "vars.", "env.", "config.", "settings.",
-  -- The key of the local storage emulator, the same everywhere.
+  -- Every installation of the local storage emulator has this key.
   "eby8vdm02x",
 }
 
--- Fillers that people type; in code they are keys all the same.
+-- People type these as fillers; in code they count as keys.
 local FILLERS = { "abcdef", "123456", "deadbeef", "hunter2" }
 
 --- True if a value only stands in for a secret.
@@ -127,15 +128,13 @@ function M.placeholder(value, context)
     if find(text, PLACEHOLDERS[i], 1, true) then return true end
   end
   local first = sub(text, 1, 1)
-  -- A character over and over, or a short piece repeated.
+  -- The value repeats one character, or a short piece.
   return text == first:rep(#text) or (#text % 4 == 0 and text == sub(text, 1, 4):rep(#text // 4))
 end
 
--- Tests for the start, and the end, of a word.
-local function starts_word(text, from) return from == 1 or not find(text, "^[%w_]", from - 1) end
-local function ends_word(text, to) return not find(text, "^[%w_]", to + 1) end
+local FORMS = require "moonlet.secrets.forms"
 
--- Words joined by dashes are a name, however long.
+-- Reports whether letters and digits run on for long, as they do not in a name with dashes.
 local function has_long_run(value)
   for run in string.gmatch(value, "%w+") do
     if #run >= 16 and find(run, "%d") then return true end
@@ -143,18 +142,7 @@ local function has_long_run(value)
   return false
 end
 
-local function last_piece(value) return match(value, "([^/]*)$") end
-
--- Functions that the forms name: tests of a match, and functions that give its secret part.
-local TESTS = { ["long run"] = has_long_run }
-local PARTS = { ["last piece"] = last_piece }
-
-local FORMS = require "moonlet.secrets.forms"
-for _, form in ipairs(FORMS) do
-  form.test, form.part = form[7] and TESTS[form[7]], form[8] and PARTS[form[8]]
-end
-
--- Names with a secret value, as they occur in lower-cased text.
+-- A secret value follows these names in lower-cased text.
 local KEYS = {
   "password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "token", "access_key", "accesskey",
   "private_key", "credential", "_pwd", "authorization", "signing_key", "encryption_key", "accountkey",
@@ -165,7 +153,7 @@ local function add(hits, from, to, kind)
   hits[#hits + 1] = { from = from, to = to, kind = kind }
 end
 
--- Words that no issued token holds; the published example keys do, so in code those count as found.
+-- No issued token holds these words. The published example keys do, and count in code.
 local BLANKS = { "your", "xxxx", "placeholder", "redacted", "changeme", "replace", "<", "{", "..." }
 
 local function blank(value, context)
@@ -177,60 +165,61 @@ local function blank(value, context)
   return false
 end
 
-local function known_forms(text, hits, limit, context)
-  for i = 1, #FORMS do
-    local form = FORMS[i]
-    local at = find(text, form[1], 1, true)
-    while at and #hits < limit do
-      local value = starts_word(text, at) and match(sub(text, at, at + form[6]), form[2])
-      local size = value and #value or 0
-      if size >= form[5] and size <= form[6] and ends_word(text, at + size - 1)
-        and not blank(form.part and form.part(value) or value, context)
-        and M.entropy(sub(value, #form[1] + 1)) >= form[4]
-        and (context == "code" or form[1] ~= "eyJ") and (not form.test or form.test(value)) then
-        add(hits, at, at + size - 1, form[3])
-      end
-      at = find(text, form[1], at + math.max(size, 1), true)
+-- Calls found(from, to) for each place of a word, until there are enough hits.
+local function each(text, word, hits, found)
+  local from, to = find(text, word, 1, true)
+  while from and #hits < hits.limit do
+    from, to = find(text, word, (found(from, to) or to) + 1, true)
+  end
+end
+
+local function known_forms(text, hits, context)
+  for _, form in ipairs(FORMS) do
+    local lead, pattern, kind, entropy, least, most = table.unpack(form)
+    if pattern and (context == "code" or lead ~= "eyJ") then
+      each(text, lead, hits, function(from)
+        local value = (from == 1 or not find(text, "^[%w_]", from - 1)) and match(sub(text, from, from + most), pattern)
+        local size = value and #value or 0
+        if size >= least and size <= most and not find(text, "^[%w_]", from + size)
+          and not blank(form.last and match(value, "[^/]*$") or value, context)
+          and M.entropy(sub(value, #lead + 1)) >= entropy and (not form.long_run or has_long_run(value)) then
+          add(hits, from, from + size - 1, kind)
+          return from + size - 1
+        end
+      end)
     end
   end
 end
 
--- The text after the opening line of a key, if it looks like its body.
+-- Returns the text after the opening line of a key if it may be its body.
 local function key_body(text, after)
   local rest = sub(text, after, after + 600)
   local body = match(rest, "^%s*[+-]?%s*\\n([%w+/=]+)") or match(rest, "^[^\n]*\n[+ -]?%s*[\"']?([%w+/=:, -]*)")
   return body or ""
 end
 
-local function private_keys(text, hits, limit)
-  local at = find(text, "-----BEGIN ", 1, true)
-  while at and #hits < limit do
+local function private_keys(text, hits)
+  each(text, "-----BEGIN ", hits, function(at)
     local head = match(sub(text, at, at + 80), "^%-%-%-%-%-BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
-    local stop = at + 10
-    if head then
-      local after = at + #head
-      local line_end = find(text, "\n", after, true) or #text + 1
-      local line_start = at
-      while line_start > 1 and byte(text, line_start - 1) ~= 10 and at - line_start < 200 do
-        line_start = line_start - 1
-      end
-      local lead, tail = sub(text, line_start, at - 1), sub(text, after, math.min(line_end - 1, after + 40))
-      local body = key_body(text, after)
-      local alone = find(lead, "^[+ -]?[%s\"'|>`#*/]*$") and find(tail, "^[%s\"'`,;\\]*$")
-      local inline = find(tail, "^\\n[%w+/=]") ~= nil
-      local random = #body >= 40 and M.entropy(body) > 3
-      if (inline and #body >= 16) or random or (alone and #body >= 4 and not blank(body, "code")) then
-        local _, size = find(sub(text, after, after + 16384), "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
-        local close = size and after + size - 1 or inline and line_end - 1 or math.min(#text, after + 4096)
-        add(hits, at, close, "private key")
-        stop = close
-      end
+    if not head then return nil end
+    local after = at + #head
+    local line_end = find(text, "\n", after, true) or #text + 1
+    local before = sub(text, math.max(1, at - 200), at - 1)
+    local lead = match(before, "^.*\n(.*)$") or before
+    local tail, body = sub(text, after, math.min(line_end - 1, after + 40)), key_body(text, after)
+    local alone = find(lead, "^[+ -]?[%s\"'|>`#*/]*$") and find(tail, "^[%s\"'`,;\\]*$")
+    local inline = find(tail, "^\\n[%w+/=]") ~= nil
+    local random = #body >= 40 and M.entropy(body) > 3
+    if (inline and #body >= 16) or random or (alone and #body >= 4 and not blank(body, "code")) then
+      local _, size = find(sub(text, after, after + 16384), "%-%-%-%-%-END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*%-%-%-%-%-")
+      local to = size and after + size - 1 or inline and line_end - 1 or math.min(#text, after + 4096)
+      add(hits, at, to, "private key")
+      return to
     end
-    at = find(text, "-----BEGIN ", stop, true)
-  end
+  end)
 end
 
--- The value assigned to the name that ends before `at`: quoted, or to the end of the line in configuration.
+-- Returns the value assigned to the name before the window, and its offset.
 local function assigned(window, loose, called)
   local rest = match(window, "^[%w_%-]*[\"'%]]?%s*:?[=:]>?%s*(.*)$")
     or (called and match(window, "^[%w_%-]*[\"']%s*,%s*([\"'].*)$"))
@@ -253,14 +242,14 @@ local function looks_random(value, least_size, least_entropy, context)
   local issued = #value == 40 and context ~= "docs" and find(value, "^[%w+/]+$") and find(value, "[+/]")
   if not issued and M.placeholder(value, context) then return false end
   if not (find(value, "%d") and find(value, "%a")) then return false end
-  -- A URL, a path, a version or a dotted name is not a password.
+  -- A password is no URL, path, version or dotted name.
   if find(value, "^%a[%w+.-]*://") or find(value, "^[./~]") or find(value, "^%a[%w_]*[%.:][%w_.:]+$") then
     return false
   end
   return M.entropy(value) >= least_entropy
 end
 
--- Short lower-case words joined by dashes or underscores: the name of something, not a secret.
+-- Reports whether short lower-case words are joined to the name of something.
 local function identifier(value, password)
   if not find(value, "^[a-z0-9]+[_%-][a-z0-9_%-]*$") then return false end
   for piece in string.gmatch(value, "[a-z0-9]+") do
@@ -270,17 +259,17 @@ local function identifier(value, password)
   return true
 end
 
--- The value of a key's name, and its start; the search begins with a short stretch, for most names of secrets have
--- none.
+-- The value of a key's name, and its start; the search begins with a short stretch, for most names
+-- of secrets have none.
 local function value_of(text, low, at, after, opts)
   local near = sub(low, after, after + 48)
-  if not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
+  if opts.looks <= 0 or not find(near, "^[%w_%-]*[\"'%]]?%s*[:=,]") then return nil end
   opts.looks = opts.looks - 1
-  -- put("password", "…") assigns too; a list of names does not.
+  -- A call such as put("password", "…") assigns too, but a list of names does not.
   local called = find(sub(text, math.max(1, at - 40), at - 1), "%(%s*[\"'][%w_.-]*$") ~= nil
   local line_end = find(text, "\n", after, true) or #text + 1
   local window = sub(text, after, math.min(line_end - 1, after + 600))
-  -- Prose has no assignments, but a line of an environment is one wherever it stands.
+  -- Prose has no assignments, except for a line of an environment.
   local loose = opts.loose or (opts.context == "docs" and find(window, "^[%w_]*=%S+%s*$")
     and find(sub(text, math.max(1, at - 80), at - 1), "[\n+ :>$`][A-Z][A-Z0-9_]*$")) or false
   local value, offset = assigned(window, loose, called)
@@ -288,86 +277,61 @@ local function value_of(text, low, at, after, opts)
   return value, after + offset - 1, called
 end
 
--- Adds the hits of one key's name.
-local function key_hits(text, low, key, hits, limit, opts)
-  local docs = opts.context == "docs"
+-- Adds the secret values that follow a name.
+local function key_hits(text, low, key, hits, opts)
+  local docs, header = opts.context == "docs", key == "authorization"
   local password = find(key, "pass", 1, true) or key == "_pwd"
-  local at = find(low, key, 1, true)
-  while at and #hits < limit and opts.looks > 0 do
-    local after = at + #key
+  each(low, key, hits, function(at, to)
+    local after = to + 1
     local value, from, called = value_of(text, low, at, after, opts)
-    if value and key == "authorization" then
+    if value and header then
       local skip, bare = match(value, "^(%a+%s+)(%S+)$")
       value, from = bare, from + #(skip or "")
     end
-    -- A tokenizer is no token.
-    if key == "token" and find(sub(low, after, after + 1), "^i[sz]") then value = nil end
-    -- A word chosen by a person is shorter than an issued one, if it is plainly assigned.
+    -- Skip "tokenize" and its like.
+    if not value or key == "token" and find(low, "^i[sz]", after) then return end
+    -- A person's password is shorter than an issued one.
     local short = password and not called and not docs
     local size, entropy = docs and 20 or short and 7 or 10, docs and 3.6 or short and 2.5 or 2.9
-    -- Sixteen digits make less of it.
-    if docs and value and #value >= 32 and find(value, "^%x+$") then entropy = 3 end
-    if value and looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
-      local kind = password and "hard-coded password" or "hard-coded secret"
-      add(hits, from, from + #value - 1, key == "authorization" and "authorization header" or kind)
+    -- Hexadecimal digits have less entropy.
+    if docs and #value >= 32 and find(value, "^%x+$") then entropy = 3 end
+    if looks_random(value, size, entropy, opts.context) and not identifier(value, password) then
+      add(hits, from, from + #value - 1, header and "authorization header" or password and "hard-coded password"
+        or "hard-coded secret")
     end
-    at = find(low, key, after, true)
-  end
-end
-
-local function assignments(text, hits, limit, opts)
-  local low = lower(text)
-  for i = 1, #KEYS do key_hits(text, low, KEYS[i], hits, limit, opts) end
+  end)
 end
 
 local SCHEMES = { bearer = true, basic = true, token = true, apikey = true, key = true, digest = true }
+local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
+  mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
 
--- "Authorization: Bearer …" inside a longer text, as command lines have it.
-local function headers(text, hits, limit, opts)
-  local low, docs = lower(text), opts.context == "docs"
-  local at = find(low, "authorization", 1, true)
-  while at and #hits < limit do
-    local after = at + 13
-    local lead, value = match(sub(text, after, after + 600), "^([\"']?%s*[:=,]%s*[\"'`]?%a+%s+)([^%s\"'`,;\\]+)")
-    local scheme = lead and match(lower(lead), "(%a+)%s+$")
-    if value and SCHEMES[scheme] and not find(value, "$", 1, true)
-      and looks_random(value, docs and 20 or 12, docs and 3.4 or 2.9, opts.context) and not identifier(value) then
-      add(hits, after + #lead, after + #lead + #value - 1, "authorization header")
-    end
-    at = find(low, "authorization", after, true)
-  end
-end
-
--- The password of "curl -u NAME:PASSWORD", also on a line of its own.
-local function command_logins(text, hits, limit, opts)
+-- Adds the logins inside command lines, headers and URLs.
+local function logins(text, low, hits, opts)
   local docs = opts.context == "docs"
+  each(low, "authorization", hits, function(_, to)
+    local lead, value = match(sub(text, to + 1, to + 601), "^([\"']?%s*[:=,]%s*[\"'`]?%a+%s+)([^%s\"'`,;\\]+)")
+    if value and SCHEMES[match(lower(lead), "(%a+)%s+$")] and not find(value, "$", 1, true)
+      and looks_random(value, docs and 20 or 12, docs and 3.4 or 2.9, opts.context) and not identifier(value) then
+      add(hits, to + 1 + #lead, to + #lead + #value, "authorization header")
+    end
+  end)
   for _, option in ipairs { "-u", "--user" } do
-    local at = find(text, option, 1, true)
-    while at and #hits < limit do
+    each(text, option, hits, function(at)
       local lead, pass = match(sub(text, at, at + 300), "^(%-%-?%l+[ =]?%s*[\"']?[%w._@+-]+:)([^%s\"'`\\]+)")
       if pass and find(sub(text, math.max(1, at - 1), at - 1), "^[%s\"'+-]?$") and not find(pass, "^[$%%]")
         and looks_random(pass, docs and 12 or 8, docs and 3 or 2.5, opts.context) and not identifier(pass, true) then
         add(hits, at + #lead, at + #lead + #pass - 1, "password on a command line")
       end
-      at = find(text, option, at + #option, true)
-    end
+    end)
   end
-end
-
-local LOCAL_HOSTS = { localhost = true, ["127.0.0.1"] = true, db = true, postgres = true, mysql = true, redis = true,
-  mongo = true, mongodb = true, rabbitmq = true, database = true, host = true, hostname = true, ["0.0.0.0"] = true }
-
-local function url_logins(text, hits, limit)
-  local at = find(text, "://", 1, true)
-  while at and #hits < limit do
+  each(text, "://", hits, function(at)
     local user, pass, host = match(sub(text, at, at + 300), "^://([%w._%%-]*):([^%s@/:\"'`<>{}$]+)@([%w.-]+)")
     if pass and #pass >= 6 and pass ~= user and not LOCAL_HOSTS[lower(host)] and not M.placeholder(pass)
       and not find(host, "example") and not find(lower(pass), "^pass") and M.entropy(pass) >= 2.2 then
-      local from = at + 3 + #user + 1
-      add(hits, from, from + #pass - 1, "password in a URL")
+      add(hits, at + #user + 4, at + #user + 3 + #pass, "password in a URL")
     end
-    at = find(text, "://", at + 3, true)
-  end
+  end)
 end
 
 --- Finds credentials in a text. The hits come in order and do not overlap.
@@ -381,14 +345,13 @@ end
 function M.scan(text, options)
   options = options or {}
   local opts = { context = options.context or "code", loose = options.loose, looks = 20000 }
-  local hits, limit = {}, options.limit or 200
-  known_forms(text, hits, limit, opts.context)
-  private_keys(text, hits, limit)
+  local hits = { limit = options.limit or 200 }
+  known_forms(text, hits, opts.context)
+  private_keys(text, hits)
   if opts.context ~= "test" and opts.context ~= "generated" then
-    assignments(text, hits, limit, opts)
-    url_logins(text, hits, limit)
-    headers(text, hits, limit, opts)
-    command_logins(text, hits, limit, opts)
+    local low = lower(text)
+    for _, key in ipairs(KEYS) do key_hits(text, low, key, hits, opts) end
+    logins(text, low, hits, opts)
   end
   table.sort(hits, function(a, b)
     if a.from ~= b.from then return a.from < b.from end
@@ -401,7 +364,7 @@ function M.scan(text, options)
       last = hits[i].to
     end
   end
-  return kept, opts.looks > 0 and #hits < limit
+  return kept, opts.looks > 0 and #hits < hits.limit
 end
 
 --- The text with each hit replaced by its kind. Line breaks inside a hit stay, so line numbers do.
@@ -421,7 +384,7 @@ function M.redact(text, hits)
     parts[#parts + 1] = format("[redacted: %s]", hit.kind)
     local at = find(text, "\n", hit.from, true)
     while at and at <= hit.to do
-      -- The first byte of a diff line is its mark, and stays too.
+      -- The first byte of a diff line is its mark, so it stays.
       parts[#parts + 1] = match(sub(text, at, at + 1), "^\n[+ -]?") .. "[redacted]"
       at = find(text, "\n", at + 1, true)
     end

@@ -395,6 +395,14 @@ events_are_listed() { python3 "$root/tests/house/events.py"; }
 unlisted_events_are_seen() { python3 "$root/tests/house/events_test.py"; }
 openings_are_seen() { python3 "$root/tests/house/comments_test.py"; }
 
+# The header of the preset posix lets a plain file through, and stops one that uses a call of Linux.
+refuses_linux_calls() {
+  local compiler flags=(-std=c++20 -fsyntax-only -include "$root/cmake/plain_posix.h" -x c++ -)
+  compiler=$(command -v c++ || command -v g++ || command -v clang++)
+  echo '#include <unistd.h>' | "$compiler" "${flags[@]}" &&
+    ! printf '#include <unistd.h>\nint make(int* ends) { return pipe2(ends, 0); }\n' | "$compiler" "${flags[@]}"
+}
+
 run_house_rules() {
   check "arrows between rooms run one way" arrows
   check "an arrow that runs back is seen" arrows_are_seen
@@ -403,6 +411,7 @@ run_house_rules() {
   check "events are those of the list" events_are_listed
   check "an event that is not listed is seen" unlisted_events_are_seen
   check "host/ includes nothing of Lua" host_knows_no_lua
+  if [ "$(uname -s)" = Linux ]; then check "the preset posix refuses calls of Linux" refuses_linux_calls; fi
   check "end-to-end cases stand in rooms" cases_in_rooms
   check "the set-up installs what the cases need" needs_installed
   check "--filter passes a suite without a match" filter_without_match

@@ -6,20 +6,15 @@
 #include <cstdio>
 #include <vector>
 
+#include "host/base/ascii.h"
+
 namespace moonlet {
 
-namespace {
-
-bool is_alnum(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-}  // namespace
-
 bool is_valid_id(std::string_view text) {
-  if (text.empty() || text.size() > 64 || !is_alnum(text[0])) return false;
-  return std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
+  if (text.empty() || text.size() > 64 || !is_letter_or_digit(text[0])) return false;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-';
+  });
 }
 
 Result<void> check_id(std::string_view text, std::string_view what) {

@@ -22,7 +22,7 @@ enum class BigIntegers {
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{64} << 20;
   std::size_t max_depth = 64;          ///< nested arrays and objects; a scalar has depth 0
-  std::size_t max_values = 2'000'000;  ///< a value costs 16 bytes and more, its text may be two
+  std::size_t max_values = 2'000'000;  ///< one takes at least 16 bytes, even if its text has two
   BigIntegers big_integers = BigIntegers::kRefuse;
 };
 

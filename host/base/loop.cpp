@@ -10,15 +10,15 @@ namespace moonlet {
 
 namespace {
 
-// Takes what libuv's first loop takes before it ends the process for want of it: a descriptor, and
-// the pipe of its signals. 0 or an errno.
+// libuv aborts the process if the first loop finds no free descriptor for itself or for its signal
+// pipe. Opens and closes the same descriptors before. Returns 0 or an errno.
 int try_descriptors() {
-  int ends[2];
+  uv_file ends[2];
   const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno;
-  const int number = pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno;
+  const int status = uv_pipe(ends, 0, 0);
   close(fd);
-  if (number != 0) return number;
+  if (status != 0) return -status;
   close(ends[0]);
   close(ends[1]);
   return 0;

@@ -28,13 +28,13 @@ class WorkerPool {
   void run(std::function<void()> fn);
 
  private:
-  /// False when there is no thread at all.
+  /// False when no thread could be started.
   bool have_thread();
   void serve();
 
   const std::size_t most_threads_;
   const StartThread start_;
-  std::vector<std::thread> threads_;  // the caller's thread alone uses it
+  std::vector<std::thread> threads_;  // used only by the caller's thread
   std::mutex mutex_;                  // guards the members below
   std::condition_variable changed_;
   std::deque<std::function<void()>> queue_;

@@ -21,7 +21,8 @@ class CancelRequest {
   /// Forgets older requests, and calls `fn` once when there is a new one. `run_dir` is borrowed.
   CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn);
   ~CancelRequest();
-  /// Looks now, for a host that has no time for its loop; a look soon after another costs nothing.
+  /// Checks for a request now, for a host that does not turn its loop. Further calls within a tenth
+  /// of a second return at once.
   void look();
   CancelRequest(const CancelRequest&) = delete;
   CancelRequest& operator=(const CancelRequest&) = delete;

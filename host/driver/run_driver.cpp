@@ -13,7 +13,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr int kMostDraws = 16;   // of a task id
+constexpr int kMostDraws = 16;   // how often a task id is drawn
 constexpr int kMostUnheard = 4;  // records, before ends of children wait
 
 /// Makes a sidecar. Runs that begin in the same second may draw the same name: draws again then.
@@ -48,9 +48,9 @@ Result<std::unique_ptr<RunDriver>> RunDriver::create(Host host, Home& home,
   std::optional<RunLock> lock;
   // The run is locked before it is listed as live, so no sweep of another process takes its lock.
   const auto take_lock = [&lock](const RunDir& made) -> Result<void> {
-    auto taken = made.lock();
-    if (!taken) return taken.error();
-    lock = std::move(*taken);
+    auto tried = made.try_lock();
+    if (!tried.lock) return tried.lock.error();
+    lock = std::move(*tried.lock);
     return {};
   };
   auto dir = Runs(where).create(host.live_keepers.highest(where.path_of("runs"), 'R'), take_lock);
@@ -70,18 +70,23 @@ Result<std::unique_ptr<RunDriver>> RunDriver::create(Host host, Home& home,
                                                   std::move(*lock), task_id, request, false));
 }
 
-Result<std::unique_ptr<RunDriver>> RunDriver::resume(Host host, Home& home, std::string_view id,
-                                                     const Request& request) {
+Result<std::shared_ptr<LockWait>> RunDriver::lock(Loop& loop, Home& home, std::string_view id) {
   auto agent = home.make();
   if (!agent) return agent.error();
-  Runs runs(**agent);
-  auto dir = runs.open(id);
+  auto dir = Runs(**agent).open(id);
   if (!dir) return dir.error();
-  if (auto marked = runs.mark_live(dir->id()); !marked) return marked.error();
-  auto lock = dir->lock(TakeOver::kStopped);
-  if (!lock) return lock.error();
+  return std::make_shared<LockWait>(loop, dir->dir(), id, TakeOver::kStopped);
+}
+
+Result<std::unique_ptr<RunDriver>> RunDriver::resume(Host host, Home& home, std::string_view id,
+                                                     const Request& request, RunLock lock) {
+  auto agent = home.make();
+  if (!agent) return agent.error();
+  auto dir = Runs(**agent).open(id);
+  if (!dir) return dir.error();
+  if (auto marked = Runs(**agent).mark_live(dir->id()); !marked) return marked.error();
   std::unique_ptr<RunDriver> run(new RunDriver(std::move(host), **agent, std::move(*dir),
-                                               std::move(*lock), request.task_id, request, true));
+                                               std::move(lock), request.task_id, request, true));
   // The keeper is taken over before anybody reads a value: a stopped host that continues is
   // refused.
   if (auto taken = run->take_over(); !taken) return taken.error();
@@ -221,7 +226,7 @@ Result<void> RunDriver::sync_values() {
 // --- journal -------------------------------------------------------------------------------------
 
 Result<void> RunDriver::open_journal(const JournalVisitor& visit) {
-  auto opened = Journal::open(dir_.dir(), *lock_, host_.loop, visit);
+  auto opened = Journal::open(dir_.dir(), lock_, host_.loop, visit);
   if (!opened) return opened.error();
   journal_ = std::move(*opened);
   return {};
@@ -253,7 +258,7 @@ KeeperOptions RunDriver::keeper_options() const {
   options.run_dir_fd = dir_.dir().fd();
   options.output_dir_fd = agent_->fd();
   options.run_id = id();
-  options.generation = lock_->generation();
+  options.generation = lock_.generation();
   return options;
 }
 

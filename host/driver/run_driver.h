@@ -1,8 +1,8 @@
 // RunDriver: a run for as long as this process drives it. It owns the run's lock, its journal, the
 // keeper of its children and its log of events. Each operation that writes asks the lock first: if
 // this process was stopped and another one has taken the run over, nothing is written any more and
-// the error is kDenied. Calls block as long as the disk or the keeper takes. No signal handler is
-// installed. Loop thread only.
+// the error is kDenied. Calls block as long as the disk or the keeper takes, but never wait
+// for the lock. No signal handler is installed. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -49,10 +49,13 @@ class RunDriver {
   /// Makes a run with its sidecar and takes its lock. `home` outlives the driver. kInvalid when the
   /// task id is taken. After an error no folder of it is left.
   static Result<std::unique_ptr<RunDriver>> create(Host host, Home& home, const Request& request);
-  /// Takes the lock of the run `id`, and the keeper of an earlier host if one lives. kFailed while
-  /// another process drives the run; one that is stopped loses it.
+  /// Takes the lock of the run `id` for resume(). kFailed while another process drives the run; a
+  /// stopped process loses it.
+  static Result<std::shared_ptr<LockWait>> lock(Loop& loop, Home& home, std::string_view id);
+  /// Drives the run `id` from now on, under the lock. Takes over the keeper of an earlier host if
+  /// one lives.
   static Result<std::unique_ptr<RunDriver>> resume(Host host, Home& home, std::string_view id,
-                                                   const Request& request);
+                                                   const Request& request, RunLock lock);
   /// Leaves the run as a dying host does: children that may outlive a host run on under the keeper,
   /// and the lock is released.
   ~RunDriver();
@@ -66,7 +69,7 @@ class RunDriver {
   /// True if the run was driven, or prepared, before.
   bool is_resumed() const { return resumed_; }
   /// kDenied when another process has taken the run over.
-  Result<void> still_ours() const { return lock_->check(); }
+  Result<void> still_ours() const { return lock_.check(); }
   /// `.agent`, for reading.
   const Dir& agent() const { return *agent_; }
 
@@ -165,7 +168,7 @@ class RunDriver {
   Host host_;
   const Dir* agent_;  // belongs to the home
   RunDir dir_;
-  std::optional<RunLock> lock_;
+  RunLock lock_;
   std::string task_id_;
   std::string label_;  // its name in the index of live keepers
   bool resumed_;
@@ -175,7 +178,7 @@ class RunDriver {
   std::vector<LoggedKeeper> logged_;          // by keepers of earlier hosts
   std::vector<std::string> unsynced_;         // files that may not be on the disk yet
   std::vector<std::string> unsynced_values_;  // values of relaxed records, likewise
-  std::optional<Error> values_failure_;       // their sync has failed, for good
+  std::optional<Error> values_failure_;       // why their sync failed; final
   std::shared_ptr<Keeper> keeper_;
   std::map<std::string, std::weak_ptr<ChildOperation>, std::less<>> attempts_;  // started here
   std::future<Result<void>> syncing_;

@@ -7,8 +7,8 @@
 #include "host/base/json.h"
 #include "host/base/text.h"
 #include "host/executor/context.h"
+#include "host/executor/http/failure.h"
 #include "host/executor/message.h"
-#include "host/executor/wire/failure.h"
 
 namespace moonlet::executor {
 

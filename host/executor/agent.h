@@ -1,6 +1,6 @@
 // Agent is the loop: it asks the model, runs the tools that the model calls, and ends with a
 // question, an obstacle, a limit or the finished work. What it does next follows from the
-// conversation alone, so that a process that takes over after a kill goes on with the next call.
+// conversation, so that a process that takes over after a kill continues with the next call.
 // It owns nothing that is passed in. One thread.
 #pragma once
 
@@ -9,10 +9,10 @@
 
 #include "host/base/clock.h"
 #include "host/executor/changes.h"
+#include "host/executor/http/client.h"
 #include "host/executor/report.h"
 #include "host/executor/session.h"
 #include "host/executor/tools/toolbox.h"
-#include "host/executor/wire/client.h"
 
 namespace moonlet::executor {
 

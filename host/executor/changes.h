@@ -1,5 +1,5 @@
 // Changes compares the files beneath a root with how they were when the work began: what was
-// created, modified and deleted on disk, whoever did it. The baseline is kept in a file until the
+// created, modified and deleted on disk, by any process. The baseline is kept in a file until the
 // work ends, so that a process that takes over after a kill compares with the same. One thread.
 #pragma once
 
@@ -27,12 +27,12 @@ class Changes {
   Result<bool> begin(const Limit& limit = {});
   /// Remembers the content of a file that a tool is about to replace.
   void touch(const std::string& rel);
-  /// The same of all files, as far as that is cheap: before the first command runs.
+  /// Takes the baseline of all files that are cheap to read. Call it before the first command runs.
   void touch_all();
   /// The differences from the baseline, sorted by path. With `partial` set there may be more: the
   /// limit came first, or there are too many files.
   std::vector<Change> now(bool& partial, const Limit& limit = {}) const;
-  /// Forgets the baseline: what differs was reported for good.
+  /// Forgets the baseline, once its differences were reported.
   void end();
 
  private:

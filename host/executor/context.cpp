@@ -8,7 +8,7 @@
 #include "host/base/digest.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
-#include "host/executor/wire/failure.h"
+#include "host/executor/http/failure.h"
 
 namespace moonlet::executor {
 
@@ -178,7 +178,7 @@ std::size_t drop_old_output(json& items, std::size_t bytes) {
     gone += size;
     ++dropped;
   }
-  // In the end also what was read last, as far as it is long: its head and tail stay.
+  // At last it also cuts what was read last, if that is long, to its head and tail.
   for (std::size_t i = last; i < outputs.size() && gone < bytes; ++i) {
     const std::string text = text_of(*outputs[i], "output");
     if (text.size() < 8000) continue;

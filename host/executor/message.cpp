@@ -14,10 +14,6 @@ constexpr std::string_view kProgress = "[PROGRESS]";
 constexpr std::string_view kMarkers[] = {kProgress,          "[QUESTION]",       "[BLOCKED]",
                                          "[FILES_MODIFIED]", "[CODEX_COMPLETE]", "[Tool:"};
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
 /// False for blanks and for bytes of characters that may be invisible.
 bool is_visible(char c) { return c > ' ' && c < 0x7f; }
 
@@ -26,9 +22,8 @@ bool is_visible(char c) { return c > ' ' && c < 0x7f; }
 std::string as_text(std::string_view line) {
   const auto first = std::find_if(line.begin(), line.end(), is_visible);
   const auto rest = line.substr(static_cast<std::size_t>(first - line.begin()));
-  const bool marks =
-      std::any_of(std::begin(kMarkers), std::end(kMarkers),
-                  [&](std::string_view marker) { return starts_with(rest, marker); });
+  const bool marks = std::any_of(std::begin(kMarkers), std::end(kMarkers),
+                                 [&](std::string_view marker) { return rest.starts_with(marker); });
   return (marks ? "  " : "") + std::string(line);
 }
 
@@ -50,12 +45,12 @@ Message read_message(std::string_view raw, bool may_end) {
   each_line(text, [&](std::string_view line, bool fenced) {
     const auto at = static_cast<std::size_t>(line.data() - text.data());
     if (line.empty() || (at >= begin && at < end)) return;
-    if (fenced || !starts_with(line, kProgress)) {
+    if (fenced || !line.starts_with(kProgress)) {
       message.rows.push_back({as_text(line), false});
       return;
     }
     line.remove_prefix(kProgress.size());
-    if (starts_with(line, " ")) line.remove_prefix(1);
+    if (line.starts_with(" ")) line.remove_prefix(1);
     message.rows.push_back({std::string(line), true});
   });
   return message;

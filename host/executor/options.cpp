@@ -11,7 +11,7 @@
 #include "host/base/fd.h"
 #include "host/base/id.h"
 #include "host/base/text.h"
-#include "host/executor/wire/http.h"
+#include "host/executor/http/http.h"
 
 namespace moonlet::executor {
 

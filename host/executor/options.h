@@ -1,13 +1,13 @@
 // Options reads the command line and the environment: what is wrong there is said before anything
-// is started. It takes the key out of the process's own environment. Pure but for that.
+// is started. It removes the key from the process's own environment and has no other effect.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "host/base/result.h"
+#include "host/executor/http/client.h"
 #include "host/executor/tools/limit.h"
-#include "host/executor/wire/client.h"
 
 namespace moonlet::executor {
 
@@ -21,7 +21,7 @@ struct Options {
   bool no_plan = false, no_bash = false, startup_files = false;
   std::vector<std::string> env_names;
   Api api = Api::kUnknown;
-  std::int64_t context_tokens = 0;  ///< 0: the server's word alone counts
+  std::int64_t context_tokens = 0;  ///< 0: only the server's limit counts
   std::int64_t wall_ms = 30 * 60'000, idle_ms = 5 * 60'000;
   Limit limit;  ///< the wall limit runs from the reading of the options
 

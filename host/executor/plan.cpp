@@ -1,7 +1,8 @@
 #include "host/executor/plan.h"
 
 #include <algorithm>
-#include <cctype>
+
+#include "host/base/ascii.h"
 
 namespace moonlet::executor {
 
@@ -79,8 +80,7 @@ The one piece of work for the executor. Be specific: name files, functions and c
 }
 
 std::vector<std::string> missing_sections(std::string_view plan, std::string_view description) {
-  std::string text = std::string(plan) + "\n" + std::string(description);
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string text = lower(std::string(plan) + "\n" + std::string(description));
   std::vector<std::string> missing;
   for (const Section& section : sections()) {
     if (!has_section(text, section)) missing.emplace_back(section.name);

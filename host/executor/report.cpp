@@ -27,7 +27,8 @@ void Report::line(const std::string& text) {
   std::fflush(stdout);
 }
 
-/// A text of the model behind a marker; its further lines are text.
+/// Prints the marker and a text of the model. Only the first line gets the marker, so no later line
+/// can pass for one.
 void Report::marked(const char* marker, const std::string& text) {
   std::istringstream rows(strip_controls(text));
   std::string row, all;

@@ -11,8 +11,8 @@
 
 #include "host/base/result.h"
 #include "host/executor/changes.h"
+#include "host/executor/http/turn.h"
 #include "host/executor/tools/tool.h"
-#include "host/executor/wire/turn.h"
 #include "host/telemetry/secret/redact.h"
 
 namespace moonlet::executor {
@@ -25,7 +25,7 @@ class Report {
   void session(const std::string& id, const std::string& model);
   /// A message of the model: its progress lines become markers, its other lines are text.
   /// The question or obstacle that it ends with is left out: question() and blocked() print it.
-  /// With `may_end` false the turn goes on, and they are text.
+  /// With `may_end` false the turn continues, and they are text.
   void message(std::string_view text, bool may_end = true);
   void progress(std::string_view text);
   void tool_begins(const std::string& name, const std::string& detail);

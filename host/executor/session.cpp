@@ -13,8 +13,8 @@
 #include "host/base/id.h"
 #include "host/base/json.h"
 #include "host/base/text.h"
+#include "host/executor/http/failure.h"
 #include "host/executor/tools/workspace.h"
-#include "host/executor/wire/failure.h"
 #include "host/process/child/tree.h"
 
 namespace moonlet::executor {

@@ -14,7 +14,7 @@
 #include "host/artifact/file/dir.h"
 #include "host/base/fd.h"
 #include "host/base/result.h"
-#include "host/executor/wire/turn.h"
+#include "host/executor/http/turn.h"
 #include "host/telemetry/secret/redact.h"
 
 namespace moonlet::executor {
@@ -26,8 +26,8 @@ struct SessionData {
   std::string task_id;
   std::string root;
   std::string model;
-  std::string api;          ///< which one the server has, once that is known
-  std::string description;  ///< the first one
+  std::string api;          ///< "chat" or "responses", once the server has answered
+  std::string description;  ///< the text that the task began with
   std::string plan_sha256;
   std::string forked_from;
   Status status = Status::kRunning;

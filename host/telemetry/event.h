@@ -1,5 +1,6 @@
 // Event: one thing that happened in a run, for people, programs and embedders to follow. A plain
-// value; the journal, not this, is the record. No thread affinity.
+// value; the journal, not this, is the record. kinds.json declares the types and their fields. No
+// thread affinity.
 #pragma once
 
 #include <cstdint>
@@ -8,39 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "host/telemetry/kinds.h"
+
 namespace moonlet {
 
-/// Each of them is emitted. stdlib/engine/base/events.lua is the reference of the fields.
-enum class EventType {
-  kRunStarted,
-  kRunResumed,
-  kRunParked,
-  kRunFinished,
-  kPhase,
-  kPlan,
-  kStepStarted,
-  kStepRetried,
-  kStepFinished,
-  kAgentMessage,
-  kAgentTool,
-  kProgress,
-  kUsage,
-  kBudget,
-  kQuota,
-  kGate,
-  kQuestion,
-  kValidation,
-  kReview,
-  kSessionState,
-  kIntervention,
-  kArtifact,
-  kLog,
-  kWarning,  // stays the last
-};
-inline constexpr int kEventTypes = static_cast<int>(EventType::kWarning) + 1;
-
-/// "run.started" and so on.
+/// The name of a type in kinds.json: "run.started" and so on.
 std::string_view to_string(EventType type);
+/// The type with this name in kinds.json, if it has one.
+std::optional<EventType> event_type(std::string_view name);
 
 struct Event {
   EventType type = EventType::kLog;
@@ -59,8 +35,8 @@ nlohmann::json to_json(const Event& event);
 std::string plain_key(std::string_view key);
 
 /// One line for people, without a line end: "03:12:00Z step.started correctness: runner=codex". No
-/// control characters, at most `cap` bytes or a little more. Empty for events that are for programs
-/// alone (a budget, an agent's tools), or that another event has a line for.
+/// control characters, at most `cap` bytes or a little more. Empty for the types that have no line
+/// in kinds.json, because they are for programs or another event has the line.
 std::string to_line(const Event& event, std::size_t cap = 2000);
 
 }  // namespace moonlet

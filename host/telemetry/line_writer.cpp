@@ -61,7 +61,7 @@ LineWriter::LineWriter(int fd, std::string name, std::size_t queue_cap)
 }
 
 bool LineWriter::write(std::string_view line) {
-  // A line that is alone may be larger than the queue.
+  // The only line in the queue may be larger than the queue's limit.
   if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
     if (!failed_) pump();
     if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {

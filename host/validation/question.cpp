@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "host/base/ascii.h"
 #include "host/base/text.h"
 
 namespace moonlet {
@@ -16,10 +17,6 @@ constexpr std::string_view kBlocked = "[BLOCKED]";
 constexpr std::string_view kMarkers[] = {kQuestion, "[PROGRESS]", kBlocked, "[FILES_MODIFIED]",
                                          "[CODEX_COMPLETE]"};
 
-bool starts_with(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
-
 std::string_view trimmed_line(std::string_view text) {
   const auto first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
@@ -30,8 +27,6 @@ std::size_t indent_of(std::string_view text) {
   const auto first = text.find_first_not_of(' ');
   return first == std::string_view::npos ? text.size() : first;
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The length of "- ", "* ", "+ ", "12. ", "3) " at the start; 0 when there is no list marker.
 std::size_t list_marker(std::string_view text) {
@@ -131,7 +126,7 @@ class Finder {
 
   bool begins(std::string_view text, std::size_t at) {
     const std::size_t indent = indent_of(text);
-    if (indent > 3 || !starts_with(text.substr(indent), marker_)) return false;
+    if (indent > 3 || !text.substr(indent).starts_with(marker_)) return false;
     auto tail = text.substr(indent + marker_.size());
     // "[QUESTION](…)" and "[QUESTION][…]" are links.
     if (!tail.empty() && (tail[0] == '(' || tail[0] == '[')) return false;
@@ -151,9 +146,9 @@ class Finder {
       return true;
     }
     const bool marks =
-        content[0] == '>' || starts_with(content, "```") || starts_with(content, "~~~") ||
+        content[0] == '>' || content.starts_with("```") || content.starts_with("~~~") ||
         std::any_of(std::begin(kMarkers), std::end(kMarkers),
-                    [&](std::string_view marker) { return starts_with(content, marker); });
+                    [&](std::string_view marker) { return content.starts_with(marker); });
     if (!marks && ((block_ == Block::kText && text_line(content)) ||
                    (block_ == Block::kOptions && option_line(text, content)))) {
       blank_ = false;
@@ -184,7 +179,7 @@ class Finder {
       }
       return true;
     }
-    // An option that goes on in the next line is indented there.
+    // The next line of an option is indented.
     if (options.empty() || blank_ || indent_of(text) == 0) return false;
     append(options.back(), " ", content, kCap);
     return true;
@@ -207,7 +202,7 @@ class Finder {
 
 std::optional<Question> last_marked(std::string_view answer, std::string_view marker) {
   Finder finder(marker);
-  for (std::size_t at = starts_with(answer, "\xef\xbb\xbf") ? 3 : 0; at < answer.size();) {
+  for (std::size_t at = answer.starts_with("\xef\xbb\xbf") ? 3 : 0; at < answer.size();) {
     const std::size_t end = std::min(answer.find('\n', at), answer.size());
     finder.line(answer.substr(at, end - at), at, end);
     at = end + 1;

@@ -1,5 +1,5 @@
-// core.audit: what a run has on record, held against what is on the disk. It reads runs that others
-// made, as they are; only record() writes, to the journal of a run that nobody drives.
+// core.audit compares the record of a run with the files on the disk. Only record() writes: to the
+// journal of a run without a driver.
 #include <atomic>
 #include <optional>
 #include <string>
@@ -7,14 +7,13 @@
 #include <utility>
 
 #include "host/artifact/file/tree_digest.h"
-#include "host/artifact/run/amend.h"
-#include "host/artifact/run/directory.h"
 #include "host/process/client/audit.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/core/run.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
 #include "lua/vm/work.h"
@@ -35,7 +34,7 @@ int audit_story(lua_State* L) {
   const std::string_view value = lua_isnil(L, 3) ? std::string_view() : check_text(L, 3);
   auto& stop = push_box<std::atomic<bool>>(L, false);
   push_work(L) = [&home, id, value, &stop]() -> Result<json> {
-    auto run = open_run(home, id);
+    auto run = RunRegistry(home).open(id);
     if (!run) return run.error();
     return audit_run(run->dir(), std::string(value), &stop);
   };
@@ -102,39 +101,60 @@ int audit_beginning(lua_State* L) {
   return await_work(L);
 }
 
-Result<Amended> amend(Loop& loop, Home& home, std::string_view id, Amendment amendment) {
-  auto run = open_run(home, id);
-  if (!run) return run.error();
-  return amend_run(loop, **home.existing(), *run, std::move(amendment));
+int push_failure(lua_State* L, const Error& error) {
+  lua_pushnil(L);
+  push_error(L, error);
+  return 2;
 }
 
-/// record(home, run, body, was?, path?, text?) -> true, or false where somebody drives the run or
-/// its run.json is not any more what `was` is the hash of, or nil; and an error. Puts something on
-/// the record of a run that nobody drives, and writes the file of it, which is on the disk then.
-/// An error beside true: the journal is damaged, and does not have it.
-int audit_record(lua_State* L) {
-  lua_settop(L, 6);
+int record_locked(lua_State* L, Operation& operation) {
   Home& home = check_home(L, 1);
-  const auto optional = [L](int index) {
-    return lua_isnil(L, index) ? std::string_view{} : check_text(L, index);
-  };
   const std::string_view id = check_text(L, 2);
-  auto& wanted = push_box<Amendment>(L);
-  Services& services = Services::of(L);
-  wanted.body = services.redactor.apply(check_text(L, 3));
-  wanted.was = optional(4), wanted.path = optional(5), wanted.text = optional(6);
+  Result<RunLock>& lock = static_cast<LockWait&>(operation).lock();
   auto& amended = push_box<Result<Amended>>(L, Error{});
-  amended =
-      LuaState::host_work(L, [&] { return amend(services.loop, home, id, std::move(wanted)); });
-  if (!amended) {
-    lua_pushnil(L);
-    push_error(L, amended.error());
-    return 2;
+  const RunRegistry registry(home);
+  if (lock) {
+    Services& services = Services::of(L);
+    const auto optional = [L](int index) {
+      return lua_isnil(L, index) ? std::string_view() : check_text(L, index);
+    };
+    auto& wanted = push_box<Amendment>(L);
+    wanted = {services.redactor.apply(check_text(L, 3)), optional(4), optional(5), optional(6)};
+    amended = LuaState::host_work(L, [&] {
+      const RunLock held = std::move(*lock);  // the collector frees the operation late
+      return registry.amend(services.loop, id, held, std::move(wanted));
+    });
+  } else if (registry.holder(id) != 0) {
+    amended = Amended{false, lock.error()};
+  } else {
+    amended = lock.error();
   }
+  if (!amended) return push_failure(L, amended.error());
   lua_pushboolean(L, amended->done);
   if (!amended->unrecorded) return 1;
   push_error(L, *amended->unrecorded);
   return 2;
+}
+
+/// record(home, run, body, was?, path?, text?) -> true | false | nil, and an error: adds a record
+/// to the journal of a run without a driver, and writes a file with it, durably. false: the run is
+/// driven, or its run.json no longer has the hash `was`. An error beside true: the journal is
+/// damaged and lacks the record.
+int audit_record(lua_State* L) {
+  lua_settop(L, 6);
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  (void)check_text(L, 3);
+  for (int index = 4; index <= 6; ++index) {
+    if (!lua_isnil(L, index)) (void)check_text(L, index);
+  }
+  Pending& pending = Scheduler::of(L).prepare(L, record_locked, true);  // may raise
+  auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
+  waiting = RunRegistry(home).lock(Services::of(L).loop, id);
+  if (!waiting) return push_failure(L, waiting.error());
+  pending.operation = std::move(*waiting);
+  lua_pop(L, 1);
+  return Scheduler::of(L).await(L);
 }
 
 constexpr luaL_Reg kFunctions[] = {

@@ -17,7 +17,7 @@ constexpr luaL_Reg kLibraries[] = {
     {"ledger", luaopen_core_ledger},       {"audit", luaopen_core_audit},
     {"secret", luaopen_core_secret},       {"lost", luaopen_core_lost},
     {"frames", luaopen_core_frames},       {"line", luaopen_core_line},
-    {"session", luaopen_core_session},
+    {"session", luaopen_core_session},     {"archive", luaopen_core_archive},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 namespace moonlet {
 
 int luaopen_core_task(lua_State* L);
+int luaopen_core_archive(lua_State* L);
 int luaopen_core_json(lua_State* L);
 int luaopen_core_lost(lua_State* L);
 int luaopen_core_text(lua_State* L);

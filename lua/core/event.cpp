@@ -1,7 +1,5 @@
 // core.event: the events of a run. The person or program that follows it receives them, and
 // events.jsonl keeps them.
-#include <unistd.h>
-
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,18 +20,10 @@ namespace moonlet {
 
 namespace {
 
-std::optional<EventType> type_from(std::string_view name) {
-  for (int i = 0; i < kEventTypes; ++i) {
-    if (to_string(static_cast<EventType>(i)) == name) return static_cast<EventType>(i);
-  }
-  return std::nullopt;
-}
-
-/// The lines of a pipe: what scripts print, warnings, and the end.
-bool is_told_to_pipes(EventType type) {
-  // On a terminal the report is read there too.
-  if (type == EventType::kRunFinished) return isatty(STDOUT_FILENO) == 0;
-  return type == EventType::kLog || type == EventType::kWarning;
+/// True for what a pipe shows of a run: what scripts print, and warnings that no report repeats.
+bool is_told_to_pipes(const Event& event) {
+  const bool is_said = event.type == EventType::kLog || event.type == EventType::kWarning;
+  return is_said && !event.fields.contains("reported");
 }
 
 /// Prints what a script logs, and warnings. True for an event of these kinds.
@@ -48,18 +38,6 @@ bool print_message(Services& services, const Event& event) {
     services.print(2, "warning: " + line);
   }
   return true;
-}
-
-/// Prints the line that was held back.
-void release(Services& services) {
-  const std::string line = std::exchange(services.last_line, {});
-  if (services.print && !line.empty()) services.print(2, line);
-}
-
-/// release(): prints the line of the run's end, which waits in a pipe until its report is printed
-int event_release(lua_State* L) {
-  release(Services::of(L));
-  return 0;
 }
 
 /// display(mode): "live" view for a person at a terminal, and few lines where there is none;
@@ -83,14 +61,9 @@ int event_display(lua_State* L) {
     return 0;
   } else if (mode == "plain" || mode == "live" || mode == "watch") {
     services.show([&services, all = mode == "plain"](const Event& event) {
-      if (!all && !is_told_to_pipes(event.type)) return;
-      release(services);
+      if (!all && !is_told_to_pipes(event)) return;
       const std::string line = to_line(event);
-      if (!services.print || line.empty()) return;
-      // The report of a pipe comes before the line of the end.
-      const bool is_end = event.type == EventType::kRunFinished && isatty(STDOUT_FILENO) == 0;
-      if (is_end) services.last_line = line + "\n";
-      if (!is_end) services.print(2, line + "\n");
+      if (services.print && !line.empty()) services.print(2, line + "\n");
     });
   } else {
     services.show(nullptr);
@@ -100,7 +73,7 @@ int event_display(lua_State* L) {
 
 /// An event of a file: (type, ms since 1970, run, step or nil, data); nothing for an unknown type.
 Event* read_recorded(lua_State* L) {
-  const auto type = type_from(luaL_checkstring(L, 1));
+  const auto type = event_type(luaL_checkstring(L, 1));
   if (!type) return nullptr;
   const lua_Integer wall_ms = luaL_checkinteger(L, 2);
   std::size_t run_size = 0;
@@ -133,14 +106,11 @@ int event_replay(lua_State* L) {
   return 0;
 }
 
-/// types() -> the names of all events, in the order of the list
-int event_types(lua_State* L) {
-  lua_createtable(L, kEventTypes, 0);
-  for (int i = 0; i < kEventTypes; ++i) {
-    const auto name = to_string(static_cast<EventType>(i));
-    lua_pushlstring(L, name.data(), name.size());
-    lua_rawseti(L, -2, i + 1);
-  }
+/// kinds() -> kinds.json as a table
+int event_kinds(lua_State* L) {
+  auto& kinds = push_box<nlohmann::json>(L);
+  kinds = nlohmann::json::parse(kEventKindsJson);
+  push_value(L, kinds);
   return 1;
 }
 
@@ -167,7 +137,7 @@ void tell_early(Services& services) {
 /// emit(type, step or nil, fields)
 int event_emit(lua_State* L) {
   const char* name = luaL_checkstring(L, 1);
-  const auto type = type_from(name);
+  const auto type = event_type(name);
   if (!type) return luaL_error(L, "no event type '%s'", name);
   std::size_t size = 0;
   const char* step = luaL_optlstring(L, 2, "", &size);
@@ -191,10 +161,9 @@ int event_emit(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"display", guard<event_display>}, {"start", guard<event_start>},
-    {"types", guard<event_types>},     {"release", guard<event_release>},
-    {"line", guard<event_line>},       {"replay", guard<event_replay>},
-    {"emit", guard<event_emit>},       {nullptr, nullptr},
+    {"display", guard<event_display>}, {"start", guard<event_start>}, {"kinds", guard<event_kinds>},
+    {"line", guard<event_line>},       {"replay", guard<event_replay>}, {"emit", guard<event_emit>},
+    {nullptr, nullptr},
 };
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "host/artifact/file/dir.h"
 #include "host/artifact/file/startup_files.h"
 #include "host/artifact/run/manifest.h"
+#include "host/base/append_lines.h"
 #include "host/base/release.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
@@ -23,6 +24,7 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -259,16 +261,11 @@ int file_stat(lua_State* L) {
   lua_createtable(L, 0, 6);
   lua_pushstring(L, kind_name(info->kind));
   lua_setfield(L, -2, "type");
-  lua_pushinteger(L, static_cast<lua_Integer>(info->size));
-  lua_setfield(L, -2, "size");
-  lua_pushinteger(L, info->mtime_ns);
-  lua_setfield(L, -2, "mtime_ns");
-  lua_pushinteger(L, info->ctime_ns);
-  lua_setfield(L, -2, "ctime_ns");
-  lua_pushinteger(L, static_cast<lua_Integer>(info->inode));
-  lua_setfield(L, -2, "inode");
-  lua_pushinteger(L, info->mode);
-  lua_setfield(L, -2, "mode");
+  set_number(L, "size", static_cast<lua_Integer>(info->size));
+  set_number(L, "mtime_ns", info->mtime_ns);
+  set_number(L, "ctime_ns", info->ctime_ns);
+  set_number(L, "inode", static_cast<lua_Integer>(info->inode));
+  set_number(L, "mode", info->mode);
   return 1;
 }
 
@@ -283,8 +280,7 @@ int file_list(lua_State* L) {
   lua_Integer count = 0;
   for (const Entry& entry : listing->entries) {
     lua_createtable(L, 0, 2);
-    lua_pushlstring(L, entry.name.data(), entry.name.size());
-    lua_setfield(L, -2, "name");
+    set_text(L, "name", entry.name);
     lua_pushstring(L, kind_name(entry.kind));
     lua_setfield(L, -2, "type");
     lua_rawseti(L, -2, ++count);
@@ -294,18 +290,12 @@ int file_list(lua_State* L) {
 
 int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
   lua_createtable(L, 0, 6);
-  lua_pushlstring(L, text.data(), text.size());
-  lua_setfield(L, -2, "text");
-  lua_pushlstring(L, entry.sha256.data(), entry.sha256.size());
-  lua_setfield(L, -2, "sha256");
-  lua_pushinteger(L, static_cast<lua_Integer>(entry.bytes));
-  lua_setfield(L, -2, "bytes");
-  lua_pushinteger(L, static_cast<lua_Integer>(entry.kept));
-  lua_setfield(L, -2, "kept");
-  lua_pushboolean(L, entry.cut);
-  lua_setfield(L, -2, "cut");
-  lua_pushboolean(L, entry.binary);
-  lua_setfield(L, -2, "binary");
+  set_text(L, "text", text);
+  set_text(L, "sha256", entry.sha256);
+  set_number(L, "bytes", static_cast<lua_Integer>(entry.bytes));
+  set_number(L, "kept", static_cast<lua_Integer>(entry.kept));
+  set_flag(L, "cut", entry.cut);
+  set_flag(L, "binary", entry.binary);
   return 1;
 }
 
@@ -352,7 +342,26 @@ int file_is_startup(lua_State* L) {
   return 1;
 }
 
+/// append(dir, path, lines) -> true; or nil and an error. A line that a kill or a full disk cut
+/// stays on a line of its own.
+int file_append(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view path = check_text(L, 2);
+  const std::string_view lines = check_text(L, 3);
+  auto& file = push_box<Result<Fd>>(L, dir.open_append(path));
+  auto& failure = push_box<std::optional<Error>>(L);
+  if (!file) {
+    failure = file.error();
+  } else if (const int number = append_lines(file->get(), lines); number != 0) {
+    failure = Error::from_errno(number, "write", std::string(path));
+  }
+  if (failure) return push_failure(L, *failure);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
 constexpr luaL_Reg kFunctions[] = {
+    {"append", guard<file_append>},
     {"load", guard<file_load>},
     {"take", guard<file_take>},
     {"root", guard<file_root>},

@@ -118,7 +118,22 @@ int file_remove_empty(lua_State* L) {
   return 1;
 }
 
+/// link(dir, name, target) -> true, or nil and an error: a symbolic link in the folder itself
+int file_link(lua_State* L) {
+  const Dir& dir = check_dir(L, 1);
+  const std::string_view name = check_text(L, 2);
+  check_text(L, 3);
+  auto& done = push_box<Result<void>>(L);
+  if (name.empty() || name.find('/') != std::string_view::npos) {
+    done = Error{ErrorKind::kInvalid, "a link needs a name without a slash", {}, {}};
+  } else if (::symlinkat(lua_tostring(L, 3), dir.fd(), lua_tostring(L, 2)) != 0) {
+    done = Error::from_errno(errno, "make the link", std::string(name));
+  }
+  return push_done(L, done);
+}
+
 constexpr luaL_Reg kFunctions[] = {
+    {"link", guard<file_link>},
     {"content", guard<file_content>},
     {"swap", guard<file_swap>},
     {"sync", guard<file_sync>},

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "host/artifact/journal/body.h"
-#include "host/artifact/run/directory.h"
 #include "host/base/json.h"
 #include "host/driver/run_driver.h"
 #include "lua/core/core.h"
@@ -197,7 +196,7 @@ int journal_verify(lua_State* L) {
   const std::string_view id = check_text(L, 2);
   auto& report = push_box<Result<JournalReport>>(L, Error{});
   {
-    auto run = open_run(home, id);
+    auto run = RunRegistry(home).open(id);
     report = run.ok() ? verify_journal(run->dir()) : Result<JournalReport>(run.error());
   }
   if (!report) {
@@ -215,8 +214,7 @@ int journal_verify(lua_State* L) {
   set("torn_bytes", report->torn_bytes);
   if (report->damage) {
     set("line", report->damage->line);
-    lua_pushlstring(L, report->damage->why.data(), report->damage->why.size());
-    lua_setfield(L, -2, "why");
+    set_text(L, "why", report->damage->why);
   }
   return 1;
 }

@@ -1,13 +1,16 @@
 // core.ledger: the index over the runs of a repository. Every function takes the home's handle and
 // gives nil and an error where the ledger cannot be used: it is never the truth, and nobody may
 // fail for it. They work on a thread of their own, for other processes may hold it.
+#include <algorithm>
+#include <initializer_list>
 #include <string>
 #include <utility>
 
 #include "host/artifact/ledger/ledger.h"
 #include "host/artifact/ledger/record.h"
+#include "host/artifact/ledger/table.h"
 #include "host/artifact/run/home.h"
-#include "host/artifact/run/index.h"
+#include "host/artifact/run/ledger_fill.h"
 #include "host/base/clock.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
@@ -28,41 +31,48 @@ json or_null(const std::optional<T>& value) {
   return value ? json(*value) : json();
 }
 
-json time_or_null(const std::optional<std::int64_t>& ms) {
-  return ms ? json(iso8601_utc(*ms)) : json();
+json or_null(bool value) { return value; }
+json or_null(std::int64_t value) { return value; }
+
+using Names = std::initializer_list<std::string_view>;
+
+bool holds(const Names& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The columns of a row by name, with times as text. Only the index needs those in `without`.
+template <typename Row>
+json columns_of(const Row& row, const Names& without) {
+  const Names always_text = {"task_id", "preset", "status", "dir", "key", "kind"};
+  json object = json::object();
+  LedgerTable<Row>::each(row, [&](std::string_view name, const auto& value) {
+    if (holds(without, name)) return;
+    json& member = object[std::string(name)];
+    member = or_null(value);
+    if (member.is_null() && holds(always_text, name)) member = "";
+    if (member.is_number() && name.ends_with("_at"))
+      member = iso8601_utc(member.get<std::int64_t>());
+  });
+  return object;
 }
 
 json to_json(const LedgerRun& run) {
-  return {
-      {"id", run.id},
-      {"task_id", run.task_id},
-      {"preset", run.preset},
-      {"title", or_null(run.title)},
-      {"runner", or_null(run.runner)},
-      {"model", or_null(run.model)},
-      {"status", run.status},
-      {"verdict", or_null(run.verdict)},
-      {"exit_code", or_null(run.exit_code)},
-      {"started_at", time_or_null(run.started_at)},
-      {"ended_at", time_or_null(run.ended_at)},
-      {"duration_ms", or_null(run.duration_ms)},
-      {"parent_run_id", or_null(run.parent_run_id)},
-      {"replay_reason", or_null(run.replay_reason)},
-      {"dir", run.dir},
-      {"error", or_null(run.error)},
-  };
+  json object = columns_of(run, {"host_pid"});
+  object["id"] = run.id;
+  return object;
 }
 
-json to_json(const LedgerStep& step) {
+json to_json(const LedgerStep& step) { return columns_of(step, {"seq", "started_at"}); }
+
+json to_json(const LedgerUsage& usage) {
   return {
-      {"key", step.key},
-      {"attempt", step.attempt},
-      {"kind", step.kind},
-      {"status", step.status},
-      {"runner", or_null(step.runner)},
-      {"cached", step.cached},
-      {"duration_ms", or_null(step.duration_ms)},
-      {"error", or_null(step.error)},
+      {"run", usage.run},
+      {"step", usage.step},
+      {"attempt", usage.attempt},
+      {"runner", or_null(usage.runner)},
+      {"model", or_null(usage.model)},
+      {"total_tokens", or_null(usage.total)},
+      {"cost_usd", or_null(usage.cost_usd)},
   };
 }
 
@@ -75,6 +85,7 @@ json to_json(const LedgerTotals& totals) {
       {"estimated", totals.estimated},
       {"input_tokens", or_null(totals.input)},
       {"cached_input_tokens", or_null(totals.cached)},
+      {"cache_write_tokens", or_null(totals.written)},
       {"output_tokens", or_null(totals.output)},
       {"reasoning_output_tokens", or_null(totals.reasoning)},
       {"total_tokens", or_null(totals.total)},
@@ -203,6 +214,25 @@ int ledger_usage(lua_State* L) {
   return await_work(L);
 }
 
+/// attempts(home, {run?, preset?, runner?, model?}, limit) -> { attempt, … }: each attempt of an
+/// agent with its tokens and its cost, of the newest runs first
+int ledger_attempts(lua_State* L) {
+  Home& home = check_home(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const auto limit = static_cast<std::size_t>(luaL_checkinteger(L, 3));
+  auto& filter = push_box<UsageFilter>(L);
+  set_filter(L, "run", filter.run);
+  set_filter(L, "preset", filter.preset);
+  set_filter(L, "runner", filter.runner);
+  set_filter(L, "model", filter.model);
+  push_work(L) = with_ledger(home, [&filter, limit](Ledger& ledger, const Dir&) -> Result<json> {
+    auto attempts = ledger.list_usage(filter, limit);
+    if (!attempts) return attempts.error();
+    return to_json(*attempts);
+  });
+  return await_work(L);
+}
+
 /// differs(home, id, text of run.json) -> { place, … }: where its rows are not those of the record
 int ledger_differs(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -285,6 +315,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"list", guard<ledger_list>},
     {"get", guard<ledger_get>},
     {"usage", guard<ledger_usage>},
+    {"attempts", guard<ledger_attempts>},
     {"differs", guard<ledger_differs>},
     {"strays", guard<ledger_strays>},
     {"present", guard<ledger_present>},

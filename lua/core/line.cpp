@@ -19,6 +19,7 @@
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -177,49 +178,6 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
 
 namespace {
 
-/// A program of the person's on their terminal, such as an editor.
-class TerminalProgram final : public Operation {
- public:
-  TerminalProgram(Loop& loop, std::vector<std::string> argv) : argv_(std::move(argv)) {
-    std::vector<char*> words;
-    for (std::string& word : argv_) words.push_back(word.data());
-    words.push_back(nullptr);
-    uv_stdio_container_t streams[3];
-    for (int fd = 0; fd < 3; ++fd) {
-      streams[fd].flags = UV_INHERIT_FD;
-      streams[fd].data.fd = fd;
-    }
-    uv_process_options_t options{};
-    options.file = words.front();
-    options.args = words.data();
-    options.stdio = streams;
-    options.stdio_count = 3;
-    options.exit_cb = [](uv_process_t* process, std::int64_t, int) {
-      static_cast<TerminalProgram*>(process->data)->end();
-    };
-    process_->data = this;
-    if (uv_spawn(loop.raw(), process_, &options) != 0) end();
-  }
-  ~TerminalProgram() override { drop(); }
-
- private:
-  void start_cancel() override {}  // it is the person's to end
-  void end() {
-    drop();
-    complete();
-  }
-  void drop() {
-    if (process_ == nullptr) return;
-    uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(process_, nullptr)),
-             [](uv_handle_t* handle) { delete reinterpret_cast<uv_process_t*>(handle); });
-  }
-
-  std::vector<std::string> argv_;
-  uv_process_t* process_ = new uv_process_t{};
-};
-
-int push_nothing(lua_State*, Operation&) { return 0; }
-
 using PromptRef = std::shared_ptr<LinePrompt>;
 
 PromptRef& check_prompt(lua_State* L) {
@@ -231,14 +189,13 @@ PromptRef& check_prompt(lua_State* L) {
 /// open(history) -> prompt, edits, prompts: begins to read lines; interrupts are its own from now
 /// on. nil where the engine may not read its standard input.
 int line_open(lua_State* L) {
-  std::size_t size = 0;
-  const char* history = luaL_checklstring(L, 1, &size);
+  const std::string_view history = check_text(L, 1);
   Services& services = Services::of(L);
   if (!services.interactive) return 0;
   auto& prompt = push_box<PromptRef>(L);
   bool made = true;
   try {
-    prompt = std::make_shared<LinePrompt>(services, LuaState::of(L), std::string(history, size));
+    prompt = std::make_shared<LinePrompt>(services, LuaState::of(L), std::string(history));
   } catch (const std::system_error&) {
     made = false;
   }
@@ -249,19 +206,6 @@ int line_open(lua_State* L) {
   lua_pushboolean(L, prompt->edits());
   lua_pushboolean(L, prompt->prompts());
   return 3;
-}
-
-/// The texts of a list.
-std::vector<std::string> words_at(lua_State* L, int index) {
-  std::vector<std::string> words;
-  for (lua_Integer i = 1; lua_rawgeti(L, index, i) == LUA_TSTRING; ++i) {
-    std::size_t size = 0;
-    const char* word = lua_tolstring(L, -1, &size);
-    words.emplace_back(word, size);
-    lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
-  return words;
 }
 
 int push_event(lua_State* L, Operation& operation) {
@@ -285,10 +229,9 @@ int await_event(lua_State* L, bool for_interrupt) {
 /// read(prompt, text, initial) -> "line" | "end" | "cancelled" | "complete", text, cursor
 int line_read(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
-  std::size_t size = 0, initial_size = 0;
-  const char* text = luaL_checklstring(L, 2, &size);
-  const char* initial = luaL_optlstring(L, 3, "", &initial_size);
-  prompt->editor().read({text, size}, {initial, initial_size});
+  const std::string_view text = check_text(L, 2);
+  const std::string_view initial = lua_isnoneornil(L, 3) ? "" : check_text(L, 3);
+  prompt->editor().read(std::string(text), std::string(initial));
   return await_event(L, false);
 }
 
@@ -298,17 +241,8 @@ int line_complete(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const lua_Integer from = luaL_checkinteger(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
-  prompt->editor().complete(from < 0 ? 0 : static_cast<std::size_t>(from), words_at(L, 3));
+  prompt->editor().complete(from < 0 ? 0 : static_cast<std::size_t>(from), read_texts(L, 3));
   return await_event(L, false);
-}
-
-/// edit(prompt, argv): runs a program on the terminal, and waits for its end
-int line_edit(lua_State* L) {
-  check_prompt(L);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  Pending& pending = Scheduler::of(L).prepare(L, push_nothing);
-  pending.operation = std::make_shared<TerminalProgram>(Services::of(L).loop, words_at(L, 2));
-  return Scheduler::of(L).await(L);
 }
 
 /// interrupted(prompt): waits until the person interrupts
@@ -325,9 +259,8 @@ int line_cancel(lua_State* L) {
 /// remember(prompt, line): adds a line to the history
 int line_remember(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
-  std::size_t size = 0;
-  const char* line = luaL_checklstring(L, 2, &size);
-  prompt->editor().remember({line, size});
+  const std::string_view line = check_text(L, 2);
+  prompt->editor().remember(std::string(line));
   return 0;
 }
 
@@ -338,15 +271,10 @@ int line_close(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"open", guard<line_open>},
-    {"read", guard<line_read>},
-    {"complete", guard<line_complete>},
-    {"edit", guard<line_edit>},
-    {"interrupted", guard<line_interrupted>},
-    {"cancel", guard<line_cancel>},
-    {"remember", guard<line_remember>},
-    {"close", guard<line_close>},
-    {nullptr, nullptr},
+    {"open", guard<line_open>},         {"read", guard<line_read>},
+    {"complete", guard<line_complete>}, {"interrupted", guard<line_interrupted>},
+    {"cancel", guard<line_cancel>},     {"remember", guard<line_remember>},
+    {"close", guard<line_close>},       {nullptr, nullptr},
 };
 
 }  // namespace

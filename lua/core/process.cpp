@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "host/artifact/run/home.h"
 #include "host/base/release.h"
+#include "host/driver/orphans.h"
 #include "host/driver/run_driver.h"
 #include "host/process/child/tree.h"
 #include "host/process/client/attempt.h"
@@ -17,12 +19,14 @@
 #include "host/process/client/query.h"
 #include "host/process/wire/protocol.h"
 #include "lua/core/core.h"
+#include "lua/core/run.h"
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 #include "lua/vm/work.h"
 
 namespace moonlet {
@@ -35,12 +39,11 @@ struct Call {
   Fd input;
 };
 
-/// Both streams have the cap of the call. A cap that is meant for a file may be larger than what a
-/// captured stream beside it can hold.
+/// The cap of a call is that of its files. A stream that is captured beside a file has the default.
 OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
   if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
-  if (!other_file.empty()) cap = std::min(cap, OutputSpec::kDefaultInlineCap);
-  return OutputSpec::to_inline(cap == 0 ? 1 : cap);
+  if (!other_file.empty()) return OutputSpec::to_inline();
+  return OutputSpec::to_inline(cap == 0 ? 1 : cap);  // 0 would mean the default
 }
 
 void read_call(lua_State* L, Call& call) {
@@ -81,16 +84,6 @@ Result<std::shared_ptr<ChildOperation>> start_child(lua_State* L, RunDriver& run
   return child;
 }
 
-void set_number(lua_State* L, const char* key, std::int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
-void set_flag(lua_State* L, const char* key, bool value) {
-  lua_pushboolean(L, value);
-  lua_setfield(L, -2, key);
-}
-
 void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)[5]) {
   lua_pushlstring(L, stream.text.data(), stream.text.size());
   lua_setfield(L, -2, keys[0]);
@@ -106,8 +99,7 @@ void push_stream(lua_State* L, const Captured& stream, const char* const (&keys)
 int push_exit_table(lua_State* L, ChildExit& exit) {
   lua_createtable(L, 0, 20);
   const std::string_view why = to_string(exit.why);
-  lua_pushlstring(L, why.data(), why.size());
-  lua_setfield(L, -2, "why");
+  set_text(L, "why", why);
   set_number(L, "code", exit.code);
   set_number(L, "signal", exit.signal);
   set_number(L, "duration_ms", exit.duration_ms);
@@ -140,12 +132,10 @@ int run_child(lua_State* L) {
   Call& call = push_box<Call>(L);
   auto& failure = push_box<Error>(L);
   read_call(L, call);
-  lua_getfield(L, 1, "stdin");
+  const bool has_text = lua_getfield(L, 1, "stdin") != LUA_TNIL;
   bool failed = false;
   {
-    std::string_view text;
-    const bool has_text = lua_type(L, -1) == LUA_TSTRING;
-    if (has_text) text = check_text(L, -1);
+    const std::string_view text = field_text(L, 1, "stdin");
     auto opened = open_input(run, has_text ? &text : nullptr, field_text(L, 1, "stdin_file"));
     if (!opened) {
       failed = true;
@@ -170,11 +160,11 @@ int run_after_records(lua_State* L, Operation& operation) {
   return run_child(L);
 }
 
-/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall,
-/// idle, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the whole tree is
-/// gone. Files are beneath `.agent`; with redact no secret of the environment reaches them.
-/// confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement; the
-/// lists hold absolute paths, network = false is no_network.
+/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap,
+/// wall_ms, idle_ms, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the
+/// whole tree is gone. Files are beneath `.agent`; with redact no secret of the environment reaches
+/// them. confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement;
+/// the lists hold absolute paths, network = false is no_network.
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -227,6 +217,26 @@ int process_attempt(lua_State* L) {
   if (!kept) return raise_error(L, kept.error());
   lua_pushstring(L, !present && run.find_adopted(name) ? "running" : state_name(*kept));
   return 1;
+}
+
+/// recorded(home, run, step, name) -> the same state and, of an attempt that has ended, its exit:
+/// for a run that this process does not drive. It takes no lock and changes nothing.
+int process_recorded(lua_State* L) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  const std::string_view step = check_text(L, 3);
+  const std::string_view name = check_text(L, 4);
+  auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
+  if (auto run = open_run(home, id); run.ok()) {
+    kept = find_attempt(run->dir().fd(), step, name);
+  } else {
+    kept = run.error();
+  }
+  if (!kept) return raise_error(L, kept.error());
+  lua_pushstring(L, state_name(*kept));
+  if (kept->state == KeptAttempt::State::kRunning) return 1;
+  push_exit_table(L, kept->exit);
+  return 2;
 }
 
 int take_kept(lua_State* L, bool stop) {
@@ -329,6 +339,7 @@ constexpr luaL_Reg kFunctions[] = {
     {"run", guard<process_run>},
     {"query", guard<process_query>},
     {"attempt", guard<process_attempt>},
+    {"recorded", guard<process_recorded>},
     {"take", guard<process_take>},
     {"stop", guard<process_stop>},
     {"end_finished", guard<process_end_finished>},

@@ -1,7 +1,6 @@
 // core.run: the directories of the run that is being driven, and what other runs left behind.
 #include "lua/core/run.h"
 
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,16 +9,17 @@
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
 #include "host/base/release.h"
+#include "host/driver/ask_git.h"
 #include "host/driver/run_driver.h"
-#include "host/process/client/sweep.h"
-#include "host/process/client/temporary_folders.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/vm/child_spec.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -27,18 +27,14 @@ namespace {
 
 using HomeBox = std::optional<Home>;
 
-void set_text(lua_State* L, const char* key, const std::string& text) {
-  lua_pushlstring(L, text.data(), text.size());
-  lua_setfield(L, -2, key);
-}
-
 /// home(folder) -> {handle, top, agent_path, git}: finds it, writes nothing. Raises for a folder
 /// that is not there and for a damaged repository.
 int run_home(lua_State* L) {
   const std::string_view folder = check_text(L, 1);
   HomeBox& home = push_box<HomeBox>(L);
   auto& failure = push_box<Error>(L);
-  if (auto found = Home::find(std::string(folder)); found.ok()) {
+  if (auto found = Home::find(std::string(folder), ask_git(Services::of(L).environment));
+      found.ok()) {
     home = std::move(*found);
   } else {
     failure = found.error();
@@ -51,8 +47,7 @@ int run_home(lua_State* L) {
   lua_setfield(L, -2, "handle");
   set_text(L, "top", home->work_tree());
   set_text(L, "agent_path", agent_path);
-  lua_pushboolean(L, !home->git().top.empty());
-  lua_setfield(L, -2, "git");
+  set_flag(L, "git", !home->git().top.empty());
   return 1;
 }
 
@@ -73,34 +68,20 @@ int run_make_home(lua_State* L) {
   return 0;
 }
 
-/// create{home, task_id?, preset, packet?, run?} -> {id, task_id, sidecar}: a new run, or one that
-/// goes on; without a task id the sidecar of a packet's run is named `<packet>-<run>`
-int run_create(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  lua_getfield(L, 1, "home");
-  lua_getfield(L, 1, "task_id");
-  lua_getfield(L, 1, "preset");
-  lua_getfield(L, 1, "run");
-  lua_getfield(L, 1, "packet");
-  Home& home = check_home(L, 2);
-  const std::string_view task_id = lua_isnil(L, 3) ? std::string_view{} : check_text(L, 3);
-  const std::string_view preset = check_text(L, 4);
-  const std::string_view run_id = lua_isnil(L, 5) ? std::string_view{} : check_text(L, 5);
-  const std::string_view packet = lua_isnil(L, 6) ? std::string_view{} : check_text(L, 6);
+void set_request(lua_State* L, RunDriver::Request& request) {
+  const auto optional = [L](int index) {
+    return lua_isnil(L, index) ? std::string_view() : check_text(L, index);
+  };
+  request.preset = check_text(L, 4);
+  request.task_id = optional(3);
+  request.packet = optional(6);
+}
+
+int push_driver(lua_State* L, Result<std::unique_ptr<RunDriver>>& driver) {
+  if (!driver) return raise_error(L, driver.error());
   Services& services = Services::of(L);
-  if (services.run) luaL_error(L, "a run is being driven already");
-  auto& created = push_box<Result<std::unique_ptr<RunDriver>>>(L, Error{});
-  // Taking over the keeper of an earlier host may take seconds.
-  created = LuaState::host_work(L, [&] {
-    const RunDriver::Request request{std::string(preset), std::string(task_id),
-                                     std::string(packet)};
-    return run_id.empty() ? RunDriver::create(host_of(services), home, request)
-                          : RunDriver::resume(host_of(services), home, run_id, request);
-  });
-  if (!created) return raise_error(L, created.error());
-  services.run = std::move(*created);
-  // The run writes into the home's folder, whoever else forgets the home.
+  services.run = std::move(*driver);
+  // The run writes into the home's folder, so the home must not be collected.
   lua_pushvalue(L, 2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kHomeOfRun);
   auto& sidecar = push_box<std::string>(L);
@@ -109,8 +90,50 @@ int run_create(lua_State* L) {
   set_text(L, "id", services.run->id());
   set_text(L, "task_id", services.run->task_id());
   set_text(L, "sidecar", sidecar);
-  set_text(L, "warning", home.warning());
+  set_text(L, "warning", check_home(L, 2).warning());
   return 1;
+}
+
+int resume_locked(lua_State* L, Operation& operation) {
+  Result<RunLock>& lock = static_cast<LockWait&>(operation).lock();
+  if (!lock) return raise_error(L, lock.error());
+  Services& services = Services::of(L);
+  if (services.run) luaL_error(L, "a run is being driven already");
+  auto& request = push_box<RunDriver::Request>(L);
+  set_request(L, request);
+  auto& driver = push_box<Result<std::unique_ptr<RunDriver>>>(L, Error{});
+  // Taking over the keeper of an earlier host may take seconds.
+  driver = LuaState::host_work(L, [&] {
+    return RunDriver::resume(host_of(services), check_home(L, 2), check_text(L, 5), request,
+                             std::move(*lock));
+  });
+  return push_driver(L, driver);
+}
+
+/// create{home, task_id?, preset, packet?, run?} -> {id, task_id, sidecar}: a new run, or one that
+/// is resumed; without a task id the sidecar of a packet's run is named `<packet>-<run>`
+int run_create(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  for (const char* key : {"home", "task_id", "preset", "run", "packet"}) lua_getfield(L, 1, key);
+  Home& home = check_home(L, 2);
+  auto& request = push_box<RunDriver::Request>(L);
+  set_request(L, request);
+  Services& services = Services::of(L);
+  if (services.run) luaL_error(L, "a run is being driven already");
+  if (lua_isnil(L, 5)) {
+    auto& driver = push_box<Result<std::unique_ptr<RunDriver>>>(L, Error{});
+    driver =
+        LuaState::host_work(L, [&] { return RunDriver::create(host_of(services), home, request); });
+    return push_driver(L, driver);
+  }
+  const std::string_view run_id = check_text(L, 5);
+  auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
+  waiting = RunDriver::lock(services.loop, home, run_id);
+  if (!waiting) return raise_error(L, waiting.error());
+  Pending& pending = Scheduler::of(L).prepare(L, resume_locked, true);  // may raise
+  pending.operation = std::move(*waiting);
+  return Scheduler::of(L).await(L);
 }
 
 /// write_run(text): run.json, durably

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "host/artifact/run/home.h"
-#include "host/driver/orphans.h"
+#include "host/driver/registry.h"
 #include "lua/vm/lua_api.h"
 
 namespace moonlet {

@@ -1,53 +1,43 @@
 // core.runs: the runs of a repository that somebody else drives, or nobody any more, and the
 // keepers of this user that are at work.
-#include <poll.h>
-
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "host/artifact/run/directory.h"
 #include "host/driver/cancel_request.h"
-#include "host/driver/orphans.h"
-#include "host/process/client/control.h"
-#include "host/process/client/sweep.h"
+#include "host/driver/registry.h"
 #include "lua/core/core.h"
 #include "lua/core/run.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
 namespace {
 
-void set_text(lua_State* L, const char* key, const std::string& text) {
-  lua_pushlstring(L, text.data(), text.size());
-  lua_setfield(L, -2, key);
-}
-
-void set_number(lua_State* L, const char* key, lua_Integer value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
-/// Ends what dead hosts left running. Pushes {run, killed} for each run that had to be swept.
-int runs_sweep(lua_State* L) {
-  Home& home = check_home(L, 1);
-  lua_settop(L, 1);
-  lua_newtable(L);
-  auto& swept_runs = push_box<std::vector<SweptRun>>(L);
-  swept_runs = sweep_runs(home);
+int push_swept(lua_State* L, Operation& operation) {
+  const auto& swept_runs = static_cast<Sweep&>(operation).swept();
+  lua_createtable(L, static_cast<int>(swept_runs.size()), 0);
   lua_Integer count = 0;
   for (const SweptRun& swept : swept_runs) {
     lua_createtable(L, 0, 2);
     set_text(L, "run", swept.id);
     set_number(L, "killed", swept.killed);
-    lua_rawseti(L, 2, ++count);
+    lua_rawseti(L, -2, ++count);
   }
-  lua_settop(L, 2);
   return 1;
+}
+
+/// sweep(home) -> { {run, killed}, … }: ends what dead hosts left running
+int runs_sweep(lua_State* L) {
+  Home& home = check_home(L, 1);
+  Pending& pending = Scheduler::of(L).prepare(L, push_swept);  // may raise
+  pending.operation = RunRegistry(home).sweep(Services::of(L).loop);
+  return Scheduler::of(L).await(L);
 }
 
 void push_child(lua_State* L, const LiveProcess& child) {
@@ -55,8 +45,7 @@ void push_child(lua_State* L, const LiveProcess& child) {
   set_text(L, "step", child.record.step);
   set_number(L, "pid", child.info.pid);
   set_number(L, "age_ms", child.age_ms);
-  lua_pushboolean(L, child.main);
-  lua_setfield(L, -2, "main");
+  set_flag(L, "main", child.main);
   if (child.record.deadline_ms > 0) set_number(L, "deadline_ms", child.record.deadline_ms);
 }
 
@@ -65,22 +54,12 @@ int runs_live(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
   lua_newtable(L);
-  auto& children = push_box<std::vector<std::pair<std::string, LiveProcess>>>(L);
-  if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
-    if (auto live = Runs(**agent).live(); live.ok()) {
-      for (const std::string& id : *live) {
-        auto run = Runs(**agent).open(id);
-        if (!run) continue;
-        auto listed = list_live(run->dir().fd());
-        if (!listed) continue;
-        for (LiveProcess& child : *listed) children.emplace_back(id, std::move(child));
-      }
-    }
-  }
+  auto& found = push_box<std::vector<LiveRunProcess>>(L);
+  found = RunRegistry(home).live();
   lua_Integer count = 0;
-  for (const auto& [id, child] : children) {
-    push_child(L, child);
-    set_text(L, "run", id);
+  for (const LiveRunProcess& live : found) {
+    push_child(L, live.process);
+    set_text(L, "run", live.run);
     lua_rawseti(L, 2, ++count);
   }
   lua_settop(L, 2);
@@ -91,8 +70,7 @@ int runs_live(lua_State* L) {
 int runs_holder(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
-  std::int64_t pid = 0;
-  if (auto run = open_run(home, id); run.ok()) pid = RunLock::holder(run->dir());
+  const std::int64_t pid = RunRegistry(home).holder(id);
   if (pid == 0) return 0;
   lua_pushinteger(L, pid);
   return 1;
@@ -103,7 +81,7 @@ int runs_left(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& live = push_box<Result<std::vector<LiveProcess>>>(L, Error{});
-  if (auto run = open_run(home, id); run.ok()) {
+  if (auto run = RunRegistry(home).open(id); run) {
     live = list_live(run->dir().fd());
   } else {
     live = run.error();
@@ -118,7 +96,7 @@ int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
   auto& asked = push_box<Result<void>>(L);
-  if (auto run = open_run(home, id); run.ok()) {
+  if (auto run = RunRegistry(home).open(id); run) {
     asked = CancelRequest::make(run->dir());
   } else {
     asked = run.error();
@@ -127,14 +105,30 @@ int runs_request_cancel(lua_State* L) {
   return 0;
 }
 
+int end_locked(lua_State* L, Operation& operation) {
+  Home& home = check_home(L, 1);
+  const std::string_view id = check_text(L, 2);
+  Result<RunLock>& lock = static_cast<LockWait&>(operation).lock();
+  if (!lock) return raise_error(L, lock.error());
+  auto& ended = push_box<Result<void>>(L);
+  ended = LuaState::host_work(L, [&] {
+    const RunLock held = std::move(*lock);  // the collector frees the operation late
+    return RunRegistry(home).end_orphans(id, held);
+  });
+  if (!ended) return raise_error(L, ended.error());
+  return 0;
+}
+
 /// end_orphans(home, run): ends what runs of a run that nobody drives, its keeper too
 int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
-  auto& ended = push_box<Result<void>>(L);
-  ended = LuaState::host_work(L, [&] { return end_orphans(home, id); });
-  if (!ended) return raise_error(L, ended.error());
-  return 0;
+  auto& waiting = push_box<Result<std::shared_ptr<LockWait>>>(L, Error{});
+  waiting = RunRegistry(home).lock(Services::of(L).loop, id);
+  if (!waiting) return raise_error(L, waiting.error());
+  Pending& pending = Scheduler::of(L).prepare(L, end_locked, true);  // may raise
+  pending.operation = std::move(*waiting);
+  return Scheduler::of(L).await(L);
 }
 
 /// index_error() -> error?: why keepers cannot be entered into the index of live ones
@@ -170,8 +164,7 @@ int runs_keepers(lua_State* L) {
     set_text(L, "label", keeper.record.label);
     set_number(L, "pid", keeper.record.worker_pid);
     set_number(L, "age_ms", keeper.age_ms);
-    lua_pushboolean(L, keeper.removed);
-    lua_setfield(L, -2, "removed");
+    set_flag(L, "removed", keeper.removed);
     lua_createtable(L, static_cast<int>(children.size()), 0);
     for (std::size_t i = 0; i < children.size(); ++i) {
       push_child(L, children[i]);

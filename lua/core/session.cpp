@@ -22,6 +22,7 @@
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 #include "lua/vm/work.h"
 
 namespace moonlet {
@@ -76,11 +77,6 @@ void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session
   if (failed) raise_error(L, failure);
 }
 
-void set_number(lua_State* L, const char* key, std::int64_t value) {
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, key);
-}
-
 /// make(home) -> id: the folder of a new session
 int session_make(lua_State* L) {
   Home& home = check_home(L, 1);
@@ -122,26 +118,29 @@ int session_list(lua_State* L) {
   return 1;
 }
 
-/// start(home, id, {argv, env, cwd, rows, cols, label?, log_cap?, wall?, idle?, grace?, redact?,
-/// confine?}) -> pid; or nil and an error where the program could not be started. See
-/// core.process.run. The label names it where its folder is gone.
+/// A side of a terminal.
+std::uint16_t field_size(lua_State* L, int index, const char* key) {
+  const std::int64_t size = field_integer(L, index, key, 0);
+  if (size < 1 || size > UINT16_MAX) luaL_error(L, "%s must be 1 to %d", key, UINT16_MAX);
+  return static_cast<std::uint16_t>(size);
+}
+
+/// start(home, id, {argv, env, cwd, rows, cols, label?, log_cap?, wall_ms?, idle_ms?,
+/// grace_ms?, redact?, confine?}) -> pid; or nil and an error where the program could not be
+/// started. See core.process.run. The label names it where its folder is gone.
 int session_start(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& started = push_box<StartedSession>(L);
   auto& spec = push_box<ChildSpec>(L);
-  read_child_spec(L, 3, spec, {"rows", "cols", "label", "log_cap", "grace"});
-  lua_getfield(L, 3, "rows");
-  lua_getfield(L, 3, "cols");
-  lua_getfield(L, 3, "log_cap");
-  lua_getfield(L, 3, "grace");
-  spec.terminal_rows = static_cast<std::uint16_t>(luaL_checkinteger(L, -4));
-  spec.terminal_cols = static_cast<std::uint16_t>(luaL_checkinteger(L, -3));
-  spec.out.cap = static_cast<std::uint64_t>(luaL_optinteger(L, -2, 0));
-  spec.grace_ms = luaL_optinteger(L, -1, spec.grace_ms);
+  read_child_spec(L, 3, spec, {"rows", "cols", "label", "log_cap", "grace_ms"});
+  spec.terminal_rows = field_size(L, 3, "rows");
+  spec.terminal_cols = field_size(L, 3, "cols");
+  spec.out.cap = static_cast<std::uint64_t>(field_integer(L, 3, "log_cap", 0));
+  spec.grace_ms = field_integer(L, 3, "grace_ms", spec.grace_ms);
   spec.step = kSessionStep;
   spec.attempt = kSessionAttempt;
   auto& label = push_box<std::string>(L);
-  if (lua_getfield(L, 3, "label") == LUA_TSTRING) label = check_text(L, -1);
+  label = field_text(L, 3, "label");
   const Services& services = Services::of(L);
   const std::string_view id = check_text(L, 2);
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -181,8 +180,7 @@ int session_status(lua_State* L) {
   lua_pushstring(L, kNames[static_cast<int>(kept.state)]);
   lua_createtable(L, 0, 9);
   const std::string_view why = to_string(kept.exit.why);
-  lua_pushlstring(L, why.data(), why.size());
-  lua_setfield(L, -2, "why");
+  set_text(L, "why", why);
   set_number(L, "code", kept.exit.code);
   set_number(L, "signal", kept.exit.signal);
   set_number(L, "duration_ms", kept.exit.duration_ms);
@@ -273,8 +271,7 @@ int session_processes(lua_State* L) {
     lua_createtable(L, 0, 4);
     set_number(L, "pid", process.info.pid);
     set_number(L, "age_ms", process.age_ms);
-    lua_pushboolean(L, process.main);
-    lua_setfield(L, -2, "main");
+    set_flag(L, "main", process.main);
     if (process.record.deadline_ms > 0) set_number(L, "deadline_ms", process.record.deadline_ms);
     lua_rawseti(L, -2, ++count);
   }

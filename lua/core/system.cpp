@@ -12,6 +12,7 @@
 #include "lua/core/core.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -191,8 +192,7 @@ int luaopen_core_system(lua_State* L) {
   luaL_newlib(L, kFunctions);
   lua_pushliteral(L, MOONLET_VERSION);
   lua_setfield(L, -2, "version");
-  lua_pushinteger(L, getpid());
-  lua_setfield(L, -2, "pid");
+  set_number(L, "pid", getpid());
   return 1;
 }
 

@@ -1,20 +1,18 @@
-// core.terminal: asking the person at the terminal one question, the size of that terminal, and all
-// of standard input.
+// core.terminal: asking the person at the terminal one question, the size of that terminal, and
+// standard input, whole or line by line.
 // Only a program that said so (EngineOptions::interactive) lets the engine use its standard
 // streams.
 #include <poll.h>
-#include <spawn.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include <cerrno>
-#include <csignal>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/base/clock.h"
@@ -26,6 +24,7 @@
 #include "lua/vm/scheduler.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -156,6 +155,142 @@ int terminal_read(lua_State* L) {
   return 1;
 }
 
+/// The lines of standard input that another program sends. A line that is too long is passed over,
+/// so the memory is bounded by `cap` and one chunk.
+class InputLines {
+ public:
+  explicit InputLines(std::size_t cap) : cap_(cap) {}
+
+  /// Reads what is there. Returns true once a line, or the end of the input, can be taken.
+  bool read_some() {
+    char chunk[65536];
+    const ssize_t got = ::read(STDIN_FILENO, chunk, sizeof chunk);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
+    if (got <= 0) {
+      ended_ = true;
+    } else {
+      buffer_.append(chunk, static_cast<std::size_t>(got));
+    }
+    return has_line();
+  }
+
+  bool has_line() {
+    if (end_ != std::string::npos) return true;
+    end_ = buffer_.find('\n', scanned_);
+    scanned_ = buffer_.size();
+    if (end_ == std::string::npos && buffer_.size() > cap_) {
+      passed_over_ += buffer_.size();
+      buffer_.clear();
+      scanned_ = 0;
+    }
+    return end_ != std::string::npos || ended_;
+  }
+
+  /// Takes the next line. Returns its size in `passed_over` where it was too long; nothing at the
+  /// end of the input, where a last part without a newline is no line.
+  std::optional<std::string> take(std::size_t& passed_over) {
+    if (end_ == std::string::npos) return std::nullopt;
+    std::string line = buffer_.substr(0, end_);
+    buffer_.erase(0, end_ + 1);
+    scanned_ = 0;
+    end_ = std::string::npos;
+    passed_over = line.size() > cap_ || passed_over_ > 0 ? passed_over_ + line.size() : 0;
+    passed_over_ = 0;
+    return line;
+  }
+
+ private:
+  std::size_t cap_;
+  std::string buffer_;
+  std::size_t scanned_ = 0;  // the bytes of it that hold no newline
+  std::size_t end_ = std::string::npos;
+  std::size_t passed_over_ = 0;
+  bool ended_ = false;
+};
+
+using InputRef = std::shared_ptr<InputLines>;
+
+/// Waits for the next line of another program. A file is never waited for.
+class NextLine final : public Operation {
+ public:
+  NextLine(Loop& loop, InputRef input) : input_(std::move(input)) {
+    if (input_->has_line()) {
+      finish();
+      return;
+    }
+    poll_ = new uv_poll_t{};
+    if (uv_poll_init(loop.raw(), poll_, STDIN_FILENO) != 0) {
+      delete std::exchange(poll_, nullptr);
+      while (!input_->read_some()) {
+      }
+      finish();
+      return;
+    }
+    poll_->data = this;
+    uv_poll_start(poll_, UV_READABLE, [](uv_poll_t* poll, int, int) {
+      static_cast<NextLine*>(poll->data)->read_some();
+    });
+  }
+  ~NextLine() override { stop(); }
+
+  const std::optional<std::string>& line() const { return line_; }
+  std::size_t passed_over() const { return passed_over_; }
+
+ private:
+  void start_cancel() override {
+    stop();
+    complete();
+  }
+  void read_some() {
+    if (input_->read_some()) finish();
+  }
+  void finish() {
+    line_ = input_->take(passed_over_);
+    stop();
+    complete();
+  }
+  void stop() {
+    if (poll_ == nullptr) return;
+    uv_poll_stop(poll_);
+    uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(poll_, nullptr)),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+  }
+
+  InputRef input_;
+  uv_poll_t* poll_ = nullptr;
+  std::optional<std::string> line_;
+  std::size_t passed_over_ = 0;
+};
+
+/// input(cap) -> the lines of standard input, each of at most `cap` bytes
+int terminal_input(lua_State* L) {
+  const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
+  if (!Services::of(L).interactive) return luaL_error(L, "standard input is not the engine's");
+  push_box<InputRef>(L) = std::make_shared<InputLines>(cap);
+  return 1;
+}
+
+int push_next(lua_State* L, Operation& operation) {
+  const auto& next = static_cast<NextLine&>(operation);
+  if (!next.line()) return 0;
+  if (next.passed_over() > 0) {
+    lua_pushnil(L);
+    lua_pushinteger(L, static_cast<lua_Integer>(next.passed_over()));
+    return 2;
+  }
+  lua_pushlstring(L, next.line()->data(), next.line()->size());
+  return 1;
+}
+
+/// next(lines) -> the next line; nil and its size where it is too long; nil at the end of the input
+int terminal_next(lua_State* L) {
+  InputRef* input = to_box<InputRef>(L, 1);
+  if (input == nullptr) luaL_argerror(L, 1, "lines expected");
+  Pending& pending = Scheduler::of(L).prepare(L, push_next);
+  pending.operation = std::make_shared<NextLine>(Services::of(L).loop, *input);
+  return Scheduler::of(L).await(L);
+}
+
 /// page([stream]) -> {columns, rows, colour, unicode} of the terminal that results are printed on,
 /// or that is stream 2; nil when they go somewhere else
 int terminal_page(lua_State* L) {
@@ -170,84 +305,100 @@ int terminal_page(lua_State* L) {
   const char* term = services.env("TERM");
   const bool is_dumb = term == nullptr || *term == 0 || std::string_view(term) == "dumb";
   lua_createtable(L, 0, 4);
-  lua_pushinteger(L, size.ws_col);
-  lua_setfield(L, -2, "columns");
-  lua_pushinteger(L, size.ws_row);
-  lua_setfield(L, -2, "rows");
-  lua_pushboolean(L, style.colour && !is_dumb);
-  lua_setfield(L, -2, "colour");
-  lua_pushboolean(L, style.unicode);
-  lua_setfield(L, -2, "unicode");
+  set_number(L, "columns", size.ws_col);
+  set_number(L, "rows", size.ws_row);
+  set_flag(L, "colour", style.colour && !is_dumb);
+  set_flag(L, "unicode", style.unicode);
   return 1;
 }
 
-struct Foreground {
-  std::vector<std::string> words;
-  std::vector<std::string> variables;
-  std::vector<char*> argv, environment;
+/// A program of the person, such as an editor, which has the terminal until it ends.
+class TerminalProgram final : public Operation {
+ public:
+  TerminalProgram(Services& services, std::vector<std::string> argv)
+      : argv_(std::move(argv)), view_(services.live()) {
+    const auto pointers = [](std::vector<std::string>& texts) {
+      std::vector<char*> list;
+      for (std::string& text : texts) list.push_back(text.data());
+      list.push_back(nullptr);
+      return list;
+    };
+    std::vector<std::string> environment = services.environment;
+    auto words = pointers(argv_), variables = pointers(environment);
+    uv_stdio_container_t streams[3];
+    for (int fd = 0; fd < 3; ++fd) {
+      streams[fd].flags = UV_INHERIT_FD;
+      streams[fd].data.fd = fd;
+    }
+    uv_process_options_t options{};
+    options.file = words.front();
+    options.args = words.data();
+    options.env = variables.data();
+    options.stdio = streams;
+    options.stdio_count = 3;
+    options.exit_cb = [](uv_process_t* process, std::int64_t code, int signal) {
+      auto* self = static_cast<TerminalProgram*>(process->data);
+      self->code_ = signal != 0 ? 128 + signal : static_cast<int>(code);
+      self->end();
+    };
+    process_->data = this;
+    if (const auto view = view_.lock()) view->suspend();
+    failure_ = -uv_spawn(services.loop.raw(), process_, &options);
+    if (failure_ != 0) end();
+  }
+  ~TerminalProgram() override { drop(); }
+
+  int code() const { return code_; }
+  /// 0, or the errno for which it did not start.
+  int failure() const { return failure_; }
+  const std::string& name() const { return argv_[0]; }
+
+ private:
+  void start_cancel() override {}  // the person ends it
+  void end() {
+    drop();
+    complete();
+  }
+  void drop() {
+    if (process_ == nullptr) return;
+    uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(process_, nullptr)),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_process_t*>(handle); });
+    if (const auto view = view_.lock()) view->resume(false);
+  }
+
+  std::vector<std::string> argv_;
+  std::weak_ptr<LiveTerminal> view_;
+  uv_process_t* process_ = new uv_process_t{};
+  int code_ = 0;
+  int failure_ = 0;
 };
 
-/// The wait status of a program that has this process's standard streams, or -1 with errno set.
-int run_in_foreground(Foreground& program) {
-  posix_spawnattr_t attributes;
-  sigset_t none;
-  sigset_t plain;
-  sigemptyset(&none);
-  sigemptyset(&plain);
-  for (const int signal : {SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP}) sigaddset(&plain, signal);
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &plain);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  pid_t pid = 0;
-  const int failed = posix_spawnp(&pid, program.argv[0], nullptr, &attributes, program.argv.data(),
-                                  program.environment.data());
-  posix_spawnattr_destroy(&attributes);
-  if (failed != 0) {
-    errno = failed;
-    return -1;
-  }
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0) {
-    if (errno != EINTR) return -1;
-  }
-  return status;
-}
-
-/// run{word, …} -> exit code, 128 and more after a signal: runs a program of
-/// the person, such as an editor, and waits for it. It has the terminal meanwhile. Raises when it
-/// cannot be started.
-int terminal_run(lua_State* L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  Services& services = Services::of(L);
-  auto& program = push_box<Foreground>(L);
-  for (lua_Integer i = 1; lua_rawgeti(L, 1, i) == LUA_TSTRING; ++i) {
-    program.words.emplace_back(check_text(L, -1));
-    lua_pop(L, 1);
-  }
-  if (program.words.empty()) return luaL_error(L, "a program expected");
-  for (std::string& word : program.words) program.argv.push_back(word.data());
-  program.argv.push_back(nullptr);
-  program.variables = services.environment;
-  for (std::string& variable : program.variables) program.environment.push_back(variable.data());
-  program.environment.push_back(nullptr);
-  if (const auto view = services.live().lock()) view->suspend();
-  const int status = LuaState::host_work(L, [&] { return run_in_foreground(program); });
-  const int why = errno;
-  if (const auto view = services.live().lock()) view->resume(false);
-  if (status < 0) {
+int push_code(lua_State* L, Operation& operation) {
+  const auto& program = static_cast<TerminalProgram&>(operation);
+  if (program.failure() != 0) {
     auto& failure = push_box<Error>(L);
-    failure = Error::from_errno(why, "start", program.words[0]);
+    failure = Error::from_errno(program.failure(), "start", program.name());
     return raise_error(L, failure);
   }
-  lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  lua_pushinteger(L, program.code());
   return 1;
+}
+
+/// run{word, …} -> exit code, 128 and more after a signal: runs a program of the person on the
+/// terminal and waits for its end. Raises if it cannot be started.
+int terminal_run(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_argcheck(L, lua_rawlen(L, 1) > 0, 1, "a program expected");
+  Pending& pending = Scheduler::of(L).prepare(L, push_code);
+  pending.operation = std::make_shared<TerminalProgram>(Services::of(L), read_texts(L, 1));
+  return Scheduler::of(L).await(L);
 }
 
 constexpr luaL_Reg kFunctions[] = {
     {"read", guard<terminal_read>},       {"run", guard<terminal_run>},
     {"can_ask", guard<terminal_can_ask>}, {"ask", guard<terminal_ask>},
-    {"page", guard<terminal_page>},       {nullptr, nullptr},
+    {"page", guard<terminal_page>},       {"input", guard<terminal_input>},
+    {"next", guard<terminal_next>},       {nullptr, nullptr},
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "host/base/digest.h"
+#include "host/base/encode.h"
 #include "host/base/release.h"
 #include "host/base/text.h"
 #include "host/telemetry/live/width.h"
@@ -10,6 +11,7 @@
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/state.h"
 
 namespace moonlet {
 
@@ -107,6 +109,26 @@ int text_sha256(lua_State* L) {
   return push_string(L, digest);
 }
 
+/// gzip(text) -> the text compressed with gzip
+int text_gzip(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  auto& packed = push_box<Result<std::string>>(L, Error{});
+  {
+    const LuaState::HostWork work(L);
+    packed = gzip(text);
+  }
+  if (!packed) return raise_error(L, packed.error());
+  return push_and_release(L, *packed);
+}
+
+/// base64(text) -> the text in base64, on one line
+int text_base64(lua_State* L) {
+  const std::string_view text = check_text(L, 1);
+  auto& encoded = push_box<std::string>(L);
+  encoded = base64(text);
+  return push_and_release(L, encoded);
+}
+
 /// place() -> "file:line" of the script that is running, innermost first; nothing in the standard
 /// library itself. For errors that a script's author is to find.
 /// place(fn) -> where a function of a script begins: a tail call leaves no line of it behind
@@ -145,6 +167,8 @@ constexpr luaL_Reg kFunctions[] = {
     {"printable", guard<text_printable>},
     {"sha256", guard<text_sha256>},
     {"json_size", guard<text_json_size>},
+    {"gzip", guard<text_gzip>},
+    {"base64", guard<text_base64>},
     {"width", guard<text_width>},
     {"fit", guard<text_fit>},
     {"place", guard<text_place>},

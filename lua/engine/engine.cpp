@@ -8,9 +8,12 @@
 #include <uv.h>
 
 #include <atomic>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include "host/driver/run_driver.h"
+#include "host/process/child/subreaper.h"
 #include "host/telemetry/live/terminal.h"
 #include "lua/engine/script.h"
 #include "lua/sandbox/sandbox.h"
@@ -120,6 +123,8 @@ class Engine::Impl {
 
  private:
   Result<Outcome> drive(LuaState& state, Scheduler& scheduler, const std::shared_ptr<Task>& task);
+  void trim_when_quiet(LuaState& state);
+  void trim(LuaState& state);
   Result<Outcome> end_without_it(Services& services, LuaState& state, const Error& why);
   Result<Outcome> read_outcome(lua_State* L, const Task& task, const Scheduler& scheduler);
 
@@ -130,7 +135,31 @@ class Engine::Impl {
   int failure_ = 0;
   std::atomic<bool> cancel_asked_{false};
   std::atomic<bool> continued_{false};
+  std::optional<Loop::TimerId> trim_timer_;
+  std::int64_t active_ms_ = 0;     // when the command did something last
+  std::size_t trimmed_bytes_ = 0;  // Lua's memory after the last trim
 };
+
+// Memory is given back once a command has waited for so long, and only if Lua's memory has grown.
+constexpr std::int64_t kQuietMs = 100;
+constexpr std::size_t kGrownBytes = std::size_t{512} << 10;
+// A larger heap takes so long to collect that a resume would be slower.
+constexpr std::size_t kMostTrimmedBytes = std::size_t{16} << 20;
+
+void Engine::Impl::trim_when_quiet(LuaState& state) {
+  active_ms_ = clock_.monotonic_ms();
+  const std::size_t used = state.memory_used();
+  if (trim_timer_ || used < trimmed_bytes_ + kGrownBytes || used > kMostTrimmedBytes) return;
+  trim_timer_ = loop_.after(kQuietMs, [this, &state] { trim(state); });
+}
+
+void Engine::Impl::trim(LuaState& state) {
+  trim_timer_.reset();
+  if (clock_.monotonic_ms() - active_ms_ < kQuietMs) return;
+  lua_gc(state.main(), LUA_GCCOLLECT);
+  if (options_.own_process) trim_process();
+  trimmed_bytes_ = state.memory_used();
+}
 
 Result<Outcome> Engine::Impl::read_outcome(lua_State* L, const Task& task,
                                            const Scheduler& scheduler) {
@@ -165,6 +194,7 @@ Error kill_error(const LuaState& state) {
 Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
                                     const std::shared_ptr<Task>& task) {
   scheduler.pump();
+  trimmed_bytes_ = 0;
   bool cancelled = false;
   while (!task->done() && !scheduler.killed()) {
     if (!cancelled && scheduler.hear_end()) {
@@ -176,6 +206,7 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
     }
     // The wake-up handle alone does not keep the loop: without pending events no task can go on.
     const bool to_be_told = !cancelled && cancel_asked_.load();
+    trim_when_quiet(state);
     if (!loop_.run_once() && !to_be_told && !scheduler.has_ready()) {
       Error error;
       error.message = "the script waits for something that can never happen";
@@ -184,9 +215,7 @@ Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
     }
     scheduler.pump();
   }
-  if (scheduler.killed()) {
-    return kill_error(state);
-  }
+  if (scheduler.killed()) return kill_error(state);
   return read_outcome(state.main(), *task, scheduler);
 }
 
@@ -245,6 +274,7 @@ Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
     const Error why = state.is_killed() ? kill_error(state) : outcome.error();
     outcome = end_without_it(services, state, why);
   }
+  if (trim_timer_) loop_.cancel(*std::exchange(trim_timer_, std::nullopt));
   services.run.reset();
   return outcome;
 }

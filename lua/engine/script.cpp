@@ -10,6 +10,7 @@
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -113,8 +114,7 @@ void push_environment(lua_State* L, int globals) {
   lua_pushvalue(L, globals + 2);
   lua_pushcclosure(L, new_global, 1);
   lua_setfield(L, -2, "__newindex");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_flag(L, "__metatable", 0);
   lua_setmetatable(L, environment);
 }
 

@@ -254,8 +254,7 @@ lua_Integer object_number(lua_State* L, int index) {
     lua_pop(L, 1);
     lua_newtable(L);
     lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "k");
-    lua_setfield(L, -2, "__mode");
+    set_text(L, "__mode", "k");
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &kNumbersKey);
@@ -322,8 +321,7 @@ int luaopen_sandbox_base(lua_State* L) {
   lua_getglobal(L, "xpcall");
   lua_pushcclosure(L, guard<script_pcall>, 1);
   lua_setfield(L, -2, "pcall");
-  lua_pushliteral(L, "Lua 5.4");
-  lua_setfield(L, -2, "_VERSION");
+  set_text(L, "_VERSION", "Lua 5.4");
   return 1;
 }
 

@@ -2,6 +2,7 @@
 
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -38,8 +39,7 @@ void open_null(lua_State* L) {
   }
   lua_pushcfunction(L, guard<null_indexed>);
   lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_flag(L, "__metatable", 0);
   lua_setmetatable(L, -2);
   lua_pop(L, 1);
 }

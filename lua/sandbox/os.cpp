@@ -1,18 +1,22 @@
 // Small parts of libraries that scripts expect: os that reckons with times, in UTC, and never looks
 // at a clock, for a replay has to see the same; debug.traceback; utf8 with bounded texts. None of
 // them reaches the system.
-#include <chrono>
+#include <locale.h>
+#include <time.h>
+#if defined(__APPLE__)
+#include <xlocale.h>
+#endif
+
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <limits>
+#include <string_view>
 
-#include "host/base/clock.h"
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/services.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -20,45 +24,26 @@ namespace {
 
 // --- os
 
-// The range of the formats: from year -9999 to 9999 or a little more.
+// The years -9999 to 9999, or a little more.
 constexpr std::int64_t kFurthest = 253'402'300'799;
-
-struct Moment {
-  std::int64_t year, month, day, hour, minute, second, weekday, yearday;
-};
-
-Moment moment_of(std::int64_t time) {
-  using namespace std::chrono;
-  const sys_seconds at{seconds(time)};
-  const auto day = floor<days>(at);
-  const year_month_day date(day);
-  const hh_mm_ss clock(at - day);
-  return {static_cast<int>(date.year()),     static_cast<unsigned>(date.month()),
-          static_cast<unsigned>(date.day()), clock.hours().count(),
-          clock.minutes().count(),           clock.seconds().count(),
-          weekday(day).c_encoding(),         (day - sys_days(date.year() / January / 1)).count()};
-}
 
 int refuse_clock(lua_State* L, const char* message) {
   return raise(L, ErrorKind::kDenied, message,
                "call ctx:now(), in milliseconds: os.date('!%F', ctx:now() // 1000)");
 }
 
-std::int64_t field(lua_State* L, const char* key, std::int64_t otherwise) {
+int field(lua_State* L, const char* key, int otherwise) {
   lua_pushstring(L, key);
-  lua_rawget(L, 1);
   int whole = 0;
+  const bool missing = lua_rawget(L, 1) == LUA_TNIL;
   const lua_Integer value = lua_tointegerx(L, -1, &whole);
-  if (lua_isnil(L, -1) && otherwise >= 0) {
-    lua_pop(L, 1);
-    return otherwise;
-  }
+  lua_pop(L, 1);
+  if (missing && otherwise >= 0) return otherwise;
   if (!whole) luaL_error(L, "field '%s' missing in date table, or not a whole number", key);
   if (value < -1'000'000'000 || value > 1'000'000'000) {
     luaL_error(L, "field '%s' is out-of-bound", key);
   }
-  lua_pop(L, 1);
-  return value;
+  return static_cast<int>(value);
 }
 
 /// time{year, month, day, hour = 12, min = 0, sec = 0} -> seconds since 1970; without it refused
@@ -66,19 +51,16 @@ int os_time(lua_State* L) {
   if (lua_isnoneornil(L, 1))
     return refuse_clock(L, "os.time() is refused: a replay could not repeat it");
   luaL_checktype(L, 1, LUA_TTABLE);
-  using namespace std::chrono;
-  const std::int64_t year_then = field(L, "year", -1), month_then = field(L, "month", -1);
-  const std::int64_t day_then = field(L, "day", -1);
-  const std::int64_t rest =
-      field(L, "hour", 12) * 3600 + field(L, "min", 0) * 60 + field(L, "sec", 0);
-  // Months beyond 1 to 12 carry over.
-  const std::int64_t months_after_0 = year_then * 12 + month_then - 1;
-  const std::int64_t year_found = floor<years>(months(months_after_0)).count();
-  luaL_argcheck(L, year_found >= -9999 && year_found <= 9999, 1, "the year is out of range");
-  const sys_days first(year(static_cast<int>(year_found)) /
-                       month(static_cast<unsigned>(months_after_0 - year_found * 12 + 1)) / 1);
-  const std::int64_t days_after = first.time_since_epoch().count() + day_then - 1;
-  lua_pushinteger(L, days_after * 86400 + rest);
+  std::tm date{};
+  date.tm_year = field(L, "year", -1) - 1900;
+  date.tm_mon = field(L, "month", -1) - 1;
+  date.tm_mday = field(L, "day", -1);
+  date.tm_hour = field(L, "hour", 12);
+  date.tm_min = field(L, "min", 0);
+  date.tm_sec = field(L, "sec", 0);
+  const std::int64_t time = timegm(&date);
+  luaL_argcheck(L, time >= -kFurthest && time <= kFurthest, 1, "the year is out of range");
+  lua_pushinteger(L, time);
   return 1;
 }
 
@@ -87,120 +69,20 @@ int os_clock(lua_State* L) {
   return refuse_clock(L, "os.clock is refused: a replay could not repeat it");
 }
 
-constexpr const char* kDays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                 "Thursday", "Friday", "Saturday"};
-constexpr const char* kMonths[] = {"January",   "February", "March",    "April",
-                                   "May",       "June",     "July",     "August",
-                                   "September", "October",  "November", "December"};
+// The conversions that depend on neither a zone nor a locale, in the C locale.
+constexpr std::string_view kConversions = "%YymdHIMSjwpaAbBFTXDxc";
 
-/// Writes one conversion; false for an unknown one.
-bool format_part(char c, const Moment& m, std::int64_t time, char* out, std::size_t size) {
-  auto number = [&](const char* form, std::int64_t value) {
-    std::snprintf(out, size, form, static_cast<long long>(value));
-  };
-  const auto month = static_cast<std::size_t>(m.month - 1);
-  const auto weekday = static_cast<std::size_t>(m.weekday);
-  auto triple = [&](const char* form, std::int64_t a, std::int64_t b, std::int64_t d) {
-    std::snprintf(out, size, form, static_cast<long long>(a), static_cast<long long>(b),
-                  static_cast<long long>(d));
-  };
-  switch (c) {
-    case '%':
-      std::snprintf(out, size, "%%");
-      break;
-    case 'Y':
-      number("%04lld", m.year);
-      break;
-    case 'y':
-      number("%02lld", ((m.year % 100) + 100) % 100);
-      break;
-    case 'm':
-      number("%02lld", m.month);
-      break;
-    case 'd':
-      number("%02lld", m.day);
-      break;
-    case 'H':
-      number("%02lld", m.hour);
-      break;
-    case 'I':
-      number("%02lld", (m.hour + 11) % 12 + 1);
-      break;
-    case 'M':
-      number("%02lld", m.minute);
-      break;
-    case 'S':
-      number("%02lld", m.second);
-      break;
-    case 'j':
-      number("%03lld", m.yearday + 1);
-      break;
-    case 'w':
-      number("%lld", m.weekday);
-      break;
-    case 's':
-      number("%lld", time);
-      break;
-    case 'p':
-      std::snprintf(out, size, m.hour < 12 ? "AM" : "PM");
-      break;
-    case 'Z':
-      std::snprintf(out, size, "UTC");
-      break;
-    case 'z':
-      std::snprintf(out, size, "+0000");
-      break;
-    case 'a':
-      std::snprintf(out, size, "%.3s", kDays[weekday]);
-      break;
-    case 'A':
-      std::snprintf(out, size, "%s", kDays[weekday]);
-      break;
-    case 'b':
-      std::snprintf(out, size, "%.3s", kMonths[month]);
-      break;
-    case 'B':
-      std::snprintf(out, size, "%s", kMonths[month]);
-      break;
-    case 'F':
-      triple("%04lld-%02lld-%02lld", m.year, m.month, m.day);
-      break;
-    case 'T':
-    case 'X':
-      triple("%02lld:%02lld:%02lld", m.hour, m.minute, m.second);
-      break;
-    case 'D':
-    case 'x':
-      triple("%02lld/%02lld/%02lld", m.month, m.day, ((m.year % 100) + 100) % 100);
-      break;
-    case 'c':
-      std::snprintf(out, size, "%.3s %.3s %2lld %02lld:%02lld:%02lld %lld", kDays[weekday],
-                    kMonths[month], static_cast<long long>(m.day), static_cast<long long>(m.hour),
-                    static_cast<long long>(m.minute), static_cast<long long>(m.second),
-                    static_cast<long long>(m.year));
-      break;
-    default:
-      return false;
-  }
-  return true;
-}
-
-int push_date_table(lua_State* L, const Moment& m) {
+int push_date_table(lua_State* L, const std::tm& date) {
   lua_createtable(L, 0, 9);
-  auto set = [L](const char* key, std::int64_t value) {
-    lua_pushinteger(L, value);
-    lua_setfield(L, -2, key);
-  };
-  set("year", m.year);
-  set("month", m.month);
-  set("day", m.day);
-  set("hour", m.hour);
-  set("min", m.minute);
-  set("sec", m.second);
-  set("wday", m.weekday + 1);
-  set("yday", m.yearday + 1);
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "isdst");
+  set_number(L, "year", date.tm_year + 1900);
+  set_number(L, "month", date.tm_mon + 1);
+  set_number(L, "day", date.tm_mday);
+  set_number(L, "hour", date.tm_hour);
+  set_number(L, "min", date.tm_min);
+  set_number(L, "sec", date.tm_sec);
+  set_number(L, "wday", date.tm_wday + 1);
+  set_number(L, "yday", date.tm_yday + 1);
+  set_flag(L, "isdst", false);
   return 1;
 }
 
@@ -214,10 +96,16 @@ int os_date(lua_State* L) {
   const std::int64_t time = luaL_checkinteger(L, 2);
   luaL_argcheck(L, time >= -kFurthest && time <= kFurthest, 2, "time out of range");
   luaL_argcheck(L, size <= 1024, 1, "format too long");
-  const Moment moment = moment_of(time);
+  const auto seconds = static_cast<std::time_t>(time);
+  std::tm date{};
+  gmtime_r(&seconds, &date);
   const char* end = form + size;
   if (form < end && *form == '!') ++form;
-  if (end - form == 2 && std::memcmp(form, "*t", 2) == 0) return push_date_table(L, moment);
+  if (std::string_view(form, static_cast<std::size_t>(end - form)) == "*t") {
+    return push_date_table(L, date);
+  }
+  // The texts are those of the C locale, whatever the program's locale is.
+  static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", nullptr);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   for (; form < end; ++form) {
@@ -225,9 +113,17 @@ int os_date(lua_State* L) {
       luaL_addchar(&buffer, *form);
       continue;
     }
-    char part[64] = "";
-    if (++form == end || !format_part(*form, moment, time, part, sizeof part)) {
-      return luaL_argerror(L, 1, "a conversion that is not known here");
+    if (++form == end) return luaL_argerror(L, 1, "the format ends with '%'");
+    char part[64];
+    const char conversion[] = {'%', *form, '\0'};
+    if (*form == 's') {
+      std::snprintf(part, sizeof part, "%lld", static_cast<long long>(time));
+    } else if (*form == 'Z' || *form == 'z') {
+      std::snprintf(part, sizeof part, *form == 'Z' ? "UTC" : "+0000");
+    } else if (kConversions.find(*form) == std::string_view::npos) {
+      return luaL_argerror(L, 1, lua_pushfstring(L, "unknown conversion '%s'", conversion));
+    } else {
+      part[strftime_l(part, sizeof part, conversion, &date, kPlain)] = '\0';
     }
     luaL_addstring(&buffer, part);
   }

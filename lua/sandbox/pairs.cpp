@@ -10,6 +10,7 @@
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/state.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -203,8 +204,7 @@ void push_traversals(lua_State* L) {
   lua_pop(L, 1);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
+  set_text(L, "__mode", "k");
   lua_setmetatable(L, -2);
   lua_pushvalue(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);

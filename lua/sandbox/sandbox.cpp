@@ -207,8 +207,7 @@ void protect_strings(lua_State* L) {
   lua_getmetatable(L, -1);
   lua_getglobal(L, "string");
   lua_setfield(L, -2, "__index");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_flag(L, "__metatable", 0);
   lua_pop(L, 2);
 }
 
@@ -294,8 +293,7 @@ void push_frozen_view(lua_State* L, const char* name) {
   lua_pushvalue(L, -3);
   lua_pushcclosure(L, guard<view_pairs>, 1);
   lua_setfield(L, -2, "__pairs");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_flag(L, "__metatable", 0);
   mark_host_metatable(L, -1);
   lua_setmetatable(L, -2);
   lua_remove(L, -2);

@@ -17,11 +17,8 @@ namespace {
 constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two looks at the kill
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
-constexpr lua_Integer kMostCached = 4096;
 
 constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs little
-
-const char kPatternsKey = 0;
 
 /// The offset that the optional argument at `index` names: 1 is the first byte, -1 the last. One
 /// behind the end is the end; a position beyond that gives false.
@@ -37,56 +34,8 @@ bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset
 
 // --- find, match, gmatch, gsub
 
-/// Pushes the pattern at `index` in its readable form; recent ones are remembered.
-const Pattern& push_pattern(lua_State* L, int index) {
-  const std::string_view text = check_text(L, index);
-  luaL_checkstack(L, 6, "pattern");
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &kPatternsKey);
-  lua_pushvalue(L, index);
-  if (lua_rawget(L, -2) == LUA_TUSERDATA) {
-    lua_remove(L, -2);
-    return *static_cast<const Pattern*>(lua_touserdata(L, -1));
-  }
-  lua_pop(L, 1);
-  lua_rawgeti(L, -1, 0);
-  const lua_Integer count = lua_tointeger(L, -1) + 1;
-  lua_pop(L, 1);
-  if (count > kMostCached) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &kPatternsKey);
-  }
-  const Pattern& pattern = Pattern::push(L, text.data(), text.size(), false);
-  lua_pushvalue(L, index);
-  lua_pushvalue(L, -2);
-  lua_rawset(L, -4);
-  lua_pushinteger(L, count > kMostCached ? 1 : count);
-  lua_rawseti(L, -3, 0);
-  lua_remove(L, -2);
-  return pattern;
-}
-
 bool is_plain(std::string_view pattern) {
-  return std::none_of(pattern.begin(), pattern.end(), [](char c) {
-    switch (c) {
-      case '^':
-      case '$':
-      case '*':
-      case '+':
-      case '?':
-      case '.':
-      case '(':
-      case ')':
-      case '[':
-      case ']':
-      case '%':
-      case '-':
-        return true;
-      default:
-        return false;
-    }
-  });
+  return pattern.find_first_of("^$*+?.([%-") == std::string_view::npos;
 }
 
 /// The first place of `needle` in `text`, or npos. Never quadratic.
@@ -127,7 +76,7 @@ int string_find(lua_State* L) {
     lua_pushinteger(L, static_cast<lua_Integer>(from + found + wanted.size()));
     return 2;
   }
-  Match match(L, push_pattern(L, 2), text.data(), text.size());
+  Match match(L, text, wanted);
   if (!match.find(text.data() + from)) {
     luaL_pushfail(L);
     return 1;
@@ -140,10 +89,10 @@ int string_find(lua_State* L) {
 /// match(text, pattern [, init])
 int string_match(lua_State* L) {
   const std::string_view text = check_text(L, 1);
-  check_text(L, 2);
+  const std::string_view wanted = check_text(L, 2);
   std::size_t from = 0;
   if (start_offset(L, 3, text.size(), from)) {
-    Match match(L, push_pattern(L, 2), text.data(), text.size());
+    Match match(L, text, wanted);
     if (match.find(text.data() + from)) return match.push_captures(true);
   }
   luaL_pushfail(L);
@@ -158,37 +107,30 @@ struct Walk {
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 int gmatch_step(lua_State* L) {
-  std::size_t size = 0;
-  const char* text = lua_tolstring(L, lua_upvalueindex(1), &size);
-  const auto& pattern = *static_cast<const Pattern*>(lua_touserdata(L, lua_upvalueindex(2)));
+  const std::string_view text = check_text(L, lua_upvalueindex(1));
+  const std::string_view wanted = check_text(L, lua_upvalueindex(2));
   auto& walk = *static_cast<Walk*>(lua_touserdata(L, lua_upvalueindex(3)));
-  Match match(L, pattern, text, size);
-  while (walk.from <= size && match.find(text + walk.from)) {
-    const auto end = static_cast<std::size_t>(match.end() - text);
+  Match match(L, text, wanted, false);
+  while (walk.from <= text.size() && match.find(text.data() + walk.from)) {
+    const auto end = static_cast<std::size_t>(match.end() - text.data());
     if (end == walk.last_end) {
-      walk.from = static_cast<std::size_t>(match.begin() - text) + 1;
+      walk.from = static_cast<std::size_t>(match.begin() - text.data()) + 1;
       continue;
     }
     walk.from = walk.last_end = end;
     return match.push_captures(true);
   }
-  walk.from = size + 1;
+  walk.from = text.size() + 1;
   return 0;
 }
 
 /// gmatch(text, pattern [, init])
 int string_gmatch(lua_State* L) {
   const std::string_view text = check_text(L, 1);
-  const std::string_view wanted = check_text(L, 2);
+  check_text(L, 2);
   std::size_t from = 0;
   if (!start_offset(L, 3, text.size(), from)) from = text.size() + 1;
   lua_settop(L, 2);
-  lua_pushvalue(L, 1);
-  if (!wanted.empty() && wanted[0] == '^') {
-    Pattern::push(L, wanted.data(), wanted.size(), true);
-  } else {
-    push_pattern(L, 2);
-  }
   *static_cast<Walk*>(lua_newuserdatauv(L, sizeof(Walk), 0)) = {from, kNone};
   lua_pushcclosure(L, guard<gmatch_step>, 3);
   return 1;
@@ -252,15 +194,14 @@ bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
 /// gsub(text, pattern, replacement [, most])
 int string_gsub(lua_State* L) {
   const std::string_view text = check_text(L, 1);
-  check_text(L, 2);
+  const std::string_view wanted = check_text(L, 2);
   const int type = lua_type(L, 3);
   luaL_argexpected(
       L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TTABLE || type == LUA_TFUNCTION,
       3, "string/function/table");
   const lua_Integer most = luaL_optinteger(L, 4, static_cast<lua_Integer>(text.size()) + 1);
   lua_settop(L, 3);
-  const Pattern& pattern = push_pattern(L, 2);
-  Match match(L, pattern, text.data(), text.size());
+  Match match(L, text, wanted);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   const char* const end = text.data() + text.size();
@@ -279,7 +220,7 @@ int string_gsub(lua_State* L) {
     luaL_addlstring(&buffer, copied, static_cast<std::size_t>(match.begin() - copied));
     changed = add_replacement(L, buffer, match) || changed;
     from = copied = last_end = match.end();
-    if (pattern.anchored) break;
+    if (match.is_anchored()) break;
   }
   if (!changed) {
     lua_pushvalue(L, 1);
@@ -439,8 +380,6 @@ void wrap(lua_State* L, const char* name, lua_CFunction function) {
 }  // namespace
 
 int luaopen_sandbox_string(lua_State* L) {
-  lua_newtable(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &kPatternsKey);
   lua_pushcfunction(L, luaopen_string);
   lua_call(L, 0, 1);
   luaL_setfuncs(L, kFunctions, 0);

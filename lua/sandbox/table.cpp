@@ -176,141 +176,49 @@ void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count,
   if (order != result) std::copy(order, order + count, result);
 }
 
-/// The type that all elements share, when Lua's own order needs no metamethod.
-enum class Content { kIntegers, kFloats, kTexts, kMixed };
-
-Content content_of(lua_State* L, lua_Integer count) {
-  Content found = Content::kMixed;
-  for (lua_Integer i = 1; i <= count; ++i) {
-    poll_at(L, i);
-    const int type = lua_rawgeti(L, 1, i);
-    const Content content = type == LUA_TSTRING    ? Content::kTexts
-                            : type != LUA_TNUMBER  ? Content::kMixed
-                            : lua_isinteger(L, -1) ? Content::kIntegers
-                                                   : Content::kFloats;
-    lua_pop(L, 1);
-    if (content == Content::kMixed || (i > 1 && content != found)) return Content::kMixed;
-    found = content;
+/// Lua's `<`, but bytewise for texts, which Lua compares by the locale.
+bool is_less(lua_State* L, int a, int b) {
+  if (lua_type(L, a) != LUA_TSTRING || lua_type(L, b) != LUA_TSTRING) {
+    return lua_compare(L, a, b, LUA_OPLT) != 0;
   }
-  return found;
-}
-
-struct Sorting {
-  lua_State* L;
-  lua_Integer count;
-  std::uint32_t* order;
-  std::uint32_t* spare;
-  std::uint32_t asked = 0;
-
-  template <typename Less>
-  void sort(Less less) {
-    merge_sort(order, spare, static_cast<std::uint32_t>(count),
-               [this, &less](std::uint32_t a, std::uint32_t b) {
-                 if ((++asked & kPollMask) == 0) LuaState::poll(L);
-                 return less(a, b);
-               });
-  }
-};
-
-template <typename Value>
-Value* push_values(lua_State* L, lua_Integer count) {
-  return static_cast<Value*>(
-      lua_newuserdatauv(L, static_cast<std::size_t>(count) * sizeof(Value), 0));
-}
-
-void sort_integers(Sorting& sorting) {
-  lua_State* L = sorting.L;
-  auto* values = push_values<lua_Integer>(L, sorting.count);
-  for (lua_Integer i = 0; i < sorting.count; ++i) {
-    lua_rawgeti(L, 1, i + 1);
-    values[i] = lua_tointeger(L, -1);
-    lua_pop(L, 1);
-  }
-  sorting.sort([values](std::uint32_t a, std::uint32_t b) { return values[a] < values[b]; });
-}
-
-void sort_floats(Sorting& sorting) {
-  lua_State* L = sorting.L;
-  auto* values = push_values<lua_Number>(L, sorting.count);
-  for (lua_Integer i = 0; i < sorting.count; ++i) {
-    lua_rawgeti(L, 1, i + 1);
-    values[i] = lua_tonumber(L, -1);
-    lua_pop(L, 1);
-  }
-  sorting.sort([values](std::uint32_t a, std::uint32_t b) { return values[a] < values[b]; });
-}
-
-/// Bytewise, not by the locale: the same on every machine.
-void sort_texts(Sorting& sorting) {
-  lua_State* L = sorting.L;
-  auto* values = push_values<std::string_view>(L, sorting.count);
-  for (lua_Integer i = 0; i < sorting.count; ++i) {
-    lua_rawgeti(L, 1, i + 1);
-    std::size_t size = 0;
-    const char* data = lua_tolstring(L, -1, &size);
-    values[i] = {data, size};  // the copy of the list holds it
-    lua_pop(L, 1);
-  }
-  sorting.sort([values](std::uint32_t a, std::uint32_t b) { return values[a] < values[b]; });
-}
-
-/// By the function at 2, or by Lua's `<`. `copy` is where the copy of the list lies.
-void sort_values(Sorting& sorting, int copy) {
-  lua_State* L = sorting.L;
-  luaL_checkstack(L, 4, "sort");
-  const bool asks = lua_isfunction(L, 2);
-  sorting.sort([L, copy, asks](std::uint32_t a, std::uint32_t b) {
-    if (asks) lua_pushvalue(L, 2);
-    lua_rawgeti(L, copy, lua_Integer{a} + 1);
-    lua_rawgeti(L, copy, lua_Integer{b} + 1);
-    bool less = false;
-    if (asks) {
-      lua_call(L, 2, 1);
-      less = lua_toboolean(L, -1) != 0;
-      lua_pop(L, 1);
-    } else {
-      less = lua_compare(L, -2, -1, LUA_OPLT) != 0;
-      lua_pop(L, 2);
-    }
-    return less;
-  });
+  return check_text(L, a) < check_text(L, b);
 }
 
 /// sort(list [, less])
 int table_sort(lua_State* L) {
   check_writable(L, 1);
-  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TFUNCTION);
+  const bool asks = !lua_isnoneornil(L, 2);
+  if (asks) luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   const lua_Integer count = length_of(L, 1);
   luaL_argcheck(L, count <= kMostElements, 1, "list too long");
   if (count < 2) return 0;
-  const Content content = lua_isnil(L, 2) ? content_of(L, count) : Content::kMixed;
+  luaL_checkstack(L, 8, "sort");
+  // 3: a copy of the list, which the script's function cannot change. 4: the order of its places.
   lua_createtable(L, static_cast<int>(count), 0);
   for (lua_Integer i = 1; i <= count; ++i) {
     poll_at(L, i);
     lua_rawgeti(L, 1, i);
     lua_rawseti(L, 3, i);
   }
-  auto* order = push_values<std::uint32_t>(L, 2 * count);
-  for (lua_Integer i = 0; i < count; ++i) order[i] = static_cast<std::uint32_t>(i);
-  Sorting sorting{L, count, order, order + count};
-  switch (content) {
-    case Content::kIntegers:
-      sort_integers(sorting);
-      break;
-    case Content::kFloats:
-      sort_floats(sorting);
-      break;
-    case Content::kTexts:
-      sort_texts(sorting);
-      break;
-    case Content::kMixed:
-      sort_values(sorting, 3);
-      break;
-  }
+  const auto places = static_cast<std::uint32_t>(count);
+  auto* order =
+      static_cast<std::uint32_t*>(lua_newuserdatauv(L, 2 * places * sizeof(std::uint32_t), 0));
+  for (std::uint32_t i = 0; i < places; ++i) order[i] = i + 1;
+  lua_Integer compared = 0;
+  merge_sort(order, order + places, places, [&](std::uint32_t a, std::uint32_t b) {
+    poll_at(L, ++compared);
+    if (asks) lua_pushvalue(L, 2);
+    lua_rawgeti(L, 3, a);
+    lua_rawgeti(L, 3, b);
+    if (asks) lua_call(L, 2, 1);
+    const bool less = asks ? lua_toboolean(L, -1) != 0 : is_less(L, -2, -1);
+    lua_settop(L, 4);
+    return less;
+  });
   for (lua_Integer i = 0; i < count; ++i) {
     poll_at(L, i);
-    lua_rawgeti(L, 3, lua_Integer{order[i]} + 1);
+    lua_rawgeti(L, 3, order[i]);
     lua_rawseti(L, 1, i + 1);
   }
   return 0;

@@ -32,7 +32,8 @@ void field_list(lua_State* L, int index, const char* key, std::vector<std::strin
 }
 
 void refuse_unknown(lua_State* L, int index, std::initializer_list<std::string_view> more) {
-  constexpr std::string_view kOwn[] = {"argv", "env", "cwd", "wall", "idle", "redact", "confine"};
+  constexpr std::string_view kOwn[] = {"argv",    "env",    "cwd",    "wall_ms",
+                                       "idle_ms", "redact", "confine"};
   const auto is_known = [&](std::string_view name) {
     return std::find(std::begin(kOwn), std::end(kOwn), name) != std::end(kOwn) ||
            std::find(more.begin(), more.end(), name) != more.end();
@@ -137,8 +138,8 @@ void read_child_spec(lua_State* L, int index, ChildSpec& spec,
   field_list(L, index, "argv", spec.argv);
   tell_argv(spec, Services::of(L).redactor);
   field_list(L, index, "env", spec.env);
-  spec.wall_ms = field_integer(L, index, "wall", 0);
-  spec.idle_ms = field_integer(L, index, "idle", 0);
+  spec.wall_ms = field_integer(L, index, "wall_ms", 0);
+  spec.idle_ms = field_integer(L, index, "idle_ms", 0);
   if (field_flag(L, index, "redact")) {
     spec.secrets = Redactor::secrets_of_environment(Services::of(L).environment);
   }

@@ -18,8 +18,8 @@ std::string_view field_text(lua_State* L, int index, const char* key);
 std::int64_t field_integer(lua_State* L, int index, const char* key, std::int64_t otherwise);
 bool field_flag(lua_State* L, int index, const char* key);
 
-/// Reads argv, env, cwd, wall, idle, redact and confine of the table at `index`. Raises for any
-/// field that is neither one of these nor in `more`. `spec` lies in a box.
+/// Reads argv, env, cwd, wall_ms, idle_ms, redact and confine of the table at `index`. Raises for
+/// any field that is neither one of these nor in `more`. `spec` lies in a box.
 void read_child_spec(lua_State* L, int index, ChildSpec& spec,
                      std::initializer_list<std::string_view> more);
 

@@ -1,4 +1,5 @@
 #include "lua/vm/error.h"
+#include "lua/vm/value.h"
 
 #include <cstring>
 #include <string>
@@ -100,8 +101,7 @@ int raise_error(lua_State* L, const Error& error) {
 int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint) {
   lua_createtable(L, 0, 3);
   std::string_view name = to_string(kind);
-  lua_pushlstring(L, name.data(), name.size());
-  lua_setfield(L, -2, "kind");
+  set_text(L, "kind", name);
   lua_pushstring(L, message);
   lua_setfield(L, -2, "message");
   if (hint[0] != '\0') {
@@ -155,10 +155,8 @@ void open_errors(lua_State* L) {
   lua_setfield(L, -2, "__tostring");
   lua_pushcfunction(L, error_concat);
   lua_setfield(L, -2, "__concat");
-  lua_pushliteral(L, "error");
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_text(L, "__name", "error");
+  set_flag(L, "__metatable", 0);
   lua_pop(L, 1);
 }
 

@@ -28,7 +28,7 @@ Error read_error(lua_State* L, int index);
 /// the standard library runs it pushes nothing.
 bool push_place(lua_State* L);
 
-/// Registers the metatable of error tables; called once a state.
+/// Registers the metatable of error tables. Call it once for each Lua state.
 void open_errors(lua_State* L);
 
 }  // namespace moonlet

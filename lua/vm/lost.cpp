@@ -2,6 +2,7 @@
 
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
+#include "lua/vm/value.h"
 
 namespace moonlet {
 
@@ -51,10 +52,8 @@ void open_lost(lua_State* L) {
   }
   lua_pushcfunction(L, guard<lost_tostring>);
   lua_setfield(L, -2, "__tostring");
-  lua_pushliteral(L, "lost value");
-  lua_setfield(L, -2, "__name");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_text(L, "__name", "lost value");
+  set_flag(L, "__metatable", 0);
   lua_pop(L, 1);
 }
 

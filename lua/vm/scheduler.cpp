@@ -172,7 +172,8 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
     if (status == LUA_YIELD) {
       lua_settop(thread, 0);
       lua_pushliteral(thread, "a task yielded: coroutine.yield belongs inside a coroutine");
-    } else if (lua_type(thread, -1) == LUA_TSTRING) {
+    } else if (status != LUA_ERRMEM && lua_type(thread, -1) == LUA_TSTRING) {
+      // A traceback would need memory, and nothing here catches an error of Lua.
       luaL_traceback(L_, thread, lua_tostring(thread, -1), 0);
       last_traceback_ = lua_tostring(L_, -1);
       lua_pop(L_, 1);
@@ -211,7 +212,7 @@ void Scheduler::check_now(lua_State* L) {
   hear_end();
   const std::int64_t now = loop_.clock().monotonic_ms();
   for (auto* scope = running_->scope_.get(); scope != nullptr; scope = scope->parent_.get()) {
-    if (!scope->deadline_ || now < scope->due_ms_) continue;
+    if (!scope->deadline_ || now < scope->deadline_ms_) continue;
     loop_.cancel(*scope->deadline_);
     pass_deadline(*scope);
   }
@@ -274,7 +275,7 @@ int Scheduler::finish_await(lua_State* L, int, lua_KContext context) {
 }
 
 void Scheduler::arm_deadline(CancelScope& scope, std::int64_t ms) {
-  scope.due_ms_ = loop_.clock().monotonic_ms() + ms;
+  scope.deadline_ms_ = loop_.clock().monotonic_ms() + ms;
   scope.deadline_ =
       loop_.after(ms, [this, life = std::weak_ptr<char>(life_), weak = scope.weak_from_this()] {
         auto late = weak.lock();
@@ -298,7 +299,7 @@ void Scheduler::stop_clock(CancelScope& scope) {
   loop_.cancel(*scope.deadline_);
   scope.deadline_.reset();
   if (scope.ends_budget_) state_.never_end();
-  scope.left_ms_ = std::max<std::int64_t>(0, scope.due_ms_ - loop_.clock().monotonic_ms());
+  scope.left_ms_ = std::max<std::int64_t>(0, scope.deadline_ms_ - loop_.clock().monotonic_ms());
   scope.left_ms_ += held_ms() - scope.credit_ms_;
   scope.stopped_ = true;
 }

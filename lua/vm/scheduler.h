@@ -45,7 +45,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::optional<Loop::TimerId> deadline_;
   std::int64_t credit_ms_ = 0;  // the part of the time with held turns that was given back
   std::function<void(CancelScope&)> expire_;  // the action at its deadline
-  std::int64_t due_ms_ = 0;                   // the time of the deadline, while it is armed
+  std::int64_t deadline_ms_ = 0;              // the time of the deadline, while it is armed
   std::int64_t left_ms_ = 0;                  // the time left when its clock was stopped
   int clock_stops_ = 0;
   bool stopped_ = false;  // its deadline is to be armed again

@@ -40,7 +40,6 @@ struct Services {
   std::unique_ptr<RunDriver> run;  ///< the run that is being driven; null without one
   std::size_t logged_bytes = 0;    ///< bytes that scripts have printed and logged so far
   std::vector<Event> early;        ///< output of a script before its run began
-  std::string last_line;           ///< of a pipe, held back until the report is printed
   /// The number of folders that Lua holds open, and the number at which garbage among them is
   /// collected.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);

@@ -136,7 +136,10 @@ void* LuaState::take_large(void* block, std::size_t old_size, std::size_t size) 
 
 void LuaState::give_back(void* block, std::size_t size) {
   if (block == nullptr) return;
-  if (is_small(size)) return small_.give_back(block);
+  if (is_small(size)) {
+    if (!closing_) small_.give_back(block);  // at the end all slabs go at once
+    return;
+  }
   large_ -= cost_of(size);
   std::free(block);
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lua/vm/error.h"
+#include "lua/vm/guard.h"
 #include "lua/vm/lost.h"
 #include "lua/vm/state.h"
 
@@ -151,9 +152,18 @@ struct Reader {
 
 void open_values(lua_State* L) {
   luaL_newmetatable(L, kArrayMetatable);
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "__metatable");
+  set_flag(L, "__metatable", 0);
   lua_pop(L, 1);
+}
+
+std::vector<std::string> read_texts(lua_State* L, int index) {
+  std::vector<std::string> texts;
+  for (lua_Integer i = 1; lua_rawgeti(L, index, i) == LUA_TSTRING; ++i) {
+    texts.emplace_back(check_text(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return texts;
 }
 
 void push_array_metatable(lua_State* L) { luaL_getmetatable(L, kArrayMetatable); }

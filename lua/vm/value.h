@@ -4,6 +4,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "lua/vm/lua_api.h"
 
@@ -30,6 +33,23 @@ void push_value(lua_State* L, const nlohmann::json& value);
 /// values that JSON cannot hold: functions, userdata, NaN, mixed keys, cycles, too deep. Raw access
 /// only. A lost value is {"lost": {branch, kind, message}}, and infinity is null.
 void read_value(lua_State* L, int index, nlohmann::json& out, const ValueLimits& limits = {});
+
+/// Each sets a field of the table at the top of the stack.
+inline void set_text(lua_State* L, const char* key, std::string_view text) {
+  lua_pushlstring(L, text.data(), text.size());
+  lua_setfield(L, -2, key);
+}
+inline void set_number(lua_State* L, const char* key, lua_Integer value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, key);
+}
+inline void set_flag(lua_State* L, const char* key, bool value) {
+  lua_pushboolean(L, value ? 1 : 0);
+  lua_setfield(L, -2, key);
+}
+
+/// The texts of the list at `index`, up to the first element that is no text. Raises nothing.
+std::vector<std::string> read_texts(lua_State* L, int index);
 
 /// The metatable that marks a table as an array, pushed.
 void push_array_metatable(lua_State* L);

@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "judge-panel",
-  summary = "Judges score the same candidates independently; their means rank them, and disagreements are named.",
+  summary = "Judges score the same candidates independently; their means rank them, and "
+    .. "disagreements are named.",
   args = m.pack.args {
     candidates = m.arg.paths { positional = true, required = true, exists = true, min = 2, max = 8,
       help = "files, two to 8" },
@@ -16,7 +17,9 @@ return m.preset {
 
   run = function(ctx, args)
     local candidates = {}
-    for i, path in ipairs(args.candidates) do candidates[i] = { name = path, text = ctx:read(path) } end
+    for i, path in ipairs(args.candidates) do
+      candidates[i] = { name = path, text = ctx:read(path) }
+    end
     local result = m.patterns.judge_panel(ctx, { candidates = candidates, judges = args.judges,
       criteria = args.criteria,
       goal = args.goal ~= "" and args.goal or nil, pack = m.pack.of(ctx, args) })

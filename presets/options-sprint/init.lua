@@ -16,8 +16,8 @@ return m.preset {
   budget = { tokens = 4000000, agents = 15, wall = "1h" },
 
   run = function(ctx, args)
-    local result = m.patterns.options_sprint(ctx, { goal = args.goal, criteria = args.criteria, angles = args.angles,
-      pack = m.pack.of(ctx, args) })
+    local result = m.patterns.options_sprint(ctx, { goal = args.goal,
+      criteria = args.criteria, angles = args.angles, pack = m.pack.of(ctx, args) })
     ctx:write("option.md", result.text .. "\n")
     ctx:write("findings.md", m.patterns.page(result, args.goal))
     return result

@@ -144,7 +144,8 @@ return m.preset {
 
   check = function(look)
     if #look.inputs == 0 then
-      m.fail { kind = "invalid", message = "the scanner reads listed inputs only, and none is listed",
+      m.fail { kind = "invalid",
+        message = "the scanner reads listed inputs only, and none is listed",
         hint = "list it: --input memory/current-status.md --input '.agent/sidecars/*/decision.md'" }
     end
   end,

@@ -9,7 +9,8 @@ local M = {}
 local plain = data.plain[1]
 -- Gives each kind of file the reason for its lowest level of care.
 local BASE = { config = "configuration", lock = "configuration", data = "data",
-  code = "source code", unknown = "file of an unknown kind", asset = "asset of the product", binary = "binary file" }
+  code = "source code", unknown = "file of an unknown kind", asset = "asset of the product",
+  binary = "binary file" }
 
 -- Returns true if a path is one of the folders or lies in one. "^ci" matches only at the top of the
 -- repository.

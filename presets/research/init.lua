@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "research",
-  summary = "Workers collect sources side by side; a synthesis makes a brief of them that ends in next actions.",
+  summary = "Workers collect sources side by side; a synthesis makes a brief of them that ends "
+    .. "in next actions.",
   args = m.pack.args {
     topic = m.arg.string { positional = true, required = true,
       help = "what is to be decided or understood" },
@@ -17,8 +18,8 @@ return m.preset {
   budget = { tokens = 5000000, agents = 20, wall = "1h" },
 
   run = function(ctx, args)
-    local result = m.patterns.research(ctx, { topic = args.topic, questions = args.questions, need = args.need,
-      scholarly = args.scholarly, pack = m.pack.of(ctx, args) })
+    local result = m.patterns.research(ctx, { topic = args.topic, questions = args.questions,
+      need = args.need, scholarly = args.scholarly, pack = m.pack.of(ctx, args) })
     ctx:write("findings.md", m.patterns.page(result, args.topic))
     return result
   end,

@@ -5,7 +5,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "review-fix",
-  summary = "A review finds issues, an implementer fixes the top ones, and a verifier checks the result.",
+  summary =
+    "A review finds issues, an implementer fixes the top ones, and a verifier checks the result.",
   args = m.pack.args {
     artifact = m.arg.path { positional = true, required = true, words = true,
       help = "what to review and fix, in words or as a path" },
@@ -13,8 +14,8 @@ return m.preset {
     lenses = m.arg.list { default = { "correctness" }, min = 1, max = 4,
       help = "one to four lenses" },
     top = m.arg.integer { default = 3, min = 1, max = 10, help = "how many issues to fix" },
-    least = m.arg.string { default = "low", choices = { "critical", "high", "medium", "low", "info" },
-      help = "the least severity that is worth a fix" },
+    least = m.arg.string { default = "low", choices = { "critical", "high", "medium", "low",
+      "info" }, help = "the least severity that is worth a fix" },
     checks = m.arg.checks { default = {},
       help = "commands to run after the fix, as test:make test" },
   },
@@ -23,7 +24,8 @@ return m.preset {
 
   run = function(ctx, args)
     local result = m.patterns.review_fix(ctx, {
-      artifact = args.artifact, scope = args.scope, lenses = args.lenses, top = args.top, least = args.least,
+      artifact = args.artifact, scope = args.scope, lenses = args.lenses, top = args.top,
+      least = args.least,
       checks = args.checks, pack = m.pack.of(ctx, args),
       -- You can set runner and model of each worker: implementer = { model = "…" }, verifier = {
       -- runner = "…" }

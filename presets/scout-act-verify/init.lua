@@ -5,7 +5,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "scout-act-verify",
-  summary = "A scout gathers the least context, an implementer does the work, and a verifier checks it.",
+  summary =
+    "A scout gathers the least context, an implementer does the work, and a verifier checks it.",
   args = m.pack.args {
     goal = m.arg.string { positional = true, required = true, help = "what is to be made" },
     scope = m.arg.paths { required = true, help = "the files or folders that may change" },
@@ -19,7 +20,8 @@ return m.preset {
   run = function(ctx, args)
     local pack = m.pack.of(ctx, args)
     local result = m.patterns.scout_act_verify(ctx, {
-      goal = args.goal, scope = args.scope, question = args.question, checks = args.checks, pack = pack,
+      goal = args.goal, scope = args.scope, question = args.question, checks = args.checks,
+      pack = pack,
       success = pack.success and table.concat(pack.success, "; "),
       -- To choose the approach yourself, add: choose = function(c, seen) return "the approach" end
     })

@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "split-sections",
-  summary = "Each worker owns a section of the work; a last one merges the sections for consistency.",
+  summary =
+    "Each worker owns a section of the work; a last one merges the sections for consistency.",
   args = m.pack.args {
     task = m.arg.string { required = true, help = "what is to be done with each section" },
     sections = m.arg.paths { positional = true, required = true, min = 2, max = 12,

@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "tournament",
-  summary = "Candidates meet in pairs, and the better one by stated criteria goes on, until one is left.",
+  summary =
+    "Candidates meet in pairs, and the better one by stated criteria stays, until one is left.",
   args = m.pack.args {
     candidates = m.arg.paths { positional = true, required = true, exists = true, min = 2, max = 16,
       help = "files, two to 16" },
@@ -15,7 +16,9 @@ return m.preset {
 
   run = function(ctx, args)
     local candidates = {}
-    for i, path in ipairs(args.candidates) do candidates[i] = { name = path, text = ctx:read(path) } end
+    for i, path in ipairs(args.candidates) do
+      candidates[i] = { name = path, text = ctx:read(path) }
+    end
     local result = m.patterns.tournament(ctx, { candidates = candidates, criteria = args.criteria,
       goal = args.goal ~= "" and args.goal or nil, pack = m.pack.of(ctx, args) })
     ctx:write("findings.md", m.patterns.page(result, "The best of " .. #args.candidates))

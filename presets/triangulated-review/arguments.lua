@@ -36,10 +36,11 @@ M.declared = {
       .. "repository), all, none or names",
   },
   linter_timeout = m.arg.duration { default = "2m", help = "how long one linter may run" },
-  findings = m.arg.paths { default = {}, exists = true, help = "SARIF files that other programs wrote" },
+  findings = m.arg.paths { default = {}, exists = true,
+    help = "SARIF files that other programs wrote" },
   diff_checks = m.arg.list {
     default = { "all" },
-    help = "checks of the change: list prints them, -NAME switches one off, NAME chooses it alone",
+    help = "checks of the change: list prints them, -NAME switches one off, NAME selects only it",
   },
   whole = m.arg.boolean {
     default = false, help = "findings of linters count on lines too that the change did not touch",
@@ -90,13 +91,15 @@ function M.check(look, args)
   local _, wrong = checks.chosen(args.diff_checks)
   if wrong then
     invalid(("--diff-checks: there is no check '%s'"):format(wrong),
-      m.record.suggest(wrong:gsub("^%-", ""), select(2, checks.all())) or "--diff-checks list prints them")
+      m.record.suggest(wrong:gsub("^%-", ""), select(2, checks.all()))
+      or "--diff-checks list prints them")
   end
   if #args.linters == 0 then invalid("--linters names none", "--linters none starts none") end
   if M.lists_checks(args) then return end
   if not look.git and needs_git[args.target] then
     invalid(("%s is not a git repository, and holds no change"):format(look.repo),
-      "run it inside one, name one with --repo DIR, make one with: git init, or name files with --target")
+      "run it inside one, name one with --repo DIR, make one with: git init, or name files with "
+        .. "--target")
   end
 end
 

@@ -13,7 +13,7 @@ end
 
 --- Counts how often each finding occurs in a baseline file.
 ---@param ctx moonlet.Ctx
----@param path string?  "" or nil if there is no baseline
+---@param path string?  "" or nil if there is not a baseline
 ---@return table<string, integer>
 function M.read(ctx, path)
   local counts = {}
@@ -22,7 +22,7 @@ function M.read(ctx, path)
   local ok, data = pcall(m.json.decode, text)
   local list = ok and type(data) == "table" and rawget(data, "findings")
   if type(list) ~= "table" then
-    m.fail { kind = "invalid", message = ("--baseline: %s is no baseline"):format(path),
+    m.fail { kind = "invalid", message = ("--baseline: %s is not a baseline"):format(path),
       hint = "--write-baseline FILE writes one" }
   end
   for _, item in ipairs(list) do

@@ -30,8 +30,9 @@ local most_bytes = 12 << 20
 ---@field removed table<string, boolean> every removed line of any file, without its indent
 ---@field whole boolean                  true if whole files are reviewed instead of a change
 
-local examples = text.set [[example examples demo demos sample samples playground benchmark benchmarks
-  bench template templates tutorial tutorials snippets fixtures testdata vendor third_party]]
+local examples = text.set [[example examples demo demos sample samples playground benchmark
+  benchmarks bench template templates tutorial tutorials snippets fixtures testdata vendor
+  third_party]]
 
 local function in_examples(dir)
   for part in dir:lower():gmatch "[^/]+" do
@@ -158,7 +159,7 @@ for _, name in ipairs { "c", "cpp", "java", "csharp", "rust", "php", "swift", "k
   BLOCKS[name] = C_LIKE
 end
 
--- Returns the mark that is still open at the end of a line, given the one at its start.
+-- Returns the comment or string mark that is open at the end of a line, given the one at its start.
 local function open_after(line, open, blocks)
   local at = 1
   while at <= #line do

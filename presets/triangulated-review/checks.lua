@@ -116,7 +116,8 @@ function M.page()
   for _, name in ipairs(names) do
     lines[#lines + 1] = ("- `%s`: %s"):format(name, by_name[name].help)
   end
-  lines[#lines + 1] = "\n`--diff-checks=-NAME` switches one off, `moonlet: ignore NAME` in a comment hides"
+  lines[#lines + 1] =
+    "\n`--diff-checks=-NAME` switches one off, `moonlet: ignore NAME` in a comment hides"
     .. " it at a line."
   return table.concat(lines, "\n") .. "\n"
 end

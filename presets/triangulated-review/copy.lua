@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "triangulated-review",
-  summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
+  summary =
+    "Reviewers with different lenses read the same thing; their findings become one ranked list.",
   args = m.pack.args {
     artifact = m.arg.path { positional = true, required = true, words = true,
       help = "what to review, in words or as a path" },

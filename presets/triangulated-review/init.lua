@@ -71,7 +71,8 @@ end
 
 return m.preset {
   name = "triangulated-review",
-  summary = "Reviewers with different lenses read the same thing; their findings become one ranked list.",
+  summary =
+    "Reviewers with different lenses read the same thing; their findings become one ranked list.",
   task_type = "first-pass-review",
   args = arguments.declared,
   needs = { programs = { "git", "sh", "tee" }, optional = linters.programs, agents = true,

@@ -93,7 +93,8 @@ local function checked_of(ctx, known, lenses)
     what = M.artifact(facts), target = facts.target.text, kind = facts.target.kind,
     files = #facts.files, binary = binary, added = facts.totals.added,
       deleted = facts.totals.deleted,
-    lenses = m.array { table.unpack(lenses) }, runner = ctx.runner or m.null, notes = m.array(notes),
+    lenses = m.array { table.unpack(lenses) }, runner = ctx.runner or m.null,
+    notes = m.array(notes),
     linters = linted_of(known), silenced = known.silenced or m.array {},
   }
 end

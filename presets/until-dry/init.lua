@@ -18,8 +18,8 @@ return m.preset {
   budget = { tokens = 8000000, agents = 45, wall = "2h" },
 
   run = function(ctx, args)
-    local result = m.patterns.until_dry(ctx, { artifact = args.artifact, lenses = args.lenses, rounds = args.rounds,
-      dry = args.dry, pack = m.pack.of(ctx, args) })
+    local result = m.patterns.until_dry(ctx, { artifact = args.artifact, lenses = args.lenses,
+      rounds = args.rounds, dry = args.dry, pack = m.pack.of(ctx, args) })
     ctx:write("findings.json", m.findings.json(result))
     ctx:write("findings.md", m.findings.markdown(result, {
       title = "Findings in " .. args.artifact, checked = result.summary }))

@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "until-green",
-  summary = "The host runs the checks, and an implementer works on what fails, until all pass or the rounds are over.",
+  summary = "The host runs the checks, and an implementer works on what fails, until all pass "
+    .. "or the rounds are over.",
   args = m.pack.args {
     checks = m.arg.checks { positional = true, required = true, min = 1,
       help = "commands that must pass, as test:make test" },
@@ -16,8 +17,9 @@ return m.preset {
   budget = { tokens = 10000000, agents = 25, wall = "2h" },
 
   run = function(ctx, args)
-    local result = m.patterns.until_green(ctx, { checks = args.checks, scope = args.scope, rounds = args.rounds,
-      goal = args.goal ~= "" and args.goal or nil, pack = m.pack.of(ctx, args) })
+    local result = m.patterns.until_green(ctx, { checks = args.checks, scope = args.scope,
+      rounds = args.rounds, goal = args.goal ~= "" and args.goal or nil,
+      pack = m.pack.of(ctx, args) })
     ctx:write("findings.md", m.patterns.page(result, table.concat(args.checks, ", ")))
     return result
   end,

@@ -4,7 +4,8 @@ local m = require "moonlet"
 
 return m.preset {
   name = "vote",
-  summary = "Voters answer a question independently; a choice wins with enough votes, and a tie has no winner.",
+  summary = "Voters answer a question independently; a choice wins with enough votes, and a tie "
+    .. "has no winner.",
   args = m.pack.args {
     question = m.arg.string { positional = true, required = true, help = "the question" },
     choices = m.arg.list { default = { "yes", "no" }, min = 2, max = 10, help = "two to ten" },
@@ -16,8 +17,8 @@ return m.preset {
   budget = { tokens = 4000000, agents = 20, wall = "30m" },
 
   run = function(ctx, args)
-    local result = m.patterns.vote(ctx, { question = args.question, choices = args.choices, voters = args.voters,
-      need = args.need, pack = m.pack.of(ctx, args) })
+    local result = m.patterns.vote(ctx, { question = args.question, choices = args.choices,
+      voters = args.voters, need = args.need, pack = m.pack.of(ctx, args) })
     ctx:write("findings.md", m.patterns.page(result, args.question))
     return result
   end,

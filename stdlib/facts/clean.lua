@@ -2,7 +2,6 @@
 --- that consist of secrets are withheld. Cleaning is idempotent.
 
 local git = require "moonlet.git"
-local passwords = require "moonlet.passwords"
 local paths = require "moonlet.paths"
 local secrets = require "moonlet.secrets"
 
@@ -55,11 +54,8 @@ local function added(chunk, hits, cleaned)
   return list
 end
 
---- Redacts the secrets in one file's diff.
----@param path string
 ---@param chunk string    from "diff --git" on
 ---@param cleaned boolean?  true if the diff was cleaned before
----@return string text
 ---@return table[] secrets {kind, line} of each secret in an added line
 ---@return boolean? cut    true if the whole diff was withheld, because it has too many suspected secrets
 function M.chunk(path, chunk, cleaned)
@@ -73,12 +69,11 @@ function M.chunk(path, chunk, cleaned)
     local head = match(chunk, "^(.-\n)@@") or match(chunk, "^[^\n]*\n?") or ""
     return format("%s[withheld: %s]\n", head, what), list, not all or nil
   end
-  return passwords.redact(secrets.redact(chunk, hits)), list
+  return secrets.redact(chunk, hits), list
 end
 
 --- Redacts the output of `git diff` file by file, so that it may be stored.
 ---@param text string  may begin with the lists of --raw and --numstat
----@return string
 function M.diff(text)
   local _, patch = git.parse_changes(text)
   local parts, pos = { sub(text, 1, #text - #patch) }, 1
@@ -92,27 +87,21 @@ function M.diff(text)
 end
 
 --- Redacts a file's text, or withholds the file, so that it may be stored.
----@param path string
----@param text string
----@return string
 function M.file(path, text)
   local what, maybe = secrets.name(path)
   local hits, all = secrets.scan(text, scan_options(path))
   if not all then what, maybe = "too much that looks like secrets", false end
   if what and not (maybe and #hits == 0) then return format("[withheld: %s]\n", what) end
-  return passwords.redact(secrets.redact(text, hits))
+  return secrets.redact(text, hits)
 end
 
---- Redacts any text, so that it may be printed and stored.
----@param text string
 ---@param path string?  the path of the file that the text comes from
----@return string
 function M.text(text, path)
   if path then return M.file(path, text) end
   if sub(text, 1, 11) == "diff --git " or find(text, "\ndiff --git ", 1, true) then return M.diff(text) end
   local hits, all = secrets.scan(text)
   if not all then return "[withheld: too much that looks like secrets]\n" end
-  return passwords.redact(secrets.redact(text, hits))
+  return secrets.redact(text, hits)
 end
 
 return M

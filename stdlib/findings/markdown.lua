@@ -21,8 +21,6 @@ local function given(value)
   return value
 end
 
--- Text ---------------------------------------------------------------------------------------------
-
 -- An underscore inside a name is literal in Markdown. Elsewhere it could start emphasis.
 local function escape_underscores(text)
   return (gsub(text, "()_", function(at)
@@ -66,10 +64,6 @@ local function next_code(text, pos)
   return best_from, best_to, best
 end
 
---- Escapes a text for one line of Markdown.
----@param text string
----@param cap integer? bytes
----@return string
 function M.inline(text, cap)
   cap = cap or 2000
   local visible = findings.visible(findings.clip(text, cap * 4))
@@ -95,10 +89,6 @@ local function span(text)
   return ticks .. space .. text .. space .. ticks
 end
 
---- Puts a text into a code fence that is longer than any fence in it.
----@param text string
----@param indent string?
----@return string
 function M.block(text, indent)
   local body, longest = findings.visible(text), 2
   for run in string.gmatch(body, "`+") do longest = math.max(longest, #run) end
@@ -107,8 +97,6 @@ function M.block(text, indent)
   indent = indent or ""
   return format("%s%stext\n%s%s\n%s%s", indent, fence, indent, lines, indent, fence)
 end
-
--- A finding ----------------------------------------------------------------------------------------
 
 local function place_of(finding)
   local place = findings.place(finding)
@@ -158,15 +146,13 @@ local function tell(say, lead, finding, several)
     if evidence then say(evidence .. "  ") end
   end
   local fix = given(finding.fix) or ""
-  say(format("%s%s(%s)", indent, fix ~= "" and "Fix: " .. M.inline(fix, 1000) .. " " or "", about(finding, several)))
-  say ""
+  say(format("%s%s(%s)\n", indent, fix ~= "" and "Fix: " .. M.inline(fix, 1000) .. " " or "",
+    about(finding, several)))
 end
 
 local function mention(say, number, finding)
   say(format("%d. %s %s: %s", number, finding.severity, place_of(finding), M.inline(finding.claim, 160)))
 end
-
--- The page -----------------------------------------------------------------------------------------
 
 local function counts_of(list)
   local by, parts = {}, {}
@@ -194,8 +180,7 @@ end
 
 local function lost_reviews(say, lost)
   if #lost == 0 then return end
-  say(format("## Lost: %s", plural(#lost, "review")))
-  say ""
+  say(format("## Lost: %s\n", plural(#lost, "review")))
   for _, item in ipairs(lost) do
     say(format("- %s: %s", M.inline(item.review or "a review", 80), M.inline(item.message or "", 400)))
   end
@@ -208,34 +193,27 @@ local function main_findings(say, list, several)
     local finding = list[number]
     if finding.severity ~= heading then
       heading = finding.severity
-      say("## " .. gsub(heading, "^%l", string.upper))
-      say ""
+      say("## " .. gsub(heading, "^%l", string.upper) .. "\n")
     end
     tell(say, format("%d. ", number), finding, several)
   end
   if #list <= most_told then return end
-  say(format("## And %s more, a line each", #list - most_told))
-  say ""
+  say(format("## And %s more, a line each\n", #list - most_told))
   for number = most_told + 1, #list do mention(say, number, list[number]) end
   say ""
 end
 
 local function apart(say, title, list, why, several)
   if #list == 0 then return end
-  say(format("## %s: %d", title, #list))
-  say ""
-  say(why)
-  say ""
+  say(format("## %s: %d\n\n%s\n", title, #list, why))
   for number = 1, math.min(#list, most_told) do
     tell(say, format("%d. %s ", number, list[number].severity), list[number], several)
   end
   for number = most_told + 1, #list do mention(say, number, list[number]) end
 end
 
---- Formats the result of `m.merge.findings` as a Markdown page for people and agents.
 ---@param result table {findings, unverified, refuted, lost, next_action}
 ---@param opts {title: string?, checked: string?, notes: string[]?}? checked: what was reviewed, and by whom
----@return string
 function M.page(result, opts)
   opts = opts or {}
   local lines = {}
@@ -245,16 +223,10 @@ function M.page(result, opts)
   local unsupported, unjudged = result.unsupported or {}, result.unjudged or {}
   local several = several_runners { list, unverified, refuted, unsupported }
   local sum = #list == 0 and "no findings" or plural(#list, "finding")
-  say(format("# %s: %s", M.inline(opts.title or "Review", 200), sum))
-  say ""
-  say("Next: " .. M.inline(given(result.next_action) or "", 1000))
-  say ""
-  say((#list > 0 and counts_of(list) or "No findings") .. ".")
-  say ""
-  if opts.checked then
-    say(M.inline(opts.checked, 1000))
-    say ""
-  end
+  say(format("# %s: %s\n", M.inline(opts.title or "Review", 200), sum))
+  say("Next: " .. M.inline(given(result.next_action) or "", 1000) .. "\n")
+  say((#list > 0 and counts_of(list) or "No findings") .. ".\n")
+  if opts.checked then say(M.inline(opts.checked, 1000) .. "\n") end
   lost_reviews(say, lost)
   main_findings(say, list, several)
   apart(say, "Unverified", unverified, "Nobody, and no rule, could make sure of these.", several)
@@ -267,8 +239,7 @@ function M.page(result, opts)
       .. M.inline(concat(unjudged, ", "), 400) .. ".")
   end
   for _, note in ipairs(notes) do say("- " .. M.inline(note, 400)) end
-  while lines[#lines] == "" do lines[#lines] = nil end
-  return concat(lines, "\n") .. "\n"
+  return (gsub(concat(lines, "\n"), "\n*$", "\n", 1))
 end
 
 return M

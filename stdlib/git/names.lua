@@ -7,11 +7,36 @@ local concat = table.concat
 
 local M = {}
 
--- Zero-width, bidirectional and line-separating code points can make one name look like another.
-local function invisible(code)
-  return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0xfeff
-    or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
-    or (code >= 0x2060 and code <= 0x2069) or (code >= 0xe0000 and code <= 0xe007f)
+-- Returns true for a code point that is invisible or reorders text, so that one name could look
+-- like another.
+function M.invisible(code)
+  return code < 0x20 or (code >= 0x7f and code < 0xa0) or code == 0xad or code == 0x61c
+    or code == 0xfeff or (code >= 0x200b and code <= 0x200f) or (code >= 0x2028 and code <= 0x202e)
+    or (code >= 0x2060 and code <= 0x206f) or (code >= 0xfff9 and code <= 0xfffb)
+    or (code >= 0xe0000 and code <= 0xe0fff)
+end
+local invisible = M.invisible
+
+-- Truncates a text longer than `cap` bytes at a whole character.
+function M.cut(text, cap)
+  if #text <= cap then return text end
+  local stop = cap - 3
+  while stop > 1 and (byte(text, stop + 1) or 0) & 0xC0 == 0x80 do stop = stop - 1 end
+  return sub(text, 1, stop) .. "..."
+end
+
+-- Resolves "." and ".." in a relative path. Returns nil if the path leaves its first folder.
+function M.flatten(path)
+  local parts = {}
+  for part in string.gmatch(path, "[^/]+") do
+    if part == ".." then
+      if #parts == 0 then return nil end
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return concat(parts, "/")
 end
 
 local NAMED = { [7] = "\\a", [8] = "\\b", [9] = "\\t", [10] = "\\n", [11] = "\\v", [12] = "\\f", [13] = "\\r" }
@@ -54,12 +79,7 @@ function M.show_path(path, limit)
     end
     if changed then shown = '"' .. concat(parts) .. '"' end
   end
-  if #shown > limit then
-    local keep = limit - 3
-    while keep > 1 and (byte(shown, keep + 1) or 0) & 0xC0 == 0x80 do keep = keep - 1 end
-    shown = sub(shown, 1, keep) .. "..."
-  end
-  return shown
+  return M.cut(shown, limit)
 end
 
 -- Returns true if a text is readable in a command line: valid UTF-8 without invisible characters.

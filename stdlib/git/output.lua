@@ -69,6 +69,22 @@ function M.records(text)
   end
 end
 
+-- A changed, a renamed and an unmerged entry. The last one has a mode less.
+local ENTRIES = {
+  ["1"] = "^1 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ (.+)$",
+  ["2"] = "^2 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ %a%d* (.+)$",
+  u = "^u ((.).) (%S+) %d+ (%d+) %d+ (%d+) %x+ %x+ %x+ (.+)$",
+}
+
+local function read_entry(kind, record, next_record)
+  local xy, index, submodule, head, middle, worktree, path = match(record, ENTRIES[kind])
+  if kind == "u" then head, middle, worktree, path = head, head, middle, worktree end
+  local old = kind == "2" and next_record() or nil
+  if not path or kind == "2" and not old then return nil end
+  return { path = path, old_path = old, index = index, worktree = sub(xy, 2), submodule = submodule,
+    conflicted = kind == "u" or nil, modes = { head, middle, worktree } }
+end
+
 --- Parses `git status --porcelain=v2 --branch -z`.
 --- ```lua
 --- m.git.parse_status("# branch.head main\0? new.txt\0").entries[1].path --> "new.txt"
@@ -81,28 +97,8 @@ function M.parse_status(text)
   local next_record = M.records(text)
   for record in next_record do
     local kind = sub(record, 1, 1)
-    if kind == "1" then
-      local xy, xs, sm, mh, mi, mw, path =
-        match(record, "^1 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ (.+)$")
-      if path then
-        entries[#entries + 1] = { path = path, index = xs, worktree = sub(xy, 2), submodule = sm,
-          modes = { mh, mi, mw } }
-      end
-    elseif kind == "2" then
-      local xy, xs, sm, mh, mi, mw, path =
-        match(record, "^2 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ %a%d* (.+)$")
-      local old = next_record()
-      if path and old then
-        entries[#entries + 1] = { path = path, old_path = old, index = xs, worktree = sub(xy, 2), submodule = sm,
-          modes = { mh, mi, mw } }
-      end
-    elseif kind == "u" then
-      local xy, xs, sm, m2, mw, path =
-        match(record, "^u ((.).) (%S+) %d+ (%d+) %d+ (%d+) %x+ %x+ %x+ (.+)$")
-      if path then
-        entries[#entries + 1] = { path = path, index = xs, worktree = sub(xy, 2), submodule = sm,
-          conflicted = true, modes = { m2, m2, mw } }
-      end
+    if ENTRIES[kind] then
+      entries[#entries + 1] = read_entry(kind, record, next_record)
     elseif kind == "?" then
       entries[#entries + 1] = { path = sub(record, 3), untracked = true, index = "?", worktree = "?" }
     elseif kind == "#" then

@@ -32,6 +32,7 @@
 ---@field reason string?       forces work that `route` refuses; the reason is recorded
 ---@field asks boolean?        an answer that ends with "[QUESTION] …" parks the run unmerged until a person answers
 ---@field cut "fail"|"allow"|nil  "allow" accepts a truncated answer; by default it fails
+---@field loop "warn"|"end"|nil  an agent that makes the same tool calls without a new result is ended with "end"; otherwise, and by default, a warning says so
 ---@field continues string?     the session of an earlier result to continue, if the runner keeps sessions
 
 ---@class moonlet.CallBudget

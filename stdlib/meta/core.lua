@@ -3,6 +3,17 @@
 --- Declares `core`, the C++ functions that the library is built on, one table for each file of
 --- lua/core. Scripts cannot reach it.
 
+---@class core.archive
+---@field adopt fun(home: userdata, staged: string, id: string, record: string, body: string): boolean?, moonlet.Error?
+---  makes a complete folder of `.agent` the run `id`; false if that id is taken
+---@field extract fun(dir: userdata, name: string, manifest: string, files: table[], into: userdata): boolean?, moonlet.Error?
+---  writes the files of an archive into an empty folder, or refuses it
+---@field fits fun(name: string): boolean  true if an archive can hold a file of that name
+---@field header fun(name: string, bytes: integer): string  returns the block that stands before a file in an archive
+---@field manifest fun(dir: userdata, name: string): string?, moonlet.Error?  reads the manifest of an archive
+---@field write fun(from: userdata, manifest: string, files: table[], dir: userdata, name: string): boolean?, moonlet.Error?
+---  writes files as one archive: { { name, from, bytes, sha256 }, … }
+
 ---@class core.audit
 ---@field beginning fun(dir: userdata, path: string, bytes: integer?, durable: boolean?): table
 ---  returns the digest of a file or of its first bytes; with `durable` they are synced to disk first
@@ -29,23 +40,33 @@
 ---@field done fun(log: string)  redirects later output to the file, once the run has its id
 ---@field start fun(words: string[]): string?, moonlet.Error?  returns the first line that `moonlet word…` prints
 
+---@class moonlet.EventKind
+---@field name string
+---@field about string
+---@field fields table<string, string>  name -> its meaning; the name of an optional field ends with ?
+---@field line boolean?           false if people get no line for it
+---@field not_in_line string[]?   fields that the line leaves out
+
 ---@class core.event
 ---@field display fun(mode: "live"|"plain"|"events"|"messages"|"prompt"|"watch"|"none")  chooses how events are shown
 ---@field emit fun(type: string, step: string?, fields: table)  emits an event of the run
+---@field kinds fun(): { version: integer, kinds: moonlet.EventKind[] }  the types of events, from host/telemetry/kinds.json
 ---@field line fun(type: string, ms: integer, run: string, step: string?, data: table): string
 ---  formats an event of a file as a line, or returns ""
 ---@field replay fun(type: string, ms: integer, run: string, step: string?, data: table)  displays an event of a file
----@field release fun()  prints the last line of the run, which a pipe gets only after the report
----@field types fun(): string[]  the types of events
 ---@field start fun(file: string)  assigns later events to the run and writes them to a file beneath .agent
 
 ---@class core.file
+---@field append fun(dir: userdata, path: string, lines: string): boolean?, moonlet.Error?
+---  appends whole lines to a file that several processes may write
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
 ---  describes a file or link as a text that changes with its content; "" if nothing is there
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
 ---  copies owner, group and attributes from the file at that place, or takes the group that new files get there
 ---@field is_startup fun(path: string, writes: string[]?): boolean
 ---  true if a file makes programs start on the user's machine and no path in `writes` covers it
+---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
+---  makes a symbolic link in the folder itself
 ---@field list fun(dir: userdata, path: string): table[]?, moonlet.Error?
 ---  returns { {name, type}, … } in byte order, or nil and an error
 ---@field load fun(dir: userdata, path: string, cap: integer): table?, moonlet.Error?
@@ -53,8 +74,7 @@
 ---@field lock fun(dir: userdata, name: string, ms: integer?, holder: string?): userdata?, moonlet.Error?
 ---  takes an flock on a small file and waits for up to `ms`, 2000 by default
 ---@field make_dirs fun(dir: userdata, path: string): boolean?, moonlet.Error?  makes the folder and its parents
----@field make_new fun(path: string): boolean?, moonlet.Error?
----  makes a new directory that only this user can open
+---@field make_new fun(path: string): boolean?, moonlet.Error?  makes a new directory that only this user can open
 ---@field make_root fun(path: string): userdata?, moonlet.Error?  opens a private directory, and makes it if needed
 ---@field part fun(dir: userdata, path: string, from: integer, size: integer): string?, moonlet.Error?
 ---  reads a part of a file; the result is shorter at the end of the file
@@ -107,6 +127,8 @@
 ---@field null userdata
 
 ---@class core.ledger
+---@field attempts fun(home: userdata, filter: table, limit: integer): table[]
+---  returns the attempts of agents with their tokens and costs, those of the newest runs first
 ---@field complete fun(home: userdata): table  adds runs that are on disk and not yet in the ledger
 ---@field differs fun(home: userdata, id: string, text: string): string[]  places where rows and record differ
 ---@field forget fun(home: userdata, id: string): boolean  removes a run; true if it was there
@@ -125,7 +147,6 @@
 ---@field close fun(prompt: userdata)  stops reading and restores the earlier handler of interrupts
 ---@field complete fun(prompt: userdata, from: integer, words: string[]): string, string, integer
 ---  answers "complete" and continues to read; the word begins at byte `from`, counted from 0
----@field edit fun(prompt: userdata, argv: string[])  runs a program on the terminal and waits until it exits
 ---@field interrupted fun(prompt: userdata)  waits until the user interrupts
 ---@field open fun(history: string): userdata?, boolean?, boolean?
 ---  opens a prompt; says whether it edits lines and prints prompts; nil if it may not read the terminal
@@ -160,6 +181,8 @@
 ---@field run fun(call: table): table  starts a child under the keeper and waits for its exit
 ---@field sees_processes fun(): boolean
 ---  true if the system lists processes, so that every process of a step can be ended
+---@field recorded fun(home: userdata, run: string, step: string, name: string): string, table?
+---  returns the state of an attempt of a run that another process drives, or nobody; and its exit
 ---@field stop fun(step: string, name: string): any  ends a running attempt, and returns what take returns
 ---@field take fun(step: string, name: string): table  waits for the exit of a recorded attempt and returns it
 
@@ -204,7 +227,7 @@
 ---@field children table[]  the processes of a run whose folder was deleted: {step, pid, age_ms, main, deadline_ms?}
 
 ---@class core.runs
----@field end_keeper fun(place: string, grace: integer)
+---@field end_keeper fun(place: string, grace_ms: integer)
 ---  ends a run or session whose folder at `place` was deleted, and waits for its end
 ---@field end_orphans fun(home: userdata, run: string)  ends the processes and the keeper of a run without a driver
 ---@field holder fun(home: userdata, run: string): integer?  returns the pid of the process that drives the run
@@ -238,9 +261,9 @@
 ---@field append fun(home: userdata, id: string, name: string, lines: string)  appends to a file of the session
 ---@field attach fun(home: userdata, id: string, key: integer): string
 ---  hands it to the user at this terminal until they press the key; returns "key", "ended" or "gone"
----@field hook fun(argv: string[], env: string[], wall: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
+---@field hook fun(argv: string[], env: string[], wall_ms: integer): {code: integer, signal: integer, late: boolean}?, moonlet.Error?
 ---  runs a user's program for an event with a time limit in ms
----@field kill fun(home: userdata, id: string, grace: integer)  asks all its processes to end, and kills them after `grace` ms
+---@field kill fun(home: userdata, id: string, grace_ms: integer)  asks all its processes to end, and kills them after that time
 ---@field list fun(home: userdata): string[]  lists ids, oldest first, also of running sessions whose folders are gone
 ---@field look fun(home: userdata, id: string, history: integer?): string  returns screen and state as JSON
 ---@field make fun(home: userdata): string  makes the folder of a new session and returns its id
@@ -274,8 +297,7 @@
 ---@field check fun()  raises if the running task is cancelled or its time is over
 ---@field close_scope fun(scope: userdata)  leaves the scope and all scopes inside it
 ---@field current fun(): userdata  returns the identity of the running task
----@field expire_at_turn fun(scope: userdata, order: integer, error: any)
----  cancels the scope with `error` at its turn
+---@field expire_at_turn fun(scope: userdata, order: integer, error: any)  cancels the scope with `error` at its turn
 ---@field hold_turn fun(order: integer)  delays this turn and later ones until release_turn(order)
 ---@field join fun(task: userdata)  waits for the task's end; outcome() returns its result
 ---@field open_scope fun(call: table): userdata  scope
@@ -299,6 +321,9 @@
 
 ---@class core.terminal
 ---@field ask fun(text: string): string  reads an answer; nil at the end of the input
+---@field input fun(cap: integer): userdata  the lines of standard input, each of at most `cap` bytes
+---@field next fun(lines: userdata): string?, integer?
+---  waits for the next line; nil and its size if it is too long, nil at the end of the input
 ---@field read fun(cap: integer, ms: integer): string?, "limit"|"timeout"|nil
 ---  reads standard input to its end; nil if it is too long or does not end in time
 ---@field run fun(argv: string[]): integer  runs the user's program on the terminal and returns its exit code
@@ -307,11 +332,13 @@
 ---  describes the terminal of standard output, or of stream 2; nil if output goes elsewhere
 
 ---@class core.text
+---@field base64 fun(text: string): string  encodes bytes on one line
 ---@field clean fun(text: string): string  replaces malformed UTF-8 with U+FFFD
 ---@field cut fun(text: string, cap: integer, note: string?): string
 ---  keeps head and tail, with a line that counts the omitted bytes
 ---@field fit fun(text: string, columns: integer, in_middle: boolean?): string
 ---  truncates a text to so many columns of a terminal
+---@field gzip fun(text: string): string  compresses a text
 ---@field is_utf8 fun(text: string): boolean  bool
 ---@field json_size fun(text: string): integer  estimates its size as a JSON string
 ---@field place fun(): string?  returns "file:line" of the innermost script function
@@ -322,6 +349,7 @@
 ---@field width fun(text: string): integer  counts its columns on a terminal
 
 ---@class core
+---@field archive core.archive
 ---@field audit core.audit
 ---@field clock core.clock
 ---@field coroutine core.coroutine

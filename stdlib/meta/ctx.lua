@@ -72,7 +72,6 @@ ctx.inputs = {}
 
 --- Calls one agent, checks its answer, and records both. The call is one journaled step: a resumed
 --- run replays the recorded answer without a charge.
----
 --- Errors: `invalid` a wrong option or a malformed schema; `denied` a right that was not granted;
 --- `budget` a limit is reached; `quota` the provider refuses until a reset; `timeout` the agent
 --- took too long; `failed` it crashed, or its answer does not fit the schema after one repair;
@@ -113,7 +112,6 @@ function ctx:agent(call) end
 
 --- Runs a function in parallel for each item. `results[i]` belongs to `items[i]`. A failed branch's
 --- result is a lost value, and a nil result becomes m.null.
----
 --- Errors: `quorum` fewer than `need` succeeded, or no branch did; without `need` and `settle` the
 --- error of the first failed branch.
 --- ```lua
@@ -135,7 +133,6 @@ function ctx:parallel(items, fn, options) end
 --- Sends each item through stages without a barrier: one item may be in the last stage while
 --- another is in the first. A stage is fn(c, value, item) and gets the value of the stage before
 --- it. The results have the form of ctx:parallel's.
----
 --- Errors: those of ctx:parallel.
 --- ```lua
 --- local sizes = ctx:pipeline({ "src/a.lua", "src/b.lua" },
@@ -154,7 +151,6 @@ function ctx:pipeline(items, ...) end
 
 --- Runs a function in parallel for each item. It returns the first success and cancels the other
 --- branches.
----
 --- Errors: `quorum` every branch failed.
 --- ```lua
 --- local text, index = ctx:any({ "src/none.lua", "src/a.lua" }, function(c, path)
@@ -185,7 +181,6 @@ function ctx:any(items, fn, options) end
 
 --- Runs a function as a scope. It returns after every task in the scope has ended and every process
 --- was reaped.
----
 --- Errors: `timeout` or `budget` of the scope, or the error of its function.
 --- ```lua
 --- local text = ctx:scope({ name = "draft", timeout = "5m", budget = { agents = 2 } }, function(s)
@@ -203,7 +198,6 @@ function ctx:scope(options, fn) end
 local task = {}
 
 --- Waits for the task. It returns the results of the task's function, or raises its error.
----
 --- Errors: the error that the task's function raised.
 --- ```lua
 --- local task = ctx:spawn("count", function() return 3 end)
@@ -233,7 +227,6 @@ function ctx:spawn(name, fn) end
 function ctx:finally(fn) end
 
 --- Restarts the time limit for a script that computes without waiting.
----
 --- Errors: `cancelled` or `timeout`, if the body must end.
 --- ```lua
 --- for i = 1, 3 do
@@ -247,7 +240,6 @@ function ctx:yield() end
 
 --- Runs a named function once. A resumed run returns the recorded result if `input` is unchanged.
 --- The result must be one JSON value.
----
 --- Errors: the error of the function.
 --- ```lua
 --- local plan = ctx:step("plan", { input = "src" }, function(c) return { files = #c:list "src" } end)
@@ -262,7 +254,6 @@ function ctx:step(name, options, fn) end
 
 --- Runs another preset as a scope of this run. `needs.presets` must name it. It has its own rights
 --- and limits, within those of the calling preset, and its `ctx:write` uses its own folder.
----
 --- Errors: `denied` the preset is not declared; `invalid` an argument; and the preset's own errors.
 --- ```lua
 --- m.preset {
@@ -286,7 +277,6 @@ function ctx:preset(name, args) end
 --- Prints the plan of larger work, with exactly one step in progress, and writes it to plan.md in
 --- the artifacts. It asks for the grants of `checks` now, before an agent is paid. A dry run lists
 --- them.
----
 --- Errors: `invalid` fewer than 3 steps or more than 6, a step that is not a short sentence, or a
 --- check that cannot be started; `denied` a check whose program was not granted.
 --- ```lua
@@ -336,7 +326,6 @@ function ctx:log(...) end
 
 --- Runs a program without a shell. A program that exits with an error does not raise, so check
 --- `code`.
----
 --- Errors: `denied` a program that was not granted, or a sandbox that this kernel cannot enforce;
 --- `failed` it could not start, or with `check` its exit code is not 0; `timeout`.
 --- ```lua
@@ -350,7 +339,6 @@ function ctx:exec(call) end
 --- Starts a program on a terminal. It ends with the scope that started it, unless `detach` is set.
 --- The start and each input are recorded in advance, so a resumed run finds the session again and
 --- types nothing twice.
----
 --- Errors: `denied` a program that was not granted; `invalid` a missing program; `timeout` the
 --- expected output did not come; `failed` the program had exited; `lost` its keeper was killed.
 --- ```lua
@@ -387,7 +375,6 @@ function ctx:session(call) end
 
 --- Runs a check of the repository on the host. A failed required check makes the verdict `blocked`,
 --- even if the script continues.
----
 --- Errors: `invalid` a command that needs a shell, or an unknown kind; `denied` a program that was
 --- not granted.
 --- ```lua
@@ -432,7 +419,6 @@ function ctx:verdict(call) end
 
 --- Demands evidence. The host runs the command itself and checks that the files exist. An agent's
 --- claim does not count.
----
 --- Errors: `failed` the evidence is missing; the verdict becomes `blocked`, even if the error is
 --- caught.
 --- ```lua
@@ -456,7 +442,6 @@ function ctx:require(call) end
 
 --- Asks a person for approval. If no person is at a terminal, the run parks as `needs-human` until
 --- `moonlet answer`.
----
 --- Errors: `rejected` the answer is no, or the time is over; `--gates deny` rejects at once.
 --- ```lua
 --- local yes = ctx:gate { action = "publish the report", why = "three reviewers agree", show = "the report" }
@@ -474,7 +459,6 @@ function ctx:gate(call) end
 ---@field name string?
 
 --- Asks a person a question and parks the run until the answer comes.
----
 --- Errors: `rejected` the time is over, or `--gates deny`.
 --- ```lua
 --- local branch = ctx:question { text = "Which branch?", options = { "main", "next" } }
@@ -489,7 +473,6 @@ function ctx:question(call) end
 ---@field missing "nil"|nil  "nil": an unreadable file returns nil and an error instead of raising
 
 --- Reads a file of the repository as text.
----
 --- Errors: `denied` a folder that was not granted; `invalid` a file that cannot be read.
 --- ```lua
 --- local text = ctx:read "src/a.lua"
@@ -512,7 +495,6 @@ function ctx:read(path, options) end
 ---@field type "file"|"directory"|"link"|"other"
 
 --- Lists the entries of a folder of the repository, sorted.
----
 --- Errors: `denied` a folder that was not granted; `invalid` a missing folder.
 --- ```lua
 --- ctx:list("src")[1].name --> "a.lua"
@@ -524,7 +506,6 @@ function ctx:read(path, options) end
 function ctx:list(path, options) end
 
 --- Writes a file to the run's artifact folder. The end of the run prints `findings.md`.
----
 --- Errors: `invalid` a malformed path, or the name of a file that the host writes itself.
 --- ```lua
 --- ctx:write("findings.md", "# Findings\n\nNone.\n")
@@ -534,7 +515,6 @@ function ctx:list(path, options) end
 function ctx:write(name, text) end
 
 --- Waits for a time.
----
 --- Errors: `cancelled` or `timeout`, if the body must end.
 --- ```lua
 --- ctx:sleep "1ms"

@@ -18,7 +18,6 @@ local budget = {}
 
 --- Returns what may still be used under the tightest budget, without the reservations of siblings.
 --- It is at least 0, and math.huge without a limit.
----
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:left "tokens" > 20000 --> true
@@ -28,7 +27,6 @@ local budget = {}
 function budget:left(kind) end
 
 --- Returns how much the body has used, counted for its own budget or else for the run.
----
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:used "usd" --> 0
@@ -38,7 +36,6 @@ function budget:left(kind) end
 function budget:used(kind) end
 
 --- Returns the smallest limit that applies, or math.huge without a limit.
----
 --- Errors: `invalid` an unknown kind.
 --- ```lua
 --- ctx.budget:limit "tokens" == math.huge --> true
@@ -61,7 +58,6 @@ m.null = nil
 m.json = {}
 
 --- Encodes a Lua value as JSON. An empty table becomes an object, unless m.array marks it.
----
 --- Errors: `invalid` a function, a cycle, or a list with holes.
 --- ```lua
 --- m.json.encode { list = m.array {}, n = 1 } --> '{"list":[],"n":1}'
@@ -73,7 +69,6 @@ function m.json.encode(value, indent) end
 
 --- Decodes a JSON text. Integers stay integers, null becomes m.null, and a list stays marked as an
 --- array.
----
 --- Errors: `invalid` malformed JSON, or a duplicate key.
 --- ```lua
 --- m.json.decode('{"n": [1, 2]}').n[2] --> 2
@@ -83,7 +78,6 @@ function m.json.encode(value, indent) end
 function m.json.decode(text) end
 
 --- Returns the text of a file in the preset's own folder, such as a prompt.
----
 --- Errors: `invalid` a missing file.
 --- ```lua
 --- m.asset "prompt.md" --> "Read {{file}}.\n"
@@ -107,7 +101,6 @@ function m.asset(file) end
 ---@field forced boolean?
 
 --- Chooses the runner and the model for a kind of work.
----
 --- Errors: `denied` work that a sidecar should not do ("escalate"); `invalid` an unknown risk or a
 --- misspelt kind.
 --- ```lua
@@ -171,6 +164,7 @@ m.runner = {}
 ---@class moonlet.Usage
 ---@field input_tokens integer?
 ---@field cached_input_tokens integer?
+---@field cache_write_tokens integer?  the part of the input that was written into the provider's cache
 ---@field output_tokens integer?
 ---@field reasoning_output_tokens integer?
 ---@field total_tokens integer?
@@ -180,7 +174,6 @@ m.runner = {}
 ---@field estimated boolean?  true if some tokens are estimated
 
 --- Returns the runner that parses the events of a format.
----
 --- Errors: `invalid` an unknown format.
 --- ```lua
 --- type(m.runner.events("claude").parse) --> "function"
@@ -195,7 +188,6 @@ function m.runner.events(name) end
 ---@field close fun(self: moonlet.RunnerReader): moonlet.RunnerEvent[]
 
 --- Makes an incremental parser of a format. It takes bytes and returns events.
----
 --- Errors: `invalid` an unknown format.
 --- ```lua
 --- local reader = m.runner.reader "moonlet"
@@ -206,7 +198,6 @@ function m.runner.events(name) end
 function m.runner.reader(name) end
 
 --- Parses a whole stream of events at once.
----
 --- Errors: `invalid` an unknown format.
 --- ```lua
 --- local result = m.runner.read("moonlet", '{"type":"text","text":"hi"}\n{"type":"done","status":"ok"}\n',

@@ -43,7 +43,6 @@ end
 
 --- Has judges score the candidates independently, each in another order. The mean scores rank the
 --- candidates, and disagreements are reported. It costs one call for each judge.
----
 --- Errors: `invalid` missing criteria, one candidate, or a number out of bounds; `quorum` too few
 --- judges succeeded.
 --- ```lua

@@ -32,7 +32,6 @@ end
 
 --- Has workers propose two or three alternatives, a judge choose by stated criteria, and a worker
 --- refine the choice. It costs one call for each angle, and two more.
----
 --- Errors: `invalid` missing criteria, or more than three angles; `quorum` every worker failed.
 --- ```lua
 --- local done = m.patterns.options_sprint(ctx, { goal = "an outline of the guide", criteria = { "it is short" } })

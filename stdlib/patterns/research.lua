@@ -56,7 +56,6 @@ end
 --- Has one worker per question collect sources in parallel. A synthesis turns them into a brief
 --- that ends in next actions. Workers search the web if their runner can. It costs one call for
 --- each question, and one more.
----
 --- Errors: `invalid` a missing topic, or more than six questions; `quorum` too few questions were
 --- answered.
 --- ```lua

@@ -40,7 +40,6 @@ end
 --- Has reviewers rank the issues of an artifact. An implementer fixes the top ones, the host runs
 --- the checks, and another worker verifies the result. It costs one call for each lens, and two
 --- more.
----
 --- Errors: `invalid` a missing scope, a number out of bounds, or a verifier that is also the
 --- implementer.
 --- ```lua

@@ -67,7 +67,6 @@ end
 --- Has a scout gather the least context. The orchestrator condenses it and chooses the approach, an
 --- implementer does the work, the host runs the checks, and another worker verifies the result. It
 --- costs three calls.
----
 --- Errors: `invalid` a missing goal or scope, or a verifier that is also the implementer.
 --- ```lua
 --- local done = m.patterns.scout_act_verify(ctx, { goal = "errors name their line", scope = "src" })

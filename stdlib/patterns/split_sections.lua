@@ -118,7 +118,6 @@ end
 
 --- Gives each worker one section of the work. A last worker merges the sections and checks their
 --- consistency. It costs one call for each section, and one more.
----
 --- Errors: `invalid` fewer than two or more than twelve sections, or overlapping paths; `quorum`
 --- too few sections succeeded.
 --- ```lua

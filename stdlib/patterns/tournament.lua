@@ -29,15 +29,14 @@ end
 
 -- Returns the winner of a match. After a tie or without a verdict, the first candidate wins.
 local function decide(pair, sheet)
-  if m.is_lost(sheet) then return pair[1], "the judge was lost: the first one goes on" end
-  if #sheet.best > 1 then return pair[1], "equals: the first one goes on" end
+  if m.is_lost(sheet) then return pair[1], "the judge was lost: the first one wins" end
+  if #sheet.best > 1 then return pair[1], "equals: the first one wins" end
   return pair[sheet.best[1]], sheet.reason
 end
 
 --- Has candidates meet in pairs. The better one by stated criteria reaches the next round, until
 --- one candidate remains. It costs one call for each match, which is one fewer than there are
 --- candidates.
----
 --- Errors: `invalid` missing criteria, one candidate, or more than sixteen; `quorum` every judge of
 --- a round failed.
 --- ```lua

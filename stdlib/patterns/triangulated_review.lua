@@ -94,7 +94,6 @@ end
 --- Has reviewers with different lenses read one artifact in parallel. Their findings become one
 --- ranked list, and a verifier settles disputed findings. It costs at most one call more than there
 --- are lenses.
----
 --- Errors: `invalid` fewer than two or more than four lenses, or a repeated lens; `quorum` too few
 --- reviews succeeded.
 --- ```lua

@@ -26,7 +26,6 @@ end
 
 --- Has reviewers search in rounds for problems that earlier rounds missed, until some rounds in a
 --- row find nothing new. It costs at most one call for each round.
----
 --- Errors: `invalid` fewer than two rounds, or more than twenty; `quorum` every round failed.
 --- ```lua
 --- local hunt = m.patterns.until_dry(ctx, { artifact = "src/a.lua" })

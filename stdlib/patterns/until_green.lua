@@ -34,7 +34,6 @@ end
 --- Has the host run the checks and an implementer work on the failures, until all pass or the
 --- rounds are used up. An agent's claim does not count as evidence. It costs at most one call for
 --- each round.
----
 --- Errors: `invalid` a missing check or scope, or more than ten rounds.
 --- ```lua
 --- local done = m.patterns.until_green(ctx, { checks = { "test:true" }, scope = "src" })

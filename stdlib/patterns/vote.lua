@@ -32,7 +32,6 @@ end
 
 --- Has voters answer a question independently. A choice wins if it has enough votes, and a tie is
 --- reported. It costs one call for each voter.
----
 --- Errors: `invalid` one choice, or more than nine voters; `quorum` every voter failed.
 --- ```lua
 --- local voted = m.patterns.vote(ctx, { question = "keep it?", choices = { "yes", "no" } })

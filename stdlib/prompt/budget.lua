@@ -22,8 +22,6 @@ local bytes_a_token = 4
 
 --- Estimates the tokens of a text. Characters beyond ASCII count as one token each, because scripts
 --- without spaces need that many.
----@param text string
----@return integer
 function M.tokens(text)
   local ascii = select(2, string.gsub(text, "[\0-\127]", ""))
   local others = select(2, string.gsub(text, "[\xc2-\xf4]", ""))
@@ -33,20 +31,20 @@ end
 local function check(options)
   record.check(options, { parts = "list!", budget = "integer" }, "prompt.compose")
   if options.budget and options.budget < 1 then
-    error(record.invalid(format("prompt.compose: a budget of %d tokens holds nothing", options.budget),
-      "give a whole number, 1 or more"), 0)
+    record.refuse(format("prompt.compose: a budget of %d tokens holds nothing", options.budget),
+      "give a whole number, 1 or more")
   end
   local seen, parts = {}, {}
   for i, part in ipairs(options.parts) do
     record.check(part, PART, format("prompt.compose: parts[%d]", i))
     if seen[part.name] then
-      error(record.invalid(format("prompt.compose: two parts are called '%s'", core.text.printable(part.name, 80)),
-        "name each part once: what is left out is listed by name"), 0)
+      record.refuse(format("prompt.compose: two parts are called '%s'", core.text.printable(part.name, 80)),
+        "name each part once: what is left out is listed by name")
     end
     seen[part.name] = true
     local priority = part.priority or 0
     if priority ~= priority then
-      error(record.invalid(format("prompt.compose: parts[%d].priority is no number", i)), 0)
+      record.refuse(format("prompt.compose: parts[%d].priority is not a number", i))
     end
     parts[i] = { name = part.name, text = part.text, priority = priority,
       required = part.required or false }
@@ -83,8 +81,8 @@ local function no_room(parts, budget)
   for _, part in ipairs(parts) do
     if part.required then sum, names[#names + 1] = sum + M.tokens(part.text), core.text.printable(part.name, 80) end
   end
-  error(record.invalid(format("the required parts of the prompt (%s) are about %d tokens, and its budget is %d",
-    concat(names, ", "), sum, budget), "raise the budget, or shorten one of them"), 0)
+  record.refuse(format("the required parts of the prompt (%s) are about %d tokens, and its budget is %d",
+    concat(names, ", "), sum, budget), "raise the budget, or shorten one of them")
 end
 
 -- Returns the parts that may be dropped, the lowest priority first. Among equal priorities the last
@@ -146,14 +144,6 @@ local function remember(entry)
   end
 end
 
-local function is_divisible(parts)
-  for _, part in ipairs(parts) do
-    if not part.required and part.text ~= "" then return true end
-  end
-  return false
-end
-
--- Joins parts into a text. A budget, if given, limits it.
 local function made(parts, budget)
   local text, tokens, cut
   if budget then
@@ -170,11 +160,10 @@ end
 -- Joins parts into a text and caches the parts for a smaller budget later.
 local function remembered_text(parts, budget)
   local text, told = made(parts, budget)
-  if is_divisible(parts) then remember { text = text, parts = parts, told = told } end
+  if expendable(parts)[1] then remember { text = text, parts = parts, told = told } end
   return text, told
 end
 
---- Implements m.prompt.compose.
 ---@param options {parts: table[], budget: integer?}
 ---@return string, moonlet.prompt.Composed
 function M.compose(options) return remembered_text(check(options), options.budget) end
@@ -182,7 +171,6 @@ function M.compose(options) return remembered_text(check(options), options.budge
 --- Joins the parts of a prompt, each of which ends with a line break, and caches them. Part names
 --- may repeat.
 ---@param parts {name: string, text: string, priority: number?, required: boolean?}[]
----@return string
 function M.join(parts)
   for _, part in ipairs(parts) do part.priority, part.required = part.priority or 0, part.required or false end
   return (remembered_text(parts))
@@ -221,8 +209,6 @@ end
 
 --- Fits a prompt, with the parts in front of it, into a budget. A prompt that fits is returned
 --- unchanged.
----@param prompt string
----@param budget integer
 ---@param before table[]?  parts whose fields are all set
 ---@return string text  all parts, joined
 ---@return moonlet.prompt.Composed? told  nil if nothing was dropped
@@ -236,32 +222,20 @@ function M.fit(prompt, budget, before)
 end
 
 --- Returns the smaller of two budgets. A nil means no limit.
----@param one integer?
----@param other integer?
----@return integer?
 function M.least(one, other) return one and other and math.min(one, other) or one or other end
 
---- Returns the smallest budget that applies to the prompts of a run.
 ---@param options table   the options of the run's command line
----@param packet table?
 ---@param preset moonlet.Preset?
----@return integer?
 function M.of_run(options, packet, preset)
   return M.least(options.prompt_tokens, M.least(packet and packet.prompt_tokens, preset and preset.prompt_tokens))
 end
 
---- Raises an error unless a budget is at least one token.
----@param tokens integer?
----@param what string
 function M.check_budget(tokens, what)
   if tokens == nil or tokens >= 1 then return end
-  error(record.invalid(format("%s cannot be %d", what, tokens), "give a whole number of tokens, 1 or more"), 0)
+  record.refuse(format("%s cannot be %d", what, tokens), "give a whole number of tokens, 1 or more")
 end
 
 --- Joins parts and the prompt behind them into one text.
----@param parts table[]
----@param prompt string
----@return string
 function M.in_front(parts, prompt)
   if not parts[1] then return prompt end
   return text_of(parts, {}, nil):gsub("\n+$", "") .. "\n\n" .. prompt
@@ -269,7 +243,6 @@ end
 
 --- Returns the parts that were dropped from a prompt, or from a prompt inside a composed one, or
 --- nil.
----@param prompt string
 ---@return moonlet.prompt.Composed?
 function M.of(prompt)
   local best

@@ -20,10 +20,6 @@ local replaced
 ---@param fn (fun(role: string): string?, string?)?
 function M.replace(fn) replaced = fn end
 
---- Returns the template of a role, and its origin.
----@param role string
----@return string text
----@return string origin
 function M.text(role)
   local own, origin
   if replaced then own, origin = replaced(role) end
@@ -33,7 +29,6 @@ end
 
 --- Returns the start of every worker's prompt. Its first line marks the reader as a worker, even if
 --- a replaced template lacks that line.
----@return string
 function M.preamble()
   local text = match(M.text "worker", "^%s*(.-)%s*$")
   if not match(text .. "\n", "^" .. first_line .. "%s*\n") then text = first_line .. "\n" .. text end
@@ -41,7 +36,6 @@ function M.preamble()
 end
 
 --- Splits a template into its blocks. Text above the first label is a block without a label.
----@param text string
 ---@return {label: string?, text: string}[]
 function M.blocks(text)
   local blocks, label, lines = {}, nil, {}
@@ -63,14 +57,15 @@ function M.blocks(text)
   return blocks
 end
 
-local function filled(text, values, origin)
+--- Replaces each `{{name}}` of a template by a text. Raises for a name without one.
+function M.fill(text, values, origin)
   return (gsub(text, "{{([%w_]+)}}", function(name)
     local value = values[name]
     if value ~= nil then return value end
     local known = {}
     for key in pairs(values) do known[#known + 1] = key end
-    error(record.invalid(format("%s names '{{%s}}', which has no value", origin, core.text.printable(name, 60)),
-      record.suggest(name, known), origin), 0)
+    record.refuse(format("%s names '{{%s}}', which has no value", origin, core.text.printable(name, 60)),
+      record.suggest(name, known), origin)
   end))
 end
 
@@ -82,10 +77,7 @@ end
 
 --- Renders the template of a role. The texts of `values` replace its marks. A block of `blocks`
 --- replaces the block with its label, or is appended.
----@param role string
----@param values table<string, string>
 ---@param blocks {label: string, text: string?}[]
----@return string
 function M.render(role, values, blocks)
   local text, origin = M.text(role)
   local parts, own, taken = { M.preamble() }, {}, {}
@@ -95,7 +87,7 @@ function M.render(role, values, blocks)
   for _, block in ipairs(M.blocks(text)) do
     local mine = block.label and own[block.label]
     if mine then taken[block.label] = true end
-    parts[#parts + 1] = shown(mine or { label = block.label, text = filled(block.text, values, origin) })
+    parts[#parts + 1] = shown(mine or { label = block.label, text = M.fill(block.text, values, origin) })
   end
   for _, block in ipairs(blocks) do
     if own[block.label] == block and not taken[block.label] then parts[#parts + 1] = shown(block) end

@@ -1,24 +1,24 @@
---- The check of schemas, before anything is paid: an unknown keyword, or a part without one, is an error with its
---- place.
+--- Checks schemas before anything is paid. An unknown keyword, or a part without one, is an error
+--- with its place.
 local record = require "moonlet.record"
 
 local M = {}
 
 local null = core.json.null
---- The schema that m.schema.any() makes.
+--- Marks the schema that m.schema.any() makes.
 M.any_mark = "x-any"
 
 local builders = { object = true, list = true, string = true, integer = true, number = true, boolean = true,
   any = true }
 local deepest = 100
 
---- Keywords that hold one schema, a list of them, or one by name.
+--- These keywords contain one schema, a list of schemas, or schemas by name.
 local one = { additionalItems = true, additionalProperties = true, contains = true, propertyNames = true,
   ["not"] = true, ["if"] = true, ["then"] = true, ["else"] = true }
 local several = { allOf = true, anyOf = true, oneOf = true }
 local named = { properties = true, patternProperties = true, definitions = true, ["$defs"] = true }
 
---- Keywords that constrain the value, and annotations.
+--- A schema needs a keyword that constrains its value. Annotations do not count.
 local keywords, annotations = { items = true, dependencies = true }, {}
 for _, set in ipairs { one, several, named } do
   for name in pairs(set) do keywords[name] = true end
@@ -38,7 +38,7 @@ local function known_words()
 end
 
 local function refuse(what, place, message, hint)
-  error(record.invalid(("%s: %s (at %s)"):format(what, message, place), hint), 0)
+  record.refuse(("%s: %s (at %s)"):format(what, message, place), hint)
 end
 
 local function step(place, name)
@@ -59,7 +59,7 @@ local function check_words(schema, what, place)
   end
   if unknown then
     local near = record.nearest(unknown, known_words())
-    refuse(what, place, ("'%s' is no keyword of a schema"):format(core.text.printable(unknown, 60)),
+    refuse(what, place, ("'%s' is not a keyword of a schema"):format(core.text.printable(unknown, 60)),
       near and ("did you mean '%s'?"):format(near)
         or "fields stand in properties, or write m.schema.object { " .. unknown .. " = … }")
   end
@@ -109,9 +109,7 @@ function check(schema, what, place, depth)
   end
 end
 
---- Raises `invalid` for what no answer can be checked against: an unknown keyword, a part without one, a keyword of
---- the wrong type.
----@param schema table
+--- Raises `invalid` for a schema that no answer can be checked against.
 ---@param what string  what messages call it
 function M.check(schema, what)
   check(schema, what, "#", 0)
@@ -120,14 +118,11 @@ function M.check(schema, what)
   local text = type(err) == "table" and err.message or tostring(err)
   local at = type(err) == "table" and type(err.at) == "string" and err.at or nil
   if at and at ~= "" and not text:find(at, 1, true) then text = ("%s (at %s)"):format(text, at) end
-  error(record.invalid(("%s is no JSON Schema that can be used: %s"):format(what, text),
+  record.refuse(("%s is not a usable JSON Schema: %s"):format(what, text),
     type(err) == "table" and type(err.hint) == "string" and err.hint ~= "" and err.hint
-      or "nothing was started; mend the schema"), 0)
+      or "nothing was started; mend the schema")
 end
 
---- Raises for a part of a schema that a builder is given.
----@param part any
----@param what string
 function M.check_part(part, what) check_part(part, what, "#", 0) end
 
 return M

@@ -50,6 +50,8 @@ class Gemini:
             return Gemini.call("write_file", file_path=reply["write"], content=reply["text"])
         if "read" in reply:
             return Gemini.call("read_file", file_path=reply["read"])
+        if "mcp" in reply:
+            return Gemini.call("mcp_moonlet_" + reply["mcp"], **reply.get("given", {}))
         return {"text": reply["text"]}
 
     @staticmethod

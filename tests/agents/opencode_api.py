@@ -24,6 +24,8 @@ def delta_of(reply):
         name, given = "write", {"filePath": reply["write"], "content": reply["text"]}
     elif "read" in reply:
         name, given = "read", {"filePath": reply["read"]}
+    elif "mcp" in reply:
+        name, given = "moonlet_" + reply["mcp"], reply.get("given", {})
     elif reply.get("refused_by_model"):
         return {"content": ""}, "content_filter"
     else:

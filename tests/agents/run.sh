@@ -208,6 +208,8 @@ turns() { [ "$(cat "$case/server/calls.jsonl" 2>/dev/null | grep -c '"kind": "tu
 . "$here/sessions.sh"
 # shellcheck source=tests/agents/hooks.sh
 . "$here/hooks.sh"
+# shellcheck source=tests/agents/mcp.sh
+. "$here/mcp.sh"
 
 # uses_tools NAME: true when Codex itself confines a tool in this case.
 uses_tools() { declare -f "$1" | grep -qE '"tool"|rules <<|try_options' && ! declare -f "$1" | grep -q 'confine = "host"'; }

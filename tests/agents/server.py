@@ -12,6 +12,7 @@ reply, and so on; the last reply stays. One with "for": N is over N seconds afte
     {"tool": COMMAND}              a call of the shell tool; "arguments" are put beside it (Codex alone)
     {"write": FILE, "text": T}     a call of the tool that writes files (not Codex)
     {"read": FILE}                 a call of the tool that reads files (not Codex)
+    {"mcp": TOOL, "given": {…}}    a call of a tool of the MCP server moonlet, by the name that the agent gives it
     {"status": N, …}               an HTTP error; "message", "type", "code", "headers", "body" say more
     {"hang": true}                 takes the request and never answers
     {"stall": T}                   begins with T and never ends
@@ -123,6 +124,9 @@ class Codex:
         if "tool" in reply:
             item = {"type": "function_call", "id": "fc_1", "call_id": "call_%d" % CALLS[0], "name": "exec_command",
                     "arguments": json.dumps({"cmd": reply["tool"], "yield_time_ms": 20000, **reply.get("arguments", {})})}
+        elif "mcp" in reply:
+            item = {"type": "function_call", "id": "fc_1", "call_id": "call_%d" % CALLS[0], "name": reply["mcp"],
+                    "namespace": "mcp__moonlet", "arguments": json.dumps(reply.get("given", {}))}
         elif reply.get("refused_by_model"):
             item = {"type": "message", "role": "assistant", "id": "msg_1",
                     "content": [{"type": "refusal", "refusal": "I cannot help with that."}]}
@@ -189,6 +193,9 @@ class Claude:
                     "input": {"file_path": reply["write"], "content": reply["text"]}}
         if "read" in reply:
             return {"type": "tool_use", "id": "toolu_%d" % CALLS[0], "name": "Read", "input": {"file_path": reply["read"]}}
+        if "mcp" in reply:
+            return {"type": "tool_use", "id": "toolu_%d" % CALLS[0], "name": "mcp__moonlet__" + reply["mcp"],
+                    "input": reply.get("given", {})}
         if "structured" in reply:
             return {"type": "tool_use", "id": "toolu_%d" % CALLS[0], "name": "StructuredOutput",
                     "input": reply["structured"]}

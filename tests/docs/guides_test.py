@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs every block of every guide: the README.md of the rooms and the pages beside them.
+"""Runs every block of every guide: the README.md of the rooms, the pages beside them, and the skills for main agents.
 
     guides_test.py MOONLET [WORD]
 
@@ -11,6 +11,7 @@ The blocks of one guide run in one fresh repository with a HOME of its own, in t
                       build/release is the tested build. A line with sudo is passed over
     ```sh checkout    runs in the checkout; $MOONLET is the executable
     ```text           right behind a sh block it is what that block prints; `…` stands for anything, also for lines
+A skill names no runner, so its config has one: the agent.
 Blocks behind <!-- moonlet doc --markdown --> are run by reference_test.py. The last line is the count.
 """
 import os
@@ -140,6 +141,8 @@ def pages():
         for name in sorted(os.listdir(f"{ROOT}/{folder}")):
             if name.endswith(".md"):
                 yield f"{folder}/{name}"
+    for name in sorted(os.listdir(ROOT + "/stdlib/plugin/skills")):
+        yield f"stdlib/plugin/skills/{name}/SKILL.md"
 
 
 def check_links(path, text):
@@ -154,6 +157,10 @@ def run_page(path):
     check_links(path, text)
     printed = None
     with Place() as place:
+        if path.endswith("SKILL.md"):
+            os.makedirs(place.top + "/home/.config/moonlet")
+            with open(place.top + "/home/.config/moonlet/config.lua", "w", encoding="utf-8") as config:
+                config.write('return { runner = "command:agent" }\n')
         for block in blocks_of(text):
             if block.kind not in KINDS:
                 raise Failed(f"{path}:{block.line}: a block of the kind '{block.kind}' is not known")

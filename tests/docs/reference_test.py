@@ -218,7 +218,8 @@ CONSTANTS = {"core.json.null", "core.process.default_cap", "core.process.largest
 def primitives_have_annotations():
     """The functions of core, as C++ registers them, against stdlib/meta/core.lua."""
     registered = set()
-    files = [f"lua/core/{name}" for name in os.listdir(ROOT + "/lua/core") if name.endswith(".cpp")]
+    files = [os.path.relpath(os.path.join(folder, name), ROOT) for folder, _, names in os.walk(ROOT + "/lua/core")
+             for name in names if name.endswith(".cpp")]
     for path in files + ["lua/engine/script.cpp", "lua/sandbox/coroutine.cpp"]:
         noun = os.path.basename(path)[:-4].replace("file_swap", "file")
         with open(f"{ROOT}/{path}", encoding="utf-8") as file:
@@ -248,7 +249,7 @@ def types_are_declared():
         for value in entry["params"] + entry["fields"]:
             if not entry["file"].endswith("core.lua") and value["type"] in ("", "table") and entry["name"] not in ("moonlet.PresetSpec", "moonlet.Preset") \
                     and value["name"] not in ("schema", "config") and entry.get("type", "").find("|") < 0 \
-                    and entry["file"] not in ("stdlib/record.lua", "stdlib/phrases.lua", "stdlib/paths.lua"):
+                    and entry["file"] not in ("stdlib/record.lua", "stdlib/paths.lua"):
                 problems.append(f"{entry['name']}: '{value['name']}' is a table of unknown fields")
         if entry["kind"] != "type" and not entry["summary"]:
             problems.append(f"{entry['name']} has no description")
@@ -363,16 +364,19 @@ def reference_and_types_are_installed():
         if missing or page != moonlet("doc", "--markdown"):
             raise Failed(f"the installed reference is another one; it lacks {missing}")
         run = subprocess.run([top + "/prefix/bin/moonlet", "init", "--json", "--repo", top], capture_output=True, text=True,
-                             check=False)
-        types = os.path.realpath(top) + "/prefix/share/moonlet/lua"
-        if run.returncode != 0 or os.path.realpath(json.loads(run.stdout)["result"]["types"]) != types:
+                             check=False, env={**os.environ, "HOME": top + "/home"})
+        if run.returncode != 0 or json.loads(run.stdout)["result"]["types"] != "~/.local/share/moonlet/lua":
             raise Failed(run.stdout + run.stderr)
-        files = {os.path.relpath(os.path.join(where, name), types + "/moonlet")
-                 for where, _, names in os.walk(types + "/moonlet") for name in names}
+
+        def files_of(types):
+            return {os.path.relpath(os.path.join(where, name), types)
+                    for where, _, names in os.walk(types) for name in names}
+        files = files_of(top + "/prefix/share/moonlet/lua/moonlet")
+        shared = files_of(top + "/home/.local/share/moonlet/lua/moonlet")
         wanted = {os.path.relpath(os.path.join(where, name), ROOT + "/stdlib") for where, _, names in os.walk(ROOT + "/stdlib")
                   for name in names if name.endswith(".lua") and "/engine" not in where}
-        if files != wanted:
-            raise Failed(f"installed: {sorted(files ^ wanted)} differ from stdlib")
+        if files != wanted or shared != wanted:
+            raise Failed(f"installed: {sorted((files ^ wanted) | (shared ^ wanted))} differ from stdlib")
 
 
 def doc_finds_and_suggests():

@@ -15,7 +15,7 @@ import sys
 # The rooms of the engine in Lua, each above those that it may use.
 ENGINE = ["stdlib/engine/" + room for room in
           ("base", "journal", "budget", "context", "runner", "workspace", "load", "effects", "agent",
-           "session", "run", "repl", "task")]
+           "session", "run", "repl", "task", "mcp", "export")]
 
 # room -> the rooms it may use. A room covers its folder and every folder below that has no entry.
 RULES = {
@@ -39,13 +39,13 @@ RULES = {
                             "host/process/child", "host/process/wire"],
     "host/driver": ["host/base", "host/artifact/file", "host/artifact/journal", "host/artifact/run",
                     "host/process/child", "host/process/wire", "host/process/client", "host/telemetry"],
-    "host/executor/wire": ["host/base"],
+    "host/executor/http": ["host/base"],
     "host/executor/tools": ["host/base", "host/artifact/file", "host/telemetry/secret", "host/process/child",
-                            "host/executor/wire"],
+                            "host/executor/http"],
     "host/executor": ["host/base", "host/validation", "host/artifact/file", "host/telemetry/secret",
-                      "host/process/child", "host/executor/wire", "host/executor/tools"],
-    "lua/vm": ["host", "lua/include"],
-    "lua/core": ["host", "lua/vm", "lua/include"],
+                      "host/process/child", "host/executor/http", "host/executor/tools"],
+    "lua/vm": ["host"],
+    "lua/core": ["host", "lua/vm"],
     "lua/sandbox": ["host", "lua/vm", "lua/core"],
     "lua/engine": ["host", "lua/vm", "lua/sandbox", "lua/core", "lua/include"],
     "lua/include": ["host/base"],
@@ -64,6 +64,8 @@ RULES = {
     "stdlib/engine/run": ["stdlib", *ENGINE[:10]],
     "stdlib/engine/repl": ["stdlib", *ENGINE[:11]],
     "stdlib/engine/task": ["stdlib", *ENGINE[:11]],
+    "stdlib/engine/mcp": ["stdlib", *ENGINE[:11], "stdlib/engine/task"],
+    "stdlib/engine/export": ["stdlib", *ENGINE[:10], "stdlib/engine/run"],
     "stdlib/engine/cli": ["stdlib", *ENGINE],
     "presets": ["stdlib"],
 }

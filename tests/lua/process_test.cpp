@@ -89,9 +89,9 @@ TEST_CASE("a confinement that is not understood starts nothing") {
 TEST_CASE("a limit of another type or a misspelt field starts nothing") {
   ProcessFixture run;
   REQUIRE(run.confined("nil", "true") == "exited,");
-  for (const char* field :
-       {"wal = 5", "wall = '5'", "wall = 1.5", "idle = true", "cap = -1", "cap = 1 << 40",
-        "env = 'A=B'", "argv = { '/bin/touch', 1 }", "step = {}", "durable = 1", "'extra'"}) {
+  for (const char* field : {"wall = 5", "wall_ms = '5'", "wall_ms = 1.5", "idle_ms = true",
+                            "stdin = 1", "cap = -1", "cap = 1 << 40", "env = 'A=B'",
+                            "argv = { '/bin/touch', 1 }", "step = {}", "durable = 1", "'extra'"}) {
     INFO(field);
     const std::string result =
         run.lua.run("local exit = core.process.run { step = 't', argv = { '/bin/touch', '" +

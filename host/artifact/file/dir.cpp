@@ -76,7 +76,7 @@ EntryKind entry_kind(int dir, const dirent& entry) {
   return kind_of(info.st_mode);
 }
 
-// Some file systems cannot sync a directory; that is no error.
+// Some file systems cannot sync a directory, which is not an error.
 int sync_names(int dir) {
   if (sync_bytes(dir) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EBADF) return 0;
   return errno;

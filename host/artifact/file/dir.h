@@ -95,7 +95,7 @@ class Dir {
   /// The same for reading and writing anywhere in it.
   Result<Fd> open_update(std::string_view rel) const;
   /// Puts `bytes` in place of the file as one step: readers see the old or the new whole, and after
-  /// an error the old. Links of the old name, hard or symbolic, are left alone. With kYes it has
+  /// an error the old. Hard and symbolic links of the old name stay as they are. With kYes it has
   /// reached the disk on return. `may_replace`, where given, is asked once all is written, right
   /// before the old one goes; its error leaves that as it is, and is returned. `mode`, where not 0,
   /// is its permission bits.

@@ -57,6 +57,14 @@ int sync_bytes(int fd) {
   return result;
 }
 
+int sync_data(int fd) {
+  int result;
+  do {
+    result = ::fdatasync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
 int sync_file_system(int fd) {
   int result;
   do {
@@ -64,5 +72,7 @@ int sync_file_system(int fd) {
   } while (result != 0 && errno == EINTR);
   return result;
 }
+
+std::string path_of_open(int dir) { return "/proc/self/fd/" + std::to_string(dir); }
 
 }  // namespace moonlet

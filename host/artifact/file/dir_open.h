@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <string>
+
 namespace moonlet {
 
 enum class Links {
@@ -22,8 +24,13 @@ int open_same_device(int dir, const char* name);
 
 /// Waits until the bytes are on the disk.
 int sync_bytes(int fd);
+/// The same, but without the times of the file where the system can leave them out.
+int sync_data(int fd);
 /// Waits until everything that was written to the file system of `fd` is on the disk. ENOTSUP where
 /// the system cannot tell.
 int sync_file_system(int fd);
+
+/// A path that leads to the open directory `dir` in this process; empty where there is none.
+std::string path_of_open(int dir);
 
 }  // namespace moonlet

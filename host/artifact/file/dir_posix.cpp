@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ int open_same_device(int dir, const char* name) {
 
 int sync_bytes(int fd) {
 #ifdef F_FULLFSYNC
-  // fsync() alone leaves the bytes in the drive's cache there.
+  // On that system fsync() leaves the bytes in the drive's cache.
   if (::fcntl(fd, F_FULLFSYNC) == 0) return 0;
 #endif
   int result;
@@ -35,9 +36,20 @@ int sync_bytes(int fd) {
   return result;
 }
 
+int sync_data(int fd) { return sync_bytes(fd); }
+
 int sync_file_system(int) {
   errno = ENOTSUP;
   return -1;
+}
+
+std::string path_of_open(int dir) {
+#ifdef F_GETPATH
+  char path[PATH_MAX];
+  return ::fcntl(dir, F_GETPATH, path) == 0 ? path : "";
+#else
+  return "/dev/fd/" + std::to_string(dir);
+#endif
 }
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
 // Reads a file line by line while somebody else still writes it. It owns the descriptor and at most
-// one line; a line that is too long, or holds too many JSON values, is given by its size alone. The
+// one line; a line that is too long, or holds too many JSON values, is given only by its size. The
 // values are counted before anything is decoded: an agent's line may take many times its size,
 // and the host has to stay under 10 MB. Any thread, one at a time.
 #pragma once

@@ -19,7 +19,7 @@ namespace {
 
 // Empties a tree with two open descriptors whatever its depth: a folder that is not empty is moved
 // up to the top, where its turn comes later, so no folder is ever deeper than two. An entry that
-// another process has removed or moved up meanwhile is no error.
+// another process has removed or moved meanwhile is not an error.
 class TreeRemover {
  public:
   TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}

@@ -16,7 +16,7 @@ class Reserve {
   static constexpr std::uint64_t kSize = 256 * 1024;
 
   /// Brings it up to kSize in the file system of `dir_fd`. Fails where the disk has no room for
-  /// that; a file system that cannot keep room free is no failure.
+  /// that; a file system that cannot keep room free is not a failure.
   Result<void> fill(int dir_fd);
   /// Gives room back to the disk for the `bytes` that its caller writes next; of what is kept for
   /// `others` nothing. False when there is not as much, and then nothing was given.

@@ -1,10 +1,11 @@
 #include "host/artifact/file/startup_files.h"
 
 #include <algorithm>
-#include <cctype>
 #include <iterator>
 #include <optional>
 #include <unordered_set>
+
+#include "host/base/ascii.h"
 
 namespace moonlet {
 
@@ -105,7 +106,7 @@ std::string normal(std::string_view path) {
   std::string result;
   for (const char c : path) {
     if (c == '/' && (result.empty() || result.back() == '/')) continue;
-    result += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    result += lower(c);
   }
   if (!result.empty() && result.back() == '/') result.pop_back();
   return result;

@@ -106,7 +106,7 @@ int copy_bytes(int from, int to) {
   }
 }
 
-// As far as this user may: only root gives files away.
+// Keeps the owner only if this user may: only root gives files away.
 void give_owner(const Name& name, uid_t owner, gid_t group) {
   if (::fchownat(name.dir(), name.text(), owner, group, AT_SYMLINK_NOFOLLOW) == 0) return;
   (void)!::fchownat(name.dir(), name.text(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW);

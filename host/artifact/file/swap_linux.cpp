@@ -23,8 +23,8 @@ int rename_with(int from_dir, const char* from, int to_dir, const char* to, unsi
   return -1;
 }
 
-// Removes the rights that a mode does not allow from an access list, as the kernel does for a new
-// file with the list of its folder.
+// Removes the rights that `mode` does not allow from a POSIX access control list, as the kernel
+// does for a new file that inherits the list of its folder.
 void limit_access(char* list, std::size_t size, unsigned mode) {
   struct Entry {
     std::uint16_t tag, allowed;

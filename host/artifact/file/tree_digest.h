@@ -1,6 +1,6 @@
 // The digest of a folder: every file beneath it, by hash, in bounded memory. It follows no link and
 // leaves out the temporary files of writers. A folder with very many files becomes a few subfolders
-// with one hash each. A file that is too large has its size alone, since an agent may leave
+// with one hash each. A file that is too large has only its size, since an agent may leave
 // terabytes in a moment. Reads only. Any thread.
 #pragma once
 

@@ -18,7 +18,7 @@ struct Member {
 };
 
 /// Goes over the members of an object without looking into them. The journal wrote the text and its
-/// hash is known; a text that does not parse is left alone.
+/// hash is known; a text that does not parse stays as it is.
 class Scan {
  public:
   explicit Scan(std::string_view text) : text_(text) {}

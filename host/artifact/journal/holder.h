@@ -18,7 +18,7 @@ struct Holder {
 
 enum class HolderState {
   kRuns,       ///< also in case of doubt
-  kStopped,    ///< by a signal or a debugger; it goes on where it was when it is continued
+  kStopped,    ///< by a signal or a debugger; it continues where it was stopped
   kEnding,     ///< it was killed, and is gone in a moment; on a busy machine that takes some time
   kGone,       ///< the process has ended
   kElsewhere,  ///< another machine or container, or an earlier boot: its state cannot be known

@@ -245,7 +245,7 @@ class Opening {
     auto fd = dir_.open_update(kJournalName);
     if (!fd) return fd;
     // A writer that was taken over while it was stopped still has the file open, and may be just
-    // about to write. The new holder goes on in a copy, so that writer writes to a file without
+    // about to write. The new holder continues in a copy, so that writer writes to a file without
     // readers.
     const int locked = flock_now(fd->get());
     if (locked != 0 && locked != EWOULDBLOCK) return failure(locked, "lock");

@@ -73,7 +73,7 @@ class Journal {
   /// anew.
   std::shared_ptr<JournalWrite> append(std::string body);
   /// The same for a record that may be lost with the machine's power: it goes with the next durable
-  /// one, or alone after some tens of milliseconds, and completes when it is written. Callers
+  /// one, or by itself after some tens of milliseconds, and completes when it is written. Callers
   /// rarely wait for it, so once one has failed, all later records of either kind fail with its
   /// error: the journal would have a hole. Open it anew then.
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
@@ -117,7 +117,7 @@ class Journal {
   std::optional<Loop::TimerId> relaxed_timer_;
   std::uint64_t relaxed_added_ = 0, relaxed_done_ = 0;
   std::deque<Mark> marks_;
-  std::optional<Error> lost_;  // why a relaxed record is not in the file; for good
+  std::optional<Error> lost_;  // why a relaxed record can never reach the file
 };
 
 }  // namespace moonlet

@@ -1,6 +1,5 @@
 #include "host/artifact/journal/lock.h"
 
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,11 +7,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <optional>
+#include <utility>
+#include <variant>
 
 #include "host/artifact/file/dir_open.h"
 #include "host/artifact/journal/holder.h"
 #include "host/artifact/journal/read.h"
-#include "host/base/clock.h"
 #include "host/base/text.h"
 
 namespace moonlet {
@@ -115,7 +115,7 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
         error.hint = "try again in a moment";
         break;
       }
-      error.hint = "wait for it (`moonlet run wait " + run + "`) or end it (`moonlet run cancel " +
+      error.hint = "wait for it (`moonlet wait " + run + "`) or end it (`moonlet cancel " +
                    run + "`)";
       break;
     case HolderState::kEnding:
@@ -138,36 +138,23 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
   return error;
 }
 
-// Waits a moment, differently long in each process; false when the deadline has passed.
-bool wait_for_turn(std::int64_t deadline_ms) {
-  const SystemClock clock;
-  if (clock.monotonic_ms() >= deadline_ms) return false;
-  ::poll(nullptr, 0, 1 + static_cast<int>(::getpid() % 7));
-  return true;
+// How long holders of different kinds may need to release a lock.
+constexpr std::int64_t kTakerMs = 1500;    // it writes one line
+constexpr std::int64_t kPassingMs = 2000;  // it sweeps a run, or writes one record
+constexpr std::int64_t kEndingMs = 5000;   // the kernel ends a killed process
+constexpr std::int64_t kLookMs = 30;       // RunLock::holder() locks the file for a moment
+
+LockTry refused(Error error, std::int64_t patience_ms = 0) {
+  return {std::move(error), patience_ms};
 }
 
-// The flock on lock.next, within a second or two: its holder needs a few milliseconds.
-Result<Fd> become_taker(const Dir& dir, std::string_view id) {
-  constexpr std::int64_t kPatienceMs = 1500;
-  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
-  for (;;) {
-    auto next = dir.open_update(kNext);
-    if (!next) return next.error();
-    const Flock flock = flock_now(next->get());
-    if (flock == Flock::kError) return failure(dir, errno, "lock");
-    if (flock == Flock::kBusy) {
-      if (wait_for_turn(deadline)) continue;
-      const auto taker = read_holder(next->get());
-      Error error;
-      error.at = printable(dir.path_of(kNext));
-      error.message = name_of(taker) + " is about to take the run " + std::string(id) +
-                      " and does not get on with it";
-      error.hint = "look whether it is stopped; end it and try again";
-      return error;
-    }
-    if (is_named(dir, kNext, next->get())) return next;
-    // It was renamed to be the lock, or given up, between the opening and the flock.
-  }
+Error taker_error(const Dir& dir, std::string_view id, int fd) {
+  Error error;
+  error.at = printable(dir.path_of(kNext));
+  error.message = name_of(read_holder(fd)) + " is about to take the run " + std::string(id) +
+                  " and does not get on with it";
+  error.hint = "look whether it is stopped; end it and try again";
+  return error;
 }
 
 int rewrite(int fd, std::string_view line) {
@@ -176,88 +163,116 @@ int rewrite(int fd, std::string_view line) {
   return sync_bytes(fd) != 0 ? errno : 0;
 }
 
-// Retries the flock. A killed holder keeps its flock until the kernel has ended it.
-Flock flock_of_ending(int fd, const Holder& holder) {
-  constexpr std::int64_t kPatienceMs = 5000;
-  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
-  Flock flock = Flock::kBusy;
-  while (flock == Flock::kBusy && state_of(holder) == HolderState::kEnding &&
-         wait_for_turn(deadline)) {
-    flock = flock_now(fd);
-  }
-  return flock == Flock::kBusy ? flock_now(fd) : flock;
+std::int64_t patience_with(const Holder& holder, HolderState state) {
+  if (state == HolderState::kEnding) return kEndingMs;
+  return holder.passing && state == HolderState::kRuns ? kPassingMs : kLookMs;
 }
 
-// The generation after the present one of the lock. An error when the lock is held, and then
-// `in_passing` says whether only for a moment.
-Result<std::uint64_t> next_generation(const Dir& dir, std::string_view id, TakeOver take_over,
-                                      const Fd& current, bool& in_passing) {
-  Flock flock = flock_now(current.get());
-  if (flock == Flock::kError) return failure(dir, errno, "lock");
+// The generation after the present one of the lock; or why the lock cannot be taken.
+std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string_view id,
+                                                     TakeOver take_over, const Fd& current) {
+  const Flock flock = flock_now(current.get());
+  if (flock == Flock::kError) return refused(failure(dir, errno, "lock"));
   const auto holder = read_holder(current.get());
-  if (flock == Flock::kBusy && holder) flock = flock_of_ending(current.get(), *holder);
   if (!holder) {
     // Starting again at 1 would make a living keeper obey two hosts.
     Error error;
     error.at = printable(dir.path_of(kLock));
     error.message = "the lock file of run " + std::string(id) + " is damaged: " + error.at;
     error.hint = "make sure that `moonlet ps` shows nothing of this run, then remove the file";
-    return error;
+    return refused(std::move(error));
   }
   if (flock == Flock::kBusy) {
     const HolderState state = state_of(*holder);
     const bool idle = state == HolderState::kStopped || state == HolderState::kGone;
-    in_passing = holder->passing && !idle;
-    if (take_over == TakeOver::kNo || !idle) return refusal(dir, id, holder, state);
+    if (take_over == TakeOver::kNo || !idle) {
+      return refused(refusal(dir, id, holder, state), patience_with(*holder, state));
+    }
   }
   if (holder->generation != 0) return holder->generation + 1;
   // The lock file is new, or was removed; the journal remembers the generation.
   auto newest = newest_generation(dir);
-  if (!newest) return newest;
+  if (!newest) return refused(newest.error());
   return *newest + 1;
 }
 
 }  // namespace
 
-Result<RunLock> RunLock::take(const Dir& run_dir, std::string_view id, TakeOver take_over,
-                              Hold hold) {
-  constexpr std::int64_t kPatienceMs = 2000;
-  const std::int64_t deadline = SystemClock().monotonic_ms() + kPatienceMs;
-  for (;;) {
-    bool in_passing = false;
-    auto lock = try_take(run_dir, id, take_over, hold, in_passing);
-    if (lock || !in_passing || hold == Hold::kPass || !wait_for_turn(deadline)) return lock;
-  }
-}
-
-Result<RunLock> RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
-                                  Hold hold, bool& in_passing) {
+LockTry RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take_over, Hold hold) {
   auto dir = run_dir.dir(".");
-  if (!dir) return dir.error();
-  auto next = become_taker(*dir, id);
-  if (!next) return next.error();
-  const auto give_up = [&](Error error) {
+  if (!dir) return refused(dir.error());
+  auto next = dir->open_update(kNext);
+  if (!next) return refused(next.error());
+  const Flock flock = flock_now(next->get());
+  if (flock == Flock::kError) return refused(failure(*dir, errno, "lock"));
+  if (flock == Flock::kBusy) return refused(taker_error(*dir, id, next->get()), kTakerMs);
+  // Another taker may have renamed it to be the lock, or removed it, before the flock.
+  if (!is_named(*dir, kNext, next->get())) return refused(taker_error(*dir, id, -1), kTakerMs);
+  const auto give_up = [&](LockTry why) {
     (void)dir->remove_file(kNext);
-    return error;
+    return why;
   };
 
   auto current = dir->open_update(kLock);
-  if (!current) return give_up(current.error());
-  const auto generation = next_generation(*dir, id, take_over, *current, in_passing);
-  if (!generation) return give_up(generation.error());
+  if (!current) return give_up(refused(current.error()));
+  auto generation = next_generation(*dir, id, take_over, *current);
+  if (auto* why = std::get_if<LockTry>(&generation)) return give_up(std::move(*why));
 
   Holder self = this_process();
-  self.generation = *generation;
+  self.generation = std::get<std::uint64_t>(generation);
   self.passing = hold == Hold::kPass;
   if (const int number = rewrite(next->get(), holder_line(self)); number != 0) {
-    return give_up(failure(*dir, number, "write"));
+    return give_up(refused(failure(*dir, number, "write")));
   }
-  if (auto renamed = dir->rename(kNext, kLock); !renamed) return give_up(renamed.error());
-  if (auto synced = dir->sync_dir(); !synced) return synced.error();
+  if (auto renamed = dir->rename(kNext, kLock); !renamed) return give_up(refused(renamed.error()));
+  if (auto synced = dir->sync_dir(); !synced) return refused(synced.error());
   const FileId file = id_of(next->get());
   dir->sweep_temporaries();
-  return RunLock(std::make_shared<const Held>(Held{
-      std::move(*dir), std::move(*next), std::string(id), *generation, file.device, file.inode}));
+  return {
+      RunLock(std::make_shared<const Held>(Held{std::move(*dir), std::move(*next), std::string(id),
+                                                self.generation, file.device, file.inode}))};
+}
+
+LockWait::LockWait(Loop& loop, const Dir& run_dir, std::string_view id, TakeOver take_over,
+                   Hold hold)
+    : loop_(loop),
+      run_dir_(run_dir.dir(".")),
+      id_(id),
+      take_over_(take_over),
+      hold_(hold),
+      began_ms_(loop.clock().monotonic_ms()) {
+  if (run_dir_) {
+    try_now();
+  } else {
+    finish(run_dir_.error());
+  }
+}
+
+LockWait::~LockWait() {
+  if (retry_) loop_.cancel(*retry_);
+}
+
+void LockWait::try_now() {
+  retry_.reset();
+  auto tried = RunLock::try_take(*run_dir_, id_, take_over_, hold_);
+  const std::int64_t waited_ms = loop_.clock().monotonic_ms() - began_ms_;
+  if (tried.lock || waited_ms >= tried.patience_ms) return finish(std::move(tried.lock));
+  // The pause differs between processes, so that they do not keep meeting.
+  retry_ = loop_.after(1 + ::getpid() % 7, [this] { try_now(); });
+}
+
+void LockWait::finish(Result<RunLock> lock) {
+  lock_ = std::move(lock);
+  complete();
+}
+
+void LockWait::start_cancel() {
+  if (retry_) loop_.cancel(*retry_);
+  retry_.reset();
+  Error error;
+  error.kind = ErrorKind::kCancelled;
+  error.message = "run " + id_ + " was not taken: the wait for its lock was cancelled";
+  finish(std::move(error));
 }
 
 std::int64_t RunLock::holder(const Dir& run_dir) {
@@ -286,7 +301,7 @@ Result<void> RunLock::check() const {
       return error;
     }
     error.message = "the lock file of run " + held.id + " has been removed: " + error.at;
-    error.hint = "nothing more is written; resume the run (`moonlet run resume " + held.id + "`)";
+    error.hint = "nothing more is written; resume the run (`moonlet resume " + held.id + "`)";
     return error;
   }
   std::optional<Holder> holder;
@@ -295,7 +310,7 @@ Result<void> RunLock::check() const {
                   (holder && holder->pid != 0 ? " (pid " + std::to_string(holder->pid) + ")" : "") +
                   " has taken over run " + held.id;
   error.hint =
-      "this one was stopped meanwhile; look at the run with `moonlet run show " + held.id + "`";
+      "this one was stopped meanwhile; look at the run with `moonlet show " + held.id + "`";
   return error;
 }
 

@@ -5,13 +5,18 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "host/artifact/file/dir.h"
+#include "host/base/loop.h"
+#include "host/base/operation.h"
 #include "host/base/result.h"
 
 namespace moonlet {
+
+struct LockTry;
 
 enum class TakeOver : bool {
   kNo,
@@ -30,12 +35,11 @@ enum class Hold : bool {
 /// descriptor.
 class RunLock {
  public:
-  /// Takes the lock of the run in `run_dir`, named `id` in messages. kFailed, with the holder's pid
-  /// in the message, when it is held. Among many takers at most one succeeds; a killed one leaves a
-  /// lock that can be taken. A taker that means to drive waits a second or two for a holder that
-  /// only passes.
-  static Result<RunLock> take(const Dir& run_dir, std::string_view id, TakeOver take_over,
-                              Hold hold = Hold::kDrive);
+  /// Tries once to take the lock of the run in `run_dir`, named `id` in messages. kFailed, with the
+  /// holder's pid in the message, when it is held. Among many takers at most one succeeds, and a
+  /// killed one leaves a lock that can be taken. Never waits: LockWait does.
+  static LockTry try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
+                          Hold hold = Hold::kDrive);
 
   /// The pid of the process that has the lock of the run in `run_dir`; 0 when it is free, 1 when
   /// the holder is unknown.
@@ -56,10 +60,41 @@ class RunLock {
     std::uint64_t device, inode;
   };
   explicit RunLock(std::shared_ptr<const Held> held) : held_(std::move(held)) {}
-  static Result<RunLock> try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
-                                  Hold hold, bool& in_passing);
 
   std::shared_ptr<const Held> held_;
+};
+
+struct LockTry {
+  Result<RunLock> lock;
+  /// How long the present holder may need to release the lock; 0 if waiting is pointless.
+  std::int64_t patience_ms = 0;
+};
+
+/// Takes a lock from the loop: tries again for as long as the holder is about to release it, which
+/// is seconds at most. A cancelled one ends without the lock. The run's folder is borrowed only by
+/// the constructor. Loop thread only.
+class LockWait final : public Operation {
+ public:
+  LockWait(Loop& loop, const Dir& run_dir, std::string_view id, TakeOver take_over,
+           Hold hold = Hold::kDrive);
+  ~LockWait() override;
+
+  /// The lock, or why it could not be had; once it is done.
+  Result<RunLock>& lock() { return lock_; }
+
+ private:
+  void try_now();
+  void finish(Result<RunLock> lock);
+  void start_cancel() override;
+
+  Loop& loop_;
+  Result<Dir> run_dir_;
+  std::string id_;
+  TakeOver take_over_;
+  Hold hold_;
+  std::int64_t began_ms_;
+  std::optional<Loop::TimerId> retry_;
+  Result<RunLock> lock_ = Error{};
 };
 
 }  // namespace moonlet

@@ -25,19 +25,6 @@ constexpr std::size_t kMostRecords = 1024;
 constexpr std::size_t kMostBytes = std::size_t{4} << 20;
 constexpr std::size_t kSpareBytes = std::size_t{64} << 10;
 
-// Without the times of the file, which need not be durable.
-int sync_data(int fd) {
-#if defined(_POSIX_SYNCHRONIZED_IO) && _POSIX_SYNCHRONIZED_IO > 0
-  int result;
-  do {
-    result = ::fdatasync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result;
-#else
-  return sync_bytes(fd);
-#endif
-}
-
 }  // namespace
 
 JournalWriter::JournalWriter(JournalFile file, std::function<void()> wake)
@@ -178,7 +165,7 @@ void JournalWriter::run() {
   }
 }
 
-// An error is one of the file and has been given to every record that it keeps out.
+// Returns an error of the file. Every record that it kept out of the file has got it already.
 std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
   if (batch.empty() && !unsynced_) return {};
   const std::uint64_t records = file_.records;

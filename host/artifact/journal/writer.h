@@ -36,7 +36,7 @@ struct JournalFile {
 
 struct JournalEntry {
   std::string body;
-  std::shared_ptr<JournalWrite> write;  ///< touched on the loop's thread alone
+  std::shared_ptr<JournalWrite> write;  ///< touched only on the loop's thread
   std::size_t size = 0;                 ///< the length of the body
   Durable durable = Durable::kYes;
   // Set by the writer:
@@ -80,7 +80,7 @@ class JournalWriter {
   void cut_back();
   Error failure(int number, std::string_view doing) const;
 
-  // Used by the thread alone, once it runs:
+  // Used only by the thread, once it runs:
   JournalFile file_;
   bool unsynced_ = false;          // the file holds whole records that were not synced
   bool wrote_ = false;             // the batch has touched the file

@@ -127,7 +127,7 @@ Result<std::unique_ptr<LedgerDb>> LedgerDb::open(const Dir& agent, State& state,
   if (fine.ok()) fine = db->configure();
   if (fine.ok()) fine = db->check_owner();
   if (fine.ok()) fine = db->exec("PRAGMA journal_mode = WAL");
-  if (fine.ok()) fine = db->migrate();
+  if (fine.ok()) fine = db->make_tables();
   const auto info = agent.stat(kLedgerName);
   if (fine.ok() && !info) fine = info.error();
   state = db->state_ == State::kUsable && !fine ? State::kUnreadable : db->state_;
@@ -172,26 +172,26 @@ Result<void> LedgerDb::look_at_owner() {
     if (*owner == 0 && *version == 0 && *tables == 0) return {};
     return damaged("it is not a ledger of moonlet");
   }
-  if (*version <= kLedgerVersion && *version >= 0) return {};
+  if (*version == kLedgerVersion) return {};
+  if (*version < kLedgerVersion) return damaged("it was written by an older moonlet");
   auto error = damaged("it was written by a newer moonlet");
   error.hint = "use that one, or: " + error.hint;
   return error;
 }
 
-Result<void> LedgerDb::migrate() {
+Result<void> LedgerDb::make_tables() {
   const auto version = pragma("PRAGMA user_version");
   if (!version) return version.error();
   if (*version == kLedgerVersion) return {};
   return transaction([this]() -> Result<void> {
     // Another process may have been quicker.
-    const auto from = pragma("PRAGMA user_version");
-    if (!from) return from.error();
-    for (std::int64_t at = *from; at < kLedgerVersion; ++at) {
-      if (auto done = exec(ledger_migration(at)); !done) return done;
-    }
-    const std::string stamp = "PRAGMA application_id = " + std::to_string(kLedgerOwner) +
-                              "; PRAGMA user_version = " + std::to_string(kLedgerVersion);
-    return *from < kLedgerVersion ? exec(stamp.c_str()) : Result<void>();
+    const auto now = pragma("PRAGMA user_version");
+    if (!now) return now.error();
+    if (*now == kLedgerVersion) return {};
+    const std::string sql = ledger_schema() +
+                            "PRAGMA application_id = " + std::to_string(kLedgerOwner) +
+                            "; PRAGMA user_version = " + std::to_string(kLedgerVersion);
+    return exec(sql.c_str());
   });
 }
 
@@ -263,7 +263,7 @@ int LedgerDb::wait_while_busy(void* self, int count) {
   return static_cast<LedgerDb*>(self)->wait_for_others(count) ? 1 : 0;
 }
 
-// Longer each time and differently long for each process, so that no two keep meeting.
+// Exponential backoff with jitter.
 bool LedgerDb::wait_for_others(int count) {
   const std::int64_t now = SystemClock().monotonic_ms();
   if (count == 0) busy_since_ms_ = now;

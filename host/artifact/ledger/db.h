@@ -60,10 +60,10 @@ class LedgerDb {
   enum class State {
     kUsable,
     kUnreadable,  ///< permissions, a full disk, a lock: no fault of the file's content
-    kDamaged,     ///< its content is no ledger that this version can use: rebuild it
+    kDamaged,     ///< this version cannot use its content: rebuild it
   };
 
-  /// Opens the file in `agent`, makes it, brings it to this version. `state` classifies an error.
+  /// Opens the file in `agent`, makes it, `state` classifies an error.
   static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state,
                                                 std::int64_t patience_ms = 30'000);
   ~LedgerDb();
@@ -92,7 +92,7 @@ class LedgerDb {
   Result<void> configure();
   Result<void> check_owner();
   Result<void> look_at_owner();
-  Result<void> migrate();
+  Result<void> make_tables();
   Result<std::int64_t> pragma(const char* name);
   Error failure(int code);
   Error damaged(std::string_view why);

@@ -35,7 +35,7 @@ Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
   error.message = "there is no run '" + printable(id, 80) + "' in the ledger";
-  error.hint = "`moonlet run list` shows what there is";
+  error.hint = "`moonlet list` shows what there is";
   return error;
 }
 
@@ -44,7 +44,7 @@ class Select {
  public:
   explicit Select(std::string head) : sql_(std::move(head)) {}
 
-  /// `condition` has one parameter. An empty text is no condition.
+  /// `condition` has one parameter. An empty text adds no condition.
   void where(const char* condition, std::string_view text) {
     if (text.empty()) return;
     add(condition);
@@ -122,6 +122,7 @@ Result<void> where_usage(Select& select, const UsageFilter& filter) {
     if (!number) return number.error();
     select.where("run = ?", *number);
   }
+  select.where("run IN (SELECT number FROM runs WHERE preset = ?)", filter.preset);
   select.where("runner = ?", filter.runner);
   select.where("model = ?", filter.model);
   select.where("day >= ?", filter.since_day);
@@ -412,7 +413,7 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
               sum_of("reasoning", "reasoning") +
               sum_of("coalesce(total, coalesce(input, 0) + coalesce(output, 0))",
                      "coalesce(total, input, output)") +
-              sum_of("cost_usd", "cost_usd") + " FROM usage");
+              sum_of("cost_usd", "cost_usd") + sum_of("written", "written") + " FROM usage");
   if (auto fine = where_usage(sums, filter); !fine) return fine.error();
   // Usage rows whose run is unknown are ignored.
   sums.where("run IN (SELECT number FROM runs)");
@@ -438,6 +439,7 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
     row.reasoning = query->maybe_number(8);
     row.total = query->maybe_number(9);
     row.cost_usd = query->maybe_real(10);
+    row.written = query->maybe_number(11);
     totals.push_back(std::move(row));
   }
 }

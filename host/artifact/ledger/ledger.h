@@ -31,6 +31,7 @@ struct RunFilter {
 
 struct UsageFilter {
   std::string run;
+  std::string preset;  ///< the preset of the run
   std::string runner;
   std::string model;
   std::string since_day;  ///< "2026-11-01", included
@@ -42,7 +43,7 @@ enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
 class Ledger {
  public:
   /// `agent` is the `.agent` folder; borrowed, outlives this. Opens nothing yet: every method below
-  /// does at its first call, making the file where there is none. Errors: kFailed when it is
+  /// does at its first call, and makes a missing file. Errors: kFailed when it is
   /// damaged, foreign or of a newer version, and kDenied on a read-only file system; the hint says
   /// what to do.
   explicit Ledger(const Dir& agent);

@@ -99,6 +99,7 @@ LedgerUsage usage_of(const LedgerRun& run, LedgerUsage usage, const json& report
   if (run.started_at) usage.day = iso8601_utc(*run.started_at).substr(0, 10);
   usage.input = number_in(reported, "input_tokens");
   usage.cached = number_in(reported, "cached_input_tokens");
+  usage.written = number_in(reported, "cache_write_tokens");
   usage.output = number_in(reported, "output_tokens");
   usage.reasoning = number_in(reported, "reasoning_output_tokens");
   usage.total = number_in(reported, "total_tokens");

@@ -15,7 +15,7 @@ namespace moonlet {
 inline constexpr const char* kRunRecordName = "run.json";
 inline constexpr std::size_t kLongestRunRecord = std::size_t{64} << 20;
 
-/// The rows of run `id` from the text of its record. kInvalid when it is no record of that run.
+/// The rows of run `id` from the text of its record. kInvalid when it is not a record of that run.
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text);
 
 /// The differences between two records of a run, for a person: "status (running, not finished)", …;

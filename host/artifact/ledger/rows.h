@@ -50,6 +50,7 @@ struct LedgerUsage {
   std::string model;
   std::string day;  ///< "2026-11-21", UTC
   std::optional<std::int64_t> input, cached, output, reasoning, total;
+  std::optional<std::int64_t> written;  ///< tokens of the input that were written into a cache
   std::optional<double> cost_usd;
   std::string cost_is;  ///< how the cost is known: reported, estimated, …
 };
@@ -69,7 +70,7 @@ struct LedgerTotals {
   std::int64_t unreported = 0;  ///< attempts without a token count
   std::int64_t unpriced = 0;    ///< attempts without a cost
   std::int64_t estimated = 0;   ///< attempts whose cost is computed from a table of prices
-  std::optional<std::int64_t> input, cached, output, reasoning, total;
+  std::optional<std::int64_t> input, cached, written, output, reasoning, total;
   std::optional<double> cost_usd;
 };
 

@@ -1,17 +1,18 @@
-// The tables of the ledger, as migrations from one version to the next. Pure data: it owns no
-// connection and opens no file. Any thread.
+// The SQL of the ledger's tables. It owns no connection and opens no file. Any thread.
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace moonlet {
 
 /// PRAGMA application_id: "mnlt".
 inline constexpr std::int64_t kLedgerOwner = 0x6d6e6c74;
-/// PRAGMA user_version of a ledger that this moonlet writes.
-extern const std::int64_t kLedgerVersion;
+/// PRAGMA user_version. Count it up with each change of a column: a ledger of another version is
+/// rebuilt from the files.
+inline constexpr std::int64_t kLedgerVersion = 3;
 
-/// The SQL that brings a ledger of version `version` (0 is an empty one) to the next.
-const char* ledger_migration(std::int64_t version);
+/// Makes all tables in an empty file.
+std::string ledger_schema();
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
-// The columns of the ledger's tables and the members of its rows that they hold, in one place for
-// writing and for reading. For ledger.cpp alone. Templates without state; the ledger's thread.
+// The columns of the ledger's tables and the members of its rows that they hold, in one place: the
+// tables, the SQL, the JSON and the comparison of rows come from here. Templates without state.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,9 @@
 
 namespace moonlet {
 
-/// `kName`, the table; `kNumber`, the column with the number of the run that a row belongs
-/// to; `each`, which visits the other columns.
+/// `kName`, the table; `kNumber`, the column with the number of the run that a row belongs to;
+/// `kKey`, the primary key if that is more than the number; `each`, which visits the other
+/// columns.
 template <typename Row>
 struct LedgerTable;
 
@@ -21,6 +22,7 @@ template <>
 struct LedgerTable<LedgerRun> {
   static constexpr const char* kName = "runs";
   static constexpr const char* kNumber = "number";
+  static constexpr const char* kKey = "";
   static void each(auto& row, auto visit) {
     visit("task_id", row.task_id);
     visit("preset", row.preset);
@@ -45,6 +47,7 @@ template <>
 struct LedgerTable<LedgerStep> {
   static constexpr const char* kName = "steps";
   static constexpr const char* kNumber = "run";
+  static constexpr const char* kKey = "run, key, attempt";
   static void each(auto& row, auto visit) {
     visit("key", row.key);
     visit("attempt", row.attempt);
@@ -63,6 +66,7 @@ template <>
 struct LedgerTable<LedgerUsage> {
   static constexpr const char* kName = "usage";
   static constexpr const char* kNumber = "run";
+  static constexpr const char* kKey = "run, step, attempt";
   static void each(auto& row, auto visit) {
     visit("step", row.step);
     visit("attempt", row.attempt);
@@ -71,6 +75,7 @@ struct LedgerTable<LedgerUsage> {
     visit("day", row.day);
     visit("input", row.input);
     visit("cached", row.cached);
+    visit("written", row.written);
     visit("output", row.output);
     visit("reasoning", row.reasoning);
     visit("total", row.total);

@@ -1,7 +1,5 @@
 #include "host/artifact/run/directory.h"
 
-#include <poll.h>
-
 #include <algorithm>
 #include <functional>
 
@@ -21,7 +19,7 @@ Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
   error.message = "there is no run '" + printable(id, 80) + "'";
-  error.hint = "`moonlet run list` shows the runs";
+  error.hint = "`moonlet list` shows the runs";
   return error;
 }
 
@@ -30,17 +28,6 @@ std::string in(std::string_view folder, std::string_view id) {
 }
 
 }  // namespace
-
-Result<RunLock> RunDir::lock_in_passing() const {
-  constexpr int kTries = 100;
-  constexpr int kPauseMs = 10;
-  auto taken = lock(TakeOver::kNo, Hold::kPass);
-  for (int i = 0; !taken && i < kTries; ++i) {
-    ::poll(nullptr, 0, kPauseMs);
-    taken = lock(TakeOver::kNo, Hold::kPass);
-  }
-  return taken;
-}
 
 Result<std::uint64_t> Runs::highest() const {
   std::uint64_t highest = 0;
@@ -66,8 +53,8 @@ Result<std::uint64_t> Runs::start() const {
   return hint > *found && hint - *found < kPlausible ? hint : *found;
 }
 
-// Rewritten in place, for it is no harm when it tears. Without it the next one looks through the
-// folder.
+// Rewritten in place, because a torn hint does no harm. Without a hint the next run looks through
+// the folder.
 void Runs::write_hint(std::string_view id) const {
   auto fd = agent_.open_update(kHint);
   if (!fd) return;

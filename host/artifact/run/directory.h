@@ -20,13 +20,10 @@ class RunDir {
   const std::string& id() const { return id_; }
   const Dir& dir() const { return dir_; }
 
-  /// Takes the lock (see RunLock::take) and sweeps the half-written files of a killed holder.
-  Result<RunLock> lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
-    return RunLock::take(dir_, id_, take_over, hold);
+  /// See RunLock::try_take().
+  LockTry try_lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
+    return RunLock::try_take(dir_, id_, take_over, hold);
   }
-  /// The lock of a run that nobody drives, to let go at once. Another command may look for what
-  /// dead hosts left, and hold it for a moment: waits up to a second for that.
-  Result<RunLock> lock_in_passing() const;
 
  private:
   friend class Runs;

@@ -65,7 +65,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-// Checks the parts of a repository that git itself asks for, as far as they matter here.
+// Checks the parts of a repository that git itself asks for and that matter here.
 Result<bool> is_git_dir(const std::string& path) {
   auto found = is_kind(path + "/HEAD", S_IFREG);
   if (!found || !*found) return found;
@@ -102,47 +102,18 @@ Error no_work_tree(const std::string& path) {
   return error;
 }
 
-// The value of core.<key>, case-insensitively, from a config file; empty when it has none.
-Result<std::string> core_value(const std::string& config, std::string_view key) {
-  const auto text = small_file(config);
-  if (!text && text.error().kind == ErrorKind::kFailed) return text.error();
-  if (!text) return std::string();
-  const auto lower = [](std::string_view part) {
-    std::string out(part);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-  };
-  bool core = false;
-  std::string value;
-  for (std::string_view rest = *text; !rest.empty();) {
-    const auto line = trim(rest.substr(0, rest.find('\n')));
-    rest.remove_prefix(std::min(rest.size(), std::min(rest.find('\n'), rest.size() - 1) + 1));
-    const auto equals = line.find('=');
-    if (!line.empty() && line[0] == '[') {
-      core = lower(line.substr(0, line.find(']'))) == "[core";
-    } else if (core && equals != std::string_view::npos &&
-               lower(trim(line.substr(0, equals))) == key) {
-      value = trim(line.substr(equals + 1));
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') {
-        value = value.substr(1, value.size() - 2);
-      }
-    }
-  }
-  return value;
-}
-
 // The main work tree of a repository; empty when it has none, or none that can be known.
-Result<std::string> main_work_tree(const std::string& common_dir) {
+Result<std::string> main_work_tree(const std::string& common_dir, const AskGit& ask) {
+  if (name_of(common_dir) == ".git") return parent_of(common_dir);
   // A submodule's repository lies elsewhere and says where its files are.
-  const auto configured = core_value(common_dir + "/config", "worktree");
-  if (!configured) return configured;
-  if (!configured->empty()) return real_path(joined(common_dir, *configured));
-  return name_of(common_dir) == ".git" ? parent_of(common_dir) : std::string();
+  const auto answer = ask({"--git-dir=" + common_dir, "config", "--get", "core.worktree"});
+  const std::string configured(trim(answer));
+  return configured.empty() ? configured : real_path(joined(common_dir, configured));
 }
 
 // `dot_git` is a file: of a linked work tree, of a submodule, or of a repository kept elsewhere.
-Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_git) {
+Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_git,
+                                const AskGit& ask) {
   const auto text = small_file(dot_git);
   if (!text) return text.error();
   constexpr std::string_view kHead = "gitdir:";
@@ -171,20 +142,20 @@ Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_g
   if (!common_dir) return common_dir.error();
   if (common_dir->empty()) return damaged(says_common, "it points to no git repository");
   tree.common_dir = std::move(*common_dir);
-  auto main = main_work_tree(tree.common_dir);
+  auto main = main_work_tree(tree.common_dir, ask);
   if (!main) return main.error();
   if (!main->empty()) tree.main_top = std::move(*main);
   return tree;
 }
 
 // The work tree whose top is `at`; an empty one where none is.
-Result<GitTree> git_tree_at(const std::string& at) {
+Result<GitTree> git_tree_at(const std::string& at, const AskGit& ask) {
   const auto dot_git = real_path(joined(at, ".git"));
   if (!dot_git) return dot_git.error();
   if (!dot_git->empty()) {
     const auto is_file = is_kind(*dot_git, S_IFREG);
     if (!is_file) return is_file.error();
-    if (*is_file) return follow_git_file(at, *dot_git);
+    if (*is_file) return follow_git_file(at, *dot_git, ask);
     // Git, too, passes over a .git folder that holds no repository.
     const auto found = is_git_dir(*dot_git);
     if (!found) return found.error();
@@ -193,53 +164,6 @@ Result<GitTree> git_tree_at(const std::string& at) {
   const auto bare = is_git_dir(at);
   if (!bare) return bare.error();
   return *bare ? Result<GitTree>(no_work_tree(at)) : GitTree{};
-}
-
-std::uint32_t big_endian(std::string_view bytes, std::size_t at, std::size_t size) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < size; ++i)
-    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-  return value;
-}
-
-// Walks the entries of an index, which are sorted, up to where `name` would stand.
-bool index_holds(std::string_view index, std::size_t hash_size, std::string_view name) {
-  constexpr std::size_t kHeader = 12, kStat = 40;
-  if (index.size() < kHeader || index.substr(0, 4) != "DIRC") return false;
-  const std::uint32_t version = big_endian(index, 4, 4);
-  const std::uint32_t count = big_endian(index, 8, 4);
-  if (version < 2 || version > 4) return false;
-  const std::string below = std::string(name) + "/";
-  std::string path;
-  std::size_t at = kHeader;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::size_t start = at;
-    at += kStat + hash_size;
-    if (at + 4 > index.size()) return false;
-    const bool extended = (big_endian(index, at, 2) & 0x4000) != 0;
-    at += version >= 3 && extended ? 4 : 2;
-    if (version == 4) {
-      // How many bytes of the previous path to drop; each further digit counts from one.
-      std::size_t drop = 0;
-      for (bool more = true, first = true; more; first = false) {
-        if (at >= index.size()) return false;
-        const auto byte = static_cast<unsigned char>(index[at++]);
-        drop = ((first ? 0 : drop + 1) << 7) | (byte & 0x7f);
-        more = (byte & 0x80) != 0;
-        if (drop > path.size()) return false;
-      }
-      path.resize(path.size() - drop);
-    } else {
-      path.clear();
-    }
-    const auto end = index.find('\0', at);
-    if (end == std::string_view::npos) return false;
-    path += index.substr(at, end - at);
-    at = version == 4 ? end + 1 : start + ((end - start) / 8 + 1) * 8;
-    if (path == name || path.compare(0, below.size(), below) == 0) return true;
-    if (path > below) return false;
-  }
-  return false;
 }
 
 // True when an ignore file has `line` ("/name/"), with or without its slashes.
@@ -257,7 +181,7 @@ bool has_line(std::string_view text, std::string_view line) {
 
 }  // namespace
 
-Result<GitTree> find_git_tree(const std::string& from) {
+Result<GitTree> find_git_tree(const std::string& from, const AskGit& ask) {
   char resolved[PATH_MAX];
   const bool absolute = !from.empty() && from[0] == '/';
   if (!absolute || ::realpath(from.c_str(), resolved) == nullptr) {
@@ -276,36 +200,30 @@ Result<GitTree> find_git_tree(const std::string& from) {
       return Error::from_errno(errno, "look at", printable(at));
     }
     if (info.st_dev != device) break;
-    const auto here = git_tree_at(at);
+    const auto here = git_tree_at(at, ask);
     if (!here || !here->top.empty()) return here;
     if (at == "/") break;
   }
   return GitTree{};
 }
 
-bool git_tracks(const std::string& common_dir, std::string_view name) {
-  // Names that begin with a dot stand near the start of the sorted index.
-  constexpr std::size_t kEnough = 8 << 20;
-  auto dir = Dir::open(common_dir);
-  if (!dir) return false;
-  auto index = dir->read_file("index", kEnough);
-  if (!index) return false;
-  auto config = dir->read_file("config", kSmallFile);
-  const bool sha256 = config && config->bytes.find("sha256") != std::string::npos;
-  return index_holds(index->bytes, sha256 ? 32 : 20, name);
+bool git_tracks(const GitTree& tree, std::string_view name, const AskGit& ask) {
+  return !ask({"-C", tree.main_top, "ls-files", "--", std::string(name)}).empty();
+}
+
+bool git_excludes(const GitTree& tree, std::string_view line) {
+  const auto has = [line](const std::string& folder, const char* file) {
+    auto dir = Dir::open(folder);
+    if (!dir) return false;
+    auto text = dir->read_file(file, kSmallFile);
+    return text && has_line(text->bytes, line);
+  };
+  return has(tree.main_top, ".gitignore") || has(tree.common_dir, "info/exclude");
 }
 
 Result<void> git_exclude(const GitTree& tree, std::string_view line) {
-  if (auto top = Dir::open(tree.main_top); top.ok()) {
-    auto ignore = top->read_file(".gitignore", kSmallFile);
-    if (ignore && has_line(ignore->bytes, line)) return {};
-  }
   auto dir = Dir::open(tree.common_dir);
   if (!dir) return dir.error();
-  // Look before locking: nearly always the line is there, and the file may be read-only then.
-  auto before = dir->read_file("info/exclude", kSmallFile);
-  if (before && has_line(before->bytes, line)) return {};
-
   if (auto made = dir->make_dirs("info"); !made) return made;
   auto fd = dir->open_update("info/exclude");
   if (!fd) return fd.error();

@@ -1,10 +1,12 @@
-// Finds the git work tree around a folder by reading git's own files, its index too: this room
-// starts no programs. Refuses damaged .git files and bare repositories with words that say what to
+// Finds the git work tree around a folder by the plain text in git's own folders, and asks git
+// itself for all else. Refuses damaged .git files and bare repositories with words that say what to
 // do. Any thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "host/base/result.h"
 
@@ -16,17 +18,19 @@ struct GitTree {
   std::string common_dir;  ///< the repository itself, shared by all its work trees
 };
 
+/// Runs git with these arguments and returns its standard output; empty after a failure.
+using AskGit = std::function<std::string(const std::vector<std::string>& arguments)>;
+
 /// `from` is an absolute path of an existing folder; all answers are without symbolic links. Looks
 /// upwards as git does, up to the end of the file system. Outside git all fields are empty.
-Result<GitTree> find_git_tree(const std::string& from);
+Result<GitTree> find_git_tree(const std::string& from, const AskGit& ask);
 
-/// True when the index of the repository holds `name` (at the top) or something beneath it. An
-/// index that cannot be read holds nothing.
-bool git_tracks(const std::string& common_dir, std::string_view name);
+/// True when the repository tracks `name` (at the top) or something below it.
+bool git_tracks(const GitTree& tree, std::string_view name, const AskGit& ask);
 
+/// True when .gitignore at the top or info/exclude has `line`, which is of the form "/name/".
+bool git_excludes(const GitTree& tree, std::string_view line);
 /// Adds `line` to info/exclude of the repository, once, under a lock, leaving all else as it is.
-/// Does nothing when the line is there, or when .gitignore at `top` has an equal one. `line` is of
-/// the form "/name/".
 Result<void> git_exclude(const GitTree& tree, std::string_view line);
 
 }  // namespace moonlet

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <utility>
 
 #include "host/base/text.h"
 
@@ -15,15 +16,17 @@ constexpr std::string_view kName = ".agent";
 
 }  // namespace
 
-Result<Home> Home::find(const std::string& folder) {
-  auto git = find_git_tree(folder);
+Result<Home> Home::find(const std::string& folder, AskGit ask_git) {
+  auto git = find_git_tree(folder, ask_git);
   if (!git) return git.error();
-  if (!git->top.empty()) return Home(git->main_top, git->top, *git);
+  if (!git->top.empty()) {
+    return Home(git->main_top, git->top, *git, std::move(ask_git));
+  }
   char resolved[PATH_MAX];
   if (::realpath(folder.c_str(), resolved) == nullptr) {
     return Error::from_errno(errno, "find the folder", printable(folder));
   }
-  return Home(resolved, resolved, *git);
+  return Home(resolved, resolved, *git, std::move(ask_git));
 }
 
 Result<const Dir*> Home::existing() {
@@ -47,8 +50,9 @@ Result<const Dir*> Home::make() {
   for (const char* name : {"runs", "sidecars", "tasks", "live"}) {
     if (auto result = dir_->make_dirs(name, Durable::kYes); !result) return result.error();
   }
-  if (!git_.common_dir.empty() && !git_tracks(git_.common_dir, kName)) {
-    if (auto result = git_exclude(git_, "/.agent/"); !result) {
+  constexpr std::string_view kLine = "/.agent/";
+  if (!git_.top.empty() && !git_excludes(git_, kLine) && !git_tracks(git_, kName, ask_git_)) {
+    if (auto result = git_exclude(git_, kLine); !result) {
       warning_ = ".agent is not excluded from git: " + result.error().message;
     }
   }

@@ -17,8 +17,9 @@ namespace moonlet {
 class Home {
  public:
   /// Finds the home for a folder (absolute: the one of --repo, else the working directory). Writes
-  /// no file.
-  static Result<Home> find(const std::string& folder);
+  /// no file. Without `ask_git` a submodule's work trees do not find its home, and `.agent` counts
+  /// as untracked.
+  static Result<Home> find(const std::string& folder, AskGit ask_git = no_git);
 
   /// The folder that holds `.agent`.
   const std::string& root() const { return root_; }
@@ -40,12 +41,17 @@ class Home {
   const std::string& warning() const { return warning_; }
 
  private:
-  Home(std::string root, std::string work_tree, GitTree git)
-      : root_(std::move(root)), work_tree_(std::move(work_tree)), git_(std::move(git)) {}
+  Home(std::string root, std::string work_tree, GitTree git, AskGit ask_git)
+      : root_(std::move(root)),
+        work_tree_(std::move(work_tree)),
+        git_(std::move(git)),
+        ask_git_(std::move(ask_git)) {}
+  static std::string no_git(const std::vector<std::string>&) { return {}; }
 
   std::string root_;
   std::string work_tree_;
   GitTree git_;
+  AskGit ask_git_;
   std::optional<Dir> dir_;
   std::unique_ptr<Ledger> ledger_;  // reads dir_: goes before it
   bool made_ = false;

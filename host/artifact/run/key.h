@@ -1,4 +1,4 @@
-// The key of a run: random, in its folder, readable by its owner alone. A hash of data that holds a
+// The key of a run: random, in its folder, readable only by its owner. A hash of data that holds a
 // secret is keyed with it, so that a reader of the journal learns nothing from the hash. Any
 // thread; only the driver of the run calls this.
 #pragma once

@@ -35,13 +35,6 @@ constexpr const char* kPassedOn[] = {
     "TZ",     "LC_ALL",     "LC_CTYPE",    "SSL_CERT_FILE", "SSL_CERT_DIR", "JAVA_HOME",
     "GOPATH", "CARGO_HOME", "RUSTUP_HOME", "VIRTUAL_ENV",   "NVM_DIR"};
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 Error no_confinement(const std::string& why) {
   return {ErrorKind::kDenied,
           "Bash cannot be confined here: " + why,

@@ -17,10 +17,6 @@ constexpr std::size_t kMostObjects = 100'000;
 constexpr int kDeepest = 16;
 constexpr const char* kRunRecords = ".agent";
 
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
 bool same(const FileInfo& a, const FileInfo& b) {
   return a.kind == b.kind && a.inode == b.inode && a.size == b.size && a.ctime_ns == b.ctime_ns;
 }
@@ -69,7 +65,7 @@ Guard::Files Guard::look(const Files& places) const {
 }
 
 void Guard::look_into(const std::string& rel, Files& files, int depth) const {
-  if (ends_with(rel, ".git/objects") || ends_with(rel, ".git/lfs") || depth > kDeepest) return;
+  if (rel.ends_with(".git/objects") || rel.ends_with(".git/lfs") || depth > kDeepest) return;
   const Dir& root = workspace_.root();
   auto info = root.stat(rel);
   if (!info || files.size() >= kMostFiles) return;

@@ -18,7 +18,7 @@ class Guard {
  public:
   explicit Guard(const Workspace& workspace) : workspace_(workspace) {}
 
-  /// Remembers the places as they are, but for those in `held`, which the kernel holds.
+  /// Remembers the places as they are, except those in `held`, which the kernel protects.
   void remember(const std::vector<std::string>& held = {});
   /// Puts back what differs, and returns its paths. A path that could not be put back, as it was
   /// too large to remember, begins with "!". A place that was moved is moved back. What changed in

@@ -5,18 +5,18 @@
 
 #include <string>
 
+#include "host/executor/http/turn.h"
 #include "host/executor/tools/bash.h"
 #include "host/executor/tools/limit.h"
 #include "host/executor/tools/tool.h"
 #include "host/executor/tools/workspace.h"
-#include "host/executor/wire/turn.h"
 #include "host/telemetry/secret/redact.h"
 
 namespace moonlet::executor {
 
 class Toolbox {
  public:
-  /// All are borrowed. `bash` may be null: there is no Bash then.
+  /// All are borrowed. A null `bash` removes the tool Bash.
   Toolbox(const Workspace& workspace, Bash* bash, const Redactor& redactor, bool read_only)
       : workspace_(workspace), bash_(bash), redactor_(redactor), read_only_(read_only) {}
 

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "host/artifact/file/startup_files.h"
+#include "host/base/ascii.h"
 #include "host/base/text.h"
 
 namespace moonlet::executor {
@@ -16,12 +17,6 @@ constexpr std::size_t kMostAtTop = 10'000;
 
 /// The names of records: git's, moonlet's and the executor's own.
 constexpr const char* kRecords[] = {".git", ".agent", ".codex-sessions"};
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
-}
 
 }  // namespace
 

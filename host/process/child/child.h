@@ -66,8 +66,8 @@ struct ChildSpec {
   std::uint16_t terminal_rows = 0, terminal_cols = 0;
   OutputSpec out, err;
 
-  std::int64_t wall_ms = 0;      ///< from the start; 0 is no limit
-  std::int64_t idle_ms = 0;      ///< without a byte on stdout or stderr; 0 is no limit
+  std::int64_t wall_ms = 0;      ///< from the start; 0: no limit
+  std::int64_t idle_ms = 0;      ///< without a byte on stdout or stderr; 0: no limit
   std::int64_t grace_ms = 3000;  ///< from TERM to KILL, for limits and cancel
   std::int64_t drain_ms = 2000;  ///< from exit to end of file on its pipes, then the rest is killed
 

@@ -52,6 +52,14 @@ struct SpawnRequest {
   std::uint64_t reset_signals = ~std::uint64_t{0};
 };
 
+/// The texts as `argv` or `envp`; it looks into them.
+inline std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
 struct Spawned {
   pid_t pid = 0;
   bool recorded = false;  ///< the whole record was written

@@ -72,7 +72,7 @@ struct Shared {
 constexpr int kMostTries = 50;       // a millisecond apart, of a log that says "try again"
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
-// capset, as the kernel spells it. What most programs of root take for granted, and no more: none
+// capset, as the kernel spells it. The capabilities that most programs of root expect: none
 // of these reaches beyond the files and the processes that the confinement lets it have.
 constexpr std::uint32_t kCapabilityVersion = 0x20080522;
 struct CapabilityHeader {

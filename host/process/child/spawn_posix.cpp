@@ -149,7 +149,8 @@ SpawnResult spawn(const SpawnRequest& request) {
     return SpawnFailure{
         Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
   }
-  // posix_spawn reports one number for all that it did; what can be told apart is asked before.
+  // posix_spawn reports every failure by one number. Look for the likely causes first, so that the
+  // message names the right one.
   struct stat st {};
   if (request.cwd != nullptr && stat(request.cwd, &st) != 0) {
     Error error = Error::from_errno(errno, "enter the working directory", request.cwd);

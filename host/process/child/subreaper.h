@@ -1,6 +1,6 @@
 // Requests of a process to the kernel about its place among others. Each is a wish: false on a
-// system without the feature. Changes the calling process; only a keeper and the executor call
-// it, from their one thread.
+// system without the feature. Changes the calling process; only programs of moonlet's own call
+// it, from their main thread.
 #pragma once
 
 #include <sys/types.h>
@@ -13,6 +13,10 @@ bool become_subreaper();
 void hide_memory();
 /// The name that `ps` shows for the calling thread; at most 15 bytes.
 void set_process_name(const char* name);
+/// Gives the memory back that the process holds but does not use at the moment: what malloc keeps
+/// free, and the pages of the program itself, which come back from the page cache when they are
+/// needed. For a process that is about to wait for long.
+void trim_process();
 /// A descriptor that becomes readable when `pid`, a child of ours, has ended; -1 where there is
 /// none.
 int open_process_fd(pid_t pid);

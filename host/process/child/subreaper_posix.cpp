@@ -9,6 +9,7 @@ namespace moonlet {
 bool become_subreaper() { return false; }
 void hide_memory() {}
 void set_process_name(const char*) {}
+void trim_process() {}
 
 int open_process_fd(pid_t) { return -1; }
 

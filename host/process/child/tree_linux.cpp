@@ -219,7 +219,7 @@ std::vector<ProcessInfo> list_processes() {
         if (read_process(++before, info)) processes.push_back(info);
       }
     }
-    if (newest == before) break;  // else the pids began anew
+    if (newest == before) break;  // otherwise the pids have wrapped around: read all again
   }
   // A later reading replaces an earlier one of the same process.
   std::reverse(processes.begin(), processes.end());

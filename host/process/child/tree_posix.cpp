@@ -1,5 +1,5 @@
-// Without /proc there is no looking below: a step's tree is its process group (kill with a negative
-// pid reaches it), and where `ps` is installed what it lists.
+// Without /proc a step's tree consists of its process group, which kill() reaches by a negative
+// pid, and of the descendants that `ps` lists where it is installed.
 
 #include <unistd.h>
 

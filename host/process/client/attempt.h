@@ -1,5 +1,5 @@
 // The state of one attempt of a step, from keeper.log: never ran, runs, or ended, and how. A host
-// that goes on after another one died reads it, so that it neither pays twice nor loses paid work.
+// that continues the run of a dead one reads it, so that it neither pays twice nor loses paid work.
 // Plain functions, any thread.
 #pragma once
 
@@ -18,7 +18,7 @@ struct KeptAttempt : ChildRecord {
   enum class State {
     kNotStarted,  ///< its program never ran, and will not
     kRunning,     ///< under the keeper that is at work
-    kExited,      ///< `exit` holds, but for captured text
+    kExited,      ///< `exit` holds, without captured text
     kLost,        ///< it may have run, and how it ended cannot be known
   };
 

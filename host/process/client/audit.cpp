@@ -44,7 +44,7 @@ class JournalFacts {
     auto body = parse_json(record.body, kRecordJsonLimits);
     if (!body.ok() || !body->is_object()) return;
     const std::string type = text_in(*body, kType);
-    if (type == "drive" || type == "over" || type == "decision") {
+    if (type == "drive" || type == "over" || type == "decision" || type == "imported") {
       marks_.push_back(std::move(*body));
       return;
     }

@@ -21,13 +21,6 @@ namespace {
 
 constexpr std::int64_t kLookMs = 100;  // how often `stop` is looked at
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 std::int64_t now_ms() { return system_clock().monotonic_ms(); }
 
 Error no_answer(ErrorKind kind, const std::string& why, pid_t pid) {

@@ -21,7 +21,7 @@ struct DetachRequest {
 };
 
 /// Starts the program and returns the first line that it prints; empty when it ended without one.
-/// Its messages go where those of the caller go. kTimeout and kLimit when there is no answer within
+/// It prints its messages where the caller does. kTimeout and kLimit when there is no answer within
 /// the limits, kCancelled when it was stopped: the process has been asked to end (SIGTERM) then.
 Result<std::string> start_detached(DetachRequest request);
 

@@ -19,13 +19,6 @@ namespace {
 
 constexpr int kLookMs = 20;
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 bool is_stopped(const HookRequest& request) { return request.stop != nullptr && *request.stop; }
 
 // Waits for the end of `pid`, at most so long; true when it has ended.

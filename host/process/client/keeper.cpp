@@ -14,8 +14,8 @@
 
 #include "host/process/child/subreaper.h"
 #include "host/process/child/tree.h"
-#include "host/process/client/control.h"
 #include "host/process/client/launch.h"
+#include "host/process/client/requests.h"
 #include "host/process/client/sweep.h"
 #include "host/process/wire/channel.h"
 #include "host/process/wire/keeper_log.h"
@@ -75,7 +75,11 @@ Keeper::Keeper(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run
   before_waiting();
 }
 
-Keeper::~Keeper() { close(); }
+Keeper::~Keeper() {
+  close();
+  if (has_guard()) leave_guard(guard_);
+  reap_left_guards();
+}
 
 // The owner's pointer closes the keeper at once when it goes, also while a frame is being handled.
 // The object itself lives until the frame is done with.
@@ -126,7 +130,7 @@ void Keeper::take_over(HelloFrame hello, AdoptedFrame adopted) {
     operation->pid_ = child.pid;
     if (child.deadline_ms > 0) {
       const std::int64_t left = child.deadline_ms - loop_.clock().wall_ms();
-      operation->due_ms_ = loop_.clock().monotonic_ms() + std::max<std::int64_t>(left, 0);
+      operation->deadline_ms_ = loop_.clock().monotonic_ms() + std::max<std::int64_t>(left, 0);
     }
     operations_.emplace(child.number, operation);
     adopted_.push_back({std::move(child), std::move(operation)});
@@ -195,7 +199,7 @@ std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
   operation->ending_ms_ =
       std::max<std::int64_t>(spec.grace_ms, 0) + std::max<std::int64_t>(spec.drain_ms, 0);
   if (spec.wall_ms > 0) {
-    operation->due_ms_ = loop_.clock().monotonic_ms() + spec.wall_ms + operation->ending_ms_;
+    operation->deadline_ms_ = loop_.clock().monotonic_ms() + spec.wall_ms + operation->ending_ms_;
   }
   operations_.emplace(number, operation);
   hold_loop();
@@ -244,7 +248,8 @@ void Keeper::cancel(std::uint32_t number, bool finished) {
   if (found == operations_.end()) return;
   ChildOperation& operation = *found->second;
   const std::int64_t due = loop_.clock().monotonic_ms() + operation.ending_ms_;
-  operation.due_ms_ = operation.due_ms_ == 0 ? due : std::min(operation.due_ms_, due);
+  operation.deadline_ms_ =
+      operation.deadline_ms_ == 0 ? due : std::min(operation.deadline_ms_, due);
 }
 
 void Keeper::hold_idle(std::uint32_t number, bool held) {
@@ -275,7 +280,7 @@ void Keeper::receive() {
   handle_frames();
 }
 
-// Each turn of the loop handles one end of a child: the task that waited for it goes on, and may
+// Each turn of the loop handles one end of a child: the task that waited for it continues, and may
 // have its next child under way, before the next end is handled. Children that ended together would
 // else start together again, all of them after the last one's records.
 void Keeper::handle_frames() {
@@ -398,7 +403,7 @@ void Keeper::check_silence() {
   if (!connected() || held_) return;
   const std::int64_t now = loop_.clock().monotonic_ms();
   const bool overdue = std::any_of(operations_.begin(), operations_.end(), [&](const auto& entry) {
-    const std::int64_t due = entry.second->due_ms_;
+    const std::int64_t due = entry.second->deadline_ms_;
     return due > 0 && now > due + kBeyondMs;
   });
   if (!overdue || now - heard_ms_ < kSilenceMs) return;
@@ -431,7 +436,7 @@ void Keeper::supersede(Error why) {
 // True when another host drives the keeper now. The keeper says so where its socket has room for
 // it; the log says so in any case.
 bool Keeper::overtaken() {
-  if (phase_ != Phase::kGone || refusal_) return superseded();
+  if (phase_ != Phase::kGone || refusal_) return phase_ == Phase::kSuperseded;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
   // A host that counts no generations can have lost only this very keeper.

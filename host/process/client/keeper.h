@@ -39,11 +39,11 @@ class ChildOperation final : public Operation {
   /// 0 until the keeper reported the start, and for a child that never ran.
   int pid() const { return pid_; }
 
-  /// Ends it as cancel() does, but for the reason that it has given what was wanted of it: it
+  /// Ends it as cancel() does, but because its result has come: it
   /// completes as kFinished, unless it ended before.
   void end_finished();
   /// While `held` the idle limit of a child that runs stands still, for it is known to be at work
-  /// without a word. Where the host dies it stays as it is, for whoever takes over.
+  /// without a word. If the host dies, this stays as it is for the next host.
   void hold_idle(bool held);
 
  private:
@@ -56,7 +56,8 @@ class ChildOperation final : public Operation {
   std::uint32_t number_ = 0;
   int pid_ = 0;
   std::int64_t ending_ms_ = 0;  ///< its end takes at most this long, once it is asked to end
-  std::int64_t due_ms_ = 0;     ///< on the loop's clock: when it has ended for certain; 0: unknown
+  std::int64_t deadline_ms_ =
+      0;  ///< on the loop's clock: when it has ended for certain; 0: unknown
 };
 
 struct KeeperOptions {
@@ -85,8 +86,8 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   /// The last copy of the pointer closes the keeper when it goes: every child that still runs is
   /// ended (TERM, a moment, KILL), whether it may outlive its host or not, and its operation
   /// completes as cancelled or lost. It waits for the keeper, at most about three seconds; a few
-  /// milliseconds when no child was left. A keeper that another host has taken over is left alone;
-  /// when it was started here, its guard is a child of ours that nobody reaps afterwards.
+  /// milliseconds when no child was left. A keeper that another host has taken over continues;
+  /// when it was started here, its guard is a child of ours that reap_left_guards() reaps.
   static Result<std::shared_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
   /// Takes over the keeper at work in the run's directory, from a host that died or is stopped.
   /// Null when there is none: then the known facts about its children are in keeper.log, and
@@ -121,8 +122,6 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   /// that was captured in memory where it was not too much. Ends that were sent to an earlier host
   /// are in keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
-  /// The process that was started here, or 0; reaped by nobody after let_go().
-  pid_t guard_pid() const { return guard_; }
   /// Another host has taken over: operations under way here have completed as kLost with an error
   /// of kind kDenied, and nothing can be started any more.
   bool superseded() const { return phase_ == Phase::kSuperseded; }

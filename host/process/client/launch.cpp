@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,10 +22,6 @@ namespace moonlet {
 
 namespace {
 
-bool begins(std::string_view text, std::string_view with) {
-  return text.substr(0, with.size()) == with;
-}
-
 // The environment of the keeper itself; its children get theirs with each spawn.
 std::vector<char*> keeper_environment() {
   std::vector<char*> list;
@@ -33,7 +31,7 @@ std::vector<char*> keeper_environment() {
     bool sanitizer = name.size() > 8 && name.substr(name.size() - 8) == "_OPTIONS" &&
                      name.find("SAN") != std::string_view::npos;
     if (name == kMarkName || name == "LD_LIBRARY_PATH" || name == "DYLD_LIBRARY_PATH" ||
-        begins(name, "GCOV_PREFIX") || sanitizer) {
+        name.starts_with("GCOV_PREFIX") || sanitizer) {
       list.push_back(*entry);
     }
   }
@@ -46,9 +44,25 @@ bool cgroups_wanted(const KeeperOptions& options) {
   return options.cgroups && (wish == nullptr || std::string_view(wish) != "0");
 }
 
+// A process has its children in common, whichever engine started them.
+std::mutex left_guards_mutex;
+std::vector<pid_t> left_guards;
+
 }  // namespace
 
+void leave_guard(pid_t guard) {
+  const std::lock_guard lock(left_guards_mutex);
+  left_guards.push_back(guard);
+}
+
+std::size_t reap_left_guards() {
+  const std::lock_guard lock(left_guards_mutex);
+  std::erase_if(left_guards, [](pid_t guard) { return waitpid(guard, nullptr, WNOHANG) != 0; });
+  return left_guards.size();
+}
+
 Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
+  reap_left_guards();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
     return Error::from_errno(errno, "make a socket for the keeper");
@@ -69,9 +83,7 @@ Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
     words.insert(words.end(), {"--live", "6", "--label", options.label});
   }
   if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
-  std::vector<char*> argv;
-  for (auto& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
+  const std::vector<char*> argv = pointers(words);
   std::vector<char*> env = keeper_environment();
 
   SpawnRequest request;

@@ -11,7 +11,7 @@
 
 #include "host/base/clock.h"
 #include "host/base/id.h"
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "host/process/client/session.h"
 
 namespace moonlet {

@@ -23,13 +23,6 @@ namespace {
 
 constexpr std::int64_t kLookMs = 50;  // how often `stop` and the end of the process are looked at
 
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
 const char* path_of(const std::vector<std::string>& environment) {
   for (const std::string& entry : environment) {
     if (entry.compare(0, 5, "PATH=") == 0) return entry.c_str() + 5;

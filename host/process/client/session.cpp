@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "host/base/fd.h"
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 
 namespace moonlet {
 
@@ -103,15 +103,10 @@ bool show_output(Channel& channel) {
 }  // namespace
 
 Result<StartedSession> start_session(const KeeperOptions& options, ChildSpec spec) {
-  // Keepers of earlier sessions that have ended meanwhile.
-  static std::vector<pid_t> guards;
-  std::erase_if(guards, [](pid_t pid) { return waitpid(pid, nullptr, WNOHANG) != 0; });
-
   Loop loop(system_clock());
   if (loop.failure() != 0) return Error::from_errno(loop.failure(), "make an event loop");
   auto keeper = Keeper::start(loop, options);
   if (!keeper) return keeper.error();
-  if ((*keeper)->guard_pid() > 0) guards.push_back((*keeper)->guard_pid());
   spec.outlives_host = true;
   spec.durable = true;
   auto child = (*keeper)->spawn(std::move(spec));

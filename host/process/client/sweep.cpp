@@ -15,7 +15,7 @@
 #include "host/base/clock.h"
 #include "host/base/fd.h"
 #include "host/process/child/cgroup.h"
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "host/process/wire/keeper_log.h"
 
 namespace moonlet {

@@ -1,6 +1,6 @@
 // The sweep ends processes that a killed keeper may have left. It finds them by keeper.log and by
 // the processes' own marks. It touches only processes whose start time or mark says that they are
-// the run's; a pid alone is never enough. Blocking, any thread.
+// the run's; a pid is never enough. Blocking, any thread.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct LiveProcess {
 Result<std::vector<LiveProcess>> list_live(int run_dir_fd);
 
 /// True while a keeper (or a sweep) is at work in the directory. A keeper whose host has died may
-/// go on for a long time: whoever means to go on with the run calls Keeper::adopt() instead.
+/// work for a long time. Call Keeper::adopt() to continue its run.
 bool keeper_is_alive(int run_dir_fd);
 
 /// Has the two processes of the newest keeper go on, where somebody has stopped them: a stopped one

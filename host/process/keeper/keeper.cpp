@@ -136,6 +136,7 @@ void let_go_on(pid_t worker, int stops) {
 int guard(pid_t worker, const Arguments& arguments, WorkerSetup& setup) {
   const std::string& cgroup = setup.record.cgroup;
   set_process_name(kGuardName);
+  trim_process();
   int status = 0, stops = 0;
   pid_t ended;
   while (true) {

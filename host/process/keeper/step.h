@@ -58,7 +58,7 @@ struct Step : ChildRecord {
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;
   std::int64_t started = 0, born_ms = 0;  ///< monotonic, after boot
   std::int64_t last_output = 0;
-  std::int64_t phase_deadline = 0;  ///< the end of kDraining and kTerm
+  std::int64_t phase_deadline_ms = 0;  ///< the end of kDraining and kTerm
   std::int64_t kill_since = 0;
   Loop::TimerId timer{};
 

@@ -15,7 +15,7 @@ constexpr std::size_t kReadTurn = 512 * 1024;
 constexpr std::size_t kTerminalTurn = 64 * 1024;
 // The time from the end of a step to the search for processes that only it could explain.
 constexpr std::int64_t kStrayMs = 20;
-// The part of the reserve that is for keeper.log alone.
+// The part of the reserve that only keeper.log may use.
 constexpr std::uint64_t kLogShare = Reserve::kSize / 4;
 
 }  // namespace
@@ -144,7 +144,7 @@ void Supervisor::arm(Step& step) {
       break;
     case Step::Phase::kDraining:
     case Step::Phase::kTerm:
-      deadline = step.phase_deadline;
+      deadline = step.phase_deadline_ms;
       break;
     case Step::Phase::kKill:
       break;
@@ -195,9 +195,7 @@ void Supervisor::try_complete(Step& step) {
   switch (step.phase) {
     case Step::Phase::kRunning:
       // A process outside of the tree holds its pipes; its output may still be wanted.
-      step.phase = Step::Phase::kDraining;
-      step.phase_deadline = now() + step.drain_ms;
-      arm(step);
+      drain_for(step, step.drain_ms);
       break;
     case Step::Phase::kDraining:
       break;

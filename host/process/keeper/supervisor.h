@@ -126,9 +126,17 @@ class Supervisor {
   bool no_orphans();
   bool alone_since(const Step& step, pid_t newest) const;
   void look(bool strays_too);
+  bool search(const std::vector<std::uint32_t>& numbers);
+  std::int64_t next_look_ms() const;
   std::vector<TreeMember> snapshot();
   std::uint32_t attribute(const ProcessInfo& info);
-  void judge(Step& step, const Members& members, bool settled);
+  void judge(Step& step, const Members& members, bool complete);
+  void give_up(Step& step, std::size_t members);
+  void complete_tree(Step& step);
+  void log_reaped(Step& step);
+  void wait_for_rest(Step& step);
+  void drain_for(Step& step, std::int64_t ms);
+  static ChildExit::Why why_of(Reason reason);
   void end_strays(const std::vector<TreeMember>& tree);
   void begin_end(Step& step, Reason reason, std::int64_t grace_ms);
   void end_one(Step& step, std::int64_t grace_ms, std::string_view because);

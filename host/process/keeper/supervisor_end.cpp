@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 #include "host/process/child/cgroup.h"
 #include "host/process/keeper/supervisor.h"
@@ -139,11 +140,8 @@ void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
   // An orphan may have gone and left a child while we looked: then this look proves nothing.
   if (candidates.empty() || reap()) return;
   for (std::uint32_t number : candidates) {
-    unsettled_.erase(number);
     numbers.erase(std::find(numbers.begin(), numbers.end(), number));
-    Step& step = *steps_.at(number);
-    step.tree_empty = true;
-    try_complete(step);
+    complete_tree(*steps_.at(number));
   }
 }
 
@@ -169,121 +167,140 @@ std::vector<TreeMember> Supervisor::snapshot() {
 
 // --- looking and acting
 
+// Settles the steps that may be done with. With `strays_too` it also searches for processes that no
+// running step explains.
 void Supervisor::look(bool strays_too) {
-  strays_too = strays_too && strays_;
-  for (int round = 0; round < kLooks && (strays_too || !unsettled_.empty()); ++round) {
+  bool must_search = strays_too && strays_;
+  for (int round = 0; round < kLooks && (must_search || !unsettled_.empty()); ++round) {
     std::vector<std::uint32_t> numbers(unsettled_.begin(), unsettled_.end());
     if (!numbers.empty()) settle_clean(numbers);
-    if (numbers.empty() && !strays_too) continue;
-    strays_too = false;
-
-    std::unordered_set<std::uint32_t> had_ended;
-    for (std::uint32_t number : numbers) {
-      if (steps_.at(number)->ended) had_ended.insert(number);
-    }
-    std::vector<TreeMember> tree = snapshot();
-    std::unordered_map<std::uint32_t, Members> members;
-    for (const auto& member : tree) {
-      if (!member.info.zombie) members[member.step].push_back(&member);
-    }
-    const bool moved = reap();
-    bool stale = false;
-    for (std::uint32_t number : numbers) {
-      auto found = steps_.find(number);
-      if (found == steps_.end()) continue;
-      // Its main process went after the snapshot, which shows it alive: look again.
-      if (found->second->ended && had_ended.count(number) == 0) {
-        stale = true;
-      } else {
-        judge(*found->second, members[number], !moved);
-      }
-    }
-    end_strays(tree);
-    if (!moved && !stale && !reap()) break;
+    if (numbers.empty() && !must_search) continue;
+    must_search = false;
+    if (search(numbers)) break;
   }
-  if (unsettled_.empty()) return;
+  if (!unsettled_.empty()) schedule_tick(next_look_ms());
+}
+
+// Takes a snapshot of all processes and judges these steps by it. False when processes ended
+// meanwhile, which makes another search worth while.
+bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
+  std::unordered_set<std::uint32_t> ended_before;
+  for (std::uint32_t number : numbers) {
+    if (steps_.at(number)->ended) ended_before.insert(number);
+  }
+  const std::vector<TreeMember> tree = snapshot();
+  std::unordered_map<std::uint32_t, Members> members;
+  for (const auto& member : tree) {
+    if (!member.info.zombie) members[member.step].push_back(&member);
+  }
+  // A process that ends during the snapshot may have left a child that the snapshot lacks.
+  const bool complete = !reap();
+  bool outdated = false;
+  for (std::uint32_t number : numbers) {
+    const auto found = steps_.find(number);
+    if (found == steps_.end()) continue;
+    Step& step = *found->second;
+    // The snapshot shows a main process that has ended since.
+    if (step.ended && ended_before.count(number) == 0) {
+      outdated = true;
+    } else {
+      judge(step, members[number], complete);
+    }
+  }
+  end_strays(tree);
+  return complete && !outdated && !reap();
+}
+
+// The longer a tree resists SIGKILL, the rarer the looks.
+std::int64_t Supervisor::next_look_ms() const {
   std::int64_t longest = 0;
   for (std::uint32_t number : unsettled_) {
     const Step& step = *steps_.at(number);
     if (step.phase == Step::Phase::kKill) longest = std::max(longest, now() - step.kill_since);
   }
-  schedule_tick(std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs));
+  return std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs);
 }
 
-// `members` is a snapshot; `settled` says that no process ended while it was taken, so that none
-// can have slipped through it.
-void Supervisor::judge(Step& step, const Members& members, bool settled) {
-  using Phase = Step::Phase;
-  const bool others = std::any_of(members.begin(), members.end(), [&](const TreeMember* member) {
-    return step.ended || member->info.pid != step.pid;
-  });
-  if (step.phase == Phase::kKill) {
-    kill_tree(step, members);
-    if (now() - step.kill_since > kKillLimitMs) {
-      step.exit.error = Error{ErrorKind::kFailed,
-                              std::to_string(std::max<std::size_t>(members.size(), 1)) +
-                                  " processes of the step could not be killed",
-                              "look at them with `moonlet ps`; another user may own them",
-                              {}};
-      return complete(step);
-    }
-  }
-  if (step.ended && others && !step.reaped_logged) {
-    step.reaped_logged = true;
-    log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
-  }
-  if (!step.ended) {
-    if (step.phase != Phase::kTerm) return;
-    ask_to_end(step, members);
-    unsettled_.erase(step.number);
+// `members` are the living processes of the step. With `complete` there are no others.
+void Supervisor::judge(Step& step, const Members& members, bool complete) {
+  const bool killing = step.phase == Step::Phase::kKill;
+  if (killing) kill_tree(step, members);
+  if (killing && now() - step.kill_since > kKillLimitMs) return give_up(step, members.size());
+  if (step.ended && members.empty()) {
+    if (complete) complete_tree(step);
     return;
   }
-  if (!others) {
-    if (!settled) return;
-    unsettled_.erase(step.number);
-    step.tree_empty = true;
-    return try_complete(step);
-  }
-  switch (step.phase) {
-    case Phase::kRunning:
-    case Phase::kDraining:
-      if (!step.streams_open()) {
-        if (step.settling) break;  // its timer decides
-        step.settling = true;
-        step.phase = Phase::kDraining;
-        step.phase_deadline = now() + kSettleMs;
-        arm(step);
-        break;
-      }
-      if (step.phase == Phase::kRunning) {
-        step.phase = Phase::kDraining;
-        step.phase_deadline = now() + step.drain_ms;
-        arm(step);
-      }
-      break;
-    case Phase::kTerm:
-      ask_to_end(step, members);
-      break;
-    case Phase::kKill:
-      return;
+  if (step.ended) log_reaped(step);
+  if (killing) return;
+  if (step.phase == Step::Phase::kTerm) {
+    ask_to_end(step, members);
+  } else if (step.ended) {
+    wait_for_rest(step);
+  } else {
+    return;
   }
   unsettled_.erase(step.number);
 }
 
+void Supervisor::give_up(Step& step, std::size_t members) {
+  step.exit.error = Error{ErrorKind::kFailed,
+                          std::to_string(std::max<std::size_t>(members, 1)) +
+                              " processes of the step could not be killed",
+                          "`moonlet ps` lists them; another user may own them",
+                          {}};
+  complete(step);
+}
+
+void Supervisor::complete_tree(Step& step) {
+  unsettled_.erase(step.number);
+  step.tree_empty = true;
+  try_complete(step);
+}
+
+void Supervisor::log_reaped(Step& step) {
+  if (std::exchange(step.reaped_logged, true)) return;
+  log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
+}
+
+// The main process has ended before others: they get a moment to end, or the time to close the
+// streams.
+void Supervisor::wait_for_rest(Step& step) {
+  if (!step.streams_open()) {
+    if (!std::exchange(step.settling, true)) drain_for(step, kSettleMs);
+  } else if (step.phase == Step::Phase::kRunning) {
+    drain_for(step, step.drain_ms);
+  }
+}
+
+void Supervisor::drain_for(Step& step, std::int64_t ms) {
+  step.phase = Step::Phase::kDraining;
+  step.phase_deadline_ms = now() + ms;
+  arm(step);
+}
+
+ChildExit::Why Supervisor::why_of(Reason reason) {
+  switch (reason) {
+    case Reason::kWall:
+      return ChildExit::Why::kWall;
+    case Reason::kIdle:
+      return ChildExit::Why::kIdle;
+    case Reason::kFinish:
+      return ChildExit::Why::kFinished;
+    default:
+      return ChildExit::Why::kCancelled;
+  }
+}
+
 void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
   using Phase = Step::Phase;
-  using Why = ChildExit::Why;
   if (step.phase == Phase::kKill) return;
   const std::int64_t deadline = now() + grace_ms;
   if (step.phase == Phase::kTerm) {
-    step.phase_deadline = std::min(step.phase_deadline, deadline);
+    step.phase_deadline_ms = std::min(step.phase_deadline_ms, deadline);
     return arm(step);
   }
   if (!step.ended) {
-    step.exit.why = reason == Reason::kWall     ? Why::kWall
-                    : reason == Reason::kIdle   ? Why::kIdle
-                    : reason == Reason::kFinish ? Why::kFinished
-                                                : Why::kCancelled;
+    step.exit.why = why_of(reason);
     if (reason == Reason::kWall || reason == Reason::kIdle) {
       drain(step);
       step.exit.out_in_time = step.out_capture.total();
@@ -297,7 +314,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
     if (reason != Reason::kCancel) grace_ms = std::min(grace_ms, kStragglerGraceMs);
   }
   step.phase = Phase::kTerm;
-  step.phase_deadline = now() + grace_ms;
+  step.phase_deadline_ms = now() + grace_ms;
   unsettled_.insert(step.number);
   arm(step);
   schedule_tick(0);
@@ -309,7 +326,7 @@ void Supervisor::ask_to_end(Step& step, const Members& members) {
     if (step.group_asked && member->info.pgid == step.pid) continue;
     if (!step.asked->insert(member->info.pid).second) continue;
     signal_process(member->info, SIGTERM);
-    // A stopped process gets the TERM only once it goes on.
+    // A stopped process gets the TERM only once it is continued.
     signal_process(member->info, SIGCONT);
   }
 }

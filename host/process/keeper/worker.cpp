@@ -1,5 +1,4 @@
 #include "host/process/keeper/worker.h"
-#include "host/base/release.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -10,9 +9,11 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "host/base/release.h"
 #include "host/process/child/cgroup.h"
 #include "host/process/child/subreaper.h"
 #include "host/process/child/tree.h"
@@ -32,7 +33,7 @@ constexpr std::int64_t kLastWordsMs = 2000;
 constexpr int kGroupWaitMs = 500;
 // The host may be slow to read; beyond this backlog it must read before it can ask for more.
 constexpr std::size_t kHostBacklog = 32u << 20;
-// Text kept for the next host while there is none; the log has everything else.
+// Captured text that is kept for the next host; the log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
 // Writing to a disk that refuses is tried again this often; with no other work, for so long.
@@ -41,6 +42,8 @@ constexpr std::int64_t kLingerMs = 60000;
 // The time between two looks whether the folder of the run still exists, and the grace of children
 // when it does not.
 constexpr std::int64_t kFolderMs = 10000;
+// The time after a start of a child in which more of them may follow.
+constexpr std::int64_t kTrimMs = 1000;
 constexpr std::int64_t kFolderGoneGraceMs = 3000;
 
 std::vector<ControlServer::Folder> folders_of(const WorkerSetup& setup) {
@@ -65,6 +68,17 @@ class Worker final : public SupervisorListener {
   void exited(EndedChild child) override;
 
  private:
+  enum class Phase {
+    kWorking,
+    kFinishing,  ///< the host asked to end after the last child
+    kEnding,     ///< every child was asked to end, and none is started any more
+  };
+  enum class HostPhase {
+    kGreeting,  ///< its hello has not come yet
+    kDriving,
+    kListening,  ///< it sends nothing more, but may still read
+  };
+
   template <typename Handle>
   void close_handle(Handle& handle) {
     uv_close(reinterpret_cast<uv_handle_t*>(&handle), nullptr);
@@ -86,6 +100,7 @@ class Worker final : public SupervisorListener {
   bool over();
   void publish_entry();
   void check_folder();
+  void trim_later();
   void before_waiting();
   bool record();
   void send();
@@ -111,21 +126,19 @@ class Worker final : public SupervisorListener {
   std::unique_ptr<Channel> host_;   // none: nobody drives us
   uv_poll_t* host_poll_ = nullptr;  // the poll of host_
   int polled_ = 0;
-  // These facts are independent. The host: greeted_, host_quiet_. The end: finishing_, ending_. The
-  // log: durable_, recorded_, retrying_.
-  bool greeted_ = false;
-  bool host_quiet_ = false;        // it asks for no more, but may listen
+  HostPhase host_phase_ = HostPhase::kGreeting;
   std::string frames_;             // frames that wait for the log
   std::vector<EndedChild> ended_;  // until the host and the log have them
   std::size_t ended_text_ = 0;     // bytes of captured text in there
   std::uint32_t highest_ = 0;      // number of a child
-  bool finishing_ = false;         // ends after its last child
-  bool durable_ = false;
-  bool recorded_ = true;  // the log has all there is
-  bool retrying_ = false;
+  Phase phase_ = Phase::kWorking;
+  std::string end_reason_;  // for the log
+  bool must_sync_ = false;  // the log waits with a record that has to be durable
+  bool recorded_ = true;    // the log took everything at the last try
+  std::optional<Loop::TimerId> retry_;
+  bool trimming_ = false;        // a timer for trim_process() runs
   bool folder_removed_ = false;  // the last look found the folder of the run removed
   std::int64_t linger_until_ = 0;
-  std::string ending_;  // why; empty: it goes on
 };
 
 Worker::Worker(WorkerSetup setup)
@@ -166,7 +179,7 @@ Worker::Worker(WorkerSetup setup)
 
 Worker::~Worker() {
   control_.close();
-  ending_ = "over";
+  phase_ = Phase::kEnding;
   lose_host();
   close_handle(guard_poll_);
   for (auto& signal : end_signals_) close_handle(signal);
@@ -205,14 +218,14 @@ int Worker::run() {
 
   control_.close();
   end_all_descendants(kEndLimitMs);
-  if (ending_.empty()) ending_ = host_ ? "host asked" : "host gone";
-  log_.add(end_line(ending_, clock_.wall_ms()));
+  if (phase_ != Phase::kEnding) end_reason_ = host_ ? "host asked" : "host gone";
+  log_.add(end_line(end_reason_, clock_.wall_ms()));
   last_words();
   if (setup_.entry) setup_.entry->remove();
   return 0;
 }
 
-// Without its entry the run is found in its own folder alone.
+// Without an entry the run is found only through its own folder.
 void Worker::publish_entry() {
   if (!setup_.entry) return;
   KeeperRecord record = setup_.record;
@@ -238,7 +251,19 @@ void Worker::check_folder() {
   loop_.after(kFolderMs, [this] { check_folder(); });
 }
 
+// Gives memory back once the children are started: most of the program is not needed until one
+// ends.
+void Worker::trim_later() {
+  if (trimming_) return;
+  trimming_ = true;
+  loop_.after(kTrimMs, [this] {
+    trimming_ = false;
+    trim_process();
+  });
+}
+
 void Worker::started(std::uint32_t number, pid_t pid) {
+  trim_later();
   if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
   if (!setup_.entry || !supervisor_.has_terminals()) return;
   // The entry of a session says what its keeper.log says.
@@ -251,7 +276,8 @@ void Worker::started(std::uint32_t number, pid_t pid) {
 }
 
 void Worker::end(std::string why, std::int64_t grace_ms, std::string_view because) {
-  if (ending_.empty()) ending_ = std::move(why);
+  if (phase_ != Phase::kEnding) end_reason_ = std::move(why);
+  phase_ = Phase::kEnding;
   supervisor_.end_all(grace_ms, because);
 }
 
@@ -260,8 +286,8 @@ bool Worker::over() {
     linger_until_ = 0;
     return false;
   }
-  if (!ending_.empty()) return true;
-  if (host_) return finishing_;
+  if (phase_ == Phase::kEnding) return true;
+  if (host_) return phase_ == Phase::kFinishing;
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
                                  [](const EndedChild& child) { return child.durable; });
   if (recorded_ || !owing) return true;
@@ -275,8 +301,7 @@ bool Worker::over() {
 
 void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_ = std::move(channel);
-  host_quiet_ = false;
-  finishing_ = false;
+  phase_ = Phase::kWorking;
   polled_ = 0;
   linger_until_ = 0;
   host_poll_ = new uv_poll_t{};
@@ -294,7 +319,7 @@ void Worker::lose_host() {
   host_.reset();
   frames_.clear();
   // Every child was already asked to end; only the grace period becomes shorter.
-  if (!ending_.empty()) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
+  if (phase_ == Phase::kEnding) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
   if (!control_.listening()) control_.listen();
 }
@@ -302,7 +327,8 @@ void Worker::lose_host() {
 void Worker::host_poll() {
   if (!host_) return;
   int events = 0;
-  if (!host_quiet_ && host_->pending_bytes() < kHostBacklog) events |= UV_READABLE;
+  if (host_phase_ != HostPhase::kListening && host_->pending_bytes() < kHostBacklog)
+    events |= UV_READABLE;
   if (host_->pending()) events |= UV_WRITABLE;
   if (events == polled_) return;
   polled_ = events;
@@ -324,7 +350,7 @@ bool Worker::hung_up() const {
 }
 
 void Worker::receive() {
-  if (!host_ || host_quiet_) return;
+  if (!host_ || host_phase_ == HostPhase::kListening) return;
   bool open = true, dead = false;
   do {
     // Asked before reading: a start that a dead host left in the socket is no longer wanted, and
@@ -340,8 +366,8 @@ void Worker::receive() {
   } while (open && dead);
   if (open) return;
   // A host that ends in order said so, closed only its half, and still listens.
-  host_quiet_ = true;
-  if (ending_.empty() || dead) lose_host();
+  host_phase_ = HostPhase::kListening;
+  if (phase_ != Phase::kEnding || dead) lose_host();
 }
 
 bool Worker::handle(const Frame& frame) {
@@ -349,11 +375,11 @@ bool Worker::handle(const Frame& frame) {
                   "the keeper cannot read what the host sent",
                   "host and keeper must be the same moonlet",
                   {}};
-  if (!greeted_) {
+  if (host_phase_ == HostPhase::kGreeting) {
     auto greeting = frame.type == FrameType::kHello ? decode_hello(frame.body) : std::nullopt;
     auto mismatch = greeting ? check_protocol(*greeting) : malformed;
+    host_phase_ = HostPhase::kDriving;
     if (mismatch) refuse(*mismatch);
-    greeted_ = true;
     return !mismatch;
   }
   switch (frame.type) {
@@ -363,10 +389,10 @@ bool Worker::handle(const Frame& frame) {
       if (start->has_stdin) start->stdin_fd = Fd(host_->take_fd());
       if (start->has_stdin && !start->stdin_fd) break;
       highest_ = std::max(highest_, start->number);
-      if (ending_.empty()) {
-        supervisor_.start(std::move(*start));
-      } else {
+      if (phase_ == Phase::kEnding) {
         turn_away(*start);
+      } else {
+        supervisor_.start(std::move(*start));
       }
       return true;
     }
@@ -383,7 +409,7 @@ bool Worker::handle(const Frame& frame) {
       return true;
     }
     case FrameType::kShutdown:
-      finishing_ = true;
+      if (phase_ == Phase::kWorking) phase_ = Phase::kFinishing;
       return true;
     case FrameType::kEnd:
       end("host ended", kHostGoneGraceMs, "its host has ended");
@@ -407,7 +433,7 @@ void Worker::turn_away(StartFrame& start) {
 // The host is of no further use, but its fault must not cost the children that others may still
 // want.
 void Worker::refuse(const Error& error) {
-  host_quiet_ = true;
+  host_phase_ = HostPhase::kListening;
   encode_refused(frames_, error);
   send();
   lose_host();
@@ -415,7 +441,7 @@ void Worker::refuse(const Error& error) {
 
 void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
   // The new host is hung up on: the keeper is about to end, and the log has the rest.
-  if (!ending_.empty()) return;
+  if (phase_ == Phase::kEnding) return;
   std::uint64_t& present = setup_.record.generation;
   if (generation <= present) {
     encode_refused(channel->out(), {ErrorKind::kDenied,
@@ -444,7 +470,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
     lose_host();
   }
   channel->set_limits(kHostFrameLimit, Channel::Fds::kAll);
-  greeted_ = true;
+  host_phase_ = HostPhase::kDriving;
   take_host(std::move(channel));
   AdoptedFrame adopted{highest_, supervisor_.list_live()};
   for (EndedChild& child : ended_) {
@@ -457,7 +483,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
 // --- reports
 
 void Worker::exited(EndedChild child) {
-  durable_ = durable_ || child.durable;
+  must_sync_ = must_sync_ || child.durable;
   const std::size_t text = child.exit.out.text.size() + child.exit.err.text.size();
   if (!host_ && ended_text_ + text > kEndedTextLimit) {
     forget_text(child);
@@ -491,9 +517,9 @@ void Worker::before_waiting() {
 
 // False while the disk does not take it; then it is tried again now and then.
 bool Worker::record() {
-  if (log_.waiting() || durable_) {
-    recorded_ = log_.flush(durable_).ok();
-    if (recorded_) durable_ = false;
+  if (log_.waiting() || must_sync_) {
+    recorded_ = log_.flush(must_sync_).ok();
+    if (recorded_) must_sync_ = false;
   }
   const bool unheard = !host_ && !control_.listening();
   if (!recorded_ || unheard) retry_later();
@@ -501,11 +527,10 @@ bool Worker::record() {
 }
 
 void Worker::retry_later() {
-  if (retrying_) return;
-  retrying_ = true;
-  loop_.after(kRetryMs, [this] {
-    retrying_ = false;
-    if (!host_ && !control_.listening() && ending_.empty()) control_.listen();
+  if (retry_) return;
+  retry_ = loop_.after(kRetryMs, [this] {
+    retry_.reset();
+    if (!host_ && !control_.listening() && phase_ != Phase::kEnding) control_.listen();
   });
 }
 

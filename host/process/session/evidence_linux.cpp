@@ -89,7 +89,7 @@ void add_children(pid_t pid, std::vector<pid_t>& pids) {
 }
 
 // The processes below `main` and the orphans of its session, which are children of this process or
-// of its parent, the guard. Their number alone counts: a look at all processes of the machine costs
+// of its parent, the guard. Only their number counts: a look at all processes of the machine costs
 // milliseconds where many sessions run. False where the kernel does not list children.
 bool find_members(pid_t main, std::vector<ProcessInfo>& members) {
   std::vector<pid_t> orphans, pids{main};

@@ -22,7 +22,8 @@ constexpr std::size_t kSettled = 4096;
 // True for a byte that draws a character or ends a line, and changes nothing else.
 bool is_plain(std::string_view bytes, std::size_t at) {
   const auto byte = static_cast<unsigned char>(bytes[at]);
-  // A line feed alone keeps the column, and 0xc2 begins the control characters above 0x7f.
+  // A line feed without a carriage return keeps the column, and 0xc2 begins the control characters
+  // above 0x7f.
   if (byte == '\n') return at > 0 && bytes[at - 1] == '\r';
   return byte == '\r' || byte == '\t' || (byte >= 0x20 && byte != 0x7f && byte != 0xc2);
 }

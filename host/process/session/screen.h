@@ -42,7 +42,7 @@ class Screen {
 
   void feed(std::string_view bytes);
   /// While it is flooded, lines that leave the screen are not kept: that takes a third of
-  /// libvterm's time, and the history would hold the last moments alone. Plain lines that the same
+  /// libvterm's time, and the history would hold only the last moments. Plain lines that the same
   /// feed() pushes off the screen are not even drawn.
   void set_flooded(bool flooded);
   bool flooded() const { return flooded_; }

@@ -1,7 +1,7 @@
 // Terminal is a session's end of a pseudo-terminal: the screen, the log, what is typed into it, and
 // the facts by which others judge whether its program is alive. Secrets are replaced before a byte
 // is kept or shown; only a person who has taken the session over sees the bytes as they come. Owns
-// the controlling end, but for reading. Knows no socket. One thread.
+// the controlling end, except for reading. Knows no socket. One thread.
 #pragma once
 
 #include <sys/types.h>
@@ -64,7 +64,7 @@ class Terminal {
   /// Draws what has waited long enough, and writes what was typed. True while some of either waits:
   /// then to be called again within a few milliseconds.
   bool tend(std::int64_t now_ms);
-  /// No more comes: the log is closed, and the last screen is put beside it. Gives what came and
+  /// Ends the output: closes the log and writes the last screen beside it. Gives what came and
   /// what the log has of it. `make_room` is asked for the room that a full disk refuses.
   Captured finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 

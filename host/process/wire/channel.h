@@ -34,7 +34,7 @@ class Channel {
   /// True once fill() gave kClosed: no byte follows those that were read.
   bool ended() const { return ended_; }
   /// The next whole frame; its body lives until the next call of fill(). An error means that the
-  /// peer is no moonlet, and the channel is of no further use.
+  /// peer is not a moonlet, and the channel is unusable.
   Result<std::optional<Frame>> next();
   /// The oldest descriptor that came and was not taken, now the caller's; -1 when there is none.
   int take_fd();

@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "host/artifact/file/dir_open.h"
 #include "host/base/append_lines.h"
 #include "host/base/fd.h"
 #include "host/base/text.h"
@@ -95,13 +96,7 @@ class Line {
 };
 
 // 0 or an errno.
-int sync_log(int fd) {
-  int result;
-  do {
-    result = fdatasync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
-}
+int sync_log(int fd) { return sync_data(fd) == 0 ? 0 : errno; }
 
 }  // namespace
 
@@ -317,7 +312,7 @@ std::int64_t number_of(const json& record, const char* name, std::int64_t fallba
                                                              : fallback;
 }
 
-// pids come from a file: a number that is no pid must never reach kill(), where 0 and -1 mean
+// pids come from a file. A number that is not a pid must never reach kill(), where 0 and -1 mean
 // everybody.
 pid_t pid_of(const json& record, const char* name) {
   std::int64_t pid = number_of(record, name);

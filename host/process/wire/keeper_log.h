@@ -1,5 +1,5 @@
 // keeper.log: the acts of a keeper, one JSON record a line, appended before the act or its report.
-// The writer belongs to the keeper's worker; the reader is for whoever comes after a kill -9, so it
+// The writer belongs to the keeper's worker. A reader comes after a kill -9, so it
 // takes torn lines, strange bytes and records of another version. No environment is ever written.
 // It is a log beside the journal because the keeper records starts and ends while no host lives: so
 // no attempt is paid twice. Its writer is not the journal's: the worker has one thread, a child
@@ -114,7 +114,7 @@ struct LoggedKeeper {
 
   /// True when the program may have run, as seen from the boot `boot_id`. A start is on record
   /// before its program runs, but only the intent is on the disk for certain: after a crash of the
-  /// machine an intent alone no longer means "not started".
+  /// machine an intent without a start no longer means "not started".
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
 

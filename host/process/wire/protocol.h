@@ -65,7 +65,7 @@ struct HelloFrame {
 };
 
 /// A ChildSpec on its way to the supervisor; argv and env are NUL-ended strings one after the
-/// other: exec needs pointers into them alone.
+/// other, because exec only needs pointers into them.
 struct StartFrame {
   std::uint32_t number = 0;
   bool has_stdin = false;

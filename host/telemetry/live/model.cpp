@@ -58,8 +58,6 @@ std::size_t index(LiveState state) { return static_cast<std::size_t>(state); }
 
 }  // namespace
 
-bool LiveStep::is_paid() const { return is_asked() && !cached && runner != "cassette"; }
-
 std::size_t LivePhase::begun() const {
   return std::accumulate(counts.begin(), counts.end(), std::size_t{0});
 }
@@ -191,7 +189,8 @@ LiveStep& LiveModel::step_of(const Event& event) {
   step.started_ms = event.wall_ms;
   step.kind = text_of(event.fields, "kind");
   step.runner = text_of(event.fields, "runner");
-  if (step.is_asked()) ++agents[index(LiveState::kRunning)];
+  step.is_asked = flag_of(event.fields, "asked");
+  if (step.is_asked) ++agents[index(LiveState::kRunning)];
   phase.steps.push_back(std::move(step));
   return phase.steps.back();
 }
@@ -213,6 +212,7 @@ void LiveModel::end_step(const Event& event) {
   step.state = state_from(text_of(event.fields, "status"), text_of(event.fields, "error_kind"));
   step.duration_ms = integer_of(event.fields, "duration_ms");
   step.cached = flag_of(event.fields, "cached");
+  step.is_paid = flag_of(event.fields, "paid");
   step.taken_over = step.taken_over || flag_of(event.fields, "taken_over");
   step.attempts = integer_of(event.fields, "attempts");
   step.note = text_of(event.fields, "error");
@@ -226,7 +226,7 @@ void LiveModel::end_step(const Event& event) {
   step.is_estimate = text_of(usage, "cost_is") == "estimate";
   --phase.counts[index(LiveState::kRunning)];
   ++phase.counts[index(step.state)];
-  if (step.is_asked()) {
+  if (step.is_asked) {
     --agents[index(LiveState::kRunning)];
     ++agents[index(step.state)];
   }
@@ -236,7 +236,7 @@ void LiveModel::end_step(const Event& event) {
 
 void LiveModel::count_spend(const LiveStep& step) {
   if (step.cached) spend.earlier_tokens += step.tokens.value_or(0);
-  if (!step.is_paid()) return;
+  if (!step.is_paid) return;
   ++spend.agents;
   spend.tokens += step.tokens.value_or(0);
   spend.usd += step.usd.value_or(0);

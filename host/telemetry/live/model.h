@@ -38,11 +38,10 @@ struct LiveStep {
   std::int64_t waits_until_ms = 0;  ///< the time of its next try
   std::string note;                 ///< the reason that it failed
 
+  bool is_asked = false;            ///< a model is or was asked
+  bool is_paid = false;             ///< this host asked a model that costs money
+
   bool is_agent() const { return kind == "agent"; }
-  /// True when somebody is asked: rules and made-up answers read nothing.
-  bool is_asked() const { return is_agent() && runner != "mock"; }
-  /// True when a model was asked for this run and has to be paid.
-  bool is_paid() const;
 };
 
 struct LivePhase {

@@ -141,8 +141,7 @@ std::string tail_text(const LiveStep& step, std::int64_t now_ms) {
   if (step.state == LiveState::kOk && step.is_agent()) {
     if (step.tokens) append(text, count_text(*step.tokens) + " tokens");
     if (step.usd) append(text, money_text(*step.usd, step.is_estimate));
-    if (step.is_paid() && !step.usd) append(text, "cost unknown");
-    if (!step.is_paid() && !step.cached) append(text, "nothing spent");
+    if (!step.is_paid && !step.cached) append(text, "nothing spent");
   }
   if (step.cached) append(text, "cached");
   if (step.taken_over) append(text, "taken over");

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+
+#include "host/base/ascii.h"
 
 namespace moonlet {
 
@@ -14,9 +15,7 @@ constexpr std::array<std::string_view, 10> kTelling = {
     "key",    "apikey",     "token",       "secret",        "password",
     "passwd", "credential", "credentials", "authorization", "bearer"};
 
-bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name(char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-' || c == '.'; }
+bool is_name(char c) { return is_letter_or_digit(c) || c == '_' || c == '-' || c == '.'; }
 
 /// Does the last word of the name say that a secret follows?
 bool is_telling(std::string_view name) {
@@ -24,9 +23,7 @@ bool is_telling(std::string_view name) {
   while (end > 0 && !is_letter(name[end - 1])) --end;
   std::size_t begin = end;
   while (begin > 0 && is_letter(name[begin - 1])) --begin;
-  std::string last(name.substr(begin, end - begin));
-  std::transform(last.begin(), last.end(), last.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string last = lower(name.substr(begin, end - begin));
   return std::find(kTelling.begin(), kTelling.end(), last) != kTelling.end();
 }
 

@@ -7,21 +7,14 @@
 #include <initializer_list>
 #include <set>
 
+#include "host/base/ascii.h"
+
 namespace moonlet {
 
 namespace {
 
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return is_upper(c) || is_lower(c); }
-
 bool one_of(std::string_view text, std::initializer_list<std::string_view> list) {
   return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-bool starts_with(std::string_view text, std::string_view head) {
-  return text.substr(0, head.size()) == head;
 }
 
 // "githubApi_Key2" gives GITHUB, API, KEY: letters only, upper case, split at case changes.
@@ -61,7 +54,7 @@ NameClass classify(std::string_view name) {
     }
     if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"}))
       return NameClass::kSecret;
-    // PWD alone is the working directory.
+    // PWD by itself is the working directory.
     if (word == "PWD" && i > 0) return NameClass::kSecret;
     if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK",
                       "DSN"})) {
@@ -91,7 +84,7 @@ bool is_path(std::string_view value) {
   for (std::string_view head : {"~/", "./", "../", "/home/", "/Users/", "/tmp/", "/var/", "/usr/",
                                 "/etc/", "/opt/", "/run/", "/root/", "/private/", "/dev/", "/mnt/",
                                 "/srv/", "/Library/", "/Applications/", "/nix/"}) {
-    if (starts_with(value, head)) return true;
+    if (value.starts_with(head)) return true;
   }
   if (value[0] != '/') return false;
   while (!value.empty()) {
@@ -119,7 +112,7 @@ bool is_words(std::string_view value) {
 }
 
 bool is_bare_address(std::string_view value) {
-  return (starts_with(value, "http://") || starts_with(value, "https://")) &&
+  return (value.starts_with("http://") || value.starts_with("https://")) &&
          value.find('@') == std::string_view::npos && value.find('?') == std::string_view::npos;
 }
 
@@ -243,7 +236,7 @@ std::string base64(std::string_view value, bool url_safe) {
   return out;
 }
 
-// The characters that depend on the value alone when `before` bytes stand in front of it, as in
+// The characters that depend only on the value when `before` bytes stand in front of it, as in
 // base64("user:" + token).
 std::string base64_core(std::string_view value, std::size_t before, bool url_safe) {
   const std::string whole = base64(std::string(before, '\0') + std::string(value), url_safe);
@@ -264,7 +257,7 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   for (const std::string& form : once) {
     add(form);
     // The outer encoder finds backslashes and quotes; the other characters it would escape are
-    // escaped by now, or were left alone by a similar encoder.
+    // escaped by now, or were kept by a similar encoder.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));
@@ -314,11 +307,12 @@ std::vector<std::string> forms_of_secret(std::string_view value) {
     add(base64(value, url_safe));
     for (std::size_t before = 0; before < 3; ++before) add(base64_core(value, before, url_safe));
   }
-  // A key of several lines is often quoted, indented or cut: each long line counts alone.
+  // A key of several lines is often quoted, indented or cut, so each long line is a form of its
+  // own.
   if (value.find('\n') != std::string_view::npos) {
     for (auto rest = value; !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')));
-      if (line.size() >= 16 && !starts_with(line, "-----")) add(std::string(line));
+      if (line.size() >= 16 && !line.starts_with("-----")) add(std::string(line));
       rest.remove_prefix(std::min(rest.size(), std::min(rest.find('\n'), rest.size()) + 1));
     }
   }

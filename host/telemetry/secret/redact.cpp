@@ -163,7 +163,8 @@ std::string Redactor::apply(std::string_view text, std::vector<RedactedPlace>* p
   return out;
 }
 
-// A variable may have two secrets, its value and a password in that: their forms are counted on.
+// A variable may hold two secrets: its value and a password inside the value. Their forms are
+// numbered in one sequence.
 std::vector<std::string> Redactor::forms_of_label(std::string_view label) const {
   std::vector<std::string> forms;
   for (std::size_t i = 0; i < labels_.size(); ++i) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "host/base/ascii.h"
 #include "host/base/json.h"
 
 namespace moonlet::schema {
@@ -21,8 +22,6 @@ std::string_view cut(std::string_view text, std::size_t bytes) {
   while (bytes > 0 && (text[bytes] & 0xC0) == 0x80) --bytes;
   return text.substr(0, bytes);
 }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
 // Slips: a wrong, missing, additional or swapped letter; `most` + 1 stands for all above.
 std::size_t slips_between(std::string_view a, std::string_view b, std::size_t most) {

@@ -101,7 +101,7 @@ std::string near_key(const std::string& token, const json& object) {
 void for_each_subschema(const json& object, const Visitor& visit) {
   const bool reference = is_reference(object);
   for (const auto& keyword : kKeywords) {
-    // Draft-07 ignores the siblings of a $ref, but for the definitions others may point to.
+    // Draft-07 ignores the siblings of a $ref, except definitions that others may point to.
     if (reference && std::string_view(keyword.name) != "definitions") continue;
     const auto found = object.find(keyword.name);
     if (found != object.end()) visit_keyword(keyword, *found, visit);

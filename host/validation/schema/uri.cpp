@@ -1,51 +1,12 @@
 #include "host/validation/schema/uri.h"
 
+#include "host/base/ascii.h"
+#include "host/validation/schema/format/uri.h"
+
 namespace moonlet::schema {
 namespace {
 
 constexpr auto kNone = std::string_view::npos;
-
-struct Parts {
-  std::string_view scheme, authority, path, query, fragment;
-  bool has_scheme = false, has_authority = false, has_query = false, has_fragment = false;
-};
-
-bool is_scheme(std::string_view text) {
-  const auto is_letter = [](char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; };
-  if (text.empty() || !is_letter(text[0])) return false;
-  for (char c : text) {
-    if (!is_letter(c) && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.') return false;
-  }
-  return true;
-}
-
-Parts split(std::string_view uri) {
-  Parts parts;
-  if (const auto hash = uri.find('#'); hash != kNone) {
-    parts.has_fragment = true;
-    parts.fragment = uri.substr(hash + 1);
-    uri = uri.substr(0, hash);
-  }
-  if (const auto mark = uri.find('?'); mark != kNone) {
-    parts.has_query = true;
-    parts.query = uri.substr(mark + 1);
-    uri = uri.substr(0, mark);
-  }
-  if (const auto colon = uri.find(':'); colon != kNone && is_scheme(uri.substr(0, colon))) {
-    parts.has_scheme = true;
-    parts.scheme = uri.substr(0, colon);
-    uri.remove_prefix(colon + 1);
-  }
-  if (uri.starts_with("//")) {
-    parts.has_authority = true;
-    uri.remove_prefix(2);
-    const auto slash = uri.find('/');
-    parts.authority = uri.substr(0, slash);
-    uri = slash == kNone ? std::string_view() : uri.substr(slash);
-  }
-  parts.path = uri;
-  return parts;
-}
 
 std::string without_dots(std::string_view path) {
   std::string out;
@@ -70,7 +31,7 @@ std::string without_dots(std::string_view path) {
   return out;
 }
 
-std::string merge(const Parts& base, std::string_view path) {
+std::string merge(const UriParts& base, std::string_view path) {
   if (base.has_authority && base.path.empty()) return "/" + std::string(path);
   const auto slash = base.path.rfind('/');
   if (slash == kNone) return std::string(path);
@@ -80,12 +41,12 @@ std::string merge(const Parts& base, std::string_view path) {
 }  // namespace
 
 std::string resolve_uri(std::string_view base_text, std::string_view reference_text) {
-  const Parts base = split(base_text);
-  const Parts reference = split(reference_text);
+  const UriParts base = split_uri(base_text);
+  const UriParts reference = split_uri(reference_text);
   const bool from_base = !reference.has_scheme;
-  const Parts& root = from_base ? base : reference;
+  const UriParts& root = from_base ? base : reference;
   const bool keeps_authority = from_base && !reference.has_authority;
-  const Parts& host = keeps_authority ? base : reference;
+  const UriParts& host = keeps_authority ? base : reference;
 
   std::string path;
   std::string_view query = reference.query;
@@ -113,26 +74,19 @@ std::string resolve_uri(std::string_view base_text, std::string_view reference_t
 
 SplitUri split_fragment(std::string_view uri) {
   const auto hash = uri.find('#');
-  if (hash == kNone) return {uri, {}};
-  return {uri.substr(0, hash), uri.substr(hash + 1)};
+  return {uri.substr(0, hash), hash == kNone ? std::string_view() : uri.substr(hash + 1)};
 }
 
 std::optional<std::string> decode_percent(std::string_view text) {
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    const int letter = c | 0x20;
-    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
-  };
+  const auto value_of = [](char c) { return is_digit(c) ? c - '0' : lower(c) - 'a' + 10; };
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] != '%') {
       out += text[i];
       continue;
     }
-    if (text.size() - i < 3) return std::nullopt;
-    const int high = digit(text[i + 1]), low = digit(text[i + 2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out += static_cast<char>(high * 16 + low);
+    if (text.size() - i < 3 || !is_hex(text[i + 1]) || !is_hex(text[i + 2])) return std::nullopt;
+    out += static_cast<char>(value_of(text[i + 1]) * 16 + value_of(text[i + 2]));
     i += 2;
   }
   return out;

@@ -1,8 +1,9 @@
 // The engine: moonlet inside a C++ program. An Engine runs presets and scripts, one at a time; a
-// program may open several. It owns a keeper process a run and no process-wide state: it installs
-// no signal handler, changes neither directory nor environment, and becomes no subreaper. One
-// engine belongs to one thread, cancel() apart. It runs command lines: functions of the program for
-// scripts, typed events and handles of runs are not part of it yet.
+// program may open several. It owns a keeper process a run and no process-wide state: it changes
+// neither directory nor environment, becomes no subreaper, and installs no signal handler unless
+// EngineOptions::interactive lets it. One engine belongs to one thread, cancel() apart. It runs
+// command lines: functions of the program for scripts, typed events and handles of runs are not
+// part of it yet.
 #pragma once
 
 #include <functional>
@@ -11,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/base/result.h"
+#include <moonlet/result.h>
 
 namespace moonlet {
 
@@ -42,8 +43,12 @@ struct EngineOptions {
   /// takes the output from then on. Without it `--background` is refused.
   std::function<void(const std::string& log)> on_detached;
   /// Lets the engine use descriptors 0 and 2 where they are a terminal: to ask a person, and to
-  /// show the live view of a run, by way of `print`.
+  /// show the live view of a run, by way of `print`. While it reads a line, or shows a session, it
+  /// handles SIGINT or SIGWINCH and restores the program's handler afterwards.
   bool interactive = false;
+  /// The program has no other purpose than this engine: while a command waits, the engine gives
+  /// unused memory of the whole process back to the system.
+  bool own_process = false;
 };
 
 /// The end of a command.

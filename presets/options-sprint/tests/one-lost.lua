@@ -5,6 +5,7 @@ return {
   runner = "cassette:lost",
   record = "command:agent",
   expect = { verdict = "degraded", exit_code = 4,
-    result = { choice = "the most thorough", options = { { name = "the simplest" }, { name = "the most thorough" } },
+    result = { choice = "the most thorough", options = { { name = "the simplest" },
+      { name = "the most thorough" } },
       lost = { { branch = "the cheapest", kind = "failed" } } } },
 }

@@ -2,7 +2,9 @@ return {
   summary = "an agent cannot lower a hard finding",
   files = { ["README.md"] = "# Thing\n" },
   change = {
-    ["deploy.pem"] = ("-----BEGIN %s PRIVATE KEY-----\nMIIEow\n-----END %s PRIVATE KEY-----\n"):format("RSA", "RSA"),
+    ["deploy.pem"] =
+      ("-----BEGIN %s PRIVATE KEY-----\nMIIEow\n-----END %s PRIVATE KEY-----\n"):format("RSA",
+      "RSA"),
   },
   runner = "cassette:risk",
   record = "command:classifier",

@@ -1,5 +1,5 @@
 return {
-  summary = "an answer that is no JSON, twice, fails",
+  summary = "an answer that is not JSON, twice, fails",
   files = { ["README.md"] = "# Thing\n\nIt does a thing.\n" },
   change = { ["README.md"] = "# Thing\n\nIt does a thing well.\n" },
   runner = "cassette:fast,fault=invalid**",

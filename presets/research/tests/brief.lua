@@ -1,5 +1,6 @@
 return {
-  summary = "two questions, one brief that ends in the next action; the brief names what the sources disagree about",
+  summary = "two questions, one brief that ends in the next action; the brief names what the "
+    .. "sources disagree about",
   args = { "--topic", "which queue?", "--questions", "what is it?,who uses it?" },
   runner = "cassette:brief",
   record = "command:agent",

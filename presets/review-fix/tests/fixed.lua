@@ -5,6 +5,7 @@ return {
   runner = "cassette:fixed",
   record = "command:agent",
   expect = { verdict = "ok", findings = "it passes",
-    result = { pass = true, fixed = { { line = 2, severity = "high" } }, files_changed = { "app.py" },
+    result = { pass = true, fixed = { { line = 2, severity = "high" } },
+      files_changed = { "app.py" },
       next_action = "Take the change, then fix the next issue at app.py:1." } },
 }

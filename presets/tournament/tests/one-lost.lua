@@ -1,6 +1,7 @@
 return {
   summary = "the result names a match without a judge",
-  files = { ["a.md"] = "short\n", ["b.md"] = "long and long\n", ["c.md"] = "middling\n", ["d.md"] = "d\n" },
+  files = { ["a.md"] = "short\n", ["b.md"] = "long and long\n", ["c.md"] = "middling\n",
+    ["d.md"] = "d\n" },
   args = { "--candidates", "a.md,b.md,c.md,d.md", "--criteria", "one is lost" },
   runner = "cassette:lost",
   record = "command:agent {out}",

@@ -36,8 +36,8 @@ local DEFINITIONS = {
     "^pub%s+enum%s+([%w_]+)", "^pub%s+trait%s+([%w_]+)" },
   java = JAVA, csharp = JAVA, php = { "^%s*public%s+s?t?a?t?i?c?%s*function%s+(%a[%w_]*)" },
 }
-local INTERNAL = text.set [[internal private _internal impl detail details testutil testutils scripts tools ci build
-  .github migrations cmd bin]]
+local INTERNAL = text.set [[internal private _internal impl detail details testutil testutils
+  scripts tools ci build .github migrations cmd bin]]
 
 local function defined(file, line)
   return #line < 1000 and text.first(line, DEFINITIONS[file.d.language] or {}) or nil

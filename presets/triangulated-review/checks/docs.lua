@@ -110,7 +110,11 @@ local function stale(change, ctx, report)
   for _, word in ipairs(words) do table.move({ "-e", word.text }, 1, 2, #call + 1, call) end
   local target = change.facts.target
   local commit = (target.kind == "commit" or target.kind == "range") and target.head
-  if commit then call[#call + 1] = commit elseif target.kind == "staged" then call[#call + 1] = "--cached" end
+  if commit then
+    call[#call + 1] = commit
+  elseif target.kind == "staged" then
+    call[#call + 1] = "--cached"
+  end
   for _, word in ipairs { "--", "*.md", "*.rst", "*.adoc" } do call[#call + 1] = word end
   local result = m.git.run(ctx, call, { cap = 1 << 20 })
   for path, number, line in result.stdout:gmatch "([^\n%z]+)%z(%d+)%z([^\n]*)" do

@@ -19,7 +19,7 @@ M.checks = {
     fix = "Do it now, or name the issue that tracks it." },
   { name = "not-for-others", severity = "high", confidence = 0.9,
     help = "a comment such as DO NOT COMMIT",
-    fix = "Take out what was meant for its author alone." },
+    fix = "Take out what was meant only for its author." },
   { name = "home-path", severity = "medium", confidence = 0.85,
     help = "a path into one person's home folder",
     fix = "Take the path from configuration, or make it relative." },
@@ -110,9 +110,9 @@ end
 local HOMES = { "[\"'`=:%s(](/home/([%a][%w_.-]*)/[%w_./-]+)",
   "[\"'`=:%s(](/Users/([%a][%w_.-]*)/[%w_./-]+)",
   "[\"'`=:%s(](%a:\\\\?Users\\\\?([%a][%w_.-]*)\\[%w_.\\-]+)" }
-local SHARED = text.set [[user username runner node app vscode ubuntu me you git build shared Shared name Public
-  linuxbrew jovyan circleci travis vagrant pi admin foo bar alice bob john test example user_name deploy www
-  ec2-user web root coder gitpod USER]]
+local SHARED = text.set [[user username runner node app vscode ubuntu me you git build shared
+  Shared name Public linuxbrew jovyan circleci travis vagrant pi admin foo bar alice bob john test
+  example user_name deploy www ec2-user web root coder gitpod USER]]
 
 local STRAY = { "^%.ds_store$", "^thumbs%.db$", "^desktop%.ini$", "^npm%-debug%.log$",
   "^yarn%-error%.log$",

@@ -1,6 +1,5 @@
 --- Reports secrets and conflict marks in any file.
 local change_of = require "change"
-local passwords = require "moonlet.passwords"
 local secrets = require "moonlet.secrets"
 
 local M = {}
@@ -21,11 +20,10 @@ local function article(kind) return (kind:find "^[AEIOaeio]" and "an " or "a ") 
 
 -- Reports a secret without quoting it. Private keys in tests are skipped, because most are made for
 -- the test.
-local function report_secret(file, n, kind, report, confidence)
+local function report_secret(file, n, kind, report)
   if file.d.test and kind == "private key" then return end
   report("secret", file, n, ("A secret is in the text: it looks like %s."):format(article(kind)), {
     evidence = ("line %d holds %s; it is not repeated here"):format(n, article(kind)),
-      confidence = confidence,
     severity = file.d.kind == "docs" and "high" or nil })
 end
 
@@ -50,22 +48,12 @@ local function scan(file)
   return list
 end
 
-local function leaked(file, change, report)
+local function leaked(file, report)
   local told = {}
   for _, hit in ipairs(scan(file)) do
     if not told[hit.line] then
       told[hit.line] = true
       report_secret(file, hit.line, hit.kind, report)
-    end
-  end
-  if not file.source and file.d.kind ~= "config" or file.d.test or file.d.generated then return end
-  for _, n in ipairs(file.added) do
-    local line = file.lines[n]
-    local old = change.removed[line:match "^%s*(.-)%s*$"] or line:find "^%s*[#/%-;*]"
-    -- A field named `pass` usually means that something passed.
-    local passed = line:find "%f[%w_]pass%f[^%w_]"
-    if not told[n] and not old and not passed and #line < 1000 and passwords.has(line) then
-      report_secret(file, n, "password", report, 0.75)
     end
   end
 end
@@ -117,7 +105,7 @@ end
 function M.look(change, report)
   for _, file in ipairs(change.files) do
     conflicts(file, report)
-    leaked(file, change, report)
+    leaked(file, report)
   end
   if not change.whole then named(change, report) end
 end

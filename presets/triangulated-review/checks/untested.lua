@@ -36,8 +36,8 @@ local FUNCTIONS = {
     "^function%s+([%w_]+)" },
   lua = { "^function%s+[%w_.:]-([%w_]+)%s*%(" },
 }
-local NO_FUNCTION = text.set [[if for while switch return else main constructor initialize catch sizeof defined
-  static String toString Error hashCode equals to_s inspect __repr__ __str__]]
+local NO_FUNCTION = text.set [[if for while switch return else main constructor initialize catch
+  sizeof defined static String toString Error hashCode equals to_s inspect __repr__ __str__]]
 -- Commit subjects with these words announce no new behaviour.
 local NEUTRAL = { "refactor", "^chore", "^style", "^docs?[:(%s]", "^build[:(]", "^ci[:(]",
   "^tests?[:(]", "^revert",

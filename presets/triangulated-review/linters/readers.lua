@@ -74,7 +74,7 @@ end
 
 local function decoded(output, kind)
   local ok, value = pcall(m.json.decode, output)
-  if not ok or type(value) ~= kind then error("its output is no JSON", 0) end
+  if not ok or type(value) ~= kind then error("its output is not JSON", 0) end
   return value
 end
 
@@ -195,7 +195,7 @@ end
 --- Parses SARIF 2.1.0 with the levels and messages of its rules. Suppressed results do not count.
 function M.sarif(linter, output)
   local data, list = decoded(output, "table"), {}
-  if type(get(data, "runs")) ~= "table" then error("this is no SARIF: it has no runs", 0) end
+  if type(get(data, "runs")) ~= "table" then error("this is not SARIF: it has no runs", 0) end
   for _, run in ipairs(data.runs) do read_run(linter, run, list) end
   return list
 end

@@ -265,7 +265,8 @@ function M.run(ctx, change, args)
     if job.stale[file.path] and not file.deleted then old = old + 1 end
   end
   if old > 0 then
-    change.facts.notes[#change.facts.notes + 1] = ("linters read the work tree, which has another text "
+    change.facts.notes[#change.facts.notes + 1] =
+      ("linters read the work tree, which has another text "
       .. "of %d reviewed files: those were not linted"):format(old)
   end
   return (ctx:parallel(list, function(c, linter) return lint(c, linter, job, there) end,

@@ -6,5 +6,6 @@ return {
   runner = "cassette:disputed",
   record = "command:reviewer",
   expect = { verdict = "ok", result = { findings = {}, disagreements = 1, lost = {},
-    refuted = { { status = "refuted" }, { verified = "refuted", reason = "text is checked by the caller" } } } },
+    refuted = { { status = "refuted" }, { verified = "refuted",
+    reason = "text is checked by the caller" } } } },
 }

@@ -1,5 +1,5 @@
 return {
-  summary = "an answer that is no JSON is asked for once more",
+  summary = "an answer that is not JSON is asked for once more",
   files = { ["app.py"] = "def f(text):\n    return text\n" },
   change = { ["app.py"] = "def f(text):\n    return eval(text)\n" },
   args = { "--linters", "none" },

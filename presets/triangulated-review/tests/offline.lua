@@ -4,5 +4,6 @@ return {
   change = { ["app.py"] = "def f(text):\n    breakpoint()\n    return text\n" },
   args = { "--linters", "none" },
   expect = { verdict = "ok", exit_code = 0, findings = "No agent read this",
-    result = { findings = { { file = "app.py", line = 2, rule = "breakpoint", severity = "high" } } } },
+    result = { findings = { { file = "app.py", line = 2, rule = "breakpoint",
+    severity = "high" } } } },
 }

@@ -4,6 +4,6 @@ return {
   args = { "--artifact", "app.py" },
   runner = "cassette:dry",
   record = "command:agent {out}",
-  expect = { verdict = "ok",
-    result = { dry = true, rounds = 3, found_by_round = { 1, 0, 0 }, findings = { { line = 2 } } } },
+  expect = { verdict = "ok", result = { dry = true, rounds = 3, found_by_round = { 1, 0, 0 },
+    findings = { { line = 2 } } } },
 }

@@ -1,5 +1,5 @@
 return {
-  summary = "what the implementer says is no evidence: the check is",
+  summary = "only the check is evidence, and not what the implementer says",
   files = { ["work.txt"] = "draft\n" },
   args = { "--checks", "test:git grep -q done -- work.txt", "--scope", "work.txt",
     "--goal", "hopeless", "--rounds", "2" },

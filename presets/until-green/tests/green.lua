@@ -4,5 +4,6 @@ return {
   args = { "--checks", "test:git grep -q done -- work.txt", "--scope", "work.txt" },
   runner = "cassette:green",
   record = "command:agent",
-  expect = { verdict = "ok", result = { green = true, rounds = 1, files_changed = { "work.txt" } } },
+  expect = { verdict = "ok", result = { green = true, rounds = 1,
+    files_changed = { "work.txt" } } },
 }

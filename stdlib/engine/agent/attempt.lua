@@ -2,9 +2,11 @@
 --- outcome.lua turns the returned evidence into an outcome, and retry.lua decides whether to try
 --- again.
 local background = require "moonlet.engine.base.background"
+local startup_files = require "moonlet.engine.base.startup_files"
 local exit_record = require "moonlet.engine.base.exit_record"
 local agent_fields = require "moonlet.engine.agent.fields"
 local files = require "moonlet.engine.base.files"
+local loops = require "moonlet.engine.runner.loops"
 local progress = require "moonlet.engine.agent.progress"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
@@ -42,18 +44,12 @@ local stderr_cap = 64 << 10
 local function refuse_change(_, name) error(("an attempt does not change: %s"):format(tostring(name))) end
 
 --- Returns an immutable attempt with these fields.
----@param fields table
----@return moonlet.Attempt
 function M.new(fields)
   fields.repairs = fields.kind == "repair" or fields.repairs == true
   return setmetatable({}, { __index = fields, __newindex = refuse_change })
 end
 
---- Returns a copy of the attempt with the full prompt, in place of a repair prompt or a resumed
---- conversation.
----@param attempt moonlet.Attempt
----@param prompt string
----@return moonlet.Attempt
+--- Returns the attempt with the full prompt, in place of a repair or a resumed conversation.
 function M.anew(attempt, prompt)
   return M.new { kind = attempt.kind == "repair" and "retry" or attempt.kind, number = attempt.number, prompt = prompt,
     state = attempt.state, tries = attempt.tries, seen = attempt.seen, tree = attempt.tree, told = attempt.told }
@@ -94,13 +90,12 @@ end
 --- merge holds such files back; otherwise `writes` must name one.
 local function may_write_startup(job)
   for _, path in ipairs(job.call.writes or {}) do
-    if core.file.is_startup(path) then return true end
+    if startup_files.has(path) then return true end
   end
   return job.lease.place.tree ~= nil
 end
 
---- Returns the runner's command: argv, environment and so on. Raises an error if the runner cannot
---- do what the call asks.
+--- Returns the runner's command. Raises an error if the runner cannot do what the call asks.
 local function command_of(job, attempt)
   local run, call = job.run, job.call
   return job.runner.command(agent_fields.for_runner({
@@ -120,8 +115,7 @@ local function look_at_transcripts(job, temporary)
   if job.reading then pcall(job.reading.look_at_transcripts, job.reading, sandbox.scratch_of(temporary), true) end
 end
 
---- Gives the agent a private folder for temporary files and its own state, and removes it
---- afterwards.
+--- Calls fn with a private folder for temporary files and the agent's state, then removes it.
 local function with_temporary_folder(job, fn)
   local path, release = sandbox.temporary_folder(job)
   job.temporary = path
@@ -140,7 +134,7 @@ local function make_links(job, links)
       local argv = table.move(targets, 1, #targets, 4, { "/bin/ln", "-s", "--" })
       argv[#argv + 1] = "."
       local exit = core.process.run { step = job.key .. "/links", argv = argv, env = job.run.child_environment(),
-        cwd = folder, wall = 60000, cap = 1 << 16 }
+        cwd = folder, wall_ms = 60000, cap = 1 << 16 }
       if exit.why ~= "exited" or exit.code ~= 0 then
         error({ kind = "failed", message = ("cannot make links in %s: %s"):format(folder,
           core.text.printable(exit.stderr, 300)) }, 0)
@@ -174,7 +168,7 @@ local function start(job, attempt, env)
     env = run.child_environment(env, names), cwd = job.lease.place.cwd,
     stdin_file = made.stdin == "prompt" and dir .. "/prompt.md" or nil,
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = job.limits.wall, idle = job.limits.idle, confine = held.rules,
+    wall_ms = job.limits.wall, idle_ms = job.limits.idle, confine = held.rules,
     durable = true, own_group = true, outlives = not job.call.in_place, redact = true,
   }
   exit.argv = made.argv
@@ -201,8 +195,7 @@ local function run_process(job, attempt)
   return with_temporary_folder(job, function(env) return start(job, attempt, env) end)
 end
 
---- Reads the rest of the output within the agent's time limit. Returns false if the time ends
---- first.
+--- Reads the rest of the output. Returns false if the agent's time limit ends first.
 local function read_rest(job, reading, exit)
   local wall = job.limits.wall
   local until_ms = wall > 0 and core.clock.monotonic() + math.max(0, wall - exit.duration_ms) + read_grace_ms or nil
@@ -212,8 +205,7 @@ local function read_rest(job, reading, exit)
   return all
 end
 
---- Reads the answer from a file. A file over the limit is cut to its head and tail, and its full
---- size is returned.
+--- Reads the answer. Of a file over the limit it returns the head and tail, and the full size.
 local function read_answer(run, path, bytes)
   local text, cut = files.read_left(run, path, answer_cap)
   if not cut then return text, false end
@@ -244,8 +236,7 @@ local function loss(job, runner, exit)
     why = ("cannot write %s: %s"):format(path, exit.stdout_write_error)
     hint = "free some disk space, then resume the run"
   elseif bytes < (exit.stdout_kept or 0) then
-    -- The keeper's log reaches the disk before the output, so a system crash can lose printed
-    -- bytes.
+    -- The keeper's log reaches the disk before the output: a system crash can lose printed bytes.
     why, hint = ("%s has %d bytes of %d"):format(path, bytes, exit.stdout_kept), "resume the run"
   end
   if not why then return nil end
@@ -254,19 +245,13 @@ local function loss(job, runner, exit)
     hint = hint .. ": the agent is asked again" }
 end
 
---- Returns why the answer of an attempt that ended under another host was lost, or nil if it is
---- complete.
----@param job moonlet.Execution
----@param number integer
----@return string? why
+--- Returns why the answer of an attempt under another host was lost, or nil if it is complete.
 function M.lost(job, number)
   local err = loss(job, job.runner, adoption.take(job.key, adoption.id(job.key, number)))
   return err and err.message or nil
 end
 
---- Reports whether the agent claimed to be done only after a limit had stopped it. That limit may
---- have killed its tool.
----@param exit moonlet.RunnerExit
+--- Reports whether the agent said that it was done only after a limit had stopped it.
 local function is_late(job, runner, state, exit)
   if exit.why ~= "wall" and exit.why ~= "idle" or not (runner.parse and state.done) then return false end
   if exit.stdout_in_time == exit.stdout_total or exit.stdout_in_time > log_cap then return false end
@@ -296,8 +281,6 @@ local function reading_of(job, runner, tell)
 end
 
 --- Writes exit.json, the readable copy of an attempt's exit.
----@param job moonlet.Execution
----@param exit table
 ---@param answer {text: string?, cut: integer?}
 function M.write_exit(job, exit, answer)
   local record = exit_record(exit, { text = answer.text or "", cut = answer.cut })
@@ -305,10 +288,6 @@ function M.write_exit(job, exit, answer)
 end
 
 --- Returns the text and usage of an attempt whose step has a new input since.
----@param job moonlet.Execution
----@param exit table
----@return string text
----@return moonlet.Usage?
 function M.left(job, exit)
   sandbox.forget(job)
   local read, evidence = pcall(function()
@@ -332,18 +311,12 @@ local function play(job, attempt, tell)
   return evidence
 end
 
---- Returns the usage of an unfinished attempt from the events read so far, or nil if there are
---- none.
----@param job moonlet.Execution
----@return moonlet.Usage?
+--- Returns the usage of an unfinished attempt from its events so far, or nil.
 function M.seen_usage(job)
   return job.reading and usage.so_far(job.reading.state, size_of(job.dir .. "/prompt.md") or 0, true)
 end
 
---- Runs one attempt and returns its evidence. The caller holds the slot, because a slot serves all
---- attempts of a call.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
+--- Runs one attempt and returns its evidence. The caller holds the slot.
 ---@return moonlet.AttemptEvidence
 function M.run(job, attempt)
   job.ended, job.reading = nil, nil
@@ -354,6 +327,7 @@ function M.run(job, attempt)
   if job.cassette then return play(job, attempt, tell) end
   local id, reading = adoption.id(job.key, attempt.number), reading_of(job, job.runner, tell)
   job.reading = reading
+  if reading then reading.on_tool = loops.watch(job) end
   local function process() return run_process(job, attempt) end
   local meanwhile = job.lease.place.meanwhile
   local ran, exit = pcall(in_flight.during, job.step, function()

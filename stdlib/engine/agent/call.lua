@@ -106,8 +106,7 @@ end
 ---@field error table?         error of the call, instead of the attempt's own
 ---@field parks boolean?       the run parks until the provider can be asked again
 
---- Reports whether an attempt failed while no host watched it. A host that retries failed steps
---- retries such an attempt, too.
+--- Reports whether an attempt failed while no host watched it, and thus may be retried.
 local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end
@@ -167,14 +166,16 @@ local function announce(job, following, outcome)
   if following.wait_ms then core.task.sleep(following.wait_ms) end
 end
 
---- Runs all attempts of a call: retries after transient failures, and one round that repairs an
---- answer.
----@return moonlet.CallOutcome
+--- Raises an error in a run that is resumed only to carry out a review.
+local function check_review(job)
+  if not job.run.reviewing then return end
+  error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
+    .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
+end
+
+--- Runs all attempts of a call: retries after transient failures, and one repair round.
 local function all_attempts(job, last, hash, own_budget)
-  if job.run.reviewing then
-    error({ kind = "failed", message = ("a review asks no agent, and '%s' would be asked again: the preset or the "
-      .. "config has changed since"):format(job.key), hint = "start a new run with moonlet run replay" }, 0)
-  end
+  check_review(job)
   local attempt = recovery.first_attempt(job, last, hash)
   local list, tries = journal.attempts(job.run, job.key), attempt.tries or attempt.number
   -- An attempt that ended just before its host died is recorded again below.
@@ -204,8 +205,7 @@ local function all_attempts(job, last, hash, own_budget)
   end
 end
 
---- Reports whether a resumed run adopts the last attempt, because it ended by itself or waits for a
---- repair.
+--- Reports whether a resumed run adopts the last attempt: it ended, or waits for a repair.
 local function is_taken_up(job)
   local key = job.key
   local last = job.run.journal.begins[key]
@@ -217,7 +217,6 @@ local function is_taken_up(job)
   return state == "exited" or state == "running"
 end
 
----@return moonlet.CallOutcome
 local function run_attempts(job, last, hash, own_budget)
   local ok, result = pcall(all_attempts, job, last, hash, own_budget)
   retry.ended(job)
@@ -229,8 +228,7 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route that its step began with, so that a changed route does not pay
---- for the work twice.
+--- Returns the call with the route that its step began with: another would pay twice.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -294,15 +292,43 @@ local function restore(job, value)
   run.write_artifact(path, text, true)
 end
 
+--- Returns why an attempt that ended without a host is repeated after it is adopted; nil if it is not.
+local function why_repeated(job, attempt)
+  if attempt.state ~= "exited" or not job.run.journal.retry then return nil end
+  local exit = adoption.take(job.key, adoption.id(job.key, attempt.number))
+  if exit.why ~= "exited" or exit.code == 0 then return nil end
+  return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
+end
+
+--- Says what a resume would do with the step: adopt an attempt, or pay for one.
+local function foresee(job, last, hash, own_budget)
+  check_review(job)
+  local attempt, why = recovery.foresee(job, last, hash)
+  if not attempt.state and job.absent then error(job.absent, 0) end
+  metering.retake(job, attempt.number, hash, own_budget)
+  local repeated = why_repeated(job, attempt)
+  return { job = job, attempt = attempt, why = why or repeated, is_adopted = attempt.state ~= nil and not repeated,
+    budget = own_budget, need = metering.reserve(job, attempt.prompt),
+    most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
+end
+
+--- Notes what the bill of a step is told by: whether it may change files, and whether its call names its model.
+local function note_origin(job, step)
+  step.writes = job.sandbox == "workspace-write" or nil
+  step.inherits = job.call.model == nil or nil
+end
+
 --- Runs the step. Returns its answer, and the worktree that waits if the answer is a question.
 local function run_agent_step(resolved, key, dir, own_budget, asked)
   local run = resolved.run
   local job = execution.new(resolved, key, dir, asked)
   job.lease = workspace_lease.new(job)
-  local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end }
+  local options = { paid = true, settle = function(earlier) recovery.abandon(job, earlier) end,
+    foresee = function(last, hash) return foresee(job, last, hash, own_budget) end }
   local input = agent_fields.input_of(job)
   local value, step = run.step(key, "agent", job.runner.name, input, options, function(last, hash, step)
     job.step, step.dir, step.model = step, dir, job.model
+    note_origin(job, step)
     return do_agent(job, last, hash, own_budget)
   end)
   if step.cached then
@@ -317,6 +343,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
     run.note_beside(key, value.beside)
     step.beside, value.beside = value.beside, nil
   end
+  note_origin(job, step)
   step.unconfined = not job.confined or nil
   step.usage, step.files_changed = usage.of_attempts(value.attempts), value.files_changed
   step.held_back = sidecar.last_of(value.attempts).held_back
@@ -324,7 +351,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   run.end_step(step, "ok", {})
   local waits = value.waits
   value.waits, value.dir = nil, run.absolute(dir)
-  if waits and waits.is_empty then
+  if waits and waits.is_empty and not run.forecast then
     waiting.give_up(run, waits)
     waits = nil
   end
@@ -333,8 +360,7 @@ local function run_agent_step(resolved, key, dir, own_budget, asked)
   return value, waits
 end
 
---- Returns the call with the prompt that a dry run prepared, because a person may have edited and
---- approved it.
+--- Returns the call with the prompt of a dry run, which a person may have edited and approved.
 local function with_agreed_prompt(resolved, key, dir)
   local run = resolved.run
   if not run.prepared then return resolved end
@@ -354,8 +380,7 @@ local function for_step(resolved, key, dir)
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds the step that an earlier clean-up of the same body paid for. Returns its key and its call,
---- or nothing.
+--- Finds the step that an earlier clean-up of the same body paid for: its key and its call.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end
@@ -372,7 +397,10 @@ local function prepare(resolved, key, dir)
   sidecar.write_manifest(resolved, key, dir)
   run.write_artifact(dir .. "/prompt.md", resolved_call.shown_prompt(resolved))
   table.insert(run.worst.prompts, (dir .. "/prompt.md"):sub(#run.sidecar + 2))
-  metering.count_worst_case(run.worst, resolved, (resolved_call.prompt(resolved)))
+  local prompt = resolved_call.prompt(resolved)
+  local most = metering.count_worst_case(run.worst, resolved, prompt)
+  table.insert(run.worst.steps, { key = key, runner = resolved.runner.name, model = resolved.model, most = most,
+    need = metering.reserve(resolved, prompt) })
   error({ kind = "prepared", message = "the prompt is written; no agent is started" }, 0)
 end
 
@@ -396,6 +424,10 @@ local function check_fields(call)
     error(record.invalid(("ctx:agent: cut '%s' is not understood"):format(core.text.printable(call.cut, 40)),
       "write fail or allow"), 0)
   end
+  if call.loop and call.loop ~= "warn" and call.loop ~= "end" then
+    error(record.invalid(("ctx:agent: loop '%s' is not understood"):format(core.text.printable(call.loop, 40)),
+      "write warn or end"), 0)
+  end
   if call.schema then check.check(call.schema, "ctx:agent: schema") end
 end
 
@@ -413,19 +445,14 @@ local function resolve(state, call, key)
   return resolved
 end
 
---- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
----@param ctx moonlet.Ctx
----@param call moonlet.AgentCall
----@param asked moonlet.Asked?  set if the agent may ask
----@return table answer, moonlet.Waiting? waits
-local function one_step(ctx, call, asked)
+--- Runs the agent step `key`, or reads its answer from the journal.
+local function step_of(ctx, call, asked, key)
   local state = context.of(ctx)
   local run = state.run
-  check_fields(call)
-  local key = context.key(state, call.name or "agent")
   local general = resolve(state, call, key)
   local paid_key, paid = paid_before(general, key)
-  if general.absent and not paid and not (run.journal and run.journal.begins[key]) then error(general.absent, 0) end
+  local needs_none = run.dry or run.journal and run.journal.begins[key]
+  if general.absent and not paid and not needs_none then error(general.absent, 0) end
   core.task.check()
   if paid then
     local paid_dir = run.claim_directory(false, paid_key)
@@ -441,11 +468,21 @@ local function one_step(ctx, call, asked)
   return closed_answer(call, run_agent_step(resolved, key, dir, state.budget, asked))
 end
 
---- Implements ctx:agent{ name, prompt, … }. Returns { text, data, usage, attempts, files_changed,
---- dir }, or raises an error if the call failed.
+--- Runs one agent step. If its answer is a question, also returns the worktree that waits for it.
 ---@param ctx moonlet.Ctx
 ---@param call moonlet.AgentCall
----@return table
+---@param asked moonlet.Asked?  set if the agent may ask
+---@return table answer, moonlet.Waiting? waits
+local function one_step(ctx, call, asked)
+  local state = context.of(ctx)
+  check_fields(call)
+  local key = context.key(state, call.name or "agent")
+  if not state.run.forecast then return step_of(ctx, call, asked, key) end
+  return state.run.forecast:watch(key, function() return step_of(ctx, call, asked, key) end)
+end
+
+--- Implements ctx:agent{ name, prompt, … }. Returns { text, data, usage, attempts, files_changed,
+--- dir }, or raises an error if the call failed.
 function M.agent(ctx, call)
   context.of(ctx)
   record.check(call, agent_fields.types, "ctx:agent")

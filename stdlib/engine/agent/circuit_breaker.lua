@@ -17,12 +17,10 @@ local closed_ms = { quota = default_quota_ms, auth = auth_ms, rate = 0 }
 local whole_second_ms = 1000
 --- A reset time more than a month ahead is treated as a misread number.
 local longest_ms = 32 * 24 * 60 * 60 * 1000
---- The second refusal in a row opens the breaker for at least this long, and each further one for
---- four times as long.
+--- The second refusal in a row opens the breaker this long, each further one four times as long.
 local again_ms = 5 * 1000
 local longest_again_ms = default_quota_ms
---- The backoff after a rate limit starts with the first value and doubles with each further
---- refusal.
+--- The backoff after a rate limit starts with the first value and doubles with each refusal.
 local first_rate_ms, longest_rate_ms = 2 * 1000, 60 * 1000
 --- A refusal older than this does not count towards the backoff of the next one.
 local forgotten_ms = { quota = 24 * 60 * 60 * 1000, auth = 24 * 60 * 60 * 1000, rate = 3 * 60 * 1000 }
@@ -49,8 +47,7 @@ local function read(root, name)
   return value
 end
 
---- Returns the minimum time that the breaker stays open after `times` refusals in a row, with
---- jitter.
+--- Returns the least time that the breaker stays open after `times` refusals, with jitter.
 local function patience(class, times)
   local ms
   if class == "rate" then
@@ -81,8 +78,7 @@ function M.refusal(credential, login)
   return { class = found.class, until_ms = found["until"], message = found.message, runner = found.runner }
 end
 
---- Lists the refusals that are in force, the one that ends first in front. The files do not name
---- the account.
+--- Lists the refusals in force by their end. The files do not name the account.
 ---@return moonlet.Refusal[]
 function M.closed()
   local root, list = folder(), {}
@@ -100,13 +96,10 @@ end
 
 --- Opens the breaker for a credential. The refusal that lasts longest counts, unless `anew` says
 --- that a call was made in spite of it.
----@param credential string
 ---@param refusal {class: string, runner: string, message: string, reset_at: integer?, login: string?, anew: boolean?}
----@return integer until_ms
 function M.trip(credential, refusal)
   local now = core.clock.wall()
-  -- A reset time in the past is ignored, because clocks differ and some providers report the last
-  -- reset.
+  -- Clocks differ, and some providers report the last reset, so a time in the past is ignored.
   local told = refusal.reset_at and refusal.reset_at > now and refusal.reset_at + whole_second_ms
   local until_ms = told or now + closed_ms[refusal.class]
   local root = folder(true)
@@ -133,7 +126,6 @@ function M.trip(credential, refusal)
 end
 
 --- Closes the breaker after a successful call.
----@param credential string
 ---@param since integer?  start of a call that was made in spite of a refusal, Unix time in ms
 function M.succeeded(credential, since)
   remembered[credential] = nil

@@ -13,54 +13,31 @@ local telling = 12 -- Two lines this long count even without their file's name.
 --- Collapses white space, so that line numbers and indents before a line do not matter.
 local function squeeze(text) return (text:gsub("%s+", " ")) end
 
-local function word_char(char) return char ~= "" and char:find "[%w_.-]" ~= nil end
+local function plain(text) return (text:gsub("%p", "%%%0")) end
 
 --- Reports whether a text names a path, either in full or by its file name without a folder.
 local function names(text, path)
-  local base = path:match "[^/]+$"
-  for _, name in ipairs { path, base } do
-    local from = 1
-    while true do
-      local s, e = text:find(name, from, true)
-      if not s then break end
-      local before, after = text:sub(s - 1, s - 1), text:sub(e + 1, e + 1)
-      local is_bare = s == 1 or not word_char(before) and (name == path or before ~= "/")
-      if is_bare and not after:find "[%w_]" then return true end
-      from = s + 1
-    end
-  end
-  return false
+  text = "\n" .. text .. "\n"
+  return text:find("[^%w_.-]" .. plain(path) .. "[^%w_]") ~= nil
+    or text:find("[^%w_./-]" .. plain(path:match "[^/]+$") .. "[^%w_]") ~= nil
 end
 
--- Splits a text into its files at the header lines of diffs, of prompt material, and of `head` and
--- `tail`.
-local function add_parts(chunks, text)
-  local lines = {}
-  local function close()
-    if #lines > 0 then
-      local part = table.concat(lines, "\n")
-      chunks[#chunks + 1] = { text = part, squeezed = squeeze(part) }
-    end
-    lines = {}
+--- Adds the files of a text, split at the header lines of diffs, prompt material, `head` and
+--- `tail`. Each gets the command that printed it, because the command may name the file.
+local function add_chunks(chunks, text, about)
+  text = ("\n" .. text .. "\n"):gsub("%z", ""):gsub("\ndiff %-%-git ", "\0%0"):gsub("\nData: ", "\0%0")
+    :gsub("\n==> [^\n]* <==\n", "\0%0")
+  for part in text:gmatch "[^%z]+" do
+    chunks[#chunks + 1] = { text = about .. "\n" .. part, squeezed = squeeze(part) }
   end
-  for line in (text .. "\n"):gmatch "([^\n]*)\n" do
-    if line:find "^diff %-%-git " or line:find "^Data: " or line:find "^==> .* <==$" then close() end
-    lines[#lines + 1] = line
-  end
-  close()
 end
 
 local function chunks_of(prompt, seen)
   local chunks = {}
-  add_parts(chunks, prompt)
+  add_chunks(chunks, prompt, "")
   for _, text in ipairs(seen) do
     local about, shown = text:match "^([^\n]*)\n(.*)$"
-    local parts = {}
-    add_parts(parts, shown or text)
-    -- Each part of the output gets its command, because the command may name the file.
-    for _, part in ipairs(parts) do
-      chunks[#chunks + 1] = { text = (about or "") .. "\n" .. part.text, squeezed = part.squeezed }
-    end
+    add_chunks(chunks, shown or text, about or "")
   end
   return chunks
 end
@@ -73,52 +50,40 @@ local function lines_of(text)
   return lines
 end
 
--- Returns the cited line and its neighbours.
+--- Returns the cited line and its neighbours, and the least length of a line that identifies them.
 local function cited(lines, line)
-  local list = {}
-  if not line or line > #lines then return lines end
-  for i = math.max(1, line - near_lines), math.min(#lines, line + near_lines) do list[#list + 1] = lines[i] end
-  return list
+  if not line or line > #lines then line = nil end
+  local list, least = {}, 1
+  for i = math.max(1, (line or 1) - near_lines), math.min(#lines, line and line + near_lines or #lines) do
+    list[#list + 1] = lines[i]
+    if #lines[i] >= long_enough then least = long_enough end
+  end
+  return list, least
 end
 
-local function count_in(chunk, lines, least)
+--- Counts the different lines that a chunk contains, in `said` too if that is given.
+local function count_in(chunk, lines, least, said)
   local count, once = 0, {}
   for _, line in ipairs(lines) do
-    if #line >= least and not once[line] and chunk.squeezed:find(line, 1, true) then
-      once[line] = true
-      count = count + 1
+    if #line >= least and not once[line] and chunk.squeezed:find(line, 1, true)
+      and (not said or said:find(line, 1, true)) then
+      once[line], count = true, count + 1
     end
   end
   return count
 end
 
--- Reports whether the evidence quotes a line that the agent has read, even if the finding gives a
--- wrong line number.
-local function quotes(evidence, lines, chunk)
-  local said = squeeze(evidence)
-  for _, line in ipairs(lines) do
-    if #line >= long_enough and said:find(line, 1, true) and chunk.squeezed:find(line, 1, true) then return true end
-  end
-  return false
-end
-
-local function least_of(lines)
-  for _, line in ipairs(lines) do
-    if #line >= long_enough then return long_enough end
-  end
-  return 1
-end
-
 local function is_supported(path, line, evidence, text, chunks)
   local lines = text and lines_of(text)
-  local window = lines and cited(lines, line)
-  local least = window and least_of(window)
+  local window, least
+  if lines then window, least = cited(lines, line) end
   for _, chunk in ipairs(chunks) do
     if names(chunk.text, path) then
-      -- A deleted file has no lines to compare, so its name in a diff or a list is enough.
-      if not lines then return true end
-      if count_in(chunk, window, least) > 0 or quotes(evidence, lines, chunk) then return true end
-      if chunk.text:find "tokens truncated" or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then
+      -- A deleted file has no lines to compare, so its name in a diff or a list is enough. The
+      -- evidence may quote a line under a wrong number.
+      if not lines or count_in(chunk, window, least) > 0
+        or count_in(chunk, lines, long_enough, squeeze(evidence)) > 0 or chunk.text:find "tokens truncated"
+        or chunk.text:find "lines omitted" or chunk.text:find "%[cut here" then
         return true
       end
     elseif window and count_in(chunk, window, telling) >= 2 then
@@ -139,9 +104,6 @@ end
 local function text_of(value) return type(value) == "string" and value or "" end
 
 --- Marks each finding of an answer as seen, unsupported or unknown.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
----@param evidence moonlet.AttemptEvidence
 ---@param data any  the validated answer
 function M.mark(job, attempt, evidence, data)
   if not asks_for_findings(job.call.schema) or type(data) ~= "table" then return end

@@ -8,13 +8,8 @@ local M = {}
 local margin = 64 << 10 -- This is longer than any secret that the cut could split.
 local encoded_cap = 12 << 20 -- An invalid byte takes six bytes of JSON.
 
---- Returns the head and tail of a file that is longer than `cap`. Redacts secrets first, because a
---- cut could split them.
----@param run table
----@param path string
----@param cap integer
+--- Returns the head and tail of a file longer than `cap`, redacted first: a cut splits secrets.
 ---@param bytes integer  size of the whole file
----@return string
 function M.ends(run, path, cap, bytes)
   local half = cap // 2
   local head = core.run.redact(run.read_artifact(path, half + margin) or ""):sub(1, half)
@@ -22,12 +17,8 @@ function M.ends(run, path, cap, bytes)
   return stream.ends(head, tail, bytes)
 end
 
---- Shortens an answer to the journal's limit. Returns its original size as `cut`, or the given
---- `cut` if it fits.
----@param whole string
+--- Shortens an answer to the journal's limit. Returns its original size too if it was cut.
 ---@param cut integer|false|nil  original size, if `whole` was cut before
----@return string text
----@return integer|false|nil cut
 function M.bound(whole, cut)
   local text, size = whole, core.text.json_size(whole)
   if size <= encoded_cap then return whole, cut end
@@ -45,9 +36,7 @@ end
 ---@field warnings string[]?    warnings of the runner, and of a cut that the call allows
 
 --- Turns a cut into an error, or into a warning if the call allows it.
----@param job moonlet.Execution
 ---@param status string   status of the answer
----@param cut integer|false|nil
 ---@param warnings string[]?  warnings of the runner
 ---@return moonlet.CutReport
 function M.check(job, status, cut, warnings)

@@ -25,11 +25,7 @@ local changes = { step = true, lease = true, reading = true, watch = true, ended
   rate_since = true, recorded_key = true, kept = true }
 
 --- Returns an execution of a call as the step `key`, with its files in `dir`.
----@param resolved moonlet.ResolvedCall
----@param key string
----@param dir string
 ---@param asked moonlet.Asked?
----@return moonlet.Execution
 function M.new(resolved, key, dir, asked)
   local own = { resolved = resolved, key = key, dir = dir, asked = asked, step = { key = key } }
   return setmetatable(own, {

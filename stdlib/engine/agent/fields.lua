@@ -45,6 +45,7 @@ M.all = {
   base = { type = "string", input = false },
   asks = { type = "boolean", input = false },
   cut = { type = "string", input = false },
+  loop = { type = "string", input = false }, -- It only ends an agent that learns nothing new.
   continues = { type = "string", input = true, runner = true },
 }
 
@@ -57,7 +58,6 @@ for name, field in pairs(M.all) do
 end
 
 --- Returns the fields that decide whether a resumed run asks the agent again.
----@param job moonlet.ResolvedCall
 ---@return table<string, any>
 function M.input_of(job)
   local input = { verb = "agent" }
@@ -73,8 +73,6 @@ end
 
 --- Copies the fields that a runner receives unchanged.
 ---@param to table  a runner's call
----@param call moonlet.AgentCall
----@return table to
 function M.for_runner(to, call)
   for name, field in pairs(M.all) do
     if field.runner then to[name] = call[name] end

@@ -41,7 +41,7 @@ local function beginning(text)
 end
 
 local function entry_of(owner, path, whole)
-  if whole:find("\0", 1, true) then return nil, "it is no text" end
+  if whole:find("\0", 1, true) then return nil, "it is not text" end
   if not whole:find "%S" then return nil end
   local text, cut = beginning(whole)
   return { owner = owner, path = path, text = text, kept = #text, cut = cut, bytes = #whole,
@@ -57,8 +57,7 @@ local function same_text(one, other) return one == other or one:gsub("\r\n", "\n
 --- Reads a file of the work tree, or returns nil if it cannot be read.
 local function of_work_tree(run, path) return (core.file.read(run.home.root, path, file_cap)) end
 
---- Resolves a revision to its commit id. Returns nil in a repository without commits, and an error
---- if git fails.
+--- Resolves a revision to its commit id: nil without commits, an error if git fails.
 local function id_of(run, revision)
   if not core.system.find_program "git" then return nil, record.invalid "git is not installed" end
   local id, err = committed_files.id(run, revision)
@@ -169,8 +168,6 @@ end
 
 --- Adds instruction files to the call. An agent that sees only its inputs gets none, and neither
 --- does one whose prompt a person has edited, because the edited prompt contains them already.
----@param resolved moonlet.ResolvedCall
----@return moonlet.ResolvedCall
 function M.add(resolved)
   local run, runner, call = resolved.run, resolved.runner, resolved.call
   local names = runner.instructions or {}
@@ -198,11 +195,8 @@ local function nested_files(run, names)
   return list
 end
 
---- Returns the entries of input-manifest.md: files given to the agent, and files that its program
---- reads by itself.
----@param job moonlet.ResolvedCall
+--- Returns the entries of input-manifest.md: files given to the agent or read by its program.
 ---@param reads string[]?  absolute paths that the program reads
----@return table[]
 function M.entries(job, reads)
   local run, list, title = job.run, {}, job.runner.title or job.runner.name
   for _, file in ipairs(job.instructions or {}) do

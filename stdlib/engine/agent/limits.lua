@@ -21,8 +21,6 @@ local Watch = {}
 Watch.__index = Watch
 
 --- Returns a watch over the limits of an attempt.
----@param job moonlet.Execution
----@param prompt string
 ---@param own_budget moonlet.Budget?
 ---@param grow fun(used: table): table?  adds usage to the outer budgets, as budget.with() does
 ---@return moonlet.Watch
@@ -44,8 +42,7 @@ local function own_error(watch, state, tokens)
     return outcome.error("limit", ("%s took more than %s"):format(name, counted(most, "turn")),
       { hint = "give it more turns, or less to do" })
   end
-  -- A program that counts its turns ends by itself and reports its usage, so it is not stopped
-  -- here.
+  -- A program that counts its turns ends by itself and reports its usage.
   if state and not job.runner.limits_turns and stream.asks_beyond(state, most) then
     return outcome.error("limit", ("%s took all of its %d turns and was not done"):format(name, most),
       { hint = "give it more turns, or less to do" })
@@ -60,10 +57,13 @@ local function usage_so_far(watch, state)
   return metering.priced(watch.job, usage.so_far(state, #watch.prompt))
 end
 
+--- Ends the agent at the next look, for a reason of another kind. The first reason counts.
+---@param err table
+function Watch:stop(err) self.passed = self.passed or err end
+
 --- Adds the usage of a running attempt to its budgets. Returns an error if it has passed a limit.
 ---@param state moonlet.RunnerState?  nil for a program without an event stream
 ---@param printed integer?  bytes printed so far by a program without an event stream
----@return table?
 function Watch:look(state, printed)
   if self.passed or not self.is_limited then return self.passed end
   local seen = state and usage_so_far(self, state)
@@ -76,9 +76,7 @@ end
 --- Returns an error if a finished attempt has passed a limit of its own call. An answer that has
 --- passed only an outer limit, such as the run's, is kept, and the budget reports the overshoot.
 ---@param state moonlet.RunnerState?
----@param exit table
 ---@param answer moonlet.RunnerResult
----@return table?
 function Watch:at_end(state, exit, answer)
   local is_done = answer.status == "ok"
   if self.passed and not is_done then return self.passed end

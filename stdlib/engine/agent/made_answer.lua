@@ -26,16 +26,11 @@ local function by_mock(run, state, key, call, step)
 end
 
 --- Runs the step of a call that the runner `mock` answers.
----@param state moonlet.State
----@param resolved moonlet.ResolvedCall
----@param key string
----@param dir string
----@return table answer
 function M.run(state, resolved, key, dir)
   local run, prompt = state.run, resolved_call.prompt(resolved)
   local step = run.begin_step(key, "agent", "mock")
   core.event.emit("step.started", key, { kind = "agent", runner = "mock" })
-  recovery.give_up(run, key, dir)
+  if not run.forecast then recovery.give_up(run, key, dir) end
   run.open_directory(dir)
   sidecar.write_manifest(resolved, key, dir)
   run.write_artifact(dir .. "/prompt.md", prompt, true)

@@ -32,8 +32,7 @@ local function dollars(price, input, output)
   return (input * price.input + output * price.output) / 1e6
 end
 
---- Returns the error for a USD limit that cannot be enforced because neither the cost nor the price
---- is known.
+--- Returns the error for a USD limit without a known cost or price, which nobody could enforce.
 local function unwatched(name, model)
   local key = model and ("[%q]"):format(core.text.printable(model, 100)) or '["MODEL"]'
   local message = ("the limit in USD cannot be watched: '%s' reports no cost, and the price of %s is unknown")
@@ -43,8 +42,7 @@ local function unwatched(name, model)
   return record.invalid(message, hint)
 end
 
---- Rejects a plan whose USD limit cannot be enforced, before anything starts. A dry run warns
---- instead, when it reaches the call.
+--- Rejects a plan whose USD limit cannot be enforced. A dry run warns when it reaches the call.
 ---@param plan table  plan that the command line made
 function M.check_plan(plan)
   if not plan.budget.usd or plan.options.dry_run then return end
@@ -59,11 +57,15 @@ function M.check_plan(plan)
   end)
 end
 
---- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
+--- Reports whether a limit in USD can be enforced for a call.
 ---@param job moonlet.ResolvedCall
+---@return boolean
+function M.is_watched(job) return job.runner.reports_cost == true or price_of(job) ~= nil end
+
+--- Rejects a call whose USD limit cannot be enforced. A dry run warns once instead.
 ---@param own_budget moonlet.Budget?
 function M.check(job, own_budget)
-  if not own_budget or job.runner.reports_cost or price_of(job) then return end
+  if not own_budget or M.is_watched(job) then return end
   if not budget.is_limited(own_budget, "usd") then return end
   local err, run = unwatched(job.runner.name, job.model), job.run
   if not run.dry then error(err, 0) end
@@ -74,8 +76,6 @@ function M.check(job, own_budget)
 end
 
 --- Returns the most that an attempt is expected to use, to be reserved in the budgets.
----@param job moonlet.ResolvedCall
----@param prompt string
 ---@param more integer?  tokens that will be added to the prompt
 ---@return table<string, number>
 function M.reserve(job, prompt, more)
@@ -85,18 +85,13 @@ function M.reserve(job, prompt, more)
 end
 
 --- Returns the usage with an estimated cost if the runner reported none.
----@param job moonlet.ResolvedCall
 ---@param reported moonlet.Usage?
 ---@param model string?  model that answered
----@return moonlet.Usage?
 function M.priced(job, reported, model)
   return reported and usage.priced(reported, model or job.model, job.run.config.prices)
 end
 
---- Returns what an attempt used, which is at least its prompt. A request that was refused by a rate
---- limit costs nothing.
----@param job moonlet.ResolvedCall
----@param prompt string
+--- Returns what an attempt used: at least its prompt, but nothing if a rate limit refused it.
 ---@param class string?  class of its failure
 ---@param told moonlet.Usage?
 ---@param text string|integer   its answer, or the size of it in bytes
@@ -110,11 +105,7 @@ function M.used(job, prompt, class, told, text)
   return { agents = 1, processes = 1, tokens = tokens, usd = usd }
 end
 
---- Removes the recorded usage of an attempt from the budget, because adopting or repeating the
---- attempt reserves it anew.
----@param job moonlet.ResolvedCall
----@param number integer
----@param hash string
+--- Takes an attempt's recorded usage off the budget, because its repetition reserves it anew.
 ---@param own_budget moonlet.Budget?
 function M.retake(job, number, hash, own_budget)
   local amounts = job.run.journal.history:retake(job.key, number, hash)
@@ -127,27 +118,37 @@ local function tries_of(job)
   return job.runner.parse and retry.most(job) or 1
 end
 
---- Adds the worst case of a prepared call, with every retry and repair, to `worst`.
----@param worst table
+--- Returns the worst case of a call, with every retry and repair.
 ---@param job moonlet.ResolvedCall
 ---@param prompt string
-function M.count_worst_case(worst, job, prompt)
-  worst.calls = worst.calls + 1
-  if job.runner.name == "mock" then return end
-  local tries = tries_of(job)
+---@return table<string, number> amounts  `usd` is nil where the price is unknown
+function M.most(job, prompt)
+  local tries, most = tries_of(job), { agents = 0, processes = 0, tokens = 0, usd = 0 }
   local function add(amounts)
-    for kind, amount in pairs(amounts) do worst[kind] = budget.plus(worst[kind], budget.times(tries, amount)) end
+    for kind, amount in pairs(amounts) do most[kind] = budget.plus(most[kind], budget.times(tries, amount)) end
   end
   add(M.reserve(job, prompt))
   -- A repair prompt contains the first answer.
   if job.call.schema then add(M.reserve(job, prompt, answer_tokens(job))) end
-  worst.unpriced = worst.unpriced or price_of(job) == nil
+  if not price_of(job) then most.usd = nil end
+  return most
+end
+
+--- Adds the worst case of a prepared call to `worst`.
+---@param worst table
+---@param job moonlet.ResolvedCall
+---@param prompt string
+---@return table<string, number>? most
+function M.count_worst_case(worst, job, prompt)
+  worst.calls = worst.calls + 1
+  if job.runner.name == "mock" then return end
+  local most = M.most(job, prompt)
+  for kind, amount in pairs(most) do worst[kind] = budget.plus(worst[kind], amount) end
+  worst.unpriced = worst.unpriced or most.usd == nil
+  return most
 end
 
 --- Lists the limits that the worst case exceeds, each as { kind, limit, worst }.
----@param limits table
----@param worst table
----@return table[]
 function M.beyond(limits, worst)
   local list = {}
   for _, kind in ipairs { "agents", "processes", "tokens", "usd" } do

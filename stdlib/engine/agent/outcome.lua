@@ -78,8 +78,7 @@ local function judge(job, evidence, cut, workspace)
   return "ok"
 end
 
---- Marks an error as the machine's if it could not start the process. A missing program is the
---- user's error.
+--- Marks an error as the machine's if it could not start a program that exists.
 local function mark_not_started(job, evidence, err)
   local exit = evidence.exit
   if exit.why == "not_started" and not job.cassette and exit.error.kind == "failed" and err then
@@ -90,11 +89,7 @@ end
 --- After these failures the end of an attempt's output may be missing.
 local breaks_off = { killed = true, crashed = true, interrupted = true }
 
---- Returns the reported usage. If a failed attempt reported none or was stopped, returns the usage
---- of its events so far.
----@param evidence moonlet.AttemptEvidence
----@param status string
----@return moonlet.Usage?
+--- Returns the reported usage, or that of the events so far if a failed attempt reported none.
 function M.reported(evidence, status)
   local answer, why = evidence.answer, evidence.exit.why
   if status == "ok" or evidence.lost or not evidence.so_far then return answer.usage end
@@ -114,11 +109,7 @@ local function located(job, err)
 end
 
 --- Returns the outcome of an attempt.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
----@param evidence moonlet.AttemptEvidence
 ---@param check_workspace fun(): table?  returns an error if the changes cannot be merged
----@return moonlet.AttemptOutcome
 function M.of_attempt(job, attempt, evidence, check_workspace)
   local answer = evidence.answer
   local text, cut_bytes = cuts.bound(answer.text or "", answer.cut)
@@ -167,10 +158,7 @@ end
 
 --- Returns the outcome of a call after its last attempt.
 ---@param last moonlet.AttemptOutcome      outcome of the last attempt
----@param attempts table[]
----@param lease_end moonlet.LeaseEnd
 ---@param err table?                error that replaces the attempt's own
----@return moonlet.CallOutcome
 function M.of_call(last, attempts, lease_end, err)
   local failed = lease_end.error or last.status ~= "ok"
   err = lease_end.error or failed and (err or last.error) or nil
@@ -185,10 +173,6 @@ function M.of_call(last, attempts, lease_end, err)
 end
 
 --- Returns the outcome of a call that was cancelled, parked or refused.
----@param err any
----@param attempts table[]
----@param lease_end moonlet.LeaseEnd
----@return moonlet.CallOutcome
 function M.raised(err, attempts, lease_end)
   return { status = "failed", class = type(err) == "table" and rawget(err, "class") or nil, text = "", error = err,
     attempts = attempts, warnings = lease_end.warnings, files_changed = lease_end.files_changed }

@@ -23,10 +23,7 @@ end
 
 --- Checks an answer against a schema. Returns the data, or nil with the problems in full for the
 --- agent and in one line for people.
----@param schema table
----@param text string
 ---@param normalise (fun(data: any, schema: table): any)?  restores the schema's shape of the answer
----@return any data, string? problems, string? in_words
 function M.check(schema, text, normalise)
   local data, why = parse_json(text)
   if data == nil then
@@ -39,8 +36,7 @@ function M.check(schema, text, normalise)
   return data
 end
 
---- Redacts a decoded value. The raw output is redacted already, but JSON escapes can hide a secret
---- there.
+--- Redacts a decoded value: JSON escapes can hide a secret from the redaction of the raw output.
 ---@generic T
 ---@param value T
 ---@return T
@@ -57,12 +53,7 @@ function M.redacted(value)
   return value
 end
 
---- Returns the prompt of a repair round: the call's prompt, followed by the problems of the last
---- answer.
----@param prompt string
----@param answer string
----@param problems string
----@return string
+--- Returns a repair round's prompt: the call's prompt and the problems of the last answer.
 function M.repair_prompt(prompt, answer, problems)
   return table.concat({
     prompt, "\n\n---\nYour last answer could not be used:\n\n", problems,

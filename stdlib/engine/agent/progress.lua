@@ -39,8 +39,7 @@ local function tell(job, seen, doing, tokens)
     limit_ms = limit and limit > 0 and limit or nil })
 end
 
---- Returns the last complete line of output. An incomplete line could contain a part of a secret,
---- which redaction misses.
+--- Returns the last complete line of output. Half a line could hold half a secret.
 local function last_line(job)
   local text = core.run.read_tail(job.dir .. "/stdout.log", tail_size) or ""
   if #text == tail_size then text = text:match "\n(.*)$" or "" end
@@ -49,8 +48,7 @@ local function last_line(job)
   return line and stream.printable(line:gsub("\r+$", ""):match "[^\r]*$", longest_line)
 end
 
---- Reports whether the agent has started a process since its last event. Some runners report a tool
---- only when it ends.
+--- Reports whether the agent has started a process since its last event.
 local function has_process(seen, id)
   local since, now = seen.reading.state.at_work_since, core.clock.monotonic()
   if not since then
@@ -82,8 +80,7 @@ local function waits_long(seen, now)
   return now - seen.waiting_since >= (is_shut and refused_grace_ms or wait_grace_ms)
 end
 
---- Stops an agent that is done, has passed a limit or waits too long. Returns true if it was
---- stopped.
+--- Stops an agent that is done, has passed a limit or waits too long. Returns true if it did.
 local function end_finished(job, seen, id)
   local now, state = core.clock.monotonic(), seen.reading.state
   seen.done_at = state.done and (seen.done_at or now) or nil
@@ -127,7 +124,6 @@ end
 --- Calls fn, which waits for an attempt's process, and follows that process meanwhile. If fn raises
 --- an error, the rest of the output is read within a short time.
 ---@generic T
----@param job moonlet.Execution
 ---@param reading moonlet.Reading?  nil for a runner without an event stream
 ---@param id string             id of the attempt
 ---@param taken_over boolean    an earlier host has started the process

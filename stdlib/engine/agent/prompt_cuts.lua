@@ -22,17 +22,12 @@ local function names_of(told)
 end
 
 --- Records which parts were left out of a call's prompt.
----@param run table
----@param key string
 ---@param told moonlet.prompt.Composed?
 function M.note(run, key, told)
   if told then table.insert(noted(run), { key = key, told = told }) end
 end
 
 --- Returns the manifest section for a step, or "" if its prompt is complete.
----@param run table
----@param key string
----@return string
 function M.section(run, key)
   local told = of_step(run, key)
   if not told then return "" end
@@ -41,8 +36,6 @@ function M.section(run, key)
 end
 
 --- Returns the lines for the run's report.
----@param run table
----@return string[]
 function M.lines(run)
   local lines = {}
   for i, item in ipairs(noted(run)) do

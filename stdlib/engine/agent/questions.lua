@@ -33,8 +33,7 @@ local function with_answers(prompt, answers, waits)
   return table.concat(lines, "\n") .. (#answers < most and how_to_ask or "")
 end
 
---- Raises the error of an unanswered question. Gives up the worktree unless a resumed run can
---- continue in it.
+--- Raises the error of an unanswered question, without the worktree unless a resume can use it.
 local function unanswered(run, err, waits)
   local kind = type(err) == "table" and rawget(err, "kind")
   if waits and kind ~= "parked" and (kind ~= "cancelled" or fan_out.has_lost()) then
@@ -45,10 +44,7 @@ local function unanswered(run, err, waits)
 end
 
 --- Implements ctx:agent{ asks = true, … } by calling `ask` until the agent has no more questions.
----@param ctx moonlet.Ctx
----@param call moonlet.AgentCall
 ---@param ask fun(ctx: moonlet.Ctx, call: moonlet.AgentCall, asked: moonlet.Asked): table, moonlet.Waiting?
----@return table
 function M.agent(ctx, call, ask)
   local run, waits = context.of(ctx).run, nil
   if call.schema then
@@ -72,7 +68,7 @@ function M.agent(ctx, call, ask)
         hint = "say more in its prompt" }, waits)
     end
     local ok, answer = pcall(gate.question, ctx, {
-      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil })
+      name = (call.name or "agent") .. "-asks", text = text, options = #options > 0 and options or nil }, true)
     if not ok then unanswered(run, answer, waits) end
     answers[#answers + 1] = { question = text, answer = answer }
     copy.continues = result.session

@@ -18,6 +18,7 @@ local list_every_ms = 2000 -- A subagent may start a new transcript at any time.
 ---@field state moonlet.RunnerState
 ---@field doing string?      current tool, or ""
 ---@field tokens integer?    tokens so far
+---@field on_tool (fun(event: table))?  hears of each event of a tool
 ---@field private runner table
 ---@field private path string  path of stdout.log, below .agent
 ---@field private log_path string
@@ -32,8 +33,6 @@ local Reading = {}
 Reading.__index = Reading
 
 --- Returns a reader of the output in `dir`, for a runner with an event stream.
----@param runner table
----@param dir string
 ---@param tell fun(kind: string, fields: table)  emits an event of the step
 ---@return moonlet.Reading
 function M.new(runner, dir, tell)
@@ -58,6 +57,7 @@ local function note(reading, event)
     emit(reading, "agent.tool", { name = core.text.printable(tostring(event.name), longest_detail),
       status = event.status or "ok", exit_code = event.exit_code,
       detail = event.detail and core.text.printable(event.detail, longest_text) or nil })
+    if reading.on_tool then reading.on_tool(event) end
   elseif event.type == "text" then
     reading.doing = ""
     if type(event.text) == "string" and event.text ~= "" then
@@ -81,9 +81,7 @@ local function take(reading, at_end)
   return true
 end
 
---- Reads the new lines. Returns false if time ran out before the end. Raises an error if the file
---- cannot be read.
----@return boolean all
+--- Reads the new lines. Returns false if time ran out, and raises if the file cannot be read.
 function Reading:look()
   if not open(self) then return true end
   local began = core.clock.monotonic()

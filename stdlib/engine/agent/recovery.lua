@@ -32,7 +32,6 @@ end
 
 --- Ends an attempt that ran when its host died and whose input has changed since. Its usage remains
 --- on the step's bill. If it worked in place, a person sees its changes first.
----@param job moonlet.Execution
 ---@param earlier table  begin record of the attempt
 function M.abandon(job, earlier)
   local run, key = job.run, job.key
@@ -66,9 +65,6 @@ function M.abandon(job, earlier)
 end
 
 --- Gives up a running attempt of an agent because the run was resumed with the runner mock.
----@param run table
----@param key string
----@param dir string
 function M.give_up(run, key, dir)
   local last = run.journal and run.journal.begins[key]
   local id = last and not last.spent and adoption.id(key, last.attempt)
@@ -83,8 +79,7 @@ function M.give_up(run, key, dir)
   journal.spent(run, key)
 end
 
---- Raises an error if keeper.log has an attempt that the journal lacks, because then the journal is
---- truncated.
+--- Raises an error if keeper.log has an attempt that the journal lacks: the journal was cut off.
 local function check_journal(job)
   local run, key = job.run, job.key
   if not run.journal.resumed or adoption.state(key, adoption.id(key, 1)) == "none" then return end
@@ -102,8 +97,7 @@ local function conversation(job, last, hash)
   return last.resumes or last.attempt
 end
 
---- Returns the attempt after one that failed. A repair round that a provider refused is repeated,
---- because the answer to repair is paid for.
+--- Returns the attempt after one that failed. A refused repair round is repeated: it is paid for.
 local function next_attempt(job, last, hash, prompt)
   local number = last.attempt + 1
   local repair_prompt = last.repairs and last.input_hash == hash
@@ -116,12 +110,29 @@ local function next_attempt(job, last, hash, prompt)
     tree = last.tree, told = workspace_lease.was_told(job.run, job.key, last.attempt) }
 end
 
---- Returns the attempt to start with: the first one, one that an earlier host left running, or its
---- successor.
+--- Returns the attempt that a resume would start with, and starts nothing. The record of a
+--- forecast is a copy, in which a question to a person may be journaled.
 ---@param job moonlet.Execution
 ---@param last table?  begin record of the last attempt
----@param hash string  hash of its input
+---@param hash string  hash of the present input
 ---@return moonlet.Attempt
+---@return string? why  an attempt with another input is given up first
+function M.foresee(job, last, hash)
+  local why
+  if last and not last.spent and last.input_hash ~= hash then
+    local state = adoption.state(job.key, adoption.id(job.key, last.attempt))
+    local seen = baseline.kept(last.seen)
+    local in_place = last.seen ~= nil and (not seen or seen.in_place)
+    if state ~= "none" and in_place then settle_in_place(job.run, job.step, last, state) end
+    if state ~= "none" then why = ("attempt %d, which had another input, is given up"):format(last.attempt) end
+    last = setmetatable({ spent = true }, { __index = last })
+  end
+  return M.first_attempt(job, last, hash), why
+end
+
+--- Returns the attempt to start with: the first, one of an earlier host, or its successor.
+---@param last table?  begin record of the last attempt
+---@param hash string  hash of its input
 function M.first_attempt(job, last, hash)
   local run, key, in_place = job.run, job.key, job.call.in_place
   local prompt = core.run.redact((resolved_call.prompt(job)))

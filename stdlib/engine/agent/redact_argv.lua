@@ -56,76 +56,48 @@ local function mask(word, before)
   return #hits > 0 and (secrets.redact(word, hits)) or word
 end
 
--- Caches results, because a run starts its agents with similar arguments.
-local shown_as, shown_count = {}, 0
-local most_shown, longest_shown = 1000, 400
-
 --- Masks one argument. `before` is the argument in front of it, which may be a secret's name. Never
 --- raises an error, because a failed record must not lose the result of the call.
----@param word string
----@param before string?
----@return string
 function M.mask(word, before)
-  local key = ("%s\0%s"):format(before or "", word)
-  if shown_as[key] then return shown_as[key] end
   local ok, shown = pcall(mask, word, before)
-  shown = ok and shown or M.unreadable
-  if #key <= longest_shown and shown_count < most_shown then
-    shown_as[key], shown_count = shown, shown_count + 1
-  end
-  return shown
+  return ok and shown or M.unreadable
 end
 
 --- Masks all arguments of a command line.
----@param argv string[]
----@return string[]
 function M.masked(argv)
   local list = core.json.array {}
   for i, word in ipairs(argv) do list[i] = type(word) == "string" and M.mask(word, argv[i - 1]) or word end
   return list
 end
 
-local function same(a, b)
-  if #a ~= #b then return false end
-  for i, word in ipairs(a) do
-    if b[i] ~= word then return false end
-  end
-  return true
-end
-
---- Returns the configured runners with masked arguments.
----@param runners table
----@return table
-function M.of_runners(runners)
+--- Returns the runners with the arguments that `changed(name, args)` gives, if it gives some.
+local function with_args(runners, changed)
   local copy = {}
   for name, entry in pairs(runners) do
     copy[name] = entry
-    if type(entry) == "table" and type(entry.args) == "table" then
+    local args = type(entry) == "table" and type(entry.args) == "table" and changed(name, entry.args)
+    if args then
       copy[name] = {}
       for key, value in pairs(entry) do copy[name][key] = value end
-      copy[name].args = M.masked(entry.args)
+      copy[name].args = args
     end
   end
   return copy
 end
 
+--- Returns the configured runners with masked arguments.
+function M.of_runners(runners)
+  return with_args(runners, function(_, args) return M.masked(args) end)
+end
+
 --- Returns the recorded runners, with masked arguments restored from the current config.
----@param recorded table
----@param now table
----@return table
 function M.restored(recorded, now)
-  local copy = {}
-  for name, entry in pairs(recorded) do
-    copy[name] = entry
+  return with_args(recorded, function(name, args)
     local current = type(now[name]) == "table" and now[name].args
-    if type(entry) == "table" and type(entry.args) == "table" and type(current) == "table"
-      and same(M.masked(current), entry.args) then
-      copy[name] = {}
-      for key, value in pairs(entry) do copy[name][key] = value end
-      copy[name].args = current
-    end
-  end
-  return copy
+    local is_same = type(current) == "table"
+      and table.concat(M.masked(current), "\0") == table.concat(args, "\0")
+    return is_same and current
+  end)
 end
 
 return M

@@ -95,16 +95,14 @@ local function command_runner(events)
   return runner
 end
 
---- Returns a hash that identifies the provider's account, from the runner's settings and
---- environment.
+--- Returns a hash that identifies the provider's account, from settings and environment.
 local function credential_of(job)
   local parts = { job.runner.name, job.config.home or "", table.concat(job.config.args or {}, "\0"), job.program or "" }
   for _, name in ipairs(job.runner.env_names or {}) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
   for _, name in ipairs(job.config.env or {}) do parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "") end
-  -- Only the secrets that a script grants its call count, because other variables may not belong to
-  -- an account.
+  -- Other variables may not belong to an account, so only the secrets granted to the call count.
   for _, name in ipairs(shared.secret_names({}, job.call.env)) do
     parts[#parts + 1] = name .. "=" .. (core.system.env(name) or "")
   end
@@ -133,8 +131,7 @@ local function confine_of(run, call)
       'write confine = "host", or leave it out'), 0)
   end
   if run.options.unconfined then return "none" end
-  -- A runner's own sandbox can make only its working folder writable, while the host's can open any
-  -- paths.
+  -- A runner's own sandbox opens only its working folder; the host's can open any path.
   if call.confine or call.writes then return "host" end
   -- A runner's own sandbox cannot restrict what an agent reads.
   if call.inputs and core.process.confinement() then return "host" end
@@ -183,10 +180,7 @@ local function recorded_runner(run, call)
   return (runners.get(call.runner, run.config))
 end
 
---- Returns the prompt for the agent, cut to its budget. If the runner has no option for a role, the
---- role comes first in the prompt.
----@param job moonlet.ResolvedCall
----@return string
+--- Returns the prompt cut to its budget, with the role in front if the runner has no option for it.
 ---@return moonlet.prompt.Composed?  nil if nothing was left out
 function M.prompt(job)
   local role, prompt, parts = job.call.role or job.run.options.agent_role, job.call.prompt, {}
@@ -201,10 +195,7 @@ function M.prompt(job)
   return budget.in_front(parts, prompt), budget.of(prompt)
 end
 
---- Returns the prompt that a dry run writes. It omits the role, which the user adds when the run
---- starts.
----@param job moonlet.ResolvedCall
----@return string
+--- Returns the prompt that a dry run writes, without the role.
 function M.shown_prompt(job)
   local role, prompt = job.call.role or job.run.options.agent_role, M.prompt(job)
   if not role or job.runner.role ~= "prompt" then return prompt end
@@ -212,9 +203,6 @@ function M.shown_prompt(job)
 end
 
 --- Returns the resolved call with some fields replaced.
----@param resolved moonlet.ResolvedCall
----@param fields table
----@return moonlet.ResolvedCall
 function M.with(resolved, fields)
   return setmetatable({}, { __index = function(_, name)
     if fields[name] ~= nil then return fields[name] end
@@ -223,9 +211,6 @@ function M.with(resolved, fields)
 end
 
 --- Returns the resolved call with a prompt that a person has edited.
----@param resolved moonlet.ResolvedCall
----@param prompt string
----@return moonlet.ResolvedCall
 function M.with_prompt(resolved, prompt)
   local call = setmetatable({ prompt = prompt, edited = true }, { __index = resolved.call, __newindex = refuse_change })
   frozen_calls[call] = true
@@ -250,8 +235,7 @@ local function check_inputs(run, call)
   end
 end
 
---- Checks a call for the runner mock as for a real agent. A script declares no needs, so only
---- presets are checked for them.
+--- Checks a call for the runner mock as for a real agent. A script declares no needs.
 local function check_as_real(run, call)
   local mode, declares = workspace.mode(run, call), run.preset ~= nil or run.checking ~= nil
   check_rights(run, call, declares)
@@ -261,7 +245,6 @@ local function check_as_real(run, call)
 end
 
 --- Returns a call with the changes of `moonlet run replay --step`.
----@param call moonlet.AgentCall
 ---@param change {prompt: string?, runner: string?, model: string?}
 ---@return moonlet.AgentCall
 function M.changed(call, change)
@@ -276,10 +259,7 @@ function M.changed(call, change)
 end
 
 --- Resolves a call, or raises an error if the call is invalid.
----@param run moonlet.Run
----@param call moonlet.AgentCall
 ---@param routed moonlet.Routed?  the route, if it is known already
----@return moonlet.ResolvedCall
 function M.of(run, call, routed)
   call = copy_of(call)
   routed = routed or route(run, call)

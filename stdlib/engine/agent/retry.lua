@@ -6,8 +6,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Maps each credential to the one job of a run that may ask although the provider has refused: {
---- job, since }.
+--- Maps each credential to the one job that may ask although the provider refused: { job, since }.
 local probes_of = per_run(function() return {} end)
 
 local most_tries = 3
@@ -21,11 +20,7 @@ local longest_patience_ms = 10 * 60 * 1000
 --- last a minute. The attempt's own limit applies too.
 local longest_rate_ms = 10 * 60 * 1000
 
---- Returns the exponential backoff with jitter before the next try, at least as long as the
---- provider asked for.
----@param tries integer
----@param asked_ms integer?
----@return integer ms
+--- Returns the exponential backoff with jitter, at least as long as the provider asked for.
 function M.wait(tries, asked_ms)
   local most = math.min(longest_wait_ms, first_wait_ms * 2 ^ (tries - 1))
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
@@ -45,7 +40,7 @@ local function quota_error(job, message, until_ms)
   job.run.emit("quota", { step = job.key, runner = runner, class = "quota", message = message, until_ms = until_ms })
   return { kind = "quota", class = "quota", until_ms = until_ms,
     message = ("%s; this run does not ask %s again %s"):format(message, runner, until_text(until_ms)),
-    hint = "moonlet run wait goes on by itself at that time; moonlet run resume asks again at once" }
+    hint = "moonlet wait goes on by itself at that time; moonlet resume asks again at once" }
 end
 
 --- Returns how often a prompt may be sent if the call or the config limits it, else nil.
@@ -55,8 +50,6 @@ local function asked_most(job)
 end
 
 --- Returns how often a prompt may be sent in the worst case.
----@param job moonlet.Execution
----@return integer
 function M.most(job) return asked_most(job) or most_tries end
 
 --- Reports whether this job may ask although the provider has refused. One job of a resumed run
@@ -70,8 +63,7 @@ local function may_ask(job, holds)
     probes_of(run)[job.credential] = { job = job, since = core.clock.wall() }
     return true
   end
-  -- A job that holds the work tree must not wait here, because the other job may wait for the work
-  -- tree.
+  -- A job that holds the work tree must not wait for one that may wait for the work tree.
   while probe.job and probe.job ~= job and not holds do core.task.sleep(poll_ms) end
   return probe.job == job
 end
@@ -82,23 +74,19 @@ local function probe_of(job)
 end
 
 --- Ends a job's exclusive permission to ask, whatever its outcome.
----@param job moonlet.Execution
 function M.ended(job)
   local probe = probe_of(job)
   if probe then probe.job = nil end
 end
 
---- Returns the time until an account is open again, with jitter, so that waiting jobs do not all
---- ask at once.
+--- Returns the time until an account is open again, with jitter.
 local function pause_of(until_ms)
   local left = math.max(0, until_ms - core.clock.wall())
   local share = tonumber(core.clock.random_hex(4), 16) / 0xffffffff
   return math.tointeger((left + left * 0.25 * share) // 1)
 end
 
---- Raises an error if any process has seen the credential refused. Waits if it was only a rate
---- limit.
----@param job moonlet.Execution
+--- Raises an error if any process has seen the credential refused. Waits for a rate limit.
 ---@param holds boolean?  the job holds the work tree
 function M.check(job, holds)
   local function refused() return circuit_breaker.refusal(job.credential, job.login and job.login()) end
@@ -120,12 +108,11 @@ function M.check(job, holds)
   end
   error({ kind = "failed", class = refusal.class,
     message = ("%s; %s was not started again"):format(refusal.message, job.runner.name),
-    hint = ("log in again, or give another key: that is tried at once; this one by moonlet run resume, or not %s")
+    hint = ("log in again, or give another key: that is tried at once; this one by moonlet resume, or not %s")
       :format(until_text(refusal.until_ms)) }, 0)
 end
 
 --- Closes the circuit breaker after a successful attempt.
----@param job moonlet.Execution
 function M.succeeded(job)
   local probe = probe_of(job)
   circuit_breaker.succeeded(job.credential, probe and probe.since)
@@ -147,15 +134,11 @@ end
 ---@field parks boolean?     the run parks until the provider can be asked again
 
 --- Decides what follows a failed attempt. `tries` counts the attempts so far.
----@param job moonlet.Execution
----@param outcome moonlet.AttemptOutcome
----@param tries integer
 ---@return moonlet.NextTry
 function M.after(job, outcome, tries)
   local err = outcome.error
   local class = err.class or outcome.class
-  -- A login that is missing on this machine was not refused by a provider, so other calls may go
-  -- ahead.
+  -- A login that is missing on this machine was not refused, so other calls may go ahead.
   if class == "auth" and err.stops_others == false then return {} end
   if class == "quota" or class == "auth" then
     local until_ms = circuit_breaker.trip(job.credential, { class = class, runner = job.runner.name,
@@ -180,7 +163,7 @@ function M.after(job, outcome, tries)
     local tired = {}
     for key, value in pairs(err) do tired[key] = value end
     tired.message = ("%s (tried %d times)"):format(err.message, tries)
-    tired.hint = "try again later: moonlet run resume goes on"
+    tired.hint = "try again later: moonlet resume goes on"
     return { error = tired }
   end
   if until_ms then return { wait_ms = pause_of(until_ms) } end

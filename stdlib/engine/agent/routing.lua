@@ -78,8 +78,6 @@ function M.of_run(plan)
 end
 
 --- Returns the route of a call. Raises `denied` for work that must not go to an agent.
----@param run table
----@param call table
 ---@param asked table   requested runner, as runners.parse() returns it
 ---@return moonlet.Routed
 function M.of_call(run, call, asked)
@@ -90,8 +88,7 @@ function M.of_call(run, call, asked)
     reason = spoken(call.reason) or work.reason }, asked, run.config)
 end
 
---- Returns the route that a step began with, so that a resumed step keeps it. Returns nil if the
---- route is unchanged or no longer valid.
+--- Returns the route that a step began with, or nil if it is unchanged or no longer valid.
 ---@param routed moonlet.Routed   current route
 ---@param begun table             begin record of the step's last attempt
 ---@param model string?           model that the call would use now
@@ -107,9 +104,7 @@ function M.as_begun(routed, begun, model, config)
   return { runner = runner, model = begun.model, task_type = routed.task_type, record = record }
 end
 
---- Lists the routes that a run's calls may take. If the task type is open, a call may name any type
---- that the user's config routes.
----@param plan table
+--- Lists the routes that a run's calls may take; with an open task type, all of the config's.
 ---@return moonlet.Routed[]
 local function candidates(plan)
   local list = { plan.routed }
@@ -123,7 +118,6 @@ local function candidates(plan)
 end
 
 --- Calls `check` on each possible route. Raises its first error if all routes fail.
----@param plan table
 ---@param check fun(routed: moonlet.Routed)
 function M.check_some(plan, check)
   local first
@@ -138,7 +132,6 @@ end
 --- Describes the chosen or forced route in words, or returns nil for any other.
 ---@param routed moonlet.Routed
 ---@param model string?   model that the call uses
----@return string?
 function M.told(routed, model)
   local rec = routed.record
   if not rec or not (rec.chosen or rec.forced) then return nil end

@@ -26,8 +26,7 @@ end
 
 local function record_of(job, name) return ("runs/%s/temporary/%s"):format(job.run.id, name) end
 
---- Removes a temporary folder under its present and its recorded path. Does nothing if another host has
---- taken over the run, because its agent may work there.
+--- Removes a temporary folder, unless another host has taken over the run.
 local function forget_one(job, name)
   if not core.run.is_ours() then return end
   local base = temporary_place(job)
@@ -41,32 +40,23 @@ local function forget_one(job, name)
   if recorded and gone then core.run.remove(record_of(job, name)) end
 end
 
---- Removes the temporary folder that an earlier attempt left, even if its host had a different
---- TMPDIR.
----@param job moonlet.Execution
+--- Removes the temporary folder of an earlier attempt, even one of another TMPDIR.
 function M.forget(job)
   local _, name = temporary_place(job)
   forget_one(job, name)
 end
 
 --- Returns the subfolder for the agent's own state.
----@param temporary string?
----@return string?
 function M.scratch_of(temporary) return temporary and temporary .. "/state" end
 
 --- Returns the temporary folder of an attempt that an earlier host started.
----@param job moonlet.Execution
----@return string path
 function M.find_temporary(job)
   local base, name = temporary_place(job)
   local recorded = job.run.read_artifact(record_of(job, name), 4096)
   return recorded and recorded:match("^(/.-)%s*$") or base .. "/" .. name
 end
 
---- Creates a private temporary folder for the attempt, because the shared one may contain
---- repositories.
----@param job moonlet.Execution
----@return string path, fun() release
+--- Makes a private temporary folder, because the shared one may contain repositories.
 function M.temporary_folder(job)
   local base, name = temporary_place(job)
   M.forget(job)
@@ -77,8 +67,7 @@ function M.temporary_folder(job)
     local made, why = core.file.make_new(path)
     if made then return path, function() forget_one(job, name) end end
     if made == nil then error(why, 0) end
-    -- If somebody else owns the name, the content could pose as the agent's settings, so another
-    -- name is tried.
+    -- Somebody else's content under this name could pose as the agent's settings.
     core.run.remove(record_of(job, name))
     name = "moonlet-" .. core.clock.random_hex(8)
   end
@@ -169,8 +158,7 @@ local function state_of(job, made)
   return list
 end
 
---- Returns the writable paths, and those of them that hold the runner's state. Creates missing
---- state folders.
+--- Returns the writable paths, and those of the runner's state. Creates missing state folders.
 local function writable_of(job, made)
   check_writable(job, made)
   local list, state = { job.temporary }, {}
@@ -197,8 +185,7 @@ end
 
 local function host_rules(job, made)
   local writable, state = writable_of(job, made)
-  -- A built-in runner needs the network to reach its provider, so only commands and users' own
-  -- runners can be cut off.
+  -- A built-in runner needs the network to reach its provider.
   local offline = job.call.network == false and (job.runner.name == "command" or job.runner.own ~= nil)
   local rules = { writable = writable, network = not offline }
   if job.call.inputs then
@@ -215,18 +202,13 @@ local function host_rules(job, made)
 end
 
 --- Returns why the host's sandbox is not used in a run, or nil if it is used.
----@param run moonlet.Run
----@return string?
 function M.absence(run)
   if run.options.unconfined then return "--unconfined" end
   local support, why = core.process.confinement()
   return not support and why or nil
 end
 
---- Returns the same as M.absence for the head of a run, before its agents are known. Returns nil if
---- the runner starts no process or has its own sandbox.
----@param run moonlet.Run
----@return string?
+--- Returns M.absence for the head of a run; nil without a process or with an own sandbox.
 function M.absence_at_start(run)
   local spec = run.runner
   if without_process[spec.name] then return nil end
@@ -235,7 +217,6 @@ function M.absence_at_start(run)
 end
 
 --- Returns the sandbox of an attempt.
----@param job moonlet.Execution
 ---@param made moonlet.RunnerCommand
 ---@return moonlet.Held
 function M.of(job, made)

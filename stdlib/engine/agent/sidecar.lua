@@ -12,9 +12,6 @@ local null = core.json.null
 M.no_usage = "Token usage: unavailable from ephemeral run output."
 
 --- Fences a text with more backticks than any line of it contains.
----@param text string
----@param language string?
----@return string
 function M.fence(text, language)
   local longest = 2
   for run in text:gmatch("`+") do longest = math.max(longest, #run) end
@@ -28,8 +25,6 @@ local function or_null(value)
 end
 
 --- Returns the last attempt of a step, or an empty table.
----@param attempts table[]?
----@return table
 function M.last_of(attempts) return attempts and attempts[#attempts] or {} end
 
 --- Returns the usage for model.json, and a note if nothing is known about it.
@@ -39,7 +34,6 @@ local function usage_record(total)
   return usage.record(total), not known and M.no_usage or nil
 end
 
----@param job moonlet.Execution
 ---@param result moonlet.CallOutcome
 local function model_record(job, result)
   local run, step, call, runner, exit = job.run, job.step, job.call, job.runner, result.exit
@@ -117,7 +111,6 @@ local function model_text(model)
 end
 
 --- Writes model.json and model.md for an agent call.
----@param job moonlet.Execution
 ---@param result moonlet.CallOutcome
 function M.write_agent(job, result)
   local run, dir = job.run, job.dir
@@ -129,11 +122,6 @@ function M.write_agent(job, result)
 end
 
 --- Returns the text of decision.md after a person has decided. `rec` is the run's record.
----@param rec table
----@param decision string
----@param why string?
----@param by string
----@return string
 function M.decision(rec, decision, why, by)
   return ([[
 # Decision
@@ -148,8 +136,6 @@ function M.decision(rec, decision, why, by)
 end
 
 --- Returns the text of decision.md before a person has decided.
----@param run table
----@return string
 function M.decision_form(run)
   return ([[
 # Decision
@@ -164,9 +150,6 @@ Open. Nobody has decided yet what to do with this result.
 end
 
 --- Writes input-manifest.md if the step has inputs of its own, or its prompt was cut.
----@param job moonlet.ResolvedCall
----@param key string
----@param dir string
 ---@param reads string[]?  absolute paths that its program reads by itself
 function M.write_manifest(job, key, dir, reads)
   local run, more, cuts = job.run, instructions.entries(job, reads), prompt_cuts.section(job.run, key)

@@ -17,8 +17,7 @@ local state_of = per_run(function() return { root = nil, line = {}, look_at = 0,
 
 local poll_ms = 50
 local told_after_ms = 1000
---- A waiting host takes over the queue's head within one poll. A stopped process at the head blocks
---- it only this long.
+--- A waiting host moves up within one poll. A stopped one at the head blocks the queue this long.
 local line_ms = 2000
 local told_again_ms = 60 * 1000
 local holder_cap = 400
@@ -128,8 +127,7 @@ local function take_at_once(run, root, limit, who)
   return held
 end
 
---- Runs fn at once for an adopted agent, which runs already, and takes a slot when one becomes
---- free.
+--- Runs fn at once for an adopted agent, and takes a slot when one becomes free.
 local function adopted(root, limit, who, fn)
   local held = take(root, limit, who)
   local ok, result = pcall(background.during, function()
@@ -143,10 +141,8 @@ local function adopted(root, limit, who, fn)
   return result
 end
 
---- Calls fn, which runs an agent, while a slot is held. fn receives whether it had to wait for the
---- slot.
+--- Calls fn, which runs an agent, while a slot is held. fn is told whether it had to wait.
 ---@generic T
----@param job moonlet.Execution
 ---@param state string?  state of an adopted attempt: running or exited
 ---@param fn fun(waited: boolean): T
 ---@return T

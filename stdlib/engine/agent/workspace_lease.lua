@@ -1,6 +1,8 @@
 --- Leases a workspace to an agent call for all its attempts, and merges or discards the changes of
 --- the last one. A changed protected path fails the step, whatever the agent answered. Discarded
 --- changes are reported.
+local runners = require "moonlet.engine.load.runners"
+local startup_files = require "moonlet.engine.base.startup_files"
 local attempts = require "moonlet.engine.agent.attempt"
 local beside = require "moonlet.engine.workspace.beside"
 local gate = require "moonlet.engine.effects.gate"
@@ -20,8 +22,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches changes made in place by attempts that died with their host, by the key of their journal
---- fact.
+--- Caches what dead attempts changed in place, by the key of their journal fact.
 local found_of_run = per_run(function() return {} end)
 
 local cancel_patience_ms = 10 * 1000
@@ -29,8 +30,6 @@ local cancel_patience_ms = 10 * 1000
 local function or_nil(list) return #list > 0 and core.json.array(list) or nil end
 
 --- Reports whether a call has its own worktree, which replaces the worktree of an earlier attempt.
----@param job moonlet.ResolvedCall
----@return boolean
 function M.has_worktree(job)
   return job.sandbox == "workspace-write" and not job.call.in_place and not job.call.writes
 end
@@ -51,9 +50,7 @@ Lease.__index = Lease
 local held_of_run = per_run(function() return {} end)
 
 --- Adds a step's changes that wait for a review, and returns those of all steps.
----@param run table
 ---@param held table?  moonlet.HeldWork with `key` and `dir`
----@return table[]
 function M.held(run, held)
   local list = held_of_run(run)
   list[#list + 1] = held
@@ -61,22 +58,20 @@ function M.held(run, held)
 end
 
 --- Returns a lease without a workspace.
----@param job moonlet.Execution
----@return moonlet.Lease
 function M.new(job)
   return setmetatable({ job = job, warnings = {} }, Lease)
 end
 
 --- Acquires a workspace unless a repair keeps the present one. Returns the attempt to run. If a
 --- repair or a conversation has lost its worktree, that attempt has the full prompt.
----@param attempt moonlet.Attempt
----@return moonlet.Attempt
 function Lease:acquire(attempt)
   if self.place then return attempt end
   local job = self.job
   if not job.confined and not job.call.in_place then
     self.watching = self.watching or beside.begin(job.run, attempt)
   end
+  -- A merge holds back the startup files of every runner that the user has.
+  for _, name in ipairs(runners.own_names(job.run.config)) do pcall(runners.get, name, job.run.config) end
   self.place = workspace.open(job.run, job.key, job.dir, job.call, job.sandbox, attempt,
     { confined = job.confined, from = job.asked and job.asked.from })
   if not (self.place.anew and (attempt.repairs or attempt.resumes)) then return attempt end
@@ -84,21 +79,16 @@ function Lease:acquire(attempt)
 end
 
 --- Returns the baseline that a resumed host needs for its comparison.
----@return any
 function Lease:stored()
   return self.place.stored() or self.watching and self.watching:stored()
 end
 
 --- Lists files that changed while an unconfined agent ran, without those that it may write.
----@return string[]
 function Lease:beside()
   return self.watching and self.watching:changed(self.place and self.place.allows) or {}
 end
 
---- Returns an error if the changes cannot be merged: the worktree is missing or damaged, or the
---- agent changed files outside of `edits`.
----@param attempt moonlet.Attempt
----@return table?
+--- Returns an error if the changes cannot be merged: a lost worktree, or files outside `edits`.
 function Lease:problem(attempt)
   local ruin = self.place.ruin()
   if ruin then
@@ -113,7 +103,6 @@ function Lease:problem(attempt)
 end
 
 --- Checks the protected paths after an attempt. If any changed, `touched` holds the error.
----@return string[]? paths
 function Lease:watch()
   local paths = self.place.touched()
   if #paths == 0 then return nil end
@@ -126,15 +115,12 @@ local function warn(lease, text)
   lease.job.run.emit("warning", { step = lease.job.key, text = text })
 end
 
----@param paths string[]
----@return string
 function M.ended_text(paths)
   return ("it was ended, and has changed %d %s by then: %s"):format(#paths, #paths == 1 and "file" or "files",
     kept_worktrees.shown(paths))
 end
 
---- Returns the changes of an attempt that is discarded. The changes of an unfinished attempt become
---- a warning of its step.
+--- Returns the changes of a discarded attempt. An unfinished one makes them a warning.
 local function look_at(lease, has_end)
   local place = lease.place
   if lease.touched then return nil end
@@ -178,8 +164,6 @@ local function found_key(key, number) return ("%s/left@%d"):format(key, number) 
 
 --- Returns what an attempt changed in the user's tree before it died with its host. This is read
 --- only once, because a person may change files later while the run waits.
----@param run table
----@param key string
 ---@param last table   begin record of the attempt
 ---@return moonlet.Found
 function M.found(run, key, last)
@@ -226,10 +210,7 @@ local function found_of(job)
 end
 
 --- Lists the files that a step's attempts have changed, together with `more`.
----@param job moonlet.Execution
 ---@param list table[]   attempts of the step
----@param more string[]?
----@return string[]
 function M.changed(job, list, more)
   local all = found_of(job)
   table.move(more or {}, 1, #(more or {}), #all + 1, all)
@@ -246,12 +227,11 @@ local function idle_writer(job, paths)
   return text
 end
 
---- Warns about files that start programs if the agent wrote them directly into the user's tree,
---- where no merge can hold them back.
+--- Warns about files that start programs if the agent wrote them where no merge holds them back.
 local function tell_startup(job, tree, paths, warnings)
   local found = {}
   for _, path in ipairs(tree and {} or paths) do
-    if core.file.is_startup(path, job.call.writes) then found[#found + 1] = path end
+    if startup_files.has(path, job.call.writes) then found[#found + 1] = path end
   end
   if #found == 0 then return false end
   local text = ("written in place, and starts programs on this machine: %s; look at it before you open the folder")
@@ -261,8 +241,7 @@ local function tell_startup(job, tree, paths, warnings)
   return true
 end
 
---- Merges the last attempt. Returns the changed paths, the paths that were not merged, and whether
---- a warning was emitted.
+--- Merges the last attempt. Returns the changed paths, those left out, and if it has warned.
 local function merge(lease, warnings, asks)
   local place, job = lease.place, lease.job
   if asks and place.wait then
@@ -289,12 +268,10 @@ local function merge(lease, warnings, asks)
   return paths, held and or_nil(held) or nil, told
 end
 
---- Ends the lease after the last attempt. Merges its changes if they are acceptable, and lists the
---- changes of all attempts.
+--- Ends the lease after the last attempt: merges acceptable changes, lists those of all.
 ---@param ok boolean     the last attempt succeeded
 ---@param list table[]   the attempts
 ---@param asks boolean   the answer is a question, so nothing is merged yet
----@return moonlet.LeaseEnd
 ---@return string[]? held_back  files that wait for a person's review
 function Lease:finish(ok, list, asks)
   local job, warnings = self.job, union(self.job, list, "warnings")
@@ -312,17 +289,11 @@ end
 
 --- Ends the lease of a call that raised an error.
 ---@param list table[]  the attempts
----@return moonlet.LeaseEnd
 function Lease:after_error(list)
   return { warnings = self.warnings, files_changed = M.changed(self.job, list, self.changed) }
 end
 
---- Reports whether a person has seen which protected paths an attempt changed, because its step
---- failed.
----@param run table
----@param key string
----@param number integer
----@return boolean
+--- Reports whether a person has seen which protected paths an attempt changed.
 function M.was_told(run, key, number)
   if (run.journal.ended[key] or 0) < number then return false end
   for _, entry in ipairs(journal.attempts(run, key)) do
@@ -331,12 +302,9 @@ function M.was_told(run, key, number)
   return false
 end
 
---- Returns what a discarded attempt left behind: the protected paths that it changed, or else its
---- changes.
----@param run table
+--- Returns what a discarded attempt left: the protected paths that it changed, or its changes.
 ---@param seen moonlet.Baseline?
 ---@param told moonlet.Found?  changes that a person has seen
----@return string[]? touched, string[]? changed
 function M.left(run, seen, told)
   if told then return nil, or_nil(told.changed) end
   if not seen then return nil end

@@ -7,7 +7,6 @@ local M = {}
 --- Calls fn(…) and returns its results. `watcher` runs meanwhile and is cancelled afterwards. Its
 --- errors are ignored.
 ---@param watcher fun()
----@param fn function
 ---@return any ...
 function M.during(watcher, fn, ...)
   local scope = task.open_scope {}

@@ -4,7 +4,6 @@ local M = {}
 
 local longest_ms = 50
 
---- Returns a function to call in each iteration.
 ---@return fun()
 function M.new()
   local since = core.clock.monotonic()
@@ -16,8 +15,6 @@ function M.new()
 end
 
 --- Removes a folder and its content file by file. Succeeds if the folder does not exist.
----@param root any
----@param path string
 ---@return true? removed, any error
 function M.remove(root, path)
   local pause = M.new()

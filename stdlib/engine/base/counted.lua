@@ -3,10 +3,7 @@
 --- counted(1, "line") --> "1 line"
 --- counted(2, "process", "processes") --> "2 processes"
 --- ```
----@param count integer
----@param one string
 ---@param many string?  default: `one` with an s
----@return string
 return function(count, one, many)
   return ("%d %s"):format(count, count == 1 and one or many or one .. "s")
 end

@@ -8,7 +8,6 @@ end
 
 ---@param exit table  result of core.process
 ---@param result moonlet.RunnerResult?  result of an agent
----@return table
 return function(exit, result)
   return {
     answer = result and { total = result.cut or #result.text, kept = #result.text, cut = result.cut ~= false

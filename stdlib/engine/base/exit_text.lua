@@ -5,7 +5,6 @@ local M = {}
 
 --- Returns "ended with exit code 1" or "was ended by signal 9".
 ---@param exit {code: integer, signal: integer?}
----@return string
 function M.of_code(exit)
   if exit.signal and exit.signal ~= 0 then return ("was ended by signal %d"):format(exit.signal) end
   return ("ended with exit code %d"):format(exit.code)
@@ -29,7 +28,6 @@ local texts = {
 --- Returns the end of a sentence that begins with the program's name.
 ---@param exit table  result of core.process
 ---@param limits {wall: integer?, idle: integer?}?  ms
----@return string
 function M.of(exit, limits) return texts[exit.why](exit, limits and limits[exit.why]) end
 
 return M

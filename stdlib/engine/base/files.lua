@@ -4,8 +4,6 @@ local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 
 local M = {}
 
---- Raises an infrastructure error for one of the host's files.
----@param err table
 function M.fail(err) error(infrastructure_error.mark(err), 0) end
 
 local function found(value, err, ...)
@@ -14,44 +12,40 @@ local function found(value, err, ...)
   return value, err, ...
 end
 
---- Returns the value of a core.file call, or raises its error.
 ---@generic T
 ---@param value T?
----@param err table?
 ---@return T
 function M.must(value, err)
   if not value then M.fail(err) end
   return value
 end
 
----@param path string
----@return any? root
 function M.root(path) return (found(core.file.root(path))) end
 
----@return string? text
 function M.read(root, path, cap) return (found(core.file.read(root, path, cap))) end
 
----@return table? info
 function M.stat(root, path) return (found(core.file.stat(root, path))) end
 
----@return boolean
 function M.is_there(root, path) return M.stat(root, path) ~= nil end
 
----@return table[]? entries
 function M.list(root, path) return (found(core.file.list(root, path))) end
 
 ---@param path string  folder, which is created if it does not exist
----@return any root
 function M.make_root(path) return M.must(core.file.make_root(path)) end
 
---- Writes a file atomically and durably.
 function M.write(root, path, text) M.must(core.file.write(root, path, text)) end
+
+--- Reads a file by its absolute path.
+---@return string? text, table? err, boolean? cut
+function M.read_path(path, cap)
+  local folder, name = path:match "^(.*)/([^/]+)$"
+  local root, err = core.file.root(folder == "" and "/" or folder)
+  if not root then return nil, err end
+  return core.file.read(root, name, cap)
+end
 
 --- Reads a file that an agent may have left, or returns nil. A failed read raises an infrastructure
 --- error, because the file may contain an answer.
----@param run table
----@param path string
----@param cap integer
 ---@return string? text, boolean? cut
 function M.read_left(run, path, cap)
   local text, err, cut = run.read_artifact(path, cap)

@@ -8,16 +8,9 @@ M.wall_ms = 10000
 local told_after_ms = 1000
 
 --- Returns a message such as "the hook done (notify-send) did not finish within 10s and was ended".
----@param name string
----@param argv string[]
----@param why string
----@return string
 function M.failed(name, argv, why) return ("the hook %s (%s) %s"):format(name, argv[1], why) end
 
 --- Calls fn(…), which runs a hook. Prints a note to standard error if that takes long.
----@param name string
----@param argv string[]
----@param fn function
 ---@return any ...
 function M.during(name, argv, fn, ...)
   return background.during(function()

@@ -10,21 +10,14 @@ local known = setmetatable({}, { __mode = "k" })
 --- end the run.
 local kinds = { failed = true, denied = true, lost = true }
 
---- Reports whether an error is an infrastructure error.
----@param err any
----@return boolean
 function M.is(err) return type(err) == "table" and known[err] == true end
 
 --- Marks an error as an infrastructure error if its kind allows that.
----@param err any
----@return any err
 function M.mark(err)
   if type(err) == "table" and kinds[rawget(err, "kind") or ""] then known[err] = true end
   return err
 end
 
---- Calls `fn` and marks its errors as infrastructure errors.
----@param fn function
 ---@return any ...  results of `fn`
 function M.call(fn, ...)
   local results = table.pack(pcall(fn, ...))
@@ -35,9 +28,7 @@ function M.call(fn, ...)
   return table.unpack(results, 2, results.n)
 end
 
---- Runs a program, and marks a failure of the host as an infrastructure error.
 ---@param spec table  argument of core.process.run
----@return table exit
 function M.run_child(spec) return M.call(core.process.run, spec) end
 
 return M

@@ -3,10 +3,8 @@ local M = {}
 
 local wait_ms, patience_ms = 20, 30 * 1000
 
---- Calls fn() while it holds a lock file, after waiting for other holders.
 ---@generic T
 ---@param root any      opened `.agent` folder
----@param name string
 ---@param fn fun(): T
 ---@return T
 function M.during(root, name, fn)

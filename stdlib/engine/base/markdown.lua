@@ -86,10 +86,7 @@ local function add_table(lines, out, rows)
   end
 end
 
---- Formats Markdown as lines for a page.
----@param text string
 ---@param out moonlet.Page
----@return string[]
 function M.lines(text, out)
   local lines, fence, rows, paragraph = {}, nil, nil, nil
   local function flush()

@@ -15,7 +15,6 @@ local longest_quoted = 256 * 1024
 
 --- Returns the page of standard output, or of stream 2. For a pipe, help text gets 80 columns, and
 --- nothing is coloured.
----@param stream integer?
 ---@return moonlet.Page
 function M.out(stream)
   local found = core.terminal.page(stream)
@@ -24,20 +23,12 @@ function M.out(stream)
     terminal = true }
 end
 
---- Colours a text if the page supports colours.
 ---@param page moonlet.Page
----@param tone string
----@param text string
----@return string
 function M.paint(page, tone, text)
   if not page.colour or text == "" then return text end
   return ("\27[%sm%s\27[0m"):format(tones[tone], text)
 end
 
---- Pads a text with spaces to a number of columns.
----@param text string
----@param columns integer
----@return string
 function M.pad(text, columns) return text .. (" "):rep(columns - core.text.width(text)) end
 
 --- Splits a word that is wider than a line, so that none of it is lost.
@@ -59,9 +50,6 @@ end
 
 --- Wraps a text between words and keeps its line ends. The text must be valid UTF-8 without control
 --- characters.
----@param text string
----@param columns integer
----@return string[]
 function M.wrap(text, columns)
   columns = math.max(columns, 8)
   local lines = {}
@@ -84,9 +72,6 @@ end
 
 --- Quotes text that a person must judge, with a bar before each line, so that it cannot pass for
 --- moonlet's own output. Colours are removed and other escape sequences become visible.
----@param text string
----@param columns integer
----@return string[]
 function M.quote(text, columns)
   local lines = {}
   local said = text:gsub("\27%[[%d;:]*m", ""):gsub("\r\n", "\n"):gsub("\t", "    "):gsub("\n*$", "")
@@ -101,10 +86,7 @@ end
 
 --- Adds a text after its name and wraps it as one paragraph, because a line broken by the terminal
 --- could pass for a separate one.
----@param lines string[]
 ---@param page moonlet.Page
----@param name string
----@param text string
 ---@param cap integer?  maximum size in bytes
 function M.hang(lines, page, name, text, cap)
   for i, line in ipairs(M.wrap(core.text.printable(text, cap), page.columns - #name)) do
@@ -113,22 +95,45 @@ function M.hang(lines, page, name, text, cap)
 end
 
 --- Adds a hint, indented by two columns. A command stays on one line, so that it can be copied.
----@param lines string[]
 ---@param page moonlet.Page
----@param hint string
 function M.add_hint(lines, page, hint)
   local wrapped = hint:find "^moonlet " and { hint } or M.wrap(hint, page.columns - 2)
   for _, line in ipairs(wrapped) do lines[#lines + 1] = "  " .. line end
 end
 
+--- Lays out rows of cells as columns that are as wide as their widest cell. If the page is too narrow, the cells of
+--- one column are cut.
+---@param out moonlet.Page
+---@param rows string[][]
+---@param cut integer?   number of the column that may be cut
+---@param right integer? numbers of this column and later ones are aligned to the right
+---@return string[] lines
+function M.columns(out, rows, cut, right)
+  local widths, whole, lines = {}, -2, {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, core.text.width(cell)) end
+  end
+  for _, width in ipairs(widths) do whole = whole + width + 2 end
+  if cut and out.terminal and whole > out.columns then
+    widths[cut] = math.max(widths[cut] - whole + out.columns, math.min(widths[cut], 6))
+  end
+  for n, row in ipairs(rows) do
+    local parts = {}
+    for i, cell in ipairs(row) do
+      cell = i == cut and core.text.fit(cell, widths[i]) or cell
+      local gap = (" "):rep(widths[i] - core.text.width(cell))
+      parts[i] = right and i >= right and gap .. cell or cell .. gap
+    end
+    lines[n] = (table.concat(parts, "  "):gsub(" +$", ""))
+  end
+  return lines
+end
+
 --- Adds a row of two columns and wraps the second one. A left part that is too wide gets its own
 --- line.
----@param lines string[]
 ---@param page moonlet.Page
 ---@param indent integer   columns before `left`
----@param left string
 ---@param column integer   start of `right`
----@param right string
 function M.row(lines, page, indent, left, column, right)
   local start = (" "):rep(indent) .. left
   local wrapped = M.wrap(right, page.columns - column)

@@ -1,6 +1,5 @@
 --- Gives a module private state for each run. The state is freed with the run.
 
---- Returns a function that looks up the module's state for a run.
 ---@generic T
 ---@param initial fun(): T  creates the state
 ---@return fun(run: table): T

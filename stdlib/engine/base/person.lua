@@ -7,7 +7,6 @@ local function set(name)
 end
 
 --- Returns the user of this shell, even in a service without USER.
----@return string
 function M.name() return set "USER" or set "LOGNAME" or core.system.user() or "user" end
 
 return M

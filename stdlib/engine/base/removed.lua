@@ -28,8 +28,6 @@ function M.all()
   return list
 end
 
---- Lists the removed runs or sessions of one `.agent` folder.
----@param agent_path string
 ---@param kind "runs"|"sessions"
 ---@return moonlet.Removed[]
 function M.of(agent_path, kind)
@@ -40,27 +38,20 @@ function M.of(agent_path, kind)
   return list
 end
 
---- Returns the command that ends a removed run or session.
 ---@param entry moonlet.Removed
 ---@param here string?  `.agent` folder of the current command
----@return string
 function M.ending(entry, here)
-  local verb = entry.kind == "runs" and "run cancel" or "session kill"
+  local verb = entry.kind == "runs" and "cancel" or "session kill"
   local where = entry.top .. "/.agent" ~= here and " --repo " .. command_line.quoted(entry.top) or ""
-  return ("moonlet %s %s%s"):format(verb, command_line.short(entry.id), where)
+  return ("moonlet %s %s%s"):format(verb, entry.id, where)
 end
 
---- Returns a warning if the index of live keepers is not writable, else nil.
----@return string?
 function M.warning()
   local err = core.runs.index_error()
   return err and "moonlet ps will not find this if its .agent is removed: " .. err.message or nil
 end
 
---- Finds a removed run or session by its id or number, or returns nil.
----@param agent_path string
 ---@param kind "runs"|"sessions"
----@param word string
 ---@return moonlet.Removed?
 function M.find(agent_path, kind, word)
   local number = math.tointeger(tonumber(word:match "^%a?%-?(%d+)$"))

@@ -2,7 +2,6 @@
 local M = {}
 
 --- Returns an absolute path, or nil if neither XDG_STATE_HOME nor HOME is set.
----@return string?
 function M.path() return core.system.state_dir() end
 
 return M

@@ -21,9 +21,6 @@ M.default_agents = 100
 M.most = past_spend.most
 
 --- Adds two amounts. Rounds prices to 1e-12 dollars, so that three times 0.1 is 0.3.
----@param one number
----@param other number
----@return number
 function M.plus(one, other)
   local sum = one + other
   -- Rounding has no effect above this size, because floats are less precise there.
@@ -33,17 +30,11 @@ end
 local plus = M.plus
 
 --- Multiplies an amount, up to the maximum.
----@param count integer
----@param amount number
----@return number
 function M.times(count, amount)
   return (count + 0.0) * amount < M.most and plus(count * amount, 0) or M.most
 end
 
 --- Reports whether an amount exceeds a limit. Tolerates the rounding error of summed prices.
----@param amount number
----@param limit number
----@return boolean
 function M.exceeds(amount, limit)
   return amount > limit + (math.type(amount) == "float" and limit * 1e-9 or 0)
 end
@@ -56,9 +47,6 @@ local function bounded(amounts)
 end
 
 --- Formats an amount for people. Dollars get four digits, and more for tiny amounts.
----@param kind string
----@param amount number
----@return string
 function M.shown(kind, amount)
   if kind ~= "usd" then return tostring(amount) end
   local function rounded(digits) return ("%%.%df"):format(digits):format(amount) end
@@ -71,7 +59,6 @@ local shown = M.shown
 --- Formats the limits of a preset in the syntax of --budget: "wall=20m, agents=10", or "" if it has
 --- none.
 ---@param preset moonlet.Preset
----@return string
 function M.text_of(preset)
   local parts = {}
   for _, kind in ipairs { "wall", "agents", "processes", "tokens", "usd" } do
@@ -97,18 +84,23 @@ end
 ---@field wall {limit: number?, used: fun(): integer?}?  wall time: limit in seconds, usage in ms
 ---@field on_agent fun()?  called when an agent has reserved its share; set in the outermost budget
 
---- Raises an error for invalid limits.
----@param limits table
----@param what string
----@param fields table<string, string>?
 function M.check(limits, what, fields)
   record.check(limits, fields or M.fields, what)
   for _, kind in ipairs(counted) do
     local limit = limits[kind]
     if limit and not (limit >= 0 and limit < math.huge) then
-      error(record.invalid(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit),
-        "give a number, 0 or more"), 0)
+      record.refuse(("%s.%s cannot be %s"):format(what, kind, limit ~= limit and "nan" or limit),
+        "give a number, 0 or more")
     end
+  end
+end
+
+--- Iterates over a budget and those around it, the innermost first.
+local function around(budget)
+  local node = { parent = budget }
+  return function()
+    node = node.parent
+    return node
   end
 end
 
@@ -137,7 +129,6 @@ end
 --- Opens a budget inside `parent`, where nil means no limit. Usage under earlier hosts counts as
 --- spent.
 ---@param parent moonlet.Budget?
----@param limits table
 ---@param options moonlet.BudgetOptions
 ---@return moonlet.Budget
 function M.open(parent, limits, options)
@@ -155,14 +146,12 @@ end
 
 --- Records that a limit was reached, even if the script catches the error.
 ---@param budget moonlet.Budget?
----@param err table
 function M.note_refusal(budget, err)
   if not budget then return end
   local root = outermost(budget)
   root.refused = root.refused or err
 end
 
---- Returns the hint for an error about a limit.
 local function hint_of(budget, kind, wanted)
   return "finished steps are kept; " .. (budget.parent and "raise this limit in the script and resume the run"
     or ("give more with --budget %s=%s and resume the run"):format(kind, shown(kind, wanted)))
@@ -190,7 +179,6 @@ end
 
 --- Returns the error of an overspent limit, or nil if there is none.
 ---@param root moonlet.Budget
----@return table?
 function M.exceeded(root)
   for _, item in ipairs(root.exceeded or {}) do
     local budget, kind = item.budget, item.kind
@@ -206,20 +194,17 @@ end
 --- Raises an error if an enclosing budget is overspent, so that nothing more starts.
 ---@param budget moonlet.Budget?
 function M.check_spent(budget)
-  while budget do
+  for node in around(budget) do
     for _, kind in ipairs(counted) do
-      local limit = budget.limits[kind]
-      if limit and exceeds(budget.spent[kind], limit) then error(exceeded(budget, kind, 0), 0) end
+      local limit = node.limits[kind]
+      if limit and exceeds(node.spent[kind], limit) then error(exceeded(node, kind, 0), 0) end
     end
-    budget = budget.parent
   end
 end
 
 --- Describes by how much limits were exceeded at the end. With `grown`, leaves out lines that were
 --- reported before.
 ---@param root moonlet.Budget
----@param grown boolean?
----@return string[]
 function M.overshoot(root, grown)
   local lines = {}
   for _, item in ipairs(root.exceeded or {}) do
@@ -241,20 +226,16 @@ end
 ---@return table reservation  must be settled
 function M.reserve(budget, amounts, allowed)
   amounts = bounded(amounts)
-  local node = budget
-  while node and not allowed do
+  for node in around(not allowed and budget or nil) do
     for kind, amount in pairs(amounts) do
       local limit = node.limits[kind]
       if limit and exceeds(plus(plus(node.spent[kind], node.reserved[kind]), amount), limit) then
         error(exceeded(node, kind, amount), 0)
       end
     end
-    node = node.parent
   end
-  node = budget
-  while node do
+  for node in around(budget) do
     for kind, amount in pairs(amounts) do node.reserved[kind] = plus(node.reserved[kind], amount) end
-    node = node.parent
   end
   -- New work ends the replay, because all recorded steps are replayed by then.
   if budget and budget.history then budget.history.over = true end
@@ -265,27 +246,23 @@ end
 
 --- Updates the usage of a running attempt and raises its reservation if the usage is larger.
 --- Returns an error if an enclosing limit is passed.
----@param reservation table
 ---@param used table<string, number>
----@return table? err
 local function grow(reservation, used)
   local err
   for _, kind in ipairs { "tokens", "usd" } do
     local before, reserved = reservation.used[kind] or 0, reservation.amounts[kind] or 0
     local now = math.max(before, math.min(used[kind] or 0, M.most))
     reservation.used[kind], reservation.amounts[kind] = now, math.max(reserved, now)
-    local node = reservation.budget
-    while node do
+    for node in around(reservation.budget) do
       node.running[kind] = plus(node.running[kind], plus(now, -before))
       node.reserved[kind] = plus(node.reserved[kind], plus(reservation.amounts[kind], -reserved))
-      local sum = plus(node.spent[kind], node.running[kind])
-      if not err and node.limits[kind] and exceeds(sum, node.limits[kind]) then
-        err = { kind = "budget", class = "budget", message = ("%s allows %s %s: about %s are used, and what runs is "
-          .. "ended"):format(node.what, shown(kind, node.limits[kind]), names[kind], shown(kind, sum)),
-          hint = hint_of(node, kind, math.max(node.limits[kind] * 2, sum)) }
+      local sum, limit = plus(node.spent[kind], node.running[kind]), node.limits[kind]
+      if not err and limit and exceeds(sum, limit) then
+        err = { kind = "budget", class = "budget", hint = hint_of(node, kind, math.max(limit * 2, sum)),
+          message = ("%s allows %s %s: about %s are used, and what runs is ended"):format(node.what,
+            shown(kind, limit), names[kind], shown(kind, sum)) }
         M.note_refusal(node, err)
       end
-      node = node.parent
     end
   end
   return err
@@ -293,16 +270,14 @@ end
 
 --- Replaces a reservation by the real usage. An unknown amount counts as reserved.
 local function settle(reservation, used)
-  local node = reservation.budget
   used = used and bounded(used)
-  while node do
+  for node in around(reservation.budget) do
     for kind, amount in pairs(reservation.amounts) do
       node.reserved[kind] = plus(node.reserved[kind], -amount)
       node.running[kind] = plus(node.running[kind], -(reservation.used[kind] or 0))
       node.spent[kind] = plus(node.spent[kind], used and used[kind] or amount)
       tell_overshoot(node, kind)
     end
-    node = node.parent
   end
 end
 
@@ -310,10 +285,8 @@ end
 ---@param budget moonlet.Budget
 ---@param amounts table<string, number>
 function M.forget(budget, amounts)
-  local node = budget
-  while node do
+  for node in around(budget) do
     for kind, amount in pairs(amounts) do node.spent[kind] = plus(node.spent[kind], -amount) end
-    node = node.parent
   end
 end
 
@@ -324,7 +297,6 @@ end
 ---@param amounts table<string, number>
 ---@param fn fun(note: fun(used: table?), grow: fun(used: table): table?): any, table?
 ---@param allowed boolean?  see reserve()
----@return any
 function M.with(budget, amounts, fn, allowed)
   local reservation = M.reserve(budget, amounts, allowed)
   local noted
@@ -335,15 +307,10 @@ function M.with(budget, amounts, fn, allowed)
   return result
 end
 
---- Reports whether an enclosing budget limits this kind.
 ---@param budget moonlet.Budget
----@param kind string
----@return boolean
 function M.is_limited(budget, kind)
-  local node = budget
-  while node do
+  for node in around(budget) do
     if node.limits[kind] then return true end
-    node = node.parent
   end
   return false
 end
@@ -354,40 +321,28 @@ local function spent(budget, kind)
   return plus(budget.spent[kind], budget.history and -budget.history:ahead(budget.path, kind) or 0)
 end
 
---- Sets the wall-time limit of a budget and the function that measures its usage.
 ---@param budget moonlet.Budget
----@param limit_ms integer?
 ---@param used fun(): integer?  returns milliseconds used so far
 function M.start_wall(budget, limit_ms, used)
   if budget then budget.wall = { limit = limit_ms and limit_ms / 1000, used = used } end
 end
 
-local function wall_used(budget)
-  return (budget.wall.used() or 0) / 1000
-end
+local function wall_used(budget) return (budget.wall.used() or 0) / 1000 end
 
 local function limit_of(budget, kind)
   if kind == "wall" then return budget.wall and budget.wall.limit end
   return budget.limits[kind]
 end
 
---- Returns the smallest enclosing limit.
 ---@param budget moonlet.Budget?
----@param kind string
 ---@return number  math.huge without a limit
 function M.limit(budget, kind)
   local limit = math.huge
-  while budget do
-    limit = math.min(limit, limit_of(budget, kind) or math.huge)
-    budget = budget.parent
-  end
+  for node in around(budget) do limit = math.min(limit, limit_of(node, kind) or math.huge) end
   return limit
 end
 
---- Returns the usage in the innermost budget.
 ---@param budget moonlet.Budget?
----@param kind string
----@return number
 function M.used(budget, kind)
   if kind == "wall" then
     while budget and not budget.wall do budget = budget.parent end
@@ -396,20 +351,17 @@ function M.used(budget, kind)
   return budget and math.max(0, spent(budget, kind)) or 0
 end
 
---- Returns what is left of the tightest enclosing budget after its reservations.
 ---@param budget moonlet.Budget?
----@param kind string
 ---@return number  math.huge without a limit
 function M.left(budget, kind)
   local left = math.huge
-  while budget do
-    local limit = limit_of(budget, kind)
+  for node in around(budget) do
+    local limit = limit_of(node, kind)
     if limit and kind == "wall" then
-      left = math.min(left, limit - wall_used(budget))
+      left = math.min(left, limit - wall_used(node))
     elseif limit then
-      left = math.min(left, plus(plus(limit, -spent(budget, kind)), -budget.reserved[kind]))
+      left = math.min(left, plus(plus(limit, -spent(node, kind)), -node.reserved[kind]))
     end
-    budget = budget.parent
   end
   return math.max(0, left)
 end

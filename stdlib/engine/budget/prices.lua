@@ -12,26 +12,20 @@ local M = {}
 
 M.fields = { input = "number!", cached = "number", output = "number!" }
 
---- Validates the price of one model. Raises `invalid`.
----@param price table
----@param what string
 function M.check(price, what)
   record.check(price, M.fields, what)
   for _, name in ipairs { "input", "cached", "output" } do
     local value = price[name]
     if value and not (value >= 0 and value < 1e6) then
-      error(record.invalid(("%s.%s must be dollars for a million tokens, 0 or more"):format(what, name)), 0)
+      record.refuse(("%s.%s must be dollars for a million tokens, 0 or more"):format(what, name))
     end
   end
 end
 
---- Validates the name or prefix of a price. Raises `invalid`.
----@param key string
----@param what string
 function M.check_name(key, what)
   if key:find("*", 1, true) and key:find("*", 1, true) < #key then
-    error(record.invalid(("%s: a * stands at the end of a name alone"):format(what),
-      'name each model, or write the beginning of their names, as in ["claude-*"]'), 0)
+    record.refuse(("%s: a * may only end a name"):format(what),
+      'name each model, or write the beginning of their names, as in ["claude-*"]')
   end
 end
 
@@ -51,9 +45,6 @@ local function fit(key, model)
   if key ~= "" and model:sub(1, #key) == key and is_edition(model:sub(#key + 1)) then return #key + 0.5 end
 end
 
---- Returns the price of a model, or nil if it is unknown.
----@param model string?
----@param prices table?
 ---@return {input: number, cached: number?, output: number}?
 function M.of(model, prices)
   if not model or not prices then return nil end
@@ -67,10 +58,6 @@ end
 
 --- Estimates the cost in dollars, or returns nil if the price or a token count is unknown. Cached
 --- tokens without a price of their own cost as much as others.
----@param usage table
----@param model string?
----@param prices table?
----@return number?
 function M.estimate(usage, model, prices)
   local price = M.of(model, prices)
   if not price or not usage.input_tokens or not usage.output_tokens then return nil end

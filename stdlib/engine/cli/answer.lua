@@ -13,6 +13,7 @@ local M = {}
 M.known = {
   key = { value = "KEY", help = "which gate or question, where there are several" },
   note = { value = "TEXT", help = "why, for the record" },
+  sha = { value = "HASH", help = "the hash of what you were shown: refused if it is another one by now" },
   by = { value = "NAME", help = "who answers (default: the user of this shell)" },
 }
 for name, option in pairs(resume.known) do M.known[name] = option end
@@ -27,31 +28,25 @@ end
 local function pick(id, rec, key)
   local open = rec.ended and rec.verdict == "needs-human" and rec.parked or {}
   if #open == 0 then
-    error(record.invalid(("%s waits for no answer"):format(id), "moonlet run show " .. id), 0)
+    error(record.invalid(("%s waits for no answer"):format(id), "moonlet show " .. id), 0)
   end
   if not key then
     if #open == 1 then return open[1] end
     local keys = {}
     for i, item in ipairs(open) do keys[i] = item.key end
-    error(options.usage(("%s waits at %d points"):format(id, #open),
-      "say which: --key " .. table.concat(keys, ", --key ")), 0)
+    options.refuse(("%s waits at %d points"):format(id, #open), "say which: --key " .. table.concat(keys, ", --key "))
   end
   local keys = {}
   for i, item in ipairs(open) do
     if item.key == key then return item end
     keys[i] = item.key
   end
-  error(options.usage(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)),
-    record.suggest(key, keys)), 0)
+  options.refuse(("%s does not wait at '%s'"):format(id, core.text.printable(key, 80)), record.suggest(key, keys))
 end
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   local found, rest = verbs.read("answer", words, M.known)
-  if not found then return nil, 0 end
-  if not rest[1] then error(options.usage("answer which run?", "moonlet answer R-007 approve"), 0) end
+  if not rest[1] then options.refuse("answer which run?", "moonlet answer R-007 approve") end
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])
@@ -60,14 +55,17 @@ function M.main(words, output)
     return require("moonlet.engine.cli.show").main(asked)
   end
   local item = pick(id, rec, found.key)
+  if found.sha and found.sha ~= item.shown then
+    error(record.invalid(("%s asks something else by now at '%s'"):format(id, core.text.printable(item.key, 80)),
+      "moonlet run show " .. id), 0)
+  end
   local text = table.concat(rest, " ", 2)
   if not core.text.is_utf8(text) then
-    error(options.usage("the answer is not UTF-8", "give it in the encoding of the record"), 0)
+    options.refuse("the answer is not UTF-8", "give it in the encoding of the record")
   end
   local value, option = gate.read_answer(item, text)
   if not value then
-    error(options.usage(("'%s' is no answer to the %s"):format(core.text.printable(text, 80), item.kind),
-      expected(item)), 0)
+    options.refuse(("'%s' is no answer to the %s"):format(core.text.printable(text, 80), item.kind), expected(item))
   end
   local now = core.clock.wall()
   local answer = { type = "answer", key = item.key, shown = item.shown, value = value, option = option,
@@ -77,11 +75,16 @@ function M.main(words, output)
   local function plan_of(of)
     local plan = resume.plan(home, id, of, found)
     gate.check_open(id, of, answer)
-    plan.answer = answer
+    plan.answer, plan.detached = answer, found.detached
     return plan
   end
   local plan = plan_of(rec)
   core.event.display(options.display(found, output))
+  if found.detached then
+    return require("moonlet.engine.cli.task.detached").drive(plan, function()
+      return resume.drive(home, id, plan, plan_of)
+    end)
+  end
   return resume.drive(home, id, plan, plan_of)
 end
 

@@ -1,4 +1,4 @@
---- `moonlet run cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
+--- `moonlet cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local removed = require "moonlet.engine.base.removed"
@@ -140,7 +140,7 @@ local function end_half_merge(home, id, rec)
   if not place or not interrupted_merge.is_half_merged(place) then return true end
   interrupted_merge.bring_back(place)
   if interrupted_merge.is_half_merged(place) then
-    error({ kind = "failed", hint = ("moonlet run cancel %s tries it again"):format(id),
+    error({ kind = "failed", hint = ("moonlet cancel %s tries it again"):format(id),
       message = ("%s has ended, and its interrupted merge is still in the work tree in part"):format(id) }, 0)
   end
   return put_record(home, id, rec, bound(rec))
@@ -150,7 +150,7 @@ end
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
-    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet run resume %s takes up what is in it, "
+    core.system.print(2, ("moonlet: %s leaves a worktree: moonlet resume %s takes up what is in it, "
       .. "%s drops it\n"):format(id, id, kept_worktrees.removal(path)))
   end
   return paths
@@ -175,21 +175,18 @@ end
 --- Ends a run whose folder was removed: there is no record of it any more.
 local function end_removed(entry)
   core.runs.end_keeper(entry.place, 0)
-  return { ok = true, command = "run cancel", run = core.json.null, error = core.json.null,
-    result = { id = entry.id, verdict = "cancelled", removed = true } }, 0,
+  return options.envelope({ id = entry.id, verdict = "cancelled", removed = true }), 0,
     ("%s: cancelled; its folder was removed, and its record with it\n"):format(entry.id)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run cancel", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("cancel which run?", "moonlet run cancel R-007"), 0) end
+  if #rest ~= 1 then options.refuse("cancel which run?", "moonlet cancel R-007") end
   local entry = removed.find(repository.agent_path(found.repo), "runs", rest[1])
   if entry then return end_removed(entry) end
   local home = repository.open(found.repo)
-  local id = store.find(home, rest[1])
+  local id, found_rec = store.find(home, rest[1])
+  store.check_own(found_rec, "cancelled")
   local limit = found.timeout and duration.ms(found.timeout, "--timeout") or 30000
   local ended
   local had_ended = not is_open(select(2, store.find(home, id))) and not core.runs.holder(home.handle, id)

@@ -89,7 +89,7 @@ local function add_runs(add, word, verb)
   for i, id in ipairs(store.ids(root)) do
     if i > most_runs then return end
     local rec = store.look(root, id)
-    local name = word and word:find "^[Rr]" and id or state.short(id)
+    local name = word and word:find "^%d" and id:match "^R%-0*(%d+)$" or id
     local now = rec and state.of(home, id, rec)
     if now and (not is_wanted or is_wanted(now)) then
       if i == 1 then add("last", "the newest run") end
@@ -229,18 +229,15 @@ function M.candidates(words)
   return list
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   if words[2] == "words" then
     local list = M.candidates(table.move(words, words[3] == "--" and 4 or 3, #words, 1, {}))
     core.system.print(1, table.concat(list, "\n") .. (#list > 0 and "\n" or ""))
     return nil, 0
   end
-  local found, rest = verbs.read("completion", words, M.known)
-  if not found then return nil, 0 end
+  local _, rest = verbs.read("completion", words, M.known)
   local script = #rest == 1 and scripts[rest[1]]
-  if not script then error(options.usage("completion for which shell?", "moonlet completion bash, zsh or fish"), 0) end
+  if not script then options.refuse("completion for which shell?", "moonlet completion bash, zsh or fish") end
   core.system.print(1, script)
   return nil, 0
 end

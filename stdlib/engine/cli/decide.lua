@@ -27,13 +27,12 @@ end
 
 --- Records a decision about a run that has ended, and writes decision.md. If somebody has resumed the run meanwhile,
 --- the result is another one: it is read first.
----@return string id, table rec
 local function put_decision(home, run, decision, why, by)
   local err
   for _ = 1, tries do
     local id, rec = store.find(home, run)
     if not rec.ended then
-      error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet run show " .. id }, 0)
+      error({ kind = "invalid", usage = true, message = id .. " has not ended", hint = "moonlet show " .. id }, 0)
     end
     local text = (core.secret.hide(sidecar.decision(rec, decision, why and shown(why), by)))
     local done
@@ -49,13 +48,10 @@ local function put_decision(home, run, decision, why, by)
   error(err or { kind = "failed", message = run .. " is still running", hint = "decide when it has finished" }, 0)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("decide", words, M.known)
-  if not found then return nil, 0 end
   if #rest ~= 2 or not decisions[rest[2]] then
-    error(options.usage("decide what?", "moonlet decide R-007 take, take-with-changes or leave"), 0)
+    options.refuse("decide what?", "moonlet decide R-007 take, take-with-changes or leave")
   end
   local home = repository.open(found.repo)
   local by = found.by or person.name()

@@ -41,8 +41,8 @@ local function find(name)
   if #group > 0 then return group, asked end
   if #ends > 0 then return ends end
   local near = record.nearest(name, names)
-  error(options.usage(("there is nothing called '%s'"):format(core.text.printable(name, 60)),
-    (near and ("did you mean '%s'? "):format(near) or "") .. "moonlet doc lists every name"), 0)
+  options.refuse(("there is nothing called '%s'"):format(core.text.printable(name, 60)),
+    (near and ("did you mean '%s'? "):format(near) or "") .. "moonlet doc lists every name")
 end
 
 local function shown(entry)
@@ -53,12 +53,9 @@ local function shown(entry)
   return result
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("doc", words, M.known)
-  if not found then return nil, 0 end
-  if rest[2] then error(options.usage("moonlet doc takes one name", "moonlet doc ctx:agent"), 0) end
+  if rest[2] then options.refuse("moonlet doc takes one name", "moonlet doc ctx:agent") end
   local entries, group = reference.read().entries, nil
   if rest[1] then entries, group = find(rest[1]) end
   local result = { entries = core.json.array {} }
@@ -73,7 +70,7 @@ function M.main(words)
     text = (head and head .. "\n\n" or "") .. page.list(entries)
     if not rest[1] then text = text .. "\nmoonlet doc NAME shows its fields, its errors and an example.\n" end
   end
-  return { ok = true, command = "doc", run = core.json.null, result = result, error = core.json.null }, 0, text
+  return options.envelope(result), 0, text
 end
 
 return M

@@ -22,7 +22,7 @@ M.known = {
 }
 
 local function collect()
-  local checks = { healthy = true }
+  local checks = { healthy = true, agents = {}, offline = {} }
   function checks.add(name, state, text, hint)
     checks[#checks + 1] = { name = name, state = state, text = text, hint = hint }
     if state == "bad" then checks.healthy = false end
@@ -97,6 +97,7 @@ end
 
 local function check_agent(checks, name, path, config)
   local runner, entry = runners.get(name, config)
+  table.insert(checks.agents, name)
   if not runner.login_files then return checks.add(name, "ok", path) end
   local login = login_of(runner, entry)
   checks.add(name, "ok", ("%s at %s, %s"):format(version_of(name, path), path,
@@ -110,6 +111,7 @@ local function check_executor(checks, config)
   local found, why = runner.detect(entry)
   if not found then return checks.add("executor", "none", why, "install moonlet-executor beside moonlet") end
   local server, login = runner.server()
+  if login then table.insert(checks.agents, "executor") end
   checks.add("executor", login and "ok" or "none", ("%s asks %s, %s"):format(found.path,
     core.text.printable(server, 200), login or "but OPENAI_API_KEY is not set"), not login
     and 'export OPENAI_API_KEY="sk-...", or set OPENAI_BASE_URL to a server on this machine' or nil)
@@ -122,7 +124,7 @@ local function check_accounts(checks)
     checks.add("account", "shut", ("%s is not asked until %s (in %s), %s: %s"):format(
       core.text.printable(closed.runner, 40), core.clock.iso(closed.until_ms), duration.text(left // 1000 * 1000),
       closed.class, core.text.printable(closed.message, 200)),
-      closed.class == "auth" and "another login or key is tried at once" or "moonlet run resume asks again at once")
+      closed.class == "auth" and "another login or key is tried at once" or "moonlet resume asks again at once")
   end
 end
 
@@ -142,6 +144,7 @@ local function check_programs(checks)
   for _, name in ipairs(runners.own_names(config)) do
     local located, why = pcall(runners.locate, name, config)
     if located then
+      table.insert(checks.agents, name)
       checks.add(name, "ok", why.path)
     else
       checks.add(name, "bad", why.message, why.hint)
@@ -168,11 +171,12 @@ local function check_presets(checks, home)
   for _, name in ipairs(names) do
     local ok, err = loader.try(found[name])
     if ok then good[#good + 1] = name end
+    if ok and err.offline then table.insert(checks.offline, name) end
     if not ok then
       checks.add("preset " .. name, "bad", type(err) == "table" and err.message or tostring(err),
         found[name].origin)
     elseif not consent.is_given(found[name], err) then
-      checks.add("preset " .. name, "none", "its rights are not accepted for this text of it, so a run asks for them",
+      checks.add("preset " .. name, "ask", "its rights are not accepted for this text of it, so a run asks for them",
         ("read it, then moonlet run %s --allow needs"):format(name))
     end
   end
@@ -197,14 +201,24 @@ local function check_worktrees(checks, home)
     count == 1 and "it" or "them"))
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
+local function listed(names, last)
+  if #names < 2 then return names[1] or "" end
+  return ("%s %s %s"):format(table.concat(names, ", ", 1, #names - 1), last, names[#names])
+end
+
+--- What can be run on this machine now, in a line.
+local function ready_text(checks)
+  if not checks.healthy then return "Mend what is bad above, then look again: moonlet doctor" end
+  local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent, and " or ""
+  local runners_here = table.move(checks.agents, 1, #checks.agents, 1, {})
+  runners_here[#runners_here + 1] = "mock"
+  return ("You can run %severy preset with --runner %s%s"):format(without, listed(runners_here, "or"),
+    #checks.agents == 0 and " (made-up answers); for an agent install " .. listed(runner_names.agents, "or") or "")
+end
+
 function M.main(words)
   local found, rest = verbs.read("doctor", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet doctor takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-  end
+  options.no_more(rest, 0, "doctor")
   local folder = repository.folder(found.repo)
   local checks = collect()
   checks.add("moonlet", "ok", core.system.version)
@@ -231,6 +245,7 @@ function M.main(words)
     end
     rows[i] = check
   end
+  page.row(lines, out.terminal and out or { columns = 1000 }, 0, "", 0, ready_text(checks))
   return { ok = checks.healthy, command = "doctor", run = core.json.null,
     result = { healthy = checks.healthy, checks = core.json.array(rows) }, error = core.json.null },
     checks.healthy and 0 or 1, table.concat(lines, "\n") .. "\n"

@@ -1,6 +1,6 @@
---- Findings for machines: lines for editors, annotations for GitHub Actions, SARIF 2.1.0 for code scanning. Findings
---- that were refuted or suppressed are carried as such, so that a reader sees that they were looked at; one that was
---- not verified counts for no verdict, and is a note.
+--- Findings for machines: lines for editors, annotations for GitHub Actions, SARIF 2.1.0 for code scanning. Each has
+--- the findings that the report and --fail-on count. Those that were not verified stay in the report and the envelope;
+--- SARIF also has the refuted and the suppressed ones, as suppressed.
 local findings = require "moonlet.findings"
 local names = require "moonlet.git.names"
 local options = require "moonlet.engine.cli.options"
@@ -12,7 +12,6 @@ local null = core.json.null
 local forms = { lines = true, github = true, sarif = true }
 
 --- Raises for options about findings that are not understood.
----@param found table
 ---@param form string?  of --format
 function M.check(found, form)
   local severity = found["fail-on"]
@@ -20,17 +19,17 @@ function M.check(found, form)
     local known = false
     for _, name in ipairs(findings.severities) do known = known or name == severity end
     if not known then
-      error(options.usage(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
-        record.suggest(severity, findings.severities)), 0)
+      options.refuse(("--fail-on '%s' is no severity"):format(core.text.printable(severity, 40)),
+        record.suggest(severity, findings.severities))
     end
   end
   if form and not forms[form] then
-    error(options.usage(("--format '%s' is not understood"):format(core.text.printable(form, 40)),
-      record.suggest(form, { "lines", "github", "sarif" })), 0)
+    options.refuse(("--format '%s' is not understood"):format(core.text.printable(form, 40)),
+      record.suggest(form, { "lines", "github", "sarif" }))
   end
   if form and (found.json or found.events or found.background) then
-    error(options.usage("--format prints findings, and --json, --events and --background print something else",
-      "leave one of them out; moonlet show last --format " .. form .. " prints them later"), 0)
+    options.refuse("--format prints findings, and --json, --events and --background print something else",
+      "leave one of them out; moonlet show last --format " .. form .. " prints them later")
   end
 end
 
@@ -60,22 +59,19 @@ local function line_of(item)
   return line and line > 0 and line <= most_lines and line or nil
 end
 
---- Every finding of a result, each with how it was settled: nil, "refuted" or "suppressed"; `doubt` is "unverified" or
---- "unsupported" for those that no verdict counts.
+--- The findings of a result, each with how it was settled: nil, "refuted" or "suppressed".
 local function collect(result)
   local list = {}
-  local function add(name, settled, doubt)
+  local function add(name, settled)
     local items = type(result) == "table" and result ~= null and rawget(result, name)
     for _, item in ipairs(type(items) == "table" and items ~= null and items or {}) do
       if type(item) == "table" and item ~= null and text_of(item, "claim") then
         local is_refuted = rawget(item, "status") == "refuted"
-        list[#list + 1] = { item = item, settled = settled or is_refuted and "refuted" or nil, doubt = doubt }
+        list[#list + 1] = { item = item, settled = settled or is_refuted and "refuted" or nil }
       end
     end
   end
   add("findings")
-  add("unverified", nil, "unverified")
-  add("unsupported", nil, "unsupported")
   add("refuted", "refuted")
   add("suppressed", "suppressed")
   return list
@@ -87,9 +83,8 @@ local function lines_text(list)
     local item = one.item
     local file, line, fix = text_of(item, "file"), line_of(item), text_of(item, "fix")
     if not one.settled then
-      lines[#lines + 1] = core.text.printable(("%s:%s %s%s: %s%s"):format(file or ".", line and line .. ":" or "",
-        findings.severity(text_of(item, "severity")), one.doubt and (" (%s)"):format(one.doubt) or "",
-        text_of(item, "claim"), fix and " " .. fix or ""), 4000)
+      lines[#lines + 1] = core.text.printable(("%s:%s %s: %s%s"):format(file or ".", line and line .. ":" or "",
+        findings.severity(text_of(item, "severity")), text_of(item, "claim"), fix and " " .. fix or ""), 4000)
     end
   end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
@@ -121,13 +116,11 @@ local function github_text(list)
     local file, line = path_of(item), line_of(item)
     if file then where[#where + 1] = "file=" .. file_property(file) end
     if file and line then where[#where + 1] = "line=" .. line end
-    where[#where + 1] = "title=" .. escaped(("%s%s: %s"):format(one.doubt and one.doubt .. ", " or "", severity,
-      text_of(item, "lens") or "review"), true)
+    where[#where + 1] = "title=" .. escaped(("%s: %s"):format(severity, text_of(item, "lens") or "review"), true)
     local fix = text_of(item, "fix")
     local said = core.text.strip(text_of(item, "claim") .. (fix and "\n" .. fix or ""))
     if not one.settled then
-      lines[#lines + 1] = ("::%s %s::%s"):format(one.doubt and "notice" or commands[severity],
-        table.concat(where, ","), escaped(said))
+      lines[#lines + 1] = ("::%s %s::%s"):format(commands[severity], table.concat(where, ","), escaped(said))
     end
   end
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
@@ -199,7 +192,7 @@ local function result_of(one, index)
   local severity = findings.severity(text_of(item, "severity"))
   local fix, settled = text_of(item, "fix"), one.settled
   return {
-    ruleId = rule_of(item), ruleIndex = index, level = one.doubt and "note" or levels[severity],
+    ruleId = rule_of(item), ruleIndex = index, level = levels[severity],
     message = { text = sentence(text_of(item, "claim")) .. (fix and " " .. sentence(fix) or "") },
     locations = core.json.array { location_of(item) },
     partialFingerprints = { ["moonletFinding/v1"] = one.fingerprint },
@@ -207,7 +200,7 @@ local function result_of(one, index)
       status = "accepted", justification = ("%s: %s"):format(settled,
         sentence(text_of(item, "reason") or "no reason is given")) } },
     properties = { severity = severity, lens = text_of(item, "lens"), confidence = tonumber(rawget(item, "confidence")),
-      status = settled or one.doubt or text_of(item, "status") or "open" },
+      status = settled or text_of(item, "status") or "open" },
   }
 end
 
@@ -249,9 +242,6 @@ local function sarif_text(list, envelope)
 end
 
 --- The findings of a run in one of the forms.
----@param form string
----@param envelope {run: table, result: any, error: any}
----@return string
 function M.text(form, envelope)
   local list = collect(envelope.result)
   if form == "sarif" then return sarif_text(list, envelope) end

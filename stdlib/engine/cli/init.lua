@@ -1,5 +1,6 @@
 --- `moonlet init`: makes a folder ready for presets. An editor learns the types of ctx and m from `.luarc.json`, which
---- keeps all that it holds; a folder without presets gets a first one.
+--- keeps all that it holds; a folder without presets gets a first one. `.luarc.json` can be shared: it names a folder
+--- of the user's home, into which the types are copied.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -12,6 +13,7 @@ M.known = options.with_common {
 }
 
 local file_name, file_cap = ".luarc.json", 1 << 20
+local shared_types = "/.local/share/moonlet/lua" -- below the home, whatever the prefix of the installation is
 local globals = { "ctx", "m", "args" }
 local first_preset = "hello"
 
@@ -27,6 +29,33 @@ local function types_folder()
   end
   error({ kind = "failed", message = "the types for editors are not installed with this moonlet" .. (why and ": " .. why
     or ""), hint = "install it with: cmake --install BUILD --prefix PREFIX" }, 0)
+end
+
+--- Copies the Lua files of a folder that the other one does not have as they are. The engine is no part of the types.
+local function copy(from, to)
+  local source, target = core.file.root(from), nil
+  for _, entry in ipairs(source and core.file.list(source, ".") or {}) do
+    if entry.name:find "%.lua$" then
+      local err, _
+      if not target then target, err = core.file.make_root(to) end
+      local text = target and core.file.read(source, entry.name, file_cap)
+      local is_new = text and core.file.read(target, entry.name, file_cap) ~= text
+      if is_new then _, err = core.file.write(target, entry.name, text) end
+      if err then error(err, 0) end
+    elseif entry.type == "directory" and entry.name ~= "engine" then
+      copy(from .. "/" .. entry.name, to .. "/" .. entry.name)
+    end
+  end
+end
+
+--- Puts the types where `.luarc.json` of every user can name them. Returns that folder as it is written there.
+local function share_types(types)
+  local home = core.system.env "HOME"
+  if not home or home:sub(1, 1) ~= "/" then return types end
+  if core.system.real_path(types) ~= core.system.real_path(home .. shared_types) then
+    copy(core.system.real_path(types .. "/moonlet"), home .. shared_types .. "/moonlet")
+  end
+  return "~" .. shared_types
 end
 
 --- The table and the key of a setting: { workspace = { library = … } }, or { ["workspace.library"] = … } where the
@@ -115,21 +144,18 @@ local function has_presets(root)
   return false
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("init", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then error(options.usage("moonlet init takes no argument", "another folder is --repo DIR"), 0) end
+  options.no_more(rest, 0, "init", "another folder is --repo DIR")
   if found.runner then
     local path, line = require("moonlet.engine.load.config_file").set_runner(found.runner)
-    return { ok = true, command = "init", run = core.json.null, result = { config = path, runner = found.runner },
-      error = core.json.null }, 0, ("%s: %s\n"):format(core.text.printable(path, 400), line)
+    return options.envelope { config = path, runner = found.runner }, 0,
+      ("%s: %s\n"):format(core.text.printable(path, 400), line)
   end
   local home = core.run.home(repository.folder(found.repo))
   local root, err = core.file.root(home.top)
   if not root then error(err, 0) end
-  local types = types_folder()
+  local types = share_types(types_folder())
   local settings = write_settings(root, types)
   local result = { settings = settings, types = types, files = core.json.array {} }
   local lines = { ("%s %s: an editor with lua-language-server knows ctx and m now"):format(settings, file_name) }
@@ -145,7 +171,7 @@ function M.main(words)
   end
   lines[#lines + 1] = "  moonlet doc                                     all that a preset may use"
   lines[#lines + 1] = "  moonlet doctor                                  which agents are here"
-  return { ok = true, command = "init", run = core.json.null, result = result, error = core.json.null }, 0,
+  return options.envelope(result), 0,
     table.concat(lines, "\n") .. "\n"
 end
 

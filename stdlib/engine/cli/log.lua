@@ -1,10 +1,9 @@
---- `moonlet run log`: the events of a run as lines, or what one of its steps printed; `run attach` shows a run that
+--- `moonlet log`: the events of a run as lines, or what one of its steps printed; `run attach` shows a run that
 --- another process drives, as its own terminal would.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local store = require "moonlet.engine.run.store"
-local state = require "moonlet.engine.run.state"
 local step_files = require "moonlet.engine.run.step_files"
 local verbs = require "moonlet.engine.cli.verbs"
 
@@ -98,15 +97,12 @@ local function as_json(home, root, rec, step)
   return { ok = true, command = "run log", run = store.envelope(home, rec), result = result, error = null }, 0
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 local function log(words)
   local found, rest = verbs.read("run log", words, M.known)
-  if not found then return nil, 0 end
   if #rest < 1 or #rest > 2 then
-    error(options.usage("the log of which run?", "moonlet log last, or moonlet log 7 STEP"), 0)
+    options.refuse("the log of which run?", "moonlet log last, or moonlet log R-007 STEP")
   end
-  if found.follow and found.json then error(options.usage("--follow and --json exclude each other"), 0) end
+  if found.follow and found.json then options.refuse("--follow and --json exclude each other") end
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])
   local root = store.root(home)
@@ -115,8 +111,8 @@ local function log(words)
   if step then
     local folder = step_files.folder(root, rec, step)
     if step.kind ~= "agent" and not core.file.stat(root, folder) then
-      error(options.usage(("the output of the %s '%s' is not in a file"):format(step.kind, step_files.name(step.key)),
-        "agents and validations have logs; what ctx:exec gives is the script's to keep"), 0)
+      options.refuse(("the output of the %s '%s' is not in a file"):format(step.kind, step_files.name(step.key)),
+        "agents and validations have logs; what ctx:exec gives is the script's to keep")
     end
     local files = { reader(root, folder .. "/stdout.log", true), reader(root, folder .. "/stderr.log", true) }
     local has_ended = step_watch(root, rec, step)
@@ -133,12 +129,9 @@ local function log(words)
   return nil, 0
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 local function attach(words)
   local found, rest = verbs.read("run attach", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("attach to which run?", "moonlet run attach last"), 0) end
+  if #rest ~= 1 then options.refuse("attach to which run?", "moonlet run attach last") end
   local repo = found.repo and "--repo=" .. found.repo or nil
   if not page.out().terminal then return log { "run", "log", rest[1], "--follow", repo } end
   local home = repository.open(found.repo)
@@ -152,15 +145,13 @@ local function attach(words)
   core.event.display "none"
   if not ok and core.task.pending_error() then
     core.system.print(1, ("%s goes on.  moonlet run attach %s shows it again, moonlet cancel %s ends it\n"):format(id,
-      state.short(id), state.short(id)))
+      id, id))
     return nil, 0
   end
   if not ok then error(err, 0) end
   return require("moonlet.engine.cli.show").main { "run", "show", id, repo }
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text, table? about
 function M.main(words)
   if words[2] == "attach" then return attach(words) end
   return log(words)

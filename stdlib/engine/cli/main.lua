@@ -43,8 +43,8 @@ local function error_text(err)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints an envelope in the wanted form. `text` is for a person; `about` says whether it is laid out for the terminal,
---- the error in it too, what to say about its failed steps, the last line, and the problems that an error consists of.
+--- Prints an envelope in the wanted form. `text` is the answer; `about` says whether it is a whole report for the
+--- terminal, with its error; else what to say beside the answer: the problems that an error consists of, the status.
 --- Returns the envelope as text where it has made that.
 local function present(envelope, text, about)
   if output.json or output.events then
@@ -52,18 +52,16 @@ local function present(envelope, text, about)
     core.system.print(1, encoded .. "\n")
     return encoded
   end
-  if type(about) == "table" and about.is_whole then
+  about = type(about) == "table" and about or {}
+  if about.is_whole then
     core.system.print(1, text)
     return
   end
   if envelope.error ~= core.json.null then
-    for _, problem in ipairs(type(about) == "table" and about.problems or { envelope.error }) do
-      core.system.print(2, error_text(problem))
-    end
+    for _, problem in ipairs(about.problems or { envelope.error }) do core.system.print(2, error_text(problem)) end
   end
   if text and text ~= "" then core.system.print(1, core.text.strip(text)) end
-  if type(about) ~= "table" then return end
-  core.system.print(2, (about.failures or "") .. (about.last_line and about.last_line .. "\n" or ""))
+  if about.status then core.system.print(2, about.status) end
 end
 
 local function failure(command, err)
@@ -105,8 +103,6 @@ local function dispatch(words)
 end
 
 --- Runs one command line. Returns the exit code and the envelope as text.
----@param words string[]
----@return integer exit_code, string envelope
 function M.main(words)
   for _, word in ipairs(words) do
     if word == "--" then break end
@@ -116,6 +112,7 @@ function M.main(words)
   local verb = verbs.find(words)
   output.command = verb and verb.name or words[1] or ""
   local ok, envelope, code, text, about = pcall(dispatch, words)
+  if envelope == verbs.helped then return 0, "null" end
   if not ok then
     text, about = nil, { problems = type(envelope) == "table" and rawget(envelope, "problems") or nil }
     envelope, code = failure(output.command, envelope)
@@ -123,18 +120,12 @@ function M.main(words)
   if envelope == nil then return code, "null" end
   envelope.command = output.command
   local encoded = present(envelope, text, about)
-  core.event.release()
   return code, encoded or core.json.encode_record(envelope)
 end
 
 --- Ends the command after Lua was killed: for its time or memory, or because it did not stop when it was to end, or
 --- when it waited for an event that could not come. Called by the engine with the reason, the line of the script, the
 --- kind of error and a hint, in place of the main task.
----@param message string
----@param at string
----@param kind string
----@param hint string
----@return integer exit_code, string envelope
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
   local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)
@@ -159,7 +150,6 @@ function M.killed(message, at, kind, hint)
   end
   envelope.command = output.command or envelope.command
   present(envelope)
-  core.event.release()
   return code, core.json.encode_record(envelope)
 end
 

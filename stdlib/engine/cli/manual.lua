@@ -14,7 +14,7 @@ local verdicts = {
   { "budget", "a limit was reached; what finished is kept" },
   { "blocked", "a validation or a required evidence failed, or a verifier does not pass the work" },
   { "findings", "--fail-on was given and findings reach it" },
-  { "quota", "the run waits for its provider; moonlet run wait resumes it" },
+  { "quota", "the run waits for its provider; moonlet wait resumes it" },
   { 124, "run wait: --timeout is over; the run goes on" },
   { "cancelled", "ended by the user" },
 }
@@ -50,7 +50,6 @@ local function add_options(lines, known)
 end
 
 --- The page.
----@return string
 function M.text()
   local lines = {
     ".\\\" Made by moonlet --help man.", ".Dd November 22, 2026", ".Dt MOONLET 1", ".Os", ".Sh NAME", ".Nm moonlet",

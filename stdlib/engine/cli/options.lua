@@ -10,6 +10,7 @@ local M = {}
 ---@field help string
 ---@field hidden boolean?
 ---@field common boolean?  in the short help of a verb that has many
+---@field group string?    the heading above it in help (default "options")
 ---@field letter string?   "f": it may be written -f
 ---@field positional boolean? words without a name are its values
 ---@field choices string[]? values that completion offers
@@ -20,9 +21,10 @@ local common = {
   help = { help = "this text" },
 }
 
+--- True for an option that nearly all verbs have.
+function M.is_common(name) return common[name] ~= nil end
+
 --- The options of a verb about a repository: its own, and those that all of them have.
----@param own table<string, moonlet.Option>?
----@return table<string, moonlet.Option>
 function M.with_common(own)
   local all = {}
   for name, option in pairs(common) do all[name] = option end
@@ -37,11 +39,24 @@ local function usage(message, hint)
 end
 M.usage = usage
 
+--- Raises an error in the command line.
+function M.refuse(message, hint) error(usage(message, hint), 0) end
+
+--- Raises for words beyond those that a command takes.
+---@param command string  "session log"
+function M.no_more(rest, most, command, hint)
+  if not rest[most + 1] then return end
+  M.refuse(("moonlet %s takes no argument '%s'"):format(command, core.text.printable(rest[most + 1], 40)), hint)
+end
+
+--- The envelope of a command that has no run; its name is put in at the end.
+---@param ok boolean?  default true
+function M.envelope(result, ok)
+  return { ok = ok ~= false, command = "", run = core.json.null, result = result, error = core.json.null }
+end
+
 --- Raises if an option has a value that is none of two words.
----@param name string
 ---@param word string?  nil where it was not given
----@param one string
----@param other string
 function M.check_word(name, word, one, other)
   if word == nil or word == one or word == other then return end
   error(usage(("--%s '%s' is not understood"):format(name, core.text.printable(word, 40)),
@@ -49,10 +64,6 @@ function M.check_word(name, word, one, other)
 end
 
 --- The whole number that an option has; raises for another value.
----@param text string
----@param name string
----@param most integer
----@return integer
 function M.whole_number(text, name, most)
   local number = math.tointeger(tonumber(text))
   if number and number >= 1 and number <= most then return number end
@@ -63,9 +74,6 @@ end
 local most_tokens = 1000000000
 
 --- The tokens that an option has; nil where it was not given.
----@param text string?
----@param name string
----@return integer?
 function M.tokens(text, name) return text and M.whole_number(text, name, most_tokens) end
 
 local function set(found, name, option, value)
@@ -80,10 +88,6 @@ local function set(found, name, option, value)
 end
 
 --- Gives an option a value, as `--NAME VALUE` does. Raises if it has one already and takes only one.
----@param found table<string, any>
----@param name string
----@param option moonlet.Option
----@param value any
 M.set = set
 
 local function lookup(known, name, list)
@@ -101,10 +105,6 @@ local function lookup(known, name, list)
 end
 
 --- Parses words into options and the rest. Everything after "--" is rest.
----@param words string[]
----@param known table<string, moonlet.Option>
----@param start integer?
----@return table<string, any> options, string[] rest
 function M.parse(words, known, start)
   local found, rest, names = {}, {}, {}
   for name, option in pairs(known) do
@@ -156,22 +156,45 @@ function M.parse(words, known, start)
   return found, rest
 end
 
---- The help lines of options, sorted by name, wrapped to the page.
----@param known table<string, moonlet.Option>
----@return string
-function M.help(known)
+local groups = { "arguments", "agents", "rights and limits", "output", "record", "options" }
+
+--- The first words of a text, in a number of columns.
+local function beginning(text, columns)
+  local line = page.wrap(text, columns)[1]
+  if #line == #text then return text end
+  return (page.wrap(text, math.max(columns - 2, 8))[1]:gsub("[ ,;:]+$", "")) .. " …"
+end
+
+--- The help lines of options: below the heading of their group, sorted by name, wrapped to the page.
+---@param is_brief boolean?  a line for each
+function M.help(known, is_brief)
   local names, lefts, width = {}, {}, 0
   for name, option in pairs(known) do
+    local group = option.group or "options"
     if not option.hidden then
-      names[#names + 1] = name
+      names[group] = names[group] or {}
+      table.insert(names[group], name)
       lefts[name] = (option.letter and "-" .. option.letter .. ", " or "") .. "--" .. name
         .. (option.value and " " .. option.value or "")
-      if #lefts[name] <= 24 then width = math.max(width, core.text.width(lefts[name])) end
+      if #lefts[name] <= 19 then width = math.max(width, core.text.width(lefts[name])) end
     end
   end
-  table.sort(names)
   local lines, out = {}, page.out()
-  for _, name in ipairs(names) do page.row(lines, out, 2, lefts[name], width + 4, known[name].help) end
+  for _, group in ipairs(groups) do
+    if names[group] then
+      table.sort(names[group])
+      lines[#lines + 1] = group .. ":"
+      for _, name in ipairs(names[group]) do
+        local text, left = known[name].help, lefts[name]
+        if is_brief then
+          left = page.pad(left, math.max(width, core.text.width(left)))
+          lines[#lines + 1] = ("  %s  %s"):format(left, beginning(text, out.columns - core.text.width(left) - 4))
+        else
+          page.row(lines, out, 2, left, width + 4, text)
+        end
+      end
+    end
+  end
   return table.concat(lines, "\n")
 end
 
@@ -187,9 +210,6 @@ local function is_day(text)
 end
 
 --- Raises for a value of an option that is no day.
----@param text string?
----@param name string
----@return string?
 function M.day(text, name)
   if text and not is_day(text) then
     error(usage(("--%s '%s' is no day"):format(name, core.text.printable(text, 40)),
@@ -200,8 +220,6 @@ end
 
 --- The way in which the events of a run are shown.
 ---@param found table   options of the command line
----@param output {json: boolean, events: boolean}
----@return string
 function M.display(found, output)
   if output.events then return "events" end
   if output.json then return "none" end
@@ -209,12 +227,10 @@ function M.display(found, output)
 end
 
 --- Prints a help text, or an envelope that holds it.
----@param text string
----@param json boolean?
 function M.print_help(text, json)
-  local null = core.json.null
-  core.system.print(1, not json and core.text.strip(text) or core.json.encode { ok = true, command = "help", run = null,
-    result = { text = text }, error = null } .. "\n")
+  local command = M.envelope { text = text }
+  command.command = "help"
+  core.system.print(1, not json and core.text.strip(text) or core.json.encode(command) .. "\n")
 end
 
 return M

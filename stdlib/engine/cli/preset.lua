@@ -33,6 +33,7 @@ local function list(home)
   local found, names = loader.all(home)
   local rows, lines, out = {}, {}, page.out()
   for i, name in ipairs(names) do
+    found[name].unhashed = true -- A list runs nothing.
     local row = describe(found[name])
     local about = ("%s  [%s]"):format(row.preset and row.summary or "broken: " .. row.error.message, row.origin)
     if out.terminal then page.row(lines, out, 0, name, 28, about) else lines[i] = ("%-26s %s"):format(name, about) end
@@ -70,35 +71,70 @@ local function show(home, name, with_source)
   return result, table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
+--- The presets of the repository itself.
+local function of_repository(home)
+  local found, names = loader.all(home)
+  local own = {}
+  for _, name in ipairs(names) do
+    if found[name].origin:find "^presets/" then own[#own + 1] = name end
+  end
+  if own[1] then return own end
+  options.refuse(("there is no preset in %s/presets"):format(home.top), "moonlet preset new NAME makes one")
+end
+
+--- Calls `act` with the preset that is named, else with each of the repository. What an error ends is a failure of
+--- that preset alone. Returns the result or results, what is left to print, and whether all passed.
+local function each(home, name, tell, act)
+  if name then return act(name) end
+  local results, all_passed = core.json.array {}, true
+  for i, one in ipairs(of_repository(home)) do
+    local ok, result, text, passed = pcall(act, one)
+    if not ok and type(result) == "table" and rawget(result, "has_no_tests") then
+      result, text, passed = {}, one .. ": no tests", true
+    elseif not ok then
+      result = { error = require("moonlet.engine.run.manifest").error(result) }
+      local hint = result.error.hint ~= core.json.null and "\n  " .. core.text.printable(result.error.hint, 2000) or ""
+      text = ("%s: %s%s"):format(one, core.text.printable(result.error.message, 2000), hint)
+    end
+    result.name = one
+    tell(text:gsub("\n$", ""))
+    results[i], all_passed = result, all_passed and passed or false
+  end
+  return { presets = results }, "", all_passed
+end
+
 function M.main(words)
   local verb = words[2]
   local found, rest = verbs.read("preset " .. verb, words, M.known)
-  if not found then return nil, 0 end
   table.insert(rest, 1, verb)
   local folder = repository.folder(found.repo)
   local home = core.run.home(folder)
   local result, text
+  local passed
   local code = 0
+  local function tell(line) if not found.json then core.system.print(1, line .. "\n") end end
   if verb == "list" and not rest[2] then
     result, text = list(home)
   elseif verb == "show" and rest[2] and not rest[3] then
     result, text = show(home, rest[2], found.source)
   elseif verb == "new" and rest[2] and not rest[3] then
     result, text = require("moonlet.engine.cli.preset.new").new(home, rest[2], found.pattern)
-  elseif verb == "check" and rest[2] and not rest[3] then
-    local passed
-    result, text, passed = require("moonlet.engine.cli.preset.check").check(repository.open(found.repo), rest[2])
+  elseif verb == "check" and not rest[3] then
+    home = repository.open(found.repo)
+    result, text, passed = each(home, rest[2], tell, function(name)
+      return require("moonlet.engine.cli.preset.check").check(home, name)
+    end)
     code = passed and 0 or 2
-  elseif verb == "test" and rest[2] and not rest[4] then
-    local passed
-    result, text, passed = require("moonlet.engine.cli.preset.test").test(home, rest[2], rest[3], found.record,
-      found.allow, function(line) if not found.json then core.system.print(1, line .. "\n") end end)
+  elseif verb == "test" and not rest[4] then
+    result, text, passed = each(home, rest[2], tell, function(name)
+      local tests, counts, good = require("moonlet.engine.cli.preset.test").test(home, name, rest[3], found.record,
+        found.allow, tell)
+      return tests, rest[2] and counts or ("%s: %s"):format(name, counts), good
+    end)
     code = passed and 0 or 1
   else
     local count = #rest == 1 and "needs a name" or "got too many arguments"
-    error(options.usage(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb)), 0)
+    options.refuse(("moonlet preset %s %s"):format(verb, count), ("moonlet preset %s --help"):format(verb))
   end
   return { ok = code == 0, command = "preset " .. verb, run = core.json.null, result = result,
     error = core.json.null }, code, text

@@ -31,7 +31,7 @@ local function reason_to_stay(home, id, rec)
   if core.runs.left(home.handle, id) > 0 then return "processes of it live" end
   local state = state_of.of(home, id, rec)
   if state == "needs-human" or state == "quota" then return "it is parked" end
-  if state == "interrupted" then return "it was interrupted: moonlet run resume or cancel it" end
+  if state == "interrupted" then return "it was interrupted: moonlet resume or cancel it" end
   if type(rec.review) == "table" and rec.review.state == "pending" then
     return "it waits for a review: moonlet review show " .. id
   end
@@ -128,12 +128,11 @@ end
 
 local function wanted_of(found)
   if not found.older and not found.keep and not found.worktrees then
-    error(options.usage("prune which runs?",
-      "moonlet run prune --older 30d, --keep 100 or --worktrees; --dry-run shows them"), 0)
+    options.refuse("prune which runs?", "moonlet run prune --older 30d, --keep 9 or --worktrees; --dry-run shows them")
   end
   local keep = found.keep and math.tointeger(tonumber(found.keep))
   if found.keep and (not keep or keep < 0) then
-    error(options.usage("--keep must be a whole number from 0", "moonlet run prune --keep 100"), 0)
+    options.refuse("--keep must be a whole number from 0", "moonlet run prune --keep 100")
   end
   return { keep = keep, older = found.older and duration.ms(found.older, "--older"),
     is_for_runs = keep ~= nil or found.older ~= nil }
@@ -153,14 +152,9 @@ local function report_text(list, stay, is_dry, trees)
   return table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run prune", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet run prune takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-  end
+  options.no_more(rest, 0, "run prune")
   local wanted = wanted_of(found)
   local home = repository.open(found.repo)
   local root = store.root(home)
@@ -180,9 +174,9 @@ function M.main(words)
     end
   end
   local is_dry = found["dry-run"] or false
-  return { ok = true, command = "run prune", run = null, error = null,
-    result = { removed = removed, would_remove = is_dry and core.json.array(list) or nil, stay = stay,
-      worktrees = trees } }, 0, report_text(wanted.is_for_runs and (is_dry and list or removed), stay, is_dry, trees)
+  local would_remove = is_dry and core.json.array(list) or nil
+  return options.envelope { removed = removed, would_remove = would_remove, stay = stay, worktrees = trees }, 0,
+    report_text(wanted.is_for_runs and (is_dry and list or removed), stay, is_dry, trees)
 end
 
 return M

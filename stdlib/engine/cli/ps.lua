@@ -17,14 +17,9 @@ local function row_text(child, now)
     core.text.printable(context.plain(child.step), 120))
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("ps", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet ps takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-  end
+  options.no_more(rest, 0, "ps")
   local folder = repository.folder(found.repo)
   local home = core.run.home(folder)
   local swept = core.runs.sweep(home.handle)
@@ -54,8 +49,7 @@ function M.main(words)
     list[i] = { id = entry.id, place = entry.place, label = entry.label, pid = entry.pid, age_ms = entry.age_ms,
       end_with = ending }
   end
-  return { ok = true, command = "ps", run = core.json.null, error = core.json.null,
-    result = { children = core.json.array(children), swept = core.json.array(swept), removed = list } },
+  return options.envelope({ children = core.json.array(children), swept = core.json.array(swept), removed = list }),
     0, table.concat(lines, "\n") .. "\n"
 end
 

@@ -103,8 +103,6 @@ function words.argument_names(command, run)
 end
 
 --- The source of a prompt.
----@param json boolean
----@return moonlet.Source
 local function source_of(json)
   local state = state_dir.path()
   if state then core.file.make_root(state) end
@@ -127,23 +125,20 @@ local function check_resume(given, wanted)
     local name = word:match("^%-%-([%w-]+)")
     if name == "repo" then repo = word:match("=(.*)$") or given[i + 1] end
     if name and not resume.known[name] then
-      error(options.usage(("--%s is for a new prompt: %s goes on with what it was started with"):format(name, wanted),
-        "moonlet repl --resume " .. wanted), 0)
+      options.refuse(("--%s is for a new prompt: %s goes on with what it was started with"):format(name, wanted),
+        "moonlet repl --resume " .. wanted)
     end
   end
   local id, rec = store.find(repository.open(repo), wanted)
   if not store.is_prompt(rec) then
     local preset = core.text.printable(tostring(rec.preset), 80)
     error(options.usage(("%s is a run of %s, not of the prompt"):format(id, preset),
-      ("moonlet run resume %s goes on with it; moonlet run list --preset repl shows those of the prompt"):format(id)),
+      ("moonlet resume %s goes on with it; moonlet list --preset repl shows those of the prompt"):format(id)),
       0)
   end
 end
 
 --- moonlet repl
----@param given string[]
----@param output {json: boolean, events: boolean}
----@return table? envelope, integer exit_code, string? text
 function M.main(given, output)
   local rest, resumed = { "run", "repl" }, nil
   local i = 2
@@ -155,7 +150,7 @@ function M.main(given, output)
     elseif word == "--resume" or word:match("^%-%-resume=") then
       resumed = word:match("^%-%-resume=(.*)$") or given[i + 1]
       if word == "--resume" then i = i + 1 end
-      if not resumed then error(options.usage("--resume needs a run", "moonlet repl --resume R-007"), 0) end
+      if not resumed then options.refuse("--resume needs a run", "moonlet repl --resume R-007") end
     else
       M.json = M.json or word == "--json"
       rest[#rest + 1] = word

@@ -1,7 +1,8 @@
---- `moonlet run resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
+--- `moonlet resume R-007`: resumes a run that was killed, failed in part, or waits for a person. Recorded steps
 --- are replayed, not repeated.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
+local forecast = require "moonlet.engine.cli.run.forecast"
 local limits = require "moonlet.engine.cli.task.limits"
 local record = require "moonlet.record"
 local arg = require "moonlet.arg"
@@ -20,6 +21,7 @@ local verbs = require "moonlet.engine.cli.verbs"
 local M = {}
 
 M.known = options.with_common {
+  forecast = forecast.known.forecast, ["up-to"] = forecast.known["up-to"], sha = forecast.known.sha,
   fresh = { help = "read the world anew: files, commands, clock; answers of agents stay" },
   allow = { value = "GRANT", many = true, help = "needs: accept what an edited preset declares" },
   gates = { value = "park|deny", help = "what a gate does without a person" },
@@ -28,6 +30,7 @@ M.known = options.with_common {
   verbose = { letter = "v", help = "a line for each event on stderr, in place of the live view" },
   events = { help = "print events as JSON lines while they happen" },
   detached = { help = "this process is left to drive the run", hidden = true },
+  asked = { help = "with --detached: somebody asked for it, so it does not wait for the provider", hidden = true },
 }
 
 --- The rights of the run. A preset's rights were accepted with its text at the start: a changed text asks again, and
@@ -64,12 +67,9 @@ local function source_of(home, rec)
 end
 
 --- The plan of a resumed run: its arguments, runner and options are those it was started with.
----@param home table
----@param id string
 ---@param rec table   its run.json
----@param found table options of the command line
----@return table plan
 function M.plan(home, id, rec, found)
+  store.check_own(rec, "resumed")
   refuse_prepared(home, id, rec)
   if rec.runner == "rules" then
     error(record.invalid(id .. " was made by the runner 'rules', which no longer exists",
@@ -112,6 +112,7 @@ end
 
 --- The result of a run that needs nothing more.
 local function already(home, id, rec)
+  require("moonlet.engine.export.otlp").at_end(home, id, false)
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
     and ("; it waits for a review: moonlet review show %s"):format(id) or ""
   return { ok = true, command = "run resume", error = core.json.null,
@@ -120,24 +121,16 @@ local function already(home, id, rec)
 end
 
 --- True if a run waits for its provider.
----@param rec table
----@return boolean
 function M.is_parked_for_quota(rec)
   return rec.ended and rec.verdict == "quota" and math.type(rec.until_ms) == "integer"
 end
 
 --- True if the provider that it waits for can be asked again.
----@param rec table
----@return boolean
 function M.is_due(rec) return M.is_parked_for_quota(rec) and core.clock.wall() >= rec.until_ms end
 
 --- Drives a plan that was made from the record of a run. If somebody else has resumed the run before its lock was
 --- taken, `again` is called with the new record.
----@param home table
----@param id string
----@param plan table
 ---@param again fun(rec: table): table?, ...   another plan; or nil and the results to return instead
----@return table envelope, integer exit_code, string text
 function M.drive(home, id, plan, again)
   while true do
     local drove, envelope, code, text, about = pcall(require("moonlet.engine.cli.run").drive, plan)
@@ -148,42 +141,51 @@ function M.drive(home, id, plan, again)
   end
 end
 
---- moonlet run resume R-007
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
+--- moonlet resume R-007
 function M.main(words, output)
   for i, word in ipairs(words) do
     local value = word:match "^%-%-runner=(.*)$" or word == "--runner" and words[i + 1]
     if value then
-      error(options.usage("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
-        command_line.quoted(value))), 0)
+      options.refuse("a run keeps its runner", ("moonlet run replay RUN --runner %s makes a new one"):format(
+        command_line.quoted(value)))
     end
   end
   local found, rest = verbs.read("run resume", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then
-    error(options.usage("resume which run?", "moonlet run resume R-007; moonlet run list shows them"), 0)
-  end
+  if #rest ~= 1 then options.refuse("resume which run?", "moonlet resume R-007; moonlet list shows them") end
   output.json, output.events = found.json or false, found.events or false
   local home = repository.open(found.repo)
   local id, rec = store.find(home, rest[1])
   options.check_word("gates", found.gates, "park", "deny")
   limits.change_budget({}, found.budget)
+  forecast.check(found)
+  local bound
   local function plan_of(now)
+    store.check_own(now, "resumed")
     local is_well = now.verdict == "ok" or now.verdict == "prepared" or now.verdict == "findings"
     local is_over = now.ended and is_well and not store.is_prompt(now)
     if is_over then return nil, already(home, id, now) end
     -- This command resumes once the provider can be asked again, and for no other reason.
-    if found.detached and not M.is_due(now) then return nil, nil, 0 end
+    local waits = found.detached and not found.asked
+    if waits and not M.is_due(now) then return nil, nil, 0 end
     local plan = M.plan(home, id, now, found)
     -- A person may know better than the provider; a process that resumes by itself does not.
-    plan.asks_again, plan.detached = not found.detached, found.detached
+    plan.asks_again, plan.detached = not waits, found.detached
+    if bound then bound(plan) end
     return plan
   end
   local plan, envelope, code, text = plan_of(rec)
+  if plan and forecast.is_wanted(found) then
+    envelope, code, text = forecast.of(plan, found, "moonlet resume " .. id)
+    if envelope then return envelope, code, text end
+    bound = code
+    plan, envelope, code, text = plan_of(select(2, store.find(home, id)))
+  end
   if not plan then return envelope, code, text end
   core.event.display(plan.source.display or options.display(found, output))
+  if found.asked then
+    local detached = require "moonlet.engine.cli.task.detached"
+    return detached.drive(plan, function() return M.drive(home, id, plan, plan_of) end)
+  end
   return M.drive(home, id, plan, plan_of)
 end
 

@@ -21,10 +21,6 @@ local function tell_of_swept(home)
 end
 
 --- moonlet run …
----@param words string[]
----@param output {json: boolean, events: boolean}
----@param consent string?  of the tests of a preset: consent.mark() of the preset that may have its needs, "" for none
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output, consent)
   local planned, plan, help = pcall(plan_module.of_words, words, output, consent)
   if not planned then
@@ -40,12 +36,6 @@ function M.main(words, output, consent)
 end
 
 --- Drives a plan in the way that its command line asks for.
----@param plan table
----@param words string[]
----@param output table
----@param consent string?
----@param origin moonlet.RunOrigin?
----@return table? envelope, integer exit_code, string? text
 function M.start(plan, words, output, consent, origin)
   if plan.background then return detached.leave(plan.home, words, output.json) end
   core.event.display(plan.display)
@@ -65,8 +55,6 @@ function M.start(plan, words, output, consent, origin)
 end
 
 --- Makes the run of a plan and drives it to its end.
----@param plan table
----@return table envelope, integer exit_code, string text
 function M.drive(plan)
   -- The id of a background run goes out as one line before all events, for its reader waits for that line.
   function plan.begun(run)
@@ -81,8 +69,16 @@ function M.drive(plan)
   local run = run_module.create(plan)
   local go = plan.options.dry_run and run_module.dry_run or run_module.execute
   local envelope, code = go(run)
-  if plan.format then return envelope, code, formats.text(plan.format, envelope) end
+  require("moonlet.engine.export.otlp").at_end(run.home, run.id, true)
+  local forecast = plan.options.dry_run and type(envelope.result) == "table" and envelope.result.forecast
+  if forecast then envelope.result.forecast = nil end
   local text, about = report.text(run, envelope)
+  if forecast then
+    envelope.result.forecast, text = forecast, require("moonlet.engine.cli.run.forecast").text(forecast) .. "\n" .. text
+  end
+  if plan.format then
+    return envelope, code, formats.text(plan.format, envelope), { status = about.status }
+  end
   return envelope, code, text, about
 end
 

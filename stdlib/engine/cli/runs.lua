@@ -1,4 +1,4 @@
---- `moonlet run list`: the runs of the repository, newest first.
+--- `moonlet list`: the runs of the repository, newest first.
 local options = require "moonlet.engine.cli.options"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -177,21 +177,21 @@ end
 
 local function wanted_of(found)
   local limit = math.tointeger(tonumber(found.limit or 50))
-  if not limit or limit < 1 then error(options.usage("--limit must be a whole number from 1"), 0) end
+  if not limit or limit < 1 then options.refuse("--limit must be a whole number from 1") end
   if found.all then
-    if found.limit then error(options.usage("--all and --limit exclude each other"), 0) end
+    if found.limit then options.refuse("--all and --limit exclude each other") end
     limit = math.maxinteger
   end
   local before = found.before
   if before and before:find "^%d+$" and #before <= 18 then before = ("R-%03d"):format(before) end
   if before and not store.number(before) then
-    error(options.usage(("--before '%s' is not a run"):format(core.text.printable(before, 40)), "write --before 7"), 0)
+    options.refuse(("--before '%s' is not a run"):format(core.text.printable(before, 40)), "write --before 7")
   end
   local name = found.status and "status" or "verdict"
   local status = found[name]
   if status and status ~= "parked" and not manifest.exit_codes[status] and not open_states[status] then
-    error(options.usage(("--%s '%s' is none"):format(name, core.text.printable(status, 40)),
-      record.suggest(status, statuses)), 0)
+    options.refuse(("--%s '%s' is none"):format(name, core.text.printable(status, 40)),
+      record.suggest(status, statuses))
   end
   return { limit = limit, before = before, task = found.task, preset = found.preset, status = status,
     since = options.day(found.since, "since") }
@@ -207,7 +207,7 @@ end
 --- A run's row of the table.
 local function cells_of(row, now)
   local started = core.clock.parse(row.started_at)
-  local go_on = row.removed and "its folder was removed: moonlet run cancel " .. state_of.short(row.id) or nil
+  local go_on = row.removed and "its folder was removed: moonlet cancel " .. row.id or nil
   local waits = row.state == "needs-human" or row.state == "quota" or row.state == "interrupted"
   return { id = row.id, ago = started and state_of.ago(started, now) or "-", what = core.text.printable(what(row), 200),
     state = core.text.printable(row.state, 40), took = state_of.took(row),
@@ -227,26 +227,15 @@ local function plain_text(cells)
   return table.concat(lines, "\n") .. "\n"
 end
 
-local heads = { id = "RUN", ago = "WHEN", what = "WHAT", state = "CAME TO", took = "TOOK" }
-local order = { "id", "ago", "what", "state", "took" }
-
 --- The table of a terminal, as wide as it needs and the terminal allows.
 local function laid_out(cells, out)
-  local widths, lines = {}, {}
-  table.insert(cells, 1, heads)
-  for _, name in ipairs(order) do
-    widths[name] = 0
-    for _, cell in ipairs(cells) do widths[name] = math.max(widths[name], core.text.width(cell[name])) end
-  end
-  local others = widths.id + widths.ago + widths.state + widths.took + 8
-  widths.what = math.min(widths.what, math.max(out.columns - others, 6))
-  for i, cell in ipairs(cells) do
-    local parts = {}
-    for k, name in ipairs(order) do parts[k] = page.pad(core.text.fit(cell[name], widths[name]), widths[name]) end
-    local line = table.concat(parts, "  "):gsub("%s+$", "")
-    local is_short = cell.command and core.text.width(line) + 2 + #cell.command <= out.columns
-    lines[#lines + 1] = (i == 1 and page.paint(out, "dim", line) or line) .. (is_short and "  " .. cell.command or "")
-    if cell.command and not is_short then lines[#lines + 1] = (" "):rep(widths.id + 2) .. cell.command end
+  local rows, lines = { { "RUN", "WHEN", "WHAT", "CAME TO", "TOOK" } }, {}
+  for i, cell in ipairs(cells) do rows[i + 1] = { cell.id, cell.ago, cell.what, cell.state, cell.took } end
+  for i, line in ipairs(page.columns(out, rows, 3)) do
+    local command = i > 1 and cells[i - 1].command
+    local is_short = command and core.text.width(line) + 2 + #command <= out.columns
+    lines[#lines + 1] = (i == 1 and page.paint(out, "dim", line) or line) .. (is_short and "  " .. command or "")
+    if command and not is_short then lines[#lines + 1] = (" "):rep(7) .. command end
   end
   return table.concat(lines, "\n") .. "\n"
 end
@@ -257,14 +246,9 @@ local function table_text(rows)
   return out.terminal and laid_out(cells, out) or plain_text(cells)
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run list", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet run list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-  end
+  options.no_more(rest, 0, "list")
   local wanted = wanted_of(found)
   local home = repository.open(found.repo)
   local root = store.root(home)
@@ -279,8 +263,7 @@ function M.main(words)
   end
   local gone = rows_of_removed(home, wanted)
   rows = table.move(rows, 1, math.min(#rows, wanted.limit - #gone), #gone + 1, gone)
-  return { ok = true, command = "run list", run = null, error = null,
-    result = { runs = core.json.array(rows) } }, 0, #rows == 0 and "no runs\n" or table_text(rows)
+  return options.envelope({ runs = core.json.array(rows) }), 0, #rows == 0 and "no runs\n" or table_text(rows)
 end
 
 return M

@@ -1,6 +1,7 @@
---- `moonlet run show`: a run with its steps, one of its steps, its answer or its prompt.
+--- `moonlet show`: a run with its steps, one of its steps, its answer or its prompt.
 local duration = require "moonlet.duration"
 local formats = require "moonlet.engine.cli.formats"
+local head = require "moonlet.engine.journal.head"
 local page = require "moonlet.engine.base.page"
 local interrupted_merge = require "moonlet.engine.workspace.interrupted_merge"
 local repository = require "moonlet.engine.run.repository"
@@ -78,6 +79,14 @@ local function show_parked(id, rec, lines)
   end
 end
 
+--- The main agent that asked for the run over MCP; nil for a run of a person.
+local function asker_text(rec)
+  local by = rec.options.asked_by
+  if type(by) ~= "table" or by == null then return nil end
+  return ("asked by %s %s, over MCP"):format(core.text.printable(tostring(by.client), 80),
+    core.text.printable(tostring(by.version), 40))
+end
+
 local function runner_text(rec)
   if type(rec.runner) ~= "string" then return "no runner" end
   if rec.runner ~= "route" or type(rec.runner_name) ~= "string" then return rec.runner end
@@ -122,7 +131,7 @@ local function step_text(root, home, rec, word)
   if answer then lines[#lines + 1] = "\n" .. answer:gsub("\n*$", "\n") end
   local stderr = step_files.tail(root, folder .. "/stderr.log", 10, step.runner)
   if stderr then lines[#lines + 1] = "stderr:\n  " .. table.concat(stderr, "\n  ") end
-  if core.file.stat(root, folder) then lines[#lines + 1] = "files: " .. home.agent_path .. "/" .. folder end
+  if core.file.stat(root, folder) then lines[#lines + 1] = "artifacts: " .. home.agent_path .. "/" .. folder end
   return table.concat(lines, "\n") .. "\n", step
 end
 
@@ -146,14 +155,22 @@ local function step_rows(rec, steps, out)
   return lines
 end
 
+--- The origin of an imported run; nil for any other.
+local function imported_text(rec)
+  local from = rec.imported
+  if type(from) ~= "table" or from == null then return nil end
+  return ("imported: %s of another machine, head %s"):format(core.text.printable(from.run, 40),
+    core.text.printable(tostring(from.head), 40))
+end
+
 --- The steps left to do by hand, in a run that nobody drives.
 local function leftover_notes(home, id, rec)
-  local notes, driven = {}, core.runs.holder(home.handle, id) ~= nil
+  local notes, driven = { imported_text(rec) }, core.runs.holder(home.handle, id) ~= nil
   if driven then return notes end
   if not rec.ended and rec.options.dry_run then notes[1] = state_of.prepared(home, rec) end
   local place = { sidecar = rec.sidecar, absolute = function(path) return home.agent_path .. "/" .. path end }
   if interrupted_merge.is_half_merged(place) then
-    notes[#notes + 1] = ("a merge was cut off, and is in the work tree in part: moonlet run resume %s, or cancel, "
+    notes[#notes + 1] = ("a merge was cut off, and is in the work tree in part: moonlet resume %s, or cancel, "
       .. "brings it back"):format(id)
   end
   local waits = type(rec.review) == "table" and rec.review.state == "pending"
@@ -161,16 +178,24 @@ local function leftover_notes(home, id, rec)
   return notes
 end
 
+--- The runner of a run, its age and who asked for it.
+local function summary_of(rec, started)
+  local parts = { runner_text(rec) }
+  if started then parts[#parts + 1] = state_of.ago(started, core.clock.wall()) end
+  parts[#parts + 1] = asker_text(rec)
+  return table.concat(parts, ", ")
+end
+
 local function on_screen(home, root, id, rec, out)
   local state, started = state_of.of(home, id, rec), core.clock.parse(rec.started_at)
   local steps = step_files.of(root, rec)
   local function folder(step) return step_files.folder(root, rec, step) end
   return screen.text({ id = id, name = rec.preset, title = rec.options.title ~= null and rec.options.title or nil,
-    state = state, summary = runner_text(rec) .. (started and ", " .. state_of.ago(started, core.clock.wall()) or ""),
+    state = state, summary = summary_of(rec, started),
     took_ms = rec.duration_ms ~= null and rec.duration_ms or nil, lines = step_rows(rec, steps, out),
     error = rec.error,
     steps = steps, degraded = {}, parked = rec.parked or {}, notes = leftover_notes(home, id, rec),
-    files = home.agent_path .. "/" .. rec.sidecar,
+    files = home.agent_path .. "/" .. rec.sidecar, head = head.of(root, id),
     folder = function(step) return core.file.stat(root, folder(step)) and home.agent_path .. "/" .. folder(step) end,
     tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3, step.runner) end }, out)
 end
@@ -198,11 +223,14 @@ local function show(home, word, found)
     envelope.result.worktrees = core.json.array(worktree.left(home, id))
     return envelope, 0, on_screen(home, root, id, rec, out), { is_whole = true }
   end
+  envelope.result.head = head.of(root, id) or null
   local lines = {
     ("%s  %s  %s"):format(id, core.text.printable(rec.preset, 80), state_of.of(home, id, rec)),
     ("started %s, took %s, %s"):format(core.text.printable(rec.started_at, 40), state_of.took(rec),
       core.text.printable((state_of.runner(rec) and "runner " or "") .. runner_text(rec), 80)),
   }
+  lines[#lines + 1] = asker_text(rec)
+  if envelope.result.head ~= null then lines[#lines + 1] = "head " .. envelope.result.head end
   if rec.error ~= null and rec.error and rec.error.kind ~= "parked" then
     lines[#lines + 1] = "error: " .. core.text.printable(rec.error.message, 400)
   end
@@ -212,7 +240,7 @@ local function show(home, word, found)
   show_steps(rec, step_files.of(root, rec), lines)
   local driven = core.runs.holder(home.handle, id) ~= nil
   if not rec.ended and not driven and not rec.options.dry_run then
-    lines[#lines + 1] = ("its host was ended: moonlet run resume %s goes on"):format(id)
+    lines[#lines + 1] = ("its host was ended: moonlet resume %s goes on"):format(id)
   end
   local kept = driven and core.json.array {} or worktree.left(home, id)
   for _, note in ipairs(leftover_notes(home, id, rec)) do lines[#lines + 1] = note end
@@ -228,15 +256,12 @@ local function show(home, word, found)
   return envelope, 0, table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text, table? about
 function M.main(words)
   local found, rest = verbs.read("run show", words, M.known)
-  if not found then return nil, 0 end
-  if #rest == 0 then error(options.usage("show which run?", "moonlet show 7, or moonlet show last"), 0) end
-  if found.answer and found.prompt then error(options.usage("--answer and --prompt exclude each other"), 0) end
+  if #rest == 0 then options.refuse("show which run?", "moonlet show R-007, or moonlet show last") end
+  if found.answer and found.prompt then options.refuse("--answer and --prompt exclude each other") end
   if found.format and #rest > 1 then
-    error(options.usage("--format takes one run", "moonlet show last --format " .. found.format), 0)
+    options.refuse("--format takes one run", "moonlet show last --format " .. found.format)
   end
   formats.check(found, found.format)
   local home = repository.open(found.repo)
@@ -247,7 +272,7 @@ function M.main(words)
     envelope.result.run = envelope.run
     runs[i], texts[i], layout = envelope.result, text, laid_out
   end
-  return { ok = true, command = "run show", run = null, result = { runs = core.json.array(runs) }, error = null }, 0,
+  return options.envelope({ runs = core.json.array(runs) }), 0,
     table.concat(texts, "\n"), layout
 end
 

@@ -4,8 +4,6 @@ local temporary_dir = require "moonlet.engine.base.temporary_dir"
 local M = {}
 
 --- A new folder. The last result removes it.
----@param name string
----@return string path, userdata root, fun() remove
 function M.folder(name)
   local base = temporary_dir.path()
   local path = ("%s/moonlet-preset-%s-%s"):format(base, name, core.clock.random_hex(8))

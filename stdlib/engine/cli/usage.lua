@@ -1,10 +1,12 @@
 --- `moonlet usage`: the agents' usage, from the ledger. Usage that was not reported is counted apart and never as
 --- zero.
+local config = require "moonlet.engine.load.config"
 local counted = require "moonlet.engine.base.counted"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
+local spending = require "moonlet.engine.task.spending"
 local store = require "moonlet.engine.run.store"
 local verbs = require "moonlet.engine.cli.verbs"
 local page = require "moonlet.engine.base.page"
@@ -12,9 +14,10 @@ local page = require "moonlet.engine.base.page"
 local M = {}
 
 local null = core.json.null
+local most_inherited = 5
 
 M.known = options.with_common {
-  by = { value = "WHAT", help = "day (default), run, preset, runner, model or all" },
+  by = { value = "WHAT", help = "day (default), run, preset, runner, model, change or all" },
   run = { value = "RUN", help = "of this run only" },
   runner = { value = "NAME", help = "of this runner only; what a cassette played counts here alone" },
   model = { value = "NAME", help = "of this model only" },
@@ -22,9 +25,9 @@ M.known = options.with_common {
   ["until"] = { value = "DAY", help = "up to this day, that included" },
   csv = { help = "print comma-separated values" },
 }
-local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true }
+local groups = { all = true, day = true, run = true, preset = true, runner = true, model = true, change = true }
 local columns = { "attempts", "input_tokens", "cached_input_tokens", "output_tokens", "reasoning_output_tokens",
-  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated" }
+  "total_tokens", "cost_usd", "unreported", "unpriced", "estimated", "cache_write_tokens" }
 
 local function csv_field(value)
   local text = type(value) == "string" and core.text.printable(value, 1000) or tostring(value)
@@ -47,11 +50,13 @@ local function csv(rows, by)
 end
 
 local function cost_text(row)
-  if row.cost_usd == null then return "unknown" end
+  if row.cost_usd == null then return "-" end
   return ("%s%.4f%s"):format(row.estimated > 0 and "~" or "", row.cost_usd, row.unpriced > 0 and "+" or "")
 end
 
-local function count_text(count) return count == null and "unknown" or ("%d"):format(count) end
+--- The columns of the table, and what a narrow terminal leaves out; one in which no row has a number is not printed.
+local numbers = { { "INPUT", "input_tokens", true }, { "CACHED", "cached_input_tokens", true },
+  { "OUTPUT", "output_tokens", true }, { "TOTAL", "total_tokens" }, { "USD", "cost_usd", write = cost_text } }
 
 --- Runs that have not ended, so that the ledger does not know their usage.
 local function unfinished(home, found)
@@ -68,38 +73,60 @@ local function unfinished_text(ids)
   if #ids == 0 then return nil end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 10))
   if #ids > 10 then shown = ("%s and %d more"):format(shown, #ids - 10) end
-  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, run resume continues it")
+  return ("%s: not finished, so not in these sums; moonlet ps shows whether it runs, moonlet resume continues it")
     :format(shown)
 end
 
-local function text(rows, by, pending, is_filtered)
+--- What the changes of the rows have cost, each.
+local function changes_text(changes)
+  local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched", "changes dispatched"),
+    changes.merged)
+  if changes.cost_usd == null then return text .. "; what they cost is unknown" end
+  text = ("%s; with all agents of their runs %.4f USD for each that was dispatched"):format(text,
+    changes.per_dispatched_usd)
+  if changes.per_merged_usd == null then return text end
+  return ("%s, %.4f USD for each that was merged"):format(text, changes.per_merged_usd)
+end
+
+--- Steps that took a dearer model than their siblings, because their calls name none.
+local function add_inherited(notes, inherited)
+  for i, item in ipairs(inherited) do
+    if i > most_inherited then
+      notes[#notes + 1] = ("and %d more steps took a dearer model"):format(#inherited - most_inherited)
+      return
+    end
+    notes[#notes + 1] = ("%s %s took the model %s, for its call names none; its siblings use %s"):format(item.run,
+      core.text.printable(item.step, 100), core.text.printable(item.model, 60), core.text.printable(item.beside, 60))
+  end
+end
+
+local function text(rows, by, pending, is_filtered, more)
   if #rows == 0 then
-    local nothing = is_filtered and "no agent call matches" or "no agent has used anything yet"
+    local nothing = is_filtered and "no agent call matches" or by == "change" and "no agent was to change files yet"
+      or "no agent has used anything yet"
     return (unfinished_text(pending) or nothing) .. "\n"
   end
-  local form, out = "%s %8s %12s %12s %12s %12s %10s", page.out()
-  local first = 28
-  local is_narrow = out.terminal and out.columns < 64
-  if is_narrow then
-    form, first = "%s %8s %7s %8s", math.max(out.columns - 27, 10)
-  elseif out.terminal and out.columns < 100 then
-    -- Shown short where the terminal is narrow.
-    form, first = "%s %8s %7s %7s %7s %7s %8s", math.max(out.columns - 50, 10)
-  end
-  local function line_of(name, attempts, input, cached, output, total, usd)
-    if is_narrow then return form:format(name, attempts, total, usd) end
-    return form:format(name, attempts, input, cached, output, total, usd)
-  end
-  local function group(name) return page.pad(out.terminal and core.text.fit(name, first) or name, first) end
-  local lines, notes = { line_of(group(by == "all" and "" or by:upper()), "ATTEMPTS", "INPUT", "CACHED", "OUTPUT",
-    "TOTAL", "USD") }, {}
-  local unreported, unpriced, estimated = 0, 0, 0
-  for _, row in ipairs(rows) do
-    lines[#lines + 1] = line_of(group(core.text.printable(row.group, 60)), row.attempts,
-      count_text(row.input_tokens), count_text(row.cached_input_tokens), count_text(row.output_tokens),
-      count_text(row.total_tokens), cost_text(row))
+  local out, heads = page.out(), { by == "all" and "" or by:upper(), "ATTEMPTS" }
+  local notes, table_rows = {}, { heads }
+  local unreported, unpriced, estimated, written = 0, 0, 0, 0
+  for i, row in ipairs(rows) do
+    local name = row.state and ("%s (%s)"):format(row.group, row.state) or row.group
+    table_rows[i + 1] = { core.text.printable(name, 60), ("%d"):format(row.attempts) }
+    written = written + (math.tointeger(row.cache_write_tokens) or 0)
     unreported, unpriced, estimated = unreported + row.unreported, unpriced + row.unpriced, estimated + row.estimated
   end
+  for _, column in ipairs(numbers) do
+    local name, is_known = column[2], false
+    for _, row in ipairs(rows) do is_known = is_known or row[name] ~= null end
+    if is_known and not (column[3] and out.terminal and out.columns < 64) then
+      heads[#heads + 1] = column[1]
+      for i, row in ipairs(rows) do
+        local count = row[name] ~= null and ("%d"):format(row[name] // 1) or "-"
+        table.insert(table_rows[i + 1], column.write and column.write(row) or count)
+      end
+    end
+  end
+  local lines = page.columns(out, table_rows, 1, 2)
   if unreported > 0 then
     notes[#notes + 1] = ("%s reported no tokens: what %s used is not in these sums"):format(
       counted(unreported, "attempt"), unreported == 1 and "it" or "they")
@@ -109,6 +136,12 @@ local function text(rows, by, pending, is_filtered)
     notes[#notes + 1] = ("~ the cost of %s is an estimate by the prices of the config"):format(
       counted(estimated, "attempt"))
   end
+  if written > 0 then
+    notes[#notes + 1] = ("%d tokens of the input were written into a provider's cache, which costs more than reading")
+      :format(written)
+  end
+  if more.changes then notes[#notes + 1] = changes_text(more.changes) end
+  add_inherited(notes, more.inherited)
   notes[#notes + 1] = unfinished_text(pending)
   for _, note in ipairs(notes) do
     for _, row in ipairs(out.terminal and page.wrap(note, out.columns) or { note }) do lines[#lines + 1] = row end
@@ -116,37 +149,39 @@ local function text(rows, by, pending, is_filtered)
   return table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("usage", words, M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet usage takes no argument '%s'"):format(core.text.printable(rest[1], 60)),
-      "moonlet usage --help"), 0)
-  end
+  options.no_more(rest, 0, "usage",
+      "moonlet usage --help")
   local by = found.by or "day"
   if not groups[by] then
-    error(options.usage(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
-      record.suggest(by, { "all", "day", "run", "preset", "runner", "model" })), 0)
+    options.refuse(("--by '%s' is not understood"):format(core.text.printable(by, 40)),
+      record.suggest(by, { "all", "day", "run", "preset", "runner", "model", "change" }))
   end
   options.day(found.since, "since")
   options.day(found["until"], "until")
   if found.since and found["until"] and found.since > found["until"] then
-    error(options.usage(("--since %s is after --until %s"):format(found.since, found["until"])), 0)
+    options.refuse(("--since %s is after --until %s"):format(found.since, found["until"]))
   end
   local is_filtered = found.run or found.runner or found.model or found.since or found["until"]
   local home = repository.open(found.repo)
   local ready, err = ledger.ready(home)
   if not ready then error(err, 0) end
   if found.run then found.run = store.find(home, found.run) end
-  local rows, why = core.ledger.usage(home.handle, { run = found.run, runner = found.runner, model = found.model,
-    since = found.since, ["until"] = found["until"] }, by)
-  if not rows then error(why, 0) end
+  local filter = { run = found.run, runner = found.runner, model = found.model, since = found.since,
+    ["until"] = found["until"] }
+  local rows, why, changes
+  if by == "change" then
+    rows, changes = spending.by_change(home, filter)
+  else
+    rows, why = core.ledger.usage(home.handle, filter, by)
+    if not rows then error(why, 0) end
+  end
+  local inherited = core.json.array(spending.inherited(home, filter, config.current().prices))
   local pending = unfinished(home, found)
-  return { ok = true, command = "usage", run = core.json.null, error = core.json.null,
-    result = { by = by, rows = core.json.array(rows), unfinished = core.json.array(pending) } }, 0,
-    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered)
+  return options.envelope({ by = by, rows = core.json.array(rows), unfinished = core.json.array(pending),
+    changes = changes, inherited = inherited }), 0,
+    found.csv and csv(rows, by) or text(rows, by, pending, is_filtered, { changes = changes, inherited = inherited })
 end
 
 return M

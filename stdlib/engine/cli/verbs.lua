@@ -1,5 +1,6 @@
 --- The verbs of the command line. Dispatch, help, completion and the manual page are made from this one list: a new
---- verb is one entry here, and a module with `known` (its options) and `main(words, output)`.
+--- verb is one entry here, and a module with `known` (its options) and `main(words, output)`, which gives the envelope,
+--- the exit code, and for people the text, and what stands beside it.
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local record = require "moonlet.record"
@@ -31,35 +32,46 @@ M.list = {
     { common = true, short = true }),
   verb("run show", "RUN…", "show", "the outcome of a run, its steps, how to go on", "moonlet show last --answer",
     { common = true, short = true }),
-  verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume 7",
-    { common = true, short = true }),
+  verb("run resume", "RUN", "resume", "go on with a run; nothing is paid twice", "moonlet resume R-007",
+    { common = true, short = true, text = "--forecast shows first what it would reuse, pay and refuse. With "
+      .. "--up-to usd=2 --sha HASH it runs only what that forecast says, within the bound: exit 5 above it, exit 2 for "
+      .. "another forecast or a price without a bound." }),
   verb("run wait", "RUN", "wait", "wait for the end of a run",
     "moonlet wait last --timeout 10m", { short = true }),
   verb("run log", "RUN [STEP]", "log", "the events of a run, or what a step printed", "moonlet log last -f",
     { common = true, short = true }),
   verb("run attach", "RUN", "log", "watch a run that another process drives", "moonlet run attach last"),
-  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started", "moonlet cancel 7",
+  verb("run cancel", "RUN", "cancel", "end a run and the processes that it started", "moonlet cancel R-007",
     { common = true, short = true }),
   verb("run verify", "[RUN… | all]", "verify", "compare the records of runs with their journals",
     "moonlet run verify all"),
+  verb("run export", "RUN", "export", "a finished run as one file: a page, a trace, spans or an archive",
+    "moonlet export last --as html -o run.html", { short = true,
+      text = "html is one page that opens without a network and checks the run's record by itself. perfetto is a trace "
+        .. "for ui.perfetto.dev and speedscope. otlp is lines for the file receiver of an OpenTelemetry collector; "
+        .. "MOONLET_OTLP_DIR writes them for every run. record is an archive for moonlet run import." }),
+  verb("run import", "FILE", "export", "the record of a run from another machine",
+    "moonlet run import run.record", { text = "An imported run can be shown, verified, exported and played "
+      .. "(--runner cassette:RUN). It is never resumed, and nothing in it is executed." }),
   verb("run prune", nil, "prune", "remove old runs with their artifacts", "moonlet run prune --older 30d --dry-run",
     { text = "A run that lives, is parked, was interrupted or waits for a review stays; so do the parents of runs that "
       .. "stay, and the newest run." }),
   verb("run replay", "RUN", "task.replay", "run again what a run has run, with a link back to it",
-    "moonlet run replay 7 --runner claude --reason 'codex was blocked'"),
-  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree 7"),
-  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part", "moonlet run diff 7 8"),
+    "moonlet run replay R-007 --runner claude --reason 'codex was blocked'"),
+  verb("run tree", "RUN", "task.lineage", "a run with its replays over all generations", "moonlet run tree R-007"),
+  verb("run diff", "RUN RUN", "task.lineage", "the outcomes of two runs, and where they part",
+    "moonlet run diff R-007 R-008"),
   verb("run queue", nil, "task.queue", "the packets that are ready, in order", "moonlet run queue"),
   verb("run start-ready", nil, "task.queue", "start every packet that is ready",
     "moonlet run start-ready --limit 4"),
   verb("last", nil, "show", "the newest run, as moonlet show last", "moonlet last --answer",
-    { common = true, means = { "run", "show", "last" } }),
+    { means = { "run", "show", "last" } }),
   verb("answer", "RUN [approve | reject | TEXT]", "answer", "answer what a run waits for",
     "moonlet answer last approve", { common = true,
       text = "A gate is approved or rejected; a question is answered by a text, an option or its number. "
         .. "Without an answer the open points are shown." }),
   verb("task create", "--title TEXT", "task.task", "make a task packet",
-    'moonlet task create --title "Add import" --validate-cmds "test:npm test"'),
+    'moonlet task create --title Import --validate-cmds "test:npm test"'),
   verb("task list", nil, "task.task", "task packets with their status", "moonlet task list"),
   verb("task show", "T-001", "task.task", "a task packet with its runs", "moonlet task show T-001"),
   verb("task edit", "T-001", "task.task", "change a packet; without options in your editor",
@@ -67,11 +79,11 @@ M.list = {
   verb("task ready", "T-001…", "task.task", "let run start-ready start a packet", "moonlet task ready T-001"),
   verb("review list", nil, "task.review", "the runs of packets that wait for a review", "moonlet review list"),
   verb("review show", "RUN | T-001", "task.review", "what a review decides about, with the changes",
-    "moonlet review show 7"),
+    "moonlet review show R-007"),
   verb("review approve", "RUN | T-001", "task.review", "merge what a packet's run has changed",
-    "moonlet review approve 7 --note 'reads well'"),
+    "moonlet review approve R-007 --note 'reads well'"),
   verb("review reject", "RUN | T-001", "task.review", "refuse it: its patch is kept, nothing is merged",
-    "moonlet review reject 7 --note 'no tests'"),
+    "moonlet review reject R-007 --note 'no tests'"),
   verb("hook claude", nil, "task.hook", "record the sessions of Claude Code, from its hooks",
     "moonlet hook claude <hook.json"),
   verb("hook codex", "JSON", "task.hook", "record the turns of Codex, from its setting `notify`",
@@ -83,14 +95,14 @@ M.list = {
   verb("hook pre-commit", nil, "task.hook", "classify what is staged; a risk stops the commit",
     "moonlet hook pre-commit"),
   verb("decide", "RUN take|take-with-changes|leave", "decide", "record what becomes of a result",
-    "moonlet decide 7 take --why 'tests pass'"),
+    "moonlet decide R-007 take --why 'tests pass'"),
   verb("preset list", nil, "preset", "the presets that can be run here", "moonlet preset list", { common = true }),
   verb("preset show", "NAME", "preset", "what a preset does, takes and may do", "moonlet preset show sidecar"),
   verb("preset new", "NAME", "preset", "begin a preset with its first test",
     "moonlet preset new triage --pattern vote", { common = true }),
-  verb("preset check", "NAME | FILE.lua", "preset", "check a preset without running it",
+  verb("preset check", "[NAME | FILE.lua]", "preset", "check a preset, or all of the repository; nothing is run",
     "moonlet preset check presets/triage.lua"),
-  verb("preset test", "NAME [PART OF A TEST'S NAME]", "preset", "run the tests of a preset",
+  verb("preset test", "[NAME [TEST]]", "preset", "run the tests of a preset, or of all in the repository",
     "moonlet preset test triage --allow needs"),
   verb("init", nil, "init", "make a folder ready for presets", "moonlet init",
     { common = true }),
@@ -104,24 +116,36 @@ M.list = {
     "moonlet session start --limit 2h -- codex", { common = true }),
   verb("session list", nil, "session.verbs", "the sessions, and what each waits for", "moonlet session list --all"),
   verb("session log", "SESSION", "session.verbs", "what it printed", "moonlet session log last --tail 5000"),
-  verb("session screen", "SESSION", "session.verbs", "what its terminal shows", "moonlet session screen 3"),
+  verb("session screen", "SESSION", "session.verbs", "what its terminal shows", "moonlet session screen S-003"),
   verb("session submit", "SESSION [TEXT]", "session.verbs", "type a text and Enter",
-    "moonlet session submit 3 'run the tests'", { text = "An empty text presses Enter." }),
-  verb("session poke", "SESSION", "session.verbs", "press Enter", "moonlet session poke 3"),
+    "moonlet session submit S-003 'run the tests'", { text = "An empty text presses Enter." }),
+  verb("session poke", "SESSION", "session.verbs", "press Enter", "moonlet session poke S-003"),
   verb("session wait", "SESSION", "session.verbs", "wait for its end, a prompt or a text",
-    "moonlet session wait 3 --until prompt --timeout 10m"),
+    "moonlet session wait S-003 --until prompt --timeout 10m"),
   verb("session explain", "SESSION", "session.verbs", "the rule and the evidence behind its state",
-    "moonlet session explain 3"),
+    "moonlet session explain S-003"),
   verb("session watch", "SESSION", "session.verbs", "answer its prompts by rules, and see to it when it is stuck",
-    "moonlet session watch 3 --answer approval=deny --then resume", { text = "Nothing is approved without a rule that "
+    "moonlet session watch S-003 --answer approval=deny --then resume",
+    { text = "Nothing is approved without a rule that "
       .. "says so. What it does is in the session's events.jsonl; hooks of the config hear of questions, milestones, "
       .. "stuck and done." }),
-  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked", "moonlet session report 3"),
+  verb("session report", "SESSION", "session.verbs", "what was done, changed and asked",
+    "moonlet session report S-003"),
   verb("session resume", "SESSION [-- COMMAND…]", "session.verbs", "go on with an agent's conversation in a new one",
-    "moonlet session resume 3"),
+    "moonlet session resume S-003"),
   verb("session attach", "SESSION", "session.verbs", "take it over at this terminal; ctrl-] gives it back",
-    "moonlet session attach 3"),
-  verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill 3"),
+    "moonlet session attach S-003"),
+  verb("session kill", "SESSION", "session.verbs", "end it and all that it started", "moonlet session kill S-003"),
+  verb("mcp", nil, "mcp.serve", "serve the tools of moonlet to a main agent, over MCP",
+    "codex mcp add moonlet -- moonlet mcp",
+    { text = "It speaks the Model Context Protocol on standard input and output. What the agent may run is in the "
+      .. "config: mcp = { presets = { \"triangulated-review\" } }." }),
+  verb("skill list", "[NAME…]", "mcp.skill", "the skills for main agents: which are installed, and of which version",
+    "moonlet skill list"),
+  verb("skill install", "[NAME…]", "mcp.skill", "teach your agent to hand work to moonlet", "moonlet skill install",
+    { text = "Skills are pages in .agents/skills, which your agent reads. One that you have edited stays, and the new "
+      .. "text is written beside it." }),
+  verb("skill remove", "[NAME…]", "mcp.skill", "remove skills that nobody has edited", "moonlet skill remove"),
   verb("ps", nil, "ps", "live processes: run, step, age, deadline", "moonlet ps"),
   verb("usage", nil, "usage", "tokens and cost", "moonlet usage --by preset"),
   verb("completion", "bash|zsh|fish", "completion", "print the completion of a shell",
@@ -144,8 +168,6 @@ for _, entry in ipairs(M.list) do
 end
 
 --- The verb that begins the words, and the words with its whole name. Without a verb: nil.
----@param words string[]
----@return moonlet.Verb? verb, string[] words
 function M.find(words)
   local first, second = words[1] or "", words[2] or ""
   local entry = by_name[first .. " " .. second] or by_name[first]
@@ -157,13 +179,9 @@ function M.find(words)
 end
 
 --- The verbs of a group: those of "preset".
----@param name string
----@return moonlet.Verb[]?
 function M.group(name) return groups[name] end
 
 --- The words that may stand first, and behind a group's name.
----@param group string?
----@return string[]
 function M.words(group)
   local seen, names = {}, {}
   local function add(word)
@@ -181,111 +199,98 @@ function M.words(group)
 end
 
 --- The options of a verb.
----@param entry moonlet.Verb
----@return table<string, moonlet.Option>
 function M.options(entry)
   local module = require("moonlet.engine.cli." .. entry.module)
   return module.known or module.verbs[entry.name:match "%S+$"].known
 end
 
+--- The words by which help and hints call a verb: "list" for "run list".
+local function shown(entry) return entry.short and entry.name:gsub("^run ", "") or entry.name end
+
 local function usage_line(entry)
-  return "moonlet " .. entry.name .. (entry.arguments and " " .. entry.arguments or "")
+  return "moonlet " .. shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
 end
 
---- True when some of the options are marked as common: help is in two blocks then.
-local function is_split(known)
-  for _, option in pairs(known) do
-    if option.common then return true end
+local most_rows = 14 -- of the options, so that the help of a verb fits a terminal of 24 lines
+
+--- The options as help shows them. Without `all` only the common ones, where some are marked so, and a line for each
+--- where they would not fit.
+local function options_text(entry, known, all)
+  local some, own, whole = {}, {}, options.help(known)
+  for key, option in pairs(known) do
+    some[key], own[key] = option.common and option or nil, not options.is_common(key) and option or nil
   end
-  return false
-end
-
---- The options as help shows them; without `all` the common ones.
----@param name string
----@param known table<string, moonlet.Option>
----@param all boolean?
----@return string
-function M.options_text(name, known, all)
-  if all or not is_split(known) then return "options:\n" .. options.help(known) end
-  local some = {}
-  for key, option in pairs(known) do some[key] = option.common and option or nil end
-  return ("common options:\n%s\n\nmore: moonlet %s --help all"):format(options.help(some), name)
+  local is_long = select(2, whole:gsub("\n", "")) >= most_rows
+  if all or not is_long and not next(some) then return whole end
+  return ("%s\n\nmore: moonlet %s --help all"):format(options.help(next(some) and some or own, is_long), shown(entry))
 end
 
 --- The help of a verb.
----@param entry moonlet.Verb
----@param known table<string, moonlet.Option>
----@param all boolean?
----@return string
 function M.help(entry, known, all)
-  local lines = { "usage: " .. usage_line(entry) .. " [options]", "" }
+  local lines = { "usage: " .. usage_line(entry)
+    .. ((entry.arguments or ""):find "options" and "" or " [options]"), "" }
   local said = entry.help:gsub("^%l", string.upper) .. "." .. (entry.text and " " .. entry.text or "")
   table.move(page.wrap(said, page.out().columns), 1, 99, #lines + 1, lines)
-  lines[#lines + 1] = "\n" .. M.options_text(entry.name, known, all)
-  if entry.short then
-    lines[#lines + 1] = ("\nin short: moonlet %s"):format(usage_line(entry):match "run (.*)$")
-  end
-  lines[#lines + 1] = ("\nexample:\n  %s\n"):format(entry.example)
+  lines[#lines + 1] = "\n" .. options_text(entry, known, all)
+  lines[#lines + 1] = ("\nexample: %s\n"):format(entry.example)
   return table.concat(lines, "\n")
 end
 
---- Reads the words behind a verb. After --help it prints the help, and gives nil.
----@param name string
----@param words string[]
----@param known table<string, moonlet.Option>
----@return table<string, any>? options, string[] rest
+--- Raised after the help was printed: the command ends well.
+M.helped = {}
+
+--- Reads the words behind a verb. After --help it prints the help, and raises `helped`.
 function M.read(name, words, known)
   local found, rest = options.parse(words, known, select(2, name:gsub("%S+", "")) + 1)
   if not found.help then return found, rest end
   options.print_help(M.help(by_name[name], known, found.help == "all"), found.json)
-  return nil, rest
+  error(M.helped, 0)
 end
 
 local function rows(all)
-  local lines, out, width = {}, page.out(), 0
-  local function left(entry)
-    local shown = entry.short and not all and entry.name:gsub("^run ", "") or entry.name
-    return shown .. (entry.arguments and " " .. entry.arguments or "")
+  local lines, out, lefts, width = {}, page.out(), {}, 0
+  for _, entry in ipairs(M.list) do
+    lefts[entry] = shown(entry) .. (entry.arguments and " " .. entry.arguments or "")
+    if all or entry.common then width = math.max(width, #lefts[entry] <= 24 and #lefts[entry] or 0) end
   end
   for _, entry in ipairs(M.list) do
-    if all or entry.common then width = math.max(width, #left(entry) <= 24 and #left(entry) or 0) end
-  end
-  for _, entry in ipairs(M.list) do
-    if all or entry.common then page.row(lines, out, 2, left(entry), width + 4, entry.help) end
+    if all or entry.common then page.row(lines, out, 2, lefts[entry], width + 4, entry.help) end
   end
   return table.concat(lines, "\n")
 end
 
 --- The help of moonlet: the common verbs, or all of them.
----@param all boolean?
----@return string
 function M.overview(all)
   local function said(text) return table.concat(page.wrap(text, page.out().columns), "\n") end
   return table.concat({
     said "moonlet runs Lua presets that put coding agents to work.", "",
-    "usage: moonlet COMMAND [arguments] [options]", "",
-    (all and "commands:\n" or "common commands:\n") .. rows(all), "",
-    said(all and "A run is named R-007, 7, 007 or last. moonlet list is short for moonlet run list; so are show, "
-      .. "resume, wait, log and cancel."
+    "usage: moonlet COMMAND [arguments] [options]", "", "commands:\n" .. rows(all), "",
+    said(all and "A run is named R-007, 7, 007 or last."
       or "more: moonlet --help all; of one command: moonlet COMMAND --help"), "",
-    "example:\n  " .. M.list[1].example, "",
   }, "\n")
 end
 
 --- The help of a group.
----@param name string
----@return string
 function M.group_text(name)
   local lines = {}
-  for i, entry in ipairs(groups[name]) do
-    lines[#lines + 1] = (i == 1 and "usage: " or "       ") .. usage_line(entry) .. " [options]"
+  for i, entry in ipairs(groups[name]) do lines[i] = (i == 1 and "usage: " or "       ") .. usage_line(entry) end
+  return table.concat(lines, "\n") .. ("\n\nmore: moonlet %s --help\n"):format(shown(groups[name][1]))
+end
+
+--- True for a word that `moonlet run` takes: a Lua file, a preset of this folder or a built-in one.
+local function can_be_run(word)
+  if word:find "^[%w./-]+%.lua$" or word:find "^[Tt]%-%d+$" then return true end
+  local own = core.file.root(core.system.cwd() .. "/presets")
+  if own and word:find "^%l[%l%d-]*$" and (core.file.stat(own, word) or core.file.stat(own, word .. ".lua")) then
+    return true
   end
-  return table.concat(lines, "\n") .. "\n\nmoonlet " .. groups[name][1].name .. " --help shows more.\n"
+  for _, path in ipairs(core.script.presets()) do
+    if path:match "^[^/]+" == word then return true end
+  end
+  return false
 end
 
 --- The error for words that begin with no verb.
----@param words string[]
----@return table
 function M.unknown(words)
   local group = groups[words[1]] and words[1]
   local word = words[group and 2 or 1]
@@ -297,6 +302,9 @@ function M.unknown(words)
     if entry.name:match "^%S+ (%S+)$" == word then
       return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet %s?"):format(entry.name))
     end
+  end
+  if not group and can_be_run(word) then
+    return options.usage(("there is no command '%s'"):format(word), ("did you mean moonlet run %s?"):format(word))
   end
   return options.usage(("there is no command '%s'"):format(core.text.printable(said, 60)),
     record.suggest(word, M.words(group)))

@@ -86,11 +86,8 @@ end
 
 local function count(number, one, many) return ("%d %s"):format(number, number == 1 and one or many) end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local found, rest = verbs.read("run verify", words, M.known)
-  if not found then return nil, 0 end
   local home = repository.open(found.repo)
   local root = store.root(home)
   local ids, all = wanted_ids(home, root, rest)

@@ -1,4 +1,4 @@
---- `moonlet run wait R-007`: waits until the run has ended; its exit code is the run's.
+--- `moonlet wait R-007`: waits until the run has ended; its exit code is the run's.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
@@ -41,16 +41,12 @@ local function leave(home, id)
   -- Somebody else may have gone on with it, or ended it.
   if core.runs.holder(home.handle, id) or not resume.is_due(select(2, store.find(home, id))) then return end
   error({ kind = "failed", message = ("%s could not be resumed"):format(id),
-    hint = ("its message is above; or moonlet run resume %s"):format(id) }, 0)
+    hint = ("its message is above; or moonlet resume %s"):format(id) }, 0)
 end
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   local found, rest = verbs.read("run wait", words, M.known)
-  if not found then return nil, 0 end
-  if #rest ~= 1 then error(options.usage("wait for which run?", "moonlet run wait R-007"), 0) end
+  if #rest ~= 1 then options.refuse("wait for which run?", "moonlet wait R-007") end
   output.json, output.plain = found.json or false, found.plain or found.verbose
   local home = repository.open(found.repo)
   local limit = found.timeout and duration.ms(found.timeout, "--timeout")
@@ -71,8 +67,9 @@ function M.main(words, output)
       id, rec = store.find(home, id)
     elseif rec.ended and not resume.is_parked_for_quota(rec) then
       local code = manifest.exit_codes[rec.verdict] or 1
+      local last_line = state.last_line(id, rec.verdict, rec.error, rec.parked, rec.steps, rec.origin)
       return envelope(home, rec, code == 0), code, ("%s: %s\n"):format(id, rec.verdict),
-        { last_line = state.last_line(id, rec.verdict, rec.error, rec.parked, rec.steps, rec.origin) }
+        { status = last_line and last_line .. "\n" }
     end
     if not rec.ended and not core.runs.holder(home.handle, id) then
       -- It may have ended between the two readings.
@@ -82,7 +79,7 @@ function M.main(words, output)
           hint = state.prepared(home, rec) }, 0)
       elseif not rec.ended then
         error({ kind = "lost", message = ("the host of %s was ended before the run was"):format(id),
-          hint = ("moonlet run resume %s goes on; nothing is paid twice"):format(id) }, 0)
+          hint = ("moonlet resume %s goes on; nothing is paid twice"):format(id) }, 0)
       end
     elseif limit and core.clock.monotonic() - started >= limit then
       local err = { kind = "timeout", message = ("%s has not ended after %s"):format(id, duration.text(limit)),

@@ -8,8 +8,8 @@ local function refuse(value, what, known, key)
   local names = {}
   for name in next, value do names[name] = true end
   for name in pairs(known) do names[name] = true end
-  error(record.invalid(("%s has no '%s'"):format(what, core.text.printable(tostring(key), 60)),
-    record.hint(tostring(key), names)), 0)
+  record.refuse(("%s has no '%s'"):format(what, core.text.printable(tostring(key), 60)),
+    record.hint(tostring(key), names))
 end
 
 local function metatable_of(what, known)
@@ -25,8 +25,6 @@ local kinds = {}
 --- Closes a result. Messages call it `what` ("an answer"), and the fields in `known` may be nil.
 ---@generic T: table
 ---@param value T
----@param what string
----@param known string[]
 ---@return T
 function M.record(value, what, known)
   local metatable = kinds[what]
@@ -55,16 +53,11 @@ local function close(value, schema, what, depth)
   if schema.additionalProperties == false then setmetatable(value, metatable_of(what, fields)) end
 end
 
---- Closes all objects in data whose schema lists their fields.
----@param data any
----@param schema table?
----@return any data
 function M.data(data, schema)
   if schema then close(data, schema, "data", 0) end
   return data
 end
 
---- Copies plain data deeply. A list stays a list.
 ---@generic T
 ---@param value T
 ---@return T
@@ -77,9 +70,6 @@ end
 
 --- Returns a closed copy of a preset's arguments, so that changes by the preset do not reach the
 --- record.
----@param args table<string, any>
----@param declared table<string, any>
----@return table
 function M.args(args, declared) return setmetatable(M.copy(args), metatable_of("args", declared)) end
 
 return M

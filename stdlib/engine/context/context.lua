@@ -29,7 +29,6 @@ local M = {}
 ---@field put_off table[]         clean-ups that wait until the run continues: { state, how }
 ---@field is_owed boolean?        a later host must do a clean-up
 
---- Returns the state of a run's clean-ups.
 ---@type fun(run: table): moonlet.CleanupState
 M.cleanup = per_run(function() return { places = {}, shields = {}, put_off = {}, is_owed = nil } end)
 
@@ -68,8 +67,8 @@ local metatable = {
     for name in pairs(M.getters) do names[name] = true end
     local record = require "moonlet.record"
     local preset = M.of(ctx).run.preset
-    error(record.invalid(("ctx has no '%s'"):format(tostring(key)), preset and preset.args[key]
-      and "run is given (ctx, args), in this order" or record.hint(tostring(key), names)), 0)
+    record.refuse(("ctx has no '%s'"):format(tostring(key)), preset and preset.args[key]
+      and "run is given (ctx, args), in this order" or record.hint(tostring(key), names))
   end,
   __newindex = function()
     error({ kind = "denied", message = "ctx is read-only" }, 0)
@@ -83,7 +82,6 @@ local function refuse_ended()
     hint = "use the ctx that the function was given" }, 0)
 end
 
---- Computes the fields of ctx, which scripts read without a call.
 M.getters = {
   repo = function(state) return state.run.top end,
   runner = function(state) return state.run.runner_name end,
@@ -101,9 +99,6 @@ M.getters = {
   inputs = function(state) return state.run.input_list() end,
 }
 
---- Returns a new ctx for a body.
----@param state moonlet.State
----@return moonlet.Ctx
 function M.new(state)
   local ctx = setmetatable({}, metatable)
   state.counts = {}
@@ -115,17 +110,13 @@ end
 
 --- Returns the state of a ctx. Raises an error for any other value, and for a ctx whose body has
 --- ended.
----@param ctx moonlet.Ctx
----@return moonlet.State
 function M.of(ctx)
   local state = states[ctx]
   if not state then
     error({ kind = "invalid", message = "a ctx was expected", at = core.text.place(),
       hint = "call verbs with a colon: ctx:agent { … }, not ctx.agent { … }" }, 0)
   end
-  if not state.open then
-    refuse_ended()
-  end
+  if not state.open then refuse_ended() end
   return state
 end
 
@@ -143,9 +134,6 @@ end
 --- Returns a name as a part of a key. "/" and "#" are escaped because they separate the parts, so
 --- that no two steps share a key. Secrets are replaced, because keys name records, processes and
 --- folders.
----@param run table
----@param name string
----@return string
 function M.part(run, name)
   if not core.text.is_utf8(name) then name = name:gsub("[\128-\255]", as_escape) end
   if not run.journal then return escaped(run, name) end
@@ -155,25 +143,15 @@ function M.part(run, name)
   return part
 end
 
---- Returns a key with its escaped names decoded.
----@param key string
----@return string
 function M.plain(key)
   return (key:gsub("%%(2[F35])", { ["2F"] = "/", ["23"] = "#", ["25"] = "%" }))
 end
 
---- Returns the command that shows a step's output.
----@param run table
----@param key string
----@return string
 function M.log_of(run, key)
-  return ("moonlet log %s %s"):format(command_line.short(run.id), command_line.quoted(M.plain(key)))
+  return ("moonlet log %s %s"):format(run.id, command_line.quoted(M.plain(key)))
 end
 
---- Returns where a body's steps belong: to its path, to its clean-up, or to the enclosing clean-up
---- that uses its ctx.
----@param state moonlet.State
----@return table
+--- Returns the owner of a body's next steps: the body, or the clean-up that runs or uses its ctx.
 function M.place(state)
   local place = M.cleanup(state.run).places[core.task.current()]
   return place and state.within ~= place and place or state
@@ -181,15 +159,12 @@ end
 
 --- Raises an error if an enclosing budget is overspent, because nothing new may start then.
 --- Clean-ups may still run commands.
----@param state moonlet.State
 function M.check_spent(state)
   if not M.cleanup(state.run).places[core.task.current()] then budget.check_spent(state.budget) end
 end
 
 local longest_name = 256
 
---- Raises an error if a name is empty or too long for a key.
----@param name string
 function M.check_name(name)
   if name == "" then
     error({ kind = "invalid", message = "a name is empty", at = core.text.place(),
@@ -215,10 +190,7 @@ end
 --- Returns the key of the next step called `name`: path, name, and from the second use on a number.
 --- A body is one coroutine, so that number never depends on timing. Every verb starts here, so a
 --- body that must end does nothing more. First runs clean-ups that were put off below this body.
----@param state moonlet.State
----@param name string
 ---@param at_once boolean?  the caller must not wait here
----@return string
 function M.key(state, name, at_once)
   core.task.check()
   M.check_name(name)

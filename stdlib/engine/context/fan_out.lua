@@ -30,13 +30,13 @@ local function branch_keys(items, options)
     local key = i
     if options.key then key = options.key(item) end
     if type(key) ~= "string" and math.type(key) ~= "integer" then
-      error(record.invalid(("opts.key returned a %s for item %d"):format(type(key), i),
-        "it returns a text or a whole number"), 0)
+      record.refuse(("opts.key returned a %s for item %d"):format(type(key), i),
+        "it returns a text or a whole number")
     end
     key = tostring(key)
     context.check_name(key)
     if seen[key] then
-      error(record.invalid(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ"), 0)
+      record.refuse(("opts.key gave '%s' twice"):format(key), "keys name the branches: make them differ")
     end
     seen[key] = true
     keys[i] = key
@@ -44,7 +44,6 @@ local function branch_keys(items, options)
   return keys
 end
 
---- Reports whether an error is a mistake of the script's author.
 local function is_slip(err) return kind_of(err) == "invalid" or kind_of(err) == "denied" end
 
 local function hint_of(err)
@@ -52,7 +51,6 @@ local function hint_of(err)
   return type(hint) == "string" and hint or nil
 end
 
---- Returns the text of an error. For a mistake of the author, adds its place and hint.
 local function message_of(err)
   if type(err) ~= "table" then return tostring(err) end
   local message, at, hint = tostring(rawget(err, "message")), rawget(err, "at"), hint_of(err)
@@ -92,17 +90,17 @@ end
 local function check_items(verb, items, fn)
   core.lost.refuse(items)
   if type(items) ~= "table" or type(fn) ~= "function" then
-    error(record.invalid(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb, type(items), type(fn)),
-      ("ctx:%s(files, function(c, file) … end)"):format(verb)), 0)
+    record.refuse(("ctx:%s needs a list and a function, not a %s and a %s"):format(verb, type(items), type(fn)),
+      ("ctx:%s(files, function(c, file) … end)"):format(verb))
   end
   local hole = record.hole(items)
   if hole then
-    error(record.invalid(("ctx:%s: item %d of the list is nil"):format(verb, hole), "a list has no gaps"), 0)
+    record.refuse(("ctx:%s: item %d of the list is nil"):format(verb, hole), "a list has no gaps")
   end
   local key = next(items)
   if #items == 0 and key ~= nil then
-    error(record.invalid(("ctx:%s needs a list, and this table has the field '%s'"):format(verb,
-      core.text.printable(tostring(key), 60)), "make a list of it: { { name = …, … }, … }"), 0)
+    record.refuse(("ctx:%s needs a list, and this table has the field '%s'"):format(verb,
+      core.text.printable(tostring(key), 60)), "make a list of it: { { name = …, … }, … }")
   end
 end
 
@@ -120,19 +118,17 @@ end
 ---@field timeout integer?     ms
 ---@field gate table?          of ctx:any: lets only one branch merge at a time
 
---- Checks the arguments of a fan-out and returns its plan.
 ---@return moonlet.FanOutPlan
 local function plan_of(verb, fields, ctx, items, fn, options)
   options = record.check(options or {}, fields, "ctx:" .. verb)
   check_items(verb, items, fn)
-  if options.limit and options.limit < 1 then error(record.invalid("limit must be at least 1"), 0) end
+  if options.limit and options.limit < 1 then record.refuse("limit must be at least 1") end
   local need, total = options.need, #items
   if need and need > 0 and total == 0 then
-    error(record.invalid(("ctx:%s: the list is empty"):format(verb), "need asks for results: look at the list before"),
-      0)
+    record.refuse(("ctx:%s: the list is empty"):format(verb), "need asks for results: look at the list before")
   end
   if need and (need < 0 or need > total) then
-    error(record.invalid(("need is %d, but the list has %s"):format(need, counted(total, "item"))), 0)
+    record.refuse(("need is %d, but the list has %s"):format(need, counted(total, "item")))
   end
   local state = context.of(ctx)
   local keys = branch_keys(items, options)
@@ -269,37 +265,20 @@ local function run_all(plan)
   return results, lost
 end
 
---- Calls fn(ctx, item, index) in parallel for each item. results[i] belongs to items[i]: m.null if
---- fn returned nil, a lost value if the branch failed, or with `settle` an outcome.
---- m.found(results, items) removes lost values.
----@generic T, R
----@param ctx moonlet.Ctx
----@param items T[]
----@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
----@param options moonlet.FanOutOptions?
----@return R[] results
----@return moonlet.LostBranch[] lost  failed branches in the order of their items
 function M.parallel(ctx, items, fn, options)
   return run_all(plan_of("parallel", fan_out_fields, ctx, items, fn, options))
 end
 
---- Passes each item through all stages, without waiting for other items: ctx:pipeline(items,
---- stage…, opts). A stage is fn(ctx, value, item). Results are as in ctx:parallel.
----@param ctx moonlet.Ctx
----@param items any[]
----@param ... function|moonlet.FanOutOptions  stages, and the options last
----@return any[] results
----@return moonlet.LostBranch[] lost
 function M.pipeline(ctx, items, ...)
   local stages = { ... }
   local options = type(stages[#stages]) == "table" and table.remove(stages) or nil
   if #stages == 0 then
-    error(record.invalid("ctx:pipeline needs at least one stage, a function",
-      "stages are arguments, not a list: ctx:pipeline(items, first, second)"), 0)
+    record.refuse("ctx:pipeline needs at least one stage, a function",
+      "stages are arguments, not a list: ctx:pipeline(items, first, second)")
   end
   for i, stage in ipairs(stages) do
     if type(stage) ~= "function" then
-      error(record.invalid(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage))), 0)
+      record.refuse(("stage %d of ctx:pipeline is a %s, not a function"):format(i, type(stage)))
     end
   end
   return run_all(plan_of("pipeline", fan_out_fields, ctx, items, function(branch, item)
@@ -321,14 +300,13 @@ local reason = "another branch has succeeded"
 
 --- Reports whether the present task was cancelled because another branch of its ctx:any has
 --- succeeded.
----@return boolean
 function M.has_lost()
   local err = task.pending_error()
   return err ~= nil and err.kind == "cancelled" and err.message == reason
 end
 
---- Returns the failures before the first success in the form of the journal, because a resumed run
---- reports them without repeating them.
+--- Makes the record of a ctx:any. A resumed run reports the recorded failures and does not repeat
+--- them.
 local function recorded(index, failures)
   local list = array {}
   for i, item in ipairs(failures) do
@@ -370,18 +348,9 @@ local function run_any(plan)
   return won, value_of[won], failures
 end
 
---- Calls fn(ctx, item, index) in parallel for each item until one succeeds, and cancels the others.
---- A resumed run picks the same item.
----@generic T, R
----@param ctx moonlet.Ctx
----@param items T[]
----@param fn fun(ctx: moonlet.Ctx, item: T, index: integer): R
----@param options moonlet.AnyOptions?
----@return R value
----@return integer index  index of the item
 function M.any(ctx, items, fn, options)
   local plan = plan_of("any", any_fields, ctx, items, fn, options)
-  if plan.total == 0 then error(record.invalid("ctx:any needs at least one item"), 0) end
+  if plan.total == 0 then record.refuse("ctx:any needs at least one item") end
   local won, value, failures = run_any(plan)
   if not won then error(lost_cause(failures, plan.total), 0) end
   if #failures > 0 then plan.run.note_degraded(plan.path, 1, #failures + 1, failures) end

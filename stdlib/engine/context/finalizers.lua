@@ -19,7 +19,6 @@ local function is_cancelled(run) return run.is_cancelled ~= nil and run.is_cance
 
 --- Calls `fn` protected from cancellation, within a time limit of its own. Returns its error
 --- instead of raising it.
----@param what string
 ---@param fn fun(shield: any)
 ---@param ms integer?  time limit; default: that of ctx:finally
 ---@return boolean ok, any error
@@ -32,8 +31,6 @@ function M.shielded(what, fn, ms)
 end
 
 --- Reports an error of a clean-up that is not raised anywhere else.
----@param state moonlet.State
----@param err any
 function M.tell(state, err)
   local run, kind = state.run, kind_of(err)
   -- A clean-up that parks is not complete yet.
@@ -45,7 +42,6 @@ function M.tell(state, err)
   if run.cancels then core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(text, 400))) end
 end
 
---- Returns where the steps of this clean-up are recorded.
 local function place_of(state, how)
   local run = state.run
   local key = finalizer_journal.key(run.journal and run.journal.endings or {}, state.path, how)
@@ -53,7 +49,6 @@ local function place_of(state, how)
   return { path = key, counts = {}, of = state.path == "" and "the run" or state.path }
 end
 
---- Runs one function of a clean-up and waits for the tasks that it starts.
 local function run_finalizer(state, place, fn)
   local inner = task.open_scope {}
   state.scope, state.failure, place.scope, place.failure = inner, nil, inner, nil
@@ -125,8 +120,6 @@ local function run_finalizers(state, how)
 end
 
 --- Runs the clean-ups that were put off below a path, because the run continues there.
----@param run table
----@param path string
 function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
   local list, i = context.cleanup(run).put_off, 1
@@ -149,14 +142,13 @@ end
 
 --- Runs a body's finalizers after its end, unless the run parks. If it may park for a quota, they
 --- wait until an enclosing body continues.
----@param state moonlet.State
----@param ok boolean
----@param err any
 ---@return any error  first error of the finalizers
 function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
+  -- A body whose forecast ends here has not ended.
+  if run.forecast and how == "prepared" then return nil end
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end
     cleanup.is_owed = cleanup.put_off[1] ~= nil or nil

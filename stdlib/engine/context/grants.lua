@@ -19,8 +19,6 @@ local function empty()
   return { all = false, agents = false, run = {}, read = {}, write = {}, env = {} }
 end
 
---- Converts the `needs` of a preset to grants.
----@param needs table
 ---@return moonlet.Grants
 function M.from_needs(needs)
   local grants = empty()
@@ -36,8 +34,6 @@ end
 --- Adds one --allow value to `grants`: all, needs, agents, run=a,b, read=DIR, write=DIR or
 --- env=NAME. Returns true for "needs".
 ---@param grants moonlet.Grants
----@param text string
----@return boolean
 function M.parse(grants, text)
   local kind, needs = nil, false
   for item in text:gmatch("[^,]+") do
@@ -48,13 +44,13 @@ function M.parse(grants, text)
     elseif item == "agents" or item == "all" then
       grants[item] = true
     elseif not kind or item == "" then
-      error(record.invalid(("--allow '%s' is not understood"):format(core.text.printable(text, 200)),
-        "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME"), 0)
+      record.refuse(("--allow '%s' is not understood"):format(core.text.printable(text, 200)),
+        "write needs, agents, all, run=git,python3, read=DIR, write=DIR or env=NAME")
     elseif kind == "run" or kind == "env" then
       grants[kind][item] = true
     elseif item:sub(1, 1) == "/" then
-      error(record.invalid(("--allow %s=%s: paths are those of the repository"):format(kind,
-        core.text.printable(item, 200)), "write them relative to its top"), 0)
+      record.refuse(("--allow %s=%s: paths are those of the repository"):format(kind,
+        core.text.printable(item, 200)), "write them relative to its top")
     else
       table.insert(grants[kind], item)
     end
@@ -64,9 +60,7 @@ end
 
 M.empty = empty
 
---- Describes the grants, one line for each kind.
 ---@param grants moonlet.Grants
----@return string[]
 function M.describe(grants)
   local function sorted(set)
     local names = {}
@@ -120,15 +114,10 @@ function M.beyond(have, wanted)
   return rest
 end
 
---- Reports whether `have` grants everything in `wanted`.
 ---@param have moonlet.Grants
 ---@param wanted moonlet.Grants
----@return boolean
-function M.covers(have, wanted)
-  return #M.describe(M.beyond(have, wanted)) == 0
-end
+function M.covers(have, wanted) return #M.describe(M.beyond(have, wanted)) == 0 end
 
---- Returns the union of two grants.
 ---@param one moonlet.Grants
 ---@param other moonlet.Grants
 ---@return moonlet.Grants
@@ -145,8 +134,6 @@ function M.join(one, other)
   return joined
 end
 
---- Returns the grants without the right to start agents, so that a run without agents does not ask
---- for it.
 ---@param grants moonlet.Grants
 ---@return moonlet.Grants
 function M.without_agents(grants)
@@ -182,55 +169,30 @@ local function denied(grants, grant, message, declaration)
 end
 
 ---@param grants moonlet.Grants
----@param program string
----@return boolean
-function M.has_program(grants, program) return grants.all or grants.run[program] == true end
+local words = { run = "run %s", env = "the variable %s", read = "read %s", write = "write %s" }
+local fields = { run = "programs", env = "env", read = "read", write = "write" }
 
---- Raises an error unless the program may be started.
----@param grants moonlet.Grants
----@param program string
-function M.check_program(grants, program)
-  note(grants, "run", program)
-  if M.has_program(grants, program) then return end
-  denied(grants, "run=" .. program, ("not granted: run %s"):format(program),
-    ("needs = { programs = { \"%s\" } }"):format(program))
+--- Raises an error unless a right is granted. Records that the script has used it.
+local function demand(grants, kind, name, is_granted)
+  note(grants, kind, name)
+  if grants.all or is_granted then return end
+  denied(grants, kind .. "=" .. name, "not granted: " .. words[kind]:format(name),
+    ('needs = { %s = { "%s" } }'):format(fields[kind], name))
 end
 
+function M.has_program(grants, program) return grants.all or grants.run[program] == true end
+
 ---@param grants moonlet.Grants
+function M.check_program(grants, program) demand(grants, "run", program, grants.run[program]) end
+
 function M.check_agents(grants)
   note(grants, "agents")
   if grants.all or grants.agents then return end
-  denied(grants, "agents", "not granted: start agents",
-    "needs = { agents = true }")
+  denied(grants, "agents", "not granted: start agents", "needs = { agents = true }")
 end
 
----@param grants moonlet.Grants
----@param name string
-function M.check_env(grants, name)
-  note(grants, "env", name)
-  if grants.all or grants.env[name] then return end
-  denied(grants, "env=" .. name, ("not granted: the variable %s"):format(name),
-    ("needs = { env = { \"%s\" } }"):format(name))
-end
-
---- Raises an error unless the path (relative to the repository) may be read.
----@param grants moonlet.Grants
----@param path string
-function M.check_read(grants, path)
-  note(grants, "read", path)
-  if grants.all or covered(grants.read, path) then return end
-  denied(grants, "read=" .. path, ("not granted: read %s"):format(path),
-    ("needs = { read = { \"%s\" } }"):format(path))
-end
-
---- Raises an error unless an agent may write to the path.
----@param grants moonlet.Grants
----@param path string
-function M.check_write(grants, path)
-  note(grants, "write", path)
-  if grants.all or covered(grants.write, path) then return end
-  denied(grants, "write=" .. path, ("not granted: write %s"):format(path),
-    ("needs = { write = { \"%s\" } }"):format(path))
-end
+function M.check_env(grants, name) demand(grants, "env", name, grants.env[name]) end
+function M.check_read(grants, path) demand(grants, "read", path, covered(grants.read, path)) end
+function M.check_write(grants, path) demand(grants, "write", path, covered(grants.write, path)) end
 
 return M

@@ -7,7 +7,6 @@ local look_ms = 50
 
 --- Calls fn, which waits for a paid process, and marks the step as running meanwhile.
 ---@generic T
----@param step table?
 ---@param fn fun(): T
 ---@return T
 function M.during(step, fn)
@@ -21,9 +20,7 @@ end
 
 --- After a failure of the host itself, waits until the paid processes below `path` have ended. A
 --- cancellation ends the wait.
----@param run table
 ---@param path string  path of the scope that ends
----@param err any
 function M.let_end(run, path, err)
   if not infrastructure_error.is(err) then return end
   local within, waiting = path == "" and "" or path .. "/", {}

@@ -9,8 +9,6 @@ local function shown(value)
   return ok and text or tostring(value)
 end
 
----@param ... any
----@return string
 function M.of(...)
   local parts = table.pack(...)
   for i = 1, parts.n do parts[i] = shown(parts[i]) end

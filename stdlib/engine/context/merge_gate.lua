@@ -17,9 +17,6 @@ Gate.__index = Gate
 
 local gates_of = per_run(function() return {} end)
 
---- Opens a gate for the branches below `path`.
----@param run table
----@param path string
 ---@return moonlet.MergeGate
 function M.open(run, path)
   local gates = gates_of(run)
@@ -27,7 +24,6 @@ function M.open(run, path)
   return gates[path]
 end
 
---- Releases the gate after a branch has failed.
 ---@param branch string  name of the branch in keys
 function Gate:leave(branch)
   if self.branch == branch then self.branch = nil end
@@ -50,8 +46,6 @@ local function each_around(run, key, fn)
 end
 
 --- Waits until the branch of a step may merge. Raises an error if another branch has won meanwhile.
----@param run table
----@param key string
 function M.enter(run, key)
   each_around(run, key, function(gate, branch)
     while gate.branch and gate.branch ~= branch do task.sleep(poll_ms) end
@@ -60,9 +54,6 @@ function M.enter(run, key)
   end)
 end
 
---- Records the merge of a replayed step.
----@param run table
----@param key string
 function M.merged(run, key)
   each_around(run, key, function(gate, branch) gate.branch = gate.branch or branch end)
 end

@@ -13,9 +13,6 @@ local task = core.task
 
 local M = {}
 
---- Returns the kind of an error. A raised string has the kind `failed`.
----@param err any
----@return string
 function M.kind_of(err)
   return type(err) == "table" and rawget(err, "kind") or "failed"
 end
@@ -23,14 +20,10 @@ local kind_of = M.kind_of
 
 --- Reports whether an error comes from the budget of the run or a scope. A call's own limit fails
 --- only that call.
----@param err any
----@return boolean
 function M.is_spent(err) return kind_of(err) == "budget" and rawget(err, "class") ~= "limit" end
 
 --- Cancels a scope because of an error. The error of a call's own limit becomes `failed`, because
 --- the tasks would take it for the run's limit.
----@param scope any
----@param err any
 function M.cancel(scope, err)
   if kind_of(err) == "budget" and not M.is_spent(err) then
     err = { kind = "failed", message = rawget(err, "message"), hint = rawget(err, "hint") }
@@ -61,14 +54,12 @@ local function outcome_of(results, state, own)
   return own == nil, own
 end
 
---- Gives an error without a place the place of the script's function.
 local function add_place(err, fn)
   if type(err) ~= "table" or rawget(err, "at") ~= nil then return end
   local kind = rawget(err, "kind")
   if kind == "invalid" or kind == "denied" then rawset(err, "at", (core.text.place(fn))) end
 end
 
---- Calls a function of a script, and adds a place to its errors.
 function M.with_place(fn, ...)
   local results = table.pack(xpcall(fn, traces.handler, ...))
   if results[1] then return table.unpack(results, 2, results.n) end
@@ -76,8 +67,6 @@ function M.with_place(fn, ...)
   error(results[2], 0)
 end
 
---- Runs `fn(ctx)` as a scope in the current task and returns its results.
----@param run table
 ---@param path string  prefix of its keys
 ---@param options {budget: moonlet.Budget?, timeout: integer?, what: string?, timeout_kind: string?}
 ---@param fn fun(ctx: moonlet.Ctx, ...): any
@@ -125,12 +114,8 @@ local function within_wall(run, key, own_budget, wall, fn)
   return table.unpack(results, 2, results.n)
 end
 
---- Runs fn(ctx) as a scope with its own limits, inside the budget around it.
----@param run table
----@param key string
 ---@param options {around: moonlet.Budget?, limits: table?, timeout: integer?}
 ---@param fn fun(ctx: moonlet.Ctx): any
----@return any
 function M.limited(run, key, options, fn)
   local own, limits, timeout = options.around, options.limits, options.timeout
   if limits and next(limits) then
@@ -141,17 +126,11 @@ function M.limited(run, key, options, fn)
   return M.body(run, key, { budget = own, timeout = timeout, what = key }, fn)
 end
 
---- Runs fn(ctx) as a scope: ctx:scope({ name = "tests", timeout = "5m" }, function(s) … end).
---- Returns after all its tasks have ended.
----@param ctx moonlet.Ctx
----@param options moonlet.ScopeOptions
----@param fn fun(ctx: moonlet.Ctx): any
----@return any
 function M.scope(ctx, options, fn)
   if type(options) == "function" then options, fn = {}, options end
   record.check(options, { timeout = "duration", name = "string", budget = "table" }, "ctx:scope")
   if type(fn) ~= "function" then
-    error(record.invalid("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)"), 0)
+    record.refuse("ctx:scope needs a function", "ctx:scope({ timeout = \"1m\" }, function(s) … end)")
   end
   local state = context.of(ctx)
   local name = options.name or "scope"
@@ -169,8 +148,8 @@ end })
 -- finalizer.
 local handle_metatable = {
   __index = function(_, name)
-    return called[name] or error(record.invalid(("a task has no '%s'"):format(tostring(name)),
-      name == "wait" and "write task:join()" or record.hint(tostring(name), Handle)), 0)
+    return called[name] or record.refuse(("a task has no '%s'"):format(tostring(name)),
+      name == "wait" and "write task:join()" or record.hint(tostring(name), Handle))
   end,
   __newindex = function() error({ kind = "denied", message = "a task handle is read-only" }, 0) end,
   __metatable = false,
@@ -179,8 +158,6 @@ local handle_metatable = {
 
 local handles = setmetatable({}, { __mode = "k" })
 
---- Waits for the task and returns its results, or raises its error.
----@return any
 function Handle:join()
   local ref = handles[self]
   task.watch(ref, 1)
@@ -192,15 +169,9 @@ function Handle:join()
   return table.unpack(outcome, 2, outcome.n)
 end
 
---- Runs fn(ctx) in parallel with the body: ctx:spawn(name, fn), or s:spawn(name, fn) for a scope.
---- The keys of its steps contain `name`. Returns a task with join().
----@param ctx moonlet.Ctx
----@param name string
----@param fn fun(ctx: moonlet.Ctx): any
----@return moonlet.Task
 function M.spawn(ctx, name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
-    error(record.invalid("ctx:spawn needs a name and a function", 'ctx:spawn("tests", function(c) … end)'), 0)
+    record.refuse("ctx:spawn needs a name and a function", 'ctx:spawn("tests", function(c) … end)')
   end
   local state = context.of(ctx)
   task.check()
@@ -222,9 +193,6 @@ function M.spawn(ctx, name, fn)
   return handle
 end
 
---- Lets all ready tasks run first: ctx:yield(). Resets the limit on computing without a wait.
---- Raises an error if the body is cancelled or out of time.
----@param ctx moonlet.Ctx
 function M.yield(ctx)
   context.of(ctx)
   -- A due timer fires only when no task is ready, so this waits for it.
@@ -232,13 +200,8 @@ function M.yield(ctx)
   task.check()
 end
 
---- Runs fn after the body has ended, failed, timed out or been cancelled: ctx:finally(fn). A run
---- that parks has not ended, so its clean-up runs later. A finalizer that a clean-up adds runs
---- after the function that added it.
----@param ctx moonlet.Ctx
----@param fn fun(ctx: moonlet.Ctx)
 function M.finally(ctx, fn)
-  if type(fn) ~= "function" then error(record.invalid("ctx:finally needs a function"), 0) end
+  if type(fn) ~= "function" then record.refuse("ctx:finally needs a function") end
   local state = context.of(ctx)
   state.finalizers[#state.finalizers + 1] = fn
 end

@@ -2,7 +2,6 @@
 --- run reports only the first one.
 local M = {}
 
----@param run moonlet.Run
 ---@param told string     description of the mistake
 ---@param fn function     function whose place is reported
 function M.tell(run, told, fn)
@@ -12,11 +11,7 @@ function M.tell(run, told, fn)
     told:find "branch" and "their results matter" or "its result matters") })
 end
 
---- Warns about a body that asked agents and returned nothing.
----@param run moonlet.Run
----@param what string
 ---@param path string     prefix of its steps' keys
----@param fn function
 ---@param results {n: integer}  its results
 function M.check(run, what, path, fn, results)
   if results.n > 0 then return end

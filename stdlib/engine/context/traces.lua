@@ -31,8 +31,6 @@ end
 
 --- Handles an error in a script's function by recording its frames. Sets the place of an author's
 --- mistake to the innermost frame.
----@param err any
----@return any err
 function M.handler(err)
   local stack = core.frames.stack()
   if not stack or not stack[1] then return err end
@@ -48,15 +46,10 @@ function M.handler(err)
   return err
 end
 
---- Returns the frames of an error, innermost first, or nil if none are known.
----@param err any
 ---@return moonlet.Frame[]?
 function M.of(err) return frames_by_text[text_of(err)] end
 
 --- Gives `copy` the frames of `err`, because both describe one failure.
----@param copy table
----@param err any
----@return table copy
 function M.pass(copy, err)
   local frames, text = M.of(err), text_of(copy)
   if frames and not frames_by_text[text] then frames_by_text[text] = frames end

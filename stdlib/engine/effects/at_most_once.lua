@@ -44,20 +44,14 @@ local function take_or_start(run, key, last, hash, call)
 end
 
 --- Starts the command of a step, or adopts one that an earlier host started.
----@param run table
----@param key string
 ---@param last table?    begin record of its last attempt
----@param hash string
 ---@param call table     argument of core.process.run
----@return table exit
 function M.run(run, key, last, hash, call)
   if not run.journal then return run_child(call) end
   return in_flight.during(run.step_keys[key], function() return take_or_start(run, key, last, hash, call) end)
 end
 
 --- Settles a command whose step was edited after its start.
----@param run table
----@param key string
 ---@param earlier table   begin record of the command
 ---@param argv string[]   present command of the step
 ---@param asks boolean    the present command is irreversible too

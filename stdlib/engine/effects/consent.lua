@@ -52,9 +52,6 @@ local function ask(source, wanted, question, preset)
 end
 
 --- Reports whether a preset's needs require no question.
----@param source moonlet.Source
----@param preset moonlet.Preset
----@return boolean
 function M.is_given(source, preset)
   local wanted = grants.from_needs(preset.needs)
   if source.builtin or #grants.describe(wanted) == 0 then return true end
@@ -62,12 +59,8 @@ function M.is_given(source, preset)
   return name ~= nil and is_recorded(name)
 end
 
---- Reports whether a preset may have its needs, because it is built in, was accepted with the same
---- text, or is accepted at the terminal now.
----@param source moonlet.Source
----@param preset moonlet.Preset
+--- Reports whether a preset may have its needs: built in, accepted before, or accepted now.
 ---@param wanted moonlet.Grants
----@return boolean
 function M.given(source, preset, wanted)
   local name = key(source, wanted)
   if source.builtin then return true end
@@ -78,10 +71,7 @@ function M.given(source, preset, wanted)
 end
 
 --- Asks for consent to run a preset's tests. A consent given here is not recorded.
----@param source moonlet.Source
----@param preset moonlet.Preset
 ---@param wanted moonlet.Grants
----@return boolean
 function M.given_to_tests(source, preset, wanted)
   local name = key(source, wanted)
   return source.builtin or name ~= nil and is_recorded(name)
@@ -89,20 +79,14 @@ function M.given_to_tests(source, preset, wanted)
 end
 
 --- Asks the person at the terminal whether a run may start the programs of its command line.
----@param source moonlet.Source
----@param programs string[]
----@return boolean
 function M.allows_programs(source, programs)
   local wanted = grants.empty()
   for _, program in ipairs(programs) do wanted.run[program] = true end
   return ask(source, wanted, "accept, for this run? [y/N] ")
 end
 
---- Returns a fingerprint of a preset's text and rights, to bind a consent that is given before the
---- text is read again.
----@param source moonlet.Source
+--- Returns a fingerprint of a preset's text and rights, to which a consent is bound.
 ---@param wanted moonlet.Grants
----@return string
 function M.mark(source, wanted)
   return key(source, wanted) or table.concat(grants.describe(wanted), "\n")
 end
@@ -115,9 +99,6 @@ end
 
 --- Returns the needs of a preset, or raises an error without consent. `accepted` means that the
 --- command line has --allow needs. `consent` counts only for the text that it was given for.
----@param source moonlet.Source
----@param preset moonlet.Preset
----@param accepted boolean
 ---@param consent string?  consent.mark() of the accepted preset; "" means none
 ---@param no_agents boolean?  the run starts no agents, whatever the preset asks for
 ---@return moonlet.Grants

@@ -5,15 +5,17 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- `assumes` is set after an assumed answer, because the script may behave differently from then
---- on.
+--- `assumes`: an answer was assumed, and the script may behave differently from then on.
 local state_of = per_run(function() return { assumes = false } end)
 
 --- These git commands change nothing if moonlet starts them.
 local reads = { ["cat-file"] = true, diff = true, ["for-each-ref"] = true, log = true, ["ls-files"] = true,
   ["ls-tree"] = true, ["merge-base"] = true, ["rev-list"] = true, ["rev-parse"] = true, show = true, status = true }
 
-local function only_reads(argv)
+--- Reports whether a command only reads a repository.
+---@param argv string[]
+---@return boolean
+function M.only_reads(argv)
   local prefix = git.command {}
   for i, word in ipairs(prefix) do
     if argv[i] ~= word then return false end
@@ -29,9 +31,7 @@ local function stop(run, what)
 end
 
 --- Assumes an answer: a gate is approved, and a question gets its first option.
----@param run table
 ---@param item table  gate or question
----@return table given
 function M.answer(run, item)
   if run.options.gates == "deny" then
     return { value = item.kind == "gate" and "reject" or nil, by = "--gates deny" }
@@ -47,13 +47,10 @@ function M.answer(run, item)
   return { value = value, option = option, by = "--dry-run" }
 end
 
---- Ends the branch at a command that a person must approve. After an assumed answer, ends it at any
---- command that may change something.
----@param run table
----@param argv string[]
+--- Ends the branch at a command that a person must approve, or that may change something.
 ---@param irreversible string?  name of the irreversible action
 function M.check_command(run, argv, irreversible)
-  if not run.dry or not irreversible and (not state_of(run).assumes or only_reads(argv)) then return end
+  if not run.dry or not irreversible and (not state_of(run).assumes or M.only_reads(argv)) then return end
   run.worst.processes = run.worst.processes + 1
   stop(run, "the command " .. core.text.printable(irreversible or core.run.redact(argv[1]), 200))
 end

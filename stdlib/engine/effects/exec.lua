@@ -23,35 +23,12 @@ local fields = {
 }
 local default_timeout_ms = 10 * 60 * 1000
 
-local function arguments(call)
-  local argv = call.argv
-  if not argv then
-    local hole = record.hole(call)
-    if hole then
-      error(record.invalid(("ctx:exec: argument %d is nil"):format(hole),
-        "leave it out, or write \"\" for an empty text"), 0)
-    end
-    argv = {}
-    for i, word in ipairs(call) do argv[i] = word end
-  elseif call[1] ~= nil then
-    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
-  end
-  local copy = {}
-  for i, word in ipairs(argv) do
-    words.check(word, i, "ctx:exec")
-    copy[i] = word
-  end
-  if not copy[1] or copy[1] == "" then
-    error(record.invalid("ctx:exec needs a program", 'ctx:exec{ "git", "status" }'), 0)
-  end
-  words.check_program(copy, "ctx:exec")
-  return copy
-end
+local example = 'ctx:exec{ "git", "status" }'
 
 --- Checks a call and fills in defaults. Numbered keys are arguments, and unknown names are errors.
 local function prepare(call)
   if type(call) ~= "table" then
-    error(record.invalid("ctx:exec needs a table", 'ctx:exec{ "git", "status" }'), 0)
+    error(record.invalid("ctx:exec needs a table", example), 0)
   end
   local options = {}
   for key, value in pairs(call) do
@@ -70,7 +47,10 @@ local function prepare(call)
     error(record.invalid(("ctx:exec: cap is %d bytes"):format(cap),
       ("give 0 to %d; for more, let the program write a file"):format(largest)), 0)
   end
-  return arguments(call), options, cap
+  if call.argv and call[1] ~= nil then
+    error(record.invalid("ctx:exec has argv and a list", "give one of them"), 0)
+  end
+  return words.of(call.argv or call, "ctx:exec", example), options, cap
 end
 
 local run_child = infrastructure_error.run_child
@@ -82,15 +62,15 @@ local function confinement_of(run, options)
 end
 
 --- Returns the options for core.process.run.
-local function child_of(run, key, argv, options, cap, wall, durable)
+local function child_of(run, key, argv, options, cap, wall_ms, durable)
   return {
     step = key, argv = argv, env = run.child_environment(options.env), cwd = run.resolve_cwd(options.cwd),
-    stdin = options.stdin, cap = cap, wall = wall, durable = durable, confine = confinement_of(run, options),
+    stdin = options.stdin, cap = cap, wall_ms = wall_ms, durable = durable, confine = confinement_of(run, options),
   }
 end
 
 --- Returns the result of ctx:exec. Raises an error if the program did not end by itself.
-local function result_of(exit, argv, wall)
+local function result_of(exit, argv, wall_ms)
   -- A cancelled step never gets here, so "cancelled" means that the keeper was ended.
   if exit.why == "not_started" or exit.why == "lost" or exit.why == "cancelled" then
     local err = exit.error or { kind = "lost", message = ("%s %s"):format(argv[1], exit_text.of(exit)) }
@@ -98,7 +78,7 @@ local function result_of(exit, argv, wall)
     error(err, 0)
   end
   if exit.why == "wall" then
-    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall })),
+    error({ kind = "timeout", message = ("'%s' %s"):format(words.shown(argv), exit_text.of(exit, { wall = wall_ms })),
       hint = "give it more with timeout, or take the error with pcall" }, 0)
   end
   return {
@@ -112,8 +92,7 @@ local function has_text(exit)
   return #exit.stdout == exit.stdout_kept and #exit.stderr == exit.stderr_kept
 end
 
---- Returns the exit of a program that ended while its host was dead. Returns nil if the program
---- must run again, which is safe for a command that needs no approval.
+--- Returns the exit of a program that ended without its host; nil if it must run again.
 local function left_behind(run, key, hash)
   local story = run.journal
   if not (story and story.resumed) or story.fresh or story.ended[key] then return nil end
@@ -123,8 +102,7 @@ local function left_behind(run, key, hash)
   return exit.why == "exited" and has_text(exit) and exit or nil
 end
 
---- Runs a command that a person has approved. Its output goes to files for a resumed host, except
---- with `clean`, because the redacted part must not be on disk.
+--- Runs an approved command. Its output goes to files for a resumed host, except with `clean`.
 local function run_once(run, key, last, hash, call, clean)
   local dir = run.step_directory(key)
   local out, err = dir .. "/stdout.log", dir .. "/stderr.log"
@@ -140,8 +118,7 @@ local function run_once(run, key, last, hash, call, clean)
   return exit
 end
 
---- Redacts a program's output for the record with `clean`. The program only reads, so it runs again
---- if the full text is needed.
+--- Redacts output for the record with `clean`. The program only reads, and can run again.
 local function private(clean, again)
   if not clean then return nil end
   return {
@@ -180,15 +157,16 @@ function M.exec(ctx, call)
     table.insert(run.checking.commands, words.shown(argv))
     return finished({ code = 0, stdout = "", stderr = "", cut = false }, argv, options)
   end
+  if options.journal == false and run.forecast then run.forecast:command(state.path .. "/exec", argv, options) end
   local approved = gate.before(ctx, argv, options)
-  local wall = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
+  local wall_ms = options.timeout and duration.ms(options.timeout, "timeout") or default_timeout_ms
   local function counted(fn)
     context.check_spent(state)
-    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall) end)
+    return budget.with(state.budget, { processes = 1 }, function() return result_of(fn(), argv, wall_ms) end)
   end
   if options.journal == false and not approved then
     return finished(counted(function()
-      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall, false))
+      return run_child(child_of(run, state.path .. "/exec", argv, options, cap, wall_ms, false))
     end), argv, options)
   end
   local input = { verb = "exec", argv = argv, env = options.env, cwd = options.cwd, cap = cap,
@@ -196,13 +174,13 @@ function M.exec(ctx, call)
   local key = context.key(state, options.name or "exec")
   local kept = private(options.clean, function()
     if approved then error({ kind = "denied", message = "it is done once" }, 0) end
-    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall, false)), argv, wall)
+    return result_of(core.process.run(child_of(run, key, argv, options, cap, wall_ms, false)), argv, wall_ms)
   end)
   local how = { private = kept, tells = not approved, once = approved and true or nil, paid = approved and true or nil,
     settle = function(earlier) at_most_once.settle(run, key, earlier, argv, approved ~= nil) end }
   local value, step = run.step(key, "exec", nil, input, how, function(last, hash)
     return counted(function()
-      local child = child_of(run, key, argv, options, cap, wall, true)
+      local child = child_of(run, key, argv, options, cap, wall_ms, true)
       if approved then return run_once(run, key, last, hash, child, options.clean) end
       child.attempt = hash
       local left = left_behind(run, key, hash)

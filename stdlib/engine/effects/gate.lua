@@ -52,8 +52,7 @@ local function print_shown(item)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Finds the option that a text means: by equality, by number, or by equality without case. The
---- text may contain a secret where the option has its name.
+--- Finds the option that a text means: equal, by number, or equal without case.
 local function find_option(list, text)
   for _, said in ipairs { text, (core.secret.hide(text)) } do
     for i, option in ipairs(list) do
@@ -73,8 +72,6 @@ local function find_option(list, text)
 end
 
 --- Parses typed text as the answer to a gate or question. Returns nil if it is not a valid answer.
----@param item table
----@param line string
 ---@return string? answer, integer? option  number of the option
 function M.read_answer(item, line)
   local text = line:match("^%s*(.-)%s*$")
@@ -104,7 +101,7 @@ local function ask_here(run, item)
     if not line then return nil end
     local value, option = M.read_answer(item, line)
     if value then return { value = value, option = option, by = person.name() } end
-    before = ("'%s' is no answer here: %s\n"):format(core.text.printable(line, 60), wanted)
+    before = ("'%s' is not an answer here: %s\n"):format(core.text.printable(line, 60), wanted)
   end
 end
 
@@ -114,8 +111,7 @@ local function forget_parked(run, item)
   end
 end
 
---- Raises an error in the clean-up of a cancelled run, because it does not wait for a person. The
---- clean-up continues without the guarded action.
+--- Raises an error in the clean-up of a cancelled run, which waits for no person.
 local function check_cancelled(run, item)
   if run.cancels then run.end_cancelled() end
   if not run.is_cancelled() then return end
@@ -140,8 +136,7 @@ local function park(run, item)
   error({ kind = "parked", message = item.text }, 0)
 end
 
---- Asks a person or parks, with the clock stopped, because the wait must not count against a
---- clean-up's time limit.
+--- Asks a person or parks, with the clock stopped: the wait does not count against a time limit.
 local function ask_or_park(run, item)
   task.stop_clock()
   local ok, here = pcall(function() return ask_here(run, item) or park(run, item) end)
@@ -221,9 +216,7 @@ local function answer_of(run, item, timeout, bound)
   return given
 end
 
---- Raises an error if a run does not wait for this answer, because it was answered before or the
---- time is over.
----@param id string
+--- Raises an error if a run no longer waits for this answer.
 ---@param rec table      record of the run
 ---@param given table    new answer
 ---@param before table?  journaled answer to the same question
@@ -232,18 +225,18 @@ function M.check_open(id, rec, given, before)
   if before and before.shown == given.shown then
     local value, by = (core.secret.hide(tostring(before.value))), (core.secret.hide(tostring(before.by)))
     error(record.invalid(("%s was answered at '%s' already: %s by %s"):format(id, where,
-      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet run show " .. id), 0)
+      core.text.printable(value, 80), core.text.printable(by, 80)), "moonlet show " .. id), 0)
   end
   for _, item in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
     if item.key == given.key and item.shown == given.shown then
       if math.type(item.until_ms) and given.at_ms > item.until_ms then
         error(record.invalid(("%s: the time to answer '%s' was over at %s"):format(id, where,
-          core.clock.iso(item.until_ms)), ("moonlet run resume %s goes on without an answer"):format(id)), 0)
+          core.clock.iso(item.until_ms)), ("moonlet resume %s goes on without an answer"):format(id)), 0)
       end
       return
     end
   end
-  error(record.invalid(("%s no longer waits at '%s'"):format(id, where), "moonlet run show " .. id), 0)
+  error(record.invalid(("%s no longer waits at '%s'"):format(id, where), "moonlet show " .. id), 0)
 end
 
 local function check_show(show)
@@ -251,6 +244,12 @@ local function check_show(show)
     error(record.invalid(("show has %d bytes; a person is shown at most %d"):format(#show, show_cap),
       "show what decides, and name a file for the rest"), 0)
   end
+end
+
+--- Ends the step of a gate or question, and raises its error if it was not answered.
+local function end_step(run, step, ok, given)
+  run.end_step(step, not ok and status_of(given) or run.dry and "prepared" or "ok", not ok and { error = given } or {})
+  if not ok then error(given, 0) end
 end
 
 --- Implements ctx:gate{ action, why, show, timeout }. Returns { by, note } after an approval, and
@@ -270,11 +269,7 @@ function M.gate(ctx, call, bound)
     local why = given.note and ": " .. given.note or " by " .. given.by
     ok, given = false, { kind = "rejected", message = ("'%s' was rejected%s"):format(item.text, why) }
   end
-  if not ok then
-    run.end_step(step, status_of(given), { error = given })
-    error(given, 0)
-  end
-  run.end_step(step, run.dry and "prepared" or "ok", {})
+  end_step(run, step, ok, given)
   return { by = given.by, note = given.note }
 end
 
@@ -346,8 +341,6 @@ local function ask_before(ctx, what, argv, beside)
 end
 
 --- Asks for approval before an irreversible command, but not before others.
----@param ctx moonlet.Ctx
----@param argv string[]
 ---@param beside {cwd: string?, env: table?, stdin: string?}
 ---@return string? what  action that a person has approved
 function M.before(ctx, argv, beside)
@@ -357,11 +350,7 @@ function M.before(ctx, argv, beside)
   return what
 end
 
---- Asks for approval before an arbitrary program runs as an agent. If that program is a shell, its
---- prompt consists of commands and is checked too.
----@param ctx moonlet.Ctx
----@param job moonlet.ResolvedCall
----@param prompt string
+--- Asks before an arbitrary program runs as an agent. The prompt of a shell is checked too.
 function M.before_agent(ctx, job, prompt)
   if not job.argv then return end
   local made = commands.command { argv = job.argv, prompt = prompt, prompt_file = "{prompt_file}", out = "{out}" }
@@ -370,8 +359,9 @@ function M.before_agent(ctx, job, prompt)
   if what then ask_before(ctx, what, made.argv, beside) end
 end
 
---- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer.
-function M.question(ctx, call)
+--- Implements ctx:question{ text, options, show, timeout }, which returns a person's answer. `agent` is true for the
+--- question of an agent, which the main agent of the run may answer too.
+function M.question(ctx, call, agent)
   local state = context.of(ctx)
   local run = state.run
   record.check(call, question_fields, "ctx:question")
@@ -381,7 +371,7 @@ function M.question(ctx, call)
   end
   task.check()
   local item = { kind = "question", key = context.key(state, call.name or "question"), text = call.text,
-    options = call.options, show = call.show }
+    options = call.options, show = call.show, agent = agent }
   local bound = bind_shown(run, { "question", call.text, call.options or {}, call.show or "" })
   item.shown = bound.shown
   local step = run.begin_step(item.key, "question")
@@ -389,17 +379,12 @@ function M.question(ctx, call)
   if ok and not given.value then
     ok, given = false, { kind = "rejected", message = "a question was not answered (--gates deny): " .. item.text }
   end
-  if not ok then
-    run.end_step(step, status_of(given), { error = given })
-    error(given, 0)
-  end
-  run.end_step(step, run.dry and "prepared" or "ok", {})
+  end_step(run, step, ok, given)
   -- The script's own option is returned, because the recorded one has names in place of secrets.
   return given.option and (call.options or {})[given.option] or given.value
 end
 
---- Asks for approval before repeating a step that was interrupted while it wrote in place, because
---- a person must see its changes first.
+--- Asks before a step repeats that was interrupted while it wrote in place.
 function M.interrupted_writer(run, step, attempt, changed)
   local text = ("step %s wrote in place and was interrupted (attempt %d)"):format(step.key, attempt)
   local item = { kind = "gate", key = step.key .. "/again@" .. attempt, text = "do it again: " .. text,
@@ -411,9 +396,6 @@ function M.interrupted_writer(run, step, attempt, changed)
 end
 
 --- Asks for approval before merging a worktree in which an agent deleted most of the files.
----@param run table
----@param key string
----@param paths string[]
 ---@param total integer  number of files before
 function M.mass_deletion(run, key, paths, total)
   local text = ("merge what step %s made: it deletes %d of %d files"):format(key, #paths, total)
@@ -428,12 +410,8 @@ function M.mass_deletion(run, key, paths, total)
   end
 end
 
---- Asks for approval before an irreversible command starts again, because its first exit is unknown
---- or it is to be repeated.
----@param run table
----@param key string
+--- Asks before an irreversible command starts again.
 ---@param attempt integer  attempt that was started
----@param argv string[]
 ---@param how string       known state of that attempt
 function M.done_before(run, key, attempt, argv, how)
   local item = { kind = "gate", key = key .. "/again@" .. attempt, show = table.concat(argv, " "),

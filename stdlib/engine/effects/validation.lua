@@ -41,9 +41,7 @@ local function shell_operator(text)
 end
 
 --- Returns the words of a command given as text or list. Raises an error if it cannot be started.
----@param given string|string[]
 ---@param verb string  name of the caller in messages
----@return string[]
 function M.words_of(given, verb)
   if type(given) == "string" then
     local operator = shell_operator(given)
@@ -55,25 +53,11 @@ function M.words_of(given, verb)
     end
     given = command.split(given)
   end
-  local hole = type(given) == "table" and record.hole(given)
-  if hole then error(record.invalid(("%s: argument %d is nil"):format(verb, hole), words.nil_hint), 0) end
-  if type(given) ~= "table" or type(given[1]) ~= "string" or given[1] == "" then
-    error(record.invalid(verb .. " needs a command", 'write "test:npm test", or a list of words'), 0)
-  end
-  local argv = {}
-  for i, word in ipairs(given) do
-    words.check(word, i, verb)
-    argv[i] = word
-  end
-  words.check_program(argv, verb)
-  return argv
+  return words.of(given, verb, 'write "test:npm test", or a list of words')
 end
 
---- Splits "test:npm test" into "test" and "npm test". Other prefixes belong to the command, so
---- "make:all" has the kind custom.
----@param text string
+--- Splits "test:npm test" into "test" and "npm test"; "make:all" has the kind custom.
 ---@param verb string?  name of the caller in messages
----@return string kind, string command
 function M.split_kind(text, verb)
   local kind, rest = text:match("^%s*(%l+):%s*(.*)$")
   if kind and default_timeouts[kind] then return kind, rest end
@@ -107,7 +91,7 @@ local function run_once(run, call, argv, text, key, kind, limit, start)
   local exit = start {
     step = key, argv = argv, env = run.child_environment(call.env), cwd = run.resolve_cwd(call.cwd),
     stdout_file = dir .. "/stdout.log", stderr_file = dir .. "/stderr.log", cap = log_cap,
-    wall = limit, durable = true, own_group = true, redact = true,
+    wall_ms = limit, durable = true, own_group = true, redact = true,
   }
   run.write_artifact(dir .. "/exit.json", core.json.encode(exit_record(exit), 2) .. "\n")
   local result = {
@@ -132,8 +116,7 @@ end
 
 local function did_not_pass(result) return result.status ~= "passed" end
 
---- Records size and hash of the files that the command had to produce. A missing or empty one fails
---- the check.
+--- Records size and hash of the required files. A missing or empty one fails the check.
 local function look_at_artifacts(run, paths, result)
   local found, missing = core.json.array {}, {}
   for _, path in ipairs(paths) do
@@ -192,9 +175,7 @@ local result_fields = { "kind", "command", "status", "why", "exit_code", "durati
   "argv", "artifacts", "missing" }
 
 --- Parses the argument of ctx:validate. Raises an error if the command cannot be started.
----@param call table|string
 ---@param verb string  name of the caller in messages
----@return table call, string kind, any text, string[] argv
 local function read(call, verb)
   if type(call) == "string" then call = { command = call } end
   record.check(call, validate_fields, verb)
@@ -208,9 +189,7 @@ local function read(call, verb)
   return call, kind, text, M.words_of(text, verb)
 end
 
---- Asks for the grants of planned checks, so that none is refused after agents were paid for. A dry
---- run only lists the checks.
----@param run moonlet.Run
+--- Asks for the grants of planned checks before agents are paid. A dry run only lists them.
 ---@param checks (string|table)[]
 function M.plan(run, checks)
   local ok, err = pcall(function()

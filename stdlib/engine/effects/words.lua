@@ -3,17 +3,14 @@ local record = require "moonlet.record"
 
 local M = {}
 
-M.nil_hint = 'leave it out, or write "" for an empty text'
+local nil_hint = 'leave it out, or write "" for an empty text'
 
 --- Raises an error unless an argument is text.
----@param word any
----@param index integer
----@param verb string  name of the caller in messages: "ctx:exec"
 function M.check(word, index, verb)
   if type(word) ~= "string" then
     core.lost.refuse(word)
     local hint = math.type(word) and ('write "%s", or tostring(…)'):format(tostring(word))
-      or type(word) == "table" and "give the words one by one" or M.nil_hint
+      or type(word) == "table" and "give the words one by one" or nil_hint
     error(record.invalid(("%s: argument %d is a %s, not text"):format(verb, index, type(word)), hint), 0)
   end
   if word:find("\0", 1, true) then
@@ -23,9 +20,7 @@ function M.check(word, index, verb)
 end
 
 --- Raises an error if the first word is more than a program's name.
----@param argv string[]
----@param verb string
-function M.check_program(argv, verb)
+local function check_program(argv, verb)
   local first = argv[1]
   if not first:find "%s" or core.system.find_program(first) then return end
   if first:find "[|&;<>`$]" then
@@ -34,13 +29,29 @@ function M.check_program(argv, verb)
   end
   local words = {}
   for word in first:gmatch "%S+" do words[#words + 1] = core.json.encode(word) end
-  error(record.invalid(("%s: '%s' is no program, and nothing splits it into words"):format(verb,
+  error(record.invalid(("%s: '%s' is not a program, and nothing splits it into words"):format(verb,
     core.text.printable(first, 200)), ("give the words one by one: { %s }"):format(table.concat(words, ", "))), 0)
 end
 
+--- Returns the words of a command. Raises an error if it cannot be started.
+---@param given any        a list; other keys are ignored
+---@param verb string      name of the caller in messages: "ctx:exec"
+---@param example string   how to write a command
+function M.of(given, verb, example)
+  if type(given) ~= "table" then given = {} end
+  local hole = record.hole(given)
+  if hole then error(record.invalid(("%s: argument %d is nil"):format(verb, hole), nil_hint), 0) end
+  local argv = {}
+  for i, word in ipairs(given) do
+    M.check(word, i, verb)
+    argv[i] = word
+  end
+  if not argv[1] or argv[1] == "" then error(record.invalid(verb .. " needs a program", example), 0) end
+  check_program(argv, verb)
+  return argv
+end
+
 --- Formats a command for messages.
----@param argv string[]
----@return string
 function M.shown(argv) return core.text.printable(table.concat(argv, " "), 200) end
 
 return M

@@ -6,7 +6,6 @@ local M = {}
 M.environment = { MOONLET_WORKER = "1" }
 
 --- Reports whether this process runs inside of an agent.
----@return boolean
 function M.is_one()
   local value = core.system.env "MOONLET_WORKER"
   return value ~= nil and value ~= "" and value ~= "0"
@@ -15,7 +14,6 @@ end
 local starts_none = { mock = true, cassette = true }
 
 --- Raises an error if this runner would start an agent from within an agent.
----@param runner string?
 function M.check(runner)
   if not runner or starts_none[runner] or not M.is_one() then return end
   error({ kind = "denied", usage = true,

@@ -8,36 +8,39 @@ local M = {}
 --- `is_whole` is set after keeper.log was compared with the journal.
 local state_of = per_run(function() return { is_whole = false } end)
 
+--- Reads attempts from the record of a run that this process does not drive, while a forecast is
+--- made: observer(key, id) -> state, exit.
+---@type (fun(key: string, id: string): string, table?)?
+M.observer = nil
+
 --- Returns the state of an attempt: none (never started), running, exited, or lost (killed, or its
 --- end is unknown).
----@param key string
 ---@param id string       id of the attempt
 ---@param present boolean?  the attempt may belong to this host, so keeper.log is read again
----@return string state
-function M.state(key, id, present) return infrastructure_error.call(core.process.attempt, key, id, present) end
+function M.state(key, id, present)
+  if M.observer then return (infrastructure_error.call(M.observer, key, id)) end
+  return infrastructure_error.call(core.process.attempt, key, id, present)
+end
 
---- Waits for the end of an adopted attempt, and returns its exit.
----@param key string
+--- Waits for the end of an adopted attempt, and returns its exit. A forecast does not wait.
 ---@param id string
 ---@return table exit
-function M.take(key, id) return infrastructure_error.call(core.process.take, key, id) end
+function M.take(key, id)
+  if M.observer then return (select(2, infrastructure_error.call(M.observer, key, id))) or { why = "lost" } end
+  return infrastructure_error.call(core.process.take, key, id)
+end
 
---- Stops an adopted attempt if it still runs, and returns its exit.
----@param key string
----@param id string
----@return table exit
 function M.stop(key, id) return infrastructure_error.call(core.process.stop, key, id) end
 
---- Returns an attempt's name in keeper.log.
 function M.id(key, number) return ("%s@%d"):format(key, number) end
 
 --- Checks keeper.log before starting an attempt that is in the journal but not in that log. Raises
 --- an error if the log lost other attempts' starts, because it may have lost this start too.
----@param run table
 function M.check_unknown(run)
   local state = state_of(run)
   if state.is_whole then return end
-  local story = core.audit.story(run.home.handle, run.id)
+  local home = run.forecast and run.forecast.home or run.home
+  local story = core.audit.story(home.handle, run.id)
   local gap = story and story.unlogged[1]
   if gap then
     error(infrastructure_error.mark { kind = "failed", at = run.absolute("runs/" .. run.id .. "/keeper.log"),

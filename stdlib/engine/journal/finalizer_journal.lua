@@ -17,9 +17,6 @@ local function key_of(path, number)
   return ("%s#finally@%d"):format(path == "" and "" or path .. "/", number)
 end
 
---- Reports whether a key belongs to a step of a clean-up.
----@param key string
----@return boolean
 function M.holds(key) return key:find("#finally@", 1, true) ~= nil end
 
 --- Calls fn(path, …) for each body around a step, the outermost first.
@@ -38,14 +35,12 @@ end
 
 --- Marks the bodies around a step as continued, because a step ran after their exit.
 ---@param endings table<string, moonlet.Ending>
----@param key string
 function M.touch(endings, key)
   if next(endings) then each_around(key, touch_path, endings, key) end
 end
 
 --- Registers a new step with the clean-ups around it.
 ---@param cleanups table<string, string[]>  key of a clean-up -> keys of its steps
----@param key string
 function M.begin(cleanups, key)
   local _, last = key:find("#finally@%d+/")
   while last do
@@ -59,9 +54,7 @@ end
 -- A timeout is not listed, because it only ends steps that have run.
 local happens = { begin = true, ["end"] = true, fact = true, answer = true }
 
---- Updates the known exits of bodies from a journal record.
 ---@param endings table<string, moonlet.Ending>
----@param item table
 function M.read(endings, item)
   if not happens[item.type] then return end
   M.touch(endings, item.key)
@@ -74,7 +67,6 @@ end
 --- Invalidates the exits of a run that is retried, because the run and its failed bodies exit
 --- again.
 ---@param endings table<string, moonlet.Ending>
----@param all boolean?
 function M.forget(endings, all)
   for path, ending in pairs(endings) do
     if all or path == "" or ending.how ~= "ok" then ending.over = true end
@@ -87,8 +79,6 @@ local function of_any(key) return (key:gsub("#finally@%d+", "#finally@")) end
 --- Finds agent steps of earlier clean-ups that correspond to this step. Answered steps come first,
 --- then the latest.
 ---@param journal moonlet.Journal
----@param key string
----@return string[]
 function M.twins(journal, key)
   if not M.holds(key) then return {} end
   if not journal.twins then
@@ -122,7 +112,6 @@ end
 
 --- Returns the clean-ups that a new step makes obsolete, because their body continues with it.
 ---@param endings table<string, moonlet.Ending>
----@param key string
 ---@return string[] keys  prefixes of the keys of their steps
 function M.gone_by(endings, key)
   local found = {}
@@ -133,9 +122,6 @@ end
 --- Returns the key for a body's finalizers: the last one if the body exits as before, else a new
 --- one.
 ---@param endings table<string, moonlet.Ending>
----@param path string
----@param how string
----@return string key
 function M.key(endings, path, how)
   local last = endings[path]
   if last and not last.over and last.how == how then return last.key end

@@ -13,15 +13,11 @@ local state_of = per_run(function() return { last_beat = 0, least_wall = nil } e
 local longest_ms, shortest_ms, share = 10000, 500, 20
 
 --- Returns for how many milliseconds hosts have driven the run, or nil if that is not measured.
----@param run table
----@return integer?
 function M.now(run)
   return run.started and run.driven_before + core.clock.monotonic() - run.started
 end
 
 --- Limits the wall time of a run or of one of its scopes. From then on, steps record heartbeats.
----@param run moonlet.Run
----@param wall_ms integer?
 function M.limit(run, wall_ms)
   local state = state_of(run)
   if wall_ms then state.least_wall = math.min(state.least_wall or wall_ms, wall_ms) end
@@ -40,10 +36,6 @@ local function beat(run, key, every)
 end
 
 --- Calls fn(…), which executes a step, and records heartbeats meanwhile.
----@param run table
----@param key string
----@param verb string
----@param fn function
 function M.during(run, key, verb, fn, ...)
   -- The steps inside of a step function record their own heartbeats.
   local least_wall = state_of(run).least_wall

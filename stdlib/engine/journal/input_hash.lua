@@ -43,16 +43,12 @@ local function digest_of_old(input)
   return digest(text_of(copy))
 end
 
---- Returns a text without known secrets and redacted parts.
 ---@param journal moonlet.Journal
----@param text string
----@return string
 function M.hidden(journal, text)
   if journal.unkept[1] then text = redactions.hide(journal.unkept, text) end
   return (core.secret.hide(text))
 end
 
---- Returns JSON text without known secrets and redacted parts.
 function M.hidden_json(journal, text)
   if journal.unkept[1] then text = redactions.hide(journal.unkept, text, true) end
   return (core.secret.hide(text))
@@ -61,10 +57,7 @@ end
 --- Returns the hash of an input. If a record has an equal input, reuses its hash. Journals what
 --- else must be recorded for it.
 ---@param journal moonlet.Journal
----@param input table
 ---@param first table?   record that may have the input: { h, raw? }
----@param second table?
----@return string
 function M.of(journal, input, first, second)
   local all = text_of(input)
   local known = core.secret.hide(text_of(input, core.secret.hide))
@@ -106,8 +99,6 @@ end
 --- Returns a name without secrets, for use in keys. A stand-in is recorded with the name's keyed
 --- hash, so that it keeps its meaning if the environment changes.
 ---@param journal moonlet.Journal
----@param name string
----@return string
 function M.name(journal, name)
   local names = journal.stand_ins
   local told = names.told[name]
@@ -127,8 +118,6 @@ end
 
 --- Finds the places of secrets in the fields of a record, so that they can be restored. Returns nil
 --- if there are none.
----@param record table
----@param fields string[]
 ---@return table<string, {places: integer[], whole: string}>?
 function M.places(record, fields)
   local found
@@ -143,10 +132,7 @@ function M.places(record, fields)
   return found
 end
 
---- Restores the known secrets in a copy of a record.
----@param record table
 ---@param key string?  key of another run; default: the current one
----@return table record
 ---@return string[] lost  fields whose secrets are unknown
 function M.with_secrets(record, key)
   local copy, lost = {}, {}
@@ -164,7 +150,6 @@ function M.with_secrets(record, key)
   return copy, lost
 end
 
---- Returns an empty table of stand-ins.
 function M.stand_ins() return { told = {}, on_record = {}, taken = {}, clear = {} } end
 
 local function is_on_record(journal, key)
@@ -174,27 +159,19 @@ end
 --- Returns the recorded key of a step. If a part of it became a secret since then, that is the key
 --- with the plain name.
 ---@param journal moonlet.Journal
----@param key string
----@return string
 function M.key(journal, key)
   if not journal.resumed or is_on_record(journal, key) then return key end
   local clear = key:gsub("[^/#]+", journal.stand_ins.clear)
   return is_on_record(journal, clear) and clear or key
 end
 
---- Reads the stand-in for a name with secrets from a record.
 ---@param journal moonlet.Journal
----@param item table
 function M.read_name(journal, item)
   journal.stand_ins.on_record[item.raw], journal.stand_ins.taken[item.stand_in] = item.stand_in, true
 end
 
---- Stores a value in the fields `result`, `whole` and `places` of a record.
 ---@param journal moonlet.Journal
----@param item table
----@param value any
 ---@param kept any         redacted value
----@param durable boolean
 function M.put(journal, item, value, kept, durable)
   local places
   if kept ~= value then redactions.learn(journal.unkept, value, kept) end
@@ -207,13 +184,10 @@ end
 
 --- Learns the redactions of a value that was observed again and is unchanged.
 ---@param journal moonlet.Journal
----@param value any
 ---@param kept any   recorded form of the value
 function M.seen(journal, value, kept) redactions.learn(journal.unkept, value, kept) end
 
 --- Restores the secrets in a record's value. Returns nil if they are unknown or have changed.
----@param item table
----@return any
 function M.restored(item)
   if not item.places then return nil end
   local text = values.stored_text(records.stored(item, "result"))

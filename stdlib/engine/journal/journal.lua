@@ -45,7 +45,6 @@ local retried = { failed = true, cancelled = true, budget = true, blocked = true
 
 local longest_cancelled_ms = 10 * 1000
 
---- These steps cost money.
 local paid = { agent = true }
 
 --- These errors concern the run rather than the step.
@@ -182,7 +181,6 @@ local done_by_steps = { begin = true, attempt = true, ["end"] = true }
 --- Reports whether a record has a hash that only the run's key can check.
 local function is_keyed(item) return item.raw ~= nil or item.whole:find("^keyed:") ~= nil end
 
---- Reads the journal of the current run.
 ---@param fresh boolean?  forget facts, but keep answers of agents and people
 ---@param ended boolean?  the run has reported its outcome
 ---@param keep boolean?   replay failures whatever the verdict was
@@ -216,15 +214,12 @@ function M.open(fresh, ended, keep)
   return journal
 end
 
---- Appends a record and waits until it is on disk.
----@param item table
 function M.append(item)
   put_on_record(core.json.encode_record(item), true)
 end
 
 --- Appends a record without waiting for the disk. It is written with the next durable record,
 --- before anything that depends on it is reported.
----@param item table
 function M.note(item)
   core.journal.note(core.json.encode_record(item))
 end
@@ -242,7 +237,6 @@ end
 ---@field clean fun(value: any): any  returns the redacted value
 ---@field again fun(): any            repeats the observation
 
---- Stores a redacted value in a record.
 local function put(journal, item, value, private, durable)
   input_hash.put(journal, item, value, private and private.clean(value) or value, durable)
   return item
@@ -339,26 +333,25 @@ end
 ---@field notes (fun(): table?, boolean)?  returns notes for the verdict, and whether to repeat
 ---@field tells boolean?  in a run that only cleans up, `live` reports and ends the run
 ---@field once boolean?  run at most once; --fresh does not repeat it
+---@field foresee (fun(last: table?, hash: string): table)?  says what `live` would do, and does nothing
 ---@field settle fun(earlier: table)?  ends an unfinished attempt that had a different input
 
---- Executes a step, or replays its recorded outcome.
 ---@param run table           a run without a journal records nothing
----@param key string
 ---@param input table          dependencies; an equal input replays the step
 ---@param options moonlet.StepOptions
 ---@param live fun(last: table?): table   executes the step, given the last attempt's begin record
 ---@return table value         JSON value
----@return boolean cached
 function M.step(run, key, input, options, live)
   local journal = run.journal
   if not journal then return live(nil, ""), false end
   local hash = input_hash.of(journal, input, journal.ends[key], journal.begins[key])
-  settle_earlier(run, key, hash, options.settle)
+  if not run.forecast then settle_earlier(run, key, hash, options.settle) end
   local how, value = replayed(run, key, hash, options.private)
   if how then return value, true end
   tell_new_input(run, key, hash)
   -- A task that is still replayed may end this one before it starts.
   if journal.resumed then task.wait_turn() end
+  if run.forecast and run.forecast:reach(key, input, hash, options) then return true, false end
   if run.cancels and not options.tells then run.end_cancelled() end
   -- A body that is replayed only for its clean-up does not continue.
   if not run.cancels then finalizer_journal.touch(journal.endings, key) end
@@ -400,8 +393,6 @@ end
 
 --- Returns the key of an equal agent call in an earlier clean-up of the body, so that it is not
 --- paid for twice.
----@param run table
----@param key string
 ---@param input_at fun(key: string): table  returns the call's dependencies under that key
 ---@return string key  the given key if there is no such call
 function M.paid_before(run, key, input_at)
@@ -420,10 +411,6 @@ end
 
 --- Records that an attempt of a paid step is about to start. The record is on disk when this
 --- returns.
----@param run table
----@param key string
----@param attempt integer
----@param hash string
 ---@param more table?  further fields
 function M.begin(run, key, attempt, hash, more)
   local item = { type = "begin", driven_ms = heartbeat.now(run), key = key, attempt = attempt, input_hash = hash }
@@ -433,18 +420,10 @@ function M.begin(run, key, attempt, hash, more)
   M.append(item)
 end
 
---- Returns the recorded attempts of a step.
----@param run table
----@param key string
----@return table[]
 function M.attempts(run, key)
   return { table.unpack(run.journal.attempts[key] or {}) }
 end
 
---- Records the outcome of an attempt.
----@param run table
----@param key string
----@param entry table
 function M.attempt(run, key, entry)
   local item = { type = "attempt", driven_ms = heartbeat.now(run), key = key, outcome = entry }
   apply.attempt(run.journal, item)
@@ -452,17 +431,12 @@ function M.attempt(run, key, entry)
 end
 
 --- Records that the last attempt of a step has failed although the step has not ended.
----@param run table
----@param key string
 ---@param repair boolean?  the attempt was a repair round, so the answer to repair is kept
 function M.spent(run, key, repair)
   spend(run.journal, key, repair)
   M.append { type = "spent", key = key, repair = repair }
 end
 
---- Records a person's answer.
----@param run table
----@param item table
 function M.answer(run, item)
   run.journal.answers[item.key] = item
   local kept = { places = input_hash.places(item, { "value", "note", "by" }) }
@@ -472,12 +446,8 @@ end
 
 --- Returns a fact, which is a quick observation such as the time, a file or a random number. It is
 --- observed once and then replayed.
----@param run table
----@param key string
----@param input table
 ---@param observe fun(): any  returns a JSON value
 ---@param clean (fun(value: any): any)?  redacts it for the record
----@return any
 function M.fact(run, key, input, observe, clean)
   if not run.journal then return observe() end
   local journal = run.journal
@@ -501,6 +471,7 @@ function M.fact(run, key, input, observe, clean)
     tell_lost(run, key, stored)
   end
   value = observe()
+  if run.forecast then run.forecast:observed(key, input, value) end
   if not run.cancels then finalizer_journal.touch(run.journal.endings, key) end
   local made = { type = "fact", key = key, input_hash = hash, raw = journal.raws[hash] }
   M.note(put(journal, made, value, clean and { clean = clean }, false))
@@ -509,11 +480,7 @@ end
 
 --- Reads a budget. Readings that the script has used are replayed. The latest one is repeated,
 --- because somebody may have raised the budget since.
----@param run table
----@param key string
----@param input table
 ---@param observe fun(): number
----@return number
 function M.reading(run, key, input, observe)
   local journal = run.journal
   local item = journal and journal.facts[key]
@@ -521,9 +488,6 @@ function M.reading(run, key, input, observe)
   return M.fact(run, key, input, observe)
 end
 
---- Records the start of a scope with limited wall time.
----@param run table
----@param path string
 ---@return integer used_ms  time used under earlier hosts
 function M.scope_begins(run, path)
   local journal = run.journal
@@ -536,18 +500,11 @@ end
 
 --- Records the end of a scope with limited wall time. Its time still counts if the scope is retried
 --- or resumed.
----@param run table
----@param path string
----@param ok boolean
 function M.scope_ends(run, path, ok)
   if not run.journal then return end
   M.note { type = "scope", key = path, driven_ms = heartbeat.now(run), status = ok and "ok" or "failed" }
 end
 
---- Returns the record of a scope that ran out of time: { order, e }.
----@param run table
----@param path string
----@return table?
 function M.timeout(run, path)
   return run.journal and run.journal.timeouts[path]
 end

@@ -54,7 +54,6 @@ end
 
 --- Calls fn(path, …) for each path around a step's key, the outermost first, except for the run's
 --- own path.
----@param key string
 ---@param fn fun(path: string, ...: any)
 function M.each_around(key, fn, ...)
   local at = key:find("/", 1, true)
@@ -105,7 +104,7 @@ local readers = {
   end,
   attempt = function(history, item)
     if history.once[item.key] and history.once[item.key] == item.outcome.number then
-      -- The command was started and then given up with its step.
+      -- The step of an at-most-once command was given up after the command had started.
       if not history.ends[item.key] then note_program(history, item.key) end
       return
     end
@@ -125,8 +124,6 @@ local readers = {
   end,
 }
 
---- Adds a record of the journal to the history.
----@param item table
 function History:read(item)
   if math.type(item.driven_ms) == "integer" and item.driven_ms > self.driven then self.driven = item.driven_ms end
   local reader = readers[item.type]
@@ -144,12 +141,10 @@ local function note_inner(path, inner, key)
   end
 end
 
---- Finishes the history after the last record.
 function History:close()
   for _, key in ipairs(self.keys) do M.each_around(key, note_inner, self.inner, key) end
 end
 
---- Adds the usage of one step to a sum.
 local function add_key(history, sum, key)
   local charges = history.charges[key]
   for i = 1, charges and #charges or 0 do
@@ -186,15 +181,10 @@ local function sums_of(history, path)
   return sums
 end
 
---- Returns the usage below a path.
----@param path string
 ---@return table<string, number>
 function History:spent(path) return sums_of(self, path).total end
 
 --- Returns the usage below a path that the replay has not reached yet.
----@param path string
----@param kind string
----@return number
 function History:ahead(path, kind)
   if self.over then return 0 end
   local sums = sums_of(self, path)
@@ -215,7 +205,6 @@ local function tell_key(history, key)
 end
 
 --- Marks the steps of a path as reached, because the replay has reached its end.
----@param path string
 function History:tell(path)
   if self.over then return end
   if self.charges[path] or self.programs[path] then tell_key(self, path) end
@@ -228,9 +217,6 @@ end
 
 --- Returns the recorded amounts of an attempt that will be adopted. Returns them only once, so that
 --- they do not count twice.
----@param key string
----@param number integer
----@param hash string
 ---@return table<string, number>?
 function History:retake(key, number, hash)
   local list = self.charges[key] or {}

@@ -47,9 +47,7 @@ end
 
 --- Stores a raised value in an end record, and returns it as a replay would raise it.
 ---@param item table     record of the end
----@param err any
 ---@param durable boolean?  write the value to disk before returning
----@return any
 function M.put(item, err, durable)
   local plain = plain_of(err, 1)
   if plain == nil then plain = tostring(err) end
@@ -58,8 +56,6 @@ function M.put(item, err, durable)
 end
 
 --- Returns the value that a step raised. Old records contain only its short form.
----@param item table
----@return any
 function M.get(item)
   local stored = records.stored(item, "raised")
   local plain = stored ~= nil and values.get(stored)

@@ -42,8 +42,6 @@ end
 
 --- Reports whether lines of a journal show that a host drove the run or that a person decided about
 --- it.
----@param text string
----@return boolean
 function M.has_driver(text)
   for _, kind in ipairs { "drive", "decision", "over" } do
     if text:find(('"type":"%s"'):format(kind), 1, true) then return true end
@@ -80,12 +78,8 @@ local function refusal(order, problem)
     hint = "resume the run with the moonlet that wrote it, or start a new run" }
 end
 
---- Checks a record and sets its number as `order`. Raises an error if the record is invalid.
----@param item any
----@param order integer
 ---@param unread string?  why the record could not be read
 ---@param lazy boolean?  large results stay in the file until they are needed
----@return table item
 function M.check(item, order, unread, lazy)
   local problem = unread or problem_of(item)
   if problem then error(refusal(order, problem), 0) end
@@ -95,9 +89,7 @@ end
 
 --- Returns the stored form of a record's value. A large value is not kept in memory but read and
 --- verified again.
----@param item table
 ---@param name "result"|"raised"
----@return any
 function M.stored(item, name)
   if not item.lazy or item[name] ~= nil then return item[name] end
   local value, unread = infrastructure_error.call(core.journal.value, item.order, name)

@@ -52,10 +52,7 @@ end
 ---@return moonlet.Unkept
 function M.new() return { by = {}, sorted = true } end
 
---- Learns redactions by comparing a value with its redacted form.
 ---@param list moonlet.Unkept
----@param value any
----@param kept any
 function M.learn(list, value, kept)
   if type(value) == "string" and type(kept) == "string" then
     if value ~= kept then learn_text(list, value, kept) end
@@ -78,11 +75,8 @@ local function replaced(text, what, instead)
   return table.concat(parts)
 end
 
---- Replaces each redacted piece of a text by its recorded replacement.
 ---@param list moonlet.Unkept
----@param text string
 ---@param is_json boolean?  the text is JSON
----@return string
 function M.hide(list, text, is_json)
   if not list.sorted then
     table.sort(list, function(a, b) return #a.text > #b.text end)

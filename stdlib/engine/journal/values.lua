@@ -77,30 +77,16 @@ local function unpack(value, inside)
 end
 
 --- Returns the encoded form of a value, or nil if JSON can represent all of it.
----@param value any
----@return any
 function M.packed(value)
   return core.json.encode_record(value):find("\u{FFFD}", 1, true) and pack(value) or nil
 end
 
---- Decodes a value.
----@param packed any
----@return any
 function M.unpacked(packed) return unpack(packed) end
 
---- Encodes a value as text.
----@param value any
----@return string
 function M.text(value) return core.json.encode_record(pack(value)) end
 
---- Decodes a value from text.
----@param text string
----@return any
 function M.read(text) return unpack(core.json.decode_record(text)) end
 
---- Returns a deep copy of a value, as a replay would return it.
----@param value any
----@return any
 function M.copy(value)
   if value == nil then return nil end
   return M.read(M.text(value))
@@ -109,7 +95,6 @@ end
 --- Returns the stored form of `value`, which is a file's name if the value is large.
 ---@param value any       JSON value whose strings may contain any bytes
 ---@param durable boolean  a large value's file is on disk when this returns
----@return any stored
 ---@return integer[]? places  places where secrets' names replaced secrets (core.secret.restore)
 function M.put(value, durable)
   local packed = pack(value)
@@ -125,39 +110,34 @@ function M.put(value, durable)
 end
 
 --- Returns a hash that reveals nothing without the run's key.
----@param text string
 ---@param key string?  key of another run; default: the current one
----@return string
 function M.keyed(text, key)
   key = key or infrastructure_error.call(core.secret.key)
   return "keyed:" .. core.text.sha256(key .. core.text.sha256(key .. text))
 end
 
 --- Reports whether a recorded hash matches a value.
----@param value any
----@param hash string
----@return boolean
 function M.is(value, hash)
   if hash:find("^keyed:") then return M.keyed(M.text(value)) == hash end
   -- Old journals have no keyed hashes.
   return core.text.sha256(core.run.redact(M.text(value))) == hash
 end
 
+--- Reads the value files of the run whose forecast is made.
+---@type (fun(name: string, cap: integer): string?)?
+M.reader = nil
+
 --- Returns a stored value as text, or nil if its file is missing or damaged.
----@param stored any
 ---@param read (fun(name: string, cap: integer): string?)?
----@return string?
 function M.stored_text(stored, read)
   local name = not is_plain(stored) and stored["$value"]
   if not name then return core.json.encode_record(stored) end
-  local text = (read or core.run.read_value)(name, value_cap)
+  local text = (read or M.reader or core.run.read_value)(name, value_cap)
   return text and core.text.sha256(text) == name and text or nil
 end
 
 --- Returns a stored value, or nil if its file is missing or damaged.
----@param stored any
 ---@param read (fun(name: string, cap: integer): string?)?  reads the value files of another run
----@return any
 function M.get(stored, read)
   if is_plain(stored) or not stored["$value"] then return unpack(stored) end
   local text = M.stored_text(stored, read)

@@ -16,10 +16,17 @@
 ---                worktrees = 4 },          -- that wait for the next agent that writes; 0: none
 ---     precommit = { runner = "codex" },    -- for moonlet hook pre-commit; default: no agent
 ---     prompts = { reviewer = "reviewer.md" },   -- templates, by their paths from this folder
+---     mcp = { presets = { "triangulated-review" },   -- what a main agent may run with moonlet mcp; default: nothing
+---             budget = { tokens = 400000 }, sandbox = "read-only",   -- of each such run
+---             programs = { "npm" },        -- of checks that it may name
+---             sessions = { "builder" },    -- that it may read and type into
+---             vanished = "continue" },     -- or "cancel": its runs, once it is gone
+---     loop = "end",                        -- ends an agent that goes round in circles; default: "warn"
 ---     hooks = { finished = { "notify-send", "moonlet" } },   -- events of runs: started, finished,
 ---                  parked, review; of sessions: stuck, milestone; of both: done, question, blocked
 ---   }
 local config_check = require "moonlet.engine.load.config_check"
+local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 
 local M = {}
@@ -36,10 +43,10 @@ local deepest, most_values, most_problems = 8, 10000, 20
 ---@field limits table
 ---@field hooks table<string, string[]>
 ---@field precommit {runner: string?}
+---@field mcp table?
+---@field loop "warn"|"end"|nil
 ---@field prompts table<string, string>  template texts by role
 
---- Returns the path of the user's config, or nil if neither XDG_CONFIG_HOME nor HOME is set.
----@return string?
 function M.user_path()
   local base = core.system.env "XDG_CONFIG_HOME"
   if not base or base == "" or base:sub(1, 1) ~= "/" then
@@ -85,10 +92,10 @@ local function data(value, path, budget, fail)
   local kind = type(value)
   if kind == "string" or kind == "boolean" then return value end
   if kind == "number" then
-    if value ~= value or value == math.huge or value == -math.huge then fail(path, "it is no usable number") end
+    if value ~= value or value == math.huge or value == -math.huge then fail(path, "it is not a finite number") end
     return value
   end
-  if kind ~= "table" then fail(path, ("a config holds data alone, not a %s"):format(kind)) end
+  if kind ~= "table" then fail(path, ("a config holds only data, not a %s"):format(kind)) end
   if #path > deepest then fail(path, "it nests too deep") end
   local copy = {}
   for key, item in next, value do
@@ -109,8 +116,6 @@ end
 M.reading = nil
 
 --- Evaluates a config's text. Raises one `invalid` error that lists every problem with its line.
----@param text string
----@param path string
 ---@return moonlet.Config
 function M.read(text, path)
   local folder = path:match("^(.*)/[^/]+$") or "."
@@ -130,8 +135,8 @@ function M.read(text, path)
   if not ran then
     local message = type(value) == "string" and value or (type(value) == "table" and rawget(value, "message"))
     message = type(message) == "string" and message or "it raised an error"
-    error(record.invalid("the config failed: " .. message:gsub("^.-:%d+:%s*", ""),
-      "a config is data: return { … }", at or path), 0)
+    record.refuse("the config failed: " .. message:gsub("^.-:%d+:%s*", ""),
+      "a config is data: return { … }", at or path)
   end
   local problems = {}
   local function report(where, message, hint)
@@ -181,21 +186,16 @@ function M.load(path)
   local root = folder and core.file.root(folder == "" and "/" or folder)
   if not root or not core.file.stat(root, name) then return empty() end
   -- Many users link their config from a folder of dotfiles.
-  local real = core.system.real_path(path) or path
-  folder, name = real:match("^(.*)/([^/]+)$")
-  local text, err, cut
-  root, err = core.file.root(folder == "" and "/" or folder)
-  if root then text, err, cut = core.file.read(root, name, source_cap) end
+  local text, err, cut = files.read_path(core.system.real_path(path) or path, source_cap)
   if not text then
-    error(record.invalid(("cannot read the config %s: %s"):format(path, err.message), err.hint, path), 0)
+    record.refuse(("cannot read the config %s: %s"):format(path, err.message), err.hint, path)
   end
-  if cut then error(record.invalid(("the config %s is larger than 1 MB"):format(path), nil, path), 0) end
+  if cut then record.refuse(("the config %s is larger than 1 MB"):format(path), nil, path) end
   return M.read(text, path)
 end
 
 local current
 
---- Returns the config of this process, and loads it on the first call.
 ---@return moonlet.Config
 function M.current()
   current = current or M.load()
@@ -206,7 +206,6 @@ end
 ---@param config moonlet.Config?
 function M.use(config) current = config end
 
---- Calls `fn` with a config that keeps only the user's runners.
 ---@param fn fun()
 function M.with_runners_alone(fn)
   local own = M.current()

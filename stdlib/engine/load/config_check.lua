@@ -1,16 +1,16 @@
 --- Validates a config. Each check reports every error in its part and removes the invalid values.
 local duration = require "moonlet.duration"
+local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local route_table = require "moonlet.engine.load.route_table"
 local runner_names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- Limits the size of a config and of its prompt templates, in bytes.
 M.source_cap = 1 << 20
 
 local top_fields = { runner = "string", runners = "table", routes = "table", prices = "table", limits = "table",
-  hooks = "table", prompts = "table", precommit = "table" }
+  hooks = "table", prompts = "table", precommit = "table", mcp = "table", loop = "string" }
 local runner_fields = { program = "string", args = "list", env = "list", home = "string", model = "string",
   file = "string", private = "boolean", state = "list", instructions = "boolean" }
 --- The entry runners.command applies to every program of `--runner command:`.
@@ -20,9 +20,11 @@ local limit_fields = { tokens = "integer", usd = "number", wall = "string|number
 local hook_fields = { started = "list", finished = "list", parked = "list", done = "list", question = "list",
   stuck = "list", milestone = "list", blocked = "list", review = "list" }
 
+local mcp_fields = { presets = "list", sessions = "list", programs = "list", budget = "table", sandbox = "string",
+  vanished = "string" }
+
 --- Formats a path of keys as Lua source, such as routes["test-gaps"].runner.
 ---@param path (string|integer)[]
----@return string
 function M.shown(path)
   local parts = {}
   for i, key in ipairs(path) do
@@ -45,14 +47,10 @@ local function names_of(fields)
   return names
 end
 
---- Reads a prompt template that the config names. Raises an error if it is unreadable or invalid.
 local function template_text(path)
   path = path:sub(1, 2) == "~/" and require("moonlet.engine.runner.shared").home_path(path) or path
   local real = core.system.real_path(path) or path
-  local folder, name = real:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text
-  if root then text, err = core.file.read(root, name, M.source_cap) end
+  local text, err = files.read_path(real, M.source_cap)
   if not text then error(err, 0) end
   return require("moonlet.engine.load.prompts").check(text, path)
 end
@@ -89,7 +87,6 @@ function Check:fields_of(value, fields, path)
   return true
 end
 
---- Checks that a list contains only strings that match a pattern. Reports a violation.
 function Check:texts(list, path, pattern, what)
   local count = 0
   for key, item in pairs(list) do
@@ -160,7 +157,6 @@ function Check:runners(entries)
   end
 end
 
---- Checks the part of a runner's name after the colon.
 function Check:runner_rest(name, word, path)
   if word ~= "command" and word ~= "cassette" then
     if name ~= word then
@@ -177,7 +173,6 @@ function Check:runner_rest(name, word, path)
   end
 end
 
---- Checks the name of a runner in a config value.
 function Check:runner(name, path)
   local word = name:match("^([^:]+):") or name
   if word == "route" then
@@ -252,7 +247,6 @@ function Check:limits(limits)
   end
 end
 
---- Replaces the paths of prompt templates by their texts.
 function Check:prompts(prompts)
   local known = {}
   for _, role in ipairs(require("moonlet.prompt.templates").roles) do known[role] = "string" end
@@ -267,6 +261,28 @@ function Check:prompts(prompts)
   end
 end
 
+--- Checks what a main agent may do over MCP.
+function Check:mcp(mcp)
+  if not self:fields_of(mcp, mcp_fields, { "mcp" }) then return end
+  if mcp.presets then self:texts(mcp.presets, { "mcp", "presets" }, "^%l[%l%d-]*$", "names of presets") end
+  if mcp.sessions then self:texts(mcp.sessions, { "mcp", "sessions" }, ".", "names or ids of sessions") end
+  if mcp.programs then self:texts(mcp.programs, { "mcp", "programs" }, "^%S+$", "names of programs") end
+  for key, words in pairs { sandbox = { "read-only", "workspace-write" }, vanished = { "continue", "cancel" } } do
+    if mcp[key] and mcp[key] ~= words[1] and mcp[key] ~= words[2] then
+      self.report({ "mcp", key }, ("mcp.%s cannot be '%s'"):format(key, core.text.printable(mcp[key], 40)),
+        ("write %s or %s"):format(words[1], words[2]))
+    end
+  end
+  if not mcp.budget or not self:fields_of(mcp.budget, require("moonlet.engine.budget.budget").fields,
+    { "mcp", "budget" }) then return end
+  for name, value in pairs(mcp.budget) do
+    local is_time = name == "wall"
+    if is_time and not pcall(duration.ms, value, "mcp.budget.wall") or not is_time and value <= 0 then
+      self.report({ "mcp", "budget", name }, ("mcp.budget.%s cannot be %s"):format(name, tostring(value)))
+    end
+  end
+end
+
 function Check:hooks(hooks)
   if not self:fields_of(hooks, hook_fields, { "hooks" }) then return end
   for name, argv in pairs(hooks) do
@@ -276,7 +292,6 @@ function Check:hooks(hooks)
   end
 end
 
---- Validates a config, and calls `report(path, message, hint)` for each error.
 ---@param config table  plain data; invalid values are removed
 ---@param report fun(path: (string|integer)[], message: string, hint: string?)
 ---@param folder string  base of relative paths
@@ -290,6 +305,10 @@ function M.check(config, report, folder)
   if config.limits then self:limits(config.limits) end
   if config.prompts then self:prompts(config.prompts) end
   if config.hooks then self:hooks(config.hooks) end
+  if config.mcp then self:mcp(config.mcp) end
+  if config.loop and config.loop ~= "warn" and config.loop ~= "end" then
+    self.report({ "loop" }, ("loop cannot be '%s'"):format(core.text.printable(config.loop, 40)), "write warn or end")
+  end
   local precommit = config.precommit
   if precommit and self:fields_of(precommit, { runner = "string" }, { "precommit" }) and precommit.runner then
     self:runner(precommit.runner, { "precommit", "runner" })

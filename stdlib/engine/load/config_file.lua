@@ -9,13 +9,10 @@ local M = {}
 local source_cap = 1 << 20
 
 local function by_hand(path, runner, why)
-  error(record.invalid(("%s: %s"):format(path, why), ('write runner = "%s", into it by hand'):format(runner)), 0)
+  record.refuse(("%s: %s"):format(path, why), ('write runner = "%s", into it by hand'):format(runner))
 end
 
 --- Returns the config's text with a new default runner, or nil if the right place is ambiguous.
----@param text string
----@param runner string
----@return string?
 function M.with_runner(text, runner)
   local line = ('runner = "%s"'):format(runner)
   -- A setting of a nested table has a deeper indentation than two spaces.
@@ -28,13 +25,12 @@ function M.with_runner(text, runner)
   return count == 1 and changed or nil
 end
 
---- Writes the default runner into the user's config. Creates the file if it does not exist.
 ---@param runner string  a value of --runner
 ---@return string path, string line
 function M.set_runner(runner)
   runners.parse(runner, config.current())
   local path = config.user_path()
-  if not path then error(record.invalid("neither HOME nor XDG_CONFIG_HOME names a folder for the config"), 0) end
+  if not path then record.refuse("neither HOME nor XDG_CONFIG_HOME names a folder for the config") end
   path = core.system.real_path(path) or path
   local folder, name = path:match "^(.*)/([^/]+)$"
   local root, err = core.file.make_root(folder)

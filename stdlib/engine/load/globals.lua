@@ -35,24 +35,18 @@ end
 
 local function shown(name) return core.text.printable(tostring(name), 60) end
 
---- Raises an error for an unknown global, with a hint.
----@param name any
----@param environment table
 function M.refuse_read(name, environment)
   local hint = absent[name]
-  if hint then error(record.invalid(("there is no '%s' in a preset or script"):format(shown(name)), hint), 0) end
+  if hint then record.refuse(("there is no '%s' in a preset or script"):format(shown(name)), hint) end
   local near = type(name) == "string" and record.nearest(name, names_of(environment))
-  error(record.invalid(("there is no variable '%s'"):format(shown(name)),
-    near and ("did you mean '%s'?"):format(near) or "declare it first: local " .. shown(name) .. " = …"), 0)
+  record.refuse(("there is no variable '%s'"):format(shown(name)),
+    near and ("did you mean '%s'?"):format(near) or "declare it first: local " .. shown(name) .. " = …")
 end
 
---- Raises an error for creating a global.
----@param environment table
----@param name any
 function M.refuse_write(environment, name)
   local near = type(name) == "string" and record.nearest(name, names_of(environment))
-  error(record.invalid(("there is no variable '%s' to set"):format(shown(name)),
-    ("%swrite local %s = …"):format(near and ("did you mean '%s'? Else "):format(near) or "", shown(name))), 0)
+  record.refuse(("there is no variable '%s' to set"):format(shown(name)),
+    ("%swrite local %s = …"):format(near and ("did you mean '%s'? Else "):format(near) or "", shown(name)))
 end
 
 return M

@@ -1,5 +1,6 @@
 --- Finds and loads presets in ./presets, in the user's folder and among the built-in ones, in this
 --- order. A preset is NAME.lua, or a folder NAME with init.lua and further files.
+local read_path = require("moonlet.engine.base.files").read_path
 local record = require "moonlet.record"
 local closed = require "moonlet.engine.context.closed"
 local readonly = require "moonlet.engine.load.readonly"
@@ -30,19 +31,16 @@ local source_cap = 1 << 20
 ---@field nested table<string, {source: moonlet.Source, preset: moonlet.Preset}>?
 ---   Lists the presets that it may run.
 ---@field opened string?       sha256 of the files that M.open() ran; nil if the folder is too large
+---@field unhashed boolean?     true if only its declarations are read, so that no hash is needed
 ---@field unreadable moonlet.Error?  error that M.open() raises because the file is unreadable
 
---- Maps names in run.json to functions that create sources without files.
+--- Maps a target in run.json, such as the prompt, to a function that makes a source without a file.
 ---@type table<string, fun(): moonlet.Source>
 M.registered = {}
 
 local function user_folder()
-  local base = core.system.env "XDG_CONFIG_HOME"
-  if not base or base == "" then
-    local home = core.system.env "HOME"
-    base = home and home ~= "" and home .. "/.config" or nil
-  end
-  return base and base .. "/moonlet/presets"
+  local config = require("moonlet.engine.load.config").user_path()
+  return config and config:gsub("/[^/]*$", "") .. "/presets"
 end
 
 -- Maps each built-in preset to the names of its files.
@@ -56,7 +54,6 @@ end
 local function embedded_text(name, file) return core.script.preset_file(name .. "/" .. file) end
 
 --- Lists the folders on disk that may contain presets, the first to search in front.
----@param home table
 ---@param asking moonlet.Source?  preset that runs the searched one; its folder is searched too
 function M.folders(home, asking)
   local folders = { { path = home.top .. "/presets", label = "presets" } }
@@ -142,7 +139,7 @@ local function disk_source(folder, name)
   end
   local text, err, cut = core.file.read(root, main, source_cap)
   if not text then error(err, 0) end
-  if cut then error(record.invalid(folder.path .. "/" .. main .. " is larger than 1 MB"), 0) end
+  if cut then record.refuse(folder.path .. "/" .. main .. " is larger than 1 MB") end
   local read, files = disk_files(root, inside, inside and "init.lua" or main, text)
   local source = { name = name, origin = folder.label .. "/" .. main, named = true, builtin = false, text = text,
     read = read,
@@ -171,14 +168,10 @@ local function builtin_source(name)
 end
 
 --- Returns a built-in preset, even if a folder has one with its name.
----@param name string
 ---@return moonlet.Source?
-function M.built_in(name)
-  return embedded[name] and builtin_source(name)
-end
+function M.built_in(name) return embedded[name] and builtin_source(name) end
 
---- Returns a preset on disk. If it is unreadable, returns a source that raises the error when it is
---- opened.
+--- Returns a preset on disk, or for an unreadable one a source that raises when it is opened.
 local function listed_source(folder, name)
   local ok, source = pcall(disk_source, folder, name)
   if ok then return source end
@@ -209,9 +202,6 @@ function M.all(home)
   return found, names
 end
 
---- Returns the source that `target` names, which is a preset's name or the path of a Lua file.
----@param home table
----@param target string
 ---@param asking moonlet.Source?  preset that runs it
 ---@return moonlet.Source
 function M.find(home, target, asking)
@@ -225,12 +215,10 @@ function M.find(home, target, asking)
   end
   if embedded[target] then return builtin_source(target) end
   local _, names = M.all(home)
-  error(record.invalid(("there is no preset '%s'"):format(core.text.printable(target, 80)),
-    record.suggest(target, names)), 0)
+  record.refuse(("there is no preset '%s'"):format(core.text.printable(target, 80)),
+    record.suggest(target, names))
 end
 
---- Returns the source of a Lua file, or of a folder with an init.lua.
----@param path string
 ---@return moonlet.Source
 function M.file(path)
   local full = path:sub(1, 1) == "/" and path or core.system.cwd() .. "/" .. path
@@ -240,19 +228,18 @@ function M.file(path)
     full, path = full:gsub("/+$", "") .. "/init.lua", path:gsub("/+$", "") .. "/init.lua"
   end
   if full:sub(-1) == "/" then
-    error(record.invalid(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
-      "name a Lua file, or a preset: moonlet preset list"), 0)
+    record.refuse(("%s is a folder, not a Lua file"):format(core.text.printable(path, 200)),
+      "name a Lua file, or a preset: moonlet preset list")
   end
   local folder, name = full:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text, cut
-  if root then text, err, cut = core.file.read(root, name, source_cap) end
+  local text, err, cut = read_path(full, source_cap)
   if not text then
     err.message = ("cannot read the script %s: %s"):format(path, err.message:gsub("^cannot read [^:]*: ", ""))
     err.at = path
     error(err, 0)
   end
-  if cut then error(record.invalid(path .. " is larger than 1 MB", "a script is a small text file"), 0) end
+  if cut then record.refuse(path .. " is larger than 1 MB", "a script is a small text file") end
+  local root = core.file.root(folder == "" and "/" or folder)
   local read, files = disk_files(root, ".", name, text)
   return {
     name = as_folder and folder:match("[^/]*$") or name:gsub("%.lua$", ""), origin = path, builtin = false, text = text,
@@ -267,11 +254,10 @@ end
 
 local function read_own(source, file)
   local text, err = source.read(file)
-  if text then source.used[file] = core.text.sha256(text) end
+  if text and not source.unhashed then source.used[file] = core.text.sha256(text) end
   return text, err
 end
 
---- Uses the prompt templates of a source and a config from now on.
 ---@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 function M.use_prompts(source, config)
@@ -281,15 +267,13 @@ function M.use_prompts(source, config)
   end)
 end
 
---- Returns `m` for one script: the standard library, and m.asset for files of the script's own
---- folder.
 local function script_m(source)
   local base = readonly.view(require "moonlet.engine.load.author_table", "m")
   local function asset(file)
     local text, err = read_own(source, tostring(file))
     if not text then
-      error(record.invalid(("the preset has no file '%s'"):format(core.text.printable(tostring(file), 80)),
-        err and err.message), 0)
+      record.refuse(("the preset has no file '%s'"):format(core.text.printable(tostring(file), 80)),
+        err and err.message)
     end
     return text
   end
@@ -303,23 +287,21 @@ end
 
 local function own_module(source, name, globals)
   if not name:match("^[%w_][%w_.-]*$") or name:find("..", 1, true) then
-    error(record.invalid(("'%s' is no name of a module"):format(core.text.printable(name, 80)),
-      "modules are named by letters, digits, _ and ."), 0)
+    record.refuse(("'%s' is not a valid module name"):format(core.text.printable(name, 80)),
+      "modules are named by letters, digits, _ and .")
   end
   local file = name:gsub("%.", "/") .. ".lua"
   local code = source.code and source.code(file, globals, globals_of.refuse_read, globals_of.refuse_write)
   if code then return code end
   local text, err = read_own(source, file)
   if not text then
-    error(record.invalid(("there is no module '%s'"):format(name),
+    record.refuse(("there is no module '%s'"):format(name),
       name:find "json$" and "m.json is there" or record.nearest(name, { "moonlet" }) and "did you mean 'moonlet'?"
-        or err and err.message), 0)
+        or err and err.message)
   end
   return M.load(source.origin:gsub("[^/]*$", "") .. file, text, globals)
 end
 
---- Returns `require` for one script, which loads public library modules and files of the script's
---- own folder.
 local function script_require(source, globals)
   local cache, loading = {}, {}
   source.forget = function(name)
@@ -328,7 +310,7 @@ local function script_require(source, globals)
     return was_there
   end
   return function(name)
-    if type(name) ~= "string" then error(record.invalid("require needs a name"), 0) end
+    if type(name) ~= "string" then record.refuse("require needs a name") end
     if name == "moonlet" then return globals.m end
     if cache[name] ~= nil then return cache[name] end
     if name:match("^moonlet%.") then
@@ -336,16 +318,16 @@ local function script_require(source, globals)
       -- These two modules are m itself, with functions for the loader that scripts must not get.
       if public == "init" or public == "preset" then public = nil end
       local ok, module = pcall(require, public and name or "moonlet.")
-      if not ok then error(record.invalid(("there is no module '%s'"):format(name)), 0) end
+      if not ok then record.refuse(("there is no module '%s'"):format(name)) end
       cache[name] = type(module) == "table" and readonly.view(module, name) or module
       return cache[name]
     end
-    if loading[name] then error(record.invalid(("the modules require each other: %s"):format(name)), 0) end
+    if loading[name] then record.refuse(("the modules require each other: %s"):format(name)) end
     loading[name] = true
     local result = own_module(source, name, globals)(name)
     loading[name] = nil
     if result == nil then
-      error(record.invalid(("the module %s returns nothing"):format(name), "end it with return and what others use"), 0)
+      record.refuse(("the module %s returns nothing"):format(name), "end it with return and what others use")
     end
     cache[name] = result
     return result
@@ -355,9 +337,7 @@ end
 --- Loads a script's text, or raises an error for a syntax error. `on_missing(name, environment)`
 --- returns the value of an unknown global.
 function M.load(origin, text, globals, on_missing)
-  if text:byte(1) == 27 then
-    error(record.invalid(origin .. " is bytecode; scripts are text"), 0)
-  end
+  if text:byte(1) == 27 then record.refuse(origin .. " is bytecode; scripts are text") end
   text = text:gsub("^\xef\xbb\xbf", "")
   if text:sub(1, 1) == "#" then text = "--" .. text end
   local chunk, message = core.script.load(text, "@" .. origin, globals, on_missing or globals_of.refuse_read,
@@ -368,10 +348,7 @@ function M.load(origin, text, globals, on_missing)
     at = line and origin .. ":" .. line or origin, hint = "the script was not started" }, 0)
 end
 
---- Returns the globals that a script gets in addition to those of Lua.
 ---@param source moonlet.Source
----@param args string[]?
----@return table
 function M.globals(source, args)
   local globals = { m = script_m(source), args = closed.copy(args or {}) }
   globals.require = script_require(source, globals)
@@ -400,15 +377,14 @@ end
 
 local function check_name(source, preset)
   if not source.named or preset.name == source.name then return end
-  error(record.invalid(("the preset of %s calls itself '%s'"):format(source.origin, preset.name),
-    ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin), 0)
+  record.refuse(("the preset of %s calls itself '%s'"):format(source.origin, preset.name),
+    ("give it the name that it is found by: name = \"%s\""):format(source.name), source.origin)
 end
 
 --- Returns a warning if a preset's declared name differs from its file's name, because it cannot be
 --- found by that name.
 ---@param source moonlet.Source
 ---@param preset moonlet.Preset?
----@return string?
 function M.name_warning(source, preset)
   if not preset or source.named or source.builtin then return nil end
   local file = source.path:match "([^/]+)/init%.lua$" or source.name
@@ -417,25 +393,22 @@ function M.name_warning(source, preset)
     :format(source.origin, preset.name, file)
 end
 
---- Reports whether an opened source has the text that was recorded with a run.
 ---@param source moonlet.Source
 ---@param recorded string?  value of `opened` in the record
----@return boolean
 function M.is_text(source, recorded)
   return source.builtin or source.opened ~= nil and source.opened == recorded
 end
 
---- Raises an error for a file that creates a preset and does not return it.
 local function refuse_unreturned(source, value)
   local made, at = preset_module.last()
   local is_spec = type(value) == "table" and type(rawget(value, "run")) == "function"
   if not made and is_spec then
-    error(record.invalid("the file returns a table with a function run, and not a preset",
-      "write return m.preset { … } around it", core.text.place(value.run) or source.origin), 0)
+    record.refuse("the file returns a table with a function run, and not a preset",
+      "write return m.preset { … } around it", core.text.place(value.run) or source.origin)
   end
   if not made then return end
-  error(record.invalid(("the file makes the preset '%s' and returns %s"):format(made.name,
-    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin), 0)
+  record.refuse(("the file makes the preset '%s' and returns %s"):format(made.name,
+    value == nil and "nothing" or "a " .. type(value)), "write return m.preset { … }", at or source.origin)
 end
 
 local function outside_of_run(at)
@@ -484,10 +457,10 @@ function M.open(source, args)
   end)
   local how, value = core.coroutine.drive(script)
   if how == "failed" then evaluation_error(source, value) end
-  source.opened = opened_hash(source)
+  source.opened = not source.unhashed and opened_hash(source) or nil
   local function refuse_yield()
-    error(record.invalid(source.origin .. " yields outside of any coroutine",
-      "to wait, call ctx:sleep or another verb of ctx", source.origin), 0)
+    record.refuse(source.origin .. " yields outside of any coroutine",
+      "to wait, call ctx:sleep or another verb of ctx", source.origin)
   end
   if how == "yielded" then refuse_yield() end
   if preset_module.is(value) then
@@ -516,14 +489,13 @@ function M.open(source, args)
   end
 end
 
---- Evaluates a source that must return a preset.
 ---@param source moonlet.Source
 ---@return moonlet.Preset
 function M.preset(source)
   local preset = M.open(source)
   if preset then return preset end
-  error(record.invalid(("%s returns no preset"):format(source.origin),
-    "end it with: return m.preset { … }", source.origin), 0)
+  record.refuse(("%s returns no preset"):format(source.origin),
+    "end it with: return m.preset { … }", source.origin)
 end
 
 --- Evaluates a preset for a list. A file that never ends is interrupted, so that the other presets

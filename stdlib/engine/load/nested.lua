@@ -6,18 +6,15 @@ local loader = require "moonlet.engine.load.loader"
 
 local M = {}
 
-local function fail(source, message, hint)
-  error(record.invalid(message, hint, source.origin), 0)
-end
+local function fail(source, message, hint) record.refuse(message, hint, source.origin) end
 
 local function find(home, source, name)
   if not source.builtin then return loader.find(home, name, source) end
   return loader.built_in(name)
     or fail(source, ("preset %s is built in, and '%s' is not"):format(source.name, core.text.printable(name, 60)),
-      "a built-in preset runs built-in presets alone: copy it under another name")
+      "a built-in preset runs only built-in presets: copy it under another name")
 end
 
---- Rejects a nested preset that needs more rights than the preset that runs it.
 local function check_needs(source, preset, child)
   local missing = grants.describe(grants.beyond(grants.from_needs(preset.needs), grants.from_needs(child.needs)))
   if child.needs.repository and not preset.needs.repository then missing[#missing + 1] = "work in a git repository" end
@@ -28,7 +25,6 @@ end
 
 --- Opens the presets in needs.presets, and those that they name in turn. Rejects a preset that is
 --- missing, needs more rights than its parent, or would run itself.
----@param home table
 ---@param source moonlet.Source   opened source
 ---@param preset moonlet.Preset
 ---@param above string[]?         names of the presets that run this one
@@ -60,9 +56,6 @@ end
 
 --- Returns the combined hash of a source's nested presets, or "" if it has none.
 ---@param source moonlet.Source
----@return string
-function M.hash(source)
-  return source.nested and source.opened or ""
-end
+function M.hash(source) return source.nested and source.opened or "" end
 
 return M

@@ -5,24 +5,22 @@ local templates = require "moonlet.prompt.templates"
 
 local M = {}
 
---- Limits the size of a template, in bytes.
 M.cap = 64 << 10
 
 local function check(text, origin)
   if #text > M.cap then
-    error(record.invalid(("the template %s is larger than 64 KB"):format(origin), nil, origin), 0)
+    record.refuse(("the template %s is larger than 64 KB"):format(origin), nil, origin)
   end
   if not core.text.is_utf8(text) or text:find("\0", 1, true) then
-    error(record.invalid(("the template %s is no UTF-8 text"):format(origin), nil, origin), 0)
+    record.refuse(("the template %s is not UTF-8 text"):format(origin), nil, origin)
   end
   if not text:find "%S" then
-    error(record.invalid(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin), 0)
+    record.refuse(("the template %s is empty"):format(origin), "remove it to get the built-in one", origin)
   end
   return text
 end
 M.check = check
 
---- Uses the templates of a preset and a config from now on.
 ---@param source moonlet.Source
 ---@param config fun(): moonlet.Config
 ---@param read fun(file: string): string?  reads a file of the preset's folder

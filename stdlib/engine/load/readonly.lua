@@ -30,8 +30,8 @@ local function unknown(module, name, key)
   local known = {}
   for own in pairs(module) do known[own] = true end
   local record = require "moonlet.record"
-  error(record.invalid(("%s has no '%s'"):format(name, core.text.printable(tostring(key), 80)),
-    record.hint(tostring(key), known)), 0)
+  record.refuse(("%s has no '%s'"):format(name, core.text.printable(tostring(key), 80)),
+    record.hint(tostring(key), known))
 end
 
 -- Returns a view of a module. Functions are cached after the first use, and data is copied each
@@ -47,10 +47,7 @@ local function window(module, name)
   end })
 end
 
---- Returns a read-only view of `module`. Reading an unknown name raises an error.
----@param module table
 ---@param name string  name in messages
----@return table
 function M.view(module, name)
   local view = views[module]
   if view then return view end

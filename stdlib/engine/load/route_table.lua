@@ -4,7 +4,6 @@ local record = require "moonlet.record"
 
 local M = {}
 
---- Lists the fields of a task type in the user's config, and those of each of its risks.
 M.risk_fields = { runner = "string", model = "string", escalate = "boolean", why = "string" }
 M.fields = { runner = "string", model = "string", escalate = "boolean", why = "string", low = "table",
   medium = "table", high = "table" }
@@ -41,7 +40,6 @@ M.escalate = {
   ["submission"] = "a submission is for you to decide",
 }
 
---- Maps other names for task types to their canonical names.
 M.aliases = {
   ["review"] = "first-pass-review", ["pre-review"] = "first-pass-review", ["code-review"] = "first-pass-review",
   ["precommit"] = "path-classification", ["precommit-classification"] = "path-classification",
@@ -62,26 +60,22 @@ M.aliases = {
 
 --- Normalizes a name, so that "First pass review", "first_pass_review" and "first-pass: review" are
 --- equal.
----@param name string
----@return string
 function M.normal(name)
   name = name:lower():gsub("[%s%p]+", "-"):gsub("^%-+", ""):gsub("%-+$", "")
   return M.aliases[name] or name
 end
 
---- Validates routes that a script gives to m.route. Raises `invalid`.
----@param own any
 ---@param what string   name of the routes in messages
 function M.check(own, what)
   if type(own) ~= "table" then
-    error(record.invalid(("%s must be a table, not a %s"):format(what, type(own)),
-      'write { ["test-gaps"] = { runner = "codex" } }'), 0)
+    record.refuse(("%s must be a table, not a %s"):format(what, type(own)),
+      'write { ["test-gaps"] = { runner = "codex" } }')
   end
   for name, entry in pairs(own) do
     local place = ("%s[%s]"):format(what, core.text.printable(tostring(name), 60))
     if type(name) ~= "string" or type(entry) ~= "table" then
-      error(record.invalid(place .. " must give a table to the name of a task type",
-        'write { ["test-gaps"] = { runner = "codex" } }'), 0)
+      record.refuse(place .. " must give a table to the name of a task type",
+        'write { ["test-gaps"] = { runner = "codex" } }')
     end
     record.check(entry, M.fields, place)
     for _, risk in ipairs { "low", "medium", "high" } do
@@ -92,13 +86,11 @@ end
 
 local risks = { low = true, medium = true, high = true }
 
---- Raises an error for an unknown risk.
----@param risk string?
 ---@param what string  name of the field in messages
 function M.check_risk(risk, what)
   if risk and not risks[risk] then
-    error(record.invalid(("%s cannot be '%s'"):format(what, core.text.printable(risk, 40)),
-      "it is low, medium or high"), 0)
+    record.refuse(("%s cannot be '%s'"):format(what, core.text.printable(risk, 40)),
+      "it is low, medium or high")
   end
 end
 
@@ -145,24 +137,18 @@ local function refused_part(name)
       if is_near(text, candidate) then return M.normal(candidate) end
     end
   end
-  local function part(first, last)
-    if first == last and joints[words[last]] then return "" end
-    if last - first + 1 < #words then return type_of(table.concat(words, "-", first, last)) end
-  end
-  -- ends[i] is set if the first i words consist of known names. It holds the refused name among
-  -- them, or false.
-  local ends = { [0] = { false } }
-  for last = 1, #words do
-    for first = last, math.max(1, last - 4), -1 do
-      local before = ends[first - 1]
-      local found = before and part(first, last)
-      if found then
-        local refused = before[1] or M.escalate[found] and found or false
-        if not ends[last] or refused then ends[last] = { refused } end
-      end
+  local refused, first = nil, 1
+  while first <= #words do
+    local found, last = nil, math.min(#words, first + 4) + 1
+    while not found and last > first do
+      last = last - 1
+      found = last - first + 1 < #words and type_of(table.concat(words, "-", first, last)) or nil
     end
+    if not found and not joints[words[first]] then return nil end
+    refused = refused or found and M.escalate[found] and found
+    first = last + 1
   end
-  return ends[#words] and ends[#words][1] or nil
+  return refused
 end
 
 --- Raises an error for a name that looks like a misspelt task type, because a typo must not send
@@ -171,7 +157,7 @@ end
 ---@param own table     routes of the user's config
 function M.check_name(name, own)
   if name == "" then
-    error(record.invalid("the task type contains only punctuation", "name it in words, as in test-gaps"), 0)
+    record.refuse("the task type contains only punctuation", "name it in words, as in test-gaps")
   end
   if M.good[name] or M.escalate[name] then return end
   local known = {}
@@ -183,8 +169,8 @@ function M.check_name(name, own)
   end
   local refused = refused_part(name)
   if refused then
-    error(record.invalid(("'%s' names several task types, and %s"):format(core.text.printable(name, 100),
-      M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused)), 0)
+    record.refuse(("'%s' names several task types, and %s"):format(core.text.printable(name, 100),
+      M.escalate[refused]), ("name one: --task-type %s is refused unless a reason forces it"):format(refused))
   end
   if #name > 64 then return end
   -- Refused names have priority, then canonical names, then aliases.
@@ -196,8 +182,8 @@ function M.check_name(name, own)
   end
   for _, candidate in ipairs(known) do
     if is_near(name, candidate) then
-      error(record.invalid(("there is no task type '%s'"):format(core.text.printable(name, 60)),
-        ("did you mean '%s'? a type of your own needs a route in the config"):format(candidate)), 0)
+      record.refuse(("there is no task type '%s'"):format(core.text.printable(name, 60)),
+        ("did you mean '%s'? a type of your own needs a route in the config"):format(candidate))
     end
   end
 end

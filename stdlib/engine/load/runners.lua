@@ -27,9 +27,6 @@ local user_runners = setmetatable({}, { __mode = "k" })
 
 local function load_builtin(name) return require("moonlet.engine.runner." .. name) end
 
---- Returns the sorted names of the user's own runners, or none if the config cannot be read.
----@param config table?
----@return string[]
 function M.own_names(config)
   local ok, entries = pcall(function() return config_of(config).runners end)
   local names = {}
@@ -40,9 +37,6 @@ function M.own_names(config)
   return names
 end
 
---- Lists the names that --runner accepts.
----@param config table?
----@return string[]
 function M.names(config)
   local names = { "route", table.unpack(builtin.internal) }
   table.move(builtin.programs, 1, #builtin.programs, #names + 1, names)
@@ -50,8 +44,6 @@ function M.names(config)
   return table.move(own, 1, #own, #names + 1, names)
 end
 
---- Returns a runner by name. Raises `invalid` and suggests a similar name if it does not exist.
----@param name string
 ---@param config table?   user's config; default: the current one
 ---@return table runner, table entry  the runner, and its entry in the config or {}
 function M.get(name, config)
@@ -65,18 +57,17 @@ function M.get(name, config)
     return loaded[name], entry
   end
   local is_program = name:find("/", 1, true) or core.system.find_program(name)
-  error(record.invalid(("there is no runner '%s'"):format(core.text.printable(name, 60)),
+  record.refuse(("there is no runner '%s'"):format(core.text.printable(name, 60)),
     is_program and "for a program: --runner command:" .. core.text.printable(name, 60)
-      or record.suggest(name, M.names(config))), 0)
+      or record.suggest(name, M.names(config)))
 end
 
---- Stands for the runner of a run that has chosen none.
+--- Takes the place of a runner in a run without one.
 M.none = { none = true }
 
 --- Parses the value of --runner or of ctx:agent's runner. engine/agent/routing.lua resolves
 --- "route".
 ---@param text string?  nil if none was chosen
----@param config table?
 ---@return {name: string?, argv: string[]?, none: boolean?}
 function M.parse(text, config)
   if text == nil then return M.none end
@@ -84,13 +75,13 @@ function M.parse(text, config)
   name = name or text
   if name == "mock" and not rest then return { name = name } end
   if name == "rules" then
-    error(record.invalid("there is no runner 'rules': a run without an agent has no runner",
-      "name an agent, or write --offline where the preset has an answer without one"), 0)
+    record.refuse("there is no runner 'rules': a run without an agent has no runner",
+      "name an agent, or write --offline where the preset has an answer without one")
   end
   if name == "command" then
     local argv = rest and command.split(rest) or nil
     if rest and #argv == 0 then
-      error(record.invalid("--runner command: names no program", "write --runner 'command:PROGRAM ARG…'"), 0)
+      record.refuse("--runner command: names no program", "write --runner 'command:PROGRAM ARG…'")
     end
     return { name = "command", argv = argv }
   end
@@ -98,28 +89,22 @@ function M.parse(text, config)
   if name == "route" and not rest then return { name = "route" } end
   if name ~= "route" then M.get(name, config) end
   if rest then
-    error(record.invalid(("the runner '%s' takes nothing after a colon"):format(name),
+    record.refuse(("the runner '%s' takes nothing after a colon"):format(name),
       name == "route" and "the config sets what it chooses: routes"
-        or "its arguments belong into the config: runners." .. name .. ".args"), 0)
+        or "its arguments belong into the config: runners." .. name .. ".args")
   end
   return { name = name }
 end
 
---- Finds a runner's program. Raises `invalid` if it is not installed.
----@param name string
----@param config table?
 ---@return {path: string, wrapper_of: string?}
 function M.locate(name, config)
   local runner, entry = M.get(name, config)
   local found, why = runner.detect(entry)
   if found then return found end
-  error(record.invalid(("the runner '%s' is not installed: %s"):format(name, why),
-    ("install it, or set runners.%s.program in the config"):format(name)), 0)
+  record.refuse(("the runner '%s' is not installed: %s"):format(name, why),
+    ("install it, or set runners.%s.program in the config"):format(name))
 end
 
---- Maps the installed agent programs, including the user's own, to their paths.
----@param config table?
----@return table<string, string>
 function M.installed(config)
   local ok, entries = pcall(function() return config_of(config).runners end)
   local found = {}
@@ -134,9 +119,6 @@ function M.installed(config)
   return found
 end
 
---- Returns the sorted names of the installed agent programs.
----@param config table?
----@return string[]
 function M.installed_names(config)
   local names = {}
   for name in pairs(M.installed(config)) do names[#names + 1] = name end
@@ -144,10 +126,6 @@ function M.installed_names(config)
   return names
 end
 
---- Returns the error for work that needs an agent in a run without a runner.
----@param message string
----@param config table?
----@return table
 function M.no_runner(message, config)
   local name = M.installed_names(config)[1]
   local hint = name

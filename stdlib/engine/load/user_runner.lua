@@ -1,19 +1,24 @@
 --- Loads a user's own runner from a Lua file that the config names. The file runs in the sandbox
 --- and its results are checked. A fault in it fails only its own attempt. examples/runner-mine.lua
 --- shows one.
+local files = require "moonlet.engine.base.files"
 local record = require "moonlet.record"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local moonlet = require "moonlet.engine.runner.moonlet"
 local names = require "moonlet.engine.runner.names"
+local refused_args = require "moonlet.engine.runner.refused_args"
+local startup_files = require "moonlet.engine.base.startup_files"
 
 local M = {}
 
 local fields = {
   program = "string!", title = "string", events = "string", command = "callable!", parse = "callable",
-  finish = "callable", role = "string", instructions = "list", home_instructions = "list",
+  finish = "callable", role = "string", instructions = "list", home_instructions = "list", refused_args = "list",
+  startup_files = "list", screen = "table",
 }
+local screen_fields = { prompts = "list", working = "list", ready = "list", quota = "list", enter_pause_ms = "integer" }
 local command_fields = {
   argv = "list!", env = "table", env_names = "list", stdin = "string", files = "table", state_dirs = "list",
   answer_file = "string", writable = "list", warnings = "list", reads = "list",
@@ -23,10 +28,10 @@ local source_cap = 256 * 1024
 local function reason(err)
   if type(err) == "string" then return err end
   local message = type(err) == "table" and rawget(err, "message")
-  return type(message) == "string" and message or "it raised an error that is no text"
+  return type(message) == "string" and message or "it raised an error that is not a text"
 end
 
-local function refuse(name, message, hint) error(record.invalid(("runner %s: %s"):format(name, message), hint), 0) end
+local function refuse(name, message, hint) record.refuse(("runner %s: %s"):format(name, message), hint) end
 
 --- Copies plain data, so that script and host never share a table.
 local function plain(value, depth)
@@ -50,22 +55,6 @@ local function called(fn, ...)
   return table.unpack(results, 1, results.n)
 end
 
---- Rejects a list with a hole, because the items after the hole would be lost.
-local function check_holes(name, made)
-  for key, list in next, type(made) == "table" and made or {} do
-    local count, largest = 0, 0
-    for index in next, type(list) == "table" and list or {} do
-      if math.type(index) == "integer" then count, largest = count + 1, math.max(largest, index) end
-    end
-    if largest > count then
-      local at = 1
-      while rawget(list, at) ~= nil do at = at + 1 end
-      refuse(name, ("%s of what command() gives has no item %d"):format(stream.printable(tostring(key), 40), at),
-        "it is nil there: leave it out of the list, or give a text")
-    end
-  end
-end
-
 local function texts(name, list, what, pattern)
   for _, item in ipairs(list) do
     if type(item) ~= "string" or item:find("\0", 1, true) or (pattern and not item:find(pattern)) then
@@ -75,7 +64,6 @@ local function texts(name, list, what, pattern)
   return list
 end
 
---- Reports whether a runner may write a file at this path.
 local function may_write(call, path)
   if type(path) ~= "string" or path:find("/%.%.?/") or path:find("/%.%.?$") then return false end
   for _, folder in ipairs { call.out, call.scratch or call.out } do
@@ -86,10 +74,7 @@ end
 
 local function checked_command(name, call, made)
   if type(made) ~= "table" then refuse(name, "command() must give a table") end
-  check_holes(name, made)
-  made = plain(made)
-  local ok, err = pcall(record.check, made, command_fields, "the result of command() of runner " .. name)
-  if not ok then error(err, 0) end
+  made = record.check(plain(made), command_fields, ("runner %s: the result of command()"):format(name))
   texts(name, made.argv, "argv")
   if #made.argv == 0 then refuse(name, "argv is empty") end
   made.stdin = made.stdin or "none"
@@ -104,7 +89,7 @@ local function checked_command(name, call, made)
   end
   for path, text in pairs(made.files or {}) do
     if not may_write(call, path) or type(text) ~= "string" then
-      refuse(name, "files may be written beneath call.out and call.scratch alone")
+      refuse(name, "files may be written only beneath call.out and call.scratch")
     end
   end
   if made.answer_file and not may_write(call, made.answer_file) then
@@ -118,6 +103,18 @@ local function checked_command(name, call, made)
     answer_file = made.answer_file, sandbox = "host",
     writable = made.writable and texts(name, made.writable, "writable", "^/") or shared.writable(call),
     warnings = texts(name, made.warnings or {}, "warnings"), reads = texts(name, made.reads or {}, "reads", "^/") }
+end
+
+--- Validates how the program's screen reads in a session.
+local function checked_screen(name, screen)
+  record.check(screen, screen_fields, "screen of runner " .. name)
+  screen.prompts = screen.prompts or {}
+  for _, prompt in ipairs(screen.prompts) do
+    if type(prompt) ~= "table" or type(prompt.kind) ~= "string" or type(prompt.all) ~= "table" then
+      refuse(name, "each prompt of its screen needs a kind and a list of patterns, all")
+    end
+  end
+  return screen
 end
 
 --- Wraps the user's parser, which returns events in moonlet's own format.
@@ -173,11 +170,7 @@ local function wrap_finish(finish, own)
   end
 end
 
---- Validates the table that a user's file returned, and makes a runner of it.
----@param name string
----@param spec table
 ---@param builtin fun(name: string): table   returns a built-in runner
----@return table runner
 function M.make(name, spec, builtin)
   if type(spec) ~= "table" then
     refuse(name, "its file must return a table", "end it with: return { program = …, command = function(call) … end }")
@@ -195,14 +188,20 @@ function M.make(name, spec, builtin)
   if given.role and given.role ~= "flag" and given.role ~= "prompt" then
     refuse(name, "role must be \"flag\" or \"prompt\"")
   end
-  for _, list in ipairs { "instructions", "home_instructions" } do texts(name, given[list] or {}, list) end
-  for _, path in ipairs(given.instructions or {}) do
-    if path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
-      refuse(name, "instructions names files of a project, from its top")
+  for _, list in ipairs { "instructions", "home_instructions", "refused_args", "startup_files" } do
+    texts(name, given[list] or {}, list)
+  end
+  for _, list in ipairs { "instructions", "startup_files" } do
+    for _, path in ipairs(given[list] or {}) do
+      if path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/../", 1, true) then
+        refuse(name, list .. " names files of a project, from its top")
+      end
     end
   end
+  startup_files.declare(given.startup_files or {})
   local runner = { name = name, own = true, program = given.program, title = given.title or name,
-    role = given.role or "prompt", instructions = plain(given.instructions or {}) }
+    role = given.role or "prompt", instructions = plain(given.instructions or {}),
+    screen = given.screen and checked_screen(name, plain(given.screen)) }
   function runner.home_instructions()
     local paths = {}
     for i, path in ipairs(given.home_instructions or {}) do paths[i] = shared.home_path(path) end
@@ -218,6 +217,12 @@ function M.make(name, spec, builtin)
     local ok, made = called(given.command, plain(call))
     if not ok then refuse(name, "command() failed: " .. stream.printable(reason(made), 300)) end
     local command = checked_command(name, call, made)
+    for _, word in ipairs(call.config and call.config.args or {}) do
+      if refused_args.listed(given.refused_args or {}, word) then
+        refuse(name, ("runners.%s.args cannot hold '%s'"):format(name, stream.printable(word, 60)),
+          "the runner's file refuses this argument: refused_args")
+      end
+    end
     if call.program and command.argv[1] == given.program then command.argv[1] = call.program end
     return command
   end
@@ -239,34 +244,28 @@ function M.make(name, spec, builtin)
   return runner
 end
 
---- Loads a user's runner file. Raises `invalid` with the place of the fault.
----@param name string
 ---@param path string   absolute path
 ---@param builtin fun(name: string): table
----@return table runner
 function M.load(name, path, builtin)
-  local folder, file = path:match("^(.*)/([^/]+)$")
-  local root, err = core.file.root(folder == "" and "/" or folder)
-  local text, cut
-  if root then text, err, cut = core.file.read(root, file, source_cap) end
+  local text, err, cut = files.read_path(path, source_cap)
   if not text then
-    error(record.invalid(("runner %s: cannot read %s: %s"):format(name, path, err.message), err.hint, path), 0)
+    record.refuse(("runner %s: cannot read %s: %s"):format(name, path, err.message), err.hint, path)
   end
-  if cut then error(record.invalid(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path), 0) end
+  if cut then record.refuse(("runner %s: %s is larger than 256 KB"):format(name, path), nil, path) end
   local presets = require "moonlet.engine.load.loader"
   local freeze = require "moonlet.engine.load.readonly"
   local view = freeze.view(require "moonlet.engine.load.author_table", "m")
   local globals = { m = view }
   function globals.require(module)
     if module == "moonlet" then return view end
-    error(record.invalid(("a runner cannot require '%s'"):format(stream.printable(tostring(module), 60)),
-      "it may require \"moonlet\" alone"), 0)
+    record.refuse(("a runner cannot require '%s'"):format(stream.printable(tostring(module), 60)),
+      "it may require only \"moonlet\"")
   end
   local chunk = presets.load(path, text, globals)
   local ok, spec = pcall(chunk)
   if not ok then
     local at = type(spec) == "string" and spec:match("^(.-:%d+):") or path
-    error(record.invalid(("runner %s: %s"):format(name, (reason(spec):gsub("^.-:%d+:%s*", ""))), nil, at), 0)
+    record.refuse(("runner %s: %s"):format(name, (reason(spec):gsub("^.-:%d+:%s*", ""))), nil, at)
   end
   local made, runner = pcall(M.make, name, spec, builtin)
   if not made then

@@ -68,13 +68,12 @@ local function running_text(session)
   return #lines > 0 and table.concat(lines, "\n") or "nothing is running"
 end
 
---- Opens a text in the user's editor and returns the edited text.
 local function edited(session, text)
   local editor = core.system.env "VISUAL" or core.system.env "EDITOR"
   if not editor or editor == "" then return nil, "set VISUAL or EDITOR" end
   local path = session.run.sidecar .. "/edit.lua"
   session.run.write_artifact(path, text .. "\n")
-  core.line.edit(session.prompt, { "sh", "-c", editor .. " \"$1\"", "sh", session.run.absolute(path) })
+  core.terminal.run({ "sh", "-c", editor .. " \"$1\"", "sh", session.run.absolute(path) })
   local changed = session.run.read_artifact(path, 1 << 16)
   return changed and changed:gsub("%s+$", "") or nil
 end
@@ -133,7 +132,6 @@ M.all = {
 --- end.
 ---@param session moonlet.Repl
 ---@param word string       ":help"
----@param rest string
 ---@param say fun(session: moonlet.Repl, text: string)
 ---@return string? line, boolean? leave
 function M.run(session, word, rest, say)
@@ -148,6 +146,5 @@ function M.run(session, word, rest, say)
   end
   return line, leave
 end
-
 
 return M

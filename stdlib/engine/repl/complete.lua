@@ -16,7 +16,6 @@ end
 local keywords = { "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local",
   "nil", "not", "or", "repeat", "return", "then", "true", "until", "while" }
 
---- Returns the names of a value's fields.
 local function names_in(session, value, path, sign)
   local names = {}
   local known = session.known_names(path, sign)
@@ -84,11 +83,8 @@ local function options_at(session, before)
   end
 end
 
---- Returns the possible completions of the last word of `before`.
----@param session table
 ---@param before string   the line up to the cursor
 ---@return integer from   the offset of the completed word, counted from 0
----@return string[] words
 function M.words(session, before)
   local command = before:match("^%s*(:%a*)$")
   if command then return #before - #command, matching(session.command_names(), command) end

@@ -60,11 +60,7 @@ local function with_place(message, text, byte)
   return message, ("  %s\n  %s^"):format(core.text.printable(shown), (" "):rep(width))
 end
 
---- Loads a text as an expression, or else as statements.
----@param environment table
----@param text string
 ---@param name string        the name of the text in errors, such as "line 3"
----@return function? chunk
 ---@return string? message   the reason why it does not parse
 ---@return boolean? more     true if more text may complete it
 ---@return string? excerpt   the faulty row with a mark below the fault
@@ -93,18 +89,12 @@ end
 
 M.without_local = without_local
 
---- Returns true if a text is an expression, whose value the prompt prints.
----@param environment table
----@param text string
----@return boolean
 function M.is_expression(environment, text)
   return core.script.load_in(environment, "return " .. text, "=line") ~= nil
 end
 
 --- Returns true if a text ends in `return`, which must be the last statement of a block.
----@param environment table
 ---@param text string   statements
----@return boolean
 function M.ends_in_return(environment, text)
   return core.script.load_in(environment, text .. "\nlocal _", "=line") == nil
 end

@@ -90,7 +90,7 @@ local function body_text(session)
   end
   local last = good[#good]
   if not last then
-    error(record.invalid("nothing to save: no line has worked yet", "type one, then :save NAME"), 0)
+    record.refuse("nothing to save: no line has worked yet", "type one, then :save NAME")
   end
   local lines, count, names = {}, {}, assigned_names(session)
   for i, line in ipairs(good) do
@@ -109,7 +109,6 @@ local function body_text(session)
   return table.concat(lines, "\n")
 end
 
---- Writes the preset to presets/NAME.lua in the repository.
 ---@param session moonlet.Repl
 ---@param words string   the name, and --force to replace an existing file
 ---@return string  a message for the user
@@ -117,7 +116,7 @@ function M.write(session, words)
   local name, force = words:match("^(%S*)%s+(%-%-force)$")
   name = name or words
   if not name:match("^%l[%l%d-]*$") then
-    error(record.invalid(":save needs a name of small letters, digits and -", ":save panel"), 0)
+    record.refuse(":save needs a name of small letters, digits and -", ":save panel")
   end
   local body = body_text(session)
   local text = ('local m = require "moonlet"\n\nreturn m.preset {\n  name = "%s",\n  summary = "Tried in %s.",\n%s\n'
@@ -126,7 +125,7 @@ function M.write(session, words)
   local path = "presets/" .. name .. ".lua"
   local root = session.run.home.root
   if core.file.stat(root, path) and not force then
-    error(record.invalid(path .. " exists already", (":save %s --force replaces it"):format(name)), 0)
+    record.refuse(path .. " exists already", (":save %s --force replaces it"):format(name))
   end
   local folder, err = core.file.make_root(session.run.home.top .. "/presets")
   if not folder then error(err, 0) end

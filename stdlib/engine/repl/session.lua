@@ -79,7 +79,6 @@ local function json_value(value)
   return show.text(value)
 end
 
---- Prints the result of a line.
 local function present(session, line)
   if session.json then
     core.system.print(1, core.json.encode_record { ok = line.ok, command = "repl", run = core.json.null,
@@ -98,8 +97,6 @@ end
 local function watch_line(session, on)
   if session.prompts and not session.json then core.event.display(on and session.shown and "prompt" or "messages") end
 end
-
--- --- reading -------------------------------------------------------------------------------------------------------
 
 local function ask_leave(session)
   if session.background == 0 or not session.prompts then return true end
@@ -194,8 +191,6 @@ local function read_input(session)
     end
   end
 end
-
--- --- evaluation ----------------------------------------------------------------------------------------------------
 
 --- Records that a line was interrupted while it computed. A resumed run skips the line, because it
 --- would compute as long again.
@@ -341,8 +336,6 @@ local function interrupt(session)
   task.cancel_scope(line.scope, err)
 end
 
--- --- the run -------------------------------------------------------------------------------------------------------
-
 --- Returns the text of the next line, recorded or typed, or nil at the end of the input.
 local function next_text(session)
   local run = session.run
@@ -426,13 +419,12 @@ local function environment_of(session, source)
     local names = { "ctx" }
     for key in pairs(session.environment) do names[#names + 1] = key end
     local near = record.nearest(tostring(name), names)
-    error(record.invalid(("there is no variable '%s'"):format(core.text.printable(tostring(name), 60)),
-      near and ("did you mean '%s'?"):format(near) or nil), 0)
+    record.refuse(("there is no variable '%s'"):format(core.text.printable(tostring(name), 60)),
+      near and ("did you mean '%s'?"):format(near) or nil)
   end
   return core.script.environment(globals, missing, rawset)
 end
 
---- Returns the body of a run whose lines are typed at a prompt.
 ---@param source moonlet.Source   has `words`: the names, options and presets for completion
 ---@return fun(ctx: moonlet.Ctx): any
 function M.body(source)
@@ -456,7 +448,7 @@ function M.body(source)
       error(why, 0)
     end
     if not session.prompt then
-      error(record.invalid("this program may not read its standard input", "use the command moonlet repl"), 0)
+      record.refuse("this program may not read its standard input", "use the command moonlet repl")
     end
     session.interrupt = function() interrupt(session) end
     state.run.ask = function(text) return ask(session, text) end

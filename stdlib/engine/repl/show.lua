@@ -18,7 +18,6 @@ local function key_text(key)
   return ("[%s]"):format(type(key) == "string" and text_of(key) or tostring(key))
 end
 
---- Formats lost values, null and functions.
 local function plain(value)
   if value == core.json.null then return "null" end
   if core.lost.record(value) then return tostring(value) end
@@ -80,8 +79,6 @@ local function shown(value, indent, depth, seen)
 end
 
 --- Formats a value as text. A string is printed without quotes, up to 8,000 bytes.
----@param value any
----@return string
 function M.text(value)
   if type(value) == "string" then
     value = value:gsub("\n$", "")

@@ -1,5 +1,7 @@
---- Declares the classes of a run and of its plan, with all their fields. Only run.lua and verdict.lua write the fields
---- of a run; another module that keeps something for a run has a state of its own (base/per_run.lua).
+--- Declares the classes of a run and of its plan, with all their fields. Only run.lua and
+--- verdict.lua write a run's fields. Another module keeps its state for a run in base/per_run.lua.
+local words = require("moonlet.text").set
+
 local M = {}
 
 --- Makes a metatable that refuses fields which none of the sets declares, so that a misspelt field fails at once.
@@ -64,17 +66,12 @@ end
 ---@field detached any
 ---@field may_ask boolean      a person can answer questions
 ---@field display string?      of the live view
-local plan_metatable = closed("a plan", {
-  home = true, source = true, preset = true, name = true, target = true, resume = true, args = true, options = true,
-  config = true, grants = true, runners = true, runner_spec = true, runner = true, routed = true, offline = true,
-  budget = true, limit = true, inputs = true, parent = true, before = true, lost = true, base = true, fresh = true,
-  asks_again = true, cancels = true, answer = true, review = true, packet = true, holds = true, after = true,
-  if_ready = true, task_id = true, recorded = true, seed = true, on_record = true, begun = true, told = true,
-  format = true, compare = true, edits = true, background = true, detached = true, may_ask = true, display = true,
-})
+local plan_metatable = closed("a plan", words [[
+  home source preset name target resume args options config grants runners runner_spec runner
+  routed offline budget limit inputs parent before lost base fresh asks_again cancels answer
+  review packet holds after if_ready task_id recorded seed on_record begun told format compare
+  edits background detached may_ask display]])
 
---- Makes a plan with these fields.
----@param given table
 ---@return moonlet.Plan
 function M.plan(given) return filled(plan_metatable, given) end
 
@@ -112,6 +109,7 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field started_wall integer ms since 1970: when this host began
 ---@field started integer      the same on the monotonic clock
 ---@field started_at string?   when the first host began
+---@field traceparent string?  the trace context that the run was started with
 ---@field recorded {started_at: string, duration_ms: integer}?  of an agent's session that was over before the run
 ---@field driven_before integer  ms for which earlier hosts have driven it
 ---@field duration_ms integer?  ms for which all hosts have driven it, at its end
@@ -136,6 +134,7 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field offline boolean?     it gives its answer without an agent
 ---@field quota_error table?   the first refusal of a provider that is not over
 ---@field dry boolean?         a dry run
+---@field forecast moonlet.Observer?  it is driven in a shadow, to say what a resume would do
 ---@field worst table?         the worst cost of a dry run
 ---@field unlisted boolean?    it is not in the ledger yet
 ---@field packet table?        the packet that it runs: { id, title, sha256, validation, auto_approve }
@@ -160,21 +159,15 @@ function M.plan(given) return filled(plan_metatable, given) end
 ---@field keeper_log table?    the hash of keeper.log
 ---@field whole moonlet.Run?   of a part of a run: the run
 ---@field artifacts string?    of a part of a run: its folder below .agent, for ctx:write
-local fields = {
-  id = true, task_id = true, sidecar = true, home = true, top = true, source = true, preset = true, preset_name = true,
-  args = true, options = true, config = true, grants = true, budget = true,
-  prompt_tokens = true, limit = true, runner = true,
-  runner_spec = true, runner_name = true, routed = true, route = true, model = true, inputs = true, input_specs = true,
-  resume = true, may_ask = true, asks_again = true, cancels = true, prepared = true, sealed = true, had_sidecar = true,
-  started_wall = true, started = true, started_at = true, driven_before = true, duration_ms = true, journal = true,
-  root_key = true, record = true, scope = true, own_budget = true, told_budget = true, wall = true, steps = true,
-  prompt = true, answers = true, recorded = true,
-  step_keys = true, parked = true, is_parking = true, quota_error = true, dry = true, worst = true, unlisted = true,
-  degraded = true, validation = true, inside = true, findings = true, findings_at = true, verdict = true, error = true,
-  result = true, kept_result = true, until_ms = true, files = true, files_fold = true, altered = true,
-  packet = true, holds = true, after = true, review = true, reviewing = true, parent = true,
-  keeper_log = true, silent_told = true, ask = true, checking = true, mocked = true, unrunnable = true, offline = true,
-}
+local fields = words [[
+  id task_id sidecar home top source preset preset_name args options config grants budget
+  prompt_tokens limit runner runner_spec runner_name routed route model inputs input_specs resume
+  may_ask asks_again cancels prepared sealed had_sidecar started_wall started started_at traceparent
+  driven_before duration_ms journal root_key record scope own_budget told_budget wall steps prompt
+  answers recorded step_keys parked is_parking quota_error dry forecast worst unlisted degraded validation
+  inside findings findings_at verdict error result kept_result until_ms files files_fold altered
+  packet holds after review reviewing parent keeper_log silent_told ask checking mocked unrunnable
+  offline]]
 
 ---@class moonlet.Step         one step of a run
 ---@field key string
@@ -195,11 +188,12 @@ local fields = {
 ---@field files_changed string[]?
 ---@field beside string[]?     files that changed while no sandbox confined its agent
 ---@field unconfined boolean?
+---@field writes boolean?      its agent may change files
+---@field inherits boolean?    its call names no model
 ---@field held_back string[]?  files that were not merged, because they start programs
 ---@field from string?         the run whose journal it was taken from
----@field gone boolean?        no step of the script any more
+---@field gone boolean?        the script does not contain it any more
 
--- Methods of a run, each with its module.
 ---@class moonlet.Run
 ---@field absolute fun(path: string): string
 ---@field write_artifact fun(path: string, text: string, later: boolean?)
@@ -228,25 +222,18 @@ local fields = {
 ---@field note_beside fun(key: string, paths: string[])
 ---@field note_degraded fun(path: string, succeeded: integer, total: integer, lost: table[])
 ---@field note_findings fun(path: string, text: string)
-local methods = {
-  absolute = true, write_artifact = true, has_written = true, read_artifact = true, input_list = true, emit = true,
-  claim_directory = true, directory_of = true, open_directory = true, step_directory = true, resolve_cwd = true,
-  child_environment = true, step = true, begin_step = true, end_step = true, end_parked = true, is_cancelled = true,
-  end_cancelled = true, note_quota = true, settle_cleanups = true, note_begin = true, note_recorded = true,
-  note_step = true, note_validation = true, note_degraded = true, note_beside = true, note_findings = true,
-}
+local methods = words [[
+  absolute write_artifact has_written read_artifact input_list emit claim_directory directory_of
+  open_directory step_directory resolve_cwd child_environment step begin_step end_step end_parked
+  is_cancelled end_cancelled note_quota settle_cleanups note_begin note_recorded note_step
+  note_validation note_degraded note_beside note_findings]]
 
 local run_metatable = closed("a run", fields, methods)
 
---- Makes a run with these fields.
----@param given table
----@return moonlet.Run
 function M.new(given) return filled(run_metatable, given) end
 
---- A nested preset's part of a run: the run itself, with the given fields in place of the run's own.
----@param run moonlet.Run
+--- Makes a nested preset's part of a run, which reads every other field from the run itself.
 ---@param given {source: table, preset: table, grants: table, artifacts: string, prompt_tokens: integer?}
----@return moonlet.Run
 function M.part(run, given)
   given.whole = run.whole or run
   return setmetatable(given, { __index = given.whole, __newindex = given.whole })

@@ -1,9 +1,9 @@
---- The environment of a run's children.
+--- Makes the environment of a run's children.
 local record = require "moonlet.record"
+local trace = require "moonlet.engine.run.trace"
 
 local M = {}
 
---- The environment of a child beside the variables that it is granted.
 local plain_env = {
   "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM",
   "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
@@ -11,12 +11,11 @@ local plain_env = {
   "GIT_INDEX_FILE", -- in a hook of `git commit -a` the index is another file
 }
 
---- As NAME=value, sorted.
 local function as_list(env)
   local list = {}
   for name, value in pairs(env) do
     if value:find("\0", 1, true) then
-      error(record.invalid(("env.%s holds a NUL byte"):format(name)), 0)
+      record.refuse(("env.%s holds a NUL byte"):format(name))
     end
     list[#list + 1] = name .. "=" .. value
   end
@@ -31,31 +30,28 @@ local function plain()
   return env
 end
 
---- The plain variables, and `extra`, for a program of the host's own.
----@param extra table<string, string>
----@return string[]
+--- Returns the plain variables and `extra`, for a program that the host itself starts.
 function M.plain(extra)
   local env = plain()
   for name, value in pairs(extra) do env[name] = value end
   return as_list(env)
 end
 
---- Adds child_environment to a run.
----@param run moonlet.Run
 function M.add(run)
-  --- The environment of a child: the plain variables, those granted by name, and `extra`.
+  --- Returns the environment of a child: the plain variables, those granted by name, and `extra`.
   function run.child_environment(extra, names)
     local env = plain()
+    env.TRACEPARENT = trace.of_children(run)
     for name in pairs(run.grants.env) do env[name] = core.system.env(name) end
     for _, name in ipairs(names or {}) do env[name] = core.system.env(name) end
     for name, value in pairs(extra or {}) do
       if type(name) ~= "string" or name == "" or name:find("[=%z]") then
-        error(record.invalid("env: names of variables are texts without '='"), 0)
+        record.refuse("env: names of variables are texts without '='")
       end
       if value == false then
         env[name] = nil
       elseif type(value) ~= "string" and not math.type(value) then
-        error(record.invalid(("env.%s must be text"):format(name)), 0)
+        record.refuse(("env.%s must be text"):format(name))
       else
         env[name] = tostring(value)
       end

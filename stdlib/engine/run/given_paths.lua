@@ -1,9 +1,10 @@
---- Paths on a command line: a person names them from the folder in which they stand (home.from), a run has them from
---- the top of its work tree.
+--- Converts paths of a command line, which are relative to the person's folder (home.from), to
+--- paths relative to the top of the work tree.
 local environment = require "moonlet.engine.run.environment"
 local git = require "moonlet.git"
 local git_environment = require "moonlet.git.environment"
 local glob = require "moonlet.glob"
+local names = require "moonlet.git.names"
 local record = require "moonlet.record"
 
 local M = {}
@@ -18,31 +19,23 @@ local function refuse(option, message, hint)
   error(err, 0)
 end
 
---- The part of an absolute path below the top; "" is the top itself, nil a path outside.
+--- Returns an absolute path relative to the top: "" for the top itself, nil for a path outside.
 local function beneath(home, path)
   if path == home.top then return "" end
   local top = home.top == "/" and "/" or home.top .. "/"
   return path:sub(1, #top) == top and path:sub(#top + 1) or nil
 end
 
---- The path without "." and ".."; nil where it leads above the folder that it begins in.
+--- Resolves "." and "..". Returns nil if the path leaves its first folder.
 local function normal(path)
-  local parts = {}
-  for part in path:gmatch "[^/]+" do
-    if part == ".." then
-      if #parts == 0 then return nil end
-      parts[#parts] = nil
-    elseif part ~= "." then
-      parts[#parts + 1] = part
-    end
-  end
-  return table.concat(parts, "/") .. (path:find "[^/]/$" and #parts > 0 and "/" or "")
+  local flat = names.flatten(path)
+  return flat and flat .. (path:find "[^/]/$" and flat ~= "" and "/" or "")
 end
 
---- The folder in which the person stands, from the top; "" is the top itself.
+--- Returns the person's current folder, relative to the top.
 local function folder_of(home) return beneath(home, core.system.real_path(home.from) or home.from) or "" end
 
---- A path as the run has it, "." for the top; nil where it lies outside of the repository.
+--- Makes a path relative to the top: "." for the top itself, nil outside the repository.
 local function from_top(home, text)
   local path
   if text:sub(1, 1) == "/" then
@@ -58,7 +51,6 @@ local function is_there(home, path)
   return path == "." or core.file.stat(home.root, (path:gsub("/+$", ""))) ~= nil
 end
 
---- The words of a hint for a person who does not stand at the top.
 local function from_here(home)
   local folder = folder_of(home)
   return folder == "" and "" or ("; paths are relative to %s"):format(shown(folder))
@@ -76,22 +68,20 @@ local function place(home, declared, text, option)
   return path
 end
 
---- The answer of git in the repository, which it only reads: its exit code and its output; nil where git cannot say.
+--- Asks git a question that changes nothing. Returns its exit code and output, or nil if git fails.
 local function ask_git(home, args)
   local argv = git.command(table.move(args, 1, #args, 3, { "-C", home.top }))
   local answer = core.process.query { argv = argv, env = environment.plain(git_environment) }
   if answer and answer.code <= 1 then return answer.code, answer.out end
 end
 
---- True if git knows the name of a commit, or cannot say.
+--- Returns true if git knows a commit of this name, or cannot answer.
 local function is_commit(home, name)
   local code = ask_git(home, { "rev-parse", "--quiet", "--verify", name .. "^{commit}" })
   return code ~= 1
 end
 
---- The files that a glob matches, below the folder in which it begins; raises where it walks through too many.
----@param home table
----@param pattern string
+--- Lists the files that match a glob.
 ---@return string[] paths, boolean is_whole  false: there are too many files to walk through
 function M.matches(home, pattern)
   local matches, found, seen = glob.compile(pattern), {}, 0
@@ -113,8 +103,8 @@ function M.matches(home, pattern)
   return found, true
 end
 
---- True if there is something to review at a path: a file or folder, also one that was removed since the last commit,
---- or a file that a glob matches.
+--- Returns true if a path can be reviewed: it exists, the last commit has it, or a glob matches a
+--- file.
 local function is_target_path(home, path)
   if is_there(home, path) then return true end
   local is_glob = glob.is_glob(path)
@@ -127,14 +117,13 @@ end
 
 local whole_targets = { [""] = true, staged = true, worktree = true }
 
---- The ends of a range of commits; nil for any other target.
 local function ends_of(text)
   if text:find "^%.?%.?/" or text == "." or text == ".." then return nil end
   local from, to = text:match "^(.-)%.%.%.?(.*)$"
   if from then return from == "" and "HEAD" or from, to == "" and "HEAD" or to end
 end
 
---- A target as the run has it: words and commits as they are, paths from the top. Raises for one that names nothing.
+--- Converts a target to the run's form. Raises for one that names nothing.
 local function target(home, text, option)
   local problem = git.target_problem(text)
   local ways = "name a commit, A..B, staged, worktree, or a path or glob" .. from_here(home)
@@ -145,7 +134,7 @@ local function target(home, text, option)
   if is_range or home.git and not from and not text:find "^%.?%.?/" and is_commit(home, text) then return text end
   local path = from_top(home, text)
   if path and is_target_path(home, path) then
-    -- "./" says that it is a path: a commit may have the name that it has from the top.
+    -- The "./" marks a path, because a commit could have the same name.
     return path == text:gsub("^%./", "") and text or "./" .. path
   end
   if not path then refuse(option, ("%s lies outside of the repository"):format(shown(text)), ways) end
@@ -155,13 +144,10 @@ local function target(home, text, option)
     or ("%s is neither a commit nor a file"):format(shown(text)), ways)
 end
 
---- The value of a preset's argument that a person has given: paths in it are from the top of the work tree. Raises for
---- one that is not there.
----@param home table
+--- Converts the value of a preset's argument. Its paths become relative to the top.
 ---@param declared moonlet.Arg
 ---@param value any      converted
 ---@param option string  its name on the command line
----@return any
 function M.of(home, declared, value, option)
   if declared.type == "path" then return place(home, declared, value, option) end
   if declared.type == "target" then return target(home, value, option) end
@@ -171,11 +157,9 @@ function M.of(home, declared, value, option)
   return list
 end
 
---- A --input of the command line: the paths of files and globs are from the top of the work tree, commands run there.
----@param home table
----@param spec string
----@return string
+--- Converts a --input. Its paths become relative to the top, where its commands run.
 function M.input(home, spec)
+  if spec == "-" then return spec end
   local kind, rest = spec:match "^(%l+):(.*)$"
   if kind == "file" or kind == "glob" then return ("%s:%s"):format(kind, from_top(home, rest) or rest) end
   local path = kind ~= "cmd" and kind ~= "diff" and spec ~= "" and from_top(home, spec)

@@ -1,5 +1,5 @@
---- The user's own programs for events of runs: `hooks` of the config, as argument lists. They get ten seconds, and
---- their exit changes nothing of the run.
+--- Runs the user's own programs for events of runs: `hooks` of the config. A hook has ten seconds,
+--- and its exit code changes nothing.
 local exit_text = require "moonlet.engine.base.exit_text"
 
 local hook_text = require "moonlet.engine.base.hook_text"
@@ -11,15 +11,13 @@ local function complaint(exit)
   return exit.error and exit.error.message or exit_text.of(exit, { wall = hook_text.wall_ms })
 end
 
---- Runs the hook `name`, if there is one. MOONLET_RUN, MOONLET_TASK_ID, MOONLET_VERDICT
---- and MOONLET_DIR name the run.
----@param run table
+--- Runs the hook `name`, if the config has one, with MOONLET_RUN, _TASK_ID, _VERDICT and _DIR.
 ---@param name "started"|"finished"|"parked"|"done"|"question"|"blocked"|"review"
 function M.fire(run, name)
   local argv = run.config.hooks and run.config.hooks[name]
-  if not argv or #argv == 0 or run.dry then return end
+  if not argv or #argv == 0 or run.dry or run.forecast then return end
   local ok, exit = pcall(hook_text.during, name, argv, core.process.run, {
-    step = "hook/" .. name, argv = argv, cwd = run.top, wall = hook_text.wall_ms, cap = 4096,
+    step = "hook/" .. name, argv = argv, cwd = run.top, wall_ms = hook_text.wall_ms, cap = 4096,
     env = run.child_environment { MOONLET_RUN = run.id, MOONLET_TASK_ID = run.task_id,
       MOONLET_VERDICT = run.verdict or "", MOONLET_DIR = run.absolute(run.sidecar) },
   })
@@ -28,8 +26,6 @@ function M.fire(run, name)
   if why then run.emit("warning", { text = hook_text.failed(name, argv, why) }) end
 end
 
---- Runs the hooks of a run that has ended, or parks.
----@param run moonlet.Run
 function M.ended(run)
   local parks = run.verdict == "needs-human" or run.verdict == "quota"
   M.fire(run, parks and "parked" or "finished")

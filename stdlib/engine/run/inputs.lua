@@ -1,5 +1,5 @@
---- --input: files and texts that an agent may read. file:, glob:, cmd: and diff:, or the obvious one of them. Every
---- input is listed in input-manifest.md with its digest, and the cuts that were made.
+--- Reads the values of --input: files, texts of commands or standard input, for agents. Every input is
+--- listed in input-manifest.md with its digest and what was cut.
 local given_paths = require "moonlet.engine.run.given_paths"
 local glob = require "moonlet.glob"
 local command = require "moonlet.engine.runner.command"
@@ -9,6 +9,7 @@ local M = {}
 
 local text_cap = 128 * 1024
 local match_limit = 500
+local stdin_cap, stdin_ms = 8 << 20, 600000
 
 local function file_error(spec, err)
   error({ kind = "invalid", message = ("--input %s: %s"):format(spec, err.message), hint = err.hint,
@@ -21,7 +22,7 @@ local function read_file(home, spec, path, strict)
     file_error(spec, { message = ("%s is a %s, not a file"):format(path, info.type),
       hint = "name a file, or a glob such as " .. path .. "/**" })
   end
-  -- stat() does not see below a linked folder; a link that stays inside is read through.
+  -- stat() does not look into a linked folder. load() follows a link that stays in the repository.
   local input, why = core.file.load(home.root, path, text_cap)
   if not input then
     file_error(spec, { message = why, hint = "name a text file of the repository, as it is spelled there" })
@@ -49,7 +50,27 @@ local function expand_glob(home, spec, pattern)
   return found
 end
 
---- The kind of a --input value. Raises for one that cannot be meant.
+local standard_input -- its text: it can be read only once
+
+local function read_standard_input(spec)
+  if not standard_input then
+    local text, why = core.terminal.read(stdin_cap, stdin_ms)
+    if not text then
+      file_error(spec, { message = why == "limit" and ("standard input has more than %d MB"):format(stdin_cap >> 20)
+        or "standard input did not end within 10 minutes", hint = "write it to a file, and give --input file:NAME" })
+    end
+    standard_input = text
+  end
+  local input = core.file.take(standard_input, text_cap)
+  if input.binary or input.bytes == 0 then
+    file_error(spec, { message = "standard input is " .. (input.binary and "binary; agents are given text" or "empty"),
+      hint = "pipe a text into it: git diff | moonlet run … --input -" })
+  end
+  input.spec, input.kind, input.path = spec, "stdin", "standard input"
+  return input
+end
+
+--- Returns the kind of a --input value. Raises if the value fits none.
 local function classify(home, spec)
   local kind, rest = spec:match("^(%l+):(.*)$")
   if kind == "file" or kind == "glob" or kind == "cmd" or kind == "diff" then
@@ -75,15 +96,16 @@ local function classify(home, spec)
   return "cmd", spec
 end
 
---- Reads the inputs that need no program and checks the others, before anything is started.
----@param home table
----@param specs string[]
+--- Reads the inputs that need no program, and checks the others before anything starts.
 ---@return table[] inputs some of kind cmd and diff still to be run
 function M.prepare(home, specs)
   local inputs = {}
   for _, spec in ipairs(specs) do
-    local kind, rest, found = classify(home, spec)
-    if kind == "file" then
+    local kind, rest, found
+    if spec == "-" then kind = "stdin" else kind, rest, found = classify(home, spec) end
+    if kind == "stdin" then
+      inputs[#inputs + 1] = read_standard_input(spec)
+    elseif kind == "file" then
       inputs[#inputs + 1] = read_file(home, spec, rest, true)
     elseif kind == "glob" then
       found = found or expand_glob(home, spec, rest)
@@ -107,26 +129,19 @@ function M.prepare(home, specs)
   return inputs
 end
 
---- An input that is a text of the host.
----@param name string
----@param text string
----@return table
 function M.of_text(name, text)
   local input = core.file.take(text, text_cap)
   input.spec, input.kind, input.path = name, "text", name
   return input
 end
 
---- Runs the inputs of kind cmd and diff, inside the run.
----@param run table
----@param inputs table[]
----@return table[] inputs
+--- Runs the commands of the inputs cmd: and diff: inside the run.
 function M.complete(run, inputs)
   for _, input in ipairs(inputs) do
     if input.argv then
       local exit = core.process.run {
         step = "input", argv = input.argv, env = run.child_environment(), cwd = run.top,
-        cap = 8 << 20, wall = 60000,
+        cap = 8 << 20, wall_ms = 60000,
       }
       if exit.why ~= "exited" then
         error(exit.error or { kind = "failed", message = ("--input %s %s"):format(input.spec, exit_text.of(exit)) }, 0)
@@ -143,9 +158,6 @@ function M.complete(run, inputs)
   return inputs
 end
 
---- Inputs without their texts.
----@param inputs table[]
----@return table[]
 function M.without_text(inputs)
   local list = {}
   for i, input in ipairs(inputs) do
@@ -157,9 +169,7 @@ function M.without_text(inputs)
   return list
 end
 
---- Inputs without the secrets in their texts; the list itself if there are none.
----@param inputs table[]
----@return table[]
+--- Redacts the inputs' texts. Returns the same list if nothing was redacted.
 function M.without_secrets(inputs)
   local list, changed = {}, false
   for i, input in ipairs(inputs) do
@@ -175,10 +185,7 @@ function M.without_secrets(inputs)
   return changed and core.json.array(list) or inputs
 end
 
---- Names of the inputs that differ between the record and a second reading.
----@param recorded table[]
----@param now table[]
----@return string[]
+--- Returns the names of the inputs that have changed since they were recorded.
 function M.changed(recorded, now)
   local names = {}
   for i = 1, math.max(#recorded, #now) do

@@ -1,15 +1,12 @@
---- The ledger, seen from the runs: an index that is never the truth. A failure of it is reported once and does not
+--- Writes runs to the ledger, which is only an index. A failure is reported once and does not
 --- affect the run.
 local per_run = require "moonlet.engine.base.per_run"
 local M = {}
 
 local state_of = per_run(function() return { failed = false } end)
 
-local rebuild_hint = "moonlet run verify --rebuild makes it anew from the runs"
+local rebuild_hint = "moonlet run verify --rebuild rebuilds it from the runs"
 
---- A failure and the way out, on one line.
----@param err table
----@return string
 function M.trouble(err)
   local text = core.text.printable(err.message, 400)
   local hint = err.hint
@@ -19,11 +16,8 @@ function M.trouble(err)
   return ("%s; %s"):format(text, rebuild_hint)
 end
 
---- Puts a run into the ledger. If that fails the ledger is marked stale, and the next list or verify makes it anew.
----@param home table
----@param id string
+--- Writes a run into the ledger. If that fails, the ledger is rebuilt before its next use.
 ---@param text string   of its run.json
----@return table? err
 function M.put(home, id, text)
   local done, err = core.ledger.put(home.handle, id, text)
   if done then return nil end
@@ -31,8 +25,7 @@ function M.put(home, id, text)
   return err
 end
 
---- The same for the run that is being driven: a failure is one warning, however often it comes.
----@param run table
+--- Writes the current run into the ledger, and warns about the first failure only.
 function M.put_run(run)
   local err = M.put(run.home, run.id, core.run.redact(run.record))
   local state = state_of(run)
@@ -50,8 +43,7 @@ local function tell(filled, why)
   end
 end
 
---- Drops the rows of the runs that `moonlet run prune` has taken away: it may have been killed before it did so.
----@param home table
+--- Removes the rows of pruned runs, because `moonlet run prune` may have been killed before it did.
 ---@return boolean? done, table? err
 function M.forget_pruned(home)
   local root = core.file.root(home.agent_path)
@@ -62,15 +54,13 @@ function M.forget_pruned(home)
   return true
 end
 
---- Makes the ledger fit for use: a lost one is rebuilt, and missing runs are added. Nil and an error if it cannot be
---- used.
----@param home table
+--- Rebuilds a missing or stale ledger, and adds missing runs. Returns nil and an error on failure.
 ---@param quiet boolean?  nothing is said of runs that it lacked
 ---@return boolean? ready, table? err
 function M.ready(home, quiet)
   local present, stale = core.ledger.present(home.handle)
   if present and stale then
-    -- A ledger that is damaged, or of a newer moonlet, is put aside on the user's word alone.
+    -- A damaged ledger, or one of a newer moonlet, is replaced only if the user asks for that.
     local usable, err = core.ledger.list(home.handle, {}, 1)
     if not usable then return nil, err end
   end
@@ -88,8 +78,7 @@ function M.ready(home, quiet)
   return true
 end
 
---- Reports that a command works without it.
----@param err table
+--- Warns that a command continues without the ledger.
 function M.without(err)
   note("the ledger is not used: " .. M.trouble(err))
 end

@@ -1,11 +1,8 @@
---- The view of the repository that `check` of a preset gets.
+--- Makes the view of the repository that a preset's `check` gets.
 local grants = require "moonlet.engine.context.grants"
 
----@param home table
 ---@param given moonlet.Grants
 ---@param inputs moonlet.Input[]
----@param reason string?
----@param prompt_tokens integer?
 ---@return moonlet.Look
 return function(home, given, inputs, reason, prompt_tokens)
   return {

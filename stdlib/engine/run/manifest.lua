@@ -1,4 +1,4 @@
---- The manifest of a run: run.json, and the `run` object of the envelope.
+--- Makes run.json and the `run` object of the envelope.
 local redact_argv = require "moonlet.engine.agent.redact_argv"
 local grants = require "moonlet.engine.context.grants"
 local repository = require "moonlet.engine.run.repository"
@@ -19,13 +19,10 @@ M.exit_codes = {
   cancelled = 130,
 }
 
---- Runners that ask no model: their steps have no usage.
+--- These runners ask no model, so their steps have no usage.
 local unpaid = { mock = true }
 
---- The exit code of a run: 2 where nobody could be asked, and nothing was started.
----@param verdict string
----@param error_record table?
----@return integer
+--- Returns the exit code of a run. It is 2 if no agent could be asked and nothing was started.
 function M.exit_code(verdict, error_record)
   local refused = type(error_record) == "table" and rawget(error_record, "nothing_started")
   return refused and verdict == "failed" and 2 or M.exit_codes[verdict]
@@ -36,9 +33,7 @@ local function or_null(value)
   return value
 end
 
---- An error as the envelope has it; null for none.
----@param err any
----@return table
+--- Converts an error to its form in the envelope, or null.
 function M.error(err)
   if err == nil then return null end
   if type(err) ~= "table" then
@@ -47,7 +42,7 @@ function M.error(err)
     err = traces.pass({ kind = "failed", message = message or tostring(err), at = at, hint = of_data
       and "an answer has data only where its call has a schema; text is the raw answer" or nil }, err)
   end
-  -- A script may raise any table: fields that are no text are left out.
+  -- A script may raise any table. Fields that are not text are left out.
   local function text(key, otherwise)
     local value = rawget(err, key)
     if type(value) ~= "string" then return otherwise end
@@ -60,13 +55,13 @@ function M.error(err)
   }, err)
 end
 
---- True if a step spent something: an agent, or a recorded session of one.
+--- Returns true if a step spent something: an agent, or a recorded session of an agent.
 local function has_spent(step)
   if step.kind == "session" then return step.usage ~= nil end
   return step.kind == "agent" and not step.from and not unpaid[step.runner or ""]
 end
 
---- The usage of a step: counts that its agent did not report are unknown; steps without an agent have no usage.
+--- Returns a step's usage with null for unknown counts, or null for a step without an agent.
 local function step_usage(step, with_model)
   if not has_spent(step) or step.status == "parked" then return null end
   local told = usage.record(step.usage)
@@ -74,7 +69,7 @@ local function step_usage(step, with_model)
   return told
 end
 
---- The steps; for run.json with the model of each, which the ledger counts by.
+--- Returns the records of all steps. In run.json each has its model, which the ledger counts by.
 local function step_records(run, with_model)
   local list = {}
   for i, step in ipairs(run.steps) do
@@ -83,6 +78,8 @@ local function step_records(run, with_model)
       cached = step.cached or false, duration_ms = or_null(step.duration_ms),
       usage = step_usage(step, with_model),
       error = M.error(step.error), exit_code = step.exit_code,
+      changes = with_model and step.writes and #(step.files_changed or {}) or nil,
+      inherits = with_model and step.inherits or nil,
     }
   end
   return core.json.array(list)
@@ -97,7 +94,6 @@ local function validation_records(run)
   return core.json.array(list)
 end
 
---- The usage of all steps together.
 local function total_usage(run)
   local list = {}
   for _, step in ipairs(run.steps) do
@@ -106,7 +102,7 @@ local function total_usage(run)
   return usage.record(usage.sum(list))
 end
 
---- The paths that the steps have in a field, each once.
+--- Returns the distinct paths in one field of all steps.
 local function paths_of(run, field)
   local seen, list = {}, {}
   for _, step in ipairs(run.steps) do
@@ -119,9 +115,7 @@ local function paths_of(run, field)
   return core.json.array(list)
 end
 
---- The model that was asked for: for this run, or by the config for its runner.
----@param model string?
----@param runner string?
+--- Returns the requested model: the run's, or the config's for its runner.
 ---@param runners table?  of the config
 function M.model(model, runner, runners)
   if model ~= nil and model ~= null then return model end
@@ -129,15 +123,12 @@ function M.model(model, runner, runners)
   return or_null(type(entry) == "table" and entry.model or nil)
 end
 
---- The review as the envelope has it.
 ---@param review table?  of a run or of its record
----@return table
 function M.review(review)
   if type(review) ~= "table" or review == null then review = { state = "none" } end
   return { state = review.state, reviewed_by = or_null(review.reviewed_by), note = or_null(review.note) }
 end
 
---- The `run` object of the envelope.
 function M.envelope(run)
   return {
     id = run.id, task_id = run.task_id, preset = run.preset_name, runner = or_null(run.runner_name),
@@ -154,17 +145,16 @@ function M.envelope(run)
   }
 end
 
---- The part of the user's config that a resumed run is to find as it was.
+--- Returns the part of the config that a resumed run keeps.
 local function config_record(run)
   return { runners = redact_argv.of_runners(run.config.runners), prices = run.config.prices or nil,
     limits = run.config.limits or nil, prompts = run.config.prompts or nil }
 end
 
---- Fields that a resumed run must find unchanged, with their secrets (engine/journal/input_hash.lua).
+--- A resumed run restores the secrets in these fields (engine/journal/input_hash.lua).
 local given = { "path", "top", "target", "args", "runner", "model", "options", "grants" }
 
---- The text of run.json: the start values of the run, and, once it has ended, its outcome.
----@return string
+--- Returns the text of run.json: the run's start values and, after its end, its outcome.
 function M.text(run)
   local rec = {
     version = 1, id = run.id, task_id = run.task_id, preset = run.preset_name,
@@ -177,6 +167,7 @@ function M.text(run)
     granted = core.json.array(grants.describe(run.grants)),
     prepared = run.prepared or nil, cleanup = context.cleanup(run).is_owed, sidecar = run.sidecar,
     started_at = run.started_at or core.clock.iso(run.started_wall),
+    traceparent = run.traceparent,
     moonlet = core.system.version, pid = core.system.pid, parent_run_id = or_null(run.parent),
     packet = or_null(run.packet), review = or_null(run.review), reviewing = not run.verdict and run.reviewing or nil,
     parked = core.json.array(run.parked), answers = core.json.array(run.answers),

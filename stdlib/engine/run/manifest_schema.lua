@@ -1,4 +1,5 @@
---- The shape that every reader of a run.json relies on. A file of another shape is damaged, whatever else it says.
+--- Checks the shape of a run.json that every reader relies on. A file of another shape counts as
+--- damaged.
 local M = {}
 
 local null = core.json.null
@@ -22,7 +23,7 @@ end
 
 local is_object = one_of "table"
 
---- An object with these fields; others may be anything.
+--- Checks the named fields of an object. Other fields may hold anything.
 local function fields(shape)
   return function(value)
     if not is_object(value) then return false end
@@ -33,7 +34,7 @@ local function fields(shape)
   end
 end
 
---- A table whose keys are of one kind, and whose values pass.
+--- Checks that all keys of a table have one kind and all values pass.
 local function all_of(kind, check)
   return function(value)
     if not is_object(value) then return false end
@@ -66,6 +67,7 @@ local answer = fields { key = text, kind = text, text = text, why = text_or_none
 local amount = one_of("integer", "float", "string", "null")
 local runner = fields { args = maybe(list_of(text)), env = maybe(list_of(text)), model = maybe_text }
 
+local imported = maybe(fields { run = text, dir = text, at = text, archive_sha256 = text, left = map_of(text) })
 local review = maybe(fields { state = text, reviewed_by = maybe_text, note = maybe_text, at = maybe_text,
   sha256 = maybe_text })
 
@@ -77,7 +79,7 @@ local shape = fields {
   exit_code = maybe_count, files_fold = maybe_count, usage = maybe_object, spent = maybe_object,
   packet = maybe(fields { id = text, title = text, sha256 = text,
     validation = list_of(is_object), auto_approve = flag, prompt_tokens = maybe_count }),
-  review = review, reviewing = review, parent_run_id = maybe_text,
+  review = review, reviewing = review, imported = imported, parent_run_id = maybe_text, traceparent = maybe_text,
   places = maybe_object, bytes = maybe_object, error = told_error,
   options = fields { title = maybe_text, reason = maybe_text, phase = maybe_text, agent_role = maybe_text,
     model = maybe_text, gates = maybe_text, dry_run = maybe_flag,
@@ -92,12 +94,8 @@ local shape = fields {
   config = maybe(fields { runners = maybe(map_of(runner)), prices = maybe_object, limits = maybe_object }),
 }
 
---- A run that has ended must have a verdict.
 local function has_verdict(record) return not record.ended or type(record.verdict) == "string" end
 
---- True if a value is the record of a run, as far as its fields go.
----@param value any
----@return boolean
 function M.is_record(value) return shape(value) and has_verdict(value) end
 
 return M

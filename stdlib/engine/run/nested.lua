@@ -1,4 +1,4 @@
---- ctx:preset: a preset that runs as a scope of another preset's run.
+--- Implements ctx:preset, which runs a preset as a scope of another preset's run.
 local arg = require "moonlet.arg"
 local budget = require "moonlet.prompt.budget"
 local class = require "moonlet.engine.run.class"
@@ -13,7 +13,7 @@ local M = {}
 
 local function declared_in(run, name)
   if type(name) ~= "string" then
-    error(record.invalid("ctx:preset needs the name of a preset", 'ctx:preset("triangulated-review", {})'), 0)
+    record.refuse("ctx:preset needs the name of a preset", 'ctx:preset("triangulated-review", {})')
   end
   local nested = run.source and run.source.nested or {}
   if nested[name] then return nested[name] end
@@ -23,14 +23,14 @@ local function declared_in(run, name)
   local near = record.nearest(name, names)
   local there, missing = pcall(loader.find, run.home, name, run.source)
   if not there then
-    error(record.invalid(missing.message, near and ("did you mean '%s'?"):format(near) or missing.hint), 0)
+    record.refuse(missing.message, near and ("did you mean '%s'?"):format(near) or missing.hint)
   end
   error({ kind = "denied", at = core.text.place(), message = ("not declared: the preset '%s'"):format(shown),
     hint = run.preset and ("declare it: needs = { presets = { \"%s\" } }"):format(shown)
       or "a script declares nothing: write a preset (moonlet preset new NAME)" }, 0)
 end
 
---- Calls a function that speaks of options of the command line, and has it speak of arguments.
+--- Calls a function whose errors name command-line options, and makes them name arguments.
 local function converted(preset, fn, ...)
   local ok, value = pcall(fn, ...)
   if ok then return value end
@@ -40,17 +40,16 @@ local function converted(preset, fn, ...)
   error(value, 0)
 end
 
---- The arguments of a nested preset, checked and completed as those of a command line.
 local function arguments(preset, given)
   if type(given) ~= "table" then
-    error(record.invalid(("ctx:preset(\"%s\") takes a table of arguments"):format(preset.name)), 0)
+    record.refuse(("ctx:preset(\"%s\") takes a table of arguments"):format(preset.name))
   end
   local values = {}
   for name, value in pairs(given) do
     local declared = preset.args[name]
     if not declared then
-      error(record.invalid(("preset %s has no argument '%s'"):format(preset.name,
-        core.text.printable(tostring(name), 60)), record.hint(tostring(name), preset.args)), 0)
+      record.refuse(("preset %s has no argument '%s'"):format(preset.name,
+        core.text.printable(tostring(name), 60)), record.hint(tostring(name), preset.args))
     end
     core.lost.refuse(value)
     values[name] = converted(preset, arg.convert, declared, value, name)
@@ -64,10 +63,6 @@ end
 ---@field part fun(key: string): moonlet.Run  the part of the run in which it works
 ---@field body fun(ctx: moonlet.Ctx): any
 
---- A call of ctx:preset, checked.
----@param run moonlet.Run
----@param name string
----@param given table<string, any>?
 ---@return moonlet.NestedCall
 function M.of(run, name, given)
   local found = declared_in(run, name)

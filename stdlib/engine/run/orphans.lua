@@ -1,4 +1,5 @@
---- Orphaned steps: their attempts are in flight, but the script has not reached them, or has left them behind.
+--- Settles orphaned steps, whose attempts are in flight although the script has not reached them or
+--- no longer contains them.
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local adoption = require "moonlet.engine.journal.adoption"
@@ -11,23 +12,23 @@ local worktree = require "moonlet.engine.workspace.worktree"
 
 local M = {}
 
---- Reports to standard error too: a person who cancels a run that nobody drove sees no events.
+--- Warns on standard error too, because a person who cancels an abandoned run sees no events.
 local function tell(run, key, text)
   run.emit("warning", { step = key, text = text })
   core.system.print(2, ("moonlet: %s\n"):format(core.text.printable(("%s: %s"):format(key, text), 600)))
 end
 
---- Ends a merge that an earlier host completed but could not report.
+--- Completes the record of a merge that an earlier host finished but did not report.
 local function end_merged(run, key, last)
   return worktree.end_merged(run, key, run.directory_of(key), last.tree)
 end
 
---- Gives up an orphaned step, and says where its worktree is. Returns the files that were merged already.
+--- Gives up an orphaned step and names its worktree. Returns the files that were merged already.
 local function give_up(run, key, last)
   return worktree.give_up(run, key, run.directory_of(key), last.tree)
 end
 
---- Changes in the work tree of an attempt that wrote there.
+--- Finds the changes of an attempt that wrote to the user's work tree.
 local function find_left(run, key, last, state)
   local seen = baseline.kept(last.seen)
   local found = state == "lost" and (not seen or seen.in_place) and workspace_lease.found(run, key, last)
@@ -36,7 +37,7 @@ local function find_left(run, key, last, state)
   return touched, changed
 end
 
---- Records the changes that an abandoned attempt has left in the work tree, for its run is cancelled.
+--- Records the changes that an attempt of a cancelled run left in the work tree.
 local function tell_left(run, key, last, state)
   local touched, changed, text
   if last.tree then
@@ -56,7 +57,7 @@ local function tell_left(run, key, last, state)
   if run.step_keys[key] then run.step_keys[key].files_changed = changed end
 end
 
---- Reports the attempts that were in flight when the run was cancelled; this host only cleans up after them.
+--- Reports the attempts that were in flight when the run was cancelled.
 local function tell_cancelled(run)
   for key, last in pairs(run.journal.begins) do
     local is_open = not last.spent and not last.once and run.journal.ended[key] ~= last.attempt
@@ -77,13 +78,11 @@ local function has_host_failed(run)
   return false
 end
 
---- Settles the attempts of orphaned steps: the script was edited, or parks before it reaches them. If the script
---- finished, they are stopped and given up. If the run will resume later, or an infrastructure error hid the step,
---- they run to their end first, for they are paid; so do commands with at-most-once execution. All others end with
---- the run.
----@param run table
+--- Settles the attempts of orphaned steps: the script was edited, or parks before it reaches them.
+--- If the script finished, they are stopped and given up. If the run will resume later, or an
+--- infrastructure error hid the step, they run to their end first, because they are paid for. So do
+--- at-most-once commands. All others end with the run.
 ---@param ok boolean  the script came to its end
----@param err any
 local function settle(run, ok, err)
   if not run.journal.resumed then return end
   if run.cancels then return tell_cancelled(run) end
@@ -99,7 +98,7 @@ local function settle(run, ok, err)
       adoption.stop(key, id)
     end
     if ok and not cut_off and state and state ~= "none" and not unreplayed_steps.is_told(run, key) then
-      local text = ("it is no step of the script any more: its attempt %d is given up"):format(last.attempt)
+      local text = ("the script does not contain this step any more: its attempt %d is given up"):format(last.attempt)
       run.emit("warning", { step = key, text = text })
       local changed = last.tree and give_up(run, key, last)
       journal.attempt(run, key, { number = last.attempt, status = "abandoned", class = "abandoned", error = text,
@@ -109,16 +108,13 @@ local function settle(run, ok, err)
   end
 end
 
---- True if the host itself has failed while adopted processes still run. A cancelled run wants them to end.
+--- Returns true if this host failed while processes that it adopted still run.
 local function is_cut_off(run, ok, err)
   return not ok and infrastructure_error.is(err) and not run.cancels and core.run.still_runs()
 end
 
---- Settles orphaned steps, and returns the outcome of the run. If the run is cut off, it is left as a killed host
---- leaves it: no process is ended.
----@param run table
----@param ok boolean
----@param err any
+--- Settles orphaned steps and returns the outcome of the run. If the run is cut off, its processes
+--- stay alive, as if the host had been killed.
 ---@return boolean ok, any err, boolean cut_off
 function M.settled(run, ok, err)
   if is_cut_off(run, ok, err) then return ok, err, true end
@@ -127,9 +123,8 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- Waits for the in-flight steps of a clean-up whose body resumes, so that they neither work beside the body nor are
---- lost.
----@param run table
+--- Waits for the running steps of clean-ups whose body continues, so that they are not lost and do
+--- not run beside it.
 ---@param keys string[]   of the clean-ups
 function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do

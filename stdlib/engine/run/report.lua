@@ -1,4 +1,4 @@
---- The report for a person when a run has ended.
+--- Makes the report for a person when a run has ended.
 local sandbox = require "moonlet.engine.agent.sandbox"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local prompt_cuts = require "moonlet.engine.agent.prompt_cuts"
@@ -13,12 +13,13 @@ local state = require "moonlet.engine.run.state"
 local store = require "moonlet.engine.run.store"
 local step_files = require "moonlet.engine.run.step_files"
 local verdict = require "moonlet.engine.run.verdict"
+local worst_case = require "moonlet.engine.run.forecast.worst_case"
 
 local M = {}
 
 local null = core.json.null
 
---- The runners of the agent steps, or the run's own if there was none.
+--- Names the runners of the agent steps, or else the run's own.
 local function by_whom(run)
   local seen, names = {}, {}
   for _, step in ipairs(run.steps) do
@@ -36,7 +37,7 @@ local function by_whom(run)
   return table.concat(names, " and ") .. ", "
 end
 
---- Points that wait for a person, which come before all else.
+--- Lists the changes that wait for a person. They are printed first.
 local function held_back(run)
   local lines = {}
   for _, step in ipairs(run.steps) do
@@ -49,7 +50,7 @@ local function held_back(run)
   return lines
 end
 
---- Lists answers that were taken although they were cut.
+--- Lists truncated answers that were accepted.
 local function add_cut(run, lines)
   for _, step in ipairs(run.steps) do
     local bytes = sidecar.last_of(step.attempts).cut
@@ -60,7 +61,7 @@ local function add_cut(run, lines)
   end
 end
 
---- The agents that answered, or that no model was asked.
+--- Summarizes how many agents answered and what they used.
 local function summary(run, used)
   local total, answered = 0, 0
   for _, step in ipairs(run.steps) do
@@ -80,7 +81,7 @@ local function summary(run, used)
   return text
 end
 
---- The line that names the agents that no kernel sandbox confined; nil where there is none.
+--- Names the agents that no kernel sandbox confined, or returns nil.
 local function unconfined(run)
   local names = {}
   for _, step in ipairs(run.steps) do
@@ -91,7 +92,7 @@ local function unconfined(run)
     sandbox.absence(run) or "no sandbox")
 end
 
---- The lines below the result of a run: grounds of its verdict, and the steps left to do by hand.
+--- Adds the lines below the result: the reasons for the verdict, and the steps left to do by hand.
 local function notes(run, lines)
   if run.route then lines[#lines + 1] = "  " .. run.route end
   add_cut(run, lines)
@@ -120,7 +121,6 @@ local function notes(run, lines)
   return lines
 end
 
---- The facts of a report for people.
 local function facts_of(run, envelope)
   local root = core.file.root(run.home.agent_path)
   local function folder(step)
@@ -138,12 +138,49 @@ local function facts_of(run, envelope)
     end }
 end
 
---- The distilled answer, the verdict, its grounds, and the places of the rest.
----@param run table
----@param envelope table
+local most_prompts = 20
+
+--- Returns the lines of a dry run: its agents and worst cost, the paths of its prompts, and what the
+--- run still needs.
+local function prepared_lines(run, out)
+  local lines = { worst_case.text(run) }
+  if run.offline then lines[1] = "no agent is asked: name one, as in --runner codex, for its prompts and worst cost" end
+  for i, path in ipairs(run.worst.prompts) do
+    path = run.absolute(run.sidecar .. "/" .. path)
+    if i <= most_prompts then lines[#lines + 1] = "prompt: " .. (out.terminal and screen.near(path) or path) end
+  end
+  local more = #run.worst.prompts - most_prompts
+  if more > 0 then lines[#lines + 1] = ("and %s more in %s"):format(more, run.absolute(run.sidecar)) end
+  local spec = run.runner
+  local is_program = not (spec.none or spec.argv or spec.name == "mock" or spec.name == "cassette")
+  local located, err = pcall(runners.locate, is_program and spec.name, run.config)
+  if is_program and not located then lines[#lines + 1] = err.message .. "; the run needs it" end
+  return lines
+end
+
+--- Formats the answer of a run.
+local function answer_of(run, envelope)
+  if not run.verdict then return table.concat(prepared_lines(run, page.out()), "\n") .. "\n" end
+  if run.findings and run.findings ~= "" then return (run.findings:gsub("\n*$", "\n")) end
+  local result = envelope.result
+  if result == null then return "" end
+  return type(result) == "string" and result:gsub("\n*$", "\n") or core.json.encode_record(result, 2) .. "\n"
+end
+
+local function wrapped(lines, out)
+  local all = {}
+  for _, line in ipairs(lines) do
+    -- A path stays whole, to be copied.
+    local parts = line:find("^prompt: ") and { line } or page.wrap(line, out.columns)
+    table.move(parts, 1, #parts, #all + 1, all)
+  end
+  return all
+end
+
+--- Formats the report. A terminal gets it as one text. A pipe gets only the answer; the status with the
+--- failed steps, the verdict, its reasons and the paths goes to standard error.
 ---@return string text
----@return {is_whole: boolean?, failures: string?, last_line: string?} about  whether the text has the error too; else
----  the failed steps, and the command that goes on
+---@return {is_whole: boolean?, status: string?} about
 function M.text(run, envelope)
   local out = page.out()
   local facts, lines = facts_of(run, envelope), held_back(run)
@@ -156,23 +193,15 @@ function M.text(run, envelope)
   if out.terminal then
     notes(run, lines)
     facts.notes = lines
-    -- The result of a dry run is for programs; its log has the worst case as a sentence.
-    if not run.verdict then facts.result = null end
+    if not run.verdict then facts.lines = wrapped(prepared_lines(run, out), out) end
     return screen.text(facts, out) .. (run.verdict and "" or last_line .. "\n"), { is_whole = true }
   end
-  local findings = run.findings
-  if findings and findings ~= "" then
-    lines[#lines + 1] = findings:gsub("\n*$", "\n")
-  elseif envelope.result ~= core.json.null then
-    local result = envelope.result
-    lines[#lines + 1] = type(result) == "string" and result or core.json.encode_record(result, 2) .. "\n"
-  end
-  lines[#lines + 1] = ("%s: %s (%s%s)"):format(run.preset_name, run.verdict or "prepared", by_whom(run),
+  lines[#lines + 1] = ("%s %s: %s (%s%s)"):format(run.id, run.preset_name, run.verdict or "prepared", by_whom(run),
     duration.text(run.duration_ms))
   notes(run, lines)
   lines[#lines + 1] = "artifacts: " .. run.absolute(run.sidecar)
-  return table.concat(lines, "\n") .. "\n", { failures = screen.failures(facts),
-    last_line = last_line }
+  lines[#lines + 1] = last_line
+  return answer_of(run, envelope), { status = screen.failures(facts) .. table.concat(lines, "\n") .. "\n" }
 end
 
 return M

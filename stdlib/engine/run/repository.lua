@@ -1,11 +1,10 @@
---- The repository or folder of a command.
+--- Locates the repository or folder of a command.
 local record = require "moonlet.record"
 
 local M = {}
 
---- The folder that `--repo` names, or the working directory. An empty name, of a variable that was not set, is refused.
----@param repo string?
----@return string absolute
+--- Returns the folder that `--repo` names, or the working directory. Refuses an empty name, which
+--- usually comes from an unset variable.
 function M.folder(repo)
   local cwd = core.system.cwd()
   if repo == "" then
@@ -16,17 +15,14 @@ function M.folder(repo)
   return not repo and cwd or repo:sub(1, 1) == "/" and repo or cwd .. "/" .. repo
 end
 
---- The path of the `.agent` of `--repo`, or of the working directory, also where that folder was removed.
----@param repo string?
----@return string absolute
+--- Returns the path of `.agent`, even if the folder was removed.
 function M.agent_path(repo)
   local folder = M.folder(repo)
   local ok, home = pcall(core.run.home, folder)
   return ok and home.agent_path or folder:gsub("/+$", "") .. "/.agent"
 end
 
---- The home of `--repo`, or of the working directory; raises if there is none.
----@param repo string?
+--- Opens the home of `--repo` or of the working directory.
 ---@return table home  { handle, top, agent_path, git, root, from }; paths of the command line are relative to `from`
 function M.open(repo)
   local home = core.run.home(M.folder(repo))
@@ -36,30 +32,23 @@ function M.open(repo)
   return home
 end
 
---- True for a linked work tree of its repository: runs of all of them are in the `.agent` of the first.
----@param home table
+--- Returns true for a linked work tree, whose runs are in the main work tree's `.agent`.
 function M.is_linked(home) return home.agent_path ~= home.top .. "/.agent" end
 
---- The home of a run: the work tree in which it was started, wherever a command about it is given. If the repository
---- was moved, it is where the repository is.
+--- Returns the home of the work tree in which a run was started, even if the repository has moved.
 ---@param home table   that of the command
 ---@param rec table    run.json, with the run's start values
----@return table home
 function M.of_run(home, rec)
   local top = rec.top
   if type(top) ~= "string" or top == home.top then return home end
   local ok, there = pcall(M.open, top)
   if ok and there.agent_path == home.agent_path then return there end
   if (rec.linked == true) == M.is_linked(home) then return home end
-  error(record.invalid(("%s was started in a work tree that is not there any more"):format(rec.id),
-    "bring it back (git worktree add), or name the one in its place: --repo DIR", top), 0)
+  record.refuse(("%s was started in a work tree that is not there any more"):format(rec.id),
+    "bring it back (git worktree add), or name the one in its place: --repo DIR", top)
 end
 
---- The present form of a path in a run's work tree, which may have moved.
----@param home table
----@param rec table
----@param path string
----@return string
+--- Returns the current form of a path in a run's work tree, because the tree may have moved.
 function M.moved(home, rec, path)
   local top = rec.top
   if type(top) ~= "string" or top == home.top or path:sub(1, #top + 1) ~= top .. "/" then return path end

@@ -1,4 +1,4 @@
---- Preconditions of a resume, checked under the run's lock.
+--- Checks the preconditions of a resume under the run's lock.
 local gate = require "moonlet.engine.effects.gate"
 local seal = require "moonlet.engine.run.seal"
 local record = require "moonlet.record"
@@ -6,7 +6,7 @@ local store = require "moonlet.engine.run.store"
 
 local M = {}
 
---- Raises if run.json does not match its hash in the journal: a resume would replace it.
+--- Raises if run.json does not match its hash in the journal, because a resume would overwrite it.
 local function check_record(run)
   local path = "runs/" .. run.id .. "/run.json"
   local text = core.run.read(path, store.record_cap)
@@ -15,16 +15,16 @@ local function check_record(run)
     at = run.absolute(path), hint = "restore the file from a backup, or start a new run" }, 0)
 end
 
---- Raises if somebody else has driven the prepared run since it was read.
+--- Raises if another process has driven the prepared run since it was read.
 local function check_prepared(run, root)
   local now = store.read(root, run.id)
   if now and not now.ended and now.options.dry_run then return end
-  error(record.invalid(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
-    run.id), "moonlet run show " .. run.id), 0)
+  record.refuse(("nothing is prepared under '%s' any more: %s was started meanwhile"):format(run.task_id,
+    run.id), "moonlet show " .. run.id)
 end
 
 local function check_journal(run)
-  -- The first record is on the disk before run.json is.
+  -- The journal's first record is on disk before run.json.
   if run.journal.resumed then return end
   error({ kind = "failed",
     message = ("the journal of %s is empty or gone: what was done and paid is not known"):format(run.id),
@@ -39,15 +39,13 @@ local function check_key(run, root)
       run.id), hint = "bring the file back from a copy, or start a new run; to go on might pay again" }, 0)
 end
 
---- The plan was made before the lock was had: somebody else may have answered since.
+--- The plan was made without the lock, so another process may have answered since.
 local function check_answer(run, plan, root)
   local now = store.read(root, run.id) or plan.before.record
   gate.check_open(run.id, now, plan.answer, run.journal.answers[plan.answer.key])
 end
 
---- Raises if a plan does not fit the run any more, or if the run's record is damaged.
----@param run table
----@param plan table
+--- Raises if a plan is outdated or the run's record is damaged.
 function M.check(run, plan)
   local before = plan.before
   if not before then return end

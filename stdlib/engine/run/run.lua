@@ -1,4 +1,4 @@
---- A run of a preset or script: its directories, its steps, its verdict, and its record.
+--- Drives a run of a preset or script: its directories, its steps, its verdict and its record.
 local journal = require "moonlet.engine.journal.journal"
 local scope = require "moonlet.engine.context.scope"
 local closed = require "moonlet.engine.context.closed"
@@ -6,7 +6,6 @@ local sidecar = require "moonlet.engine.agent.sidecar"
 local inputs = require "moonlet.engine.run.inputs"
 local prompt_budget = require "moonlet.prompt.budget"
 local budget = require "moonlet.engine.budget.budget"
-local cassette = require "moonlet.engine.runner.cassette"
 local duration = require "moonlet.duration"
 local values = require "moonlet.engine.journal.values"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
@@ -25,8 +24,9 @@ local manifest = require "moonlet.engine.run.manifest"
 local seal = require "moonlet.engine.run.seal"
 local ledger = require "moonlet.engine.run.ledger"
 local class = require "moonlet.engine.run.class"
+local closing = require "moonlet.engine.run.closing"
 local verdict = require "moonlet.engine.run.verdict"
-local worst_case = require "moonlet.engine.run.worst_case"
+local worst_case = require "moonlet.engine.run.forecast.worst_case"
 local environment = require "moonlet.engine.run.environment"
 local removed = require "moonlet.engine.base.removed"
 local resume_checks = require "moonlet.engine.run.resume_checks"
@@ -37,7 +37,7 @@ local M = {}
 local null = core.json.null
 local model_cap = 4 << 20
 
---- The run that is being driven, for the engine to end when Lua itself was killed.
+--- Holds the run that this host drives, so that the engine can end it after Lua was killed.
 M.current = nil
 
 local function write_file(...) return infrastructure_error.call(core.run.write, ...) end
@@ -46,14 +46,14 @@ local function make_dirs(...) return infrastructure_error.call(core.run.make_dir
 local function add_paths(run)
   function run.absolute(path) return run.home.agent_path .. "/" .. path end
 
-  --- Writes a file of the run; with `later` it may become durable at the end of the run, because the journal has its
+  --- With `later` a file may become durable at the end of the run, because the journal has its
   --- content.
   local written, folders = {}, {}
   function run.write_artifact(path, text, later)
     written[path:sub(#run.sidecar + 2)] = true
     write_file(path, text, later)
   end
-  --- True if this host has written a file of the sidecar, or executed the step that it belongs to.
+  --- Returns true if this host wrote a file of the sidecar, or executed the step that owns it.
   function run.has_written(path)
     local step = path:match "^steps/[^/]+"
     return written[path] or folders[step or ""] or false
@@ -62,28 +62,26 @@ local function add_paths(run)
   function run.input_list() return run.inputs end
   function run.emit(kind, fields) core.event.emit(kind, fields.step, fields) end
 
-  --- The directory of an agent call. The first call of the run's own body gets the sidecar itself, every other one
-  --- its own under steps/. It is made with open_directory(). A recorded attempt keeps its directory, whichever call
-  --- is the first by now.
+  --- Returns the directory of an agent call. The first call of the run's own body gets the sidecar,
+  --- every other call a folder under steps/. A recorded attempt keeps its directory.
   function run.claim_directory(top_level, key)
     local begun = run.journal and run.journal.begins[key]
     if top_level and not begun then run.root_key = run.root_key or key end
     return run.directory_of(key)
   end
 
-  --- The recorded directory of an agent call.
   function run.directory_of(key)
     return key == run.root_key and run.sidecar or run.sidecar .. "/steps/" .. core.run.step_name(key)
   end
 
-  --- Opens it. With `kept` the step is not executed again: missing files were removed by somebody else.
+  --- Makes the directory of an agent call. With `kept` the step is not executed again, so any
+  --- missing file was removed by somebody else.
   function run.open_directory(dir, kept)
     if not kept then folders[dir:sub(#run.sidecar + 2)] = true end
     make_dirs(dir .. "/out", true)
     core.run.sweep(dir)
   end
 
-  --- A directory for the files of a command.
   function run.step_directory(key)
     local dir = run.sidecar .. "/steps/" .. core.run.step_name(key)
     folders[dir:sub(#run.sidecar + 2)] = true
@@ -98,12 +96,11 @@ local function add_paths(run)
   end
 end
 
---- True if a limit is worth a report: the default of every run is not.
+--- Returns true for a limit that is worth reporting. The default of every run is not.
 local function is_telling(run, kind)
   return kind ~= "agents" or run.budget.agents ~= budget.default_agents
 end
 
---- Reports the rest of the budget when it has changed.
 local function tell_budget(run)
   if not run.own_budget then return end
   local some = run.told_budget ~= nil
@@ -120,35 +117,35 @@ local function tell_budget(run)
     wall_left_ms = run.wall and run.wall - (core.clock.monotonic() - run.started) or nil })
 end
 
---- True if an earlier host started an attempt of a step.
 local function was_taken_over(step)
   for _, attempt in ipairs(not step.cached and step.attempts or {}) do
     if attempt.taken_over then return true end
   end
 end
 
---- The status of a step that raised. A step that was cancelled because it is not needed any more has not failed; one
---- that took too long has.
+--- A step that was cancelled because nothing needs it has not failed. One that took too long has.
 local function status_of(err)
   if type(err) == "table" and rawget(err, "kind") == "parked" then return "parked" end
   local pending = core.task.pending_error()
   return pending and pending.kind ~= "timeout" and "cancelled" or "failed"
 end
 
---- The error of a step that was ended for the error of another one; nil for one with an error of its own.
+--- Returns the error of a step that ended because a sibling failed, or nil.
 local function of_sibling(err)
   if type(err) ~= "table" or rawget(err, "kind") == "cancelled" then return nil end
   return { kind = "cancelled", message = "ended with the steps beside it: " .. tostring(err.message) }
 end
 
+--- True if the step asks a model, which the runner `mock` does not.
+local function asks(kind, runner) return kind == "agent" and runner ~= "mock" or nil end
+
 local function add_steps(run)
-  --- Executes a step, or replays it. `live(last, hash)` executes it, and returns a JSON value. Returns the value, and
-  --- the step, which the caller ends.
+  --- Executes or replays a step. Returns its value and the step, which the caller must end.
   function run.step(key, kind, runner, input, options, live)
     local step, is_live = run.begin_step(key, kind, runner), false
     local ok, value, cached = pcall(journal.step, run, key, input, options, function(last, hash)
       is_live = true
-      core.event.emit("step.started", key, { kind = kind, runner = runner })
+      core.event.emit("step.started", key, { kind = kind, runner = runner, asked = asks(kind, runner) })
       return live(last, hash, step)
     end)
     run.journal.history:tell(key)
@@ -160,7 +157,7 @@ local function add_steps(run)
       error(value, 0)
     end
     step.cached = cached
-    -- A step of the parent's journal was paid for there.
+    -- The parent of a replay has paid for this step.
     step.from = cached and run.journal and run.journal.ends[key] and run.journal.ends[key].from or nil
     return value, step
   end
@@ -186,45 +183,44 @@ local function add_steps(run)
       error = type(step.error) == "table" and step.error.message or step.error,
       error_kind = type(step.error) == "table" and rawget(step.error, "kind") or nil, runner = step.runner,
       usage = step.usage, attempts = step.attempts and #step.attempts,
-      taken_over = was_taken_over(step) })
+      taken_over = was_taken_over(step), asked = asks(step.kind, step.runner),
+      paid = asks(step.kind, step.runner) and not step.cached and step.runner ~= "cassette" or nil })
     tell_budget(run)
   end
 
-  --- Notes that a provider has refused an account: the run parks for the first of them.
   function run.note_quota(err) run.quota_error = run.quota_error or err end
 
-  --- Parks: only gates and questions are left, so the run ends until they are answered.
+  --- Parks the run: it ends until a person answers its gates and questions.
   function run.end_parked()
     run.is_parking = true
     local err = { kind = "parked",
       message = ("%d %s for a person"):format(#run.parked, #run.parked == 1 and "point waits" or "points wait") }
     core.task.cancel_scope(run.scope, err)
-    -- A clean-up is shielded, but the points it waits for must be on record when the run is resumed.
+    -- A clean-up is shielded, but the points that it waits for must be recorded for the resume.
     for _, shield in ipairs(context.cleanup(run).shields) do core.task.cancel_scope(shield, err) end
   end
 
-  --- True if the user has cancelled the run, which a clean-up does not see.
+  --- Returns true if the user has cancelled the run. A shielded clean-up does not see that.
   function run.is_cancelled()
     local err = core.task.pending_error(run.scope)
     return err ~= nil and err.kind == "cancelled"
   end
 
-  --- Ends a run that the user cancels, or has cancelled before its replay: only the clean-up is left.
+  --- Ends a run that the user cancels. Only its clean-up still runs.
   function run.end_cancelled()
     core.task.cancel_scope(run.scope, { kind = "cancelled", message = "cancelled by the user" })
     core.task.check()
   end
 end
 
---- The key of the call that has the sidecar itself, from the files there: the journal has no begin of a call that
---- started no process, and none at all of one that is only prepared.
+--- Reads from model.json which call owns the sidecar, because a call that started no process has no
+--- begin record.
 local function written_key(run)
   local text = run.read_artifact(run.sidecar .. "/model.json", model_cap)
   local ok, model = pcall(core.json.decode, text or "")
   return ok and type(model) == "table" and type(model.step) == "string" and model.step or nil
 end
 
---- The files that a run begins with.
 local function begin_record(run, plan)
   if plan.seed then plan.seed(run, plan.options.step) end
   run.journal = journal.open(plan.fresh, plan.before and plan.before.record.ended,
@@ -233,7 +229,7 @@ local function begin_record(run, plan)
   run.driven_before = math.max(run.driven_before, run.journal.history.driven)
   resume_checks.check(run, plan)
   if plan.answer then journal.answer(run, plan.answer) end
-  -- The word of a review that was killed is on record already.
+  -- A killed host may have recorded the decision of the review already.
   if plan.review and (run.journal.review or {}).at ~= plan.review.at then
     run.journal.review = plan.review
     journal.append(plan.review)
@@ -243,22 +239,22 @@ local function begin_record(run, plan)
     moonlet = core.system.version, names = journal.names, retry = run.journal.retry,
     fresh = run.journal.fresh or nil,
     record = seal.hash_of_record(run.record) }
-  -- The ledger lists the run as running before run.json does: rows of running runs are checked again.
+  -- The ledger lists the run before run.json does, because readers check the rows of running runs.
   if plan.before then ledger.put_run(run) end
   core.run.write_run(run.record)
   local resumed = plan.before and plan.before.resumed
-  -- Removes partly written files of the earlier host; the folders of steps follow when they are begun anew.
+  -- Removes the incomplete files of the earlier host. The folder of a step follows when it starts.
   if resumed then core.run.sweep(run.sidecar) end
   if resumed and run.had_sidecar then return end
   run.write_artifact(run.sidecar .. "/input-manifest.md", core.run.manifest(run.inputs or {}))
   run.write_artifact(run.sidecar .. "/decision.md", sidecar.decision_form(run))
 end
 
---- Leaves the run as a killed host would, for a failure of this host is no reason to end the processes of an earlier
---- one. Raises that failure.
+--- Leaves the run as a killed host would, and raises the error. A failure of this host is no reason
+--- to end the processes of an earlier one.
 local function leave(run, err)
   if type(err) == "table" and core.run.still_runs() then
-    local still = ("the steps under way still run: moonlet ps shows them, moonlet run resume %s takes their results")
+    local still = ("the steps under way still run: moonlet ps shows them, moonlet resume %s takes their results")
       :format(run.id)
     err.hint = err.hint and err.hint .. "; " .. still or still
   end
@@ -267,9 +263,8 @@ local function leave(run, err)
   error(err, 0)
 end
 
---- Creates the directories of a run. All that can be refused was checked before.
+--- Creates the directories of a run, after every check that may refuse it.
 ---@param plan moonlet.Plan
----@return table run
 function M.create(plan)
   local run = class.new {
     home = plan.home, top = plan.home.top, source = plan.source, preset = plan.preset,
@@ -282,7 +277,7 @@ function M.create(plan)
     packet = plan.packet, holds = plan.holds, after = plan.after, parent = plan.parent,
     reviewing = plan.review,
     offline = plan.options.offline, may_ask = plan.may_ask, asks_again = plan.asks_again, parked = {}, answers = {},
-    cancels = plan.cancels,
+    cancels = plan.cancels, traceparent = require("moonlet.engine.run.trace").given(plan.before and plan.before.record),
     steps = {}, step_keys = {},
     started_wall = core.clock.wall(), started = core.clock.monotonic(),
   }
@@ -294,12 +289,12 @@ function M.create(plan)
   local before = plan.before
   local created = core.run.create {
     home = plan.home.handle, task_id = before and before.id or plan.task_id,
-    -- The name of a folder comes from it.
+    -- The folder's name contains it, so a secret must be hidden.
     preset = (core.secret.hide(run.preset_name)), packet = plan.packet and plan.packet.id,
     run = before and before.run, take_over = before and before.take_over,
   }
   run.id, run.task_id, run.sidecar = created.id, created.task_id, created.sidecar
-  -- In a linked worktree `.agent` is not beneath the top.
+  -- The `.agent` of a linked worktree is outside its top folder.
   local agent = core.file.root(plan.home.agent_path)
   run.had_sidecar = agent ~= nil and core.file.stat(agent, run.sidecar) ~= nil
   if not run.had_sidecar then core.run.make_dirs(run.sidecar .. "/out") end
@@ -310,7 +305,7 @@ function M.create(plan)
   run.prepared = before and (not before.resumed or before.record.prepared) or false
   local begun, err = pcall(begin_record, run, plan)
   if not begun then
-    -- A full disk: half a record would only be in the way of the next try.
+    -- On a full disk, half a record would only block the next try.
     if before then leave(run, err) end
     core.run.discard()
     error(err, 0)
@@ -342,37 +337,7 @@ function M.create(plan)
   return run
 end
 
---- Reports the final overshoot: attempts in flight went on after the limits were reported as exceeded.
-local function tell_overshoot(run)
-  if not run.own_budget then return end
-  for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
-  local lines = budget.overshoot(run.own_budget)
-  if run.verdict == "budget" and run.error and #lines > 0 then
-    local err = {}
-    for key, value in pairs(run.error) do err[key] = value end
-    err.message = ("%s; %s"):format(err.message, table.concat(lines, "; "))
-    run.error = err
-  end
-end
-
---- Puts a number into the remedy for a run whose time is over: twice its limit, or a minute.
-local function name_more_time(run)
-  local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
-  local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
-  if type(hint) ~= "string" then return end
-  local is_tiny = unit == "ms" or tonumber(amount) == 0
-  run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
-end
-
---- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
-local function tell_idle_faults(run)
-  if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
-  for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
-    core.event.emit("warning", nil, { text = text })
-  end
-end
-
---- Ends the "prepared" status that --dry-run left, unless an agent of the run's own body has written there since.
+--- Replaces the status `prepared` of a dry run, unless an agent has written model.json since.
 local function end_prepared(run)
   local path = run.sidecar .. "/model.json"
   local ok, model = pcall(core.json.decode, run.prepared and run.read_artifact(path, model_cap) or "")
@@ -387,7 +352,7 @@ local function points_of(parked)
   return list
 end
 
---- Ends the run: its record, then its lock and its keeper. Does not wait for anything.
+--- Ends the run: writes its record, then releases its lock and its keeper. Never waits.
 local function finish(run, ok, result)
   run.error = nil
   if run.own_budget then unreplayed_steps.add_steps(run) end
@@ -401,10 +366,10 @@ local function finish(run, ok, result)
   run.duration_ms = run.recorded and run.recorded.duration_ms
     or run.driven_before + core.clock.monotonic() - run.started
   core.run.end_children()
-  tell_overshoot(run)
-  name_more_time(run)
-  tell_idle_faults(run)
-  -- A run whose Lua was killed has not done this itself.
+  closing.overshoot(run)
+  closing.name_more_time(run)
+  closing.idle_faults(run)
+  -- A run whose Lua was killed has not removed them.
   core.run.remove_temporary()
   for _, step in ipairs(run.steps) do
     if step.status == "running" then run.end_step(step, "cancelled", {}) end
@@ -418,17 +383,17 @@ local function finish(run, ok, result)
       if not run.root_key then run.write_artifact(run.sidecar .. "/output.md", text .. "\n") end
     end
   end
-  -- A run that has ended asks nobody any more.
+  -- An ended run asks nobody any more.
   if run.verdict ~= "needs-human" then run.parked = {} end
   if run.verdict == "needs-human" then
     local point = run.parked[1]
     run.error = { kind = "parked", message = "waits for a person" .. (point and ": " .. point.text or ""),
-      hint = ("moonlet run show %s shows all that it asks"):format(run.id) }
+      hint = ("moonlet show %s shows all that it asks"):format(run.id) }
   end
   if run.verdict == "quota" then
     if run.quota_error then run.error = run.quota_error end
     run.until_ms = run.error.until_ms
-    run.error.hint = ("moonlet run wait %s goes on by itself at that time, moonlet run resume %s asks again at once")
+    run.error.hint = ("moonlet wait %s continues by itself at that time, moonlet resume %s asks again at once")
       :format(run.id, run.id)
   end
   end_prepared(run)
@@ -458,8 +423,8 @@ local function finish(run, ok, result)
   }, code
 end
 
---- The inputs, as they were when the run first saw them. Private ones are not recorded: they are read again, and a
---- change is reported.
+--- Returns the inputs as the run first saw them. Private inputs are not recorded, so they are read
+--- again and a change is reported.
 local function observed_inputs(run)
   local private = run.preset ~= nil and run.preset.private_inputs
   local function read()
@@ -480,9 +445,8 @@ local function observed_inputs(run)
   return live
 end
 
---- Runs the preset or script in the scope of the run.
 local function run_body(run)
-  -- The time in which nobody drove the run does not count; nor does that of a clean-up.
+  -- Neither time without a host nor the time of a clean-up counts.
   local wall
   if run.budget.wall and not run.cancels then
     wall = math.max(0, duration.ms(run.budget.wall, "budget.wall") - run.driven_before)
@@ -505,7 +469,7 @@ local function run_body(run)
     local body = args and (run.offline and run.preset.offline or run.preset.run)
     local result = args and table.pack(scope.with_place(body, ctx, args)) or table.pack(run.resume(ctx))
     if args and not run.findings then silent.check(run, "preset " .. run.preset.name, "", body, result) end
-    -- The run parks: it has not ended, and its clean-up runs when it has.
+    -- A parked run has not ended, so its clean-up runs later.
     local unasked = verdict.unasked(run)
     if unasked then error(unasked, 0) end
     if run.after and not run.dry then run.after(ctx) end
@@ -513,14 +477,14 @@ local function run_body(run)
   end)
 end
 
---- Releases the run, whatever state its record is in.
+M.body = run_body
+
 local function abandon()
   core.run.end_children()
   core.run.finish()
   M.current = nil
 end
 
---- Ends the run. Raises if its record cannot be written.
 local function finish_or_abandon(run, ok, result)
   local recorded, envelope, code = pcall(finish, run, ok, result)
   if recorded then return envelope, code end
@@ -528,7 +492,7 @@ local function finish_or_abandon(run, ok, result)
   error(envelope, 0)
 end
 
---- Calls fn(run) while a new run is put into the ledger: that is an index alone, and no caller waits for it.
+--- Calls fn(run) while a new run is written to the ledger, which is only an index.
 local function listed_beside(run, fn)
   if not run.unlisted then return fn(run) end
   local listing = core.task.open_scope {}
@@ -539,14 +503,12 @@ local function listed_beside(run, fn)
   return ok, result
 end
 
---- Runs a created run to its end. Returns the envelope and the exit code.
----@param run table
 ---@return table envelope, integer exit_code
 function M.execute(run)
   local ok, result = true, nil
   if run.journal.resumed then ok, result = pcall(interrupted_merge.bring_back, run) end
   if ok then ok, result = listed_beside(run, run_body) end
-  -- A signal after the last verb counts too: a run that was asked to end is never `ok`.
+  -- A signal after the last verb counts too: a run that was told to end is never `ok`.
   if ok then
     local asked, err = pcall(core.task.check)
     if not asked then ok, result = false, err end
@@ -557,39 +519,38 @@ function M.execute(run)
   return finish_or_abandon(run, ok, result)
 end
 
---- --dry-run: runs up to the agents, writes their prompts, starts none of them, and asks nobody
---- (engine/effects/dry_run.lua).
----@param run table
+--- Prepares the prompts of a run. Starts no agent and asks nobody (engine/effects/dry_run.lua).
 ---@return table envelope, integer exit_code
 function M.dry_run(run)
   run.dry = true
   run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {},
-    checks = core.json.array {}, prompts = core.json.array {} }
+    checks = core.json.array {}, prompts = core.json.array {}, steps = {} }
   local ok, result = listed_beside(run, run_body)
   if not ok and not (type(result) == "table" and rawget(result, "kind") == "prepared") then
     return finish_or_abandon(run, ok, result)
   end
   core.run.end_children()
   run.duration_ms = core.clock.monotonic() - run.started
-  -- Commands that came before the agents have been run, and count.
+  -- Commands before the first agent were really run.
   run.worst.processes = run.worst.processes + run.own_budget.spent.processes
   run.write_artifact(run.sidecar .. "/model.json", core.json.encode({
     version = 1, task_id = run.task_id, run = run.id, preset = run.preset_name, step = run.root_key,
     task_type = run.routed.task_type or null, route = run.routed.record or null, runner = run.runner_name or null,
     model = run.model or null, status = "prepared", prompts = run.worst.prompts }, 2) .. "\n")
-  core.event.emit("log", nil, { text = worst_case.text(run) })
+  core.event.emit("log", nil, { reported = true, text = worst_case.text(run) })
   local worst = run.worst
+  local forecast = require("moonlet.engine.run.forecast.forecast").of_prepared(run)
   local envelope = { ok = true, command = "run", run = manifest.envelope(run), error = null,
     result = { prepared = run.task_id, agents = worst.calls, planned = worst.planned, limits = run.budget,
-      beyond = worst_case.beyond(run), uncounted = worst.uncounted, checks = worst.checks,
+      beyond = worst_case.beyond(run), prompts = worst.prompts, uncounted = worst.uncounted, checks = worst.checks,
+      forecast = forecast,
       worst_case = { agents = worst.agents, processes = worst.processes, tokens = worst.tokens,
         usd = worst.unpriced and null or worst.usd } } }
   abandon()
   return envelope, 0
 end
 
---- Ends the current run after Lua was killed for its use of time or memory. Raises if the record cannot be written.
----@param err table
+--- Ends the current run after Lua was killed for its use of time or memory.
 ---@return table? envelope, integer? exit_code
 function M.killed(err)
   if not M.current then return nil end

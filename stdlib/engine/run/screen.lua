@@ -1,5 +1,5 @@
---- The report of a run for a terminal: the verdict with its mark first, then what there is to read, and last the
---- command that goes on.
+--- Formats the report of a run for a terminal: the verdict, then what there is to read, and last
+--- the command that continues.
 local duration = require "moonlet.duration"
 local markdown = require "moonlet.engine.base.markdown"
 local page = require "moonlet.engine.base.page"
@@ -26,6 +26,7 @@ local null = core.json.null
 ---@field parked table[]
 ---@field notes string[]    lines that follow
 ---@field files string?     the path of the sidecar
+---@field head string?      the head hash of the journal
 ---@field folder fun(step: table): string?  the folder of a step, where it has one
 ---@field tail fun(step: table): string[]?  the last lines of a step's stderr
 ---@field lines string[]?   in place of the result
@@ -44,7 +45,6 @@ local most_findings, most_failures = 40, 10
 
 local function some(value) return value ~= nil and value ~= null and value or nil end
 
---- One line of text from outside.
 local function plain(value, cap) return core.text.printable(tostring(value), cap or 2000) end
 
 local function add_wrapped(lines, out, indent, text)
@@ -53,7 +53,6 @@ local function add_wrapped(lines, out, indent, text)
   end
 end
 
---- A blank line between two parts.
 local function gap(lines) if lines[#lines] ~= "" then lines[#lines + 1] = "" end end
 
 local function add_head(lines, out, facts)
@@ -75,7 +74,7 @@ local function add_head(lines, out, facts)
   lines[#lines + 1] = line
 end
 
---- The findings of a result, if it has any in the known form.
+--- Returns the findings of a result in the form of m.merge.findings, or nil.
 local function findings_of(result)
   local list = type(result) == "table" and result ~= null and rawget(result, "findings")
   if type(list) ~= "table" or list == null or #list == 0 then return nil end
@@ -98,7 +97,7 @@ local function add_finding(lines, out, item)
     wrapped = page.wrap(claim, room)
     if place ~= "" then table.insert(wrapped, 1, place) end
   else
-    -- Two blanks set the place apart: a word that is one column wider stands for it.
+    -- One word takes the place's columns while the claim is wrapped.
     wrapped = page.wrap(("x"):rep(taken) .. " " .. claim, room)
     wrapped[1] = (place .. " " .. wrapped[1]:sub(taken + 1)):gsub(" +$", "")
   end
@@ -113,8 +112,8 @@ local function add_finding(lines, out, item)
   end
 end
 
---- The title of findings.md, and all of it beside the lists of findings by severity, which are laid out from the
---- result.
+--- Splits findings.md into its title and everything outside the lists by severity, because the
+--- lists are formatted from the result.
 local function beside_findings(text)
   local title, parts, is_list = nil, {}, false
   for line in (text or ""):gmatch "[^\n]*\n?" do
@@ -141,7 +140,7 @@ local function add_result(lines, out, facts)
       if i <= most_findings then add_finding(lines, out, item) end
     end
     if #list > most_findings then
-      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings, state.short(facts.id))
+      lines[#lines + 1] = ("%d more: moonlet show %s --answer"):format(#list - most_findings, facts.id)
     end
     if rest:find "%S" then
       gap(lines)
@@ -166,13 +165,14 @@ local function add_result(lines, out, facts)
   end
 end
 
---- A path as it can be copied here: from the working directory on, where it lies beneath.
-local function near(path)
+--- Shortens a path below the working directory.
+---@param path string
+function M.near(path)
   local here = core.system.cwd() .. "/"
   return plain(path:sub(1, #here) == here and path:sub(#here + 1) or path, 4000)
 end
 
---- The steps that failed, those that failed alike together.
+--- Groups failed steps that have the same error.
 local function failed_groups(facts)
   local groups, by_text = {}, {}
   for _, step in ipairs(facts.steps) do
@@ -191,8 +191,7 @@ local function failed_groups(facts)
   return groups
 end
 
---- A group of failed steps. What the error of the run says is not repeated, if that was printed.
----@param err moonlet.Error?
+--- Adds a group of failed steps, without repeating the run's error.
 local function add_group(lines, out, facts, group, err)
   local said = err and plain(err.message) or ""
   local is_said = said:find(group.message, 1, true) ~= nil
@@ -213,11 +212,11 @@ local function add_group(lines, out, facts, group, err)
     end
   end
   local folder = facts.folder(group.step)
-  if folder then lines[#lines + 1] = "    " .. near(folder) end
+  if folder then lines[#lines + 1] = "    " .. M.near(folder) end
 end
 
---- The error of the run, and the steps that failed, each with its place in the author's file and the end of its stderr;
---- each sentence once.
+--- Adds the run's error and the failed steps, each with its place and the end of its stderr. No
+--- sentence is repeated.
 local function add_failures(lines, out, facts)
   local err, groups = some(facts.error), failed_groups(facts)
   local is_plain = facts.state == "cancelled" or facts.state == "needs-human"
@@ -241,9 +240,8 @@ local function add_failures(lines, out, facts)
   if not is_own then add_hint() end
 end
 
---- The steps that failed, for a pipe, in which the error of the run is printed before.
+--- Lists the failed steps for a pipe, where the run's error is printed before.
 ---@param facts moonlet.Screen
----@return string
 function M.failures(facts)
   local lines, out = {}, { columns = 10000, colour = false, unicode = true, terminal = false }
   local groups, err = failed_groups(facts), some(facts.error)
@@ -254,7 +252,6 @@ function M.failures(facts)
   return table.concat(lines, "\n") .. (#lines > 0 and "\n" or "")
 end
 
---- The points at which the run waits for a person.
 local function add_parked(lines, out, facts)
   if facts.state ~= "needs-human" then return end
   for _, item in ipairs(facts.parked) do
@@ -271,16 +268,15 @@ end
 local function add_end(lines, facts)
   if facts.files then
     gap(lines)
-    lines[#lines + 1] = "Files: " .. near(facts.files)
+    lines[#lines + 1] = "Artifacts: " .. M.near(facts.files)
+    if facts.head then lines[#lines + 1] = "Head: " .. facts.head end
   end
   lines[#lines + 1] = state.last_line(facts.id, facts.state, some(facts.error), facts.parked, facts.steps,
     facts.origin)
 end
 
---- The report, in lines of the page's width.
 ---@param facts moonlet.Screen
 ---@param out moonlet.Page
----@return string
 function M.text(facts, out)
   local lines = {}
   add_head(lines, out, facts)

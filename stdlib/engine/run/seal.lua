@@ -4,14 +4,14 @@ local values = require "moonlet.engine.journal.values"
 
 local M = {}
 
---- The file of a sidecar that still grows when the run is over: its beginning is bound.
+--- This file of a sidecar still grows after the run has ended, so only its beginning is hashed.
 M.grows = "events.jsonl"
---- Files of a sidecar that change after the run is over.
+--- These files of a sidecar change after the run has ended.
 M.later = { M.grows, "decision.md" }
 local grown_cap = 256 << 20
 
---- The entry of the file that grows: that of its first bytes. If it is bound, they are on the disk when this returns,
---- for the record that binds them will be.
+--- Hashes the beginning of the file that grows. It is synced to disk, as is the record with its
+--- hash.
 local function grown(tree, bytes)
   local is, why = tree.beginning(bytes or grown_cap, bytes == nil)
   if is then
@@ -21,13 +21,11 @@ local function grown(tree, bytes)
   return why.kind ~= "invalid" and { bytes = 0, error = why.message, grows = true } or nil
 end
 
---- Every file of a sidecar by its hash; nil and an error if the folder cannot be read.
+--- Hashes every file of a sidecar.
 ---@param root any       the opened `.agent` folder
----@param sidecar string
 ---@param fold integer?  as an earlier list of it had it
 ---@param bytes integer?  how much of the file that grows an earlier list of it had
 ---@return table? tree  { files, fold?, beginning }
----@return table? err
 function M.tree(root, sidecar, fold, bytes)
   local tree, err = core.audit.tree(root, sidecar, M.later, fold)
   if not tree then return nil, err end
@@ -37,23 +35,17 @@ function M.tree(root, sidecar, fold, bytes)
   return tree
 end
 
---- The present keeper.log: { bytes, sha256 }; nil if the run had no keeper. It only grows.
----@param root any
----@param id string
----@return table?
+--- Hashes the current keeper.log. Returns nil if the run had no keeper.
 function M.keeper_log(root, id) return core.audit.beginning(root, "runs/" .. id .. "/keeper.log") end
 
---- The key of a run, for its keyed hashes; nil if it has none.
----@param root any
----@param id string
----@return string?
+--- Reads the key for a run's keyed hashes, or returns nil.
 function M.key(root, id)
   local key = core.file.read(root, ("runs/%s/key"):format(id), 65)
   return key and #key == 64 and not key:find("[^%x]") and key or nil
 end
 
---- A file whose path has a secret is listed without it, and with a keyed hash of the path; without a key not at all.
----@param files table
+--- Lists a file whose path contains a secret by a redacted name and the keyed hash of its path.
+--- Without a key the file is not listed.
 ---@param keyed fun(text: string): string?
 function M.name_files(files, keyed)
   local named = {}
@@ -76,21 +68,21 @@ local function file_text(file)
   return file.error or (file.special and "special file") or file.sha256
 end
 
---- True if a file is unchanged. A file that was too large to be hashed then is compared by its size. The reverse is
---- not allowed: a person who adds files must not be able to turn a hash into a size.
+--- Returns true if a file is unchanged. A file that was too large for a hash is compared by size.
+--- The reverse is not allowed, because adding files must not turn a hash into a size.
 function M.is_same(is, was)
   if is.link ~= was.link then return false end
   if was.unhashed and not was.sha256 then return is.bytes == was.bytes and not is.special end
   return file_text(is) == file_text(was)
 end
 
---- True if a file of a sidecar belongs to a merge in progress, and is no output of a step.
+--- Returns true for a file of a merge in progress, which is not an output of a step.
 local function is_for_merge(path)
   local name = path:match("^steps/[^/]+/(.*)$") or path
   return name == "changes.carried" or name:sub(1, 8) == "landing/"
 end
 
---- True if a file, or a folder above it, could not be read: its state is unknown.
+--- Returns true if a file or a folder above it could not be read.
 local function is_unread(tree, path)
   local at = path
   while at do
@@ -101,25 +93,24 @@ local function is_unread(tree, path)
   return tree.files["./"] ~= nil and tree.files["./"].error ~= nil
 end
 
---- Keeps the earlier entry of a file that cannot be read now: it stays bound to that.
+--- Keeps the earlier hash of a file that cannot be read now.
 local function keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
     if not was.error and is_unread(tree, path) and not (is_ours and is_ours(path)) then tree.files[path] = was end
   end
 end
 
---- Files that somebody else has changed since they were bound to a record of an ended or waiting run: its next end
---- does not make them the run's own.
+--- Lists files that somebody else changed since an ended or parked run recorded them. The next end
+--- of the run does not adopt these changes.
 ---@param rec table                           that record
 ---@param tree table                          the present tree
 ---@param is_ours (fun(path: string): boolean)?  true if the run has written it since
----@return string[]? paths
 function M.altered(rec, tree, is_ours)
   local paths, known = core.json.array {}, {}
   for _, path in ipairs(type(rec.altered) == "table" and rec.altered or {}) do
     paths[#paths + 1], known[path] = path, true
   end
-  -- If there were many files, folders are bound as a whole, and others of them by then.
+  -- With many files, whole folders are hashed, so that the two lists are not comparable.
   local before = rec.ended and not rec.files_fold and not tree.fold and type(rec.files) == "table" and rec.files or {}
   keep_unread(tree, before, is_ours)
   for path, was in pairs(before) do
@@ -143,8 +134,7 @@ end
 ---@field altered string[]?   files that were changed while no host drove the run
 ---@field keeper_log table?   the hash of keeper.log
 
---- Hashes the files of the run's sidecar. A failure is reported, for a run does not fail for it.
----@param run moonlet.Run
+--- Hashes the files of the sidecar. A failure is only reported, because it must not fail the run.
 ---@return moonlet.Seal
 function M.seal(run)
   local root, err = core.file.root(run.home.agent_path)
@@ -164,26 +154,17 @@ function M.seal(run)
     keeper_log = M.keeper_log(root, run.id) }
 end
 
---- The hash of a list of files as the journal has it.
----@param files table?
----@return string?
 function M.hash_of_files(files)
   return files and core.text.sha256(core.json.encode_record(files)) or nil
 end
 
---- The hash of a text as it is written for the run that is being driven.
----@param text string
----@return string
+--- Hashes a text in its written form, without secrets.
 function M.hash_of_record(text) return core.text.sha256(core.run.redact(text)) end
 
---- Records an item about a run that nobody drives, and writes its file: both under the run's lock, and only while
---- run.json is as the caller has read it. Raises if they cannot be written.
----@param home table
----@param id string
+--- Records an item about a run without a host and writes its file. Both happen under the run's
+--- lock, and only if run.json is as the caller read it.
 ---@param was string    hash of that run.json (record_store.hash)
----@param item table
 ---@param path string   of the file, from `.agent`
----@param text string
 ---@return boolean done   false: somebody drives the run, or has driven it since: look again
 ---@return table? err     why it was not done, or why the journal, which is damaged, does not have it
 function M.change(home, id, was, item, path, text)

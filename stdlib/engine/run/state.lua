@@ -1,4 +1,5 @@
---- The state of a run as people read it: running, interrupted, prepared or its verdict, and the command that goes on.
+--- Describes the state of a run for people: running, interrupted, prepared or its verdict, and the
+--- command that continues it.
 local command_line = require "moonlet.engine.base.command_line"
 local duration = require "moonlet.duration"
 local repository = require "moonlet.engine.run.repository"
@@ -7,7 +8,7 @@ local M = {}
 
 local null = core.json.null
 
---- The word that names a run's target on a command line.
+--- Returns the word that names a run's target on a command line.
 local function target_word(home, rec)
   local word = type(rec.packet) == "table" and rec.packet.id or rec.target
   if type(rec.path) == "string" then
@@ -19,57 +20,36 @@ local function target_word(home, rec)
   return require("moonlet.git.names").shell_word(word) or "PRESET"
 end
 
---- The command that starts a run of which only the prompts were made.
----@param home table
----@param rec table
----@return string
+--- Returns the command that starts a prepared run.
 function M.start_prepared(home, rec)
   local is_answered = M.runner(rec) or rec.script or rec.options.offline
   return ("moonlet run %s --prepared %s%s"):format(target_word(home, rec), rec.task_id,
     is_answered and "" or " --runner R")
 end
 
---- The same as a sentence.
----@param home table
----@param rec table
----@return string
 function M.prepared(home, rec) return ("it is only prepared: %s starts it"):format(M.start_prepared(home, rec)) end
 
---- The name of a run's runner; nil where none was chosen.
 ---@param rec table  its record
----@return string?
 function M.runner(rec)
   if type(rec.runner_name) == "string" then return rec.runner_name end
   return type(rec.runner) == "string" and rec.runner or nil
 end
 
---- The state of a run that has not ended.
----@param home table
----@param id string
 ---@param prepared any  true if only its prompts were made
----@return string
 function M.open(home, id, prepared)
   if core.runs.holder(home.handle, id) then return "running" end
   return prepared and "prepared" or "interrupted"
 end
 
---- The state of a run: its verdict, or if a host drives it.
----@param home table
----@param id string
----@param rec table
----@return string
+--- Returns the state of a run: its verdict, or whether a host drives it.
 function M.of(home, id, rec)
   if rec.ended then return rec.verdict end
   return M.open(home, id, rec.options and rec.options.dry_run)
 end
 
----@param rec table
----@return string
 function M.took(rec) return rec.duration_ms ~= null and rec.duration_ms and duration.text(rec.duration_ms) or "-" end
 
-M.short = command_line.short
-
---- The words that answer a question: its options, or the number of one that is long.
+--- Returns the words that answer a question. A long option is named by its number.
 local function option_words(options)
   local words = {}
   for i, option in ipairs(options or {}) do
@@ -79,11 +59,8 @@ local function option_words(options)
   return words[1] and words or { "'TEXT'" }
 end
 
---- The commands that answer the open points of a run.
----@param id string
----@param parked table[]
+--- Returns the commands that answer a run's open gates and questions.
 ---@param with_key boolean?  the key of each is named
----@return string[]
 function M.answers(id, parked, with_key)
   local list = {}
   for _, item in ipairs(parked) do
@@ -98,7 +75,7 @@ end
 
 local over = { degraded = true, blocked = true }
 
---- True if a resume has something to keep or to try again: an agent that was asked, or a step that failed.
+--- Returns true if a resume would reuse an agent's answer or retry a failed step.
 local function is_worth_resuming(steps)
   for _, step in ipairs(steps) do
     local is_made_up = step.kind == "agent" and step.runner == "mock"
@@ -107,8 +84,8 @@ local function is_worth_resuming(steps)
   return false
 end
 
---- True if a resume would find every step done: a verifier does not pass the work, or files changed beside an agent
---- that no sandbox confined.
+--- Returns true if a resume would find every step done: a verifier refused the work, or files
+--- changed beside an unconfined agent.
 local function is_done(state, steps)
   local is_over = false
   for _, step in ipairs(over[state] and steps ~= null and steps or {}) do
@@ -122,7 +99,7 @@ local function is_rejected(state, err)
   return state == "failed" and type(err) == "table" and rawget(err, "kind") == "rejected"
 end
 
---- The option of the remedy that a resumed run needs, where its error names one.
+--- Returns the option that the error's hint tells a resume to add.
 local function remedy_of(state, err)
   local hint = type(err) == "table" and rawget(err, "hint")
   if type(hint) ~= "string" then return nil end
@@ -130,70 +107,60 @@ local function remedy_of(state, err)
   return state == "failed" and rawget(err, "kind") == "denied" and hint:match "%-%-allow .*$" or nil
 end
 
---- Messages of Lua about a mistake in the script. A script that raises a text of its own means it.
+--- Lua raises these messages for a mistake in the script. A text that a script raises is intended.
 local lua_messages = { "^attempt to ", "^bad argument #", "^'for' ", "has no integer representation$",
   "^stack overflow", "^table index is ", "^invalid order function", "^invalid value %(at index ", "^malformed pattern" }
 
---- The place of a mistake in the author's own Lua; nil for any other error.
+--- Returns the place of a mistake in the author's own Lua, or nil.
 local function mistake_at(state, err, origin)
   local at = type(err) == "table" and rawget(err, "at")
   if type(err) == "string" then at, err = err:match "^([^\n]-:%d+): (.*)$" end
   local is_own = state == "failed" and origin ~= "built in" and type(at) == "string" and at:find "%.lua:%d+$"
   if not is_own then return nil end
   local kind = type(err) == "table" and rawget(err, "kind") or "failed"
-  if kind == "invalid" or kind == "limit" then return at end
   local message = type(err) == "table" and rawget(err, "message") or err
+  local is_absent = type(message) == "string" and message:find "^the runner '.*' is not installed"
+  if kind == "limit" or kind == "invalid" and not is_absent then return at end
   for _, pattern in ipairs(kind == "failed" and type(message) == "string" and lua_messages or {}) do
     if message:find(pattern) then return at end
   end
 end
 
---- The command that goes on with a run in a state, or those that answer it; nil where nothing is left to do. A person's
---- no is final.
----@param id string
----@param state string
+--- Returns the command that continues a run, or those that answer it. Returns nil if nothing is
+--- left to do. A person's refusal is final.
 ---@param err moonlet.Error?  of the run
 ---@param parked table[]?     the points at which it waits for a person
 ---@param steps table[]?      of the run
----@return string?
 function M.go_on(id, state, err, parked, steps)
-  local short = M.short(id)
   if over[state] and steps and steps ~= null and not is_worth_resuming(steps) then return nil end
   if is_rejected(state, err) or is_done(state, steps) then return nil end
   if state == "ok" or state == "findings" or state == "prepared" or state == "running" then return nil end
   if state == "needs-human" then
-    if not parked or not parked[1] then return "moonlet answer " .. short end
-    return table.concat(M.answers(short, parked, #parked > 1), "\n       ")
+    if not parked or not parked[1] then return "moonlet answer " .. id end
+    return table.concat(M.answers(id, parked, #parked > 1), "\n       ")
   end
-  if state == "quota" then return "moonlet run wait " .. short end
+  if state == "quota" then return "moonlet wait " .. id end
   local is_unanswered = type(err) == "table" and rawget(err, "kind") == "no-runner"
-  if is_unanswered then return ("moonlet run replay %s --runner R"):format(short) end
+  if is_unanswered then return ("moonlet run replay %s --runner R"):format(id) end
   local more = remedy_of(state, err)
-  return ("moonlet run resume %s%s"):format(short, more and " " .. more or "")
+  return ("moonlet resume %s%s"):format(id, more and " " .. more or "")
 end
 
---- The last line of a report: the command that goes on, after the correction of a mistake in the script; or the one
---- that does it all again after a person's no.
----@param id string
----@param state string
+--- Returns the last line of a report: the command that continues the run, or the one that starts it
+--- again after a refusal.
 ---@param err moonlet.Error|string|nil
----@param parked table[]?
----@param steps table[]?
 ---@param origin string?  of the script, as run.json has it
----@return string?
 function M.last_line(id, state, err, parked, steps, origin)
   local command = M.go_on(id, state, err, parked, steps)
   local mistake = command and mistake_at(state, err, origin)
   if mistake then return ("Go on: edit %s, then %s"):format(core.text.printable(mistake, 400), command) end
   if command then return "Go on: " .. command end
   local starts_over = is_rejected(state, err) or is_done(state, steps)
-  return starts_over and ("Again: moonlet run replay " .. M.short(id)) or nil
+  return starts_over and ("Again: moonlet run replay " .. id) or nil
 end
 
---- A time that has passed, as people say it.
+--- Formats a past time for people.
 ---@param ms integer   wall clock
----@param now integer
----@return string
 function M.ago(ms, now)
   local seconds = math.max(now - ms, 0) // 1000
   if seconds < 60 then return "just now" end

@@ -1,4 +1,4 @@
---- The files of a run's steps, and its running steps, as others than its host find them.
+--- Reads the files and the progress of a run's steps for other processes than its host.
 local record = require "moonlet.record"
 local runner_names = require "moonlet.engine.runner.names"
 
@@ -7,18 +7,14 @@ local M = {}
 local null = core.json.null
 local events_cap = 64 << 20
 
---- A step's key as people read it: "src/b.lua" for "src%2Fb.lua".
----@param key string
----@return string
+--- Decodes a step's key for people: "src/b.lua" for "src%2Fb.lua".
 function M.name(key)
   local plain = key:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
   return core.text.is_utf8(plain) and plain or key
 end
 
---- A step's name without what its place adds: "3" for "parallel/3/agent", "src/b.lua" for the only step of a branch
---- that has its name.
----@param key string
----@return string
+--- Shortens a step's name: "3" for "parallel/3/agent", "src/b.lua" for the only step of that
+--- branch.
 function M.label(key)
   local rest = key:match "^parallel[#%d]*/(.+)$" or key
   rest = rest:match "^(.+)/agent$" or rest:match "^(.+)/exec$" or rest
@@ -27,22 +23,15 @@ function M.label(key)
   return M.name(rest)
 end
 
---- The sidecar folder of a step below `.agent`; the first agent of a run has the sidecar itself.
----@param root userdata
----@param rec table
+--- Returns a step's folder below `.agent`. The first agent of a run has the sidecar itself.
 ---@param step {key: string, kind: string}
----@return string
 function M.folder(root, rec, step)
   local own = rec.sidecar .. "/steps/" .. core.run.step_name(step.key)
   return step.kind == "agent" and not core.file.stat(root, own) and rec.sidecar or own
 end
 
---- The end of a file of a step, at most so many lines; nil for none.
----@param root userdata
----@param path string
----@param count integer
+--- Returns the last lines of a step's file.
 ---@param runner string?  of whose own log no line counts
----@return string[]?
 function M.tail(root, path, count, runner)
   local stat = core.file.stat(root, path)
   if not stat or stat.size == 0 then return nil end
@@ -55,10 +44,7 @@ function M.tail(root, path, count, runner)
   return table.move(lines, math.max(#lines - count + 1, 1), #lines, 1, {})
 end
 
---- The events of a run, decoded; lines that are cut are left out.
----@param root userdata
----@param rec table
----@return table[]
+--- Decodes the events of a run, without truncated lines.
 function M.events(root, rec)
   local list = {}
   for line in (core.file.read(root, rec.sidecar .. "/events.jsonl", events_cap) or ""):gmatch "[^\n]+" do
@@ -68,10 +54,7 @@ function M.events(root, rec)
   return list
 end
 
---- The steps of a run that has not ended, from its events: those that ended, and those that run.
----@param root userdata
----@param rec table
----@return table[]
+--- Derives the ended and running steps of an unfinished run from its events.
 function M.so_far(root, rec)
   local list, by_key = {}, {}
   local now = core.clock.wall()
@@ -98,16 +81,10 @@ function M.so_far(root, rec)
   return list
 end
 
---- The steps of a run: those of its record, or while it has none those of its events.
----@param root userdata
----@param rec table
----@return table[]
+--- Returns the steps of a run: from its record, or until its end from its events.
 function M.of(root, rec) return rec.ended and rec.steps ~= null and rec.steps or M.so_far(root, rec) end
 
---- The step that a word names: its key, its name, or the end of it. Raises where there is none, or there are several.
----@param steps table[]
----@param word string
----@return table
+--- Finds the step that a word names by its key, its name, or the end of either.
 function M.find(steps, word)
   local ends, names = {}, {}
   for _, step in ipairs(steps) do
@@ -119,10 +96,10 @@ function M.find(steps, word)
   if #ends == 1 then return ends[1] end
   local said = core.text.printable(word, 80)
   if #ends > 1 then
-    error(record.invalid(("%d steps are called '%s'"):format(#ends, said), "say which: " .. M.name(ends[1].key)
-      .. ", " .. M.name(ends[2].key)), 0)
+    record.refuse(("%d steps are called '%s'"):format(#ends, said), "say which: " .. M.name(ends[1].key)
+      .. ", " .. M.name(ends[2].key))
   end
-  error(record.invalid(("there is no step '%s'"):format(said), record.suggest(word, names)), 0)
+  record.refuse(("there is no step '%s'"):format(said), record.suggest(word, names))
 end
 
 return M

@@ -1,4 +1,4 @@
---- The recorded runs of one repository: their run.json, read with care.
+--- Reads the recorded runs of one repository. A damaged run.json counts as missing.
 local record = require "moonlet.record"
 local values = require "moonlet.engine.journal.values"
 local config = require "moonlet.engine.load.config"
@@ -12,22 +12,19 @@ local M = {}
 
 M.record_cap = 64 << 20
 
---- The hash of the text that a record was read from.
+--- Maps a record to the hash of its text.
 local hashes = setmetatable({}, { __mode = "k" })
 
---- The record in a text; nil when it is none of that run.
----@param text string?
----@param id string
----@return table?
+--- Parses the record of a run. Returns nil if it is damaged or of another run.
 function M.parse(text, id)
   local ok, value = pcall(core.json.decode_record, text or "")
   if not ok or type(value) ~= "table" or value == core.json.null then return nil end
   return value.id == id and manifest_schema.is_record(value) and value or nil
 end
 
---- The run.json of a run; nil when it is missing or damaged, or cannot be read at the moment, with that error.
+--- Reads a run's run.json. Returns nil if it is missing or damaged, and an error if it is
+--- unreadable now.
 ---@param root any   the opened `.agent` folder
----@param id string
 ---@return table? record, moonlet.Error? err
 function M.look(root, id)
   local text, err, cut = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
@@ -37,58 +34,47 @@ function M.look(root, id)
   return value
 end
 
---- The hash of the run.json that a record was read from, however the record was changed; nil for any other table. It
---- shows later if the record still holds.
----@param rec table
----@return string?
+--- Returns the hash of the run.json that a record was read from, even if the table was changed
+--- since.
 function M.hash(rec) return hashes[rec] end
 
---- Raises if run.json has changed since a plan was made from it: somebody has driven the run since, or ended it.
----@param root any
----@param id string
+--- Raises if run.json has changed since a plan was made from it.
 ---@param was string?  M.hash() of that; nil if there was none
 function M.check_unchanged(root, id, was)
   local text, err = core.file.read(root, "runs/" .. id .. "/run.json", M.record_cap)
   if not text and err.kind ~= "invalid" then error(err, 0) end
   if not was or text and core.text.sha256(text) == was then return end
   error({ kind = "failed", stale = true, message = ("another process has changed %s in the meantime"):format(id),
-    hint = "moonlet run show " .. id }, 0)
+    hint = "moonlet show " .. id }, 0)
 end
 
---- True for the error of check_unchanged(): the plan has to be made anew.
----@param err any
----@return boolean
+--- Returns true for the error of check_unchanged(), after which the plan must be made again.
 function M.is_stale(err) return type(err) == "table" and rawget(err, "stale") == true end
 
---- The run.json of a run; nil when it is missing or damaged. Raises when it cannot be read at the moment.
+--- Reads a run's run.json like look(), but raises if it is unreadable now.
 ---@param root any   the opened `.agent` folder
----@param id string
----@return table?
 function M.read(root, id)
   local value, err = M.look(root, id)
   if err then error(err, 0) end
   return value
 end
 
---- The opened `.agent` folder of a home; nil when there is none yet. Raises when it cannot be opened now: that is not
---- the same.
+--- Opens the `.agent` folder of a home. Returns nil if there is none, and raises if it cannot be
+--- opened.
 function M.root(home)
   local root, err = core.file.root(home.agent_path)
   if not root and err.kind ~= "invalid" then error(err, 0) end
   return root
 end
 
---- The number of a run's id, as the host writes it; nil for any other text.
----@param id string
----@return integer?
+--- Parses the number of a run's id. Returns nil for any other text.
 function M.number(id)
   local digits = id:match "^R%-(%d+)$"
   local number = digits and #digits <= 18 and math.tointeger(tonumber(digits)) or 0
   return number > 0 and ("R-%03d"):format(number) == id and number or nil
 end
 
---- Ids of all runs, newest first.
----@return string[]
+--- Lists the ids of all runs, newest first.
 function M.ids(root)
   local ids = {}
   local entries, err = {}, nil
@@ -104,7 +90,7 @@ function M.ids(root)
   return ids
 end
 
---- The `run` object of an envelope, from the record.
+--- Makes the envelope's `run` object from the record.
 function M.envelope(home, rec)
   local function value(key)
     if rec[key] == nil then return core.json.null end
@@ -126,11 +112,7 @@ function M.envelope(home, rec)
   }
 end
 
---- The result of the run; null if it returned nothing, or has not ended. Raises if its file is gone: that is not the
---- same.
----@param home table
----@param rec table
----@return any
+--- Returns the result of the run or null, and raises if its file is lost.
 function M.result(home, rec)
   local stored = rec.result
   if stored == nil or stored == core.json.null then return core.json.null end
@@ -153,10 +135,7 @@ function M.result(home, rec)
   return value == nil and core.json.null or value
 end
 
---- The record of a run to be resumed, with its start values as given, secrets and all.
----@param home table
----@param rec table
----@return table rec
+--- Restores the start values of a recorded run with their secrets.
 ---@return string[] lost  fields whose secrets the environment does not have any more
 function M.as_given(home, rec)
   local told, lost = input_hash.with_secrets(rec, seal.key(M.root(home), rec.id) or "")
@@ -169,17 +148,16 @@ function M.as_given(home, rec)
         if not seen[label] then names[#names + 1] = label end
         seen[label] = true
       end
-      error(record.invalid(("the path of the script of %s has a secret that is not known any more"):format(rec.id),
+      record.refuse(("the path of the script of %s has a secret that is not known any more"):format(rec.id),
         ("give the environment the %s that it had when the run was started"):format(table.concat(names, ", ")),
-        rec.path), 0)
+        rec.path)
     end
   end
   for name, packed in pairs(type(rec.bytes) == "table" and rec.bytes or {}) do whole[name] = values.unpacked(packed) end
   return whole, lost
 end
 
---- The user's config as it was when the run was started, so far as it concerns runs.
----@param rec table
+--- Returns the config that the run started with.
 ---@return moonlet.Config
 function M.config(rec)
   local now = config.current()
@@ -191,7 +169,7 @@ function M.config(rec)
   end
   if own.runners ~= now.runners then
     own.runners = redact_argv.restored(own.runners, now.runners)
-    -- Routes come from the config as it is now, also for runners that the run has not known.
+    -- A run's routes follow the current config, even to runners that the run does not know.
     for name, entry in pairs(now.runners) do
       if entry.file and not own.runners[name] then own.runners[name] = entry end
     end
@@ -199,15 +177,13 @@ function M.config(rec)
   return own
 end
 
---- True for the run of a task, or of a packet.
 local function is_of(rec, task)
   return rec.task_id == task or type(rec.packet) == "table" and rec.packet.id == task
 end
 
---- The newest run of a task or packet; nil when there is none.
 local function find_task(home, root, task)
   if not root then return nil end
-  -- The folder of a packet's run has the run in its name.
+  -- The folder name of a packet's run ends with the run's id.
   local named = task:match "^T%-%d+%-(R%-%d+)$"
   local own = named and M.number(named) and M.look(root, named)
   if own and own.task_id == task then return named, own end
@@ -221,56 +197,61 @@ local function find_task(home, root, task)
   end
 end
 
---- The newest run of a task; nil when there is none.
----@param home table
----@param task string
 ---@return string? id, table? record
 function M.of_task(home, task) return find_task(home, M.root(home), task) end
 
---- The newest run.
 local function newest(home, root)
   for _, id in ipairs(M.ids(root)) do
     local value = M.look(root, id)
     if value then return id, value end
   end
-  error(record.invalid("there is no run yet", "moonlet preset list shows what can be run", home.top), 0)
+  record.refuse("there is no run yet", "moonlet preset list shows what can be run", home.top)
 end
 
---- The run that `text` names: an id (R-007, r-7, 7), `last`, a task id, or a packet (T-001), which has its newest run;
---- raises for anything else.
+--- Finds the run that a text names: an id (R-007, r-7, 7), `last`, a task id, or a packet (T-001)
+--- for its newest run.
 ---@return string id, table record
 function M.find(home, text)
   local root = M.root(home)
   if text == "last" then return newest(home, root) end
   local number = text:match("^[Rr]?%-?0*(%d+)$")
-  -- Longer ones are names of tasks, made of the time.
+  -- Longer numbers are names of tasks that contain a time.
   local id = number and #number <= 18 and ("R-%03d"):format(tonumber(number)) or text
   if root and M.number(id) then
     local value = M.read(root, id)
-    -- A whole id means the run; it is asked for often.
+    -- A full id always means the run, so tasks are not searched.
     local by_task = value and text ~= id and find_task(home, root, text)
     if by_task and by_task ~= id then
-      error(record.invalid(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
-        ("say %s or %s"):format(by_task, id)), 0)
+      record.refuse(("'%s' is the task of %s, and may mean the run %s"):format(text, by_task, id),
+        ("say %s or %s"):format(by_task, id))
     end
     if value then return id, value end
     if core.file.stat(root, "runs/" .. id) then
-      error(record.invalid(("run %s has no run.json that can be read"):format(id),
-        "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id), 0)
+      record.refuse(("run %s has no run.json that can be read"):format(id),
+        "it was ended before it began, or it is damaged: moonlet run verify", home.agent_path .. "/runs/" .. id)
     end
   end
   local packet = text:match "^[Tt]%-0*(%d+)$"
   packet = packet and #packet <= 9 and ("T-%03d"):format(tonumber(packet))
   local by_task, of_task = find_task(home, root, packet or text)
   if by_task then return by_task, of_task end
-  if packet then error(record.invalid(packet .. " has no run", "moonlet run " .. packet), 0) end
-  error(record.invalid(("there is no run '%s'"):format(core.text.printable(text, 60)),
-    "moonlet run list shows them"), 0)
+  if packet then record.refuse(packet .. " has no run", "moonlet run " .. packet) end
+  record.refuse(("there is no run '%s'"):format(core.text.printable(text, 60)),
+    "moonlet list shows them")
 end
 
---- True for the record of a prompt, which may go on after any verdict.
+--- Raises for an imported run. Its record comes from another machine, so nothing in it is executed, no
+--- process that it names is ended, and nothing is merged from it.
 ---@param rec table
----@return boolean
+---@param verb string  as in "cannot be resumed"
+function M.check_own(rec, verb)
+  local from = rec.imported
+  if type(from) ~= "table" or from == core.json.null then return end
+  record.refuse(("%s was imported, and cannot be %s"):format(rec.id, verb),
+    ("moonlet run PRESET --runner cassette:%s plays its answers"):format(rec.id))
+end
+
+--- Returns true for the record of a prompt, which may continue after any verdict.
 function M.is_prompt(rec)
   return rec.target == "repl" and rec.script == true and (rec.path == nil or rec.path == core.json.null)
 end

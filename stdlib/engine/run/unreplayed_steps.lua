@@ -1,6 +1,6 @@
---- Agent attempts in the journal that the script did not see. Some steps were not replayed, because their function
---- has ended, or the script was edited: they were paid, and are steps of the run as before. The ledger counts every
---- attempt that was begun.
+--- Finds agent attempts in the journal that the script did not reach, because a replayed function
+--- contains them or the script was edited. They were paid for and stay steps of the run. The ledger
+--- counts every attempt.
 local finalizer_journal = require "moonlet.engine.journal.finalizer_journal"
 local records = require "moonlet.engine.journal.records"
 local usage = require "moonlet.engine.runner.usage"
@@ -10,7 +10,7 @@ local M = {}
 
 local null = core.json.null
 
---- True if a replayed function holds the key.
+--- Returns true if a replayed function contains the key.
 local function lies_in_cached(by_key, key)
   for at = #key, 1, -1 do
     if key:byte(at) == 47 then
@@ -21,11 +21,8 @@ local function lies_in_cached(by_key, key)
   return false
 end
 
---- True if a step that was not replayed still belongs to the script: it lies in a replayed function, or in a
---- clean-up, which runs anew with its body.
----@param run table
----@param key string
----@return boolean
+--- Returns true if an unreplayed step still belongs to the script: to a replayed function, or to a
+--- clean-up, which runs again with its body.
 function M.is_told(run, key) return lies_in_cached(run.step_keys, key) or finalizer_journal.holds(key) end
 
 local function usages_of(charges)
@@ -37,7 +34,8 @@ local function usages_of(charges)
   return usage.sum(list)
 end
 
---- The outcome of the attempts; one without an end was cancelled, or lost with its host.
+--- Returns the status of a step from its attempts. Without an end it was cancelled, or lost with
+--- its host.
 local function status_of(charges, ended)
   if ended then
     local is_late = ended.status == "cancelled" and type(ended.error) == "table" and ended.error.kind == "timeout"
@@ -47,7 +45,7 @@ local function status_of(charges, ended)
   return entry and entry.status ~= "ok" and entry.why ~= "cancelled" and "failed" or "cancelled"
 end
 
---- The files that it has changed, by its end and by its attempts.
+--- Lists the files that a step changed, from its end and its attempts.
 local function changed_of(run, key, ended)
   local paths, seen = {}, {}
   local function add(list)
@@ -79,8 +77,8 @@ local function step_of(run, key, charges)
   return step
 end
 
---- Adds them to the steps of the run, by their keys, and the recorded attempts of steps that did not end.
----@param run table
+--- Adds paid steps that the script did not reach, and the recorded attempts of steps without an
+--- end.
 function M.add_steps(run)
   for _, step in ipairs(run.steps) do
     if step.kind == "agent" and not step.usage then step.usage = usage.of_attempts(run.journal.attempts[step.key]) end
@@ -98,11 +96,11 @@ function M.add_steps(run)
   end
 end
 
---- The attempts of a step that were begun, by their numbers. A fruitless one has a begin and no more.
+--- Returns the started attempts of a step by number.
 local function begun_of(run, key)
   local found, last = {}, run.journal.begins[key] or {}
   local function note(number, item, entry)
-    -- A command that is done once is begun too, and is no agent.
+    -- An at-most-once command has a begin record too, but no agent.
     if math.type(number) ~= "integer" or last.once and number == last.attempt then return end
     local attempt = found[number] or { step = key, number = number }
     found[number] = attempt
@@ -112,7 +110,7 @@ local function begun_of(run, key)
     if type(told) == "table" and told ~= null then attempt.usage = told end
   end
   for _, charge in ipairs(run.journal.history.charges[key] or {}) do note(charge.number, charge, charge.entry) end
-  -- An attempt that this host has begun has no charge: all of a step goes to one runner.
+  -- An attempt of this host has no charge yet. All attempts of a step have one runner.
   for _, entry in ipairs(run.journal.attempts[key] or {}) do
     note(entry.number, not found[entry.number] and last or {}, entry)
   end
@@ -120,7 +118,7 @@ local function begun_of(run, key)
   return found
 end
 
---- Adds recorded sessions of agents: nothing was begun for them.
+--- Adds recorded agent sessions, which have no begin record.
 local function add_sessions(run, list)
   for _, step in ipairs(run.steps) do
     if step.kind == "session" and step.usage then
@@ -130,10 +128,7 @@ local function add_sessions(run, list)
   end
 end
 
---- Every agent attempt that was begun on the run, whatever its outcome: { step, number, runner, model, usage },
---- without a usage if none was reported.
----@param run table
----@return table[]
+--- Lists every agent attempt that was started for the run: { step, number, runner, model, usage }.
 function M.attempts(run)
   local seen, keys, list = {}, {}, {}
   for _, by_key in ipairs { run.journal.history.charges, run.journal.attempts, run.journal.begins } do

@@ -1,5 +1,5 @@
---- The verbs of ctx. All that act are methods of ctx; options are the last argument and a closed record. They
---- lie in this room because they use all rooms below.
+--- Implements the verbs of ctx, whose types are in meta/ctx.lua. They are in this room because they
+--- use all rooms below.
 local closed = require "moonlet.engine.context.closed"
 local context = require "moonlet.engine.context.context"
 local fan_out = require "moonlet.engine.context.fan_out"
@@ -24,99 +24,63 @@ verbs.pipeline = fan_out.pipeline
 verbs.any = fan_out.any
 
 local function no_more(verb, usage, ...)
-  if select("#", ...) > 0 then error(record.invalid(verb .. " got too many arguments", usage), 0) end
+  if select("#", ...) > 0 then record.refuse(verb .. " got too many arguments", usage) end
 end
 
---- Runs a program: ctx:exec{ "git", "status", cwd =, env =, stdin =, timeout =, cap =, journal =, clean =, check = }.
---- With `check = true` it raises unless the program ends with exit code 0. With `clean = function(text) return … end`
---- the journal keeps the cleaned output, and a resumed run runs the program again, so it must only read; if its output
---- differs by then, the recorded one is returned, and `redacted` is true.
----@param call table
----@return {code: integer, signal: integer?, stdout: string, stderr: string, cut: boolean, redacted: boolean?}
 function verbs:exec(call, ...)
   if select("#", ...) > 0 then
-    error(record.invalid("ctx:exec takes one table",
-      'words and options stand in it: ctx:exec{ "sort", stdin = text }'), 0)
+    record.refuse("ctx:exec takes one table",
+      'words and options stand in it: ctx:exec{ "sort", stdin = text }')
   end
   return require("moonlet.engine.effects.exec").exec(self, call)
 end
 
---- Runs a check of the repository: ctx:validate "test:npm test", or { kind =, command =, timeout =,
---- cwd =, env =, required =, name = }. A required one that fails makes the verdict `blocked`.
----@param call table|string
----@return moonlet.Validation
-function verbs:validate(call, ...)
-  no_more("ctx:validate", 'put everything into one table: ctx:validate { command = "npm test", timeout = "5m" }', ...)
-  return require("moonlet.engine.effects.validation").validate(self, call)
+--- Makes a verb that takes one table. Its module is loaded with the first call.
+local function takes_table(name, module, example)
+  verbs[name] = function(self, call, ...)
+    no_more("ctx:" .. name, "put everything into one table: " .. example, ...)
+    return require(module)[name](self, call)
+  end
 end
 
---- Notes what a verifier decided about work: ctx:verdict { by = "verifier", pass = false, why = "…" }. A fail makes the
---- run's verdict `blocked`, until the same verifier passes the work.
----@param call {by: string, pass: boolean, why: string?}
+takes_table("agent", "moonlet.engine.agent.call", 'ctx:agent { prompt = text, name = "review" }')
+takes_table("session", "moonlet.engine.session.in_run",
+  'ctx:session { "python3", "-i", timeout = "5m" }')
+takes_table("validate", "moonlet.engine.effects.validation",
+  'ctx:validate { command = "npm test", timeout = "5m" }')
+takes_table("require", "moonlet.engine.effects.validation",
+  'ctx:require { command = "make", artifacts = { "out" } }')
+takes_table("gate", "moonlet.engine.effects.gate", 'ctx:gate { action = "release", why = "…" }')
+takes_table("question", "moonlet.engine.effects.gate",
+  'ctx:question { text = "…", options = { "a", "b" } }')
+local asked = verbs.gate
+
+function verbs:gate(...)
+  return closed.record(asked(self, ...), "the answer of a gate", { "by", "note" })
+end
+
 function verbs:verdict(call, ...)
   local state = context.of(self)
   no_more("ctx:verdict", 'put everything into one table: ctx:verdict { by = "verifier", pass = false }', ...)
   record.check(call, { by = "string!", pass = "boolean!", why = "string" }, "ctx:verdict")
-  -- The runner mock made the verdict up.
+  -- The runner mock invented the verdict.
   if state.run.mocked then return end
   state.run.note_validation(context.key(state, "verdict"), { kind = "verdict", command = call.by, why = call.why,
     status = call.pass and "passed" or "failed" }, true)
 end
 
---- Demands evidence: ctx:require{ command =, exit_code =, repetitions =, artifacts =, timeout =,
---- cwd =, env =, name = }. Raises when the command does not end so, each time, with the artifacts.
----@param call table
----@return {runs: table[], artifacts: table[]}
-function verbs:require(call, ...)
-  no_more("ctx:require", 'put everything into one table: ctx:require { command = "make", artifacts = { "out" } }', ...)
-  return require("moonlet.engine.effects.validation").require(self, call)
-end
-
---- A point at which a person decides: ctx:gate{ action =, why =, show =, timeout = }. Without a person the run parks
---- as `needs-human`; a "no" raises `rejected`.
----@param call table
----@return {by: string, note: string?}
-function verbs:gate(call, ...)
-  no_more("ctx:gate", 'put everything into one table: ctx:gate { action = "release", why = "…" }', ...)
-  local given = require("moonlet.engine.effects.gate").gate(self, call)
-  return closed.record(given, "the answer of a gate", { "by", "note" })
-end
-
---- Asks a person: ctx:question{ text =, options =, show =, timeout = }. Parks the run likewise.
----@param call table
----@return string answer
-function verbs:question(call, ...)
-  no_more("ctx:question", 'put everything into one table: ctx:question { text = "…", options = { "a", "b" } }', ...)
-  return require("moonlet.engine.effects.gate").question(self, call)
-end
-
---- Calls an agent: ctx:agent{ name =, prompt =, schema =, … }.
----@param call table
----@return moonlet.AgentResult
-function verbs:agent(call, ...)
-  no_more("ctx:agent", "put everything into one table: ctx:agent { prompt = text, name = \"review\" }", ...)
-  return require("moonlet.engine.agent.call").agent(self, call)
-end
-
---- Starts a program on a terminal: ctx:session{ "python3", "-i" }. It ends with the scope unless `detach` is set.
----@param call table
----@return moonlet.Session
-function verbs:session(call, ...)
-  no_more("ctx:session", 'put everything into one table: ctx:session { "python3", "-i", timeout = "5m" }', ...)
-  return require("moonlet.engine.session.in_run").session(self, call)
-end
-
---- Executes a step whose work is a script's function, or replays it. Its own steps are reported one by one.
+--- Executes or replays a step that runs a script's function. The steps inside are reported one by
+--- one.
 local function once(state, key, kind, input, fn, body)
   local how = { tells = true, notes = function() return verdict.within(state.run, key) end }
   local value, step = state.run.step(key, kind, nil, input, how, function()
-    -- The value as a replay returns it: it shares nothing with the function.
+    -- The value is copied as a replay returns it, so that it shares nothing with the function.
     local results = table.pack(body(key))
     local value = results[1]
     silent.check(state.run, "ctx:" .. input.verb, key .. "/", fn, results)
     local fault = record.fault(value, ("the value of ctx:%s"):format(input.verb))
     if fault then
-      error(record.invalid(fault, ("a %s returns one JSON value"):format(input.verb), (core.text.place(fn))), 0)
+      record.refuse(fault, ("a %s returns one JSON value"):format(input.verb), (core.text.place(fn)))
     end
     return values.copy(value)
   end)
@@ -124,30 +88,18 @@ local function once(state, key, kind, input, fn, body)
   return value
 end
 
---- Runs a named function once: a resumed run replays its result, as long as opts.input is the same. ctx:step("plan",
---- { input = facts }, function(c) … end); it returns one JSON value.
----@param name string
----@param options {input: any}?
----@param fn fun(ctx: moonlet.Ctx): any
----@return any
 function verbs:step(name, options, fn)
   local state = context.of(self)
   if type(options) == "function" then options, fn = {}, options end
   if type(options) == "table" then record.check(options, { input = "any" }, "ctx:step") end
   if type(options) ~= "table" or type(name) ~= "string" or type(fn) ~= "function" then
-    error(record.invalid("ctx:step needs a name and a function",
-      'ctx:step("plan", { input = facts }, function(c) … end)'), 0)
+    record.refuse("ctx:step needs a name and a function",
+      'ctx:step("plan", { input = facts }, function(c) … end)')
   end
   return once(state, context.key(state, name), "function", { verb = "step", input = options.input }, fn,
     function(key) return scope.body(state.run, key, { budget = state.budget }, fn) end)
 end
 
---- Runs another preset, which needs.presets names, as a scope of this run: ctx:preset("triangulated-review", { target
---- = "HEAD~1" }). Its rights and limits are its own ones, within those of this preset, and ctx:write writes to a folder
---- of its own. Returns its result.
----@param name string
----@param args table<string, any>?
----@return any
 function verbs:preset(name, args, ...)
   no_more("ctx:preset", 'ctx:preset("triangulated-review", { target = "HEAD~1" })', ...)
   local state = context.of(self)
@@ -157,14 +109,11 @@ function verbs:preset(name, args, ...)
   end)
 end
 
---- Names the run's phase; `planned` is the number of steps in it.
----@param name string
----@param planned integer?
 function verbs:phase(name, planned, ...)
   local state = context.of(self)
   no_more("ctx:phase", "ctx:phase(name, planned)", ...)
   if type(name) ~= "string" or planned ~= nil and math.type(planned) ~= "integer" then
-    error(record.invalid("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)'), 0)
+    record.refuse("ctx:phase needs a name, and may have a whole number", 'ctx:phase("review", #files)')
   end
   state.run.emit("phase", { name = name, planned = planned })
 end
@@ -173,24 +122,20 @@ local plan_fields = { steps = "list", at = "integer", calls = "integer", checks 
 
 local function check_steps(steps, at)
   if #steps < 3 or #steps > 6 then
-    error(record.invalid(("ctx:plan: a plan has 3 to 6 steps, not %d"):format(#steps),
-      #steps < 3 and "work that small needs no plan" or "join steps, or plan a part"), 0)
+    record.refuse(("ctx:plan: a plan has 3 to 6 steps, not %d"):format(#steps),
+      #steps < 3 and "work that small needs no plan" or "join steps, or plan a part")
   end
   for i, step in ipairs(steps) do
     if type(step) ~= "string" or not step:find "%S" or step:find "\n" or #step > 120 then
-      error(record.invalid(("ctx:plan: step %d is no short sentence"):format(i), "a line of at most 120 bytes"), 0)
+      record.refuse(("ctx:plan: step %d is not a short sentence"):format(i), "a line of at most 120 bytes")
     end
   end
   if at < 1 or at > #steps + 1 then
-    error(record.invalid(("ctx:plan: at is %d, and there are %d steps"):format(at, #steps),
-      "one step is in progress; at = #steps + 1 when all are done"), 0)
+    record.refuse(("ctx:plan: at is %d, and there are %d steps"):format(at, #steps),
+      "one step is in progress; at = #steps + 1 when all are done")
   end
 end
 
---- The plan of the body: 3 to 6 short steps, of which exactly one is in progress until all are done. The live view
---- shows that as a phase, and plan.md keeps the whole. `calls` is the most agent calls of what follows, for a dry run;
---- `checks` are commands that follow, whose grants are asked for now.
----@param call {steps: string[]?, at: integer?, calls: integer?, checks: (string|table)[]?}
 function verbs:plan(call, ...)
   local run = context.of(self).run
   no_more("ctx:plan", 'all stands in one table: ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }', ...)
@@ -199,7 +144,7 @@ function verbs:plan(call, ...)
   if call.checks then require("moonlet.engine.effects.validation").plan(run, call.checks) end
   if not call.steps then
     if call.at or not (call.calls or call.checks) then
-      error(record.invalid("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }'), 0)
+      record.refuse("ctx:plan needs 'steps'", 'ctx:plan { steps = { "Look.", "Act.", "Check." }, at = 1 }')
     end
     return
   end
@@ -215,14 +160,11 @@ function verbs:plan(call, ...)
   if call.steps[at] then run.emit("phase", { name = call.steps[at] }) end
 end
 
---- A line for a person who watches: ctx:log("files", n, { "a", "b" }). print does the same.
----@param ... any  texts as they are, tables as JSON
 function verbs:log(...)
   local run = context.of(self).run
   run.emit("log", { text = log_line.of(...) })
 end
 
---- Records a fact: a resumed run gets the value of the first one.
 local function observe(ctx, verb, input, fn, clean)
   local state = context.of(ctx)
   input.verb = verb
@@ -233,8 +175,6 @@ local function plain_error(err)
   return { kind = err.kind, message = err.message, hint = err.hint, at = err.at }
 end
 
---- Waits: ctx:sleep("2s").
----@param time string|number
 function verbs:sleep(time)
   local state = context.of(self)
   local ms = duration.ms(time, "ctx:sleep")
@@ -244,28 +184,20 @@ function verbs:sleep(time)
   end)
 end
 
---- Milliseconds since 1970.
----@return integer
-function verbs:now()
-  return observe(self, "now", {}, core.clock.wall)
-end
+function verbs:now() return observe(self, "now", {}, core.clock.wall) end
 
---- A random integer between `low` and `high` (or 1 and `low`), or without arguments a number in [0, 1).
----@param low integer?
----@param high integer?
----@return number
 function verbs:random(low, high)
   local bits = observe(self, "random", {}, function() return tonumber(core.clock.random_hex(7), 16) >> 3 end)
   if low == nil then return bits / (1 << 53) end
   if high == nil then low, high = 1, low end
   if math.type(low) ~= "integer" or math.type(high) ~= "integer" or low > high
     or high - low >= 1 << 53 or high - low < 0 then
-    error(record.invalid("ctx:random needs whole numbers, the smaller one first"), 0)
+    record.refuse("ctx:random needs whole numbers, the smaller one first")
   end
   return low + bits % (high - low + 1)
 end
 
---- Raises what could not be observed, unless the script wants nil for that.
+--- Raises the error of a missing file or folder, unless the script asked for nil.
 local function refuse_missing(err, options, hint)
   if not err or options.missing == "nil" then return end
   error({ kind = "invalid", message = err.message, at = core.text.place(),
@@ -276,22 +208,15 @@ local function check_look(verb, path, options, fields, ...)
   no_more(verb, verb .. "(path, options)", ...)
   if type(path) ~= "string" then
     core.lost.refuse(path)
-    error(record.invalid(("%s needs a path, not a %s"):format(verb, type(path)), verb .. '("src")'), 0)
+    record.refuse(("%s needs a path, not a %s"):format(verb, type(path)), verb .. '("src")')
   end
   options = record.check(options or {}, fields, verb)
   if options.missing and options.missing ~= "nil" then
-    error(record.invalid(verb .. ': missing is "nil", or left out'), 0)
+    record.refuse(verb .. ': missing is "nil", or left out')
   end
   return options
 end
 
---- The text of a file of the repository, at most opts.cap bytes (1 MB). Raises if it cannot be read; with
---- `missing = "nil"` it gives nil and an error table. The third result says if it was cut. Suspected secrets in it are
---- not recorded: a resumed run reads the file again, and if the file has changed by then gets the recorded text, and as
---- the fourth result that its secrets are redacted.
----@param path string
----@param options {cap: integer?, missing: "nil"?}?
----@return string? text, table? err, boolean? cut, boolean? redacted
 function verbs:read(path, options, ...)
   local run = context.of(self).run
   options = check_look("ctx:read", path, options, { cap = "integer", missing = "string" }, ...)
@@ -309,11 +234,6 @@ function verbs:read(path, options, ...)
   return seen.text, seen.err, seen.cut, seen.redacted
 end
 
---- The entries of a folder of the repository: { {name, type}, … }, sorted. Raises if there is no such folder; with
---- `missing = "nil"` it gives nil and an error table.
----@param path string
----@param options {missing: "nil"?}?
----@return table[]? entries, table? err
 function verbs:list(path, options, ...)
   local run = context.of(self).run
   options = check_look("ctx:list", path, options, { missing = "string" }, ...)
@@ -334,9 +254,6 @@ local host_files = {
   ["schema.json"] = true, ["plan.md"] = true, ["before-merge"] = true, out = true, steps = true,
 }
 
---- Writes a file of the run's artifact directory: ctx:write("findings.md", text).
----@param name string
----@param text string
 function verbs:write(name, text, ...)
   local state = context.of(self)
   local run = state.run
@@ -344,12 +261,12 @@ function verbs:write(name, text, ...)
   core.lost.refuse(text)
   if type(name) ~= "string" or type(text) ~= "string" then
     local wrong = type(name) ~= "string" and "the name" or "the text"
-    error(record.invalid(("ctx:write needs a name and a text, and %s is a %s"):format(wrong,
-      type(type(name) ~= "string" and name or text)), "for a table: ctx:write(\"x.json\", m.json.encode(value))"), 0)
+    record.refuse(("ctx:write needs a name and a text, and %s is a %s"):format(wrong,
+      type(type(name) ~= "string" and name or text)), "for a table: ctx:write(\"x.json\", m.json.encode(value))")
   end
   if not name:match("^[%w_][%w_.-]*$") or host_files[name] or name:find "^attempt%-%d" then
-    error(record.invalid(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
-      "give a plain file name that the host does not use itself, such as findings.md"), 0)
+    record.refuse(("ctx:write cannot write '%s'"):format(core.text.printable(name, 80)),
+      "give a plain file name that the host does not use itself, such as findings.md")
   end
   core.task.check()
   local path = (run.artifacts or run.sidecar) .. "/" .. name

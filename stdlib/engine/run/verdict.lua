@@ -1,7 +1,6 @@
---- The verdict of a run, and the events that count for it beside the result: checks that did not pass, agents and
---- branches that were lost. A script may make do without them; the verdict reports them all the same. The notes from
---- within the function of a ctx:step are recorded with its end, for a resumed run does not execute that function
---- again.
+--- Computes the verdict of a run from its result, its checks, and the agents and branches that it
+--- lost. A script may tolerate a loss, but the verdict reports it. Notes from inside a ctx:step are
+--- recorded with its end, because a resumed run does not execute its function again.
 local severities = require "moonlet.findings"
 local budget = require "moonlet.engine.budget.budget"
 local record = require "moonlet.record"
@@ -15,9 +14,7 @@ local M = {}
 
 local findings_cap = 64 << 20
 
---- The required check that failed, where no later one of the same command passed.
----@param validation table[]
----@return table?
+--- Returns the failed required check whose command did not pass later.
 function M.first_blocked(validation)
   local last = {}
   for _, item in ipairs(validation) do last[item.kind .. ":" .. item.command] = item end
@@ -27,9 +24,6 @@ function M.first_blocked(validation)
   end
 end
 
---- The error of a run whose check or verifier did not pass.
----@param run table
----@return table
 function M.blocked_error(run)
   local item = M.first_blocked(run.validation)
   if item.kind == "verdict" then
@@ -47,10 +41,7 @@ local function is_lost_agent(step)
   return step.kind == "agent" and step.status == "failed" and not step.gone and kind ~= "cancelled"
 end
 
---- The quota error of a provider that left an agent without an answer, however the script handled it; nil if none
---- did.
----@param run table
----@return table?
+--- Returns the quota error that left an agent without an answer, even if the script caught it.
 function M.unasked(run)
   for _, step in ipairs(run.steps) do
     if is_lost_agent(step) and type(step.error) == "table" and rawget(step.error, "kind") == "quota" then
@@ -59,7 +50,7 @@ function M.unasked(run)
   end
 end
 
---- Notes failed agents: a script may handle them as it likes, but the failure is reported.
+--- Reports failed agents even if the script tolerated them.
 local function note_failed_agents(run)
   for _, item in ipairs(run.degraded) do
     if not item.changed then return end
@@ -71,16 +62,14 @@ local function note_failed_agents(run)
   end
 end
 
---- The error of a fan-out in which nothing succeeded, whatever the script made of its outcomes; nil if there is none.
----@param run moonlet.Run
----@return table?
+--- Returns the error of a fan-out in which nothing succeeded, even if the script used its outcomes.
 function M.empty_fan_out(run)
   for _, item in ipairs(run.degraded) do
     if type(item.failure) == "table" and item.failure ~= core.json.null then return item.failure end
   end
 end
 
---- True if a finding of the result is as grave as --fail-on says, or graver.
+--- Returns true if an open finding is at least as severe as --fail-on.
 local function reaches(result, severity)
   local list = severity and type(result) == "table" and rawget(result, "findings")
   if type(list) ~= "table" then return false end
@@ -91,18 +80,11 @@ local function reaches(result, severity)
   return false
 end
 
---- The error of a limit of the run, or of a scope in it, that refused a start, ended an agent or was passed; else nil.
----@param run table
----@return table?
+--- Returns the error of a limit that refused a start, ended an agent or was exceeded.
 function M.over_budget(run)
   return run.own_budget and (run.own_budget.refused or budget.exceeded(run.own_budget))
 end
 
---- The verdict of a run whose script has ended with a result or an error.
----@param run table
----@param ok boolean
----@param err any
----@return string
 function M.of(run, ok, err)
   local refused = M.over_budget(run)
   if ok then
@@ -125,8 +107,7 @@ function M.of(run, ok, err)
   return refused and "budget" or "failed"
 end
 
---- True if the run could not begin: a planned check may not run, or a call has no runner, also in a branch that
---- made its fan-out fail.
+--- Returns true if the run could not start: a planned check may not run, or a call has no runner.
 local function is_unrunnable(run, err)
   if type(err) ~= "table" then return false end
   if rawget(err, "kind") == "no-runner" then return true end
@@ -135,10 +116,7 @@ local function is_unrunnable(run, err)
   return is_unrunnable(run, rawget(err, "cause"))
 end
 
---- The error of a run that failed. One that could ask nobody, and has started nothing, was wrong from the beginning.
----@param run table
----@param err any
----@return any
+--- Returns the error of a failed run. A run that could ask nobody and started nothing exits with 2.
 function M.error_of(run, err)
   if err == nil then
     local frames = traces.of(err) or {}
@@ -153,7 +131,7 @@ function M.error_of(run, err)
   return err
 end
 
---- The last line of a function that returns something; nil where that is unknown.
+--- Returns the place of a function's last return.
 local function return_line(run)
   local fn, text = run.preset and run.preset.run, run.source.text
   local file, first, last
@@ -169,27 +147,20 @@ local function return_line(run)
   return found and ("%s:%d"):format(run.source.origin, found)
 end
 
---- The error of a result that JSON cannot hold.
----@param run table
----@param result any
 ---@param err table  of the encoder
----@return table
 function M.unrecordable(run, result, err)
   local fault = record.fault(result, "result")
   return record.invalid("the result cannot be recorded: " .. (fault or err.message), fault and fault:find "is nil$"
     and "a list has no gaps: leave the item out, put m.null there, or use texts as keys" or err.hint, return_line(run))
 end
 
---- The files that changed beside an agent that no sandbox confined, as a person reads them.
----@param key string
----@param paths string[]
----@return string
+--- Describes the files that changed beside an unconfined agent.
 function M.beside_text(key, paths)
   return ("%s: no sandbox confined the agent, and %s changed meanwhile: %s"):format(key,
     #paths == 1 and "a file" or ("%d files"):format(#paths), kept_worktrees.shown(paths))
 end
 
---- Notes an item for the run, and for each ctx:step around `key` whose function runs.
+--- Adds a note to the run and to each running ctx:step around `key`.
 local function note(run, name, item, key)
   table.insert(run[name], item)
   local at = key:find("/", 1, true)
@@ -212,26 +183,21 @@ local function note_recorded(run, key, notes)
   end
 end
 
---- Adds the notes for the verdict to a run.
----@param run table
 function M.add(run)
   run.degraded, run.validation, run.inside = {}, {}, {}
 
-  --- The function of the step `key` begins: everything within it that counts for the verdict is noted from now on.
+  --- Collects the notes of the step `key` from now on.
   function run.note_begin(key)
     run.inside[key] = { steps = {}, validation = core.json.array {}, degraded = core.json.array {} }
   end
 
-  --- Counts the notes of a step again that is replayed from the journal.
   function run.note_recorded(key, notes) note_recorded(run, key, notes) end
 
-  --- A step of the run.
   function run.note_step(step) note(run, "steps", step, step.key) end
 
-  --- Notes the outcome of a check; `key` is that of its step.
   function run.note_validation(key, result, required)
     note(run, "validation", { at = key, kind = result.kind,
-      -- The recorded command has no secret; this one must be the same.
+      -- The record has no secret, so this copy must not have one either.
       command = (core.secret.hide(result.command)),
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms,
       why = result.why, required = required }, key)
@@ -239,7 +205,8 @@ function M.add(run)
       status = result.status, exit_code = result.exit_code, duration_ms = result.duration_ms, required = required })
   end
 
-  --- Notes lost branches or agents, if the rest was enough; with `failure`, nothing succeeded and the run fails of it.
+  --- Notes lost branches if the rest was enough. With `failure` nothing succeeded, and the run
+  --- fails.
   function run.note_degraded(path, succeeded, total, lost, failure)
     local names = {}
     for i, item in ipairs(lost) do
@@ -252,18 +219,16 @@ function M.add(run)
       text = ("%s: %d of %d succeeded"):format(path, succeeded, total) })
   end
 
-  --- Notes files that changed while no sandbox confined an agent: it is unknown who wrote them.
+  --- Notes files that changed while an agent was unconfined, because their author is unknown.
   function run.note_beside(key, paths)
     note(run, "degraded", { at = key, succeeded = 1, total = 1, lost = core.json.array {}, changed = paths }, key)
     core.event.emit("warning", nil, { reported = true, text = M.beside_text(key, paths) })
   end
 
-  --- The findings of the run, which are shown at its end; `path` is that of the body that wrote them.
   function run.note_findings(path, text) run.findings, run.findings_at = text, path end
 end
 
---- The notes of a step's function for the verdict; nil if there are none.
----@param run table
+--- Returns the notes of a step's function, or nil.
 ---@param key string  of the step; nothing more is noted for it
 ---@return {validation: table[], degraded: table[], findings: boolean?}? notes
 ---@return boolean again  a part of it was lost or did not pass: a retrying run repeats the step

@@ -1,5 +1,5 @@
---- Compares the record of one run with its files, byte for byte: the journal, run.json, the values beside the
---- journal, the artifacts, keeper.log, decision.md and the ledger.
+--- Compares the journal of one run with its other files, byte for byte: run.json, the values beside
+--- the journal, the artifacts, keeper.log, decision.md and the ledger.
 local counted = require "moonlet.engine.base.counted"
 local sidecar = require "moonlet.engine.agent.sidecar"
 local seal = require "moonlet.engine.run.seal"
@@ -19,7 +19,6 @@ local rebuild = "moonlet run verify --rebuild"
 ---@field at string     its place, from `.agent`
 ---@field hint string   the way out
 
---- Collects problems with a run, and notes.
 local function new_report(id)
   local report = { id = id, state = null, records = null, torn_bytes = 0, fenced = 0,
     problems = core.json.array {}, notes = core.json.array {} }
@@ -30,8 +29,8 @@ local function new_report(id)
   end
 end
 
---- True if there is a sign that a run got further than its folder. A host makes the folder, then the first record of
---- the journal, then run.json; one that was killed in between leaves nothing that could be lost.
+--- Returns true if a run got further than its folder. A host makes the folder, the journal's first
+--- record and run.json in this order, so a host that was killed in between lost nothing.
 local function has_begun(story, root, path, text)
   if text or story.records > 1 or story.why then return true end
   for _, mark in ipairs(story.marks) do
@@ -63,7 +62,6 @@ local function check_journal(story, path, problem, note)
   end
 end
 
---- The name of the file that a large result is in.
 local function name_of_result(rec)
   local stored = rec and rec.result
   local name = type(stored) == "table" and stored["$value"]
@@ -90,8 +88,7 @@ local function check_values(story, result, path, problem, note)
   end
 end
 
---- True if an attempt was played from a cassette, by the files beside the journal: the attempts of run.json, or the
---- start values of a run that has not ended, or the step's own model.json.
+--- Returns true if another file than the journal shows that an attempt came from a cassette.
 local function is_of_cassette(rec, root, key, number)
   for _, attempt in ipairs(type(rec.attempts) == "table" and rec.attempts or {}) do
     if type(attempt) == "table" and attempt.step == key and attempt.number == number then
@@ -106,8 +103,8 @@ local function is_of_cassette(rec, root, key, number)
   return false
 end
 
---- Checks steps that were played from a cassette, which starts no process. The journal alone does not prove it: a
---- person who writes a result into it could claim that of any step.
+--- Checks steps from a cassette, which starts no process. The journal alone does not prove them,
+--- because anybody can write a result into it.
 local function check_played(story, rec, root, path, problem)
   for _, item in ipairs(story.played) do
     if not is_of_cassette(rec, root, item.key, item.attempt) then
@@ -123,8 +120,8 @@ local function check_played(story, rec, root, path, problem)
   end
 end
 
---- Steps that are finished by the journal, and that no keeper knows of; and attempts that a keeper has
---- started and the journal does not know.
+--- Reports finished steps that keeper.log does not list, and started attempts that the journal does
+--- not list.
 local function check_keeper(story, rec, root, path, problem)
   for _, item in ipairs(story.unlogged) do
     problem(("the journal has a result of step '%s', but keeper.log no start of its attempt %d"):format(
@@ -148,7 +145,8 @@ local function check_keeper(story, rec, root, path, problem)
   end
 end
 
---- Checks run.json against its hash in the journal. A host that dies between the two leaves the earlier one.
+--- Checks run.json against its hash in the journal. A host killed between the two writes leaves the
+--- earlier one.
 local function check_record(story, rec, text, path, problem, note)
   if story.why or story.records == 0 then return end -- records after the damage were not read
   local hash, last, at = core.text.sha256(text), nil, nil
@@ -168,12 +166,12 @@ local function check_record(story, rec, text, path, problem, note)
       and "run.json says that the run has ended, the journal does not: one of them was changed or cut off"
       or "run.json was changed after it was written", place)
   elseif at ~= last then
-    note("run.json is older than the journal: its host was ended before it could write; moonlet run resume goes on",
-      place)
+    note("run.json is older than the journal: its host was ended before it could write; "
+      .. "moonlet resume continues it", place)
   end
 end
 
---- Lists the files as the record does: paths without secrets.
+--- Names the files whose paths contain secrets as the record names them.
 local function name_files(root, rec, files)
   local names, key = {}, nil
   for path, was in pairs(rec.files) do
@@ -188,7 +186,16 @@ local function name_files(root, rec, files)
   for path, name in pairs(found) do files[name], files[path] = files[path], nil end
 end
 
---- Holds the list of artifacts that was made at the end of the run against the folder.
+--- Returns the artifacts that an imported run came without: the reasons by path in the sidecar.
+local function left_files(rec)
+  local left = {}
+  for path, why in pairs(rec.imported and rec.imported ~= null and rec.imported.left or {}) do
+    left[path:gsub("^sidecar/", "")] = why
+  end
+  return left
+end
+
+--- Compares the sidecar with the list of files from the end of the run.
 local function check_files(root, rec, problem, note)
   if type(rec.files) ~= "table" or rec.files == null then return end
   local events = rec.files[seal.grows]
@@ -198,11 +205,14 @@ local function check_files(root, rec, problem, note)
     return
   end
   name_files(root, rec, tree.files)
+  local left = left_files(rec)
   local extra, unhashed, first = 0, 0, nil
   for path, was in pairs(rec.files) do
     if was.unhashed then unhashed = unhashed + 1 end
     local is, at = tree.files[path], rec.sidecar .. "/" .. path
-    if was.error then
+    if not is and left[path] then
+      note("an artifact stayed where the run was made: " .. core.text.printable(left[path], 200), at)
+    elseif was.error then
       note("an artifact could not be read when the run ended: " .. was.error, at)
     elseif not is then
       problem("an artifact is missing", at)
@@ -233,7 +243,7 @@ local function check_files(root, rec, problem, note)
   end
 end
 
---- The hash of an answer as output.md has it; nil if the journal has none.
+--- Returns the hash of an answer in output.md, or nil if the journal has none.
 local function hash_of_answer(item, root, path)
   if item.sha256 then return item.sha256 end
   local value = values.get(item.result, function(name, cap)
@@ -243,7 +253,7 @@ local function hash_of_answer(item, root, path)
   return type(text) == "string" and core.text.sha256(core.text.clean(text)) or nil
 end
 
---- Places of a step's answer: the first call of the run's own body has the sidecar itself.
+--- Lists the files that contain a step's answer.
 local function answer_paths(item, first, root, rec)
   local own = ("steps/%s/output.md"):format(core.run.step_name(item.key))
   local has_own = core.file.stat(root, rec.sidecar .. "/" .. own) ~= nil
@@ -252,7 +262,7 @@ local function answer_paths(item, first, root, rec)
   return paths
 end
 
---- Compares the answers in the sidecar, which people read, with those of the journal, which are replayed.
+--- Compares the answers that people read in the sidecar with those that a replay uses.
 local function check_answers(story, rec, root, path, problem)
   if #story.answers == 0 or story.why then return end
   local ok, model = pcall(core.json.decode, core.file.read(root, rec.sidecar .. "/model.json", model_cap) or "")
@@ -263,11 +273,11 @@ local function check_answers(story, rec, root, path, problem)
     for _, place in ipairs(hash and answer_paths(item, first, root, rec) or {}) do
       local text, _, cut = core.file.read(root, rec.sidecar .. "/" .. place, answer_cap)
       local is = text and not cut and core.text.sha256(text)
-      -- A change since the end of the run is reported with the other files.
+      -- A change after the end of the run is reported with the other files.
       if is and is ~= hash and (not sealed[place] or sealed[place].sha256 == is) then
         problem("it is not the answer that the journal has", rec.sidecar .. "/" .. place,
-          rec.ended and "do not rely on this file; moonlet run show prints the result of the run"
-            or "moonlet run resume writes it again, as the journal has it")
+          rec.ended and "do not rely on this file; moonlet show prints the result of the run"
+            or "moonlet resume writes it again, as the journal has it")
       end
     end
   end
@@ -286,7 +296,8 @@ local function check_decision(root, rec, story, problem, note)
       is_old = true
     end
   end
-  local form = sidecar.decision_form { id = rec.id, task_id = rec.task_id, preset_name = rec.preset }
+  local made_as = type(rec.imported) == "table" and rec.imported.run or rec.id
+  local form = sidecar.decision_form { id = made_as, task_id = rec.task_id, preset_name = rec.preset }
   if not last then
     if text and text ~= form and not story.why then
       note("decision.md was written by hand: moonlet decide puts it on record", at)
@@ -333,7 +344,7 @@ local function check(home, root, id, with_ledger)
     or null
   local begun = has_begun(story, root, path, text)
   if begun then check_journal(story, path, problem, note) end
-  -- The other files of a run that is being driven change meanwhile.
+  -- The other files change while a host drives the run.
   if report.state == "running" then return report end
   if not begun then
     note("the run was ended before it began; the folder can be removed", path)
@@ -348,7 +359,11 @@ local function check(home, root, id, with_ledger)
   check_played(story, rec, root, path, problem)
   check_record(story, rec, text, path, problem, note)
   check_answers(story, rec, root, path, problem)
-  if story.keyed and not seal.key(root, id) then
+  local is_imported = type(rec.imported) == "table" and rec.imported ~= null
+  if is_imported then
+    note(("it was imported: it is %s of another machine"):format(core.text.printable(rec.imported.run, 40)), path)
+  end
+  if story.keyed and not is_imported and not seal.key(root, id) then
     problem("the key of the run is missing or damaged: what was paid for with a secret may not be known again",
       path .. "/key", "bring the file back from a copy")
   end
@@ -361,12 +376,7 @@ local function check(home, root, id, with_ledger)
   return report
 end
 
---- The whole report of one run. A part that changed meanwhile is read again.
----@param home table
----@param root any
----@param id string
----@param with_ledger boolean
----@return table report
+--- Checks a run, and again if the run changed meanwhile.
 function M.run(home, root, id, with_ledger)
   local before
   for _ = 1, 3 do

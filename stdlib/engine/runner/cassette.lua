@@ -1,14 +1,15 @@
---- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any process, through
---- the very code that read the live agents. Faults can be asked for:
+--- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any
+--- process, through the very code that read the live agents. Faults can be asked for:
 ---   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
 ---   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
---- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME limits it to steps of
---- which NAME is a part of the key.
+--- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME
+--- limits it to steps of which NAME is a part of the key.
 ---
 --- Any finished run is a cassette too: --runner cassette:R-007 (cassette_run.lua).
 ---
---- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's input),
---- stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the files that it changed.
+--- A cassette holds a folder for each step, and in it one for each attempt: call.json (the agent's
+--- input), stdout.log, stderr.log, output.md and exit.json (its output), and changes.json: the
+--- files that it changed.
 local cassette_changes = require "moonlet.engine.runner.cassette_changes"
 local instruction_text = require "moonlet.engine.runner.instruction_text"
 local lines = require "moonlet.engine.base.lines"
@@ -22,48 +23,35 @@ local M = {}
 local file_cap = 64 << 20
 local slow_ms = 300
 
-local faults = {
-  ["429"] = true, quota = true, auth = true, network = true, hang = true, truncated = true, crash = true,
-  slow = true, invalid = true, cancel = true,
-}
+local faults = { "429", "quota", "auth", "network", "hang", "truncated", "crash", "slow", "invalid", "cancel" }
 
 local function parse_fault(text)
   local kind, count, step = text:match("^([%w]+)(%*?[%d%*]*)@?(.*)$")
-  if not kind or not faults[kind] then
-    local names = {}
-    for name in pairs(faults) do names[#names + 1] = name end
-    error(record.invalid(("there is no fault '%s'"):format(core.text.printable(kind or text, 40)),
-      record.suggest(kind or "", names)), 0)
+  local hint = record.suggest(kind or "", faults)
+  for _, known in ipairs(faults) do
+    local times = kind == known and (count == "" and 1 or count == "**" and math.huge or tonumber(count:sub(2)))
+    if times then return { kind = kind, times = times, step = step, text = text } end
+    if kind == known then hint = "write fault=429, fault=429*2, fault=429** or fault=429@step" end
   end
-  local times = count == "" and 1 or count == "**" and math.huge or math.tointeger(tonumber(count:sub(2)))
-  if not times then
-    error(record.invalid(("fault '%s' is not understood"):format(core.text.printable(text, 60)),
-      "write fault=429, fault=429*2, fault=429** or fault=429@step"), 0)
-  end
-  return { kind = kind, times = times, step = step, text = text }
+  error(record.invalid(("there is no fault '%s'"):format(core.text.printable(text, 60)), hint), 0)
 end
 
---- Takes the faults off the text before and after the folder, whose name may hold commas.
+--- Takes the faults off both ends of the folder, whose name may contain commas.
 local function split(text)
   local before, after = {}, {}
-  while true do
-    local fault, rest = text:match("^fault=([^,]*),(.*)$")
-    if not fault then fault, rest = text:match("^fault=([^,]*)$"), "" end
-    if not fault then break end
-    before[#before + 1], text = fault, rest
+  local function take(pattern, list, at)
+    local first, second = text:match(pattern)
+    if not first then return false end
+    text = at == 1 and first or second or ""
+    table.insert(list, at == 1 and 1 or #list + 1, at == 1 and second or first)
+    return true
   end
-  while true do
-    local rest, fault = text:match("^(.*),fault=([^,]*)$")
-    if not rest then break end
-    table.insert(after, 1, fault)
-    text = rest
-  end
-  table.move(after, 1, #after, #before + 1, before)
-  return text, before
+  while take("^fault=([^,]*),(.*)$", before) or take("^fault=([^,]*)$", before) do end
+  while take("^(.*),fault=([^,]*)$", after, 1) do end
+  return text, table.move(after, 1, #after, #before + 1, before)
 end
 
 --- Parses the text after "cassette:" in --runner.
----@param rest string
 ---@param base string?  base of a relative folder; else the working directory
 ---@return {name: string, dir: string, faults: table[], text: string}
 function M.parse(rest, base)
@@ -76,9 +64,9 @@ function M.parse(rest, base)
       :format(core.text.printable(rest, 200)), "write --runner 'cassette:DIR,fault=429,fault=…'"), 0)
   end
   local spec = { name = "cassette", faults = {} }
-  -- A run of that name: its files are looked for once the repository is known.
+  -- The run's files are opened once its repository is known.
   spec.run = dir:match "^R%-%d+$"
-  -- A resumed run may stand elsewhere.
+  -- A resumed run may have another working directory.
   spec.dir = dir:sub(1, 1) == "/" and dir or (base or core.system.cwd()) .. "/" .. dir
   spec.text = "cassette:" .. (spec.run or spec.dir)
   for i, fault in ipairs(asked) do
@@ -88,26 +76,17 @@ function M.parse(rest, base)
   return spec
 end
 
---- A text in which each whole path `path` is replaced.
+--- Replaces each whole path `path` of a text.
 local function with_path(text, path, by)
   if path == "" then return text end
-  local parts, kept, from = {}, 1, 1
-  while true do
-    local at, stop = text:find(path, from, true)
-    if not at then break end
-    from = stop + 1
-    local is_whole = not text:find("^[%w_-]", from) and not text:find("^%.[%w_]", from)
-      and not text:sub(math.max(1, at - 1), at - 1):find("^[%w_./-]")
-    if is_whole then
-      parts[#parts + 1] = text:sub(kept, at - 1) .. by
-      kept = from
-    end
-  end
-  parts[#parts + 1] = text:sub(kept)
-  return table.concat(parts)
+  return (text:gsub("()" .. path:gsub("%p", "%%%0") .. "()", function(from, to)
+    local is_whole = not text:find("^[%w_-]", to) and not text:find("^%.[%w_]", to)
+      and not text:sub(math.max(1, from - 1), from - 1):find("[%w_./-]")
+    return is_whole and by or nil
+  end))
 end
 
---- Raises for a cassette that is not there, before there is a run.
+--- Raises an error for a missing cassette, before a run exists.
 ---@param spec {dir: string}
 ---@param home table  of the run that is to play it
 function M.check(spec, home)
@@ -121,8 +100,7 @@ function M.check(spec, home)
     "record it with --record DIR"), 0)
 end
 
---- A prompt without instruction files, and without the paths that differ in each run. The run's own names stay: a task
---- may be named by any word of its prompt.
+--- Returns a prompt without instruction files and without the paths that differ in each run.
 local function neutral_prompt(text, sidecar, top)
   return with_path(with_path(instruction_text.without(text), sidecar, "<sidecar>"), top, "<repository>")
 end
@@ -132,7 +110,7 @@ local function prompt_of(job, attempt)
   return neutral_prompt(attempt.prompt, run.absolute(run.sidecar), run.top)
 end
 
---- Makes the folder of --record, before anything is started that would have to be paid for in vain.
+--- Makes the folder of --record before an agent is paid.
 ---@param dir string  absolute
 function M.prepare(dir)
   local named, spec = pcall(M.parse, dir)
@@ -152,7 +130,7 @@ function M.prepare(dir)
     "name a folder that can be made and written"), 0)
 end
 
---- The numbers of the attempts that a step has recordings of, ascending.
+--- Returns the numbers of a step's recorded attempts, ascending.
 local function recorded_numbers(root, path)
   local numbers = {}
   for _, entry in ipairs(core.file.list(root, path) or {}) do
@@ -163,22 +141,20 @@ local function recorded_numbers(root, path)
   return numbers
 end
 
---- The attempts with the same input as the present one, whose recordings stand beside its own. A lost or abandoned
---- attempt has left none: a recording under its number is of an earlier cassette.
+--- Returns the numbers of the recordings to keep: attempts with the present input.
 local function kept_before(job)
   local story, key = job.run.journal, job.key
-  local kept = job.kept or {}
-  job.kept = kept
+  job.kept = job.kept or {}
   for _, charge in ipairs(story.history.charges[key] or {}) do
     local entry = charge.entry
-    local is_same = charge.hash == story.begins[key].input_hash
-    if entry and entry.class ~= "abandoned" and is_same then kept[charge.number] = true end
+    if entry and entry.class ~= "abandoned" and charge.hash == story.begins[key].input_hash then
+      job.kept[charge.number] = true
+    end
   end
-  return kept
+  return job.kept
 end
 
---- Replaces the recording before by a whole new one. Attempts of an earlier recording, or with an input that the step
---- has no more, are none of this one's.
+--- Replaces a recording, and drops those of other inputs or of an earlier cassette.
 local function replace(base, beside, number, kept)
   local path, old = "attempt-" .. number, ".old-" .. core.clock.random_hex(8)
   local there = core.file.stat(base, path) ~= nil
@@ -197,10 +173,7 @@ local function replace(base, beside, number, kept)
   end
 end
 
---- Records the input and output of an attempt: all of it anew, or the earlier recording stays.
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
----@param exit table
+--- Records an attempt's input and output. If that fails, the earlier recording stays.
 ---@param text string?  the answer that rules or the runner mock made
 function M.keep(job, attempt, exit, text)
   local run = job.run
@@ -252,53 +225,47 @@ end
 local whys = { exited = true, signalled = true, wall = true, idle = true, cancelled = true, finished = true,
   lost = true, not_started = true }
 
---- The call.json of a recording; raises if it is damaged.
+--- Reads the call.json of a recording, and raises an error if it is damaged.
 local function read_call(root, dir, path)
   local call = read_json(root, path .. "/call.json")
   if not call then miss(dir, ("holds %s/call.json that cannot be read"):format(path)) end
   if call.version ~= nil and call.version ~= 1 then
     miss(dir, ("was made by another version of moonlet: %s/call.json"):format(path))
   end
-  for _, name in ipairs { "events", "task", "run" } do
-    if call[name] == core.json.null then call[name] = nil end
-  end
   for _, name in ipairs { "prompt", "runner", "events", "task", "run" } do
-    if type(call[name]) ~= "string" and (name == "prompt" or name == "runner" or call[name] ~= nil) then
+    if call[name] == core.json.null then call[name] = nil end
+    local is_needed = name == "prompt" or name == "runner"
+    if type(call[name]) ~= "string" and (is_needed or call[name] ~= nil) then
       miss(dir, ("holds %s/call.json without its %s"):format(path, name))
     end
   end
   if call.runner == "cassette" then
-    miss(dir, ("holds %s/call.json of the runner %s, which has nothing to record"):format(path, call.runner))
+    miss(dir, ("holds %s/call.json of the runner cassette, which has nothing to record"):format(path))
   end
   return call
 end
 
---- The recorded error of an attempt that could not be started.
-local function read_error(recorded)
-  local function text(key) return type(recorded[key]) == "string" and recorded[key] or nil end
-  return { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" }
-end
-
---- The exit.json of a recording; raises if it is damaged: the exit is half of the result.
+--- Reads the exit.json of a recording, and raises an error if it is damaged.
 local function read_exit(root, dir, path)
   local exit = read_json(root, path .. "/exit.json")
   if not exit then miss(dir, ("has no %s/exit.json that can be read"):format(path)) end
   for _, name in ipairs { "code", "signal" } do
     if exit[name] == core.json.null then exit[name] = nil end
     if exit[name] ~= nil and math.type(exit[name]) ~= "integer" then
-      miss(dir, ("holds %s/exit.json whose %s is no whole number"):format(path, name))
+      miss(dir, ("holds %s/exit.json whose %s is not a whole number"):format(path, name))
     end
   end
   if not whys[exit.why] or exit.why == "exited" and not exit.code
     or exit.why == "signalled" and not (exit.signal and exit.signal > 0) then
     miss(dir, ("holds %s/exit.json that does not say how the process ended"):format(path))
   end
-  local has_error = type(exit.error) == "table" and exit.error ~= core.json.null
-  exit.error = has_error and read_error(exit.error) or nil
+  local err = type(exit.error) == "table" and exit.error ~= core.json.null and exit.error
+  local function text(key) return type(err[key]) == "string" and err[key] or nil end
+  exit.error = err and { kind = text "kind" or "failed", message = text "message" or "", hint = text "hint" } or nil
   return exit
 end
 
---- A file of a recording; raises for one that cannot be read, and for one that must be there and is not.
+--- Reads a file of a recording. Raises an error if it is unreadable, or missing though needed.
 local function read_part(root, dir, path, needed)
   if not needed and not core.file.stat(root, path) then return nil end
   local text, err = core.file.read(root, path, file_cap)
@@ -306,8 +273,7 @@ local function read_part(root, dir, path, needed)
   return text
 end
 
---- True if a line equals a recorded one from which secrets were redacted: a cassette gives nobody its secrets, and
---- its player need not know them.
+--- Reports whether a line equals a recorded one in which secrets were redacted.
 local function fits(recorded, line)
   if recorded == line then return true end
   local at, pos = 1, 1
@@ -319,33 +285,32 @@ local function fits(recorded, line)
     end
     local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
     if not found then return false end
-    -- In place of a name there is at least a character.
+    -- A redacted word has at least one character.
     at, pos = found + #piece + 1, to + 1
   end
 end
 
---- The folder of a step that was recorded when its key had a secret that was known, or has one that was not.
-local function find_renamed(root, key)
-  local found
+--- Calls found(call, folder) for the first recording of each step.
+local function each_step(root, found)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
     local first = recorded_numbers(root, entry.name)[1]
     local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    local recorded = call and call.key
-    if type(recorded) == "string" and (fits(recorded, key) or core.secret.hide(recorded) == key) then
-      if found then return nil end
-      found = entry.name
-    end
+    if call and type(call.key) == "string" then found(call, entry.name) end
   end
-  return found
 end
 
---- The recording of an attempt: the first for the first, and so on, however they are numbered; or else the last one.
---- Numbers are left out where an attempt was lost with its host, or its step was edited.
----@return string path, table call, boolean first
+--- Finds the folder of a step whose key holds a secret that only one of the two runs knows.
+local function find_renamed(root, key)
+  local names = {}
+  each_step(root, function(call, name)
+    if fits(call.key, key) or core.secret.hide(call.key) == key then names[#names + 1] = name end
+  end)
+  return #names == 1 and names[1] or nil
+end
+
+--- Finds the recording of an attempt by its place among those of its step, else the last one.
 local function find(root, dir, key, number)
   local name = core.run.step_name(key)
-  -- Recordings from before names were escaped in keys.
-  if not core.file.stat(root, name) then name = core.run.step_name(context.plain(key)) end
   if not core.file.stat(root, name) then name = find_renamed(root, key) or name end
   local numbers = recorded_numbers(root, name)
   if #numbers > 0 then
@@ -354,17 +319,13 @@ local function find(root, dir, key, number)
     return path, read_call(root, dir, path), at == 1
   end
   local keys = {}
-  for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local first = recorded_numbers(root, entry.name)[1]
-    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    if call and type(call.key) == "string" and #keys < 20 then
-      keys[#keys + 1] = core.text.printable(context.plain(call.key), 100)
-    end
-  end
+  each_step(root, function(call)
+    if #keys < 20 then keys[#keys + 1] = core.text.printable(context.plain(call.key), 100) end
+  end)
   miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
 end
 
---- Makes lines of two runs comparable: replaces the names of both runs, wherever they stand.
+--- Returns a function that replaces the names of both runs in a line.
 ---@param call table  of the recording
 ---@return fun(text: string): string
 local function same_names(call, run)
@@ -382,18 +343,16 @@ local function same_names(call, run)
   end
 end
 
---- A line of a tape that was made when the run's names were left out wherever they stood: each fits any name.
-local function of_before(line) return (line:gsub("<task>", "[redacted:task]"):gsub("<run>", "[redacted:run]")) end
-
---- The first line in which a prompt differs from the recorded one, and the lines of both; nil if none does.
+--- Returns the first line that differs from the recorded prompt, and all lines of both; or nil.
 local function different(call, now, run)
-  -- It may have been recorded while a word of it was no known secret.
+  -- The recording may hold a word that has become a secret since.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
-    if not call.task then return fits(of_before(old), new) end
+    -- An older tape has marks in place of the run's names: each stands for any name.
+    if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
     return fits(neutral(old), neutral(new))
   end
   local old, new = lines.of(recorded), lines.of(now)
@@ -402,7 +361,7 @@ local function different(call, now, run)
   if i <= #old or i <= #new then return i, old, new end
 end
 
---- Raises if a prompt differs from the recorded one: shows the first such line.
+--- Raises an error that shows the first line in which the prompt differs from the recorded one.
 local function check_prompt(dir, key, call, now, run)
   local i, old, new = different(call, now, run)
   if not i then return end
@@ -412,42 +371,36 @@ local function check_prompt(dir, key, call, now, run)
     :format(context.plain(key), i, shown(old[i]), shown(new[i]), lengths))
 end
 
---- The recorded clean-up step with this prompt: its body may have exited more than once while it was recorded, but a
---- replayed one exits once.
+--- Finds the recorded clean-up step with this prompt, because a body may exit more than once.
 local function find_ending(root, key, prompt, run)
   local function neutral_key(text) return (text:gsub("#finally@%d+", "#finally")) end
   if neutral_key(key) == key then return key end
-  local found
-  for _, entry in ipairs(core.file.list(root, ".") or {}) do
-    local first = recorded_numbers(root, entry.name)[1]
-    local call = first and read_json(root, ("%s/attempt-%d/call.json"):format(entry.name, first))
-    local is_it = call and type(call.key) == "string" and neutral_key(call.key) == neutral_key(key)
-    if is_it and type(call.prompt) == "string" and not different(call, prompt, run) then
-      if call.key == key then return key end
-      found = call.key
+  local found, exact
+  each_step(root, function(call)
+    if neutral_key(call.key) == neutral_key(key) and type(call.prompt) == "string"
+      and not different(call, prompt, run) then
+      found, exact = call.key, exact or call.key == key
     end
-  end
-  return found or key
+  end)
+  return not exact and found or key
 end
 
 local function fault_of(spec, key, number)
   local plain = context.plain(key)
   for _, fault in ipairs(spec.faults) do
-    if number <= fault.times and (fault.step == "" or plain:find(fault.step, 1, true)) then return fault.kind end
+    if number <= fault.times and plain:find(fault.step, 1, true) then return fault.kind end
   end
 end
 
---- The faults that befall none of these steps: their tests did not happen.
+--- Reports the faults that named a step which the run never reached.
 ---@param spec {faults: table[]?}  a runner, as runners.parse() gives it
 ---@param steps {key: string, kind: string}[]
----@return string[]
 function M.idle_faults(spec, steps)
   local idle = {}
   for _, fault in ipairs(spec.faults or {}) do
     local befell = false
     for _, step in ipairs(steps) do
-      befell = befell or step.kind == "agent"
-        and (fault.step == "" or context.plain(step.key):find(fault.step, 1, true) ~= nil)
+      befell = befell or step.kind == "agent" and context.plain(step.key):find(fault.step, 1, true) ~= nil
     end
     if not befell then
       idle[#idle + 1] = ("the fault '%s' befell no step%s"):format(core.text.printable(fault.text, 100),
@@ -457,7 +410,7 @@ function M.idle_faults(spec, steps)
   return idle
 end
 
---- Errors as a provider would report them.
+--- Makes the errors that a provider would report.
 local told = {
   ["429"] = function() return outcome.error("rate", "a fault that was asked for: 429 Too Many Requests",
     { retry_after_ms = 0 }) end,
@@ -486,7 +439,7 @@ local function spoil(kind, tape, run)
   end
 end
 
---- Puts the recorded changes into the place of the attempt, and says where there are none to put.
+--- Applies the recorded changes to the workspace, and warns about those that it cannot apply.
 local function change(job, tape)
   local place, problem = job.lease and job.lease.place, nil
   if not place or job.sandbox ~= "workspace-write" then return end
@@ -502,7 +455,7 @@ local function change(job, tape)
   job.run.emit("warning", { step = job.key, text = "the agent's changes are not played: " .. problem })
 end
 
---- The recording of an attempt in a folder that --record made.
+--- Reads the recording of an attempt from a folder that --record made.
 local function recording_of(spec, job, attempt, prompt)
   local dir, run, key = spec.dir, job.run, job.key
   local root = core.file.root(dir)
@@ -515,7 +468,7 @@ local function recording_of(spec, job, attempt, prompt)
     changes = read_part(root, dir, path .. "/" .. cassette_changes.file) }
 end
 
---- The recording of a step in a finished run.
+--- Reads the recording of a step from a finished run.
 local function recording_of_run(spec, job, prompt)
   local run, key = job.run, job.key
   local found, keys = cassette_run.recording(cassette_run.open(run.home, spec.run), key, neutral_prompt)
@@ -528,14 +481,12 @@ local function recording_of_run(spec, job, prompt)
   return found.call, found.tape
 end
 
---- Plays one attempt: leaves its files as if it had run, and returns the exit.
+--- Plays one attempt: writes its files, and returns its exit.
 ---@param spec {dir: string, faults: table[]}
----@param job moonlet.Execution
----@param attempt moonlet.Attempt
 ---@return table exit, table call, table? error  the error of a provider's fault
 function M.play(spec, job, attempt)
   local key, run = job.key, job.run
-  -- A repair round is asked with another prompt.
+  -- The prompt of a repair round differs from the recorded one.
   local prompt = prompt_of(job, attempt)
   local call, tape
   if spec.run then call, tape = recording_of_run(spec, job, prompt)

@@ -1,5 +1,5 @@
---- The files that an agent changed, as a cassette keeps them: whole, so that a replay puts the same bytes into its own
---- work tree, which merges them as it would the agent's.
+--- The files that an agent changed, as a cassette keeps them: whole, so that a replay puts the same
+--- bytes into its own work tree, which merges them as it would the agent's.
 local values = require "moonlet.engine.journal.values"
 
 local M = {}
@@ -14,7 +14,7 @@ local function is_safe(path)
     and path:sub(1, 7) ~= ".agent/"
 end
 
---- The record of one path; nil for a path that is neither a file nor gone.
+--- Returns the record of a path that is a file or was deleted, else nil.
 local function entry_of(root, path)
   local info = core.file.stat(root, path)
   if not info then return { path = path, deleted = true } end
@@ -24,10 +24,8 @@ local function entry_of(root, path)
   return { path = path, text = core.run.redact(text), executable = info.mode and info.mode & 64 ~= 0 or nil }
 end
 
---- The text of the changes that an attempt made; nil where it may not write, or changed nothing. The second result
---- names what could not be kept.
+--- Returns the changes of an attempt as text, or nil without any; and what could not be kept.
 ---@param place moonlet.Workspace
----@return string? text, string[] left_out
 function M.text_of(place)
   local left_out = {}
   if not place or not place.recorded then return nil, left_out end
@@ -50,10 +48,8 @@ local function write(root, place, entry)
   return written, err
 end
 
---- Puts the changes of a recording into the place of the attempt that plays it.
+--- Applies the recorded changes to a workspace. Returns the problem, or nil.
 ---@param place moonlet.Workspace
----@param text string
----@return string? problem
 function M.apply(place, text)
   local ok, kept = pcall(values.read, text)
   local list = ok and type(kept) == "table" and type(kept.changes) == "table" and kept.changes

@@ -1,5 +1,5 @@
---- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the run has of it,
---- from the files of its sidecar.
+--- A finished run as a cassette: --runner cassette:R-007. Each step plays the last attempt that the
+--- run has of it, from the files of its sidecar.
 local record = require "moonlet.record"
 local context = require "moonlet.engine.context.context"
 
@@ -22,23 +22,24 @@ local function refuse(message, hint) error(record.invalid(message, hint), 0) end
 ---@field top string
 ---@field root_key string?   the step whose files lie in the sidecar itself
 
---- Opens a run; raises `invalid` unless it has ended.
----@param home table
----@param id string
+--- Opens a run. Raises `invalid` unless it has ended.
 ---@return moonlet.RunTape
 function M.open(home, id)
   local agent = core.file.root(home.agent_path)
   local rec = read_json(agent, "runs/" .. id .. "/run.json")
-  if not rec then refuse(("there is no run %s to play"):format(id), "moonlet run list shows the runs") end
+  if not rec then refuse(("there is no run %s to play"):format(id), "moonlet list shows the runs") end
   local is_parked = rec.verdict == "needs-human" or rec.verdict == "quota"
   if rec.ended ~= true or is_parked or type(rec.sidecar) ~= "string" then
-    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet run show " .. id)
+    refuse(("the run %s has not ended, and only a finished run is a cassette"):format(id), "moonlet show " .. id)
   end
   local dir = home.agent_path .. "/" .. rec.sidecar
   local root = core.file.root(dir)
   if not root then refuse(("the files of %s are gone: %s"):format(id, dir), "record it anew with --record DIR") end
   local model = read_json(root, "model.json")
   local root_key = model and type(model.step) == "string" and model.step or nil
+  -- The prompts of an imported run name its folder on the machine that made it.
+  local from = type(rec.imported) == "table" and rec.imported.dir
+  if type(from) == "string" then dir = from end
   return { root = root, dir = dir, top = rec.top, root_key = root_key, id = id, task = rec.task_id }
 end
 
@@ -59,7 +60,7 @@ local function keys_of(tape)
   return table.concat(keys, ", ")
 end
 
---- How its process ended. Answers of rules and of the runner mock had none.
+--- Returns how the process of a step ended. An answer of the runner mock had no process.
 local function exit_of(tape, folder, model)
   local exit = read_json(tape.root, folder .. "exit.json")
   if not exit then
@@ -71,7 +72,7 @@ local function exit_of(tape, folder, model)
     error = type(exit.error) == "string" and { kind = "failed", message = exit.error } or nil }
 end
 
---- The file with the changes of a step. Those of one that asked a question were not merged.
+--- Returns the patch with a step's changes, also of one that asked a question and was not merged.
 local function patch_of(tape, folder, model)
   local last = type(model.attempts) == "table" and model.attempts[#model.attempts]
   local number = last and math.tointeger(last.number)
@@ -81,9 +82,8 @@ local function patch_of(tape, folder, model)
   end
 end
 
---- The recording of a step: as cassette.lua has it of one attempt.
+--- Returns the recording of a step, in the form of an attempt's recording in a cassette.
 ---@param tape moonlet.RunTape
----@param key string
 ---@param neutral fun(text: string, sidecar: string, top: string): string
 ---@return {call: table, tape: table, patch: string?}? recording, string? keys  of the steps that it has
 function M.recording(tape, key, neutral)

@@ -14,12 +14,10 @@ M.refused_args = { "-c", "--continue", "-r", "--resume", "--fork-session", "--fr
   "--dangerously-skip-permissions", "--allow-dangerously-skip-permissions", "--permission-mode", "--output-format",
   "--input-format", "--bg", "--background", "-w", "--worktree" }
 
---- True for such an option among short ones that stand together: -pc.
----@param word string
----@return boolean
+--- Returns true for a refused option among joined short ones, such as -pc.
 function M.refuses_word(word) return word:find("^%-[pdvh]+[crw]") ~= nil end
 
---- Claude's own instructions and tools, in tokens by its bytes of one request.
+--- Claude's own instructions and tools take about this many tokens of each request.
 local own_tokens = 3700
 
 M.secrets = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN" }
@@ -27,58 +25,79 @@ M.env_names = { "ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_BASE_URL
   "CLAUDE_CONFIG_DIR", "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 10 * 1000 * 1000, slash = true }
 
---- Files of its own login.
----@param config table
----@return string[]
-function M.login_files(config)
-  local home = config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
+local function home_of(config)
+  return config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
     or shared.home_path "~/.claude"
-  return { home .. "/.credentials.json" }
 end
 
---- Instruction files of a project, by name: the first one there counts.
+function M.login_files(config)
+  return { home_of(config) .. "/.credentials.json" }
+end
+
 M.instructions = { "CLAUDE.md", "AGENTS.md" }
 
---- The user's own instruction files: the first one there counts.
----@param config table
----@return string[]
 function M.home_instructions(config)
-  return { (config.home and shared.home_path(config.home) or core.system.env "CLAUDE_CONFIG_DIR"
-    or shared.home_path "~/.claude") .. "/CLAUDE.md" }
+  return { home_of(config) .. "/CLAUDE.md" }
 end
 
+--- The host's list of startup files has these names.
+M.startup_files = { ".claude", ".claude-plugin", ".mcp.json" }
+
+--- Describes how the screen reads in a session, with the fields of codex.lua.
+M.screen = {
+  state = { ".claude", ".claude.json" },
+  enter_pause_ms = 300,
+  prompts = {
+    { kind = "trust", all = { "Quick safety check", "❯ ?1%. Yes, I trust this folder" },
+      approve = { keys = { "enter" } }, deny = { keys = { "escape" } } },
+    { kind = "approval", all = { "Do you want to ", "❯ ?%d%. ", "Esc to cancel" },
+      shows = { "^%s*%S+ command$", "^   %S" }, approve = { text = "1" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "❯ ?%d%. ", "Esc to cancel" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "❯ ?%d%. ", "Enter to confirm" }, deny = { keys = { "escape" } } },
+  },
+  working = { "[Ee]sc to interrupt", "⎿  Waiting", "⎿  Running" },
+  ready = { "^❯" },
+  quota = { "limit reached", "hit your limit", "limit will reset", "resets %d+[ap]m" },
+  resume = {
+    id = "claude %-%-resume ([%x%-]+)",
+    by_id = function(id) return { "--resume", id } end,
+    last = { "--continue" },
+    valued = { ["--model"] = true, ["--settings"] = true, ["--permission-mode"] = true, ["--mcp-config"] = true,
+      ["--allowedTools"] = true, ["--disallowedTools"] = true, ["--append-system-prompt"] = true },
+    said = { "^❯ (.+)", "^● (.+)" },
+    unsaid = { "^%s*%d%. ", "^Try \"", "/effort$" },
+    transcript = {
+      variable = "CLAUDE_CONFIG_DIR", folder = ".claude", beneath = "projects",
+      message = function(entry)
+        local is_said = (entry.type == "user" or entry.type == "assistant") and not entry.isMeta
+        return is_said and type(entry.message) == "table" and entry.message.content or nil
+      end,
+    },
+  },
+}
+
 local reading = { "Read", "Grep", "Glob", "Bash" }
---- Commands that start no other program, whatever their options.
+--- These commands start no other program, whatever their options.
 local looking = { "Read", "Grep", "Glob", "Bash(git diff *)", "Bash(git log *)", "Bash(git show *)",
   "Bash(git status *)", "Bash(git blame *)", "Bash(git ls-files *)", "Bash(ls *)", "Bash(wc *)" }
 
----@param config table?
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  local real = core.system.real_path(found) or found
-  if not shared.is_script(real) then return { path = found } end
-  -- A wrapper of npm's, whose native program lies in bin/ or in a package beside it.
+--- Returns where the native program behind npm's wrapper may be.
+local function native_places(real)
   local package = shared.parent(real)
   if package and package:find("/bin$") then package = shared.parent(package) end
   local beside = package and shared.parent(package)
-  if beside and package:find("/claude%-code$") then
-    local places = { package .. "/bin/claude.exe" }
-    for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-arm64",
-      "darwin-x64" } do
-      places[#places + 1] = beside .. "/claude-code-" .. platform .. "/claude"
-      places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform .. "/claude"
-    end
-    for _, path in ipairs(places) do
-      if shared.is_native(path) then return { path = path, wrapper_of = found } end
-    end
+  if not beside or not package:find("/claude%-code$") then return {} end
+  local places = { package .. "/bin/claude.exe" }
+  for _, platform in ipairs { "linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-arm64",
+    "darwin-x64" } do
+    places[#places + 1] = beside .. "/claude-code-" .. platform .. "/claude"
+    places[#places + 1] = package .. "/node_modules/@anthropic-ai/claude-code-" .. platform .. "/claude"
   end
-  return { path = found }
+  return places
 end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
+function M.detect(config) return shared.detect(M, config, native_places) end
+
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -100,7 +119,7 @@ function M.command(call)
     warnings[#warnings + 1] = "Claude's shell commands see the key that it was given"
     if not call.network then warnings[#warnings + 1] = "Claude's shell commands have the network of the user" end
   end
-  -- Options that take many words are joined to theirs: they would swallow the words after them.
+  -- An option of many words would swallow the words after it, so it is joined to its value.
   local argv = { call.program or M.program, "-p", "--output-format", "stream-json", "--verbose",
     "--no-session-persistence", "--strict-mcp-config", "--setting-sources=", "--disable-slash-commands", "--no-chrome",
     "--permission-mode", writes and "acceptEdits" or "dontAsk", "--tools=" .. table.concat(tools, ","),
@@ -108,22 +127,20 @@ function M.command(call)
   if writes then
     for _, path in ipairs { call.out, table.unpack(call.writable or {}) } do argv[#argv + 1] = "--add-dir=" .. path end
   end
-  local model = call.model or config.model
-  if model then argv[#argv + 1] = "--model=" .. model end
   if call.turns then argv[#argv + 1] = "--max-turns=" .. call.turns end
   if call.role then argv[#argv + 1] = "--append-system-prompt=" .. shared.role_line(call.role) end
   if call.schema then
     local object, why = schema.object(call.schema)
     local text = object and core.json.encode(object)
     if not text then
-      warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
+      warnings[#warnings + 1] = "the schema is only in the prompt: " .. why
     elseif shared.fits("--json-schema=" .. text) then
       argv[#argv + 1] = "--json-schema=" .. text
     else
-      warnings[#warnings + 1] = "the schema stands in the prompt alone: it is too long for the command line"
+      warnings[#warnings + 1] = "the schema is only in the prompt: it is too long for the command line"
     end
   end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "--model=")
   shared.check_argv(M.title, argv)
 
   local env = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = "1", DISABLE_AUTOUPDATER = "1", DISABLE_TELEMETRY = "1",
@@ -146,13 +163,10 @@ function M.command(call)
     state_dirs = state_dirs, sandbox = "host", writable = shared.writable(call), warnings = warnings }
 end
 
---- The value to validate: unwrapped, if it was put under a field to be an object.
----@param data any
----@param shape table
----@return any
+--- Returns the value to validate, without the field that made it an object.
 function M.normalise(data, shape) return schema.unwrap(data, shape) end
 
---- The text of a tool's input for people.
+--- Returns the part of a tool's input that a person wants to see.
 local function detail_of(input)
   for _, name in ipairs { "command", "file_path", "pattern", "path", "url", "query", "description" } do
     local value = stream.str(stream.at(input, name))
@@ -165,7 +179,7 @@ local writers = { Edit = true, Write = true, MultiEdit = true, NotebookEdit = tr
 
 local most_messages = 2000
 
---- Bytes of the text that a part of a message holds.
+--- Returns the bytes of text in a part of a message.
 local function size_of(block)
   local text = stream.str(stream.at(block, "text")) or stream.str(stream.at(block, "thinking"))
   if text then return #text end
@@ -173,24 +187,22 @@ local function size_of(block)
   return input and #core.json.encode(input) or 0
 end
 
--- Every event of a message repeats its usage, with the output as it stood when the message began; the last one counts.
--- Its text says how much output there is at least.
+-- Each event of a message repeats its usage, and the last one counts. Its text bounds the output.
 local function so_far(state, events, message)
   local given, id = stream.tbl(message.usage), stream.str(message.id)
-  local input = given and stream.count(given.input_tokens)
-  if not input or not id then return end
-  local read, made = stream.count(given.cache_read_input_tokens) or 0, stream.count(given.cache_creation_input_tokens)
+  local reported = given and usage.claude(given)
+  if not reported or not reported.input_tokens or not id then return end
   local messages = state.messages or { count = 0, of = {} }
   local before = messages.of[id]
-  -- Events of one message follow each other closely: older messages come no more.
+  -- The events of one message are close together, so older messages can be forgotten.
   if not before and messages.count >= most_messages then messages = { count = 0, of = {} } end
   local bytes = before and before.bytes or 0
   for i, block in ipairs(stream.tbl(message.content) or {}) do
     if i > 500 then break end
     bytes = bytes + size_of(block)
   end
-  local now = { input_tokens = input + read + (made or 0), cached_input_tokens = read,
-    output_tokens = math.max(stream.count(given.output_tokens) or 0, bytes // usage.bytes_a_token) }
+  local now = { input_tokens = reported.input_tokens, cached_input_tokens = reported.cached_input_tokens,
+    output_tokens = math.max(reported.output_tokens or 0, bytes // usage.bytes_a_token) }
   if not before then
     messages.count = messages.count + 1
     stream.report_answer(state, now.input_tokens)
@@ -234,7 +246,7 @@ local function assistant(state, events, event)
   end
 end
 
--- The text of a tool's result, of one part or several.
+-- Returns the text of a tool's result.
 local function shown_by(content)
   if type(content) == "string" then return content end
   local texts = {}
@@ -252,12 +264,12 @@ local function tool_results(state, events, event)
       local content = stream.str(block.content) or stream.str(stream.at(block.content, 1, "text"))
       stream.saw(state, tool and tool.about, shown_by(block.content))
       stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and content or nil,
-        status = failed and "failed" or "ok" })
+        call = tool and tool.about, result = shown_by(block.content), status = failed and "failed" or "ok" })
     end
   end
 end
 
---- Claude counts input without the cached part; modelUsage is right if usage is not.
+--- Returns the usage of the last event. Claude counts input without the cached part.
 local function usage_of(event)
   local per_model, sum = stream.tbl(event.modelUsage), nil
   local unknown = {}
@@ -268,19 +280,17 @@ local function usage_of(event)
     local made = stream.count(stream.at(item, "cacheCreationInputTokens")) or 0
     unknown.input_tokens, unknown.output_tokens = unknown.input_tokens or not input, unknown.output_tokens or not output
     sum = usage.add(sum, usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-      output_tokens = output, cost_usd = stream.amount(stream.at(item, "costUSD")) })
+      cache_write_tokens = made > 0 and made or nil, output_tokens = output,
+      cost_usd = stream.amount(stream.at(item, "costUSD")) })
   end
   if sum then
-    -- A count that one model did not report is not known for all of them.
+    -- A count that one model did not report is unknown for the sum.
     if unknown.input_tokens then sum.input_tokens, sum.cached_input_tokens, sum.total_tokens = nil, nil, nil end
     if unknown.output_tokens then sum.output_tokens, sum.total_tokens = nil, nil end
     sum.partial = nil
   else
     local given = stream.tbl(event.usage) or {}
-    local input = stream.count(given.input_tokens)
-    local read = stream.count(given.cache_read_input_tokens) or 0
-    sum = usage.of { input_tokens = input and input + read + (stream.count(given.cache_creation_input_tokens) or 0),
-      cached_input_tokens = input and read, output_tokens = stream.count(given.output_tokens) }
+    sum = usage.claude(given)
   end
   local cost = stream.amount(event.total_cost_usd)
   if cost then
@@ -290,7 +300,7 @@ local function usage_of(event)
   return sum and next(sum) ~= nil and sum or nil
 end
 
---- The limit that cut short an answer reported as a success; nil if none did.
+--- Returns the class and message of the limit that cut an answer short, or nil.
 local function cut_by(event)
   if event.stop_reason == "max_tokens" and type(event.structured_output) ~= "table" then
     return "invalid-output", "its answer was cut short: it had as many tokens as it may (max_tokens)"
@@ -299,7 +309,7 @@ local function cut_by(event)
   end
 end
 
---- The answer: the structured one whatever the closing words are; in those words if they say the same.
+--- Keeps the structured answer, in the words of the closing text if they say the same.
 local function keep_answer(state, text, structured)
   if type(structured) ~= "table" then
     if text then stream.keep_text(state, text) end
@@ -310,7 +320,7 @@ local function keep_answer(state, text, structured)
   stream.keep_text(state, ok and core.json.encode(said) == given and text or given)
 end
 
---- The class of a failure by its event's fields, and a message in place of its words.
+--- Returns the class of a failure by its event's fields, and a message if the event has none.
 local function failure_class(event, subtype)
   local ending = stream.str(event.terminal_reason) or ""
   if event.stop_reason == "refusal" then return "refused" end
@@ -339,8 +349,7 @@ local function result(state, events, event)
     keep_answer(state, text, event.structured_output)
     class, message = cut_by(event)
     if not class then
-      state.done, state.failure = true, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      stream.succeed(state, events)
       return
     end
   else
@@ -354,8 +363,7 @@ local function result(state, events, event)
     state.failure.retry_after_ms, state.failure.reset_at = state.limit.retry_after_ms, state.limit.reset_at
     state.failure.class = class or "quota"
   end
-  events[#events + 1] = { type = "error", text = stream.printable(message, 300) }
-  events[#events + 1] = { type = "done", status = "failed" }
+  stream.fail(events, state.failure, true)
 end
 
 local function system(state, events, event)
@@ -363,8 +371,7 @@ local function system(state, events, event)
   if subtype == "init" then
     stream.begin_again(state)
     state.model, state.session = stream.str(event.model) or state.model, stream.str(event.session_id)
-    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
-      id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif subtype == "api_retry" then
     local status = stream.count(event.error_status)
     local delay = stream.amount(event.retry_delay_ms)
@@ -399,19 +406,8 @@ local function parse(state, line, events)
 end
 
 M.lines, M.shows_tools, M.reports_cost = "object", true, true
-M.parse = stream.guarded(parse)
+stream.make_reader(M, parse, own_tokens, { reports = true })
 
----@return moonlet.RunnerState
-function M.begin()
-  local state = stream.begin()
-  state.own_tokens, state.reports = own_tokens, true
-  return state
-end
-
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers) return outcome.conclude(M.title, state, exit, answers, state.usage) end
 
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, prompt_limits) end

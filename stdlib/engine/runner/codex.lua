@@ -1,7 +1,8 @@
---- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of its own, which
---- cannot work inside another: with confine = "host" it is turned off. It has no option against the AGENTS.md of its
---- home: an attempt gets a home of links to all else in it. Codex follows them when it renews its login. Its events
---- report usage only at the end of the turn; its log on standard error has a line for each answer.
+--- The runner `codex`: Codex CLI, one `codex exec` for each attempt. It brings a kernel sandbox of
+--- its own, which cannot work inside another: with confine = "host" it is turned off. It has no
+--- option against the AGENTS.md of its home: an attempt gets a home of links to all else in it.
+--- Codex follows them when it renews its login. Its events report usage only at the end of the
+--- turn; its log on standard error has a line for each answer.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local schema = require "moonlet.engine.runner.schema"
@@ -13,27 +14,25 @@ local M = { name = "codex", program = "codex", title = "Codex", role = "flag" }
 M.refused_args = { "resume", "fork", "--last", "-s", "--sandbox", "--dangerously-bypass-approvals-and-sandbox",
   "--approve-for-me", "--full-auto", "--yolo", "--json", "-o", "--output-last-message", "-C", "--cd", "--worktree",
   "--add-dir" }
--- Settings that say the same.
+-- These settings say the same as refused arguments.
 local refused_settings = { sandbox_mode = true, sandbox_workspace_write = true, default_permissions = true,
   permissions = true, approval_policy = true }
 
---- True for `-c NAME=…` of such a setting.
----@param word string
----@return boolean
+--- Returns true for `-c NAME=…` of a refused setting.
 function M.refuses_word(word)
   local setting = word:match("^%-%-config=(.*)$") or word:match("^%-c=?(.*)$") or word
   local key = setting:match("^[%s\"']*([%w_]+)[\"']*%s*[.=]")
   return key ~= nil and refused_settings[key] == true
 end
 
---- Codex itself takes no longer prompt, in characters.
+--- Codex takes at most this many characters.
 local longest_prompt = 1048576
---- Variables that it may take from the user's environment; tools never see these.
+--- Tools never see these variables of the user's environment.
 M.secrets = { "CODEX_API_KEY", "OPENAI_API_KEY" }
 M.env_names = { "CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_ORGANIZATION", "OPENAI_PROJECT",
   "CODEX_HOME", "CODEX_CA_CERTIFICATE" }
 
---- Instruction files of a project, by name: the first one there counts.
+--- The first of these that exists is the project's instruction file.
 M.instructions = { "AGENTS.md" }
 local own_instructions = { "AGENTS.override.md", "AGENTS.md" }
 
@@ -41,61 +40,82 @@ local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "CODEX_HOME" or shared.home_path "~/.codex"
 end
 
---- The user's own instruction files: the first one there counts.
----@param config table
----@return string[]
 function M.home_instructions(config) return shared.beneath(home_of(config), own_instructions) end
 
---- Files of its own login.
----@param config table
----@return string[]
+--- Returns the files of Codex's own login.
 function M.login_files(config) return { home_of(config) .. "/auth.json" } end
+
+--- The host's list of startup files has this name.
+M.startup_files = { ".codex" }
+
+--- How its screen reads in a session. A prompt is recognised if all its patterns match lines of the
+--- lower part of the screen; `deny` and `approve` are the keys that answer it.
+M.screen = {
+  sandbox = "runner",
+  enter_pause_ms = 400,
+  prompts = {
+    { kind = "trust", all = { "Trust this folder%?", "^%s*› ?%d%. ", "Trust and continue" },
+      approve = { keys = { "enter" } }, deny = { keys = { "ctrl-c" } } },
+    { kind = "approval", all = { "^%s*Would you like to ", "1%. Yes, ", "esc to cancel" },
+      shows = { "^%s*%$ ", "^%s*Reason: " }, approve = { text = "y" }, deny = { keys = { "escape" } } },
+    { kind = "menu", all = { "^%s*› ?%d%. ", "[Pp]ress enter to " }, deny = { keys = { "escape" } } },
+  },
+  working = { "[Ee]sc to interrupt", "^%s*[◦•]+ Working" },
+  ready = { "^› " },
+  quota = { "You've hit your usage limit", "[Uu]sage limit reached", "[Rr]ate limit reached", "try again at %d" },
+  resume = {
+    id = "codex resume ([%x%-]+)",
+    by_id = function(id) return { "resume", id } end,
+    last = { "resume", "--last" },
+    valued = { ["-c"] = true, ["--config"] = true, ["-m"] = true, ["--model"] = true, ["-a"] = true, ["-s"] = true,
+      ["--ask-for-approval"] = true, ["--sandbox"] = true, ["-C"] = true, ["--cd"] = true, ["-p"] = true,
+      ["--profile"] = true },
+    -- `unsaid` matches texts that Codex prints with the marks of `said` at every start.
+    said = { "^› (.+)", "^• (.+)" },
+    unsaid = { "^%s*%d%. ", "^Ask Codex", "^Booting ", "^Starting MCP", "^Working", "^Explain this codebase",
+      "^Summarize recent commits", "^Implement {feature}", "^Find and fix a bug in @filename",
+      "^Write tests for @filename", "^Improve documentation in @filename",
+      "^Run /review on my current changes", "^Use /skills to list" },
+    transcript = {
+      variable = "CODEX_HOME", folder = ".codex", beneath = "sessions",
+      message = function(entry)
+        local payload = type(entry.payload) == "table" and entry.payload or {}
+        local is_said = payload.type == "user_message" or payload.type == "agent_message"
+        if is_said then return payload.message end
+        return payload.type == "message" and (payload.role == "user" or payload.role == "assistant")
+          and payload.content or nil
+      end,
+    },
+  },
+}
 
 local platforms = {
   { "codex-linux-x64", "x86_64-unknown-linux-musl" }, { "codex-linux-arm64", "aarch64-unknown-linux-musl" },
   { "codex-darwin-arm64", "aarch64-apple-darwin" }, { "codex-darwin-x64", "x86_64-apple-darwin" },
 }
 
---- The native program that npm's wrapper would start; it lies in a package beside or beneath the wrapper's.
-local function native_of(wrapper)
+--- Returns where the native program behind npm's wrapper may be: beside or beneath its package.
+local function native_places(wrapper)
   local package = shared.parent(shared.parent(wrapper))       -- …/@openai/codex
   local beside = package and shared.parent(package)           -- …/@openai
-  if not beside then return nil end
-  for _, platform in ipairs(platforms) do
-    for _, vendor in ipairs {
-      package .. "/node_modules/@openai/" .. platform[1] .. "/vendor",
-      beside .. "/" .. platform[1] .. "/vendor",
-      package .. "/vendor",
-    } do
+  local places = {}
+  for _, platform in ipairs(beside and platforms or {}) do
+    for _, folder in ipairs { package .. "/node_modules/@openai/" .. platform[1], beside .. "/" .. platform[1],
+      package } do
       for _, file in ipairs { "/bin/codex", "/codex/codex" } do
-        local path = vendor .. "/" .. platform[2] .. file
-        if shared.is_native(path) then return path end
+        places[#places + 1] = folder .. "/vendor/" .. platform[2] .. file
       end
     end
   end
-  return nil
+  return places
 end
 
---- Finds the program; starts none. `wrapper_of` is the wrapper that the native program was found behind.
----@param config table?  the runner's entry of the user's config
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  local real = core.system.real_path(found) or found
-  if not shared.is_script(real) then return { path = found } end
-  local native = native_of(real)
-  if native then return { path = native, wrapper_of = found } end
-  return { path = found }
-end
+function M.detect(config) return shared.detect(M, config, native_places) end
 
-local begin = stream.begin
-
---- Codex's own instructions and tools, in tokens by its bytes of one request.
+--- Codex's own instructions and tools take about this many tokens of each request.
 local own_tokens = 9900
 
---- The lines of its log that are wanted: errors, one at the start, one for each answer with its tokens, and those about
---- items of an answer that it cannot read.
+--- Codex logs only errors, its start, the tokens of each answer, and items that it cannot read.
 local log_filter = table.concat({ "error", "codex_otel.trace_safe[{mcp_server_count}]=info",
   "codex_otel.trace_safe[{input_token_count}]=info", "codex_api::sse::responses=debug" }, ",")
 
@@ -112,7 +132,7 @@ local function toml_list(list)
   return "[" .. table.concat(parts, ",") .. "]"
 end
 
---- The model provider that the user's own arguments name: only there can retries be limited.
+--- Returns the model provider of the user's arguments. Only there can retries be limited.
 local function provider_of(args)
   local name
   for i, word in ipairs(args or {}) do
@@ -128,9 +148,6 @@ local always = {
   "check_for_update_on_startup=false", "analytics.enabled=false", "project_doc_max_bytes=0", "allow_login_shell=false",
 }
 
---- The command line of one attempt.
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   shared.check_prompt(M.title, call.prompt, { characters = longest_prompt })
@@ -151,7 +168,7 @@ function M.command(call)
   set("shell_environment_policy.exclude=" .. toml_list(hidden))
   if writes and not host then
     set("sandbox_workspace_write.network_access=" .. tostring(call.network == true))
-    -- It has a folder for temporary files of its own; in the common one may lie anybody's work.
+    -- Others may work in the common temporary folder, and Codex has one of its own.
     if call.scratch then set("sandbox_workspace_write.exclude_slash_tmp=true") end
     local roots = { call.out }
     for _, path in ipairs(call.writable or {}) do roots[#roots + 1] = path end
@@ -162,11 +179,6 @@ function M.command(call)
     warnings[#warnings + 1] = "Codex gives its tools the network only together with workspace-write"
   end
   if call.role then set("developer_instructions=" .. toml(shared.role_line(call.role))) end
-  local model = call.model or config.model
-  if model then
-    argv[#argv + 1] = "-m"
-    argv[#argv + 1] = model
-  end
   argv[#argv + 1] = "-o"
   argv[#argv + 1] = call.out .. "/output.md"
   if call.schema then
@@ -176,10 +188,10 @@ function M.command(call)
       argv[#argv + 1] = "--output-schema"
       argv[#argv + 1] = call.schema_file
     elseif why then
-      warnings[#warnings + 1] = "the schema stands in the prompt alone: " .. why
+      warnings[#warnings + 1] = "the schema is only in the prompt: " .. why
     end
   end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "-m")
   local provider = provider_of(config.args)
   if provider then
     set(("model_providers.%s.request_max_retries=%d"):format(provider, shared.retries))
@@ -198,7 +210,7 @@ function M.command(call)
     env.CODEX_HOME, links = shared.without(home, own_instructions, call.scratch and call.scratch .. "/codex")
     env.CODEX_HOME = env.CODEX_HOME or config.home and home or nil
   end
-  -- The part of PATH that npm's wrapper would have added.
+  -- npm's wrapper would have added this folder to PATH.
   local tools = call.program and call.program:match("^(.*/vendor/[^/]+)/bin/codex$")
   if tools and core.system.find_program(tools .. "/codex-path/rg") then
     env.PATH = tools .. "/codex-path:" .. (core.system.env "PATH" or "/usr/local/bin:/usr/bin:/bin")
@@ -209,10 +221,7 @@ function M.command(call)
     sandbox = host and "host" or "runner", writable = shared.writable(call), warnings = warnings }
 end
 
---- The value to validate: optional fields that strict mode made null are taken out again.
----@param data any
----@param shape table
----@return any
+--- Returns the value to validate, without the nulls that strict mode added.
 function M.normalise(data, shape) return schema.normalise(data, shape) end
 
 local tool_status = { completed = "ok", failed = "failed", declined = "denied", in_progress = "running" }
@@ -266,7 +275,9 @@ local function item_event(state, events, kind, item)
     stream.close_tool(state, id)
   end
   if status == "denied" then stream.deny(state, name, detail) end
-  stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code) })
+  stream.tool(state, events, { name = name, detail = detail, status = status, exit_code = stream.int(item.exit_code),
+    call = detail, result = stream.str(item.aggregated_output) or item.result ~= nil and core.json.encode(item.result)
+      or nil })
 end
 
 local function parse(state, line, events)
@@ -276,30 +287,29 @@ local function parse(state, line, events)
   state.events = state.events + 1
   if kind == "thread.started" then
     state.session = stream.str(event.thread_id)
-    events[#events + 1] = { type = "session", id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif kind == "turn.started" then
     stream.begin_again(state)
   elseif kind == "item.started" or kind == "item.updated" or kind == "item.completed" then
     local item = stream.tbl(event.item)
     if item then item_event(state, events, kind, item) end
   elseif kind == "turn.completed" then
-    state.done, state.failure, state.retry = true, nil, nil
+    state.retry = nil
     local given = stream.tbl(event.usage)
-    -- Cumulative over the thread: the last one counts.
+    -- The usage covers the whole thread, so the last one counts.
     if given then
       state.usage, state.reported = usage.codex(given, state.usage_before), stream.answers(state)
       events[#events + 1] = { type = "usage", usage = state.usage }
     end
-    events[#events + 1] = { type = "done", status = "ok" }
+    stream.succeed(state, events)
   elseif kind == "turn.failed" then
     local message = stream.str(stream.at(event, "error", "message")) or "the turn failed"
     state.done, state.retry = false, nil
-    -- Codex reports the body of a bad request (400) as it came; other statuses it names.
+    -- Codex prints the body of a bad request (400) alone, and names every other status.
     local body = message:find('^%s*{.*"error"') ~= nil
     state.failure = { message = core.text.cut(message, 8000),
       status = outcome.status_in(message) or body and 400 or nil }
-    events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-    events[#events + 1] = { type = "done", status = "failed" }
+    stream.fail(events, state.failure, true)
   elseif kind == "error" then
     local message = stream.str(event.message) or "an error without words"
     local attempt = message:match("^Reconnecting%.%.%. (%d+)/%d+")
@@ -308,30 +318,18 @@ local function parse(state, line, events)
       events[#events + 1] = { type = "retry", text = stream.printable(message, 300), attempt = tonumber(attempt) }
     else
       stream.note_error(state, { message = core.text.cut(message, 8000) })
-      events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+      stream.fail(events, state.last_error)
     end
   end
 end
 
---- The events of a line of stdout. Never raises.
--- The kernel enforces its own sandbox.
+-- The kernel enforces Codex's own sandbox.
 M.lines, M.shows_tools, M.own_sandbox = "object", true, true
-M.parse = stream.guarded(parse)
+stream.make_reader(M, parse, own_tokens)
 
---- A fresh state. `before`: the usage that the thread had counted before, if there is one.
----@return moonlet.RunnerState
-function M.begin(before)
-  local state = begin()
-  state.usage_before, state.own_tokens = before, own_tokens
-  return state
-end
-
---- The log that moonlet itself switches on, to read usage from it.
+--- These lines are of the log that moonlet switches on to read usage.
 M.log_line = "^%d%d%d%d%-%S+Z +[ID]%u+ codex_"
 
---- Reads a line of its log.
----@param state moonlet.RunnerState
----@param line string
 function M.log(state, line)
   local said = line:match("^%d%d%d%d%-%S+Z +%u+ (.*)$")
   if not said then return end
@@ -351,17 +349,7 @@ function M.log(state, line)
   end
 end
 
---- Takes the lines of its log that are no errors out of its text on standard error.
-local function without_log(state, text)
-  local lines = {}
-  for line in (text or ""):gmatch("[^\r\n]+") do
-    if not state.log_was_read then M.log(state, line) end
-    if not line:find(M.log_line) then lines[#lines + 1] = line end
-  end
-  return table.concat(lines, "\n")
-end
-
---- A refusal of the model is an item that Codex cannot read and says nothing of: the answer is empty.
+--- Notes a refusal of the model: an item that Codex cannot read, and an empty answer.
 local function note_hidden_refusal(state, answers)
   local said = answers and answers.file or stream.text(state) or ""
   if not (state.done and state.lost_item) or said:find("%S") then return end
@@ -369,19 +357,14 @@ local function note_hidden_refusal(state, answers)
     message = "its model's last answer holds no text, but an item that Codex cannot read, as a refusal is" }
 end
 
---- The outcome of the attempt.
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
-  -- A tool call that Codex refuses leaves no event: only standard error has it.
+  -- A tool call that Codex refuses stands only on standard error.
   for said in (exit.stderr_tail or ""):gmatch("ERROR codex_core::tools::router: error=([^\n]+)") do
     stream.deny(state, "shell", said)
   end
-  exit = setmetatable({ stderr_tail = without_log(state, exit.stderr_tail) }, { __index = exit })
+  exit = setmetatable({ stderr_tail = shared.without_log(M, state, exit.stderr_tail) }, { __index = exit })
   note_hidden_refusal(state, answers)
-  -- Without --json the answer is all of standard output, and standard error ends with a count.
+  -- Without --json, standard output is the answer, and standard error ends with a token count.
   local tail = exit.stderr_tail
   if state.events == 0 and exit.code == 0 and answers and answers.stdout and tail:find("OpenAI Codex v", 1, true)
     and tail:find("\ntokens used\n[%d,]+%s*$") then
@@ -391,7 +374,6 @@ function M.finish(state, exit, answers)
   return outcome.conclude(M.title, state, exit, answers, state.usage)
 end
 
---- Raises for a prompt that it cannot take; for callers that want to know early.
 function M.check_prompt(prompt) shared.check_prompt(M.title, prompt, { characters = longest_prompt }) end
 
 return M

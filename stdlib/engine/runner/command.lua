@@ -1,6 +1,6 @@
---- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its arguments are
---- replaced; without a prompt form the prompt goes to its standard input. The answer is out/output.md if the program
---- wrote it, else its standard output.
+--- The runner `command`: any program is an agent. `{prompt}`, `{prompt_file}` and `{out}` in its
+--- arguments are replaced; without a prompt form the prompt goes to its standard input. The answer
+--- is out/output.md if the program wrote it, else its standard output.
 local exit_text = require "moonlet.engine.base.exit_text"
 local lines = require "moonlet.engine.base.lines"
 local outcome = require "moonlet.engine.runner.outcome"
@@ -8,10 +8,7 @@ local record = require "moonlet.record"
 
 local M = { name = "command" }
 
---- Splits text into words as a shell would, with quotes and backslashes, and no more: no variables, no globs, no
---- pipes.
----@param text string
----@return string[]
+--- Splits text into words as a shell would, without variables, globs and pipes.
 function M.split(text)
   local words, word, quote, i = {}, nil, nil, 1
   while i <= #text do
@@ -39,8 +36,7 @@ function M.split(text)
   return words
 end
 
---- Puts the prompt and the paths into the arguments. The prompt is put in last and as a whole, so that braces inside
---- it stay.
+--- Puts the paths and the prompt into the arguments, the prompt last, so that its braces stay.
 ---@param call {argv: string[], prompt: string, prompt_file: string, out: string}
 ---@return {argv: string[], stdin: boolean}
 function M.command(call)
@@ -64,15 +60,14 @@ function M.command(call)
   return { argv = argv, stdin = not saw_prompt }
 end
 
---- The remedy: a program that was refused a write may need a place of its own in the sandbox.
+--- Returns the remedy: a program without write access may need a place in the sandbox.
 local function hint_of(exit)
   local refused = (exit.stderr_tail or ""):find "[Pp]ermission denied"
   return refused and outcome.read_log .. "; if the sandbox refused it, name the place in runners.command.state of your "
     .. "config, or say --sandbox workspace-write" or outcome.read_log
 end
 
---- Classifies an exit: success is exit code 0 by itself, nothing else.
----@param exit table
+--- Returns the result of an exit. Only exit code 0 is a success.
 ---@param output {text: string, cut: integer|false|nil}
 ---@param limits {wall: integer, idle: integer} in milliseconds, for the message
 ---@return {status: string, text: string, error: table?}

@@ -1,7 +1,7 @@
---- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any OpenAI-compatible
---- server. Its conversation is kept in .codex-sessions/tasks at the top of the repository, outside of the worktree that
---- it works in, one for each attempt. An answered question goes on in a branch of it; an attempt after a lost one goes
---- on with it.
+--- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any
+--- OpenAI-compatible server. Its conversation is kept in .codex-sessions/tasks at the top of the
+--- repository, outside of the worktree that it works in, one for each attempt. An answered question
+--- goes on in a branch of it; an attempt after a lost one goes on with it.
 local moonlet = require "moonlet.engine.runner.moonlet"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -17,9 +17,7 @@ M.env_names = { "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "REASONING_
 local prompt_limits = { bytes = 8 << 20 }
 local longest_id = 64
 
---- The program: beside moonlet itself, or in PATH.
----@param config table?
----@return {path: string}?, string? why
+--- Finds the program beside moonlet, or in PATH.
 function M.detect(config)
   local named = config and config.program
   local beside = not named and shared.parent(core.system.real_path "/proc/self/exe" or "")
@@ -29,17 +27,14 @@ function M.detect(config)
   return found and { path = found } or nil, why
 end
 
---- True if a URL names this machine, where a server needs no key.
----@param url string
----@return boolean
+--- Reports whether a URL names this machine, where a server needs no key.
 local function is_loopback(url)
   local host = url:match "^https?://([^/?#]*)"
   host = host and (host:match "^%[.*%]" or host:match "^[^:]*")
   return host == "localhost" or host == "[::1]" or host ~= nil and host:find "^127%.[%d.]+$" ~= nil
 end
 
---- The server that it asks, and what lets it in; nil without a key that the server needs.
----@return string server, string? login
+--- Returns the server's URL and how it is logged in to, or nil without a needed key.
 function M.server()
   local url, key = core.system.env "OPENAI_BASE_URL", core.system.env "OPENAI_API_KEY"
   if not url or url == "" then url = "https://api.openai.com/v1" end
@@ -47,9 +42,7 @@ function M.server()
   return url, is_loopback(url) and "needs no key there" or nil
 end
 
---- The id of an attempt's conversation: the folder of its prompt and its number say which one it is.
----@param call moonlet.RunnerCall
----@return string
+--- Returns the id of an attempt's conversation, from the folder of its prompt and its number.
 local function session_id(call)
   local place = call.prompt_file:match("/sidecars/(.-)/[^/]+$") or call.prompt_file
   local id = place:gsub("/steps/", "."):gsub("[^%w._-]", "-"):gsub("^[^%w]+", "")
@@ -60,7 +53,7 @@ local function session_id(call)
   return id .. ending
 end
 
---- True if the conversation of this name has begun.
+--- Reports whether the conversation of this name has begun.
 local function has_begun(folder, id)
   local root = core.file.root(folder)
   return root ~= nil and core.file.stat(root, id .. ".json") ~= nil
@@ -68,8 +61,6 @@ end
 
 local function state_dir(call) return (call.top or call.cwd) .. "/.codex-sessions/tasks" end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -96,7 +87,7 @@ function M.command(call)
     reads = { call.cwd .. "/CLAUDE.md", call.cwd .. "/AGENTS.md" } }
 end
 
---- A question in the form in which agents ask: the host reads it there.
+--- Returns a question in the form that the host reads.
 local function question_text(event)
   local lines = { "[QUESTION] " .. (stream.str(event.text) or "") }
   local options = stream.tbl(event.options) or {}
@@ -119,13 +110,9 @@ M.parse = stream.guarded(function(state, line, events)
   end
 end)
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
-  -- A question is an end like any other, with an exit code of its own.
+  -- A question ends the program with an exit code of its own.
   local asked = state.question and state.done and exit.why == "exited" and exit.code == 3
   local own = asked and setmetatable({ code = 0 }, { __index = exit }) or exit
   if asked then
@@ -137,7 +124,7 @@ function M.finish(state, exit, answers)
   if result.error and result.error.message:find("MAX_ITERS reached", 1, true) then
     result.class, result.error = "limit", outcome.error("limit", result.error.message)
   end
-  -- The agent found that it cannot go on: that blocks the run, and is no failure of the agent.
+  -- An obstacle that the agent found blocks the run and is no failure of the agent.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
     result.error.blocked = "agent"
   end

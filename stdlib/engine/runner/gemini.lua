@@ -1,7 +1,8 @@
---- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the kernel enforces
---- here, so the host's holds it. It takes settings for a whole system only from files that root owns, so each attempt
---- has a home of its own, with moonlet's settings, and the user's login and model. No attempt trusts its working
---- directory: the project's settings, hooks and instruction files stay out. A policy gives a writing attempt all tools.
+--- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
+--- kernel enforces here, so the host's holds it. It takes settings for a whole system only from
+--- files that root owns, so each attempt has a home of its own, with moonlet's settings, and the
+--- user's login and model. No attempt trusts its working directory: the project's settings, hooks
+--- and instruction files stay out. A policy gives a writing attempt all tools.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -14,35 +15,31 @@ local M = { name = "gemini", program = "gemini", title = "Gemini", role = "promp
 M.refused_args = { "-r", "--resume", "--session-file", "--session-id", "-y", "--yolo", "--approval-mode", "-o",
   "--output-format", "-p", "--prompt", "-i", "--prompt-interactive", "-w", "--worktree" }
 
---- Gemini's own instructions and tools, in tokens by its bytes of one request.
+--- Gemini's own instructions and tools take about this many tokens of each request.
 local own_tokens = 12000
 
 M.secrets = { "GEMINI_API_KEY", "GOOGLE_API_KEY" }
 M.env_names = { "GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION",
   "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_GCA", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_APPLICATION_CREDENTIALS",
   "GEMINI_CLI_HOME", "NODE_EXTRA_CA_CERTS" }
---- Gemini cuts standard input there, and continues.
+--- Gemini silently cuts longer input.
 local prompt_limits = { bytes = 8 * 1024 * 1024 }
 local object_cap = 4 << 20
 
 local settings_cap = 1 << 20
 
---- The home that holds the user's `.gemini`.
+--- Returns the home folder with the user's `.gemini`.
 local function home_of(config)
   return config.home and shared.home_path(config.home) or core.system.env "GEMINI_CLI_HOME" or shared.home_path "~"
 end
 
---- Instruction files of a project, by name: the first one there counts.
 M.instructions = { "GEMINI.md", "AGENTS.md" }
 
---- The user's own instruction files: the first one there counts.
----@param config table
----@return string[]
 function M.home_instructions(config) return { home_of(config) .. "/.gemini/GEMINI.md" } end
 
---- Files of its own login.
----@param config table
----@return string[]
+--- The host's list of startup files has this name.
+M.startup_files = { ".gemini" }
+
 function M.login_files(config)
   local home = home_of(config)
   local files = { home .. "/.gemini/oauth_creds.json", home .. "/.gemini/gemini-credentials.json",
@@ -51,17 +48,11 @@ function M.login_files(config)
   return files
 end
 
----@param config table?
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  return { path = found }
-end
+function M.detect(config) return shared.detect(M, config) end
 
 local function read_file(path) return (shared.read_file(path, settings_cap)) end
 
---- JSON without the comments that Gemini allows in its settings.
+--- Strips the comments that Gemini allows in its settings.
 local function without_comments(text)
   text = text:gsub("\\(.)", function(c) return c == '"' and "\\u0022" or nil end)
   local parts, at = {}, 1
@@ -82,7 +73,7 @@ local function without_comments(text)
   return table.concat(parts)
 end
 
---- The user's own settings, {} if none can be read.
+--- Returns the user's own settings, or {} if they cannot be read.
 local function settings_of_user(home, warnings)
   local path = home .. "/.gemini/settings.json"
   local text = read_file(path)
@@ -93,7 +84,7 @@ local function settings_of_user(home, warnings)
   return {}
 end
 
---- Allows all tools. Gemini refuses git in a folder that it does not trust, except by a rule about the arguments.
+--- Allows all tools. Only a rule about arguments allows git in an untrusted folder.
 local allow_all = [=[
 [[rule]]
 toolName = "run_shell_command"
@@ -119,10 +110,10 @@ local function settings(call, key, user)
     model.maxSessionTurns = own and own >= 0 and math.min(own, call.turns) or call.turns
   end
   return core.json.encode({
-    -- The question of trust is answered by GEMINI_CLI_TRUST_WORKSPACE.
+    -- GEMINI_CLI_TRUST_WORKSPACE answers the question of trust.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- The host retries a broken stream: Gemini leaves the earlier text in the answer.
+    -- The host retries a broken stream, because Gemini would keep its text in the answer.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -131,7 +122,7 @@ local function settings(call, key, user)
   }, 2) .. "\n"
 end
 
---- The files of an attempt's own home. Logins are copied: the agent's changes to them stay there.
+--- Returns the files of an attempt's own home. Logins are copied and never copied back.
 local function home_files(call, home, key, warnings)
   local from = not call.private and home_of(call.config or {})
   local files = { [home .. "/.gemini/settings.json"] =
@@ -144,8 +135,6 @@ local function home_files(call, home, key, warnings)
   return files
 end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
@@ -153,14 +142,9 @@ function M.command(call)
   local warnings = {}
   local argv = { call.program or M.program, "-o", "stream-json", "--approval-mode", "default", "-e", "none",
     "--allowed-mcp-server-names=none" }
-  local model = call.model or config.model
-  if model then
-    argv[#argv + 1] = "-m"
-    argv[#argv + 1] = model
-  end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: Gemini CLI takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: Gemini CLI takes none" end
   if not call.network and writes then
     warnings[#warnings + 1] = "Gemini's shell commands have the network of the user"
   end
@@ -173,14 +157,14 @@ function M.command(call)
     warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
   end
   local home = (call.scratch or call.out) .. "/gemini"
-  -- A second process of Gemini's would get more memory than an attempt needs.
+  -- A second process of Gemini would get more memory than an attempt needs.
   local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false", GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
     writable = shared.writable(call), warnings = warnings }
 end
 
---- Usage from the last line's stats: input includes the cached part, output excludes thoughts.
+--- Returns the usage in the last line: input includes the cached part, output excludes thoughts.
 local function usage_of(stats)
   local input, output = stream.count(stats.input_tokens), stream.count(stats.output_tokens)
   local total = stream.count(stats.total_tokens)
@@ -189,7 +173,7 @@ local function usage_of(stats)
     output_tokens = output and output + (thoughts or 0), reasoning_output_tokens = thoughts }
 end
 
---- The same of the one object that `-o json` prints, for each model.
+--- Returns the usage in the object that `-o json` prints, summed over the models.
 local function usage_of_models(models)
   local sum
   for _, item in pairs(stream.tbl(models) or {}) do
@@ -202,7 +186,7 @@ local function usage_of_models(models)
   return sum
 end
 
---- Gemini's messages when it gives up, and their classes. After the first two its result says "success".
+--- Gemini gives up with these messages. After the first two, its result says "success".
 local endings = { { "^Loop detected", "failed" }, { "^Agent execution blocked", "refused" },
   { "^Maximum session turns", "limit" }, { "^Reached max session turns", "limit" },
   { "without a finish reason", "network" }, { "returned an empty response", "network" },
@@ -217,7 +201,7 @@ local function class_of(message)
   end
 end
 
---- An error that no event followed is why the agent stopped, whatever its result says.
+--- Notes an error. If no event follows, it is why the agent stopped, whatever its result says.
 local function note_stop(state, events, event)
   local message = stream.str(event.message) or "an error without words"
   local class, gives_up = class_of(message)
@@ -225,7 +209,7 @@ local function note_stop(state, events, event)
   local stop = { message = core.text.cut(message, 8000), class = class }
   stream.note_error(state, stop)
   state.stop = stop
-  events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
+  stream.fail(events, stop)
 end
 
 local function fail(state, events, err)
@@ -235,12 +219,10 @@ local function fail(state, events, err)
   state.failure = not message and state.stop or { message = core.text.cut(message or "no reason given", 8000),
     code = kind ~= "unknown" and kind or nil, class = class_of(message or ""),
     status = outcome.status_in(message or "") }
-  message = state.failure.message
-  events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-  events[#events + 1] = { type = "done", status = "failed" }
+  stream.fail(events, state.failure, true)
 end
 
---- The whole object of `-o json`.
+--- Reads the object that `-o json` prints.
 local function whole(state, events, object)
   state.events = state.events + 1
   state.session = stream.str(object.session_id)
@@ -253,18 +235,17 @@ local function whole(state, events, object)
   if not text then return end
   stream.keep_text(state, text)
   stream.say(state, events, text)
-  state.done = true
   if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
-  events[#events + 1] = { type = "done", status = "ok" }
+  stream.succeed(state, events)
 end
 
---- An object that is spread over lines is put together, up to a size.
+--- Joins the lines of an object that is spread over several, up to a size.
 local function gather(state, events, line)
   if not state.gathered then
     if state.events > 0 or not line:find("^%s*{%s*$") then return false end
     state.gathered, state.gathered_size = {}, 0
   end
-  -- The lines of one object are set in; an event of its own means that it was none.
+  -- The lines of one object are indented, so a line with an event ends it.
   if line:find("^{.") then
     state.gathered, state.malformed = nil, state.malformed + #state.gathered
     return false
@@ -290,7 +271,7 @@ local function gather(state, events, line)
   return true
 end
 
---- Begins again: later text is no part of the answer that it had given.
+--- Marks that the agent works again, so that later text replaces its answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   state.stop = nil
@@ -312,13 +293,12 @@ local function parse(state, line, events)
   if kind == "init" then
     begin_again(state)
     state.model, state.session = stream.str(event.model), stream.str(event.session_id)
-    events[#events + 1] = { type = "session", model = state.model and stream.printable(state.model, 80),
-      id = state.session and stream.printable(state.session, 80) }
+    stream.begin_session(state, events)
   elseif kind == "message" then
     local text = event.role == "assistant" and stream.said(state, events, event.content)
     if text then
       begin_again(state)
-      -- After a tool a new message begins: the last one is the answer.
+      -- A new message begins after a tool, and the last message is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
@@ -330,7 +310,8 @@ local function parse(state, line, events)
     local parameters = stream.tbl(event.parameters) or {}
     local detail = stream.str(parameters.command) or stream.str(parameters.file_path) or stream.str(parameters.path)
     stream.open_tool(state, event.tool_id,
-      { name = name, path = tool_writes[name] and stream.str(parameters.file_path) })
+      { name = name, path = tool_writes[name] and stream.str(parameters.file_path),
+        about = core.json.encode(parameters) })
     stream.tool(state, events, { name = name, detail = detail, status = "running" })
   elseif kind == "tool_result" then
     state.fresh = true
@@ -342,7 +323,7 @@ local function parse(state, line, events)
     if tool and tool.path and not failed then stream.changed_file(state, tool.path) end
     if denied then stream.deny(state, tool and tool.name or "tool", said) end
     stream.tool(state, events, { name = tool and tool.name or "tool", detail = failed and said or nil,
-      status = denied and "denied" or failed and "failed" or "ok" })
+      call = tool and tool.about, result = said, status = denied and "denied" or failed and "failed" or "ok" })
   elseif kind == "error" then
     note_stop(state, events, event)
   elseif kind == "result" then
@@ -352,8 +333,7 @@ local function parse(state, line, events)
       if state.usage then events[#events + 1] = { type = "usage", usage = state.usage } end
     end
     if event.status == "success" and not state.stop then
-      state.done, state.failure = true, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      stream.succeed(state, events)
     else
       fail(state, events, event.error)
     end
@@ -361,16 +341,9 @@ local function parse(state, line, events)
 end
 
 M.lines = "json"
-M.parse = stream.guarded(parse)
+stream.make_reader(M, parse, own_tokens)
 
----@return moonlet.RunnerState
-function M.begin()
-  local state = stream.begin()
-  state.own_tokens = own_tokens
-  return state
-end
-
---- The files in which Gemini keeps the conversation of an attempt, line by line.
+--- Returns the files in which Gemini keeps the conversation of an attempt.
 ---@param scratch string  see moonlet.RunnerCall
 ---@return {root: any, path: string}[]
 function M.transcripts(scratch)
@@ -386,9 +359,7 @@ function M.transcripts(scratch)
   return list
 end
 
---- Reads a line of the conversation: an answer comes with its tokens, and comes again when its tools have ended.
----@param state moonlet.RunnerState
----@param line string
+--- Reads a line of the conversation. An answer comes with its tokens, and again after its tools.
 function M.transcript(state, line)
   if not line:find('"type":"gemini"', 1, true) then return end
   local ok, message = pcall(core.json.decode, line)
@@ -407,8 +378,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Gemini leaves out a settings file that it does not trust and continues without it: with other tools, and with
---- hooks.
+--- Finds moonlet's settings among those that Gemini skipped: without them it has other tools.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then
@@ -417,8 +387,7 @@ local function skipped(exit)
   end
 end
 
---- Gemini takes a stream that broke off after a tool for a whole answer. No tokens were counted for it, though they
---- were for the answers before.
+--- Notes an answer that broke off after a tool, which Gemini reports as whole without tokens.
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens
@@ -430,7 +399,7 @@ local function note_half_answer(state)
   if state.usage then state.usage.partial = true end
 end
 
---- The error that it prints on standard error, which has the status of a refusal whatever its words are.
+--- Reads the error on standard error, which means status 429 whatever its words are.
 local function note_status(state, exit)
   local failure, tail = state.failure, exit.stderr_tail or ""
   local name = tail:match "%f[%a](Retryable)QuotaError: " or tail:match "%f[%a](Terminal)QuotaError: "
@@ -445,13 +414,9 @@ local function note_status(state, exit)
   end
 end
 
---- 41: no way to log in. 42, 44, 52: the request, the sandbox, the settings. 53: too many turns.
+--- Exit codes: 41 login, 42 request, 44 sandbox, 52 settings, 53 too many turns.
 local exit_classes = { [41] = "auth", [42] = "refused", [44] = "refused", [52] = "refused", [53] = "limit" }
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   local left_out = skipped(exit)
   if left_out then state.done, state.failure = false, left_out end

@@ -1,4 +1,5 @@
---- The sections of a prompt that give an agent its instruction files. They stand at its beginning, behind a role.
+--- The sections of a prompt that give an agent its instruction files. They stand at its beginning,
+--- behind a role.
 local shared = require "moonlet.engine.runner.shared"
 
 local M = {}
@@ -16,9 +17,8 @@ local M = {}
 
 local first_line = "# Instructions of the %s\n\nThe file %s"
 
---- The section of a file.
+--- Returns the section of the prompt for a file.
 ---@param file moonlet.Instructions
----@return string
 function M.section(file)
   local fence = "```"
   for run in file.text:gmatch "`+" do fence = #run >= #fence and ("`"):rep(#run + 1) or fence end
@@ -30,7 +30,7 @@ function M.section(file)
     file.cut and ("[cut here: %d of %d bytes]\n"):format(file.kept, file.bytes) or "", fence, "\n" }
 end
 
---- The place behind a role in front of a prompt.
+--- Returns the position behind the role in front of a prompt.
 local function behind_role(prompt)
   local role = shared.role_line "\0"
   local before, after = role:match "^(.*)%z(.*)$"
@@ -39,7 +39,7 @@ local function behind_role(prompt)
   return stop and stop + 1 or 1
 end
 
---- The end of a section that begins at a place; nil if none begins there.
+--- Returns the end of a section that begins at a position, or nil if none does.
 local function end_of(prompt, at)
   local _, stop, fence = prompt:find("^# Instructions of the %l+\n\nThe file [^\n]*\n\n(```+)text\n", at)
   if not stop then return nil end
@@ -47,14 +47,10 @@ local function end_of(prompt, at)
   return last
 end
 
---- True if a prompt has such a section already.
----@param prompt string
----@return boolean
+--- Reports whether a prompt has such a section already.
 function M.is_in(prompt) return end_of(prompt, behind_role(prompt)) ~= nil end
 
---- A prompt without these sections.
----@param prompt string
----@return string
+--- Returns a prompt without these sections.
 function M.without(prompt)
   local from = behind_role(prompt)
   local at = from

@@ -1,5 +1,6 @@
---- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without an agent, and costs
---- nothing. The same step gives the same answer each time; its texts say that they are made up.
+--- Answers that are made from a schema alone, for `--runner mock`: a preset runs to its end without
+--- an agent, and costs nothing. The same step gives the same answer each time; its texts say that
+--- they are made up.
 local context = require "moonlet.engine.context.context"
 local mock_pattern = require "moonlet.engine.runner.mock_pattern"
 local record = require "moonlet.record"
@@ -16,7 +17,7 @@ local samples = { ["date-time"] = "2026-01-01T00:00:00Z", date = "2026-01-01", t
   email = "mock@example.com", uri = "https://example.com/mock", uuid = "00000000-0000-4000-8000-000000000000",
   ipv4 = "192.0.2.1", ipv6 = "2001:db8::1", regex = "mock" }
 
---- Numbers that follow from a text alone.
+--- Returns a deterministic source of numbers for a text.
 local function numbers_of(seed)
   local count, digits = 0, ""
   local function next_number()
@@ -136,7 +137,7 @@ function make(schema, at, name)
   schema = schemas.resolve(schema, at.root)
   if schema.const ~= nil then return schema.const end
   if schema.enum then return schema.enum[at.pick(#schema.enum)] end
-  -- Parts that belong together are beyond a schema: its author shows them.
+  -- Only the schema's author knows which parts belong together, and shows them in examples.
   local shown = type(schema.examples) == "table" and schema.examples or {}
   if #shown > 0 then return shown[at.pick(#shown)] end
   if at.depth > too_deep then return null end
@@ -162,8 +163,7 @@ function make(schema, at, name)
   return value
 end
 
---- The answer of a step.
----@param schema table?
+--- Returns the answer of a step.
 ---@param key string   of the step
 ---@return {text: string, data: any}
 function M.answer(schema, key)

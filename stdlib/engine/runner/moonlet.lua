@@ -4,7 +4,8 @@
 ---   {"type":"session","model":"m","id":"s"}
 ---   {"type":"text","text":"…"}                      a message of the agent; the last one is the answer
 ---   {"type":"tool","name":"shell","detail":"ls","status":"running|ok|failed|denied","exit_code":0}
----                                                   a running tool stops the idle clock
+---                                                   a running tool stops the idle clock; at its end
+---                                                   "result" is all that it gave, to notice a loop
 ---   {"type":"file","path":"src/a.c"}                a file that it changed
 ---   {"type":"usage","input_tokens":10,…,"cost_usd":0.1}  of the whole attempt so far: the last one counts
 ---   {"type":"retry","message":"…","attempt":1,"delay_ms":500}
@@ -12,8 +13,8 @@
 ---   {"type":"error","message":"…","class":"rate","status":429,"retry_after_ms":2000,"reset_at":1730000000}
 ---   {"type":"done","status":"ok"}                   or "failed", with a message; "text" is the answer
 ---
---- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit code 0, and
---- no session, text or running tool after it.
+--- An error is terminal when "done" does not follow with status ok. Success needs "done" and exit
+--- code 0, and no session, text or running tool after it.
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
@@ -41,10 +42,8 @@ end
 
 local tool_states = { running = true, ok = true, failed = true, denied = true }
 
---- Takes one event of this format into the state, and passes it on.
----@param state moonlet.RunnerState
+--- Adds one event of this format to the state, and passes it on.
 ---@param events moonlet.RunnerEvent[]
----@param event table
 function M.apply(state, events, event)
   local kind = stream.str(event.type)
   if not kind then return end
@@ -72,13 +71,14 @@ function M.apply(state, events, event)
     end
     if status == "denied" then stream.deny(state, name, detail) end
     stream.tool(state, events,
-      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code) })
+      { name = name, detail = detail, status = status, exit_code = stream.int(event.exit_code), call = detail,
+        result = stream.str(event.result) })
   elseif kind == "file" then
     stream.changed_file(state, event.path)
   elseif kind == "usage" then
     local before = state.usage and state.usage.input_tokens or 0
     state.usage = usage.of(event) or state.usage
-    -- It may come before the tools of its answer.
+    -- The usage may come before the tools of its answer.
     state.reports, state.reported = true, state.turns + (state.awaits_model and 1 or 0)
     state.reported_bytes = state.bytes
     local input = state.usage and state.usage.input_tokens
@@ -115,10 +115,6 @@ M.parse = stream.guarded(function(state, line, events)
   if event then M.apply(state, events, event) end
 end)
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
   return outcome.conclude(M.title, state, exit, answers, state.usage)

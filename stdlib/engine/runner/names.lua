@@ -1,7 +1,7 @@
 --- The names of the built-in runners. Other modules read these lists and keep none of their own.
 local M = {}
 
---- Agent CLIs: each has a module of its name in this folder.
+--- Agent CLIs have a module of their name in this folder.
 M.agents = { "codex", "claude", "gemini", "opencode" }
 
 local function with_agents(name)
@@ -10,16 +10,13 @@ local function with_agents(name)
   return list
 end
 
---- Runners with a program, which the config may set up.
+--- The config may set up these runners, which start a program.
 M.programs = with_agents "executor"
---- Formats of the events that a program may print.
+--- A program may print events in these formats.
 M.events = with_agents "moonlet"
---- Runners without a program of their own.
+--- These runners have no program of their own.
 M.internal = { "mock", "command", "cassette" }
 
----@param list string[]
----@param name any
----@return boolean
 function M.has(list, name)
   for _, known in ipairs(list) do
     if known == name then return true end

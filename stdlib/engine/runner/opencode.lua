@@ -1,7 +1,7 @@
---- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the host's sandbox
---- holds the rest. It has no way not to keep a session, so a private state directory is the hermetic way to run it.
---- Its events do not show a provider that refuses: it waits and asks again, and only its log on standard error says
---- so.
+--- The runner `opencode`: one `opencode run` for each attempt. Its permissions take tools away; the
+--- host's sandbox holds the rest. It has no way not to keep a session, so a private state directory
+--- is the hermetic way to run it. Its events do not show a provider that refuses: it waits and asks
+--- again, and only its log on standard error says so.
 local classify = require "moonlet.engine.runner.classify"
 local shared = require "moonlet.engine.runner.shared"
 local state_dir = require "moonlet.engine.base.state_dir"
@@ -16,62 +16,55 @@ local M = { name = "opencode", program = "opencode", title = "opencode", role = 
 M.refused_args = { "-c", "--continue", "-s", "--session", "--fork", "--format", "--attach", "-i", "--interactive",
   "--auto", "--share" }
 
---- opencode's own instructions and tools, in tokens by its bytes of one request.
+--- opencode's own instructions and tools take about this many tokens of each request.
 local own_tokens = 7700
 
---- Providers' keys are many: the user's config names those that it may see.
+--- The user's config names the keys of other providers.
 M.secrets = { "OPENCODE_API_KEY" }
 M.env_names = { "OPENCODE_API_KEY", "OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR", "NODE_EXTRA_CA_CERTS" }
 local prompt_limits = { bytes = 64 << 20 }
 
---- Instruction files of a project, by name: the first one there counts.
 M.instructions = { "AGENTS.md" }
---- Files that it reads by itself in a folder below, once it reads a file there; it has no option against that.
+--- opencode reads these by itself once it reads a file in their folder.
 M.nested_instructions = { "AGENTS.md", "CONTEXT.md" }
 
---- Its folder of settings: it reads the AGENTS.md of that folder.
+--- Returns the settings folder, whose AGENTS.md opencode reads.
 local function settings_folder()
   return core.system.env "OPENCODE_CONFIG_DIR"
     or (core.system.env "XDG_CONFIG_HOME" or shared.home_path "~/.config") .. "/opencode"
 end
 
---- The user's own instruction files: the first one there counts.
----@return string[]
 function M.home_instructions() return { settings_folder() .. "/AGENTS.md" } end
 
---- Files of its own login.
----@param config table
----@return string[]
+--- The host's list of startup files has these names.
+M.startup_files = { ".opencode", "opencode.json", "opencode.jsonc" }
+
 function M.login_files(config)
   local data = config.home and shared.home_path(config.home) .. "/data" or core.system.env "XDG_DATA_HOME"
     or shared.home_path "~/.local/share"
   return { data .. "/opencode/auth.json" }
 end
 
----@param config table?
----@return {path: string, wrapper_of: string?}?, string? why
-function M.detect(config)
-  local found, why = shared.find(config and config.program or M.program)
-  if not found then return nil, why end
-  local real = core.system.real_path(found) or found
-  if not shared.is_script(real) then return { path = found } end
+--- Returns where the native program behind npm's wrapper may be.
+local function native_places(real)
   local package = shared.parent(shared.parent(real))
   local beside = package and shared.parent(package)
-  for _, platform in ipairs { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" } do
-    for _, path in ipairs(beside and { beside .. "/opencode-" .. platform .. "/bin/opencode",
-      package .. "/node_modules/opencode-" .. platform .. "/bin/opencode" } or {}) do
-      if shared.is_native(path) then return { path = path, wrapper_of = found } end
-    end
+  local places = {}
+  for _, platform in ipairs(beside and { "linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64" } or {}) do
+    places[#places + 1] = beside .. "/opencode-" .. platform .. "/bin/opencode"
+    places[#places + 1] = package .. "/node_modules/opencode-" .. platform .. "/bin/opencode"
   end
-  return { path = found }
+  return places
 end
+
+function M.detect(config) return shared.detect(M, config, native_places) end
 
 local function permissions(call)
   local writes = call.sandbox == "workspace-write"
   local web = call.web_search and "allow" or "deny"
   local bash = "allow"
   if not writes then
-    -- The last rule that fits wins; ours are written in the order of their bytes, "*" first.
+    -- The last matching rule wins, and keys are written in the order of their bytes.
     bash = { ["*"] = "deny", ["git diff*"] = "allow", ["git log*"] = "allow", ["git show*"] = "allow",
       ["git status*"] = "allow", ["git blame*"] = "allow", ["git ls-files*"] = "allow" }
   end
@@ -79,22 +72,15 @@ local function permissions(call)
     external_directory = "deny", question = "deny", doom_loop = "deny", task = "deny", skill = "deny" }
 end
 
----@param call moonlet.RunnerCall
----@return moonlet.RunnerCommand
 function M.command(call)
   local config = call.config or {}
   M.check_prompt(call.prompt)
   local warnings = {}
   local argv = { call.program or M.program, "run", "--format", "json", "--pure", "--title", "moonlet",
     "--print-logs", "--log-level", "INFO" }
-  local model = call.model or config.model
-  if model then
-    argv[#argv + 1] = "-m"
-    argv[#argv + 1] = model
-  end
-  for _, word in ipairs(config.args or {}) do argv[#argv + 1] = word end
+  shared.add_words(argv, call, "-m")
   shared.check_argv(M.title, argv)
-  if call.schema then warnings[#warnings + 1] = "the schema stands in the prompt alone: opencode takes none" end
+  if call.schema then warnings[#warnings + 1] = "the schema is only in the prompt: opencode takes none" end
   if not call.network and call.sandbox == "workspace-write" then
     warnings[#warnings + 1] = "opencode's shell commands have the network of the user"
   end
@@ -102,7 +88,7 @@ function M.command(call)
     OPENCODE_DISABLE_LSP_DOWNLOAD = "1", OPENCODE_DISABLE_DEFAULT_PLUGINS = "1",
     OPENCODE_CONFIG_CONTENT = core.json.encode { permission = permissions(call), share = "disabled", autoupdate = false,
       instructions = core.json.array {} } }
-  -- The project's settings and instruction files, and Claude's.
+  -- opencode then ignores the project's settings and instruction files, and Claude's.
   env.OPENCODE_DISABLE_PROJECT_CONFIG, env.OPENCODE_DISABLE_CLAUDE_CODE_PROMPT = "1", "1"
   local state_dirs, folders, links = {}, {}, nil
   local function place(name, folder, usual)
@@ -119,8 +105,7 @@ function M.command(call)
   place("XDG_STATE_HOME", "state", "~/.local/state")
   place("XDG_CACHE_HOME", "cache", "~/.cache")
   place("XDG_CONFIG_HOME", "config", "~/.config")
-  -- In place of the AGENTS.md beside the user's settings, which it still reads there. It installs packages into such a
-  -- folder where it may write.
+  -- opencode still reads the AGENTS.md beside the user's settings, so give it another folder.
   if core.system.env "OPENCODE_CONFIG_DIR" then
     env.OPENCODE_CONFIG_DIR, links = shared.without(settings_folder(), { "AGENTS.md" },
       call.scratch and call.scratch .. "/opencode/settings")
@@ -136,7 +121,7 @@ function M.command(call)
     warnings = warnings }
 end
 
---- Usage of one step: input excludes the cached part, output excludes reasoning.
+--- Returns the usage of one step: input excludes the cached part, output excludes reasoning.
 local function usage_of(part)
   local tokens = stream.tbl(stream.at(part, "tokens")) or {}
   local input, output = stream.count(tokens.input), stream.count(tokens.output)
@@ -145,8 +130,9 @@ local function usage_of(part)
   local reasoned = stream.count(tokens.reasoning)
   local cost = stream.amount(part.cost)
   return usage.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
-    output_tokens = output and output + (reasoned or 0), reasoning_output_tokens = reasoned,
-    -- A cost of 0 also stands for a model whose price it does not know.
+    cache_write_tokens = made > 0 and made or nil, output_tokens = output and output + (reasoned or 0),
+    reasoning_output_tokens = reasoned,
+    -- A cost of 0 may mean that opencode does not know the model's price.
     cost_usd = cost and cost > 0 and cost or nil }
 end
 
@@ -168,16 +154,17 @@ local function tool(state, events, part)
   end
   if status == "completed" or status == "error" then stream.saw(state, detail, said) end
   stream.tool(state, events, { name = name, detail = detail, exit_code = stream.int(stream.at(now, "metadata", "exit")),
+    call = core.json.encode(input), result = said,
     status = denied and "denied" or status == "completed" and "ok" or status == "error" and "failed" or "running" })
 end
 
---- Begins again: later text is no part of the answer that it had given.
+--- Marks that the agent works again, so that later text replaces its answer.
 local function begin_again(state)
   if state.done then state.fresh = true end
   stream.begin_again(state)
 end
 
---- True for the errors of a stream that holds something other than its provider's events.
+--- Reports whether an error means that the stream was not the provider's.
 local function is_broken(message)
   return message:find("^JSON parsing failed: ") ~= nil or message:find("^Type validation failed: ") ~= nil
 end
@@ -190,14 +177,14 @@ local function parse(state, line, events)
   local part = stream.tbl(event.part) or {}
   if not state.session and stream.str(event.sessionID) then
     state.session = event.sessionID
-    events[#events + 1] = { type = "session", id = stream.printable(event.sessionID, 80) }
+    stream.begin_session(state, events)
   end
   if kind == "step_start" then
-    -- The answer is the text of the last step.
+    -- The text of the last step is the answer.
     begin_again(state)
     stream.begin_answer(state)
     state.fresh, state.retry = true, nil
-    -- Its events show a tool only at the tool's end.
+    -- An event shows a tool only when the tool ends.
     state.at_work_since = stream.count(event.timestamp) or core.clock.wall()
   elseif kind == "text" then
     local text = stream.said(state, events, part.text)
@@ -219,10 +206,9 @@ local function parse(state, line, events)
     local reason = stream.str(part.reason)
     if reason ~= "unknown" then state.broken_off = nil end
     if reason == "stop" then
-      state.done, state.failure = true, nil
-      events[#events + 1] = { type = "done", status = "ok" }
+      stream.succeed(state, events)
     elseif reason == "unknown" then
-      -- It asks again at once, each time that the stream breaks off.
+      -- opencode asks again at once after each broken stream.
       state.broken_off = (state.broken_off or 0) + 1
       state.failure = { message = "its provider's stream broke off", class = "network" }
     elseif reason and reason ~= "tool-calls" then
@@ -246,22 +232,14 @@ local function parse(state, line, events)
         or name == "MessageAbortedError" and "interrupted" or name == "ContextOverflowError" and "context"
         or is_broken(message) and "network" or nil }
     if name == "ContextOverflowError" then state.overflow = state.failure end
-    events[#events + 1] = { type = "error", text = stream.printable(stream.message(message), 300) }
-    events[#events + 1] = { type = "done", status = "failed" }
+    stream.fail(events, state.failure, true)
   end
 end
 
 M.lines, M.shows_tools = "object", true
-M.parse = stream.guarded(parse)
+stream.make_reader(M, parse, own_tokens, { reports = true })
 
----@return moonlet.RunnerState
-function M.begin()
-  local state = stream.begin()
-  state.own_tokens, state.reports = own_tokens, true
-  return state
-end
-
---- The text of a field in a line of the log: written as JSON if it holds a space.
+--- Returns a field of a log line, which is JSON if it holds a space.
 local function logged(line, name)
   local _, stop = line:find(" " .. name .. "=", 1, true)
   if not stop then return nil end
@@ -278,9 +256,7 @@ local function logged(line, name)
   end
 end
 
---- Reads a line of its log, which may say that it waits until it asks its provider again.
----@param state moonlet.RunnerState
----@param line string
+--- Reads a log line, which may say that the program waits for its provider.
 function M.log(state, line)
   local level = line:match("^timestamp=%S+ level=(%u+) ")
   if not level or logged(line, "small") ~= "false" then return end
@@ -290,35 +266,21 @@ function M.log(state, line)
   elseif level == "ERROR" and message == "stream error" then
     state.requests = math.max(0, (state.requests or 0) - 1)
     local said = (logged(line, "error.error") or "no reason given"):gsub("^AI_%a+Error: ", "")
-    -- An error that fits no class is the provider's own: others it reports at once.
+    -- opencode reports all other errors at once, so an unknown one is the provider's.
     state.waiting = { message = core.text.cut(said, 8000), class = classify.classify(said) or "network" }
   end
 end
 
---- The log that moonlet itself switches on.
+--- These lines are of the log that moonlet switches on.
 M.log_line = "^timestamp=%S+ level=[IWD]%u+ "
 
---- Takes the log out of its other text on standard error.
-local function without_log(state, text)
-  local lines = {}
-  for line in (text or ""):gmatch("[^\r\n]+") do
-    if not state.log_was_read then M.log(state, line) end
-    if not line:find(M.log_line) then lines[#lines + 1] = line end
-  end
-  return table.concat(lines, "\n")
-end
-
---- Several that start for the first time make their database at once, and one of them is too late.
+--- Reports whether several first starts made the database at once, and this one was too late.
 local function is_late_migration(text)
   return text:find("Failed query:%s+%u+ ") ~= nil or text:find("database is locked", 1, true) ~= nil
 end
 
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@return moonlet.RunnerResult
 function M.finish(state, exit, answers)
-  local rest = without_log(state, exit.stderr_tail)
+  local rest = shared.without_log(M, state, exit.stderr_tail)
   local own = setmetatable({ stderr_tail = rest }, { __index = exit })
   if state.done and state.overflow and exit.code ~= 0 then state.failure = state.overflow end
   local result = outcome.conclude(M.title, state, own, answers, state.usage)

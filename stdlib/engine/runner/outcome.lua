@@ -1,6 +1,6 @@
---- The outcome of an agent's attempt. Success is the terminal success event, no failure after it, and an exit with
---- code 0, or by the host because it did not end by itself. Every other outcome is a failure with a class that says
---- what to do next.
+--- The outcome of an agent's attempt. Success is the terminal success event, no failure after it,
+--- and an exit with code 0, or by the host because it did not end by itself. Every other outcome is
+--- a failure with a class that says what to do next.
 ---
 ---   quota           the account's limit is used up: nothing more until `reset_at`
 ---   rate            too many requests at once: again after a while
@@ -18,8 +18,8 @@
 ---   lost            its keeper died
 ---   failed          it reported a failure that no other class fits
 ---
---- Other rooms have classes of their own: `outside`, `conflict` and `gone` (workspace), `cancelled` and `abandoned`
---- (the run ended first).
+--- Other rooms have classes of their own: `outside`, `conflict` and `gone` (workspace), `cancelled`
+--- and `abandoned` (the run ended first).
 local exit_text = require "moonlet.engine.base.exit_text"
 local classify = require "moonlet.engine.runner.classify"
 local quota_reset = require "moonlet.engine.runner.quota_reset"
@@ -28,7 +28,7 @@ local timezones = require "moonlet.engine.runner.timezones"
 
 local M = {}
 
---- In a hint it stands for the command that shows what the step printed.
+--- A hint replaces these words with the command that shows the step's log.
 M.read_log = "read its log"
 
 M.classes = { "quota", "rate", "auth", "context", "refused", "network", "interrupted", "invalid-output", "killed",
@@ -53,17 +53,17 @@ local hints = {
 local node_hint = "its program needs a newer Node.js than the one that started it: see node --version"
 local local_hint = "make room on this machine's disk, or in the user's share of it, then resume the run"
 
---- The hint for a failure of this machine, by the words of the program; nil when it is none.
+--- Returns the hint for a failure of this machine, or nil.
 local function hint_of(said)
   if not said then return nil end
   return classify.is_local(said) and local_hint or said:find("SyntaxError: ", 1, true) and node_hint or nil
 end
 
---- Hints for an attempt that the host ended while it was stuck: it is not retried.
+--- These hints are for an attempt that the host ended while it was stuck.
 local stuck_hints = {
   quota = hints.quota, auth = hints.auth,
-  rate = "its provider is limiting the rate: moonlet run resume asks again; --limit lowers how many run at once",
-  network = hints.network .. "; moonlet run resume asks again",
+  rate = "its provider is limiting the rate: moonlet resume asks again; --limit lowers how many run at once",
+  network = hints.network .. "; moonlet resume asks again",
 }
 
 local usage_words = { "unexpected argument", "unknown option", "unknown argument", "unrecognized", "invalid value",
@@ -76,7 +76,7 @@ local crash_words = { "panicked at", "segmentation fault", "core dumped", "heap 
 M.status_in, M.classify = classify.status_in, classify.classify
 local any = classify.any
 
---- Lines of standard error that are not about a failure.
+--- These lines of standard error do not describe a failure.
 local noise = { "^Reading additional input from stdin", "^Reading prompt from stdin", "^%s*[Ww][Aa][Rr][Nn]", "^%s+at ",
   "^%s*[{}%]]*%s*$", "^%s*[%d,.]+%s*$", "^tokens used$", "^Ripgrep is not available", "^%[STARTUP%]", "^YOLO mode is",
   "^Bun v%d" }
@@ -85,7 +85,7 @@ local function last_line(text)
   local last
   for line in (text or ""):gmatch("[^\r\n]+") do
     local from = line:find("%S")
-    -- A line of a bundle is as long as the bundle; its beginning is enough.
+    -- A bundle is one long line, and its beginning is enough.
     local head = from and line:sub(math.max(1, from - 8), from + 1000)
     for _, pattern in ipairs(noise) do head = head and not head:find(pattern) and head end
     if head then last = line:sub(from) end
@@ -93,7 +93,7 @@ local function last_line(text)
   return last
 end
 
---- The failure that the CLI's standard error reports.
+--- Returns the failure that standard error reports, and its last part.
 local function stderr_message(exit)
   local tail = core.text.clean((exit.stderr_tail or ""):sub(-64 * 1024))
   tail = tail:gsub("\27%[[%d;?]*%a", "")
@@ -105,7 +105,7 @@ local function stderr_message(exit)
   return found or last_line(tail), tail
 end
 
---- The moment from which a text allows another request. If it is given without seconds, only its end is late enough.
+--- Returns the moment of the next request. Without seconds, only the minute's end is late enough.
 local function moment_of(text, now)
   local found = quota_reset.parse(text, now, timezones.here(), timezones.named)
   if found and found.coarse then
@@ -124,11 +124,8 @@ local function signal_class(signal)
   return "crashed"
 end
 
---- An error of an attempt, whole.
----@param class string
----@param message string
+--- Returns the complete error of an attempt.
 ---@param extra table?  further fields: retry_after_ms, reset_at, cause, hint
----@return table error
 function M.error(class, message, extra)
   local err = { kind = kinds[class] or "failed", class = class, message = message, hint = hints[class],
     retryable = retryable[class] or false,
@@ -137,14 +134,14 @@ function M.error(class, message, extra)
   return err
 end
 
---- The error that a failure event stands for.
+--- Returns the error for a failure event.
 local function told(name, told_failure, now)
   local said = told_failure.message or ""
   local message = stream.message(told_failure.message or "no reason given")
   local wait = told_failure.retry_after_ms
     and { retry_after_ms = told_failure.retry_after_ms, reset_at = told_failure.reset_at } or moment_of(said, now) or {}
   local class = told_failure.class or M.classify(said, told_failure.status, told_failure.code, wait.retry_after_ms)
-  -- The body of an HTTP answer without its status: the provider did not take the request.
+  -- An HTTP body without its status means that the provider refused the request.
   class = class or said:find('^%s*{.*"error"') and "refused" or "failed"
   if class ~= "quota" and class ~= "rate" and class ~= "network" then wait = {} end
   local text = message:find("%S") and message or "no reason given"
@@ -153,8 +150,7 @@ local function told(name, told_failure, now)
     hint = class == "failed" and classify.is_local(text) and local_hint or nil })
 end
 
---- The problem in which an ended attempt was stuck: the rest of the message, and its class; `certain` if the agent's
---- own events reported it.
+--- Describes what an ended attempt was stuck in, with its class; `certain` if an event says so.
 local function stuck_in(state, exit, now)
   local stuck = state.failure or state.waiting or state.retry or state.last_error
   if stuck and stuck.message then
@@ -162,36 +158,35 @@ local function stuck_in(state, exit, now)
     return "; it was stuck in: " .. stream.printable(stream.message(stuck.message), 300),
       stuck.class or M.classify(stuck.message, stuck.status, stuck.code, wait and wait.retry_after_ms), true, wait
   end
-  -- CLIs that retry without an event still grumble on standard error.
+  -- Some CLIs retry without an event and write only to standard error.
   local said = stderr_message(exit)
   local cause = said and M.classify(exit.stderr_tail:sub(-8000)) or nil
   return "", stuck_hints[cause or ""] and cause or nil, false
 end
 
---- The error of an attempt that ran out of its time, or was silent for too long.
+--- Returns the error of an attempt that ran out of time or was silent for too long.
 local function time_error(name, state, exit, limits, now)
   local idle = exit.why == "idle"
   local more, cause, certain, wait = stuck_in(state, exit, now)
   local message = ("%s %s%s"):format(name, exit_text.of(exit, limits), more)
-  -- Some wait in silence for as long as their provider asks, however long: that is the host's to do.
+  -- Some CLIs wait in silence as long as the provider asks, which is the host's task.
   if idle and cause and (retryable[cause] or certain and stops_others[cause]) then
     wait = (retryable[cause] or cause == "quota") and wait or {}
     return M.error(cause, message, { retry_after_ms = wait.retry_after_ms, reset_at = wait.reset_at })
   end
   return M.error("timeout", message, { cause = cause, stops_others = stops_others[cause or ""] or false,
     hint = stuck_hints[cause or ""] or hints[cause or ""] or idle and not state.pieces and state.tools == 0
-      and "it may have waited for its provider without a word: moonlet run resume asks again"
+      and "it may have waited for its provider without a word: moonlet resume asks again"
       or "give it more time with timeout, or less to do" })
 end
 
---- The error of an attempt that the host ended as finished, and that was not. The host that ended it for a limit may
---- have died since.
+--- Returns the error of an attempt that its host ended early; that host may have died since.
 local function finished_error(name, state)
   return M.error("interrupted", name .. (state.begun_again and " said that it was done, began something else and was"
     .. " ended" or " was ended by its host before it was done"))
 end
 
---- The error of an attempt that the host itself ended, or could not start.
+--- Returns the error of an attempt that the host ended or could not start.
 local function host_error(name, state, exit, limits, now)
   local why = exit.why
   if why == "wall" or why == "idle" then return time_error(name, state, exit, limits, now) end
@@ -202,7 +197,7 @@ local function host_error(name, state, exit, limits, now)
   return M.error("failed", message, { kind = err.kind or "failed", hint = err.hint })
 end
 
---- The error of an exit that no event explains.
+--- Returns the error of an exit that no event explains.
 local function exit_error(name, state, exit, now)
   local said, tail = stderr_message(exit)
   local shown = said and ": " .. stream.printable(said, 300) or ""
@@ -258,16 +253,11 @@ local function exit_error(name, state, exit, now)
     reset_at = waits and wait.reset_at or nil, hint = hint_of(said) })
 end
 
---- Ends by the host that do not spoil the result of an agent which has reported its end.
+--- If the agent has reported its end, these ends by the host keep its result.
 local ended_by_host = { finished = true, wall = true, idle = true }
 
 --- Builds the outcome of an attempt.
 ---@param name string                how messages call the agent
----@param state moonlet.RunnerState
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
----@param usage table?
----@return moonlet.RunnerResult
 function M.conclude(name, state, exit, answers, usage)
   answers = answers or {}
   local now = answers.now or core.clock.wall()

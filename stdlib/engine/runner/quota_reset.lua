@@ -15,27 +15,16 @@ local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, 
   dec = 12 }
 local weekdays = { sun = 0, mon = 1, tue = 2, wed = 3, thu = 4, fri = 5, sat = 6 }
 
---- Days from 1970-01-01.
-local function days_of(year, month, dom)
-  if month <= 2 then year, month = year - 1, month + 12 end
-  return 365 * year + year // 4 - year // 100 + year // 400 + (153 * (month - 3) + 2) // 5 + dom - 719469
-end
-
+--- Returns the year, month and day of a number of days since 1970-01-01.
 local function date_of(days)
-  local z = days + 719468
-  local era = z // 146097
-  local doe = z - era * 146097
-  local yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
-  local doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-  local mp = (5 * doy + 2) // 153
-  local month = mp < 10 and mp + 3 or mp - 9
-  return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - (153 * mp + 2) // 5 + 1
+  local year, month, dom = core.clock.iso(days * day):match("^(%d+)-(%d+)-(%d+)")
+  return tonumber(year), tonumber(month), tonumber(dom)
 end
 
---- The moment (ms since 1970) of a clock time in a zone. `offset` is minutes east of UTC, or a
---- function that gives them for a moment.
+--- Returns the moment (ms since 1970) of a clock time. `offset` may be a function of a moment.
 local function moment(year, month, dom, hours, minutes, seconds, offset)
-  local at = days_of(year, month, dom) * day + hours * hour + minutes * minute + (seconds or 0) * second
+  local first = core.clock.parse(("%04d-%02d-01T00:00:00.000Z"):format(year, month))
+  local at = first + (dom - 1) * day + hours * hour + minutes * minute + (seconds or 0) * second
   if type(offset) == "function" then
     local east = offset(at - offset(at) * minute)
     return at - east * minute
@@ -43,8 +32,7 @@ local function moment(year, month, dom, hours, minutes, seconds, offset)
   return at - offset * minute
 end
 
---- "1h 5m", "3 days 4 hours", "12h34m16.5s", "34.07s", "about 2 hours", "an hour" from the start of the text: ms, or
---- nil.
+--- Reads "1h 5m", "12h34m16.5s", "about 2 hours" or "an hour" at the start: ms, or nil.
 local function span(text)
   for _, word in ipairs { "about", "approximately", "around", "roughly", "another" } do
     text = text:match("^%s*" .. word .. "%s+(.*)$") or text
@@ -76,7 +64,7 @@ local function at(now, when)
   return { retry_after_ms = math.max(0, when - now), reset_at = when }
 end
 
---- A number that is a moment: seconds or milliseconds since 1970.
+--- Reads a number as seconds or milliseconds since 1970.
 local function epoch(now, digits)
   local value = tonumber(digits)
   if not value then return nil end
@@ -84,55 +72,47 @@ local function epoch(now, digits)
   return at(now, math.floor(value))
 end
 
---- Names with one meaning in messages of providers; zones for those that change with the seasons.
+--- These zone names are unambiguous in providers' messages. Some follow the seasons.
 local abbreviations = { UTC = 0, GMT = 0, Z = 0, ["ETC/UTC"] = 0, PST = -480, PDT = -420, MST = -420, MDT = -360,
   CST = -360, CDT = -300, EST = -300, EDT = -240, CET = 60, CEST = 120, WET = 0, WEST = 60, EET = 120, EEST = 180,
   BST = 60, JST = 540, KST = 540, AEST = 600, AEDT = 660, PT = "America/Los_Angeles", MT = "America/Denver",
   CT = "America/Chicago", ET = "America/New_York" }
 
---- Minutes east of UTC of a zone's name in a text: "UTC", "GMT-3", "+02:00", "Etc/GMT+5", "PST", or a name that
---- `zones(name)` knows; nil for an unknown one.
+--- Returns the minutes east of UTC of "GMT-3", "+02:00", "Etc/GMT+5", "PST" or a known name.
 local function zone_of(name, zones)
   local upper = name:upper()
   local known = abbreviations[upper]
   if type(known) == "number" then return known end
-  local sign, hours, minutes = upper:match("^UTC([+-])(%d%d?):?(%d*)$")
-  if not sign then sign, hours, minutes = upper:match("^GMT([+-])(%d%d?):?(%d*)$") end
-  if not sign then sign, hours, minutes = upper:match("^([+-])(%d%d):?(%d%d)$") end
-  if sign then
+  local from, sign, hours, minutes = upper:match("^(%a*/?%a*)([+-])(%d%d?):?(%d*)$")
+  if from == "" or from == "UTC" or from == "GMT" or from == "ETC/GMT" then
     local east = tonumber(hours) * 60 + (tonumber(minutes) or 0)
-    return sign == "-" and -east or east
+    -- The sign of Etc/GMT+5 means west.
+    return (sign == "-") ~= (from == "ETC/GMT") and -east or east
   end
-  sign, hours = upper:match("^ETC/GMT([+-])(%d%d?)$")   -- its sign is the other way round
-  if sign then return (sign == "+" and -1 or 1) * tonumber(hours) * 60 end
   return zones and zones(known or name) or nil
 end
 
---- "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am", "noon" at `from` of a text in lower case: hours, minutes,
---- where it ends, and its seconds if it has any.
+--- Reads "3pm", "3:05 PM", "15:04", "03:00:00 pm", "1:30am" or "noon" at `from` of a text in lower
+--- case. Returns the hours, the minutes, the position behind it, and its seconds if it has any.
 local function clock(text, from)
   local named, named_stop = text:match("^%s*(%a+)()", from)
-  if named == "midnight" then return 0, 0, named_stop end
-  if named == "noon" then return 12, 0, named_stop end
-  local h, stop = text:match("^%s*(%d%d?)()", from)
+  if named == "midnight" or named == "noon" then return named == "noon" and 12 or 0, 0, named_stop end
+  local h, mm, ss, stop = text:match("^%s*(%d%d?):(%d%d)%f[%D]:?(%d*)()", from)
+  if not h then h, stop = text:match("^%s*(%d%d?)()", from) end
   if not h then return nil end
-  local mm, mm_stop = text:match("^:(%d%d)%f[%D]()", stop)
-  local seconds, seconds_stop = text:match("^:(%d%d)%f[%D]()", mm_stop or #text + 1)
-  stop = seconds_stop or mm_stop or stop
+  local seconds = mm and tonumber(ss)
   stop = seconds and text:match("^[.,]%d+()", stop) or stop
   local half, half_stop = text:match("^%s*([ap])%.?m%f[%A]%.?()", stop)
-  if not half and not mm then return nil end
   local hours, minutes = tonumber(h), tonumber(mm or "0")
   if half then
     if hours < 1 or hours > 12 then return nil end
     hours, stop = hours % 12 + (half == "p" and 12 or 0), half_stop
   end
-  if hours > 23 or minutes > 59 then return nil end
-  return hours, minutes, stop, seconds and tonumber(seconds)
+  if hours > 23 or minutes > 59 or not (half or mm) then return nil end
+  return hours, minutes, stop, seconds
 end
 
---- The zone of a clock time that ends at `from`: one named near it, "(Europe/Berlin)", "UTC", "GMT-3", "PST", else
---- `offset`. Nil if an unknown zone is named: such a time may be any.
+--- Returns the zone named behind a clock time, "(Europe/Berlin)", "UTC", "PST"; nil if unknown.
 local function zone_after(text, from, offset, zones)
   local rest = text:sub(from, from + 60)
   local bracket = rest:match("^[^%w(]*%(([%w/_+:-]+)%)")
@@ -142,7 +122,7 @@ local function zone_after(text, from, offset, zones)
   if not name then return offset end
   local zone = zone_of(name, zones)
   if zone then return zone end
-  -- "(local time)" and the like.
+  -- This includes "(local time)".
   if bracket and not bracket:find("/", 1, true) then return offset end
   return nil
 end
@@ -150,8 +130,7 @@ end
 local weekday_names = { sunday = true, monday = true, tuesday = true, wednesday = true, thursday = true, friday = true,
   saturday = true, sun = true, mon = true, tue = true, wed = true, thu = true, fri = true, sat = true }
 
---- The day at the start of a text in lower case, and its end: { year?, month, dom }, or two of them if it may be
---- either. Nil for a text that begins otherwise.
+--- Reads the day at the start of a text, and its end: { year?, month, day }, or two if unclear.
 local function day_of(lower)
   local year, month, dom, stop = lower:match("^%s*(%d%d%d%d)%-(%d%d)%-(%d%d)%f[%D]()")
   if year then return { { tonumber(year), tonumber(month), tonumber(dom) } }, stop end
@@ -181,7 +160,7 @@ local function time_after(lower, from)
   return hours, minutes, stop or from, seconds
 end
 
---- A day with its time, or its beginning.
+--- Returns the moment of a day and its time, or of the day's beginning.
 local function on_day(text, lower, days, from, now, offset, zones)
   local hours, minutes, stop, seconds = time_after(lower, from)
   local late_year, late_stop = lower:match("^%s+(%d%d%d%d)%f[%D]()", hours and stop or #lower + 1)   -- asctime
@@ -194,20 +173,20 @@ local function on_day(text, lower, days, from, now, offset, zones)
       local is_told = year ~= nil
       year = year or (date_of(now // day))
       local when = moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
-      -- A day of the year without its year is the next one, but for a few days that may just be over.
+      -- A date without its year is the next such day, unless it has just passed.
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
-      -- The earlier of two possible moments: the later one would make the retry late.
+      -- The earlier of two possible moments counts: the later one could delay the retry.
       if not best or (when > now and (best <= now or when < best)) then best = when end
     end
   end
   return best, not seconds
 end
 
---- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9, 5pm", "10 Oct 2026,
---- 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the start of the text. The second result:
---- it has no seconds.
+--- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9,
+--- 5pm", "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the
+--- start of the text. The second result: it has no seconds.
 local function date(text, now, offset, zones)
   local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")
@@ -250,8 +229,7 @@ local lead_dates = {
   "available again at%s+()", "resets:%s*()", "reset:%s*()", "until%s+()", "retry%-after:%s*()", "retry after%s+()",
 }
 
---- The moment from which a text allows another request; nil if it names none.
----@param text string
+--- Returns the moment from which a text allows another request, or nil if it names none.
 ---@param now integer  ms since 1970
 ---@param zone (integer | fun(at: integer): integer)?  minutes east of UTC if no zone is named (0)
 ---@param zones (fun(name: string): (integer | fun(at: integer): integer)?)?  offsets of named zones
@@ -300,9 +278,7 @@ function M.parse(text, now, zone, zones)
   return nil
 end
 
---- The value of a Retry-After header: seconds, or a date.
----@param value any
----@param now integer
+--- Reads a Retry-After header: seconds, or a date.
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.header(value, now)
   if type(value) == "number" then return after(now, math.ceil(value * 1000)) end
@@ -311,7 +287,7 @@ function M.header(value, now)
   return at(now, date(value, now, 0))
 end
 
---- A moment given as seconds or milliseconds since 1970, or as a date in text.
+--- Reads seconds or milliseconds since 1970, or a date.
 ---@return {retry_after_ms: integer, reset_at: integer}?
 function M.moment(value, now)
   if type(value) == "number" then return epoch(now, value) end

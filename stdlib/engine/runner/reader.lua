@@ -1,5 +1,5 @@
---- m.runner: readers of the event streams that agent CLIs print, for writers of a runner and readers of a recording.
---- They are pure: they start no program and read no file.
+--- m.runner: readers of the event streams that agent CLIs print, for writers of a runner and
+--- readers of a recording. They are pure: they start no program and read no file.
 ---
 ---   local reader = m.runner.codex
 ---   local state = reader.begin()
@@ -10,7 +10,7 @@ local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
---- The runner that reads the events of a format; raises `invalid` with the near name for an unknown one.
+--- Returns the runner that reads a format of events. Raises `invalid` with the nearest name.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
 ---@return table  with begin, parse and finish
 function M.events(name)
@@ -30,18 +30,14 @@ end
 
 for _, name in ipairs(names.events) do M[name] = reader_of(name) end
 
---- An incremental reader: reader:feed(bytes) and reader:close() return events; reader.state goes to finish.
----@param name string
+--- Returns an incremental reader: feed(bytes) and close() return events, finish takes its state.
 ---@return moonlet.RunnerReader
 function M.reader(name)
   return require("moonlet.engine.runner.stream").reader(M.events(name))
 end
 
---- Reads a whole stream at once, line endings of any kind, the last line with or without one.
+--- Reads a whole stream at once, with line endings of any kind.
 ---@param name string   "codex", "claude", "gemini", "opencode" or "moonlet"
----@param bytes string
----@param exit moonlet.RunnerExit
----@param answers moonlet.RunnerAnswers?
 ---@return moonlet.RunnerResult, moonlet.RunnerEvent[]
 function M.read(name, bytes, exit, answers)
   local reader = M.reader(name)

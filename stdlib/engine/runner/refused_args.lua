@@ -1,11 +1,12 @@
---- The arguments that a user's config may not give an agent. Each runner lists its own in `refused_args`: those that
---- would continue a session, change the sandbox, or change the form of the output that moonlet reads.
+--- The arguments that a user's config may not give an agent. Each runner lists its own in
+--- `refused_args`: those that would continue a session, change the sandbox, or change the form of
+--- the output that moonlet reads.
 local names = require "moonlet.engine.runner.names"
 
 local M = {}
 
--- True for an option of the list with or without a value: a short one takes it joined (-sX), a long one after "=".
-local function listed(list, word)
+--- Reports whether a word is an option of the list, with or without a value (-sX, --name=X).
+function M.listed(list, word)
   for _, refused in ipairs(list) do
     local long = refused:sub(1, 2) == "--"
     if word == refused or long and word:sub(1, #refused + 1) == refused .. "="
@@ -23,15 +24,13 @@ local function without_camel_case(word)
   return option:gsub("%u", function(letter) return "-" .. letter:lower() end) .. rest
 end
 
---- True if a runner must not be started with a word.
+--- Reports whether a runner must not be started with a word.
 ---@param name string  of the runner
----@param word string
----@return boolean
 function M.holds(name, word)
   if not names.has(names.programs, name) then return false end
   local runner = require("moonlet.engine.runner." .. name)
   if runner.refuses_word and runner.refuses_word(word) then return true end
-  return listed(runner.refused_args, runner.takes_camel_case and without_camel_case(word) or word)
+  return M.listed(runner.refused_args, runner.takes_camel_case and without_camel_case(word) or word)
 end
 
 return M

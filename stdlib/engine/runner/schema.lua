@@ -1,12 +1,12 @@
---- JSON Schemas for providers whose structured output is strict: every object closed, every field required, no
---- free-form parts. An optional field becomes nullable on the way out and is taken out again on the way in; the host
---- checks afterwards all that strict mode cannot say.
+--- JSON Schemas for providers whose structured output is strict: every object closed, every field
+--- required, no free-form parts. An optional field becomes nullable on the way out and is taken out
+--- again on the way in; the host checks afterwards all that strict mode cannot say.
 local M = {}
 
 local null = core.json.null
 local deepest = 40
 
---- Keywords that go through as they are. Others only narrow the schema, and the host checks them.
+--- These keywords pass unchanged. Others only narrow the schema, and the host checks them.
 local plain = { type = true, description = true, title = true, enum = true, const = true, minimum = true,
   maximum = true, minItems = true, maxItems = true }
 local unsayable = { "not", "if", "then", "else", "patternProperties", "dependencies", "propertyNames", "contains" }
@@ -126,7 +126,7 @@ function convert(schema, depth)
   return result
 end
 
---- Narrows a root that may be an object or something else to an object: providers take no other.
+--- Narrows a root of several types to an object, because providers accept no other.
 local function narrowed(schema)
   if type(schema.type) ~= "table" or not has_type(schema, "object") or type(schema.properties) ~= "table" then
     return schema
@@ -141,7 +141,7 @@ local function is_object_root(schema)
   return schema.type == "object" or schema.type == nil and type(schema.properties) == "table"
 end
 
---- Puts a schema whose root is no object under the one field "value".
+--- Puts a schema whose root is no object under the field "value".
 local function wrap(made)
   local root = { type = "object", properties = { value = made }, required = core.json.array { "value" },
     additionalProperties = false }
@@ -158,24 +158,18 @@ local function refers_to_root(schema, depth)
   return false
 end
 
---- A schema for CLIs that want an object at the root and are not strict otherwise; nil and why when
---- there is none.
----@param schema table
----@return table?, string? why
+--- Returns a schema for CLIs that want an object at the root, or nil and why there is none.
 function M.object(schema)
   schema = narrowed(schema)
   if is_object_root(schema) then return schema end
-  if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is no object" end
+  if refers_to_root(schema, 0) then return nil, "it refers to its own root, which is not an object" end
   local ok, made = pcall(copy, schema)
   if not ok then return nil, "it nests too deep" end
   made["$schema"] = nil
   return wrap(made)
 end
 
---- The answer to a schema that object() made.
----@param value any
----@param schema table
----@return any
+--- Unwraps an answer to a schema that object() made.
 function M.unwrap(value, schema)
   schema = narrowed(schema)
   if not is_object_root(schema) and type(value) == "table" and not core.json.is_array(value)
@@ -185,20 +179,17 @@ function M.unwrap(value, schema)
   return value
 end
 
---- The strict variant of a schema; nil and why when there is none. A root that is no object is put
---- under the one field "value".
----@param schema table
----@return table?, string? why
+--- Returns a strict schema, or nil and why. A root that is no object is put under "value".
 function M.strict(schema)
   schema = narrowed(schema)
   local ok, result = pcall(function()
     local made = convert(schema, 0)
     if is_object_root(schema) then return made end
-    if refers_to_root(schema, 0) then fail "it refers to its own root, which is no object" end
+    if refers_to_root(schema, 0) then fail "it refers to its own root, which is not an object" end
     return wrap(made)
   end)
   if ok then return result end
-  return nil, type(result) == "table" and result.why or "it is no schema"
+  return nil, type(result) == "table" and result.why or "it is not a schema"
 end
 
 local function resolve(schema, root)
@@ -270,20 +261,13 @@ function strip(value, schema, root, depth)
   return strip_object(value, schema, root, depth)
 end
 
---- A value in the shape that its schema says: an empty table is a list where a list is asked for, and null where a
---- field may be left out means that it is absent.
----@param value any
----@param schema table
----@return any
+--- Makes a value fit its schema: empty lists, and null for fields that may be absent.
 function M.shaped(value, schema)
   if fits(schema, schema, value) then return value end
   return strip(value, schema, schema, 0)
 end
 
---- The answer as the schema itself has it: without the additions of strict mode.
----@param value any
----@param schema table
----@return any
+--- Returns the answer in the form of the schema, without the additions of strict mode.
 function M.normalise(value, schema)
   if M.strict(schema) == nil then return value end
   return strip(M.unwrap(value, schema), schema, schema, 0)
@@ -291,7 +275,7 @@ end
 
 local most_problems = 5
 
---- One line of core.json.validate, without the place in the schema.
+--- Shortens a line of core.json.validate, without the place in the schema.
 local function problem_in_words(line)
   line = line:gsub("^%- ", ""):gsub(" %(#[^ ]*%)$", "")
   local place, names, rest = line:match '^(.-) lacks the propert%a+ ("[^;]*")(.*)$'
@@ -304,9 +288,7 @@ local function problem_in_words(line)
   return ("%s %s%s%s"):format(names:gsub('"', "'"), verb, place ~= "the value" and " in " .. place or "", rest)
 end
 
---- The problems that core.json.validate found, in one line for people.
----@param problems string
----@return string
+--- Returns the problems of core.json.validate in one line for people.
 function M.in_words(problems)
   local list, count = {}, 0
   for line in problems:gmatch "[^\n]+" do

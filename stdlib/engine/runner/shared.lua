@@ -1,11 +1,10 @@
---- Shared parts of the runners' command lines: finding programs, prompts that pass intact or not at all, the
---- allow-lists of the environment.
+--- Shared parts of the runners' command lines: finding programs, prompts that pass intact or not at
+--- all, the allow-lists of the environment.
 local record = require "moonlet.record"
 
 local M = {}
 
---- Tries again inside a CLI, per request: the host owns retries, but a dropped connection in a long
---- session is cheaper mended there.
+--- Limits retries inside a CLI to dropped connections; all others are the host's.
 M.retries = 1
 
 local longest_argument = 128 * 1024 - 1
@@ -51,9 +50,7 @@ local longest_argument = 128 * 1024 - 1
 ---@field reads string[]?               instruction files that the CLI reads by itself, as far as they are there
 ---@field warnings string[]
 
---- "~/x" with the user's home.
----@param path string
----@return string
+--- Replaces ~ with the user's home.
 function M.home_path(path)
   local home = core.system.env "HOME"
   if path:sub(1, 1) == "~" and (#path == 1 or path:sub(2, 2) == "/") and home and home ~= "" then
@@ -62,47 +59,68 @@ function M.home_path(path)
   return path
 end
 
----@param path string
----@return string?
 function M.parent(path) return path and path:match("^(.+)/[^/]+$") end
 
---- The program of a name or path.
----@param program string
----@return string? path, string? why
+--- Finds a program by its name or path.
 function M.find(program)
   local path = core.system.find_program(M.home_path(program))
   if path then return path end
-  if program:find("/", 1, true) then return nil, program .. " is no program that can be run" end
+  if program:find("/", 1, true) then return nil, program .. " is not an executable program" end
   return nil, ("'%s' is not in PATH"):format(program)
 end
 
---- Is the file a script that names its interpreter?
----@param path string
----@return boolean
+--- Reports whether a file is a script that names its interpreter.
 function M.is_script(path)
   local root = core.file.root(M.parent(path) or "/")
   local head = root and core.file.read(root, path:match("[^/]+$"), 64)
   return head ~= nil and head:sub(1, 2) == "#!"
 end
 
---- Can the file be run, without an interpreter?
----@param path string
----@return boolean
+--- Reports whether a file runs without an interpreter.
 function M.is_native(path) return core.system.find_program(path) ~= nil and not M.is_script(path) end
 
---- The paths of some names in a folder.
----@param folder string
----@param names string[]
----@return string[]
+--- Finds a runner's program. `places(real)` names the native programs behind npm's wrapper.
+function M.detect(runner, config, places)
+  local found, why = M.find(config and config.program or runner.program)
+  if not found then return nil, why end
+  local real = core.system.real_path(found) or found
+  for _, path in ipairs(places and M.is_script(real) and places(real) or {}) do
+    if M.is_native(path) then return { path = path, wrapper_of = found } end
+  end
+  return { path = found }
+end
+
+--- Appends the model and the user's own arguments to a command line.
+---@param option string  of the model, "-m" or "--model="
+function M.add_words(argv, call, option)
+  local config = call.config or {}
+  local model = call.model or config.model
+  if model and option:find("=$") then
+    argv[#argv + 1] = option .. model
+  elseif model then
+    table.move({ option, model }, 1, 2, #argv + 1, argv)
+  end
+  table.move(config.args or {}, 1, #(config.args or {}), #argv + 1, argv)
+end
+
+--- Removes the program's own log, which moonlet switched on, from its standard error.
+function M.without_log(runner, state, text)
+  local lines = {}
+  for line in (text or ""):gmatch("[^\r\n]+") do
+    if not state.log_was_read then runner.log(state, line) end
+    if not line:find(runner.log_line) then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, "\n")
+end
+
 function M.beneath(folder, names)
   local list = {}
   for i, name in ipairs(names) do list[i] = folder .. "/" .. name end
   return list
 end
 
---- A folder of links to all that is in another one except some names; nil if it has none of these.
+--- Plans a folder of links to all in another one but some names; nil if it has none of these.
 ---@param folder string   absolute
----@param names string[]
 ---@param place string?   the path of the folder of links
 ---@return string? place, table<string, string[]>? links  for moonlet.RunnerCommand
 function M.without(folder, names, place)
@@ -116,10 +134,8 @@ function M.without(folder, names, place)
   return place, { [place] = targets }
 end
 
---- The text of one of the user's own files, up to `cap` bytes; nil if it cannot be read.
+--- Returns the first `cap` bytes of a user's own file, or nil if it cannot be read.
 ---@param path string  absolute
----@param cap integer
----@return string? text, boolean? cut
 function M.read_file(path, cap)
   local folder, name = (core.system.real_path(path) or path):match "^(/.*)/([^/]+)$"
   local root = folder and core.file.root(folder)
@@ -129,16 +145,14 @@ function M.read_file(path, cap)
   return text, cut
 end
 
---- Refuses a prompt that the CLI would not get as it is.
----@param title string
----@param prompt string
+--- Rejects a prompt that the CLI would not receive unchanged.
 ---@param limits {bytes: integer?, characters: integer?, slash: boolean?}
 function M.check_prompt(title, prompt, limits)
   if not prompt:find("%S") then
     error(record.invalid("the prompt is empty"), 0)
   end
   if not core.text.is_utf8(prompt) then
-    error(record.invalid(("%s takes UTF-8 alone, and the prompt holds other bytes"):format(title),
+    error(record.invalid(("%s accepts only UTF-8, and the prompt has other bytes"):format(title),
       "pass such text through core tools first, or name the file for the agent to read"), 0)
   end
   if limits.bytes and #prompt > limits.bytes then
@@ -158,7 +172,7 @@ function M.check_prompt(title, prompt, limits)
   end
 end
 
---- Refuses arguments that the system would not pass.
+--- Rejects arguments that the system would not pass.
 function M.check_argv(title, argv)
   for i, word in ipairs(argv) do
     if type(word) ~= "string" or word:find("\0", 1, true) then
@@ -171,11 +185,10 @@ function M.check_argv(title, argv)
   end
 end
 
---- True if a text fits into one argument.
+--- Reports whether a text fits into one argument.
 function M.fits(text) return #text <= longest_argument and not text:find("\0", 1, true) end
 
---- A runner's own names, and those that the user's config grants it.
----@return string[]
+--- Returns a runner's own variable names and those that the user's config grants.
 function M.env_names(own, granted)
   local list, seen = {}, {}
   local function add(name)
@@ -191,7 +204,7 @@ function M.env_names(own, granted)
   return list
 end
 
---- The names whose values tools must not see: the runner's, and granted ones that look like secrets.
+--- Returns the variables that tools must not see: a runner's keys, and granted ones like them.
 function M.secret_names(own, granted)
   local list = { table.unpack(own) }
   for _, name in ipairs(granted or {}) do
@@ -204,7 +217,7 @@ function M.secret_names(own, granted)
   return list
 end
 
---- Is a variable set that the runner will see?
+--- Reports whether a variable is set that the runner will see.
 function M.has(config, name)
   local value = core.system.env(name)
   if value and value ~= "" then return true end
@@ -214,7 +227,7 @@ function M.has(config, name)
   return false
 end
 
---- Paths that the tools of an agent may write.
+--- Returns the paths that the tools of an agent may write.
 function M.writable(call)
   local list = { call.out }
   if call.sandbox == "workspace-write" then
@@ -223,9 +236,7 @@ function M.writable(call)
   return list
 end
 
---- The line that states a role, if the prompt does not.
----@param role string
----@return string
+--- Returns the line that states a role.
 function M.role_line(role) return "Your role in this task: " .. role .. "." end
 
 return M

@@ -1,5 +1,5 @@
---- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that may be damaged,
---- and a state that stays small whatever is printed. It never raises.
+--- Shared parts of the readers of agents' event streams: lines out of bytes, JSON out of lines that
+--- may be damaged, and a state that stays small whatever is printed. It never raises.
 local M = {}
 
 local null = core.json.null
@@ -43,8 +43,7 @@ local largest = 1 << 53
 ---@field last_input integer?  input tokens of the last of those
 ---@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
 
---- A fresh state; one for each attempt.
----@return moonlet.RunnerState
+--- Returns a fresh state for one attempt.
 function M.begin()
   return {
     lines = 0, events = 0, malformed = 0, repaired = 0, plain = 0, skipped = 0, done = false,
@@ -54,35 +53,30 @@ function M.begin()
   }
 end
 
--- Values of fields, as far as they are what they should be.
+-- Field readers: each returns nil for a value of another kind.
 
----@return string?
 function M.str(value) return type(value) == "string" and value or nil end
 
----@return table?
 function M.tbl(value) return type(value) == "table" and value or nil end
 
---- A count that can be believed.
----@return integer?
+--- Returns a plausible count.
 function M.count(value)
   if type(value) ~= "number" or value < 0 or value > largest then return nil end
   return math.tointeger(value)
 end
 
----@return number?
 function M.amount(value)
   if type(value) ~= "number" or value ~= value or value < 0 or value > 1e9 then return nil end
   return value
 end
 
---- An integer of either sign: exit codes.
----@return integer?
+--- Returns an integer of either sign, such as an exit code.
 function M.int(value)
   if type(value) ~= "number" or value < -largest or value > largest then return nil end
   return math.tointeger(value)
 end
 
---- A field of a field …, nil if one of them is missing or no object.
+--- Returns a field of nested objects, or nil if one is missing.
 function M.at(value, ...)
   for i = 1, select("#", ...) do
     if type(value) ~= "table" then return nil end
@@ -92,10 +86,10 @@ function M.at(value, ...)
   return value
 end
 
---- A line for people: no colours or control characters, cut.
+--- Returns a short line for people, without colours and control characters.
 function M.printable(text, cap) return core.text.printable(core.text.strip(text), cap or 200) end
 
---- A message as it may be kept and shown. Some carry the body of an HTTP answer: its message is taken.
+--- Returns a message to keep and show. Of an HTTP body only its message is kept.
 function M.message(text)
   text = core.text.clean(text)
   local inner = text:match("^%s*{.*}%s*$") or text:match("^%[API Error: ({.*})%]$")
@@ -110,10 +104,8 @@ function M.message(text)
   return core.text.cut(text, message_cap)
 end
 
--- Lines.
 
---- Mends damage that a decoder refuses and agents print: malformed UTF-8, raw control characters, halves of surrogate
---- pairs (text that was cut inside an emoji), numbers that no integer holds.
+--- Mends malformed UTF-8, control characters, halves of surrogate pairs and huge numbers.
 local function mend(line)
   line = core.text.clean(line)
   local parts, at, size, inside = {}, 1, #line, false
@@ -162,8 +154,7 @@ local function mend(line)
   return table.concat(parts)
 end
 
---- The beginning of a line that is too long, made whole: open strings and brackets are closed. Nil if that is
---- impossible.
+--- Closes the open strings and brackets of a line that was cut; nil if that is impossible.
 local function complete(head)
   local stack, at, inside, began = {}, 1, false, nil
   while true do
@@ -182,7 +173,7 @@ local function complete(head)
       return nil
     end
   end
-  -- A text that long is a value; it must be the value of a field, not its name.
+  -- Such a long text must be the value of a field, not its name.
   local before = inside and head:sub(math.max(1, began - 40), began - 1) or ""
   if not before:find("[:%[]%s*$") and not (before:find(",%s*$") and stack[#stack] == "]") then return nil end
   head = head:sub(1, -2 - #(head:match("\\[^\\]?[^\\]?[^\\]?[^\\]?[^\\]?$") or ""))
@@ -195,7 +186,7 @@ local function add_warning(state, events, text)
   events[#events + 1] = { type = "warning", text = text }
 end
 
---- Notes something that a person should know of, once a state.
+--- Adds a warning to the state once.
 function M.warn(state, events, text)
   text = M.printable(text, 300)
   for _, known in ipairs(state.warnings) do
@@ -204,11 +195,8 @@ function M.warn(state, events, text)
   add_warning(state, events, text)
 end
 
---- The object on a line, or nil: then the line is no event, and the state knows why.
----@param state moonlet.RunnerState
+--- Returns the object on a line, or nil if the line is no event.
 ---@param events moonlet.RunnerEvent[]
----@param line string
----@return table?
 function M.object(state, events, line)
   state.lines, state.bytes = state.lines + 1, state.bytes + #line
   if #line > M.line_cap then
@@ -234,13 +222,13 @@ function M.object(state, events, line)
   if not ok or type(value) ~= "table" then
     state.malformed = state.malformed + 1
     if line:sub(1, 200):find('^[^"]*"type"%s*:') then state.unread = true end
-    M.warn(state, events, ("line %d of the output is no event that can be read"):format(state.lines))
+    M.warn(state, events, ("line %d of the output is not a readable event"):format(state.lines))
     return nil
   end
   return value
 end
 
---- A line splitter: bytes in pieces of any size, events once they are whole.
+--- Splits bytes into lines, and lines into events.
 local Reader = {}
 Reader.__index, Reader.__metatable = Reader, false
 
@@ -275,7 +263,6 @@ function Reader:take_line(events)
 end
 
 --- Takes the next bytes; returns the events of the lines that they complete.
----@param bytes string
 ---@return moonlet.RunnerEvent[]
 function Reader:feed(bytes)
   local events, at = {}, 1
@@ -285,7 +272,7 @@ function Reader:feed(bytes)
     local room = M.line_cap - self.size
     if room > 0 and last >= at then
       self.parts[#self.parts + 1] = bytes:sub(at, math.min(last, at + room - 1))
-      -- A line that comes in crumbs must not become a table of crumbs.
+      -- Many small pieces are joined, so that their table stays small.
       if #self.parts > 512 then self.parts = { table.concat(self.parts) } end
     end
     self.size = self.size + last - at + 1
@@ -295,7 +282,7 @@ function Reader:feed(bytes)
   return events
 end
 
---- The end of the output: a last line without its line feed counts.
+--- Ends the output. A last line without a line feed counts.
 ---@return moonlet.RunnerEvent[]
 function Reader:close()
   local events = {}
@@ -303,7 +290,7 @@ function Reader:close()
   return events
 end
 
---- Counts a line that was not handed over, for it is too long or holds too much.
+--- Counts a line that is too long or holds too many values.
 local function skip(state, bytes)
   local events = {}
   state.lines, state.skipped, state.unread = state.lines + 1, state.skipped + 1, true
@@ -312,15 +299,11 @@ local function skip(state, bytes)
   return events
 end
 
---- Takes the results of core.lines.read: its lines, with the size in place of a line that was too large; the numbers of
---- these lines in the output; the count of passed-over lines, which cannot be events, and the end of the last of
---- those.
+--- Takes the results of core.lines.read: its lines, with the size in place of a line that was too
+--- large; the numbers of these lines in the output; the count of passed-over lines, which cannot be
+--- events, and the end of the last of those.
 ---@param runner table             has parse
----@param state moonlet.RunnerState
 ---@param lines (string|integer)[]
----@param numbers integer[]
----@param others integer
----@param last string
 ---@param note fun(event: moonlet.RunnerEvent)?
 function M.take(runner, state, lines, numbers, others, last, note)
   if others > 0 then state.plain, state.plain_tail = state.plain + others, last end
@@ -333,13 +316,9 @@ function M.take(runner, state, lines, numbers, others, last, note)
   end
 end
 
--- The memory of a state.
 
---- The head and the tail of a long text, with a note about the missing middle.
----@param head string
----@param tail string
+--- Returns the head and the tail of a long text, with a note about the missing middle.
 ---@param bytes integer  the size of the whole
----@return string
 function M.ends(head, tail, bytes)
   return ("%s\n[moonlet: %d bytes cut here]\n%s"):format(core.text.clean(head), bytes - #head - #tail,
     core.text.clean(tail))
@@ -347,7 +326,7 @@ end
 
 local half = M.text_cap // 2
 
---- Adds to the last bytes of an answer that is too long; some more than are kept of them, so that it takes no longer.
+--- Keeps the last bytes of a long answer, and joins the pieces only now and then.
 local function keep_end(state, text)
   local list = state.last or { size = 0 }
   list[#list + 1] = text:sub(-half)
@@ -359,7 +338,7 @@ local function keep_end(state, text)
   state.last = list
 end
 
---- Keeps the answer. `more`: a part that follows the earlier ones.
+--- Keeps the answer, or adds `more` to it.
 function M.keep_text(state, text, more)
   state.text_cut = state.cut_line or more and state.text_cut or nil
   if not more then state.pieces, state.piece_size, state.last, state.unread = {}, 0, nil, nil end
@@ -371,8 +350,7 @@ function M.keep_text(state, text, more)
   if #text > room then keep_end(state, text:sub(room + 1)) end
 end
 
---- The text of a message. Any other value there is a message that nobody can read.
----@return string?
+--- Returns the text of a message, and warns about any other value.
 function M.said(state, events, value)
   if value ~= nil and value ~= null and type(value) ~= "string" then
     state.unread = true
@@ -381,8 +359,7 @@ function M.said(state, events, value)
   return M.str(value)
 end
 
---- The answer, and its size in bytes if it is not whole.
----@return string? text, integer|false cut
+--- Returns the answer, and its size in bytes if it was cut.
 function M.text(state)
   if not state.pieces then return nil, false end
   local text = table.concat(state.pieces)
@@ -405,7 +382,7 @@ function M.deny(state, name, detail)
   state.denied[#state.denied + 1] = { tool = M.printable(name, 80), detail = detail and M.printable(detail) or nil }
 end
 
---- A tool began: it is open until its end is reported.
+--- Opens a tool until its end is reported.
 function M.open_tool(state, id, name)
   if type(id) ~= "string" or #id > 200 or state.open[id] ~= nil or state.open_count >= most_open then return end
   state.open[id], state.open_count = name, state.open_count + 1
@@ -418,71 +395,58 @@ function M.close_tool(state, id)
   return name
 end
 
---- The agent does something after it had said that it was done: it is done when that has its end too.
+--- Marks an agent that works on after it said that it was done.
 function M.begin_again(state)
   if state.done then state.done, state.begun_again = false, true end
 end
 
---- Notes an error that need not be the agent's end. After a reported end it is one.
+--- Notes an error. After a reported end it is the agent's failure.
 ---@param err table  see last_error
 function M.note_error(state, err)
   state.last_error = err
   if state.done then state.done, state.failure = false, err end
 end
 
---- Closes the tools that are open, of a stream in which the model speaks only after all of them have ended.
+--- Closes all tools, in a stream whose model speaks only after they have ended.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
---- Counts a turn: the model speaks first, or after a tool, for which it was sent the whole conversation again.
+--- Counts a turn when the model speaks first or after a tool: it was sent everything again.
 local function count_turn(state)
   if not state.awaits_model then return end
   state.turns, state.awaits_model = state.turns + 1, false
   state.sent_again = state.sent_again + state.bytes
 end
 
---- Begins an answer, of a stream that reports where each one begins and ends.
+--- Begins an answer, in a stream that reports both ends of each one.
 function M.begin_answer(state)
   count_turn(state)
   state.in_answer = true
 end
 
---- Ends an answer, its tools included.
+--- Ends an answer and its tools.
 function M.end_answer(state) state.in_answer, state.awaits_model = nil, true end
 
---- Notes the usage of one answer.
----@param state moonlet.RunnerState
 ---@param input integer  its input tokens
 function M.report_answer(state, input)
   state.counted = state.counted + 1
   state.reported, state.reported_bytes, state.last_input = state.counted, state.bytes, input
 end
 
---- The answers of an agent's model by now.
----@param state moonlet.RunnerState
----@return integer
+--- Returns the number of the model's answers so far.
 function M.answers(state) return math.max(state.turns, state.counted) end
 
---- True if an agent has taken more turns than it may.
----@param state moonlet.RunnerState
----@param most integer?
----@return boolean
+--- Reports whether an agent has taken more turns than it may.
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
---- True if an agent has taken all its turns and asks its model for another one.
----@param state moonlet.RunnerState
----@param most integer?
----@return boolean
+--- Reports whether an agent has taken all its turns and asks its model again.
 function M.asks_beyond(state, most)
   return most ~= nil and state.turns == most and state.awaits_model and not state.done
 end
 
 local most_seen = 8 << 20
 
---- Keeps what a tool showed the agent: the findings of a reviewer are compared with it. Without a text the stream hides
---- what its agent has seen.
----@param state table
+--- Keeps what a tool showed the agent, with which the findings of a reviewer are compared.
 ---@param about string?  the command or the path
----@param text string?
 function M.saw(state, about, text)
   local seen = state.seen or { bytes = 0 }
   state.seen = seen
@@ -494,7 +458,8 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- An event of a tool; counts it.
+--- Adds an event of a tool, and counts it. One that has ended may have `call`, its arguments, and
+--- `result`, all that it returned.
 function M.tool(state, events, tool)
   state.retry = nil
   count_turn(state)
@@ -504,10 +469,11 @@ function M.tool(state, events, tool)
   end
   if #events >= 200 then return end
   events[#events + 1] = { type = "tool", name = M.printable(tool.name, 80),
-    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code }
+    detail = tool.detail and M.printable(tool.detail) or nil, status = tool.status, exit_code = tool.exit_code,
+    call = tool.call, result = tool.result }
 end
 
---- A part of the answer, for watchers.
+--- Adds a part of the answer, for watchers.
 function M.say(state, events, text)
   state.retry = nil
   count_turn(state)
@@ -515,7 +481,41 @@ function M.say(state, events, text)
   events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
 end
 
---- Makes a parser that cannot raise out of one that should not.
+--- Adds the event of an error; with `ends` the agent failed and is done.
+---@param err table  its message is shown
+function M.fail(events, err, ends)
+  events[#events + 1] = { type = "error", text = M.printable(M.message(err.message), 300) }
+  if ends then events[#events + 1] = { type = "done", status = "failed" } end
+end
+
+--- Notes the success that an agent reports.
+function M.succeed(state, events)
+  state.done, state.failure = true, nil
+  events[#events + 1] = { type = "done", status = "ok" }
+end
+
+--- Adds the event of the session that an agent began.
+function M.begin_session(state, events)
+  events[#events + 1] = { type = "session", model = state.model and M.printable(state.model, 80),
+    id = state.session and M.printable(state.session, 80) }
+end
+
+--- Sets the fields begin and parse of a runner that reads a stream.
+---@param parse fun(state: moonlet.RunnerState, line: string, events: moonlet.RunnerEvent[])
+---@param own_tokens integer  the program's own instructions and tools, in tokens by the bytes of one request
+---@param more table?  further fields of a fresh state
+function M.make_reader(runner, parse, own_tokens, more)
+  runner.parse = M.guarded(parse)
+  --- `before` is the usage that the thread had counted earlier.
+  function runner.begin(before)
+    local state = M.begin()
+    state.own_tokens, state.usage_before = own_tokens, before
+    for key, value in pairs(more or {}) do state[key] = value end
+    return state
+  end
+end
+
+--- Wraps a parser so that it never raises an error.
 function M.guarded(parse)
   return function(state, line)
     local events = {}

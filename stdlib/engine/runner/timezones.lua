@@ -28,9 +28,7 @@ local function read(bytes)
   return { first = kinds[1], steps = steps }
 end
 
---- The offset before all, and the transitions of a TZif file in order: { first = minutes, steps = { {from seconds,
---- minutes}, … } }; nil for any other file.
----@param bytes string
+--- Reads a TZif file: { first = minutes, steps = { {from seconds, minutes}, … } }, or nil.
 function M.read(bytes)
   local ok, zone = pcall(read, bytes)
   return ok and zone or nil
@@ -53,8 +51,7 @@ local function load_zone(folder, name)
   return M.read(bytes)
 end
 
---- A function that returns the minutes east of UTC at a moment (ms since 1970) in a named zone; nil for an unknown
---- one.
+--- Returns a function of a moment (ms) that gives a zone's minutes east of UTC, or nil.
 ---@param name string  "Europe/Berlin"
 ---@return (fun(at: integer): integer)?
 function M.named(name)
@@ -72,7 +69,7 @@ function M.named(name)
   return cache[name] or nil
 end
 
---- The same for the zone that this machine, or its TZ, is set to; UTC if that is unknown.
+--- Returns that function for the zone of TZ or of this machine, or for UTC.
 ---@return fun(at: integer): integer
 function M.here()
   local tz = core.system.env "TZ"

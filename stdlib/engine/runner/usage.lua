@@ -1,7 +1,7 @@
---- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes cached ones,
---- output_tokens includes reasoning, total_tokens is their sum. A count that was not reported is nil here and null in
---- records. Usage is estimated, and marked as such, only for answers that a stream does not report before an attempt
---- is ended.
+--- Token usage of attempts, counted one way whatever a provider calls it: input_tokens includes
+--- cached ones, output_tokens includes reasoning, total_tokens is their sum. A count that was not
+--- reported is nil here and null in records. Usage is estimated, and marked as such, only for
+--- answers that a stream does not report before an attempt is ended.
 local stream = require "moonlet.engine.runner.stream"
 local prices = require "moonlet.engine.budget.prices"
 local budget = require "moonlet.engine.budget.budget"
@@ -19,9 +19,7 @@ local function plus(a, b)
   return a + b
 end
 
---- A usage out of counts that may be missing; the total is computed if possible.
----@param given table
----@return moonlet.Usage?
+--- Returns a usage from counts that may be missing, with their total if possible.
 function M.of(given)
   local usage, any = {}, false
   for _, name in ipairs(M.counts) do
@@ -31,16 +29,16 @@ function M.of(given)
   if usage.input_tokens and usage.output_tokens then
     usage.total_tokens = usage.input_tokens + usage.output_tokens
   end
+  usage.cache_write_tokens = stream.count(given.cache_write_tokens)
   usage.cost_usd = stream.amount(given.cost_usd)
   usage.cost_is = usage.cost_usd and (given.cost_is or "reported") or nil
   if not any and not usage.cost_usd then return nil end
   return usage
 end
 
---- Codex counts over the whole thread: `before` is the thread's count before this attempt.
+--- Returns the usage since `before`, because Codex counts over the whole thread.
 ---@param given table   a turn.completed's usage
 ---@param before table? an earlier one of the same thread
----@return moonlet.Usage?
 function M.codex(given, before)
   local function since(name)
     local value = stream.count(given[name])
@@ -52,10 +50,17 @@ function M.codex(given, before)
     output_tokens = since "output_tokens", reasoning_output_tokens = since "reasoning_output_tokens" }
 end
 
---- The sum of two; a cost is "reported" only where all of it is.
+--- Returns the usage of a message of Claude, which counts input without the cached part.
+function M.claude(given)
+  local input, read = stream.count(given.input_tokens), stream.count(given.cache_read_input_tokens) or 0
+  local made = stream.count(given.cache_creation_input_tokens) or 0
+  return M.of { input_tokens = input and input + read + made, cached_input_tokens = input and read,
+    cache_write_tokens = made > 0 and made or nil, output_tokens = stream.count(given.output_tokens) }
+end
+
+--- Returns the sum of two usages. Its cost is "reported" only if both are.
 ---@param a moonlet.Usage?
 ---@param b moonlet.Usage?
----@return moonlet.Usage?
 function M.add(a, b)
   if not a or not b then
     local only = a or b
@@ -73,6 +78,7 @@ function M.add(a, b)
     end
   end
   sum.total_tokens = plus(known(a), known(b))
+  sum.cache_write_tokens = plus(a.cache_write_tokens, b.cache_write_tokens)
   sum.cost_usd = a.cost_usd and b.cost_usd and budget.plus(a.cost_usd, b.cost_usd) or a.cost_usd or b.cost_usd
   if sum.cost_usd then
     sum.cost_is = (a.cost_is == "estimate" or b.cost_is == "estimate") and "estimate" or "reported"
@@ -81,19 +87,18 @@ function M.add(a, b)
   return sum
 end
 
---- Estimated tokens that an agent's program sends with each request beside the text that its user sees, where the
---- program's size is not known.
+--- Estimates what an agent's program sends with each request beside the user's text, in tokens.
 local own_tokens = 1000
 M.bytes_a_token = 4
 local bytes_a_token = M.bytes_a_token
 
---- True if a request is under way that its provider has not answered.
+--- Reports whether a request is under way that its provider has not answered.
 local function is_asking(state)
   if state.requests then return state.requests > state.turns end
   return state.events > 0 and state.awaits_model and not state.done
 end
 
---- An estimate of answers without a report. Each was sent the program's own text, the prompt and all that came before.
+--- Estimates answers without a report. Each was sent the program's text, the prompt and all before.
 local function estimate_of(state, prompt_bytes, answers, is_under_way)
   local input, output
   if state.last_input then
@@ -103,7 +108,7 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   else
     local first = (state.own_tokens or own_tokens) + prompt_bytes // bytes_a_token
     input = (answers + is_under_way) * first + (state.sent_again + is_under_way * state.bytes) // bytes_a_token
-    -- About half of the events is its own text; the other half is from its tools.
+    -- About half of the events' bytes are the model's own text.
     output = state.bytes // (2 * bytes_a_token)
   end
   local estimate = M.of { input_tokens = input, output_tokens = output }
@@ -111,12 +116,8 @@ local function estimate_of(state, prompt_bytes, answers, is_under_way)
   return estimate
 end
 
---- Usage of an attempt before its end: its stream's reports, which are at least that much, and an estimate for answers
---- that the stream does not report. Nil if its model was never asked.
----@param state moonlet.RunnerState
----@param prompt_bytes integer
+--- Returns the usage of an attempt before its end, partly estimated; nil if no model was asked.
 ---@param ended boolean?  the attempt was ended: its last answers, and a request under way, count by an estimate
----@return moonlet.Usage?
 function M.so_far(state, prompt_bytes, ended)
   local said = M.add(state.usage or state.so_far, nil)
   local answers = (ended or not state.reports) and math.max(0, state.turns - state.reported) or 0
@@ -126,9 +127,8 @@ function M.so_far(state, prompt_bytes, ended)
   return M.add(said, estimate_of(state, prompt_bytes, answers, is_under_way))
 end
 
---- The sum over a list in which an attempt without usage is `false` or nil-less `{}`.
+--- Returns the sum over a list, in which `false` stands for an attempt without usage.
 ---@param list (moonlet.Usage|false)[]
----@return moonlet.Usage?
 function M.sum(list)
   local sum, missing = nil, false
   for _, usage in ipairs(list) do
@@ -138,9 +138,8 @@ function M.sum(list)
   return sum
 end
 
---- The usage of all attempts of a step; nil if none was reported.
+--- Returns the usage of all attempts of a step, or nil if none was reported.
 ---@param attempts table[]?  each with its `usage`
----@return moonlet.Usage?
 function M.of_attempts(attempts)
   local list = {}
   for i, attempt in ipairs(attempts or {}) do
@@ -149,9 +148,7 @@ function M.of_attempts(attempts)
   return M.sum(list)
 end
 
---- The model that answered last, as far as it was reported.
----@param attempts table[]?
----@return string?
+--- Returns the model that answered last.
 function M.model_of(attempts)
   for i = #(attempts or {}), 1, -1 do
     local model = attempts[i].model
@@ -161,9 +158,6 @@ end
 
 --- Fills in the cost from the user's price table if the agent reported none.
 ---@param usage moonlet.Usage?
----@param model string?
----@param table_of_prices table?
----@return moonlet.Usage?
 function M.priced(usage, model, table_of_prices)
   if not usage or usage.cost_usd then return usage end
   local cost = prices.estimate(usage, model, table_of_prices)
@@ -174,10 +168,9 @@ function M.priced(usage, model, table_of_prices)
   return priced
 end
 
---- The record of model.json and of the envelope: every field, null if unknown; `partial` only for a sum with an
---- unknown part.
+--- Returns the usage for model.json and the envelope: every field, with null if unknown. `partial` is set
+--- for a sum with an unknown part, `cache_write_tokens` (part of the input) only if reported.
 ---@param usage moonlet.Usage?
----@return table
 function M.record(usage)
   usage = usage or {}
   local record = {}
@@ -187,6 +180,7 @@ function M.record(usage)
   if usage.cost_usd == nil then record.cost_usd = null else record.cost_usd = usage.cost_usd end
   record.cost_is = usage.cost_is or null
   record.partial, record.estimated = usage.partial, usage.estimated
+  record.cache_write_tokens = usage.cache_write_tokens
   return record
 end
 

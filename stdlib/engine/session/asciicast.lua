@@ -30,10 +30,7 @@ local function text_of(bytes)
 end
 
 --- Returns the asciicast of a session as lines of JSON.
----@param root any
----@param rec moonlet.SessionRecord
 ---@param facts table?  the state of a running session; its newest output has no time yet
----@return string
 function M.of(root, rec, facts)
   local lines = { core.json.encode { version = 3, command = table.concat(rec.argv, " "),
     term = { cols = rec.cols or 120, rows = rec.rows or 40, type = "xterm-256color" }, title = rec.id } }

@@ -6,8 +6,6 @@ local M = {}
 
 --- Returns the rules for session.start. The result is nil for an agent with its own sandbox, or nil
 --- and a reason if the system cannot confine a program.
----@param argv string[]
----@param agent string?
 ---@param folder string?  a folder that the program may write
 ---@return (fun(temporary: string): table)? rules, string? why
 function M.rules(argv, agent, folder)

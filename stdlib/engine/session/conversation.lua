@@ -8,12 +8,10 @@ local shortest_part = 12     -- the shortest part of a wrapped line that counts
 local shortest_unmarked = 24 -- the shortest line without a mark that counts
 local transcript_tail, folder_depth = 256 << 10, 4
 
---- Drops all characters except letters, digits and non-ASCII bytes, so that wrapping and Markdown
---- do not matter.
+--- Drops all but letters, digits and non-ASCII bytes: wrapping and Markdown do not matter.
 local function squeezed(text) return (text:gsub("[^%w\128-\255]+", "")) end
 
---- Returns a line without the mark that the agent prints before each message, or nil if it has no
---- mark.
+--- Returns a line without the agent's mark of a message, or nil if it has none.
 local function without_mark(line, grammar)
   for _, pattern in ipairs(grammar.resume.said) do
     local text = line:match(pattern)
@@ -26,8 +24,7 @@ local function without_mark(line, grammar)
   end
 end
 
---- Returns the lines of a screen without the line of the cursor, because an empty input line
---- contains a placeholder.
+--- Returns the lines of a screen but the cursor's, which may show a placeholder.
 local function lines_of(facts)
   local lines = table.move(facts.history, 1, #facts.history, 1, {})
   local cursor = facts.cursor and facts.cursor.row + 1
@@ -53,11 +50,6 @@ end
 --- Collects the recorded evidence of a conversation. `facts` is the last screen, `typed` the input,
 --- `texts` the messages of the transcript. `printed` is what every start may print: the folder and
 --- the words of the new command.
----@param facts table
----@param grammar table?
----@param typed string[]
----@param texts string[]
----@param printed string[]
 ---@return moonlet.Conversation
 function M.known(facts, grammar, typed, texts, printed)
   local starts = {}
@@ -81,13 +73,11 @@ function M.known(facts, grammar, typed, texts, printed)
 end
 
 ---@param known moonlet.Conversation
----@return integer
 function M.count(known) return #known.marked + #known.texts + #known.typed end
 
 local function begins(text, part) return #part >= shortest_part and text:sub(1, #part) == part end
 
---- Returns true if a marked line equals an entry of `list`, or if one of them is the start of the
---- other.
+--- Returns true if a marked line and an entry of `list` are equal, or one starts the other.
 local function is_among(list, key)
   for _, text in ipairs(list) do
     if text == key or begins(text, key) or begins(key, text) then return true end
@@ -104,9 +94,6 @@ end
 
 --- Returns the first line of a screen that belongs to the conversation, or nil.
 ---@param known moonlet.Conversation
----@param facts table
----@param grammar table?
----@return string?
 function M.find(known, facts, grammar)
   for _, line in ipairs(lines_of(facts)) do
     local marked = grammar and without_mark(line, grammar)
@@ -134,7 +121,6 @@ end
 ---@field size integer
 
 --- Finds the agent's own transcript of a conversation. Returns nil if the agent keeps none.
----@param grammar table
 ---@param id string  the id of the conversation
 ---@return moonlet.Transcript?
 function M.transcript(grammar, id)
@@ -149,27 +135,24 @@ end
 
 --- Returns true if the transcript has grown since M.transcript found it.
 ---@param transcript moonlet.Transcript
----@return boolean
 function M.has_grown(transcript)
   local info = core.file.stat(transcript.root, transcript.path)
   return info ~= nil and info.size > transcript.size
 end
 
-local function text_of(content)
-  if type(content) == "string" then return content end
-  local parts = {}
-  for _, part in ipairs(type(content) == "table" and content or {}) do
-    local text = type(part) == "table" and part.text
-    if type(text) == "string" then parts[#parts + 1] = text end
+--- Returns the texts of a message's blocks.
+function M.texts(content)
+  if type(content) == "string" then return { content } end
+  local list = {}
+  for _, block in ipairs(type(content) == "table" and content or {}) do
+    local text = type(block) == "table" and block.text
+    if type(text) == "string" then list[#list + 1] = text end
   end
-  return table.concat(parts, "\n")
+  return list
 end
 
---- Returns the newest messages of a transcript, without instructions that the agent added to the
---- user's messages.
+--- Returns the newest messages of a transcript, without instructions that the agent added.
 ---@param transcript moonlet.Transcript
----@param grammar table
----@return string[]
 function M.messages(transcript, grammar)
   local from = math.max(0, transcript.size - transcript_tail)
   local bytes = core.file.part(transcript.root, transcript.path, from, transcript_tail) or ""
@@ -177,7 +160,7 @@ function M.messages(transcript, grammar)
   for line in bytes:gmatch "[^\n]+" do
     local ok, entry = pcall(core.json.decode, line)
     local content = ok and type(entry) == "table" and grammar.resume.transcript.message(entry)
-    local text = content and text_of(content) or ""
+    local text = content and table.concat(M.texts(content), "\n") or ""
     if text ~= "" and not text:find "^<" and not text:find "^# AGENTS%.md" then texts[#texts + 1] = text end
   end
   return texts

@@ -5,8 +5,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
--- Search for an echo in at most this many bytes, and let it begin at most so far after its input's
--- offset.
+-- An echo has at most so many bytes, and begins at most so far after its input's offset.
 local longest, farthest = 16 << 10, 256
 
 ---@class moonlet.InputNote
@@ -16,8 +15,6 @@ local longest, farthest = 16 << 10, 256
 ---@field same_ms integer    how long it had printed nothing new when the input was typed
 
 --- Returns the recorded inputs of a session, oldest first.
----@param home table
----@param id string
 ---@return moonlet.InputNote[]
 function M.notes(home, id)
   local notes = {}
@@ -29,10 +26,8 @@ function M.notes(home, id)
 end
 
 --- Replaces echoes in a part of the log by zero bytes, including an echo that is not complete yet.
----@param bytes string
 ---@param began integer  the offset of the first byte of `bytes`
 ---@param notes moonlet.InputNote[]
----@return string
 function M.hidden(bytes, began, notes)
   for _, note in ipairs(notes) do
     local at = math.max(1, note.offset - began + 1)
@@ -48,12 +43,9 @@ function M.hidden(bytes, began, notes)
   return bytes
 end
 
---- If the program printed nothing but an echo since the last input, its silence began before that
---- input.
----@param facts table
+--- After nothing but an echo, the program's silence began before its last input.
 ---@param note moonlet.InputNote?  the last input
 ---@param bytes string  the log after the offset of the note
----@return table facts
 function M.discounted(facts, note, bytes)
   if not note or not facts.input_ms or note.offset > facts.input_at then return facts end
   local rest = log.plain((M.hidden(bytes, note.offset, { note }):gsub("%z", ""))):gsub("%^%u", "")
@@ -64,8 +56,6 @@ function M.discounted(facts, note, bytes)
 end
 
 --- Reads the state of a session like store.look, but does not count echoes as output.
----@param home table
----@param id string
 ---@return table? facts, moonlet.Error? err
 function M.look(home, id)
   local facts, err = store.look(home, id)

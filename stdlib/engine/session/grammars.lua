@@ -1,42 +1,50 @@
 --- Reads an agent's screen: which prompt it shows, whether it works, whether its provider refuses.
---- The patterns of each agent are data in a file of their own.
+--- Each runner declares in `screen` how its program's screen reads.
+local any = require "moonlet.engine.session.any_program"
+local builtin = require "moonlet.engine.runner.names"
+local runners = require "moonlet.engine.load.runners"
+
 local M = {}
 
-local files = { "codex", "claude" }
-local any = require "moonlet.engine.session.agents.any"
 --- A program asks in the lower lines of its screen.
 local lower = 30
 
-local function load(name) return require("moonlet.engine.session.agents." .. name) end
+-- Caches the runner of each name, or false.
+local known = {}
 
----@return string[]
-function M.names() return files end
-
---- Returns the grammar of an agent, or nil for an unknown agent.
----@param name string?
-function M.named(name)
-  for _, known in ipairs(files) do
-    if known == name then return load(name) end
+local function runner_of(name)
+  if known[name] == nil then
+    local ok, runner = pcall(runners.get, name)
+    known[name] = ok and runner.screen and runner or false
   end
+  return known[name] or nil
 end
 
---- Returns the agent that a command starts, by the name of its program or of a script behind an
---- interpreter.
----@param argv string[]
----@return string?
+--- Returns the names of the runners that declare a screen, those of the user included.
+function M.names()
+  local names = {}
+  for _, list in ipairs { builtin.agents, runners.own_names() } do
+    for _, name in ipairs(list) do names[#names + 1] = runner_of(name) and name end
+  end
+  return names
+end
+
+--- Returns the grammar of an agent, or nil for an unknown agent.
+function M.named(name)
+  local runner = name and runner_of(name)
+  return runner and runner.screen
+end
+
+--- Returns the agent that a command or its interpreter's script starts, by the program's name.
 function M.of(argv)
   for i = 1, math.min(#argv, 2) do
     local base = (argv[i]:match "([^/]+)$" or ""):gsub("%.m?js$", "")
-    for _, name in ipairs(files) do
-      for _, program in ipairs(load(name).programs) do
-        if base == program then return name end
-      end
+    for _, name in ipairs(M.names()) do
+      if base == runner_of(name).program then return name end
     end
   end
 end
 
----@param agent string?
----@return integer? ms
 function M.enter_pause(agent)
   local grammar = M.named(agent)
   return grammar and grammar.enter_pause_ms
@@ -97,8 +105,6 @@ end
 ---@field download string?  a line that reports a download
 
 --- Reads the prompt and the other signs of state from a screen.
----@param facts table
----@param agent string?
 ---@return moonlet.ScreenReading
 function M.read(facts, agent)
   local lines, at_cursor = lower_lines(facts)

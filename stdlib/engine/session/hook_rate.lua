@@ -16,9 +16,6 @@ function M.new() return {} end
 
 --- Returns true if the hook may run now. Otherwise it counts the event.
 ---@param rate table<string, moonlet.HookWindow>
----@param kind string
----@param variables table
----@param now_ms integer
 function M.admits(rate, kind, variables, now_ms)
   local window = rate[kind]
   if not window or window.held == 0 and now_ms - window.since >= window_ms then
@@ -33,11 +30,8 @@ function M.admits(rate, kind, variables, now_ms)
   return false
 end
 
---- Returns the calls that report counted events, for each kind whose minute is over, or for all
---- kinds at the end.
+--- Returns the due calls for counted events: each kind whose minute is over, or all at the end.
 ---@param rate table<string, moonlet.HookWindow>
----@param now_ms integer
----@param is_end boolean?
 ---@return {kind: string, count: integer, variables: table}[]
 function M.due(rate, now_ms, is_end)
   local due = {}

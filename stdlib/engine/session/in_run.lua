@@ -75,8 +75,7 @@ function Session:send(text, options)
   local input = { verb = "send", text = text, keys = options.keys, enter = enter }
   step(own, options.name or "send", input, { once = true, paid = true }, function(last, hash, key)
     check_alive(own)
-    -- The keeper records the inputs that it typed under each tag, so a resumed run types none of
-    -- them twice.
+    -- The keeper records typed inputs under each tag, so a resumed run types none twice.
     local number = last and not last.spent and last.attempt or (last and last.attempt or 0) + 1
     if not last or last.spent then journal.begin(own.run, key, number, hash, { once = true }) end
     typing.submit(own.home, own.id, { text = text, keys = options.keys, enter = enter, by = "run",
@@ -86,8 +85,7 @@ function Session:send(text, options)
   return self
 end
 
---- Returns the length of the shortest prefix of `bytes` whose plain text has at least `length`
---- bytes.
+--- Returns the length of the shortest prefix of `bytes` whose plain text has `length` bytes.
 local function raw_length(bytes, length)
   local low, high = 0, #bytes
   while low < high do
@@ -100,7 +98,7 @@ end
 local function find(text, pattern)
   local ok, from, to, capture = pcall(string.find, text, pattern)
   if not ok then
-    error(record.invalid(("session:expect: '%s' is no Lua pattern"):format(core.text.printable(pattern, 80)),
+    error(record.invalid(("session:expect: '%s' is not a Lua pattern"):format(core.text.printable(pattern, 80)),
       "%? %( %[ stand for the characters themselves"), 0)
   end
   return from and { from = from, to = to, text = capture or text:sub(from, to) }
@@ -201,18 +199,7 @@ local metatable = {
   __name = "session",
 }
 
-local function argv_of(call)
-  local argv = {}
-  for i, word in ipairs(call.argv or call) do
-    words.check(word, i, "ctx:session")
-    argv[i] = word
-  end
-  if not argv[1] or argv[1] == "" then
-    error(record.invalid("ctx:session needs a program", 'ctx:session { "python3", "-i" }'), 0)
-  end
-  words.check_program(argv, "ctx:session")
-  return argv
-end
+local example = 'ctx:session { "python3", "-i" }'
 
 --- Finds the session that an earlier host started for an attempt of this step.
 local function find_started(run, name)
@@ -251,21 +238,19 @@ end
 
 --- Implements ctx:session{ argv…, cwd =, env =, timeout =, idle =, rows =, cols =, agent =, detach
 --- =, writes =, name = }.
----@param ctx moonlet.Ctx
----@param call table
 ---@return moonlet.Session
 function M.session(ctx, call)
   local state = context.of(ctx)
   local run = state.run
   if type(call) ~= "table" then
-    error(record.invalid("ctx:session needs a table", 'ctx:session { "python3", "-i" }'), 0)
+    error(record.invalid("ctx:session needs a table", example), 0)
   end
   local options = {}
   for name, value in pairs(call) do
     if math.type(name) ~= "integer" then options[name] = value end
   end
   record.check(options, fields, "ctx:session")
-  local argv = argv_of(call)
+  local argv = words.of(call.argv or call, "ctx:session", example)
   grants.check_program(run.grants, argv[1])
   local what = ("the session '%s'"):format(words.shown(argv))
   if run.checking then table.insert(run.checking.commands, words.shown(argv)) end
@@ -274,6 +259,7 @@ function M.session(ctx, call)
     error({ kind = "prepared", message = "a dry run goes no further than " .. what }, 0)
   end
   local key = context.key(state, options.name or "session")
+  if run.forecast then run.forecast:stop(key, "session", what) end
   for _, name in ipairs { "rows", "cols" } do
     local size = options[name]
     if size and (size < least_size[name] or size > 500) then

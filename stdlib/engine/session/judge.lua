@@ -59,10 +59,8 @@ function M.loss(exit, facts)
   return why and { bytes = exit.stdout_total - exit.stdout_kept, waiting = 0, why = why } or nil
 end
 
---- Describes lost output, such as "4214784 bytes of its output are missing: No space left on
---- device".
+--- Describes lost output: "4214784 bytes of its output are missing: No space left on device".
 ---@param loss moonlet.SessionLoss
----@return string
 function M.loss_text(loss)
   local parts = {}
   if loss.bytes > 0 then parts[1] = ("%d bytes of its output are missing"):format(loss.bytes) end
@@ -72,10 +70,8 @@ function M.loss_text(loss)
   return table.concat(parts, ", ") .. ": " .. loss.why
 end
 
---- Describes how a session ended and what output it lost, such as "exit code 3" or "its time limit;
---- 5 bytes of …".
+--- Describes the end of a session and its lost output: "exit code 3", "its time limit; 5 bytes …".
 ---@param exit table  the exit that core.session.status returned
----@return string
 function M.cause(exit)
   local loss = M.loss(exit)
   return loss and ("%s; %s"):format(cause(exit), M.loss_text(loss)) or cause(exit)
@@ -105,15 +101,13 @@ local function asks(facts, reading, agent, limits)
   local program, processes = facts.program or {}, facts.processes or {}
   local blocked = processes.reads_terminal
   local still = facts.silent_ms >= limits.settled
-  -- If the system does not say which process reads, a quiet terminal with echo off means a password
-  -- prompt.
+  -- A quiet terminal with echo off means a password prompt, whichever process reads.
   if (blocked or blocked == nil and still) and program.canonical and program.echo == false then
     return waiting("password", "terminal:echo-off", facts, { blocked
       and ("%s reads the terminal with echo off"):format(processes.foreground or "the program")
       or "the terminal takes a line with echo off" }, reading.prompt)
   end
-  -- Codex draws a spinner above its prompt. Just after an input, the screen may show the answered
-  -- prompt.
+  -- Just after an input, the screen may still show the answered prompt.
   local is_whole = reading.is_whole and not (facts.input_ms and facts.input_ms < limits.reaction)
   if reading.prompt and (still or blocked or is_whole) and not (reading.is_working and not reading.prompt.all) then
     local own = grammars.named(agent)
@@ -139,8 +133,7 @@ local function asks(facts, reading, agent, limits)
   end
 end
 
---- Returns the youngest process that an agent started after its own start. Such a tool may be quiet
---- for long.
+--- Returns the youngest process that an agent started after its own start: a quiet tool.
 local function tool_of(facts, agent, limits)
   local newest = grammars.named(agent) and (facts.processes or {}).newest
   return newest and newest.after_ms > limits.helper and newest.age_ms < limits.hung and newest or nil
@@ -190,7 +183,6 @@ end
 ---@param status "none"|"running"|"exited"|"lost"
 ---@param exit table          the exit that core.session.status returned
 ---@param facts table?        the state of a running session; nil if its keeper does not answer
----@param agent string?
 ---@param more { busy: integer?, moved: integer?, edited: string?, limits: table? }?
 ---@return moonlet.SessionVerdict
 function M.judge(status, exit, facts, agent, more)

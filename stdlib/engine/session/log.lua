@@ -13,7 +13,6 @@ local longest_sequence = 256
 
 --- Returns the files of the log, oldest first.
 ---@param root any   the opened `.agent` folder; nil if it was removed
----@param id string
 ---@param ending "log"|"times"
 ---@return moonlet.SessionPiece[]
 function M.pieces(root, id, ending)
@@ -36,13 +35,7 @@ function M.bounds(root, id)
   return pieces[1].from, last.from + last.size
 end
 
---- Returns at most `most` bytes from an offset on, and the offset of the first returned byte. That
---- offset is later if older bytes were deleted.
----@param root any
----@param id string
----@param from integer
----@param most integer
----@return string bytes, integer began
+--- Returns up to `most` bytes from an offset on, and the offset of the first one that is left.
 function M.read(root, id, from, most)
   local parts, began, left = {}, nil, most
   for _, piece in ipairs(M.pieces(root, id, "log")) do
@@ -83,9 +76,7 @@ local function cut_start(before, text)
   return last and last < 4 and last or 0
 end
 
---- Returns the last `most` bytes. They begin with a whole character and not inside an escape
---- sequence.
----@return string bytes, integer began, integer dropped
+--- Returns the last `most` bytes from the start of a character outside of escape sequences.
 function M.tail(root, id, most)
   local first, last = M.bounds(root, id)
   local from = math.max(first, last - most)
@@ -97,16 +88,12 @@ function M.tail(root, id, most)
 end
 
 --- Returns the text of a log without the escape sequences that a terminal would obey.
----@param bytes string
----@return string
 function M.plain(bytes)
   local lines = bytes:gsub("\27%[[%d;:?<=>!]*[ -/]*[@-~]", ""):gsub("\r+\n", "\n"):gsub("\n\r", "\n"):gsub("\r", "\n")
   return (core.text.strip(lines))
 end
 
---- Splits bytes in front of an incomplete escape sequence or character. Returns the printable part
---- and the rest.
----@return string now, string rest
+--- Splits off an incomplete escape sequence or character at the end.
 function M.settled(bytes)
   local at = bytes:find("\27[^\27]*$")
   if at and #bytes - at < longest_sequence then

@@ -20,17 +20,13 @@ local function noted(home, id)
 end
 
 --- Makes a reader of a session's log that skips the markers on record.
----@param home table
----@param id string
 ---@param from integer?  the offset to read from; the start of the log by default
----@return table
 function M.reader(home, id, from)
   return { home = home, root = store.root(home), id = id, offset = from or 0, rest = "", is_cut = false,
     seen = noted(home, id) }
 end
 
---- Returns the complete lines and keeps the start of the last one. A marker stands at the start of
---- its line, so the rest of a long line is skipped.
+--- Returns the complete lines and keeps the start of the last one, if a marker may begin there.
 local function ended_lines(reader, bytes)
   if reader.is_cut then
     local feed, back = bytes:find("\n", 1, true), bytes:find("\r", 1, true)
@@ -49,8 +45,7 @@ local function ended_lines(reader, bytes)
   return text:sub(1, last or 0)
 end
 
---- Returns the lines that may be markers. Most output has no marker, so it is searched before it is
---- split.
+--- Returns the lines that may be markers. Output without any is not split.
 local function candidates(bytes)
   for name in pairs(report.marker_types) do
     if bytes:find(name, 1, true) then
@@ -82,7 +77,6 @@ local function note(reader, lines)
 end
 
 --- Records the new markers in the log and on the screen, and returns them.
----@param reader table
 ---@param facts table?  the state of a running session
 ---@return {type: string, text: string}[]
 function M.new(reader, facts)
@@ -91,11 +85,8 @@ function M.new(reader, facts)
   return note(reader, lines)
 end
 
---- Returns true if a marker was printed after the reader's first offset, whether it is on record or
---- not.
----@param reader table
+--- Returns true if a marker was printed after the reader's first offset.
 ---@param is_over boolean  true if the session has ended
----@return boolean
 function M.is_there(reader, is_over)
   local before
   while before ~= reader.offset do
@@ -106,8 +97,6 @@ function M.is_there(reader, is_over)
 end
 
 --- Records all markers that a session has printed so far.
----@param home table
----@param id string
 function M.catch_up(home, id)
   local reader, before = M.reader(home, id), nil
   local is_over = core.session.status(home.handle, id) ~= "running"

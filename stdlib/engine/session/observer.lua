@@ -18,10 +18,7 @@ local function act_of(note)
 end
 
 --- Makes an observer of a session.
----@param run table
 ---@param key string  the key of the session's step
----@param id string
----@return table
 function M.new(run, key, id)
   return { run = run, key = key, id = id, reader = markers.reader(run.home, id),
     noted = #store.events(run.home, id) }
@@ -39,8 +36,6 @@ local function report_acts(own)
 end
 
 --- Checks the session and emits its new events, at most twice a second unless `now` is set.
----@param own table
----@param now boolean?
 function M.look(own, now)
   local run, at = own.run, core.clock.monotonic()
   if not now and own.looked and at - own.looked < pause_ms then return end

@@ -13,9 +13,6 @@ local most_files, most_entries = 200, 20000
 local left_out = { [".git"] = true, [".agent"] = true, node_modules = true, [".cache"] = true, __pycache__ = true }
 
 --- Lists the files beneath a folder that changed since a time. The walk is bounded.
----@param folder string
----@param since_ns integer
----@return string[] files, boolean is_whole
 function M.files_changed(folder, since_ns)
   local root = core.file.root(folder)
   local found, seen, stack = {}, 0, { "" }
@@ -54,7 +51,6 @@ end
 M.marker_types = { QUESTION = "question", MILESTONE = "milestone", DONE = "done", BLOCKED = "blocked" }
 
 --- Finds the markers {type, text} in lines of output, each once.
----@param lines string[]
 ---@param seen table<string, true>
 ---@return {type: string, text: string}[]
 function M.markers(lines, seen)
@@ -73,9 +69,6 @@ function M.markers(lines, seen)
 end
 
 --- Returns the last lines that a session printed.
----@param root any
----@param id string
----@return string[]
 function M.lines(root, id)
   local lines = {}
   -- Truncate long lines, because a pattern may search them for long.
@@ -85,25 +78,8 @@ function M.lines(root, id)
   return lines
 end
 
-local function started_ns(rec)
-  local year, month, day, hour, minute, second =
-    (rec.started_at or ""):match "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):(%d+%.?%d*)Z$"
-  if not year then return math.maxinteger end
-  year, month, day = math.tointeger(tonumber(year)), math.tointeger(tonumber(month)), math.tointeger(tonumber(day))
-  local y = month <= 2 and year - 1 or year
-  local era = y // 400
-  local of_era = y - era * 400
-  local of_year = (153 * (month + (month > 2 and -3 or 9)) + 2) // 5 + day - 1
-  local days = era * 146097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719468
-  local seconds = days * 86400 + math.tointeger(tonumber(hour)) * 3600 + math.tointeger(tonumber(minute)) * 60
-  return seconds * 1000000000 + math.floor(tonumber(second) * 1e9)
-end
-
 --- Makes the report of a session.
----@param home table
----@param rec moonlet.SessionRecord
 ---@param row table         a row of states.of()
----@return table
 function M.of(home, rec, row)
   local root = store.root(home)
   local lines, inputs, interventions = M.lines(root, rec.id), core.json.array {}, core.json.array {}
@@ -113,7 +89,8 @@ function M.of(home, rec, row)
     if event.type == "attached" then attached = attached + 1 end
     if event.type == "intervention" then interventions[#interventions + 1] = event end
   end
-  local files, is_whole = M.files_changed(rec.cwd, started_ns(rec))
+  local started = core.clock.parse(rec.started_at or "")
+  local files, is_whole = M.files_changed(rec.cwd, started and started * 1000000 or math.maxinteger)
   return { id = rec.id, state = row.state, exit_code = row.exit_code, ended_by = row.ended_by, took_ms = row.age_ms,
     output_missing = row.output_missing, waits_for = row.waits_for, inputs = inputs, attached = attached,
     interventions = interventions, files_changed = core.json.array(files), files_whole = is_whole,
@@ -122,8 +99,6 @@ function M.of(home, rec, row)
 end
 
 --- Formats the report as text.
----@param report table
----@return string
 function M.text(report)
   local lines = { ("%s: %s%s, %s"):format(report.id, report.state, report.state == "ended" and report.exit_code
     and report.exit_code >= 0 and (" (exit %d)"):format(report.exit_code) or "",

@@ -29,7 +29,7 @@ local function command(argv, grammar)
   repeat
     words[i] = argv[i]
     i = i + 1
-  until i > #argv or grammars.of { words[i - 1] } == grammar.name
+  until i > #argv or grammars.named(grammars.of { words[i - 1] }) == grammar
   local program = #words
   while i <= #argv do
     if argv[i]:sub(1, 1) == "-" then
@@ -45,13 +45,10 @@ local function command(argv, grammar)
 end
 
 --- Returns the command that continues the conversation of a session.
----@param home table
----@param rec moonlet.SessionRecord
 ---@param is_last boolean?  continue the newest conversation, whatever its id
----@return string[] argv, string? conversation
 function M.command(home, rec, is_last)
   local grammar = grammars.named(rec.agent)
-  if not grammar then
+  if not (grammar and grammar.resume) then
     error(record.invalid(("how to go on with %s is not known"):format(rec.id),
       ("moonlet session resume %s -- COMMAND names the command"):format(rec.id)), 0)
   end
@@ -84,6 +81,7 @@ end
 
 local function recorded(home, old, argv)
   local grammar = grammars.named(old.agent)
+  grammar = grammar and grammar.resume and grammar
   local id = grammar and conversation_id(store.root(home), old.id, grammar)
   local transcript = id and conversation.transcript(grammar, id) or nil
   local texts = transcript and conversation.messages(transcript, grammar) or {}
@@ -103,8 +101,7 @@ local function missing(own, old)
   return "its screen shows none of what the user or the agent said"
 end
 
---- Waits until the new session shows the conversation. Returns the evidence, or false and the
---- reason.
+--- Waits until the new session shows the conversation. Returns the evidence, or false and why.
 local function comes_back(home, old, id, own)
   local since = core.clock.monotonic()
   local is_hopeless = conversation.count(own.known) == 0 and not own.transcript
@@ -127,10 +124,7 @@ local function comes_back(home, old, id, own)
   return false, missing(own, old)
 end
 
---- Starts the new session. `context` of the result is the evidence that the conversation continues,
---- or false. Then `why` is the reason.
----@param home table
----@param id string
+--- Starts the new session. `context` is the evidence that the conversation continues, or false.
 ---@param options {last: boolean?, argv: string[]?, verify: boolean?}
 ---@return {rec: moonlet.SessionRecord, context: string|false|nil, why: string?,
 ---   conversation: string?}

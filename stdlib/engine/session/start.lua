@@ -90,8 +90,8 @@ local function start(home, wanted)
   local pid, err = core.session.start(home.handle, id, {
     label = core.text.printable(table.concat(rec.argv, " "), label_cap),
     argv = wanted.argv, env = env, cwd = rec.cwd, rows = rows, cols = cols, redact = true,
-    wall = wanted.limit, idle = wanted.idle, grace = wanted.grace or default_grace_ms, log_cap = wanted.log_cap,
-    confine = rules,
+    wall_ms = wanted.limit, idle_ms = wanted.idle, grace_ms = wanted.grace or default_grace_ms,
+    log_cap = wanted.log_cap, confine = rules,
   })
   if not pid then
     -- No program ran, so delete the folder, which frees its number.
@@ -103,11 +103,7 @@ local function start(home, wanted)
   return rec
 end
 
---- Starts the program and returns the session's record with its id and pid. It raises if the
---- program could not start, and then leaves no folder.
----@param home table
----@param wanted moonlet.SessionStart
----@return moonlet.SessionRecord
+--- Starts the program and returns the session's record. If it raises, it leaves no folder.
 function M.start(home, wanted)
   if not wanted.name then return start(home, wanted) end
   -- The lock makes the check of the name and the start atomic.

@@ -29,9 +29,6 @@ local function activity(before, after, ms)
 end
 
 --- Judges a session and returns the verdict with its facts.
----@param home table
----@param id string
----@param limits table?
 ---@return moonlet.SessionVerdict found, table? facts, table exit, moonlet.SessionRecord rec
 function M.judge(home, id, limits)
   local rec = store.read(home, id)
@@ -67,13 +64,8 @@ local function waits_for(home, id, found, facts)
   if found.state == "waiting-for-quota" then return found.evidence[1] end
 end
 
---- Returns the question that the program asks with a marker on its screen. The next input closes
---- the question.
----@param home table
----@param id string
----@param facts table
+--- Returns the question of a marker on the screen. The next input closes the question.
 ---@param from integer?  ignore questions that were printed before this offset
----@return string?
 function M.question(home, id, facts, from)
   local text = table.concat(facts.lines, "\n")
   if not text:find("[QUESTION]", 1, true) then return nil end
@@ -84,8 +76,6 @@ function M.question(home, id, facts, from)
 end
 
 --- Raises an error if a session has ended.
----@param home table
----@param id string
 ---@param kind string?  the kind of the error if the session exited normally ("failed" by default)
 function M.check_alive(home, id, kind)
   local status, exit = core.session.status(home.handle, id)
@@ -99,8 +89,6 @@ function M.check_alive(home, id, kind)
 end
 
 --- Returns a session as a row of `session list`.
----@param home table
----@param id string
 function M.of(home, id)
   local found, facts, exit, rec = M.judge(home, id)
   return {
@@ -117,8 +105,6 @@ function M.of(home, id)
 end
 
 --- Formats the facts behind a verdict as lines, the strongest evidence first.
----@param facts table
----@return string[]
 function M.facts_text(facts)
   local program, processes = facts.program or {}, facts.processes or {}
   local function yes(value) return value and "yes" or "no" end
@@ -134,9 +120,6 @@ function M.facts_text(facts)
 end
 
 --- Returns the screen of a session: the current one, or the last one if the session has ended.
----@param home table
----@param id string
----@param history integer
 function M.screen(home, id, history)
   local facts, err
   if core.session.status(home.handle, id) == "running" then facts, err = store.look(home, id, history) end
@@ -144,8 +127,7 @@ function M.screen(home, id, history)
   local root = store.root(home)
   if facts and (history == 0 or not facts.history_gap) then return facts end
   if facts then
-    -- The program printed faster than the screen's history could follow, so rebuild the history
-    -- from the log.
+    -- The screen's history could not follow the program, so rebuild it from the log.
     local text = log.tail(root, id, 1 << 20)
     facts.history = core.json.decode(core.session.replay(text, facts.rows, facts.cols, history)).history
     return facts
@@ -158,11 +140,7 @@ function M.screen(home, id, history)
   return core.json.decode(core.session.replay(text, rec.rows or 40, rec.cols or 120, history))
 end
 
---- Ends a session and waits for its end. If its keeper was killed, its orphaned processes are ended
---- too.
----@param home table
----@param id string
----@param grace integer
+--- Ends a session, and the orphans of a killed keeper.
 function M.finish(home, id, grace)
   if core.session.status(home.handle, id) == "running" then
     local ok, err = pcall(core.session.kill, home.handle, id, grace)
@@ -181,9 +159,6 @@ function M.finish(home, id, grace)
 end
 
 --- Adds the processes of sessions to those of runs, and ends orphans of killed session keepers.
----@param home table
----@param children table[]
----@param swept table[]
 function M.add_live(home, children, swept)
   local root = store.root(home)
   for _, id in ipairs(core.session.list(home.handle)) do
@@ -203,7 +178,7 @@ end
 
 local function pattern_in(text, pattern)
   local ok, at = pcall(string.find, text, pattern)
-  if not ok then error(record.invalid(("--until '%s' is no Lua pattern"):format(core.text.printable(pattern, 60)),
+  if not ok then error(record.invalid(("--until '%s' is not a Lua pattern"):format(core.text.printable(pattern, 60)),
     "write exit, quiet, prompt, marker or a Lua pattern; %( is a bracket"), 0) end
   return at
 end
@@ -217,15 +192,10 @@ local conditions = {
   marker = function(_, facts, home, id, from) return M.question(home, id, facts, from) ~= nil end,
 }
 
---- Waits for exit, quiet, prompt, marker, or a pattern in the output. Returns "came", "ended" or
---- "timeout", and the session's row.
----@param home table
----@param id string
----@param what string
+--- Waits for an event or a pattern. Returns "came", "ended" or "timeout", and the session's row.
 ---@param limit integer?   ms
 ---@param from integer?    the offset from which to search (by default the oldest byte in the log)
 ---@param meanwhile fun()?  called repeatedly during the wait
----@return string, table
 function M.wait(home, id, what, limit, from, meanwhile)
   local since, root = core.clock.monotonic(), store.root(home)
   local condition, seen = conditions[what], ""

@@ -21,19 +21,14 @@ local record_cap, unwritten_cap = 1 << 20, 1 << 20
 ---@field removed boolean?    true if its folder was deleted while it runs
 
 --- Returns the path of a session's file, relative to `.agent`.
----@param id string
----@param name string?
 function M.path(id, name) return ("sessions/%s%s"):format(id, name and "/" .. name or "") end
 
 --- Opens the `.agent` folder. Returns nil if it does not exist.
----@param home table
 function M.root(home) return (core.file.root(home.agent_path)) end
 
 local function redacted(value) return (core.secret.hide(value)) end
 
 --- Writes the record and redacts the secrets of the environment in it.
----@param home table
----@param rec moonlet.SessionRecord
 function M.write(home, rec)
   local root, why = core.file.root(home.agent_path)
   if not root then error(why, 0) end
@@ -41,11 +36,7 @@ function M.write(home, rec)
   if not done then error(err, 0) end
 end
 
---- Reads the record of a session. If it is missing or damaged, a minimal record replaces it,
---- because the session may still run.
----@param home table
----@param id string
----@return moonlet.SessionRecord
+--- Reads the record of a session, or a minimal one if it is damaged: it may still run.
 function M.read(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "session.json"), record_cap)
@@ -61,11 +52,7 @@ end
 --- Event lines that could not be written. The next event of this process writes them first.
 local unwritten = {}
 
---- Appends an event with its time to the session's events.jsonl. A full disk is reported on
---- standard error.
----@param home table
----@param id string
----@param event table
+--- Appends an event to events.jsonl. A full disk is reported on standard error.
 function M.note(home, id, event)
   event.at = core.clock.iso(core.clock.wall())
   local key = home.agent_path .. " " .. id
@@ -81,9 +68,6 @@ function M.note(home, id, event)
 end
 
 --- Returns the events of a session, oldest first.
----@param home table
----@param id string
----@return table[]
 function M.events(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "events.jsonl"), 16 << 20) or ""
@@ -95,11 +79,7 @@ function M.events(home, id)
   return events
 end
 
---- Returns the session id for S-003, 3, 003, last, or a name. Of several sessions with a name it
---- picks the newest.
----@param home table
----@param word string
----@return string id
+--- Returns the session id for S-003, 3, 003, last, or the newest of a name.
 function M.find(home, word)
   local ids = core.session.list(home.handle)
   if word == "last" and ids[1] then return ids[#ids] end
@@ -114,11 +94,7 @@ function M.find(home, word)
     #ids == 0 and "moonlet session start -- COMMAND starts one" or "moonlet session list shows the sessions"), 0)
 end
 
---- Returns the screen and the state of a running session, or nil and an error if its keeper does
---- not answer.
----@param home table
----@param id string
----@param history integer?
+--- Returns the screen and the state of a running session, or nil and an error.
 ---@return table? facts, moonlet.Error? err
 function M.look(home, id, history)
   local ok, text = pcall(core.session.look, home.handle, id, history or 0)
@@ -126,11 +102,7 @@ function M.look(home, id, history)
   return core.json.decode(text)
 end
 
---- Returns the last screen of a session that has ended, or nil if a killed keeper could not save
---- it.
----@param home table
----@param id string
----@return table?
+--- Returns the last screen of a session that has ended, or nil if there is none.
 function M.last_screen(home, id)
   local root = M.root(home)
   local text = root and core.file.read(root, M.path(id, "screen.json"), 16 << 20)

@@ -61,7 +61,6 @@ end
 ---@param found moonlet.SessionVerdict
 ---@param memory moonlet.StuckMemory
 ---@param policy moonlet.StuckPolicy
----@param now_ms integer
 ---@return moonlet.Intervention
 function M.decide(found, memory, policy, now_ms)
   local reason = found.evidence[1] or found.rule

@@ -7,8 +7,7 @@ local store = require "moonlet.engine.session.store"
 
 local M = {}
 
---- Programs in raw mode take text and Enter at once for a paste and insert a newline, so pause
---- before Enter.
+--- Programs in raw mode take text and Enter at once for a paste, so pause before Enter.
 local enter_pause_ms = 150
 
 local text_kind, key_kind = 0, 1
@@ -38,8 +37,6 @@ local function check_text(text, program)
 end
 
 --- Types into a running session. It raises if the session has ended or a person has taken it over.
----@param home table
----@param id string
 ---@param input moonlet.SessionInput
 function M.submit(home, id, input)
   local facts, err = echo.look(home, id)

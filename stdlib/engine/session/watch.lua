@@ -17,8 +17,7 @@ local M = {}
 
 local poll_ms = 250
 local diagnosis_bytes = 500
--- A watcher that only runs hooks takes the lock briefly from time to time, so wait this long for
--- it.
+-- A watcher that only runs hooks takes the lock briefly, so wait this long for it.
 local take_over_ms = 300
 
 --- Locks the watching of a session. Returns nil if another process has the lock.
@@ -33,8 +32,7 @@ local function take_over(watch)
     hint = ("moonlet session report %s shows what it did"):format(watch.rec.id) }, 0)
 end
 
---- Returns true if this process may run hooks now. A full watcher has priority over one that only
---- runs hooks.
+--- Returns true if this process may run hooks now. A full watcher has priority.
 local function has_hooks(watch)
   if watch.lock then return true end
   local lock = lock_of(watch, 0)
@@ -171,8 +169,6 @@ end
 
 --- Watches a session until it ends, and returns its last row. With `from_start` hooks run for all
 --- earlier output too, even if another process has recorded it.
----@param home table
----@param id string
 ---@param options {policy: table?, hooks: table?, say: fun(text: string)?, from_start: boolean?}
 function M.run(home, id, options)
   local policy = setmetatable(options.policy or {}, { __index = stuck.defaults })

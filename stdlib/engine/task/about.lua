@@ -10,8 +10,6 @@ local most_children = 200
 local function some(value) return value ~= nil and value ~= null and value or nil end
 
 --- Returns the runs that replay a run or follow it in its pipeline, oldest first.
----@param home table
----@param id string
 ---@return {id: string, pipeline: boolean}[]
 function M.children(home, id)
   if not store.root(home) or not ledger.ready(home, true) then return {} end
@@ -49,10 +47,7 @@ local function review_line(review)
 end
 
 --- Returns lines about a run: lineage, prompt, lifecycle, checks, changed files, review.
----@param home table
 ---@param rec table  run.json
----@param children table[]
----@return string[]
 function M.lines(home, rec, children)
   local lines = {}
   local function add(text, ...) lines[#lines + 1] = text:format(...) end

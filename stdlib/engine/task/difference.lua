@@ -74,10 +74,7 @@ local function first_difference(root, one, other)
 end
 
 --- Compares the outcomes and steps of two runs.
----@param home table
 ---@param one table    run.json
----@param other table
----@return table
 function M.of(home, one, other)
   local root = store.root(home)
   local tokens_one, cost_one = usage_of(one)

@@ -49,8 +49,6 @@ local function node_of(home, root, rec, seen, depth)
 end
 
 --- Returns the whole tree of runs that a run belongs to.
----@param home table
----@param rec table
 ---@return moonlet.LineageNode
 function M.tree(home, rec)
   local root = store.root(home)

@@ -46,21 +46,30 @@ local function kind_name(value)
   return type(value) == "string" and "a text" or "a " .. type(value)
 end
 
-local function check_keys(value, fields, where)
-  if type(value) ~= "table" or value == null or core.json.is_array(value) then
-    refuse(("%s must be an object, not %s"):format(where, kind_name(value)))
-  end
-  for key in pairs(value) do
-    if not fields[key] then
-      local names = {}
-      for name in pairs(fields) do names[#names + 1] = name end
-      refuse(("%s has no key '%s'"):format(where, shown(key)), record.suggest(tostring(key), names))
-    end
-  end
+local function names_of(set)
+  local names = {}
+  for name in pairs(set) do names[#names + 1] = name end
+  return names
 end
 
---- Checks a text field. Control characters would act on a terminal, so they are refused, and so are
---- line breaks in a title.
+--- Returns a field that may be missing or null. Raises an error if it has another form.
+---@param form "object"|"list"
+---@param fields table<string, any>?  keys that an object may have
+local function part_of(value, form, where, fields)
+  if value == nil or value == null then return nil end
+  local is_list = core.json.is_array(value)
+  if type(value) ~= "table" or (form == "object") == is_list and (is_list or next(value) ~= nil) then
+    refuse(("%s must be %s, not %s"):format(where, form == "list" and "a list" or "an object", kind_name(value)))
+  end
+  for key in pairs(fields and value or {}) do
+    if not fields[key] then
+      refuse(("%s has no key '%s'"):format(where, shown(key)), record.suggest(tostring(key), names_of(fields)))
+    end
+  end
+  return value
+end
+
+--- Checks a text field. Control characters would act on a terminal, so they are refused.
 local function text_of(value, name, is_line)
   if value == nil or value == null then return nil end
   if type(value) ~= "string" then refuse(("'%s' must be a text, not %s"):format(name, kind_name(value))) end
@@ -71,24 +80,19 @@ local function text_of(value, name, is_line)
 end
 
 local function texts_of(value, name)
-  if value == nil or value == null then return {} end
-  if type(value) ~= "table" or not core.json.is_array(value) and next(value) ~= nil then
+  if value ~= nil and type(value) ~= "table" and value ~= null then
     refuse(("'%s' must be a list of texts, not %s"):format(name, kind_name(value)))
   end
-  if #value > most_listed then refuse(("'%s' has more than %d items"):format(name, most_listed)) end
   local list = {}
-  for i, item in ipairs(value) do
-    local text = text_of(item, ("%s[%d]"):format(name, i), true)
-    if not text then refuse(("'%s[%d]' is empty"):format(name, i)) end
-    list[i] = text
+  for i, item in ipairs(part_of(value, "list", ("'%s'"):format(name)) or {}) do
+    if i > most_listed then refuse(("'%s' has more than %d items"):format(name, most_listed)) end
+    list[i] = text_of(item, ("%s[%d]"):format(name, i), true)
+      or refuse(("'%s[%d]' is empty"):format(name, i))
   end
   return list
 end
 
---- Returns the canonical id of a packet, so that T-1 and t-001 become T-001. Returns nil for any
---- other text.
----@param text any
----@return string?
+--- Returns the canonical id of a packet: T-001 for T-1 and t-001; nil for any other text.
 function M.id(text)
   local digits = type(text) == "string" and text:match "^[Tt]%-0*(%d+)$"
   if not digits or #digits > 9 or digits == "0" then return nil end
@@ -100,9 +104,8 @@ local function checked(kind, command, timeout_ms, where)
   if not command then refuse(("%s has no command"):format(where), 'write { "kind": "test", "command": "npm test" }') end
   local timeouts = validation.timeouts
   if type(kind) ~= "string" or not timeouts[kind] then
-    local names = {}
-    for name in pairs(timeouts) do names[#names + 1] = name end
-    refuse(("%s has the kind '%s', which is none"):format(where, shown(kind)), record.suggest(tostring(kind), names))
+    refuse(("%s has the unknown kind '%s'"):format(where, shown(kind)),
+      record.suggest(tostring(kind), names_of(timeouts)))
   end
   if timeout_ms ~= nil and (math.type(timeout_ms) ~= "integer" or timeout_ms < 1) then
     refuse(("%s: timeout_ms must be a whole number from 1, not %s"):format(where, shown(timeout_ms)))
@@ -121,34 +124,22 @@ end
 local check_fields = { kind = true, command = true, timeout_ms = true }
 
 local function validation_of(execution)
-  if execution == nil or execution == null then return {} end
-  check_keys(execution, { commands = true }, "'execution'")
-  local commands = execution.commands
-  if commands == nil or commands == null then return {} end
-  check_keys(commands, { validation = true }, "'execution.commands'")
-  local list = commands.validation
-  if list == nil or list == null then return {} end
-  if type(list) ~= "table" or not core.json.is_array(list) and next(list) ~= nil then
-    refuse(("'execution.commands.validation' must be a list, not %s"):format(kind_name(list)))
-  end
+  local commands = (part_of(execution, "object", "'execution'", { commands = true }) or {}).commands
+  commands = part_of(commands, "object", "'execution.commands'", { validation = true }) or {}
   local checks = {}
-  for i, item in ipairs(list) do
+  for i, item in ipairs(part_of(commands.validation, "list", "'execution.commands.validation'") or {}) do
     local where = ("validation command %d"):format(i)
-    if type(item) == "string" then
-      checks[i] = checked("custom", item, nil, where)
-    else
-      check_keys(item, check_fields, where)
-      local timeout = item.timeout_ms ~= null and item.timeout_ms or nil
-      checks[i] = checked(item.kind == nil and "custom" or item.kind, item.command, timeout, where)
-    end
+    if type(item) == "string" then item = { command = item } end
+    if item == null then refuse(("%s must be an object, not null"):format(where)) end
+    part_of(item, "object", where, check_fields)
+    local timeout = item.timeout_ms ~= null and item.timeout_ms or nil
+    checks[i] = checked(item.kind == nil and "custom" or item.kind, item.command, timeout, where)
   end
   return checks
 end
 
 local function auto_approve_of(review)
-  if review == nil or review == null then return false end
-  check_keys(review, { autoApproveOnAllGreen = true }, "'review'")
-  local auto = review.autoApproveOnAllGreen
+  local auto = (part_of(review, "object", "'review'", { autoApproveOnAllGreen = true }) or {}).autoApproveOnAllGreen
   if auto == nil or auto == null then return false end
   if type(auto) ~= "boolean" then
     refuse(("'review.autoApproveOnAllGreen' must be true or false, not %s"):format(kind_name(auto)))
@@ -157,14 +148,13 @@ local function auto_approve_of(review)
 end
 
 --- Validates the decoded JSON of a packet. Raises an error for the first fault.
----@param value any
----@return moonlet.Packet
 function M.of(value)
-  check_keys(value, known, "the packet")
+  if value == null then refuse "the packet must be an object, not null" end
+  part_of(value, "object", "the packet", known)
   local id = M.id(value.id)
   if value.id == nil then refuse("the packet has no id", 'write "id": "T-001", as the file is named') end
   if not id or id ~= value.id then
-    refuse(("'%s' is no id of a packet"):format(shown(value.id)), "write it like T-001")
+    refuse(("'%s' is not the id of a packet"):format(shown(value.id)), "write it like T-001")
   end
   local title = text_of(value.title, "title", true)
   if not title then refuse("the packet has no title", 'write "title": "…", in one line') end
@@ -177,7 +167,7 @@ function M.of(value)
   for i, name in ipairs(texts_of(value.depends_on, "depends_on")) do
     local other = M.id(name)
     if not other then
-      refuse(("'depends_on[%d]' is no id of a packet: %s"):format(i, shown(name)), "write it like T-001")
+      refuse(("'depends_on[%d]' is not the id of a packet: %s"):format(i, shown(name)), "write it like T-001")
     end
     if other == id then refuse(("%s depends on itself"):format(id), "take it out of depends_on") end
     if not seen[other] then depends[#depends + 1] = other end
@@ -192,22 +182,18 @@ function M.of(value)
 end
 
 --- Parses the text of a packet's file.
----@param text string
----@return moonlet.Packet
 function M.parse(text)
   local ok, value = pcall(core.json.decode, text)
   if not ok then
     local why = type(value) == "table" and value.message or tostring(value)
-    refuse("it is no JSON: " .. core.text.printable(why, 200), "it may be half written; git may have it whole")
+    refuse("it is not JSON: " .. core.text.printable(why, 200), "it may be half written; git may have it whole")
   end
   local packet = M.of(value)
   packet.sha256 = core.text.sha256(text)
   return packet
 end
 
---- Returns the checks of --validate-cmds. A single value is split at commas, and of several values
---- each is one command.
----@param values string[]
+--- Returns the checks of --validate-cmds: a single value is split at commas, several are not.
 ---@return moonlet.PacketCheck[]
 function M.parse_checks(values)
   local list, checks = values, {}
@@ -236,8 +222,6 @@ end
 M.checks_record = checks_record
 
 --- Returns the packet as a JSON value for its file and for `--json`.
----@param packet moonlet.Packet
----@return table
 function M.record(packet)
   return { id = packet.id, title = packet.title, summary = packet.summary, goal = packet.goal, status = packet.status,
     inputs = core.json.array(packet.inputs), runner = packet.runner, agent_role = packet.agent_role,
@@ -247,8 +231,6 @@ function M.record(packet)
 end
 
 --- Returns the text of the packet's file, with the fields in their usual order.
----@param packet moonlet.Packet
----@return string
 function M.text(packet)
   local value, lines = M.record(packet), {}
   for _, name in ipairs(order) do

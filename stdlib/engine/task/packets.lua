@@ -17,9 +17,6 @@ end
 local function path_of(id) return ("tasks/%s.json"):format(id) end
 
 --- Returns the path of a packet's file.
----@param home table
----@param id string
----@return string
 function M.path(home, id) return home.agent_path .. "/" .. path_of(id) end
 
 local function parse(text, id)
@@ -105,7 +102,6 @@ local function check_dependencies(home, found)
 end
 
 --- Returns all valid packets, and the faults of the others.
----@param home table
 ---@return moonlet.Packets
 function M.all(home)
   local root = root_of(home)
@@ -121,7 +117,7 @@ function M.all(home)
         message = why.message, hint = why.hint }
     end
     if name and name:sub(1, 1) ~= "." and id ~= name then
-      fault(record.invalid("its name is no id of a packet", "name it like T-001.json"))
+      fault(record.invalid("its name is not the id of a packet", "name it like T-001.json"))
     elseif name and id then
       local packet, why = read(root, id)
       if packet then
@@ -154,13 +150,11 @@ local function raise(fault)
 end
 
 --- Returns one packet. Raises if it is malformed or missing.
----@param home table
----@param word string
----@return moonlet.Packet
 function M.get(home, word)
   local id = packets.id(word)
   if not id then
-    error(record.invalid(("'%s' is no id of a packet"):format(core.text.printable(word, 40)), "write it like T-001"), 0)
+    error(record.invalid(("'%s' is not the id of a packet"):format(core.text.printable(word, 40)),
+      "write it like T-001"), 0)
   end
   local found = M.all(home)
   if found.by_id[id] and not found.bad[id] then return found.by_id[id] end
@@ -175,8 +169,6 @@ function M.get(home, word)
 end
 
 --- Writes a packet that exists. Raises if its file has changed since it was read.
----@param home table
----@param packet moonlet.Packet
 function M.put(home, packet)
   local root = root_of(home)
   local text = core.file.read(root, path_of(packet.id), packet_cap)
@@ -189,9 +181,7 @@ function M.put(home, packet)
 end
 
 --- Creates a packet with the next free id.
----@param home table
 ---@param fields table  the fields of moonlet.Packet, without the id
----@return moonlet.Packet
 function M.create(home, fields)
   core.run.make_home(home.handle)
   local root = root_of(home)

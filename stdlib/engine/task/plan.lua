@@ -9,23 +9,14 @@ local M = {}
 M.preset = "task"
 
 --- Returns the packet that a target of `moonlet run` names, or nil for any other target.
----@param home table
----@param target string
----@return moonlet.Packet?
 function M.of_target(home, target)
   return packet_form.id(target) and packets.get(home, target) or nil
 end
 
 --- Returns the packet with an id. Raises if it does not exist.
----@param home table
----@param name string
----@return moonlet.Packet
 function M.get(home, name) return packets.get(home, name) end
 
---- Returns the arguments for a preset that a packet supplies. Only arguments that the preset
---- declares are set.
----@param preset moonlet.Preset
----@param packet moonlet.Packet
+--- Returns the arguments that a packet gives a preset, if the preset declares them.
 ---@param role string?    the agent's role on the command line
 ---@param linked string?  the summary of the previous run in a pipeline
 ---@return table<string, any>
@@ -46,16 +37,12 @@ function M.args(preset, packet, role, linked)
 end
 
 --- Joins the inputs of a packet and those of the command line.
----@param packet moonlet.Packet
----@param more string[]?
----@return string[]
 function M.inputs(packet, more)
   local list = table.move(packet.inputs, 1, #packet.inputs, 1, {})
   return table.move(more or {}, 1, #(more or {}), #list + 1, list)
 end
 
 --- Adds the packet's checks, review and limits to the plan of its run.
----@param plan table
 ---@param about table  the packet in run.json, or the result of M.about()
 function M.attach(plan, about)
   plan.packet, plan.after = about, review.after
@@ -67,8 +54,6 @@ function M.attach(plan, about)
 end
 
 --- Returns the part of a packet that the record of its run keeps.
----@param packet moonlet.Packet
----@return table
 function M.about(packet)
   return { id = packet.id, title = packet.title, sha256 = packet.sha256, auto_approve = packet.auto_approve,
     prompt_tokens = packet.prompt_tokens,
@@ -76,13 +61,11 @@ function M.about(packet)
 end
 
 --- Refuses a second run of a packet while one is running.
----@param home table
----@param packet moonlet.Packet
 function M.check_free(home, packet)
   local state = require("moonlet.engine.task.status").of(home, packet)
   if state.status ~= "running" then return end
   error(record.invalid(("%s is running: %s"):format(packet.id, state.run),
-    ("moonlet run wait %s, or moonlet run cancel %s"):format(state.run, state.run)), 0)
+    ("moonlet wait %s, or moonlet cancel %s"):format(state.run, state.run)), 0)
 end
 
 return M

@@ -9,14 +9,13 @@ local M = {}
 local null = core.json.null
 
 --- Returns the run to replay. Raises if it has not ended.
----@param home table
----@param word string
 ---@return {id: string, record: table, source: table?, target: string}
 function M.base(home, word)
   local id, rec = store.find(home, word)
+  store.check_own(rec, "replayed from its script")
   if not rec.ended and not rec.options.dry_run then
     error(record.invalid(("%s has not ended"):format(id), core.runs.holder(home.handle, id)
-      and "moonlet run wait " .. id or "moonlet run resume " .. id), 0)
+      and "moonlet wait " .. id or "moonlet resume " .. id), 0)
   end
   rec = store.as_given(home, rec)
   local packet = type(rec.packet) == "table" and rec.packet ~= null and rec.packet.id or nil
@@ -28,8 +27,7 @@ function M.base(home, word)
   if not packet and not source and rec.target == "repl" then
     error(record.invalid(id .. " is the run of a prompt", "moonlet repl --resume " .. id .. " goes on with it"), 0)
   end
-  -- Drop the reason, the pipeline and the dry-run mark of the parent, which do not apply to a
-  -- replay.
+  -- The parent's reason, pipeline and dry-run mark do not apply to a replay.
   rec.options.reason, rec.options.dry_run, rec.options.pipeline = nil, nil, nil
   -- Before --offline existed, a run without an agent recorded the runner "rules".
   if rec.runner == "rules" then rec.runner = null end
@@ -37,8 +35,6 @@ function M.base(home, word)
 end
 
 --- Returns the parent's arguments, except arguments that the preset no longer has.
----@param preset moonlet.Preset
----@param rec table
 ---@return table<string, any>
 function M.args(preset, rec)
   local args = {}

@@ -13,7 +13,6 @@ local M = {}
 M.by_checks = "sidecar:auto"
 
 --- Runs the checks up to the first failure. The others are skipped.
----@return integer passed
 local function check_all(ctx, run, cwd)
   local checks, passed, failed = run.packet.validation, 0, false
   if #checks > 0 then ctx:phase("validate", #checks) end
@@ -83,7 +82,6 @@ end
 M.failure = nil
 
 --- Runs the checks and the review of a packet's run after its body.
----@param ctx moonlet.Ctx
 function M.after(ctx)
   local run = context.of(ctx).run
   local held = workspace_lease.held(run)

@@ -27,9 +27,6 @@ local function from_files(root, id)
 end
 
 --- Returns the runs of a packet, newest first.
----@param home table
----@param id string
----@return string[]
 function M.runs(home, id)
   local root = store.root(home)
   if not root then return {} end
@@ -60,9 +57,9 @@ local function ended_state(id, rec)
   if rec.verdict == "needs-human" then
     return blocked(id, id .. " waits for an answer", "moonlet answer " .. id)
   elseif rec.verdict == "quota" then
-    return blocked(id, id .. " waits for a quota", "moonlet run wait " .. id)
+    return blocked(id, id .. " waits for a quota", "moonlet wait " .. id)
   elseif rec.verdict == "cancelled" then
-    return blocked(id, id .. " was cancelled", "moonlet run resume " .. id)
+    return blocked(id, id .. " was cancelled", "moonlet resume " .. id)
   end
   local failed = rec.verdict == "blocked" and first_failed(rec)
   if failed then
@@ -80,21 +77,19 @@ local function state_of_run(home, root, id)
   if not rec then return nil end
   if rec.ended then return ended_state(id, rec) end
   if core.runs.holder(home.handle, id) then
-    return { status = "running", run = id, go_on = "moonlet run wait " .. id }
+    return { status = "running", run = id, go_on = "moonlet wait " .. id }
   end
   if rec.options.dry_run then return nil end
   -- The run may have ended since it was read, so read it again.
   rec = store.look(root, id) or rec
   if rec.ended then return ended_state(id, rec) end
   local state = blocked(id, id .. (rec.reviewing and " was interrupted in its review" or " was interrupted"),
-    "moonlet run resume " .. id)
+    "moonlet resume " .. id)
   state.interrupted = true
   return state
 end
 
 --- Returns the state of a packet.
----@param home table
----@param packet moonlet.Packet
 ---@return moonlet.TaskState
 function M.of(home, packet)
   local runs, latest = M.runs(home, packet.id), nil
@@ -114,7 +109,6 @@ function M.of(home, packet)
 end
 
 --- Returns the states of all packets, each with the packets that it waits for.
----@param home table
 ---@param found moonlet.Packets
 ---@return table<string, moonlet.TaskState>
 function M.all(home, found)

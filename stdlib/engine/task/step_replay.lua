@@ -17,10 +17,8 @@ local owner_alone = 384 -- mode 0600, for the owner only
 local kept = { ["end"] = true, fact = true, answer = true, timeout = true, name = true }
 
 --- Returns the step that `--step` names, and its changes.
----@param home table
 ---@param base {id: string, record: table}
 ---@param own {step: string, prompt: string?}
----@return table
 function M.of(home, base, own)
   local rec = base.record
   if not rec.ended then
@@ -33,7 +31,7 @@ function M.of(home, base, own)
   local prompt
   if own.prompt then
     if step.kind ~= "agent" then
-      error(record.invalid(("'%s' is no agent: it has no prompt"):format(core.text.printable(step.key, 80))), 0)
+      error(record.invalid(("'%s' is not an agent: it has no prompt"):format(core.text.printable(step.key, 80))), 0)
     end
     local path = own.prompt:sub(1, 1) == "/" and own.prompt or core.system.cwd() .. "/" .. own.prompt
     local folder, name = path:match "^(.*)/([^/]+)$"
@@ -48,9 +46,6 @@ function M.of(home, base, own)
 end
 
 --- Removes --runner and --model from a command line, because they apply only to the step.
----@param words string[]
----@param change table
----@return string[]
 function M.take_options(words, change)
   local rest, i = {}, 1
   while i <= #words do
@@ -67,8 +62,6 @@ function M.take_options(words, change)
 end
 
 --- Adds the change of the replayed step to a plan.
----@param plan table
----@param change table
 function M.attach(plan, change)
   if change.runner then require("moonlet.engine.load.runners").parse(change.runner, plan.config) end
   plan.options.step = { key = change.key, runner = change.runner, model = change.model, prompt = change.prompt,
@@ -89,10 +82,10 @@ local function copy_value(root, from, stored)
 end
 
 --- Copies the parent's records into the journal of a new run, without the replayed step.
----@param run table
 ---@param change table  the result of M.of()
 function M.seed(run, change)
-  local root, from = store.root(run.home), change.parent
+  local home, from = run.home, change.parent
+  local root = store.root(home.real or home)
   local text, err, cut = core.file.read(root, ("runs/%s/steps.jsonl"):format(from), journal_cap)
   if not text then error(err, 0) end
   if cut then error(record.invalid(("the journal of %s is larger than 256 MB"):format(from), "leave --step out"), 0) end
@@ -100,9 +93,10 @@ function M.seed(run, change)
   local key = seal.key(root, from)
   if key then
     local path = ("runs/%s/key"):format(run.id)
-    local done, why = core.file.write(root, path, key)
+    local own = store.root(home)
+    local done, why = core.file.write(own, path, key)
     if not done then error(why, 0) end
-    core.file.set_mode(root, path, owner_alone)
+    core.file.set_mode(own, path, owner_alone)
   end
   for _ in records.open() do error("a new run has an empty journal") end
   local drive = { type = "drive", pid = core.system.pid, moonlet = core.system.version, from = from,

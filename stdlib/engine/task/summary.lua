@@ -19,18 +19,11 @@ local function file_of(home, rec, name, cap)
 end
 
 --- Returns the answer of a run as text for people.
----@param home table
----@param rec table
----@param cap integer?
----@return string?
 function M.answer(home, rec, cap)
   return file_of(home, rec, "findings.md", cap or answer_cap) or file_of(home, rec, "output.md", cap or answer_cap)
 end
 
 --- Returns the summary of a run for the prompt of the next run in its pipeline.
----@param home table
----@param rec table
----@return string
 function M.linked(home, rec)
   local role = type(rec.options.agent_role) == "string" and ", role " .. rec.options.agent_role or ""
   local lines = { ("%s by %s%s: %s"):format(rec.id, state.runner(rec) or "no runner", role,
@@ -54,8 +47,6 @@ function M.linked(home, rec)
 end
 
 --- Formats one line of a pipeline: runner, role, run, status, time, number of changed files.
----@param rec table
----@return string
 function M.line(rec)
   local role = type(rec.options.agent_role) == "string" and rec.options.agent_role or "-"
   local files = #(rec.files_changed ~= null and rec.files_changed or {})

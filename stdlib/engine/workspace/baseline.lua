@@ -16,9 +16,6 @@ local M = {}
 ---@field stored any                form in the journal
 
 --- Takes a baseline of the work tree as it is now.
----@param run table
----@param in_place boolean
----@param whole boolean
 ---@param declared string[]?  folders that the agent may write
 ---@param guarded boolean?    include protected paths even without the whole work tree
 ---@return moonlet.Baseline
@@ -30,7 +27,6 @@ end
 
 --- Returns the baseline in the form of the journal.
 ---@param look moonlet.Baseline
----@return any
 function M.stored(look)
   if look.stored == nil then
     look.stored = values.put({ in_place = look.in_place, whole = look.whole,
@@ -41,7 +37,6 @@ function M.stored(look)
 end
 
 --- Restores a baseline from the journal. Returns nil if it is missing or from an old version.
----@param stored any
 ---@return moonlet.Baseline?
 function M.kept(stored)
   local kept = stored ~= nil and values.get(stored)
@@ -51,21 +46,15 @@ function M.kept(stored)
     guard = kept.guard and protected_paths.of_record(kept.guard), stored = stored }
 end
 
---- Returns protected paths that have changed, or none if the baseline does not cover the whole work
---- tree.
----@param run table
+--- Returns protected paths that have changed; none if the baseline covers less than the whole tree.
 ---@param look moonlet.Baseline
----@return string[] paths
 function M.touched(run, look)
   if not look.guard then return {} end
   return protected_paths.between(look.guard, protected_paths.look(run, look.guard))
 end
 
---- Returns the files that have changed. It runs git, so it must not be called if a protected path
---- changed, because such a path can make git start a program.
----@param run table
+--- Returns changed files. A changed protected path forbids that: git could start a program.
 ---@param look moonlet.Baseline
----@return string[] paths, boolean cut
 function M.changed(run, look)
   if not look.tree then
     error({ kind = "failed",
@@ -79,9 +68,7 @@ end
 ---@field touched string[]   protected paths
 ---@field changed string[]   other files; empty if a protected path changed
 
---- Compares a work tree with its baseline. Lists other changed files only if no protected path
---- changed.
----@param run table
+--- Compares a work tree with its baseline. A changed protected path ends the comparison.
 ---@param look moonlet.Baseline?
 ---@return moonlet.Found
 function M.found(run, look)

@@ -17,8 +17,6 @@ local Watch = {}
 Watch.__index = Watch
 
 --- Excludes paths that moonlet merged from the watch.
----@param run table
----@param paths string[]
 function M.note_merged(run, paths)
   local merged = merged_of_run(run)
   table.move(paths, 1, #paths, #merged + 1, merged)
@@ -26,8 +24,6 @@ end
 
 --- Starts a watch. An attempt that still runs keeps its journaled baseline. An attempt that ended
 --- under an earlier host is not watched, because the user has had the tree since then.
----@param run table
----@param attempt moonlet.Attempt
 ---@return moonlet.TreeWatch
 function M.begin(run, attempt)
   local seen = attempt.state == "running" and baseline.kept(attempt.seen) or nil
@@ -36,12 +32,10 @@ function M.begin(run, attempt)
 end
 
 --- Returns the baseline in the form of the journal.
----@return any
 function Watch:stored() return self.seen and baseline.stored(self.seen) end
 
 --- Lists the changed paths, sorted, without those that moonlet merged or that the agent may write.
 ---@param allows (fun(path: string): boolean)?
----@return string[]
 function Watch:changed(allows)
   if not self.seen then return {} end
   local merged, own = merged_of_run(self.run), {}

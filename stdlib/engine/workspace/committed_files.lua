@@ -17,8 +17,6 @@ local function refuse(exit, what)
 end
 
 --- Resolves a revision to the id of its commit or tree.
----@param run table
----@param revision string
 ---@return string? id   nil if the revision does not exist
 ---@return table? err   set if git failed
 function M.id(run, revision)
@@ -34,11 +32,9 @@ end
 ---@field bytes integer
 
 --- Finds the files with these paths in a commit.
----@param run table
 ---@param id string        id of the commit
 ---@param paths string[]   paths from the top of the repository
 ---@return table<string, moonlet.Blob>? blobs
----@return table? err
 function M.list(run, id, paths)
   local exit = git(run, { "ls-tree", "-z", "-l", "--full-tree", id, "--", table.unpack(paths) })
   if exit.code ~= 0 then return refuse(exit, "git cannot list the files of " .. id) end
@@ -70,10 +66,8 @@ end
 ---@field bytes integer
 
 --- Reads a file. Follows symbolic links and files that only import another file (`@AGENTS.md`).
----@param run table
 ---@param id string   id of the commit
 ---@param blob moonlet.Blob
----@param cap integer
 ---@return moonlet.CommittedFile?
 ---@return table? err  why the file was not read
 function M.read(run, id, blob, cap)
@@ -91,7 +85,7 @@ function M.read(run, id, blob, cap)
     local blobs, err = M.list(run, id, { path })
     if not blobs then return nil, err end
     if not blobs[path] then
-      return nil, record.invalid(("%s leads to %s, which is no file of that commit"):format(first, path))
+      return nil, record.invalid(("%s leads to %s, which is not a file of that commit"):format(first, path))
     end
     blob = blobs[path]
   end

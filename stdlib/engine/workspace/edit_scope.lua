@@ -16,16 +16,14 @@ function M.check(edits)
   for i, path in ipairs(edits) do
     if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
       or ("/" .. path .. "/"):find("/../", 1, true) then
-      error(record.invalid(("ctx:agent: edits[%d] is no path of the repository: '%s'"):format(i,
+      error(record.invalid(("ctx:agent: edits[%d] is not a path of the repository: '%s'"):format(i,
         core.text.printable(tostring(path), 80)), "write it relative to the top, without .."), 0)
     end
   end
 end
 
 --- Returns the paths that lie outside of `edits`, in their given order.
----@param edits string[]
 ---@param paths string[]  a folder's path ends with "/"
----@return string[]
 function M.outside(edits, paths)
   local roots, folders, fits, list = {}, {}, {}, {}
   for i, path in ipairs(edits) do
@@ -58,10 +56,8 @@ function M.outside(edits, paths)
 end
 
 --- Returns the error of a step that changed files outside of `edits`.
----@param edits string[]
 ---@param paths string[]  files outside of `edits`
 ---@param where string    what happens to the changes
----@return table
 function M.error(edits, paths, where)
   local shown = {}
   for i = 1, math.min(#paths, 8) do shown[i] = core.text.printable(paths[i], 200) end

@@ -5,8 +5,7 @@ local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches the search path for git in `path`, and the options that disable configured filters in
---- `filters`.
+--- Caches the search path for git, and the options that disable configured filters.
 local state_of = per_run(function() return { path = nil, filters = nil } end)
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
@@ -30,8 +29,6 @@ M.diff_options = {
 }
 
 --- Returns the command line of a git command with all pinned settings.
----@param words string[]
----@return string[]
 function M.command(words)
   local argv = { "git", "--no-pager" }
   for _, item in ipairs(pinned) do
@@ -52,8 +49,7 @@ local function is_within(path, folders)
   return false
 end
 
---- Returns the folders in which programs are searched. The repository and its worktrees are
---- excluded, because an agent may have put a program there.
+--- Returns the folders of programs, without the repository and worktrees, where agents write.
 local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
@@ -84,12 +80,11 @@ local function plain_environment(run, extra)
   return list
 end
 
---- Disables all configured filters, because a filter is a program that may lie in the work tree,
---- where an agent can rewrite it.
+--- Disables all configured filters: a filter is a program that an agent may have written.
 local function no_filters(run)
   local state = state_of(run)
   if state.filters then return state.filters end
-  local exit = core.process.run { step = "git", cwd = run.top, wall = 60000, cap = 1 << 20,
+  local exit = core.process.run { step = "git", cwd = run.top, wall_ms = 60000, cap = 1 << 20,
     env = plain_environment(run), argv = M.command { "config", "--null", "--name-only", "--get-regexp",
       "^filter\\..*\\.(clean|smudge|process|required)$" } }
   if exit.why ~= "exited" or exit.stdout_cut then
@@ -110,9 +105,7 @@ end
 --- Returns sandbox rules for git commands that read an agent's work, in case the work makes git
 --- start a program. Git may write to the given folders and to git-lfs's store. Returns nil if
 --- agents are not confined either.
----@param run table
 ---@param common string     absolute path of the common git folder
----@param writable string[]
 ---@return table? rules  `confine` of core.process.run
 function M.rules(run, common, writable)
   if run.options.unconfined or not core.process.confinement() then return nil end
@@ -122,9 +115,7 @@ function M.rules(run, common, writable)
 end
 
 --- Returns the environment for git, without the user's git variables.
----@param run table
 ---@param extra table<string, string>?
----@return string[]
 function M.environment(run, extra)
   local list = plain_environment(run, extra)
   table.move(no_filters(run), 1, #no_filters(run), #list + 1, list)
@@ -138,8 +129,6 @@ local of_a_look = { ["Permission denied"] = true, ["Operation not permitted"] = 
   ["Stale file handle"] = true, ["Transport endpoint is not connected"] = true, ["Too many open files"] = true }
 
 --- Returns paths that git could not read. Git treats such files as unchanged and exits with 0.
----@param stderr string
----@return string[] paths
 function M.unread(stderr)
   local list = {}
   for line in stderr:gmatch("[^\n]+") do
@@ -152,10 +141,8 @@ function M.unread(stderr)
   return list
 end
 
---- Reports whether the work tree's file system is case-sensitive. Git's own setting may come from
---- another machine.
+--- Reports whether the work tree's file system is case-sensitive; git's setting may be copied.
 ---@param top string  absolute
----@return boolean
 function M.tells_case(top)
   local root = core.file.root(top)
   local own, other = root and core.file.stat(root, ".git"), root and core.file.stat(root, ".GIT")

@@ -47,10 +47,8 @@ local function begun_merges(run)
   return list
 end
 
---- Reports whether a killed host left a merge half done, so that the work tree contains only part
---- of an agent's changes.
+--- Reports whether a killed host left a merge half done.
 ---@param run { absolute: fun(path: string), sidecar: string }
----@return boolean
 function M.is_half_merged(run)
   for _, place in ipairs(begun_merges(run)) do
     if files.is_there(place.folder, "landing/record") and not merge_receipt.is_there(place.folder) then
@@ -60,9 +58,7 @@ function M.is_half_merged(run)
   return false
 end
 
---- Rolls back the unfinished merges of earlier hosts, so that no step works on half of one. The
---- agent's changes are still in its worktree.
----@param run table
+--- Rolls back the unfinished merges of earlier hosts. Their changes are still in the worktrees.
 function M.bring_back(run)
   for _, place in ipairs(begun_merges(run)) do bring_back(run, place.dir, place.folder) end
 end

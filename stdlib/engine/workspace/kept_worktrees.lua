@@ -4,24 +4,18 @@ local names = require "moonlet.git.names"
 local M = {}
 
 --- Returns the command that removes a kept worktree.
----@param path string
----@return string
 function M.removal(path)
   return "git worktree remove --force --force " .. (names.shell_word(path) or core.text.printable(path, 400))
 end
 
 --- Formats the first paths of a list for a message.
----@param list string[]
----@return string
 function M.shown(list)
   local more = #list > 8 and (" and %d more"):format(#list - 8) or ""
   return core.text.printable(table.concat(list, ", ", 1, math.min(#list, 8)), 300) .. more
 end
 
 --- Describes the files that the merge did not carry over, so that only the worktree has them.
----@param path string
 ---@param left moonlet.LeftBehind
----@return string?
 function M.left_behind(path, left)
   local parts = {}
   local function add(list, text)
@@ -37,9 +31,7 @@ function M.left_behind(path, left)
 end
 
 --- Explains which files were not merged because they start programs.
----@param paths string[]
 ---@param dir string  absolute path of the folder with their patch
----@return string
 function M.held_back(paths, dir)
   local patch = dir .. "/held-back.patch"
   return ("held back from the merge, because %s on this machine: %s; read %s, and apply it with: git apply %s"):format(
@@ -48,8 +40,6 @@ function M.held_back(paths, dir)
 end
 
 --- Describes a kept worktree for a person.
----@param path string
----@return string
 function M.text(path)
   return ("worktree: %s (%s drops it)"):format(core.text.printable(path, 400), M.removal(path))
 end

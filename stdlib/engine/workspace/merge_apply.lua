@@ -92,8 +92,7 @@ local function exchange(landing, entry)
   return must(core.file.swap(landing.work, entry.path, landing.stage, entry.name))
 end
 
---- Swaps one file into the work tree. Undoes that and returns false if the replaced file is not the
---- expected one.
+--- Swaps one file into the work tree, and back if the replaced file is not the expected one.
 local function put(landing, entry)
   local work, stage = landing.work, landing.stage
   if entry.result ~= "" then
@@ -109,8 +108,7 @@ local function put(landing, entry)
   return false
 end
 
---- Returns the content at an entry's path. A folder counts as no file if the entry replaces none or
---- leaves none.
+--- Returns the content at an entry's path. A folder where no file should be counts as none.
 local function present(landing, entry)
   local now = content(landing.work, entry.path)
   return (now == "directory" and (entry.base == "" or entry.result == "")) and "" or now, now
@@ -140,8 +138,7 @@ local function standing(landing, entry)
   return kept == entry.result and "open" or "changed"
 end
 
---- Restores one file. Returns false, and leaves the file, if somebody has changed it since the
---- merge.
+--- Restores one file. Returns false if somebody has changed it since the merge.
 local function take_back_one(landing, entry)
   local work, stage = landing.work, landing.stage
   local now, shown = present(landing, entry)
@@ -157,8 +154,7 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Rolls back the merge. Returns true if nothing failed, and the files that were left because
---- others had changed them.
+--- Rolls back the merge. Returns true if nothing failed, and the files that others had changed.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, cooperative.new()
@@ -241,7 +237,6 @@ end
 
 --- Calls fn without interruption by a cancellation. Returns its error instead of raising it.
 ---@param fn function
----@return boolean ok, any error
 function M.shielded(fn, ...)
   local shield = core.task.open_scope { shield = true, what = "a merge" }
   local ok, err = pcall(fn, ...)
@@ -250,8 +245,7 @@ function M.shielded(fn, ...)
   return ok, err
 end
 
---- Applies the open entries and records the merge as done. Rolls back if that fails, so that no
---- failed merge stays in the work tree.
+--- Applies the open entries and records the merge as done, or rolls back.
 local function carry_out(run, dir, landing, done, standings)
   local breathe = cooperative.new()
   local ok, err = pcall(function()
@@ -271,12 +265,9 @@ local function carry_out(run, dir, landing, done, standings)
   pcall(drop, run, dir)
 end
 
---- Merges the entries and calls `done`. Rolls back and raises an error if that fails. It cannot be
---- cancelled after the start.
----@param run table
+--- Merges the entries and calls `done`, or rolls back and raises. Cannot be cancelled.
 ---@param dir string    folder of the step
 ---@param entries moonlet.OverlayEntry[]
----@param left string[]
 ---@param done fun()    records the merge; if it raises an error, nothing is recorded
 function M.land(run, dir, entries, left, done)
   local landing = open(run, dir, run.top)
@@ -314,8 +305,6 @@ end
 --- Resumes a merge. `again(entry)` plans a file anew that somebody has changed meanwhile, and
 --- returns its new entries. If it raises an error because the changes no longer fit, the whole
 --- merge is rolled back.
----@param run table
----@param dir string
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
 ---@param done fun()   records the merge; if it raises an error, nothing is recorded

@@ -114,8 +114,7 @@ local function decide(change, mine, rule)
   return { id = mine.id, mode = is.mode, merged = true, union = rule == "union" }
 end
 
---- Returns the permissions of an existing file: the user's, except for the executable bit if the
---- agent changed it.
+--- Returns the user's permissions of a file, with the executable bit if the agent changed it.
 local function mode_for(change, base)
   local had = tonumber(base:match("^file (%d+)") or "", 8)
   if not had or not change.is or is_link(change.is) then return nil end
@@ -173,8 +172,7 @@ local function rules_for(run, key, dir, paths)
   return rules
 end
 
---- Separates conflicts: a new file that git ignores is left out of the merge, and any other
---- conflict is raised.
+--- Separates conflicts: a new ignored file is left out of the merge, any other is raised.
 local function sort_out(run, key, dir, clashes)
   local made, left, ignored = {}, {}, {}
   for _, clash in ipairs(clashes) do
@@ -230,10 +228,6 @@ end
 function M.folder(dir) return dir .. "/landing" end
 
 --- Plans the merge of these changes.
----@param run table
----@param key string
----@param dir string
----@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param prefix string            prefix of file names in the folder
 ---@return moonlet.OverlayEntry[]  empty if the work tree has all changes already

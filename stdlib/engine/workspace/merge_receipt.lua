@@ -13,7 +13,6 @@ local cap = 64 << 20
 ---@field kept boolean?     the worktree contains files that were not merged
 ---@field held string[]?    files that were held back
 
----@param run table
 ---@param dir string    folder of the step, below `.agent`
 ---@return moonlet.Carried?
 function M.read(run, dir)
@@ -31,16 +30,11 @@ end
 
 --- Reports whether a step's folder contains a receipt.
 ---@param root any   opened folder of the step
----@return boolean
 function M.is_there(root) return files.is_there(root, name) end
 
----@param root any
 function M.forget(root) core.file.remove(root, name) end
 
---- Writes the receipt, after which the merge counts as complete. If it raises an error, no receipt
---- exists.
----@param run table
----@param dir string
+--- Writes the receipt, which completes the merge. If it raises an error, no receipt exists.
 ---@param carried moonlet.Carried
 function M.note(run, dir, carried)
   local root, err = core.file.root(run.absolute(dir))

@@ -12,9 +12,6 @@ local git = scratch_index.git
 M.listed = 2000
 
 --- Returns the user's branch, or the commit if no branch is checked out.
----@param run table
----@param key string
----@return string
 function M.branch(run, key)
   local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
   if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
@@ -31,14 +28,10 @@ local function make_folders(run, folders)
 end
 
 --- Creates the agent's new empty folders and reports the merge.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
 ---@param left moonlet.LeftBehind
 ---@param behind string[]  ignored files of which the user has another version
----@param patch string
 ---@return moonlet.Carried
 function M.of(run, key, dir, tree, changes, left, behind, patch)
   local parts, gone, paths = {}, {}, {}
@@ -54,7 +47,7 @@ function M.of(run, key, dir, tree, changes, left, behind, patch)
       counted(#changes - #behind, "file"), #paths, run.absolute(patch))
   end
   if #behind > 0 then
-    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is in %s alone"):format(
+    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is only in %s"):format(
       kept_worktrees.shown(behind), run.absolute(patch))
   end
   local branch = M.branch(run, key)

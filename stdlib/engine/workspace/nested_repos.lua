@@ -29,19 +29,14 @@ local function walk(root, folder, fn)
 end
 
 --- Makes all folders below a path readable and writable for the host.
----@param run table
----@param key string
 ---@param path string  absolute path
 function M.open_folders(run, key, path)
-  core.process.run { step = key .. "/worktree", cwd = path, wall = 10 * 60 * 1000, cap = 1 << 16,
+  core.process.run { step = key .. "/worktree", cwd = path, wall_ms = 10 * 60 * 1000, cap = 1 << 16,
     env = git.environment(run), argv = { "find", ".", "-type", "d", "!", "-perm", "-700", "-exec", "chmod",
       "u+rwx", "{}", ";" } }
 end
 
 --- Adds the files of a nested repository to `list`, without its .git folder.
----@param root any
----@param folder string
----@param list string[]
 function M.files(root, folder, list)
   walk(root, folder, function(at, entry)
     if entry.name == ".git" then return false end
@@ -67,7 +62,6 @@ end
 --- Lists what a merge would miss in a worktree: folders that are repositories with their own
 --- history, and files that git refuses, such as those in a folder `.GIT`. Also lists empty folders.
 ---@param taken table<string, true>   paths that the merge includes
----@return string[] histories, string[] files, string[] folders
 function M.left_behind(root, taken)
   local histories, files, folders, filled = {}, {}, {}, {}
   walk(root, ".", function(at, entry)
@@ -89,9 +83,7 @@ function M.left_behind(root, taken)
   return histories, files, empty
 end
 
---- Raises an error if the agent wrote into a submodule. Submodule folders start empty, and a patch
---- cannot contain the files of another repository.
----@param root any
+--- Raises an error if the agent wrote into a submodule, whose files no patch can contain.
 ---@param path string                     path of the worktree
 ---@param entries moonlet.IndexEntry[]    index entries of the seed
 ---@return string[] gone                  submodules whose folder was removed

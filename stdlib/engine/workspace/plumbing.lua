@@ -12,8 +12,7 @@ local list_cap = core.process.largest_cap
 --- Overrides all attribute files in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
---- Copies the settings that git derived from the file system, and those about shared file
---- permissions.
+--- Copies the settings that git derived from the file system, and those of shared permissions.
 local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit
@@ -41,7 +40,6 @@ local function config_of(run, key, format, root)
 end
 
 --- Writes a file unless it has this content already, so that a full disk does no harm then.
----@return boolean written
 local function put(root, name, text, is_new)
   if not is_new and host_file.read(root, name, #text + 1) == text then return false end
   host_file.write(root, name, text)
@@ -49,9 +47,6 @@ local function put(root, name, text, is_new)
 end
 
 --- Creates or opens the private git folder, which shares the repository's objects.
----@param run table
----@param key string
----@param path string
 ---@return moonlet.RawGit
 function M.open(run, key, path)
   local root = host_file.make_root(path)
@@ -67,9 +62,6 @@ function M.open(run, key, path)
 end
 
 --- Returns the environment that makes git use this folder with a given work tree and index.
----@param raw moonlet.RawGit
----@param work_tree string
----@param index string
 ---@param shared boolean?  write new objects into the repository
 ---@return table<string, string>
 function M.env(raw, work_tree, index, shared)
@@ -104,8 +96,6 @@ local function add_by_size(run, key, dir, files, env, set)
 end
 
 --- Returns tracked files whose bytes may differ from git's objects.
----@param run table
----@param key string
 ---@param dir string                      folder below `.agent`
 ---@param entries moonlet.IndexEntry[]    entries of the user's index
 ---@param changed string[]                files that differ from the index

@@ -8,7 +8,7 @@ local files = require "moonlet.engine.base.files"
 local nested_repos = require "moonlet.engine.workspace.nested_repos"
 local plumbing = require "moonlet.engine.workspace.plumbing"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
-local tree_list = require "moonlet.engine.workspace.tree_list"
+local tree_list = require "moonlet.engine.workspace.pool.tree_list"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 
 local M = {}

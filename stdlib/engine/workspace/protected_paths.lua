@@ -87,7 +87,7 @@ end
 local function git_dirs(run)
   local _, _, path = git.dirs(run.top)
   if path then return path end
-  local exit = core.process.run { step = "guarded", cwd = run.top, wall = 60000, cap = 1 << 16,
+  local exit = core.process.run { step = "guarded", cwd = run.top, wall_ms = 60000, cap = 1 << 16,
     env = git.environment(run),
     argv = git.command({ "rev-parse", "--path-format=absolute", "--git-common-dir" }) }
   if exit.why ~= "exited" or exit.code ~= 0 then return nil end
@@ -114,8 +114,7 @@ local function beginning(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- Hashes the last bytes of a journal that was `size` bytes long. Its records are chained, so that
---- covers all of them.
+--- Hashes the last bytes of a journal. Its records are chained, so that covers all of them.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -137,8 +136,7 @@ local function note_journal(look, root, id)
   end
 end
 
---- Reports whether another command resumed a run between the snapshots: its journal is valid, and
---- its new records name a driver.
+--- Reports whether another command drove a run meanwhile: a valid journal with a new driver.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -199,10 +197,7 @@ local function note_agent(look, run)
 end
 
 --- Takes a snapshot. With an earlier snapshot, covers the same parts.
----@param run table
----@param before table?
 ---@param nested string[]?  repositories inside the work tree
----@return table look
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
     git = before and before.git, nested = before and before.nested or nested, pause = cooperative.new() }
@@ -218,8 +213,7 @@ local function owner(path) return path:match("^%.agent/runs/([^/]+)/") or path:m
 --- Returns the folder of the step that owns a path, or "".
 local function step_of(path) return path:match("^%.agent/(sidecars/[^/]+/steps/[^/]+)/") or "" end
 
---- Shortens fingerprints for the journal: a hash for each file, but only one for each folder of
---- another run.
+--- Shortens fingerprints for the journal: one for each file, or for each folder of another run.
 local function condensed(files)
   local short, folders = {}, {}
   for path, state in pairs(files) do
@@ -250,10 +244,7 @@ local function set_of(list)
   return set
 end
 
---- Converts a snapshot into a small JSON value for the journal. Leaves out steps of this run,
---- because a resumed host writes some of their files again.
----@param look table
----@return table
+--- Returns a snapshot for the journal, without this run's steps, which a resume writes again.
 function M.record(look)
   if look.condensed then return look.condensed end
   local files, own, journals, steps = core.json.array {}, {}, core.json.array {}, set_of(look.steps)
@@ -273,10 +264,7 @@ function M.record(look)
     names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
 
---- Reports whether a recorded snapshot covers everything that is checked today. Old versions
---- covered less.
----@param kept table
----@return boolean
+--- Reports whether a recorded snapshot covers all that is checked; old versions covered less.
 function M.is_record(kept) return type(kept.passing) == "table" end
 
 ---@param kept table  result of record()
@@ -294,9 +282,6 @@ end
 
 --- Returns the paths that differ between two snapshots, relative to the top and sorted. Ignores a
 --- run that another command started or resumed meanwhile, except for the old part of its journal.
----@param before table
----@param after table
----@return string[]
 function M.between(before, after)
   local paths, files = {}, before.condensed and condensed(after.files) or after.files
   local known, steps = {}, set_of(after.steps)
@@ -335,8 +320,6 @@ function M.between(before, after)
 end
 
 --- Returns the error of a step that changed protected paths.
----@param paths string[]
----@return table
 function M.error(paths)
   local shown = {}
   for i = 1, math.min(#paths, 8) do shown[i] = core.text.printable(paths[i], 120) end

@@ -1,10 +1,8 @@
 --- Compares paths after following symbolic links, because two names may lead to one file.
 local M = {}
 
---- Follows every link in a path, also if its last parts do not exist. Returns nil if that is
---- impossible.
+--- Follows every link in a path, also if its last parts do not exist; nil if impossible.
 ---@param path string  absolute path
----@return string?
 function M.real(path)
   local rest = ""
   while true do
@@ -18,17 +16,11 @@ function M.real(path)
 end
 
 --- Reports whether a path is the folder or lies in it. Both must come from real().
----@param folder string
----@param path string
----@return boolean
 function M.holds(folder, path)
   return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
 end
 
---- Reports whether a path lies in a `.git` or `.agent` folder, in any spelling that a file system
---- may accept.
----@param path string
----@return boolean
+--- Reports whether a path lies in a `.git` or `.agent` folder, in any spelling.
 function M.is_reserved(path)
   for name in path:gmatch("[^/]+") do
     local lower = name:lower()
@@ -39,9 +31,7 @@ end
 
 --- Returns a path's real location relative to the top of the repository, where "" is the top.
 --- Returns nil and a reason if no agent may write there.
----@param run table
 ---@param path string  relative to the top, or absolute
----@return string? relative, string? why, string? real
 function M.of_repository(run, path)
   local top = core.system.real_path(run.top)
   local real = M.real(path:sub(1, 1) == "/" and path or run.top .. "/" .. path)

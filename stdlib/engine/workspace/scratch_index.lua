@@ -52,17 +52,12 @@ local function refuse_unread(cwd, verb, exit)
 end
 
 --- Runs git, and raises an error if it fails.
----@param run table
----@param key string
----@param cwd string
----@param words string[]
 ---@param options moonlet.GitOptions?
----@return table exit
 function M.git(run, key, cwd, words, options)
   options = options or {}
   local exit = core.process.run {
     step = key .. "/worktree", argv = git.command(words), cwd = cwd,
-    env = git.environment(run, options.env), wall = 10 * 60 * 1000,
+    env = git.environment(run, options.env), wall_ms = 10 * 60 * 1000,
     cap = options.cap or options.stdout_file and whole_file or 8 << 20, stdin_file = options.stdin_file,
     stdout_file = options.stdout_file,
   }
@@ -79,12 +74,7 @@ function M.git(run, key, cwd, words, options)
 end
 
 --- Passes a list to a git command by a file, separated by zero bytes or `options.between`.
----@param run table
----@param key string
 ---@param dir string    folder below `.agent`
----@param cwd string
----@param command string[]
----@param list string[]
 ---@param options moonlet.GitOptions
 ---@return table? exit  nil if the list is empty
 function M.feed(run, key, dir, cwd, command, list, options)
@@ -105,15 +95,13 @@ function M.copy(run, key, from, to)
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return false end
   local copied = core.process.run { step = key .. "/worktree", argv = { "cp", "-p", "--", from, to },
-    cwd = run.top, env = git.environment(run), wall = 60000, cap = 1 << 16 }
+    cwd = run.top, env = git.environment(run), wall_ms = 60000, cap = 1 << 16 }
   if copied.why == "exited" and copied.code == 0 then return true end
   local said = core.text.printable(copied.stderr, 300)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
 --- Copies the user's index into one file, even if it is split.
----@param run table
----@param key string
 ---@param file string  absolute path
 function M.copy_users(run, key, file)
   -- In a hook of `git commit -a`, git uses a temporary index.
@@ -129,7 +117,6 @@ function M.copy_users(run, key, file)
 end
 
 --- Lists tracked files that differ from the index, and deleted ones.
----@return string[] changed, string[] gone
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
   local changed, gone = {}, {}
@@ -152,7 +139,6 @@ end
 
 --- Calls fn(env) with a temporary index, which is removed afterwards.
 ---@param parent string  absolute path of a folder
----@param name string
 function M.with(parent, name, fn)
   local root = files.make_root(parent)
   local function clear()
@@ -168,7 +154,6 @@ end
 
 --- Formats index entries as input of `update-index --index-info`.
 ---@param entries moonlet.IndexEntry[]
----@return string[]
 function M.info_of(entries)
   local list = {}
   for i, entry in ipairs(entries) do list[i] = ("%s %s 0\t%s"):format(entry.mode, entry.id, entry.path) end

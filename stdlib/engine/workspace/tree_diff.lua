@@ -87,15 +87,13 @@ local function held(run, fn)
   return result
 end
 
---- Runs git. Raises an error if git fails, because a failure does not prove that nothing has
---- changed.
----@return string stdout, boolean? cut, string stderr
+--- Runs git. Raises an error if git fails, which does not prove that nothing has changed.
 local function git(run, folder, words, cap)
   local argv = host_git.command { "-c", "core.ignorecase=" .. tostring(not host_git.tells_case(folder)) }
   table.move(words, 1, #words, #argv + 1, argv)
   local exit = held(run, function(rules, temporary)
     return core.process.run {
-      step = "changes", cwd = folder, wall = git_wall_ms, cap = cap, argv = argv,
+      step = "changes", cwd = folder, wall_ms = git_wall_ms, cap = cap, argv = argv,
       env = host_git.environment(run, { GIT_OPTIONAL_LOCKS = "0", GIT_NO_REPLACE_OBJECTS = "1",
         GIT_LITERAL_PATHSPECS = "1", TMPDIR = temporary }), confine = rules,
     }
@@ -104,7 +102,7 @@ local function git(run, folder, words, cap)
     return exit.stdout, exit.stdout_cut or nil, exit.stderr
   end
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet run resume " .. run.id,
+  error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet resume " .. run.id,
     message = ("the changes in the work tree are unknown: git %s failed: %s"):format(words[1],
       core.text.printable(said, 400)) }, 0)
 end
@@ -131,8 +129,7 @@ local function walk(snapshot, folder, left)
   return left
 end
 
---- Adds the submodules listed in .gitmodules, because git shows only which commit a submodule has
---- checked out.
+--- Adds the submodules of .gitmodules: git shows only their checked-out commits.
 local function add_submodules(snapshot, before)
   local text = core.file.read(snapshot.root, ".gitmodules", 1 << 20) or ""
   for path in ("\n" .. text):gmatch("\n%s*path%s*=%s*([^\r\n]+)") do
@@ -192,7 +189,8 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- Nested repositories of the first snapshot are examined again, even if they are no longer repositories.
+  -- Nested repositories of the first snapshot are examined again, even if they are no longer
+  -- repositories.
   add(before and before.nested or {})
   add(snapshot.nested)
 end
@@ -237,7 +235,6 @@ local function git_snapshot(run, folder, root, whole, before, declared)
 end
 
 --- Takes a snapshot of a folder. Raises an error if the folder cannot be examined.
----@param run table
 ---@param folder string  absolute path
 ---@param whole boolean?  an agent may write everything, even git's files, so git is not trusted
 ---@param before moonlet.Snapshot?  snapshot to compare with
@@ -269,7 +266,6 @@ end
 
 --- Converts a snapshot to a JSON value. Its strings may contain any bytes.
 ---@param snapshot moonlet.Snapshot
----@return table
 function M.record(snapshot)
   return { head = snapshot.head, files = flat(snapshot.files), flagged = snapshot.flagged and flat(snapshot.flagged),
     nested = core.json.array(snapshot.nested), index = snapshot.index, exclude = snapshot.exclude, at = snapshot.at,
@@ -294,8 +290,7 @@ local function differing(paths, before, after)
   end
 end
 
---- Adds files that differ between the checked-out commits, because the work tree may show no trace
---- of them.
+--- Adds files that differ between the checked-out commits, without a trace in the work tree.
 local function add_committed(paths, before, after)
   if before.head == after.head or not after.run then return end
   paths[".git/HEAD"] = true
@@ -331,11 +326,9 @@ local function add_hidden(paths, before, after)
   end
 end
 
---- Returns the sorted paths that differ between two snapshots. A moved HEAD is reported as
---- ".git/HEAD".
+--- Returns the sorted paths that differ between two snapshots; ".git/HEAD" for a moved HEAD.
 ---@param before moonlet.Snapshot
 ---@param after moonlet.Snapshot
----@return string[] paths, boolean cut
 function M.between(before, after)
   local found = {}
   differing(found, before.files, after.files)
@@ -356,9 +349,6 @@ function M.between(before, after)
 end
 
 --- Formats the list of changed paths for a person.
----@param paths string[]
----@param cut boolean
----@return string
 function M.text(paths, cut)
   if #paths == 0 then return "nothing that git or a look at the folder would show\n" end
   local lines = {}

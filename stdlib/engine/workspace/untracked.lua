@@ -40,11 +40,8 @@ local function tell(run, key, paths, why)
 end
 
 --- Returns the untracked files to copy into a new worktree.
----@param run table
----@param key string
 ---@param root any       opened work tree
 ---@param index string   absolute path of the index of tracked files
----@return string[] paths
 function M.files(run, key, root, index)
   local paths, cut = list_of(run, key, index)
   local taken, left, bytes, breathe = {}, {}, 0, cooperative.new()

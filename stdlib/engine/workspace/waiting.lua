@@ -16,10 +16,7 @@ local M = {}
 ---@field is_empty boolean  the agent changed nothing
 
 --- Keeps a worktree until the question is answered, and writes its patch.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param owner string  key of the step that created the worktree
 ---@param name string   name of the patch in `dir`
 ---@return moonlet.Waiting
@@ -35,9 +32,6 @@ function M.leave(run, key, dir, tree, owner, name)
 end
 
 --- Applies the changes to a new worktree, because the waiting one is missing.
----@param run table
----@param key string
----@param tree moonlet.Worktree
 ---@param waiting moonlet.Waiting
 function M.restore(run, key, tree, waiting)
   if not waiting.patch then return end
@@ -52,9 +46,7 @@ function M.restore(run, key, tree, waiting)
 end
 
 --- Removes a worktree that no step will continue. Returns a note for a person.
----@param run table
 ---@param waiting moonlet.Waiting
----@return string?
 function M.give_up(run, waiting)
   worktree.remove_left(run, waiting.key, waiting.path)
   if not waiting.patch then return nil end

@@ -17,8 +17,6 @@ local input_cap = 64 << 20
 local modes = { ["read-only"] = true, ["workspace-write"] = true }
 
 --- Returns the sandbox mode that a call asks for. Raises an error if the user has forbidden it.
----@param run table
----@param call table
 ---@return "read-only"|"workspace-write"
 function M.mode(run, call)
   local writes = call.writes or call.in_place
@@ -31,7 +29,7 @@ function M.mode(run, call)
     error({ kind = "denied", message = "the agent asks to write, and --sandbox read-only was said" }, 0)
   end
   if call.inputs and asked == "workspace-write" then
-    error(record.invalid("ctx:agent: with inputs the agent sees copies alone, and cannot write the work tree"), 0)
+    error(record.invalid("ctx:agent: with inputs the agent sees only copies, and cannot write the work tree"), 0)
   end
   if call.writes and #call.writes == 0 then
     error(record.invalid("ctx:agent: writes names no folder",
@@ -53,8 +51,7 @@ local function refuse_folder(path, why, hint)
   error(record.invalid(("ctx:agent: writes: '%s' %s"):format(core.text.printable(tostring(path), 80), why), hint), 0)
 end
 
---- Returns the declared folders as real paths and as paths in the repository. Rejects links that
---- leave the repository or lead into .git or .agent.
+--- Returns the declared folders as real and as relative paths. Rejects links that lead outside.
 local function declared_folders(run, writes)
   local list, relative = {}, {}
   for i, path in ipairs(writes) do
@@ -141,8 +138,7 @@ end
 
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
---- Returns the baseline from before the first attempt that shares a report. Protected paths that a
---- person has seen are not reported again.
+--- Returns the baseline of the first attempt that shares a report, without what a person saw.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then
@@ -271,12 +267,7 @@ local function own_worktree(run, key, dir, call, attempt, from)
 end
 
 --- Opens the workspace of an attempt.
----@param run table
----@param key string
----@param dir string
----@param call table
 ---@param mode "read-only"|"workspace-write"
----@param attempt moonlet.Attempt
 ---@param how {confined: boolean?, from: moonlet.Waiting?}  options of the attempt
 ---   `confined`: the kernel confines the agent. `from`: an earlier step asked in this worktree.
 ---@return moonlet.Workspace
@@ -287,7 +278,7 @@ function M.open(run, key, dir, call, mode, attempt, how)
   grants.check_write(run.grants, call.cwd or ".")
   if call.in_place then return in_place(run, key, call, attempt) end
   if not run.home.git then
-    error(record.invalid("a step that writes gets a git worktree of its own, and this is no repository",
+    error(record.invalid("a step that writes gets a git worktree of its own, and this is not a repository",
       "declare the folders with writes = { … }, or say in_place = true"), 0)
   end
   return own_worktree(run, key, dir, call, attempt, how.from)

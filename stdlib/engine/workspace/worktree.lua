@@ -69,8 +69,7 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
 
---- Returns the name of a step's last worktree and the next free name, because a kept worktree is
---- never used again.
+--- Returns the name of a step's last worktree and the next free name.
 local function last_name(root, name)
   local count = 1
   while files.is_there(root, ("%d-%s"):format(count + 1, name)) do count = count + 1 end
@@ -138,8 +137,7 @@ local function make(run, key, dir, root, parent, name, tree)
   files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
 end
 
---- Returns the place that an earlier attempt recorded. It differs from the expected one if the
---- repository was moved since.
+--- Returns the place that an earlier attempt recorded, even if the repository was moved since.
 local function recorded_place(tree, parent, first, path)
   local folder, name = split(path or "")
   if not folder or folder:sub(1, 1) ~= "/" or name:gsub("^%d+%-", "") ~= first then return nil end
@@ -149,8 +147,7 @@ local function recorded_place(tree, parent, first, path)
   if ours then return folder, name, root end
 end
 
---- Raises an error if a kept worktree is missing but still on git's list, because its changes may
---- be lost. A user who ran `git worktree remove` has dealt with them.
+--- Raises an error if a kept worktree is missing but still on git's list.
 local function refuse_lost(tree)
   if not admin_folder.find(tree.common, tree.path) then return end
   local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
@@ -174,10 +171,7 @@ local function clear(run, key, dir, root, tree, patch)
 end
 
 --- Creates the worktree of a step. With `keep`, opens the one of an earlier attempt again.
----@param run table
----@param key string
 ---@param dir string   folder of the step, below `.agent`
----@param keep boolean
 ---@param path string?  worktree of the earlier attempt
 ---@param patch string?  name of a patch for discarded work
 ---@param owner string?  step that created the worktree, if not this one
@@ -256,8 +250,6 @@ function M.remove(run, key, tree)
 end
 
 --- Removes a worktree by its path.
----@param run table
----@param key string
 ---@param path string  absolute path
 function M.remove_left(run, key, path)
   local folder, name = split(path)
@@ -344,12 +336,8 @@ local function carry(run, key, dir, tree, confirm)
   end)
 end
 
---- Removes a worktree whose changes are discarded, and saves them as a patch. If git cannot create
---- the patch, keeps the worktree.
----@param run table
----@param key string
+--- Removes a discarded worktree after saving its patch; keeps it if there can be no patch.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param name string   name of the patch in that folder
 ---@return string? text  a note for a person
 function M.drop(run, key, dir, tree, name)
@@ -380,14 +368,13 @@ function M.drop(run, key, dir, tree, name)
   return text
 end
 
---- Returns the commands that continue with unmerged work. After a review, `moonlet review reject`
---- removes the worktree.
+--- Returns the commands that continue with unmerged work.
 local function ways_on(run, tree)
   if tree.reviewed then
     return ("moonlet run replay %s does the task anew on your files; or merge them by hand, then "
       .. "moonlet review reject %s"):format(run.id, run.id)
   end
-  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet run resume %s"):format(
+  return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet resume %s"):format(
     kept_worktrees.removal(tree.path), run.id)
 end
 
@@ -403,10 +390,7 @@ end
 --- Merges a worktree into the repository's work tree and writes `changes.patch`. On a conflict the
 --- work tree stays unchanged, the worktree is kept and an error is raised. A started merge cannot
 --- be cancelled, and is resumed from its record if the host is killed.
----@param run table
----@param key string
 ---@param dir string   folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
 ---   It asks about a change that deletes most files, and raises an error if the person refuses.
 ---@return string[] paths, string? warning, string[]? held  files that wait for a person
@@ -442,10 +426,7 @@ end
 ---@field folders string[]  new empty folders
 
 --- Keeps a worktree's changes for a review: writes their patch and merges nothing.
----@param run table
----@param key string
 ---@param dir string   folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@return moonlet.HeldWork
 function M.hold(run, key, dir, tree)
   local patch = dir .. "/changes.patch"
@@ -478,11 +459,7 @@ local function reopened(run, key, dir, held)
 end
 
 --- Merges reviewed changes. On a conflict, raises an error and leaves the work tree unchanged.
----@param run table
----@param key string
----@param dir string
 ---@param held moonlet.HeldWork
----@return string[] paths, string[] held_back
 function M.take(run, key, dir, held)
   local tree = reopened(run, key, dir, held)
   if not tree then
@@ -495,19 +472,13 @@ function M.take(run, key, dir, held)
 end
 
 --- Removes the worktree of reviewed changes, but not their patch.
----@param run table
----@param key string
----@param dir string
 ---@param held moonlet.HeldWork
 function M.put_away(run, key, dir, held)
   local tree = reopened(run, key, dir, held)
   if tree then M.remove(run, key, tree) end
 end
 
---- Completes an earlier host's merge that was done but not reported, for an attempt that will not
---- be resumed.
----@param run table
----@param key string
+--- Reports the merge of an earlier host, for an attempt that will not be resumed.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string   path of the worktree
 ---@return string[]? paths  merged paths; nil if there was no merge
@@ -519,12 +490,9 @@ end
 
 --- Ends an attempt that is given up, and leaves its worktree to the user. Returns the files of a
 --- merge that an earlier host completed but could not report.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string?  path of the worktree
 ---@param replaced boolean?  a later attempt replaces the worktree and reports its content
----@return string[]? paths
 function M.give_up(run, key, dir, path, replaced)
   local paths = path and M.end_merged(run, key, dir, path)
   if paths or not path then return paths end
@@ -565,8 +533,6 @@ function M.empty_pool(home)
 end
 
 --- Lists the worktrees that a run has left.
----@param home table
----@param id string
 ---@return string[] paths  absolute paths
 function M.left(home, id)
   local paths, known = core.json.array {}, {}

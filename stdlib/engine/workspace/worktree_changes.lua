@@ -1,5 +1,6 @@
 --- Collects the changes in an agent's worktree as a patch, with the files that git refuses. Decides
 --- which changes are merged without asking.
+local startup_files = require "moonlet.engine.base.startup_files"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -52,8 +53,7 @@ end
 -- Reports whether a path is hidden, such as .codex or src/.vscode.
 local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.", 1, true) ~= nil end
 
---- Returns the new empty folders of the agent. Leaves out hidden ones, because agents' sandboxes
---- create them as mount points.
+--- Returns the new empty folders, without hidden ones, which sandboxes make as mount points.
 local function new_folders(folders, entries)
   local known, list = {}, {}
   for _, entry in ipairs(#folders > 0 and entries or {}) do
@@ -126,8 +126,7 @@ local function write_diff(run, key, dir, tree, patch, env)
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Reads the changes as they were held for a review, because later checks may have left files in
---- the worktree.
+--- Reads the changes as they were held for a review: checks may have added files since.
 local function gather_held(run, key, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
   local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
@@ -136,13 +135,8 @@ local function gather_held(run, key, tree, env)
   return left, {}
 end
 
---- Calls fn(changes, left, env) with the agent's changes and their index, and writes the changes to
---- `patch`.
----@param run table
----@param key string
+--- Calls fn(changes, left, env) with the agent's changes, and writes them to `patch`.
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
----@param patch string
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
   return scratch_index.with(tree.raw.path, "gathered", function(own)
@@ -154,8 +148,7 @@ function M.with(run, key, dir, tree, patch, fn)
       ok, left, unseen = pcall(gather, run, key, dir, tree, env)
     end
     if not ok then
-      -- The agent may have made folders unreadable. Their modes may change, because git does not
-      -- track them.
+      -- The agent may have made folders unreadable. Git does not track the modes of folders.
       nested_repos.open_folders(run, key, tree.path)
       left, unseen = gather(run, key, dir, tree, env)
     end
@@ -166,11 +159,7 @@ function M.with(run, key, dir, tree, patch, fn)
 end
 
 --- Lists the files that the agent changed, and its new empty folders.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
----@return string[] paths, string[] folders
 function M.paths(run, key, dir, tree)
   if M.ruin(tree) or tree.carried then return {}, {} end
   local patch = dir .. "/recorded.patch"
@@ -184,9 +173,6 @@ function M.paths(run, key, dir, tree)
 end
 
 --- Applies a patch to a worktree byte for byte, without the repository's git settings.
----@param run table
----@param key string
----@param tree moonlet.Worktree
 ---@param patch string  absolute path
 ---@param reverse boolean?  reverts the patch
 function M.apply(run, key, tree, patch, reverse)
@@ -195,14 +181,13 @@ function M.apply(run, key, tree, patch, reverse)
   git(run, key, tree.path, words, { env = { GIT_DIR = "/none" } })
 end
 
---- Separates changes that are merged from files that start programs, which are held back for a
---- person.
+--- Separates the changes to merge from startup files, which are held back for a person.
 ---@param changes moonlet.Change[]
 ---@return moonlet.Change[] taken, moonlet.Change[] held
 function M.split(changes)
   local taken, held = {}, {}
   for _, change in ipairs(changes) do
-    local list = core.file.is_startup(change.path) and held or taken
+    local list = startup_files.has(change.path) and held or taken
     list[#list + 1] = change
   end
   return taken, held
@@ -210,8 +195,6 @@ end
 
 --- Returns the deleted files if they are most of `total`. A moved file does not count as deleted.
 ---@param changes moonlet.Change[]
----@param total integer
----@return string[]?
 function M.mass_deletion(changes, total)
   local paths, made = {}, {}
   for _, change in ipairs(changes) do
@@ -229,12 +212,8 @@ function M.mass_deletion(changes, total)
 end
 
 --- Writes some of the changes to a separate patch.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
----@param tree moonlet.Worktree
 ---@param changes moonlet.Change[]
----@param patch string
 function M.write_patch(run, key, dir, tree, changes, patch)
   scratch_index.with(tree.raw.path, "held", function(own)
     local env, lines = plumbing.env(tree.raw, tree.path, own.GIT_INDEX_FILE), {}
@@ -261,8 +240,6 @@ local empty_trees = { ["4b825dc642cb6eb9a060e54bf8d69288fbee4904"] = true,
   ["6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"] = true }
 
 --- Returns how the agent has destroyed its worktree, or nil if it is usable.
----@param tree moonlet.Worktree
----@return string?
 function M.ruin(tree)
   if tree.carried then return nil end
   local root = host_file.root(tree.path)

@@ -93,10 +93,7 @@ local function look(run, key, dir, raw)
 end
 
 --- Captures the user's present files.
----@param run table
----@param key string
 ---@param dir string    folder of the step, below `.agent`
----@param raw moonlet.RawGit
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
   -- A half-finished merge is not a state of the user's files, so running merges are waited for.
@@ -108,13 +105,9 @@ function M.state(run, key, dir, raw)
 end
 
 --- Returns the path of the seed's index. Agents cannot change that index or its modification time.
----@param raw moonlet.RawGit
 function M.index(raw) return raw.path .. "/begun.index" end
 
 --- Fills an empty worktree with the seed's files.
----@param run table
----@param key string
----@param dir string
 ---@param path string    path of the worktree
 ---@param raw moonlet.RawGit
 ---@param beginning moonlet.Beginning

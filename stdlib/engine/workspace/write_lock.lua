@@ -10,8 +10,7 @@ local M = {}
 
 local short_ms, long_ms = 20, 200
 local told_after = 50 -- A wait is reported only after this many tries, because merges are short.
---- Limits the wait for another process that creates a worktree. Git itself has ten minutes, so a
---- longer wait means that the process is stopped.
+--- Limits the wait for another process that creates a worktree: git itself has ten minutes.
 local longest_worktree_ms = 15 * 60 * 1000
 --- An earlier host of the run may be shutting down, so it gets this much time to release its lock.
 local predecessor_ms = 10 * 1000
@@ -24,14 +23,12 @@ local function around() return core.system.env(variable) or "" end
 
 local function is_around(id) return id ~= "" and (":" .. around() .. ":"):find(":" .. id .. ":", 1, true) ~= nil end
 
---- Tries to take a lock. Returns its release function, or else the name and holder of the busy
---- lock.
+--- Tries to take a lock. Returns its release function, or else the busy lock's name and holder.
 local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(infrastructure_error.mark(err), 0) end
-  -- An agent that holds the writer lock may start other agents. They share a nested lock, so that
-  -- they write one at a time.
+  -- An agent that holds the lock may start others. They share a nested lock and take turns.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
   -- The earlier host that started this step's agent still holds the lock for that agent.
   if outer == id and id ~= "" then return function() end end
@@ -50,8 +47,7 @@ local function what_of(name) return doings[name] or "another run makes or remove
 
 local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
 
---- Returns the process that holds the lock if it is an earlier host of this run. It is stopped and
---- will not release the lock by itself.
+--- Returns the lock's holder if it is an earlier host of this run, which is stopped.
 local function predecessor(run, holder)
   local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
   return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
@@ -108,17 +104,11 @@ local function hold_patiently(run, key, name, id, patience)
 end
 
 --- Blocks merges, after waiting for one in progress. An agent that works in place may continue.
----@param run table
----@param key string
 ---@param patience integer?  maximum wait in ms
----@return fun()
 function M.hold_merges(run, key, patience) return (hold_patiently(run, key, "merge.lock", "", patience)) end
 
 --- Takes the work tree for a merge, after waiting for other holders. Returns the release function.
----@param run table
----@param key string
 ---@param patience integer?  maximum wait in ms
----@return fun()
 function M.hold(run, key, patience)
   local release = hold_patiently(run, key, "writer.lock", "", patience)
   local ok, merged = pcall(M.hold_merges, run, key, patience)
@@ -132,10 +122,7 @@ function M.hold(run, key, patience)
   end
 end
 
---- Takes the writer lock for an agent that works in place. The returned environment lets a moonlet
---- started by that agent share the lock.
----@param run table
----@param key string
+--- Takes the writer lock. The returned environment lets a moonlet of the agent share it.
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
   -- A resumed host gets the same id, because the agent may have outlived the host that started it.
@@ -149,8 +136,6 @@ function M.hold_for_agent(run, key)
 end
 
 --- Calls fn(…) while no other process creates or removes a worktree.
----@param run table
----@param key string
 ---@param fn function
 function M.with_worktrees(run, key, fn, ...)
   local release = hold(run, key, "worktrees.lock", "", longest_worktree_ms)

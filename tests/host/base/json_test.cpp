@@ -169,7 +169,7 @@ TEST_CASE("values of any depth are parsed, written and destroyed without recursi
   CHECK(json_text(nested(kDepth)).size() == 2 * kDepth + 1);
 }
 
-TEST_CASE("JSON holds nothing raw that a terminal obeys, and reads as the same text") {
+TEST_CASE("JSON output escapes control characters and parses to the same text") {
   const std::pair<const char*, const char*> kUnsafe[] = {
       {"\x7f", "\\u007f"},         {"\xc2\x80", "\\u0080"},
       {"\xc2\x9b", "\\u009b"},     {"\xc2\x9f", "\\u009f"},

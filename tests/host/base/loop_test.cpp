@@ -6,7 +6,7 @@
 
 using namespace moonlet;
 
-TEST_CASE("timers fire in order of their deadline, by the clock alone") {
+TEST_CASE("timers fire in order of their deadline, only by the given clock") {
   FakeClock clock;
   Loop loop(clock);
   std::string order;

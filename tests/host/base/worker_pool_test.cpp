@@ -37,7 +37,7 @@ TEST_CASE("a pool runs functions side by side, on other threads") {
   go.release(3);
 }
 
-TEST_CASE("a pool runs what is queued before it goes") {
+TEST_CASE("a pool runs queued work before it is destroyed") {
   std::atomic<int> ran{0};
   {
     WorkerPool pool(1);

@@ -7,7 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "host/driver/orphans.h"
+#include "host/driver/registry.h"
+#include "host/process/client/launch.h"
 #include "tests/catch.h"
 #include "tests/host/artifact/scratch.h"
 #include "tests/host/process/keeper_fixture.h"
@@ -33,8 +34,15 @@ struct Place {
   Result<std::unique_ptr<RunDriver>> make(const RunDriver::Request& request = {"p", "", ""}) {
     return RunDriver::create(host(), home, request);
   }
+  Result<std::unique_ptr<RunDriver>> resume(const std::string& id, const std::string& task_id) {
+    auto wait = RunDriver::lock(loop, home, id);
+    if (!wait) return wait.error();
+    while (!(*wait)->done()) loop.run_once();
+    if (!(*wait)->lock()) return (*wait)->lock().error();
+    return RunDriver::resume(host(), home, id, {"p", task_id, ""}, std::move(*(*wait)->lock()));
+  }
   Result<std::unique_ptr<RunDriver>> resume(const RunDriver& run) {
-    return RunDriver::resume(host(), home, run.id(), {"p", run.task_id(), ""});
+    return resume(run.id(), run.task_id());
   }
   std::string path(const std::string& below) const { return scratch / ".agent/" + below; }
   std::string read(const std::string& below) const {
@@ -154,7 +162,7 @@ TEST_CASE("a second driver of a run is refused while the first one lives") {
   CHECK((*first)->still_ours().ok());
   first->reset();
   const std::string task = "p";
-  second = RunDriver::resume(place.host(), place.home, "R-001", {"p", task, ""});
+  second = place.resume("R-001", task);
   REQUIRE(second.ok());
   CHECK((*second)->is_resumed());
 }
@@ -252,7 +260,7 @@ TEST_CASE("a child that may outlive its host is adopted by the next driver of th
   CHECK((*first)->pid_of("s@1") == (*child)->pid());
   const std::string task = (*first)->task_id();
   first->reset();
-  auto second = RunDriver::resume(place.host(), place.home, "R-001", {"p", task, ""});
+  auto second = place.resume("R-001", task);
   REQUIRE(second.ok());
   CHECK((*second)->has_running_children());
   auto adopted = (*second)->find_adopted("s@1");
@@ -261,10 +269,9 @@ TEST_CASE("a child that may outlive its host is adopted by the next driver of th
   REQUIRE(place.until([&] { return adopted->done(); }));
   CHECK(adopted->exit().out.text == "hello\n");
   CHECK_FALSE((*second)->has_running_children());
-  // The keeper is a child of this process, which did not die with the first driver: reap it.
   second->reset();
-  CHECK(waitpid(-1, nullptr, 0) > 0);
-  CHECK(waitpid(-1, nullptr, 0) == -1);
+  CHECK(wait_for([] { return reap_left_guards() == 0; }));
+  CHECK(waitpid(-1, nullptr, WNOHANG) == -1);  // no zombie is left
 }
 
 TEST_CASE("a request to cancel reaches the driver once") {
@@ -287,12 +294,17 @@ TEST_CASE("a sweep marks a run of a dead host as finished and leaves a driven on
   REQUIRE(dead.ok());
   REQUIRE(driven.ok());
   dead->reset();
-  const auto swept = sweep_runs(place.home);
+  const auto sweep = RunRegistry(place.home).sweep(place.loop);
+  REQUIRE(place.until([&] { return sweep->done(); }));
+  const auto& swept = sweep->swept();
   REQUIRE(swept.size() == 1);
   CHECK(swept[0].id == "R-001");
   CHECK(swept[0].killed == 0);
   CHECK(Runs((*driven)->agent()).live().value() == std::vector<std::string>{"R-002"});
-  CHECK_FALSE(end_orphans(place.home, "R-002").ok());
-  CHECK(end_orphans(place.home, "R-001").ok());
-  CHECK(end_orphans(place.home, "R-009").error().kind == ErrorKind::kInvalid);
+  const RunRegistry registry(place.home);
+  CHECK(registry.lock(place.loop, "R-009").error().kind == ErrorKind::kInvalid);
+  CHECK_FALSE((*registry.lock(place.loop, "R-002"))->lock().ok());
+  const auto free = *registry.lock(place.loop, "R-001");
+  REQUIRE(free->lock().ok());
+  CHECK(registry.end_orphans("R-001", *free->lock()).ok());
 }

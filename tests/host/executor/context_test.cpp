@@ -11,7 +11,7 @@ using namespace moonlet;
 using namespace moonlet::executor;
 using namespace std::string_literals;
 
-TEST_CASE("executor plan: a text in another encoding is called so") {
+TEST_CASE("executor plan: a file that is not UTF-8 is refused and named") {
   char name[] = "/tmp/executor-context-XXXXXX";
   const std::string top = ::mkdtemp(name);
   const auto refusal = [&](const std::string& bytes) {

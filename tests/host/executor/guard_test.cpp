@@ -46,7 +46,7 @@ using Paths = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("executor guard: what a command changed in a read-only place is put back") {
+TEST_CASE("executor guard: a change in a read-only place is undone") {
   const Repository repository;
   const Workspace workspace(std::move(*Dir::open(repository.path)), "");
   Guard guard(workspace);
@@ -167,7 +167,7 @@ TEST_CASE("executor guard: places below the top are put back, too") {
   CHECK(guard.put_back().empty());
 }
 
-TEST_CASE("executor guard: what others wrote into moonlet's records stays") {
+TEST_CASE("executor guard: changes by other processes in moonlet's records stay") {
   const Repository repository;
   fs::create_directories(repository.path + "/.agent/sidecars/t1");
   repository.write(".agent/sidecars/t1/stdout.log", "one\n");

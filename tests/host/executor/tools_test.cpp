@@ -74,7 +74,7 @@ TEST_CASE("executor edit: an exact match, and how many there are") {
   CHECK((info.st_mode & 0777) == 0755);
 }
 
-TEST_CASE("executor files: no more is written than can be read") {
+TEST_CASE("executor files: a file too large to be read back is not written") {
   Scratch scratch;
   const std::string before(1'000'000, 'a');
   scratch.write("root/big.txt", before);
@@ -113,7 +113,7 @@ TEST_CASE("executor search: the sessions are left out") {
   CHECK(read_tool(workspace, Arguments(named)).status == ToolResult::Status::kOk);
 }
 
-TEST_CASE("executor files: paths that lead out are refused, in words") {
+TEST_CASE("executor files: a path outside the work tree is refused with an explanation") {
   Scratch scratch;
   const Workspace workspace = scratch.workspace();
   ::symlink("../outside", (scratch.path + "/root/out").c_str());

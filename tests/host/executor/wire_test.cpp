@@ -8,11 +8,11 @@
 #include <thread>
 #include <vector>
 
-#include "host/executor/wire/chat.h"
-#include "host/executor/wire/failure.h"
-#include "host/executor/wire/http.h"
-#include "host/executor/wire/responses.h"
-#include "host/executor/wire/sse.h"
+#include "host/executor/http/chat.h"
+#include "host/executor/http/failure.h"
+#include "host/executor/http/http.h"
+#include "host/executor/http/responses.h"
+#include "host/executor/http/sse.h"
 #include "tests/catch.h"
 
 using namespace moonlet::executor;
@@ -365,7 +365,8 @@ TEST_CASE("executor failure: the status and the provider's words give its kind")
         "the server answered 302; it redirects to http://other/, which is not followed");
 }
 
-TEST_CASE("executor http: an answer that breaks off is not a server that is not reached") {
+TEST_CASE(
+    "executor http: a truncated answer is reported as truncated, not as an unreachable server") {
   const auto ask = [](const std::string& answer) {
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in place{};

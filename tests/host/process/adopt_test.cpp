@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "host/process/client/sweep.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"

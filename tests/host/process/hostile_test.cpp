@@ -125,7 +125,7 @@ TEST_CASE("a daemon that a child left ends with it", "[process][linux]") {
   }
 }
 
-TEST_CASE("a daemon of one step does not end with another's", "[process][linux]") {
+TEST_CASE("the end of a step ends no daemon of another step", "[process][linux]") {
   KeeperRun run(false);
   // Each resting parent has its own daemon, stripped of its environment.
   auto first = run.spawn(hurried(run.act("family")));

@@ -23,7 +23,7 @@
 #include <sstream>
 #include <vector>
 
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 
 namespace moonlet::test {
 

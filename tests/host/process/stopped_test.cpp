@@ -14,7 +14,7 @@ using namespace moonlet;
 using namespace moonlet::test;
 using Why = ChildExit::Why;
 
-TEST_CASE("a child cannot hold up its limits, or another child, by stopping the keeper",
+TEST_CASE("a child that stops the keeper delays neither its own limits nor another child",
           "[process][linux]") {
   KeeperRun run;
   auto beside = run.spawn(shell("sleep 0.2; echo beside"));
@@ -24,7 +24,7 @@ TEST_CASE("a child cannot hold up its limits, or another child, by stopping the 
   CHECK(run.wait(beside).out.text == "beside\n");
 }
 
-TEST_CASE("a guard that is stopped ends all the same", "[process][linux]") {
+TEST_CASE("a stopped guard still ends its processes", "[process][linux]") {
   KeeperRun run;
   CHECK(run.run(shell("echo fine")).success());
   const pid_t guard = run.guard(), worker = run.worker();

@@ -44,7 +44,7 @@ TEST_CASE("the last question of an answer is found, with its options") {
   CHECK(asked("[QUESTION] a?\n[QUESTION] b?") == "b?");
 }
 
-TEST_CASE("a question stands at the start of a line, alone") {
+TEST_CASE("a question marker counts only at the start of its own line") {
   CHECK(asked("   [QUESTION] x") == "x");
   CHECK(asked("[QUESTION]") == "");
   CHECK(asked("[QUESTION]x") == "x");

@@ -65,7 +65,7 @@ def problems(folder, wants):
     try:
         envelope = json.loads(raw.decode("utf-8"))
     except ValueError as why:
-        yield f"its output is no JSON ({why}): {raw[:200]!r} {read(folder, 'err.txt')[:300]!r}"
+        yield f"its output is not JSON ({why}): {raw[:200]!r} {read(folder, 'err.txt')[:300]!r}"
         return
     if (read(folder, "before") != read(folder, "after")) != (("state", "changes") in wants):
         yield "the state of the repository is not what it was"

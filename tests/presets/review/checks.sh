@@ -171,5 +171,5 @@ case_baseline() {
   want '[(f.rule, f.line) for f in found] == [("breakpoint", 8)]'
   echo nonsense >old.json
   review --baseline old.json
-  want 'code != 0' '"is no baseline" in error.message'
+  want 'code != 0' '"is not a baseline" in error.message'
 }

@@ -70,7 +70,7 @@ case_hostile_sarif() {
   place() { printf '{"physicalLocation": {"artifactLocation": {"uri": "%s"}, "region": {"startLine": %s}}}' "$1" "$2"; }
   sarif '{"runs": [{"results": null}]}' | hostile null-results hadolint Dockerfile failed 'named nothing'
   sarif '{"runs": {"a": 1}}' | hostile runs-as-object hadolint Dockerfile failed 'named nothing'
-  sarif '{"version": "2.1.0"}' | hostile no-runs hadolint Dockerfile failed 'no SARIF'
+  sarif '{"version": "2.1.0"}' | hostile no-runs hadolint Dockerfile failed 'not SARIF'
   sarif "{\"runs\": [{\"results\": [{\"ruleId\": \"X\", \"message\": {\"text\": \"out\"}, \"locations\": [$(place ../../etc/passwd 1)]},
     {\"ruleId\": \"X\", \"message\": {\"text\": \"out\"}, \"locations\": [$(place file:///etc/passwd 1)]}]}]}" |
     hostile sarif-outside hadolint Dockerfile ok

@@ -124,7 +124,7 @@ case_a_report_in_sarif() {
     '[(l.name, l.status, l.findings, l.elsewhere) for l in r.checked.linters] == [("report.sarif", "ok", 1, 2)]'
   echo '{}' >report.sarif
   review --findings report.sarif
-  want 'code == 0' 'r.checked.linters[0].status == "failed"' '"no SARIF" in r.checked.linters[0].why'
+  want 'code == 0' 'r.checked.linters[0].status == "failed"' '"not SARIF" in r.checked.linters[0].why'
 }
 
 # Replaces linters that are not installed by programs that print the samples of their documentation.

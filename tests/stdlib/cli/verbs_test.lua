@@ -11,7 +11,8 @@ test("every verb has a module with its options, and a line of help", function()
     is(type(require("moonlet.engine.cli." .. verb.module).main), "function", verb.name .. " can be run")
     is(#verb.help <= 60, true, verb.name .. " has a short line of help")
     is(verb.example:find("moonlet ", 1, true) ~= nil, true, verb.name .. " has an example")
-    holds(verbs.help(verb, known, true), "usage: moonlet " .. verb.name, verb.name .. " explains itself")
+    local shown = verb.short and verb.name:gsub("^run ", "") or verb.name
+    holds(verbs.help(verb, known, true), "usage: moonlet " .. shown, verb.name .. " explains itself")
   end
 end)
 

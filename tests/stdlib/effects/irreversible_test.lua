@@ -1,5 +1,5 @@
--- Commands that cannot be taken back, in many clothes, and commands that only look like them. A line holds what is
--- asked ("ok": nothing is) and the command, split into words as a command runner's are.
+-- Irreversible commands in many forms, and commands that only look like them. Each line has the action that a person
+-- is asked about ("ok" for none) and the command. A shell that names such words asks, even where it only prints them.
 local irreversible = require "moonlet.engine.effects.irreversible"
 local command = require "moonlet.engine.runner.command"
 
@@ -33,7 +33,7 @@ push: git bisect run git push
 push: git bisect run sh -c 'git push'
 push: git filter-branch --tree-filter 'git push' HEAD
 push: git difftool -x 'git push' HEAD
-push: git for-each-repo --config=a.b push
+git with a command that is not git's own: git for-each-repo --config=a.b push
 push: git -c core.pager='git push' log
 push: git clone --upload-pack 'git push' . x
 push: git clone 'ext::sh -c git% push' x
@@ -106,7 +106,7 @@ push: sh -c 'P=push G=git; $G $P'
 push: sh -c '$G push'
 push: sh -c '"$@"' _ git push
 push: sh -c 'exec "$@"' _ timeout 5 git push
-git with a command that is not known before it runs: sh -c 'git "$@"' _ push
+push: sh -c 'git "$@"' _ push
 git with a command that is not known before it runs: sh -c 'git $x'
 push: sh -c 'until git push; do :; done'
 push: sh -c 'while ! git push; do sleep 1; done'
@@ -125,7 +125,7 @@ push: bash -c 'cat <(git push)'
 push: sh -c 'echo git push | sh'
 push: sh -c 'echo git push | bash -s'
 push: sh -c 'echo git push | xargs env'
-git with a command that is not known before it runs: sh -c 'echo push | xargs git'
+push: sh -c 'echo push | xargs git'
 push: bash -c 'sh <<<"git push"'
 push: bash -c 'source <(echo git push)'
 push: sh -c 'A=1 git push'
@@ -146,15 +146,15 @@ push: sh -c "echo 'it is open; git push"
 push: sh -c 'true && git push || false'
 push: sh -c 'x=$((1<<2)); git push'
 tag: sh -c 'make; A=1 git tag v2'
-ok: sh -c 'echo git push'
-ok: sh -c "grep -r 'git push' . | head"
-ok: sh -c 'git log --grep push | cat'
-ok: sh -c "git commit -m 'git push'"
+push: sh -c 'echo git push'
+push: sh -c "grep -r 'git push' . | head"
+push: sh -c 'git log --grep push | cat'
+push: sh -c "git commit -m 'git push'"
 push: sh -c '((git push))'
 push: sh -c '$( (git push) )'
-ok: sh -c '((x = 1 << 2)); echo git push'
-ok: sh -c '# git push'
-ok: sh -c 'echo "do not git push" > notes'
+push: sh -c '((x = 1 << 2)); echo git push'
+push: sh -c '# git push'
+push: sh -c 'echo "do not git push" > notes'
 ok: sh -c 'for f in *.c; do cc -c "$f"; done'
 ok: sh -c '$CC -o x x.c && ./x'
 ok: sh -c 'git status --short | wc -l'
@@ -242,20 +242,22 @@ push: tar cf x.tar --checkpoint-action=exec='git push' x
 push: sed '1e git push' f
 push: npm exec -- git push
 push: npx git push
-ok: timeout 5 echo git push
+push: npm exec -c 'git push'
+push: docker run image sh -c 'git push'
+push: timeout 5 echo git push
 ok: timeout 5 git status
 ok: nice make
 ok: xargs
 ok: xargs rm
 ok: find . -name push -print
-ok: find . -exec grep 'git push' {} ;
+push: find . -exec grep 'git push' {} ;
 ok: echo git push
 ok: printf '%s\n' 'git push'
 ok: grep -r 'git push' .
 ok: rg 'git push'
 ok: cat push
 ok: ls git push
-ok: sed 's/git push/git pull/' f
+push: sed 's/git push/git pull/' f
 ok: command -v git
 ok: which git
 ok: man git push
@@ -266,7 +268,7 @@ ok: node index.js
 ok: make
 ok: make push-button
 ok: claude -p 'never run git push'
-ok: my-agent --print 'please do not git push'
+push: my-agent --print 'please do not git push'
 upload: gh release create v1
 upload: gh release -R o/r create v1
 upload: gh -R o/r release create v1
@@ -381,7 +383,7 @@ for i, case in ipairs {
   { { "sh", "-c", "sh <<E\ngit push\nE\n" }, nil, "git push" },
   { { "sh", "-c", "cat <<E\n$(git push)\nE\n" }, nil, "git push" },
   { { "sh", "-c", "cat <<E\nit's done\nE\ngit push" }, nil, "git push" },
-  { { "sh", "-c", "cat <<'E' > notes\ngit push\nE\n" } },
+  { { "sh", "-c", "cat <<'E' > notes\ngit push\nE\n" }, nil, "git push" },
   { { "sh", "-c", deep }, nil, "git push" },
   { { "sh", "-c", ("("):rep(500) .. "git push" .. (")"):rep(500) }, nil, "git push" },
   { { "sh", "-c", ("echo a; "):rep(60000) .. "git push" }, nil, "git push" },
@@ -400,7 +402,11 @@ for i, case in ipairs {
   { { "python3", "-" }, { stdin = "import os; os.system('git push')" }, "git push" },
   { { "git", "update-ref", "--stdin" }, { stdin = "create refs/tags/v1 HEAD\n" }, "git tag" },
   { { "git", "update-ref", "--stdin" }, { stdin = "create refs/heads/x HEAD\n" } },
-  { { "sh" }, { stdin = "echo git push\n" } },
+  { { "sh" }, { stdin = "echo git push\n" }, "git push" },
+  { { "sh", "-c", "cat" }, { stdin = "git push\n" } },
+  { { "bash", "-c", "cat", "_", "Never git push." }, { prose = true } },
+  { { "timeout", "9", "bash", "-o", "pipefail", "-c", "git push" }, { prose = true }, "git push" },
+  { { "my-agent", "-p", "Read src/sh and never git push." }, { prose = true } },
   { { "cat" }, { stdin = "git push\n" } },
   { { "sh", "run.sh" }, { stdin = "git push\n" } },
   { { "python3", "run.py" }, { stdin = "git push\n" } },

@@ -54,7 +54,7 @@ is(read((load_text(fine)), "a", "b").text, "a\nb\n", "text")
 raises(function() load_text "return 1" end, "must return a table", "no table")
 raises(function() load_text "return {" end, "syntax error", "half a file")
 raises(function() load_text 'error "no"' end, "runner mine: no", "an error")
-raises(function() load_text "error({})" end, "no text", "an error that is a table")
+raises(function() load_text "error({})" end, "not a text", "an error that is a table")
 raises(function() load_text 'return { progam = "x" }' end, "did you mean 'program'?", "a wrong key")
 raises(function() load_text 'return { program = "x", command = function() end }' end, "either events or parse", "no reader")
 raises(function() load_text 'return { program = "x", command = function() end, events = "codx" }' end, "did you mean 'codex'?", "a near reader")
@@ -68,11 +68,12 @@ raises(function() command_of "return { argv = {} }" end, "argv is empty", "no wo
 raises(function() command_of "return { argv = { 1 } }" end, "list of texts", "a number")
 raises(function() command_of 'return { argv = { "a\\0" } }' end, "list of texts", "a NUL")
 raises(function() command_of 'return { arg = { "a" } }' end, "did you mean 'argv'?", "a wrong key")
-raises(function() command_of 'return { argv = { "a", nil, "b" } }' end, "runner mine: argv of what command() gives has no item 2", "a hole")
+raises(function() command_of 'return { argv = { "a", nil, "b" } }' end,
+  "argv: item 2 is nil", "a hole")
 raises(function() command_of 'coroutine.yield() return { argv = { "a" } }' end, "runner mine: command() failed: it yields", "a yield")
 raises(function() command_of 'error "oh"' end, "command() failed", "an error")
-raises(function() command_of 'return { argv = { "x" }, files = { ["/etc/passwd"] = "" } }' end, "alone", "a file elsewhere")
-raises(function() command_of 'return { argv = { "x" }, files = { ["/run/out/../x"] = "" } }' end, "alone", "a file above")
+raises(function() command_of 'return { argv = { "x" }, files = { ["/etc/passwd"] = "" } }' end, "only beneath", "a file elsewhere")
+raises(function() command_of 'return { argv = { "x" }, files = { ["/run/out/../x"] = "" } }' end, "only beneath", "a file above")
 raises(function() command_of 'return { argv = { "x" }, answer_file = "/etc/passwd" }' end, "answer_file", "an answer elsewhere")
 raises(function() command_of 'return { argv = { "x" }, env = { ["A=B"] = "c" } }' end, "env", "a name that is none")
 raises(function() command_of 'return { argv = { "x" }, stdin = "tty" }' end, "stdin", "a wrong stdin")
@@ -94,3 +95,20 @@ is(read(reader_of "events = 'text', finish = function() error {} end", "a").stat
 is(read(reader_of "events = 'text', finish = function(r) return { text = r.text:upper() } end", "a").text, "A\n", "another text")
 is(read(reader_of "events = 'text', finish = function() return { status = 'failed', class = 'auth' } end", "a").class, "auth", "a failure found")
 is(read(reader_of "events = 'codex', finish = function() return { status = 'ok' } end", "a").status, "failed", "no success out of a failure")
+
+-- A runner declares what it must not be told, its startup files and how its screen reads.
+local startup_files = require "moonlet.engine.base.startup_files"
+local function declaring(text)
+  return load_text(fine:gsub("^return {", function() return "return { " .. text .. "," end))
+end
+declaring 'startup_files = { ".mine" }'
+is(startup_files.has "sub/.mine/hooks.json", true, "a file that the runner's agent starts programs by")
+is(startup_files.has(".mine/notes", { ".mine/notes" }), false, "one that a call names in its writes")
+is(startup_files.has "mine/x", false, "another file")
+raises(function() declaring 'startup_files = { "/etc" }' end, "startup_files names files of a project", "an absolute path")
+local told = declaring 'refused_args = { "--resume" }'
+is(told.command(call_of { config = { args = { "--fast" } } }).argv[1], "/opt/mine", "another argument")
+raises(function() told.command(call_of { config = { args = { "--resume=1" } } }) end, "cannot hold '--resume=1'", "a refused one")
+is(declaring('screen = { prompts = { { kind = "trust", all = { "Trust%?" } } } }').screen.prompts[1].kind, "trust", "its screen")
+raises(function() declaring 'screen = { prompt = {} }' end, "did you mean 'prompts'?", "a wrong field of a screen")
+raises(function() declaring 'screen = { prompts = { { kind = "trust" } } }' end, "a list of patterns", "a forgotten field of a prompt")

@@ -62,7 +62,7 @@ local function failed(key, message, at) return { key = key, kind = "agent", stat
 
 test("a failure is said once, with its step, its place, the rest of its stderr, and its folder", function()
   local facts = { state = "failed", name = "fan", steps = { failed("parallel/b.lua/agent", "it ended: no key", "fan.lua:2") },
-    error = { kind = "failed", message = "it ended: no key", at = "fan.lua:2", hint = "moonlet log 7 " .. ("b"):rep(40) },
+    error = { kind = "failed", message = "it ended: no key", at = "fan.lua:2", hint = "moonlet log R-007 " .. ("b"):rep(40) },
     tail = function() return { "first", "no key" } end, folder = function() return "/files/b" end }
   is(text_of(facts, 50), [[
 ✗ failed  fan  R-007
@@ -71,8 +71,8 @@ test("a failure is said once, with its step, its place, the rest of its stderr, 
     at fan.lua:2
     │ first
     /files/b
-  moonlet log 7 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
-Go on: moonlet run resume 7
+  moonlet log R-007 bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+Go on: moonlet resume R-007
 ]], "on a narrow screen, where the command stays whole")
   is(screen.failures(facts), "  b.lua\n    │ first\n    /files/b\n", "in a pipe, below the error")
   facts.error = { kind = "quorum", message = "1 of 2 reviews; the first failure: it ended: no key" }
@@ -85,7 +85,7 @@ Go on: moonlet run resume 7
     at fan.lua:2
     │ first
     /files/b
-Go on: moonlet run resume 7
+Go on: moonlet resume R-007
 ]], "as a part of the error of the run")
 end)
 

@@ -40,7 +40,7 @@ found = codex.detect { program = scratch .. "/n/codex" }
 is(found.path, scratch .. "/n/codex", "a native program")
 local none, why = codex.detect { program = scratch .. "/nowhere" }
 is(none, nil, "a path that is not there")
-holds(why, "/nowhere is no program", "why not")
+holds(why, "/nowhere is not an executable program", "why not")
 none, why = codex.detect { program = "no-such-codex" }
 is(none, nil, "a name that is not there")
 holds(why, "not in PATH", "why not")

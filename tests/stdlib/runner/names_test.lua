@@ -8,6 +8,19 @@ test("each name has its runner", function()
   is(names.has(names.agents, "executor"), false, "the executor is no agent CLI")
 end)
 
+test("each agent's runner declares all that other rooms ask it for", function()
+  for _, name in ipairs(names.agents) do
+    local runner = runners.get(name, { runners = {} })
+    for field, kind in pairs { program = "string", title = "string", role = "string", refused_args = "table",
+      secrets = "table", env_names = "table", instructions = "table", startup_files = "table", lines = "string",
+      detect = "function", command = "function", parse = "function", begin = "function", finish = "function",
+      check_prompt = "function", home_instructions = "function", login_files = "function" } do
+      is(type(runner[field]), kind, name .. "." .. field)
+    end
+    for _, path in ipairs(runner.startup_files) do is(core.file.is_startup(path .. "/x"), true, path) end
+  end
+end)
+
 test("a suggestion leaves the list of names as it was", function()
   local before = table.concat(names.events, " ")
   holds(select(2, pcall(reader.events, "codx")).hint, "codex", "the near name")

@@ -76,7 +76,7 @@ for _, model in ipairs { "gpt-50", "gpt-5-mini", "gpt-5-pro-max", "gpt-5-2025-08
   is(priced_as(model), nil, "nobody knows the price of " .. model)
 end
 is(priced_as("x", { ["*"] = {} }), "*", "a price for all")
-raises(function() prices.check_name("gpt-*-mini", "p") end, "at the end", "a star amid a name")
+raises(function() prices.check_name("gpt-*-mini", "p") end, "only end a name", "a star amid a name")
 is(usage.priced(known, "claude", table_of).cost_usd, nil, "a model without a price")
 is(usage.priced(usage.of { input_tokens = 5 }, "gpt-5", table_of).cost_usd, nil, "a count that is not known")
 is(usage.priced(state.usage, "gpt-5", table_of).cost_is, "reported", "what is reported stays")

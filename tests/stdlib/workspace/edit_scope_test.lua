@@ -17,7 +17,7 @@ end)
 
 test("a path that leads out of the repository is refused", function()
   for _, path in ipairs { "/etc", "../x", "a/../../b", "", 3 } do
-    raises(function() edit_scope.check { path } end, "no path of the repository", tostring(path))
+    raises(function() edit_scope.check { path } end, "not a path of the repository", tostring(path))
   end
   edit_scope.check { "a..b", ".x" }
 end)

@@ -16,7 +16,7 @@ test("mutually exclusive modes are refused", function()
   local run = { options = {} }
   for part, call in pairs {
     ["sandbox 'open' is not understood"] = { sandbox = "open" },
-    ["with inputs the agent sees copies alone"] = { inputs = { "a" }, in_place = true },
+    ["with inputs the agent sees only copies"] = { inputs = { "a" }, in_place = true },
     ["writes names no folder"] = { writes = {} },
     ["writes and in_place exclude each other"] = { writes = { "a" }, in_place = true },
   } do

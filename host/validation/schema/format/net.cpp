@@ -6,13 +6,11 @@
 
 #include <string>
 
+#include "host/base/ascii.h"
 #include "host/validation/schema/format/format.h"
 
 namespace moonlet::schema {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
 
 bool is_atom(char c) {
   return is_letter(c) || is_digit(c) ||

@@ -2,12 +2,11 @@
 #include <chrono>
 #include <optional>
 
+#include "host/base/ascii.h"
 #include "host/validation/schema/format/format.h"
 
 namespace moonlet::schema {
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<int> number(std::string_view text) {
   int value = 0;

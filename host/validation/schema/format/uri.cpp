@@ -1,4 +1,6 @@
-// RFC 3986 URIs.
+#include "host/validation/schema/format/uri.h"
+
+#include "host/base/ascii.h"
 #include "host/validation/schema/format/format.h"
 
 namespace moonlet::schema {
@@ -6,9 +8,6 @@ namespace {
 
 constexpr auto kNone = std::string_view::npos;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c | 0x20) >= 'a' && (c | 0x20) <= 'z'; }
-bool is_hex(char c) { return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f'); }
 bool is_among(char c, std::string_view set) { return set.find(c) != kNone; }
 bool is_unreserved(char c) { return is_letter(c) || is_digit(c) || is_among(c, "-._~"); }
 bool is_sub_delimiter(char c) { return is_among(c, "!$&'()*+,;="); }
@@ -59,38 +58,48 @@ bool is_authority(std::string_view text) {
   return name.size() < 2 ? name != "[" && is_host(name) : name != "[]" && is_host(name);
 }
 
-bool is_after_scheme(std::string_view text) {
-  if (const auto hash = text.find('#'); hash != kNone) {
-    if (!only(text.substr(hash + 1), ":@/?")) return false;
-    text = text.substr(0, hash);
+bool is_scheme(std::string_view text) {
+  if (text.empty() || !is_letter(text[0])) return false;
+  for (char c : text) {
+    if (!is_letter(c) && !is_digit(c) && !is_among(c, "+-.")) return false;
   }
-  if (const auto mark = text.find('?'); mark != kNone) {
-    if (!only(text.substr(mark + 1), ":@/?")) return false;
-    text = text.substr(0, mark);
-  }
-  if (text.starts_with("//")) {
-    text.remove_prefix(2);
-    const auto slash = text.find('/');
-    if (!is_authority(text.substr(0, slash))) return false;
-    text = slash == kNone ? std::string_view() : text.substr(slash);
-  }
-  return only(text, ":@/");
-}
-
-// Length of the scheme and its colon; 0 when there is none.
-std::size_t scheme_of(std::string_view text) {
-  if (text.empty() || !is_letter(text[0])) return 0;
-  std::size_t i = 1;
-  while (i < text.size() && (is_letter(text[i]) || is_digit(text[i]) || is_among(text[i], "+-.")))
-    ++i;
-  return i < text.size() && text[i] == ':' ? i + 1 : 0;
+  return true;
 }
 
 }  // namespace
 
+UriParts split_uri(std::string_view uri) {
+  UriParts parts;
+  if (const auto hash = uri.find('#'); hash != kNone) {
+    parts.has_fragment = true;
+    parts.fragment = uri.substr(hash + 1);
+    uri = uri.substr(0, hash);
+  }
+  if (const auto mark = uri.find('?'); mark != kNone) {
+    parts.has_query = true;
+    parts.query = uri.substr(mark + 1);
+    uri = uri.substr(0, mark);
+  }
+  if (const auto colon = uri.find(':'); colon != kNone && is_scheme(uri.substr(0, colon))) {
+    parts.has_scheme = true;
+    parts.scheme = uri.substr(0, colon);
+    uri.remove_prefix(colon + 1);
+  }
+  if (uri.starts_with("//")) {
+    parts.has_authority = true;
+    uri.remove_prefix(2);
+    const auto slash = uri.find('/');
+    parts.authority = uri.substr(0, slash);
+    uri = slash == kNone ? std::string_view() : uri.substr(slash);
+  }
+  parts.path = uri;
+  return parts;
+}
+
 bool is_uri(std::string_view text) {
-  const auto length = scheme_of(text);
-  return length > 0 && is_after_scheme(text.substr(length));
+  const UriParts parts = split_uri(text);
+  return parts.has_scheme && (!parts.has_authority || is_authority(parts.authority)) &&
+         only(parts.path, ":@/") && only(parts.query, ":@/?") && only(parts.fragment, ":@/?");
 }
 
 }  // namespace moonlet::schema

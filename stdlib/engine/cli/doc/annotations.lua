@@ -35,8 +35,6 @@ local function past_part(text, at)
 end
 
 --- Splits a type from the text behind it: "fun(a: string): boolean  does it" gives two parts.
----@param text string
----@return string type, string rest
 function M.split_type(text)
   text = text:match "^%s*(.-)%s*$"
   local at = 1
@@ -178,10 +176,6 @@ end
 
 --- Reads the blocks of one file; add(entry) gets each. `prefix_of(file, base, name)` gives the public name that stands
 --- for a local variable of the file.
----@param file string
----@param text string
----@param prefix_of fun(file: string, base: string, name: string): string?
----@param add fun(entry: moonlet.doc.Entry)
 function M.read(file, text, prefix_of, add)
   local entry, last
   local first = true

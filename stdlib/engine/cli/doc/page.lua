@@ -51,8 +51,6 @@ local function sections(entry, by)
 end
 
 --- One entry, for a terminal.
----@param entry moonlet.doc.Entry
----@return string
 function M.page(entry)
   local lines = { reference.signature(entry) }
   if entry.text ~= "" then lines[#lines + 1] = indent(entry.text, "  ") end
@@ -63,8 +61,6 @@ function M.page(entry)
 end
 
 --- The part of the library that an entry belongs to: "ctx", "m", "m.findings", or "types".
----@param entry moonlet.doc.Entry
----@return string
 function M.group(entry)
   if entry.kind == "type" then return "types" end
   return entry.name:match "^(.*)[.:]" or "globals"
@@ -96,8 +92,6 @@ local function groups(entries)
 end
 
 --- A list of entries, one line each.
----@param entries moonlet.doc.Entry[]
----@return string
 function M.list(entries)
   local names, found = groups(entries)
   local lines = {}
@@ -147,8 +141,24 @@ The tests run the examples. An example's `--> value` is the value of its line. T
 `src/a.lua` and `src/b.lua`.
 ]]
 
+--- The events of a run as Markdown.
+local function events()
+  local lines = { [[
+## Events
+
+`events.jsonl`, `--events` and an embedder get one JSON object for each event: `number`, `type`, `ts`, `run`, `step` and
+`data`. `number` counts the events of a run from 1, also across resumed hosts. `step` is the key of a step. `data` has
+the fields below, where `?` marks optional ones. Events only inform; the journal is the record of a run.
+]] }
+  for _, kind in ipairs(core.event.kinds().kinds) do
+    lines[#lines + 1] = ("### %s\n\n%s\n"):format(kind.name, kind.about)
+    for name, text in pairs(kind.fields) do lines[#lines + 1] = ("- `%s`: %s"):format(name, text) end
+    lines[#lines + 1] = ""
+  end
+  return table.concat(lines, "\n")
+end
+
 --- The whole reference as Markdown.
----@return string
 function M.markdown()
   local read = reference.read()
   local names, found = groups(read.entries)
@@ -158,6 +168,7 @@ function M.markdown()
     if read.modules[name] then lines[#lines + 1] = read.modules[name] .. "\n" end
     for _, entry in ipairs(found[name]) do lines[#lines + 1] = as_markdown(entry) end
   end
+  lines[#lines + 1] = events()
   return table.concat(lines, "\n")
 end
 

@@ -52,7 +52,6 @@ end
 local read
 
 --- All entries, sorted by name.
----@return moonlet.doc.Reference
 function M.read()
   if read then return read end
   local notes = core.script.notes()
@@ -88,8 +87,6 @@ function M.read()
 end
 
 --- Fields of a type and of its parents.
----@param name string
----@return moonlet.doc.Value[]
 function M.fields(name)
   local entry = M.read().named[name]
   if not entry then return {} end
@@ -98,8 +95,6 @@ function M.fields(name)
 end
 
 --- The type of an options table that a function takes last or alone, with its fields; nil for other parameters.
----@param entry moonlet.doc.Entry
----@return {name: string, type: string, fields: moonlet.doc.Value[]}[]
 function M.records(entry)
   local found, seen = {}, {}
   for _, group in ipairs { entry.params, entry.returns } do
@@ -117,8 +112,6 @@ function M.records(entry)
 end
 
 --- "ctx:agent(call)", with its results.
----@param entry moonlet.doc.Entry
----@return string
 function M.signature(entry)
   if entry.kind == "type" then return entry.name .. (entry.parent and " : " .. entry.parent or "") end
   if entry.kind == "value" then return entry.name end
@@ -133,8 +126,6 @@ function M.signature(entry)
 end
 
 --- The summary of an argument's kind, from the annotation of m.arg.KIND.
----@param kind string
----@return string?
 function M.kind_of_argument(kind)
   local entry = M.read().named["m.arg." .. kind]
   return entry and entry.summary

@@ -75,9 +75,7 @@ end
 
 --- The case that a test's file returns.
 ---@param origin string           the file's name in messages
----@param text string
 ---@param source moonlet.Source   the preset: its files are those of m.asset and require
----@return moonlet.PresetCase
 function M.load(origin, text, source)
   source.used = source.used or {}
   local case = loader.load(origin, text, loader.globals(source))()

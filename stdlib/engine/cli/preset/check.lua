@@ -76,7 +76,7 @@ local function go_through(plan)
   local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
     made_up = made_up, reached = {} }
   run.checking, run.dry = seen, true
-  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {} }
+  run.worst = { calls = 0, agents = 0, processes = 0, tokens = 0, usd = 0, uncounted = core.json.array {}, steps = {} }
   local emit = run.emit
   function run.emit(kind, fields)
     if kind == "warning" then seen.warnings[#seen.warnings + 1] = fields.text end
@@ -232,9 +232,7 @@ end
 --- The name of the preset that is being checked.
 M.begun = nil
 
----@param home table
 ---@param target string  a preset's name, or a Lua file
----@return table result, string text, boolean passed
 function M.check(home, target)
   local source = loader.find(home, target)
   local problems, notes, seen = core.json.array {}, core.json.array {}, nil
@@ -246,8 +244,6 @@ function M.check(home, target)
 end
 
 --- The outcome of a check whose preset computed without end.
----@param err table
----@return table envelope, string text
 function M.killed(err)
   if M.clean_up then M.clean_up() end
   local result, text = result_of(M.begun, core.json.array { problem(err) }, core.json.array {}, nil)

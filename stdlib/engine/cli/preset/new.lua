@@ -198,10 +198,6 @@ local function commands(home, name, example, paths)
 end
 
 --- Makes presets/NAME.
----@param home table
----@param name string
----@param pattern string?
----@return table result, string text
 function M.new(home, name, pattern)
   -- It refuses what no preset may be called.
   require("moonlet.preset").preset { name = name, summary = "new", run = function() end }

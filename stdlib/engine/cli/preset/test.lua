@@ -457,13 +457,9 @@ local function consent_of(home, source, allow)
 end
 
 --- Runs the tests of one preset, or those whose name holds `filter`.
----@param home table
----@param name string
----@param filter string?
 ---@param again boolean?  make the cassettes anew first, of the tests that say how
 ---@param allow string[]?  of --allow: needs, agents, all
 ---@param tell fun(line: string)  called after each test, for a test that never ends would hide all results
----@return table result, string text, boolean passed
 function M.test(home, name, filter, again, allow, tell)
   local source = loader.find(home, name)
   local allowed, consent, preset = consent_of(home, source, allow)
@@ -471,8 +467,10 @@ function M.test(home, name, filter, again, allow, tell)
   if not root then
     local first = not source.builtin and not source.folder
       and ("move it to presets/%s/init.lua first; then "):format(source.name) or ""
-    error(record.invalid(("preset %s has no tests"):format(source.name),
-      first .. "put Lua files into its folder tests/, each returning { files, args, runner, expect }"), 0)
+    local err = record.invalid(("preset %s has no tests"):format(source.name),
+      first .. "put Lua files into its folder tests/, each returning { files, args, runner, expect }")
+    err.has_no_tests = true
+    error(err, 0)
   end
   if again and source.builtin then
     remove()

@@ -46,7 +46,6 @@ end
 --- The calls, each as "FILE:LINE (ctx:VERB)", of the preset's file and its own modules.
 ---@param source moonlet.Source   opened
 ---@param reached table<string, boolean>  the places that the dry run came to
----@return string[]
 function M.calls(source, reached)
   local list, names = {}, {}
   if source.builtin or not source.text then return list end

@@ -14,6 +14,7 @@ local repository = require "moonlet.engine.run.repository"
 local grants = require "moonlet.engine.context.grants"
 local runners = require "moonlet.engine.load.runners"
 local cassette = require "moonlet.engine.runner.cassette"
+local client_rights = require "moonlet.engine.load.client_rights"
 local config = require "moonlet.engine.load.config"
 local metering = require "moonlet.engine.agent.metering"
 local given_paths = require "moonlet.engine.run.given_paths"
@@ -72,8 +73,8 @@ local function preset_args(home, preset, found, all, prepared, offered)
   if prepared then
     local name = not offered and next(given)
     if name then
-      error(options.usage(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
-        "leave it out, or prepare another run with --dry-run"), 0)
+      options.refuse(("--%s: --prepared runs what was prepared, with its arguments"):format(name:gsub("_", "-")),
+        "leave it out, or prepare another run with --dry-run")
     end
     for key, value in pairs(prepared.args or {}) do
       if preset.args[key] and value ~= core.json.null then given[key] = value end
@@ -104,8 +105,7 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   end
   if not preset then
     if accepted then
-      error(options.usage("--allow needs is for presets; a script declares nothing",
-        "name what it may do: --allow run=git"), 0)
+      options.refuse("--allow needs is for presets; a script declares nothing", "name what it may do: --allow run=git")
     end
     return given
   end
@@ -187,8 +187,8 @@ end
 local function check_task_id(id)
   core.run.check_id(id, "task id")
   if core.secret.hide(id) ~= id then
-    error(options.usage("the task id has the value of a secret of the environment, and would name a folder",
-      "choose another --task-id, or leave it out"), 0)
+    options.refuse("the task id has the value of a secret of the environment, and would name a folder",
+      "choose another --task-id, or leave it out")
   end
 end
 
@@ -208,8 +208,8 @@ local function script_args(positional, before, base)
   if not before then return core.json.array(positional) end
   local prepared = before.record.args
   if #positional > 0 and table.concat(positional, "\0") ~= table.concat(prepared, "\0") then
-    error(options.usage("--prepared runs what was prepared, with its arguments",
-      "leave them out, or prepare another run with --dry-run"), 0)
+    options.refuse("--prepared runs what was prepared, with its arguments",
+      "leave them out, or prepare another run with --dry-run")
   end
   return prepared
 end
@@ -226,7 +226,30 @@ local function options_of(found, kept)
     unconfined = found.unconfined or kept.unconfined,
     gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
     prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
+    -- A person's replay of a client's run is the person's.
+    asked_by = found["asked-by"] and core.json.decode(found["asked-by"]) or nil,
   }
+end
+
+--- Holds a run of an MCP client to what the config lets it do.
+local function limit_client(plan, packet)
+  if not plan.options.asked_by then return end
+  local rights = client_rights.of(plan.config)
+  client_rights.check_preset(rights, plan.preset and plan.name or plan.target)
+  if packet then client_rights.check_packet(rights, packet, validation.words_of, plan.config.runner) end
+  for name, declared in pairs(plan.preset.args) do
+    for _, text in ipairs(declared.type == "checks" and plan.args[name] or {}) do
+      client_rights.check_program(rights, validation.words_of(select(2, validation.split_kind(text, name)), name)[1])
+    end
+  end
+  for _, input in ipairs(plan.inputs) do
+    if input.kind == "cmd" then
+      error({ kind = "denied", usage = true, message = ("a client may not give the command '%s' as an input"):format(
+        core.text.printable(input.spec, 80)), hint = "give a file, a glob or diff:" }, 0)
+    end
+  end
+  if rights.sandbox == "read-only" then plan.options.sandbox = "read-only" end
+  plan.options.gates = "park"
 end
 
 --- Raises if a run was prepared for another target.
@@ -243,6 +266,7 @@ local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
   plan.budget = before and limits.change_budget(before.budget, found.budget)
     or limits.parse_budget(found.budget, plan.preset, plan.config)
+  if plan.options.asked_by then plan.budget = client_rights.bounded(plan.budget, client_rights.of(plan.config)) end
   plan.limit = found.limit and whole_number(found.limit, "limit") or before and before.limit
     or plan.config.limits.parallel or default_limit
   metering.check_plan(plan)
@@ -277,7 +301,7 @@ local function runners_of(values, home)
   for _, value in ipairs(values or {}) do
     local is_whole = value:find "^command:" or value:find "^cassette:"
     for item in ((is_whole and value:gsub(",", "\0") or value) .. ","):gmatch "([^,]*)," do
-      if item == "" then error(options.usage("--runner names no runner", "write --runner codex,claude"), 0) end
+      if item == "" then options.refuse("--runner names no runner", "write --runner codex,claude") end
       list[#list + 1] = with_run_id(home, (item:gsub("%z", ",")))
     end
   end
@@ -296,9 +320,7 @@ local function packet_of_argument(home, preset, found, prepared)
   local word = found.packet or prepared and prepared.args.packet
   if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
   for _, name in ipairs { "task", "prompt" } do
-    if preset.args[name] and found[name] then
-      error(options.usage(("--%s and --packet exclude each other"):format(name)), 0)
-    end
+    if preset.args[name] and found[name] then options.refuse(("--%s and --packet exclude each other"):format(name)) end
   end
   return task_plan().get(home, word)
 end
@@ -331,23 +353,21 @@ local function take_positional(preset, all, found, words)
   local name, option = known.positional(all)
   for i, word in ipairs(words) do
     if not name or i > 1 and not option.many then
-      error(options.usage(("preset %s takes no %sargument '%s'"):format(preset.name, name and "second " or "",
+      options.refuse(("preset %s takes no %sargument '%s'"):format(preset.name, name and "second " or "",
         core.text.printable(word, 60)), name and "put a text of several words into quotation marks"
-          or ("its arguments are named: moonlet run %s --help"):format(preset.name)), 0)
+          or ("its arguments are named: moonlet run %s --help"):format(preset.name))
     end
     options.set(found, name, option, word)
   end
 end
 
 --- Reads a command line with the options of the preset that it names.
----@return moonlet.RunLine? line, string? help
 local function read(words, origin)
   local target, index = find_target(words)
   if not target then
     local found = options.parse(words, known.all, 2)
     if found.help then return nil, known.help(nil, nil, found.help == "all") end
-    error(options.usage("run what?",
-      "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)"), 0)
+    options.refuse("run what?", "name a preset (moonlet preset list), a Lua file or a packet (moonlet task list)")
   end
   local rest = without(words, index)
   local home, base = repository.open(repo_of(rest)), origin.base
@@ -392,25 +412,29 @@ local function set_args(plan, line, before)
   return offered
 end
 
+--- Raises if the program of an agent is not there. A dry run starts none, and does without.
+local function check_installed(plan, name, is_dry)
+  if builtin_runners[name] or name == "route" then return end
+  if is_dry then runners.get(name, plan.config) else runners.locate(name, plan.config) end
+end
+
 --- Raises if the program of a runner that the command line names is not there.
-local function check_named_runners(plan)
+local function check_named_runners(plan, is_dry)
   for _, text in ipairs(plan.runners) do
     local spec = runners.parse(text, plan.config)
     if spec.argv then check_command(spec.argv, plan.home) end
-    if not builtin_runners[spec.name] and spec.name ~= "route" then runners.locate(spec.name, plan.config) end
+    check_installed(plan, spec.name, is_dry)
   end
 end
 
 --- True if the preset is to give its answer without an agent. Raises where it has none.
 local function is_offline(plan, found, kept)
-  if found.offline and found.runner then
-    error(options.usage("--offline and --runner exclude each other"), 0)
-  end
+  if found.offline and found.runner then options.refuse("--offline and --runner exclude each other") end
   local asked = found.offline or kept.offline and not found.runner
   if not asked then return false end
   if plan.preset and plan.preset.offline then return true end
-  error(options.usage(plan.preset and ("preset %s has no answer without an agent"):format(plan.preset.name)
-    or "a script has no answer without an agent", "leave --offline out, and name a runner"), 0)
+  options.refuse(plan.preset and ("preset %s has no answer without an agent"):format(plan.preset.name)
+    or "a script has no answer without an agent", "leave --offline out, and name a runner")
 end
 
 --- The words of the runner that was chosen; nil if none was.
@@ -440,7 +464,7 @@ local function set_runner(plan, line, before)
   local offline = is_offline(plan, found, kept)
   plan.runner_spec = not offline and chosen_runner(plan, found, packet, before) or nil
   if plan.base and found.runner and found.runner ~= before.runner then kept.model = nil end
-  check_named_runners(plan)
+  check_named_runners(plan, found["dry-run"])
   plan.runner = runners.parse(plan.runner_spec, plan.config)
   plan.offline = offline or plan.runner.none and plan.preset and plan.preset.offline ~= nil or nil
   check_someone_answers(plan, found)
@@ -451,8 +475,7 @@ local function set_runner(plan, line, before)
   plan.routed = routing.of_run(plan)
   routing.check_some(plan, function(routed)
     if routed.runner.name == "cassette" then cassette.check(routed.runner, plan.home) end
-    local is_program = not routed.runner.none and not builtin_runners[routed.runner.name]
-    if is_program then runners.locate(routed.runner.name, plan.config) end
+    if not routed.runner.none then check_installed(plan, routed.runner.name, found["dry-run"]) end
   end)
 end
 
@@ -467,15 +490,19 @@ end
 
 local function set_task_id(plan, found)
   if found["task-id"] then check_task_id(found["task-id"]) end
-  if found["task-id"] and found.prepared then
-    error(options.usage("--task-id and --prepared exclude each other"), 0)
-  end
+  if found["task-id"] and found.prepared then options.refuse("--task-id and --prepared exclude each other") end
   plan.task_id = found["task-id"]
 end
 
 --- Sets the inputs, and the run that this one follows.
 local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
+  for _, spec in ipairs((found.background or found.compare) and found.input or {}) do
+    if spec == "-" then
+      options.refuse(("--input - and --%s exclude each other"):format(found.compare and "compare" or "background"),
+        "another process drives the run: write the text to a file, and give --input file:NAME")
+    end
+  end
   plan.inputs = inputs.prepare(plan.home, found.input or {})
   if origin.linked and not (offered and offered.linked) then
     plan.inputs[#plan.inputs + 1] = inputs.of_text("the run before this one", origin.linked)
@@ -497,11 +524,6 @@ end
 
 --- The plan of a command line, or the help that it asks for; raises for whatever can be refused before anything is
 --- written.
----@param words string[]
----@param output table
----@param consent string?
----@param origin moonlet.RunOrigin?
----@return moonlet.Plan? plan, string? help
 function M.of_words(words, output, consent, origin)
   local line, help = read(words, origin or {})
   if not line then return nil, help end
@@ -523,6 +545,7 @@ function M.of_words(words, output, consent, origin)
   set_task_id(plan, found)
   if preset then check_needs(preset, plan.home) end
   set_inputs(plan, line, before, offered)
+  limit_client(plan, line.packet)
   let_preset_check(plan)
   if plan.options.record then cassette.prepare(plan.options.record) end
   check_sandbox(plan)

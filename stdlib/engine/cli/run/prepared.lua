@@ -32,16 +32,14 @@ local function check_prompts(home, run, rec)
 end
 
 --- Raises unless the run is prepared and nobody has driven it since.
----@param home table
 ---@param id string  a task id
----@return {id: string, run: string, record: table, lost: string[]}
 function M.find(home, id)
   core.run.check_id(id, "task id")
   local run, rec = store.of_task(home, id)
   if not run or not rec.options.dry_run then
     error(record.invalid(("nothing is prepared under '%s'%s"):format(id,
       run and (": %s has been started with it"):format(run) or ""),
-      run and "moonlet run show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
+      run and "moonlet show " .. run or "prepare it with --dry-run --task-id " .. id), 0)
   end
   if rec.ended then
     error(record.invalid(("'%s' was prepared by %s, which %s"):format(id, run, rec.verdict == "cancelled"

@@ -25,16 +25,15 @@ local with = options.with_common
 local poll_ms = 50
 local timed_out = 124
 
-local function envelope(verb, result, code, text, err)
-  return { ok = code == 0, command = "session " .. verb, run = null, result = result or null, error = err or null },
-    code, text
+local function envelope(result, code, text, err)
+  local made = options.envelope(result or null, code == 0)
+  made.error = err or null
+  return made, code, text
 end
 
 local function number_of(text, name, least)
   local value = math.tointeger(tonumber(text))
-  if not value or value < least then
-    error(options.usage(("--%s must be a whole number from %d"):format(name, least)), 0)
-  end
+  if not value or value < least then options.refuse(("--%s must be a whole number from %d"):format(name, least)) end
   return value
 end
 
@@ -43,7 +42,7 @@ local function size_of(text, name)
   local cols, rows = text:match "^(%d+)x(%d+)$"
   cols, rows = math.tointeger(tonumber(cols)), math.tointeger(tonumber(rows))
   if not cols or cols < 2 or rows < 1 or cols > 500 or rows > 500 then
-    error(options.usage(("--%s must be COLSxROWS, at most 500 each"):format(name), ("--%s 120x40"):format(name)), 0)
+    options.refuse(("--%s must be COLSxROWS, at most 500 each"):format(name), ("--%s 120x40"):format(name))
   end
   return cols, rows
 end
@@ -70,16 +69,14 @@ local function policy_of(found)
       local kinds = {}
       for name in pairs(stuck.defaults.answers) do kinds[#kinds + 1] = name end
       table.sort(kinds)
-      error(options.usage(("--answer '%s' is no rule"):format(core.text.printable(rule, 60)),
-        "write KIND=deny, KIND=approve, KIND=ask or KIND=TEXT; kinds: " .. table.concat(kinds, ", ")), 0)
+      options.refuse(("--answer '%s' is no rule"):format(core.text.printable(rule, 60)),
+        "write KIND=deny, KIND=approve, KIND=ask or KIND=TEXT; kinds: " .. table.concat(kinds, ", "))
     end
     policy.answers[kind] = answer
   end
   if found.poke then policy.poke = duration.ms(found.poke, "--poke") end
   if found["give-up"] then policy.give_up = duration.ms(found["give-up"], "--give-up") end
-  if found["then"] and not then_do[found["then"]] then
-    error(options.usage("--then must be kill, resume or leave"), 0)
-  end
+  if found["then"] and not then_do[found["then"]] then options.refuse("--then must be kill, resume or leave") end
   policy.then_do = found["then"]
   return policy
 end
@@ -106,15 +103,15 @@ local sandboxes = { ["read-only"] = true, ["workspace-write"] = true }
 local function rules_of(found, argv, home)
   if not found.sandbox then return nil end
   if not sandboxes[found.sandbox] then
-    error(options.usage(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
-      "write --sandbox read-only or --sandbox workspace-write"), 0)
+    options.refuse(("--sandbox '%s' is not understood"):format(core.text.printable(found.sandbox, 40)),
+      "write --sandbox read-only or --sandbox workspace-write")
   end
   local folder = found.sandbox == "workspace-write" and core.system.real_path(found.cwd or home.top) or nil
   local rules, why = confinement.rules(argv, found.agent, folder)
   if rules then return rules end
-  error(options.usage(why and "the program cannot be confined here: " .. why
+  options.refuse(why and "the program cannot be confined here: " .. why
     or ("%s has a sandbox of its own, and two do not nest"):format(core.text.printable(argv[1], 60)),
-    why and "leave --sandbox out to run it with your own rights" or "give its own option behind --"), 0)
+    why and "leave --sandbox out to run it with your own rights" or "give its own option behind --")
 end
 
 verbs.start = {
@@ -134,13 +131,11 @@ verbs.start = {
     ["then"] = watch_options["then"],
   },
   run = function(found, rest)
-    if not rest[1] then
-      error(options.usage("start which command?", "moonlet session start -- codex"), 0)
-    end
+    if not rest[1] then options.refuse("start which command?", "moonlet session start -- codex") end
     local cols, rows = size_of(found.size, "size")
     policy_of(found)
     for name in pairs(watch_options) do
-      if found[name] and not found.watch then error(options.usage(("--%s needs --watch"):format(name)), 0) end
+      if found[name] and not found.watch then options.refuse(("--%s needs --watch"):format(name)) end
     end
     local home, hooks = repository.open(found.repo), config.load().hooks
     local rec = start.start(home, {
@@ -152,7 +147,7 @@ verbs.start = {
       log_cap = found["log-cap"] and number_of(found["log-cap"], "log-cap", 32768),
     })
     leave_watch(home, rec.id, found, hooks)
-    return envelope("start", { id = rec.id, pid = rec.pid, dir = home.agent_path .. "/" .. store.path(rec.id) }, 0,
+    return envelope({ id = rec.id, pid = rec.pid, dir = home.agent_path .. "/" .. store.path(rec.id) }, 0,
       rec.id .. "\n")
   end,
 }
@@ -162,9 +157,7 @@ local function age_text(ms) return ms and duration.text(ms // 1000 * 1000) or "-
 verbs.list = {
   known = with { all = { help = "also sessions that have ended" } },
   run = function(found, rest)
-    if rest[1] then
-      error(options.usage(("moonlet session list takes no argument '%s'"):format(core.text.printable(rest[1], 40))), 0)
-    end
+    options.no_more(rest, 0, "session list")
     local home = repository.open(found.repo)
     local rows, lines = {}, { ("%-7s %-18s %-9s %-9s %-14s %s"):format("SESSION", "STATE", "AGE", "SILENT", "NAME",
       "COMMAND") }
@@ -187,31 +180,24 @@ verbs.list = {
     end
     if #rows == 0 then lines = { "no sessions" } end
     if ended > 0 then lines[#lines + 1] = ("%d that ended: --all shows them"):format(ended) end
-    return envelope("list", { sessions = core.json.array(rows) }, 0, table.concat(lines, "\n") .. "\n")
+    return envelope({ sessions = core.json.array(rows) }, 0, table.concat(lines, "\n") .. "\n")
   end,
 }
 
-local function one(found, rest, verb)
-  if #rest < 1 then
-    error(options.usage(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)), 0)
-  end
+--- The session that is named; raises for more words than `most`, which is 1 where it is not given.
+local function one(found, rest, verb, most)
+  if #rest < 1 then options.refuse(("%s which session?"):format(verb), ("moonlet session %s S-001"):format(verb)) end
+  options.no_more(rest, most or 1, "session " .. verb)
   local home = repository.open(found.repo)
   return home, store.find(home, rest[1])
 end
 
 --- The same for a verb that needs the session's folder.
-local function one_with_folder(found, rest, verb)
-  local home, id = one(found, rest, verb)
+local function one_with_folder(found, rest, verb, most)
+  local home, id = one(found, rest, verb, most)
   if not store.read(home, id).removed then return home, id end
   error(record.invalid(("the folder of %s was removed, and its log with it"):format(id),
     ("moonlet session screen %s shows what is on its terminal"):format(id)), 0)
-end
-
-local function no_more(rest, most, verb)
-  if #rest > most then
-    error(options.usage(("moonlet session %s takes no argument '%s'"):format(verb,
-      core.text.printable(rest[most + 1], 40))), 0)
-  end
 end
 
 local function is_live(home, id) return (core.session.status(home.handle, id)) == "running" end
@@ -251,17 +237,16 @@ verbs.log = {
   },
   run = function(found, rest)
     local home, id = one_with_folder(found, rest, "log")
-    no_more(rest, 1, "log")
     local root = store.root(home)
     if found.cast then
       if found.tail or found.since or found.follow then
-        error(options.usage("--cast shows the whole session: it excludes --tail, --since and --follow"), 0)
+        options.refuse("--cast shows the whole session: it excludes --tail, --since and --follow")
       end
       core.system.print(1, require("moonlet.engine.session.asciicast").of(root, store.read(home, id),
         is_live(home, id) and store.look(home, id) or nil))
       return nil, 0
     end
-    if found.tail and found.since then error(options.usage("--tail and --since exclude each other"), 0) end
+    if found.tail and found.since then options.refuse("--tail and --since exclude each other") end
     local bytes, began, first
     if found.since then
       local last
@@ -276,13 +261,13 @@ verbs.log = {
     local lost, loss = loss_note(home, id)
     local note = lost .. (first > 0 and ("[moonlet: %d bytes before this are no longer kept]\n"):format(first) or "")
     if found.follow then
-      if found.json then error(options.usage("--follow and --json exclude each other"), 0) end
+      if found.json then options.refuse("--follow and --json exclude each other") end
       local now, open = log.settled(bytes)
       core.system.print(1, note .. log.plain(now))
       follow(home, root, id, began + #bytes - #open)
       return nil, 0
     end
-    return envelope("log", { id = id, offset = began, next = began + #bytes, text = log.plain(bytes),
+    return envelope({ id = id, offset = began, next = began + #bytes, text = log.plain(bytes),
       dropped = first, output_missing = loss }, 0, note .. log.plain(bytes))
   end,
 }
@@ -292,12 +277,11 @@ verbs.screen = {
     resize = { value = "COLSxROWS", help = "give its terminal this size instead" } },
   run = function(found, rest)
     local home, id = one(found, rest, "screen")
-    no_more(rest, 1, "screen")
     if found.resize then
       local cols, rows = size_of(found.resize, "resize")
       states.check_alive(home, id, "invalid")
       core.session.resize(home.handle, id, rows, cols)
-      return envelope("screen", { id = id, rows = rows, cols = cols }, 0, "")
+      return envelope({ id = id, rows = rows, cols = cols }, 0, "")
     end
     local history = found.history and number_of(found.history, "history", 0) or 0
     local facts = states.screen(home, id, history)
@@ -305,7 +289,7 @@ verbs.screen = {
     for i = math.max(1, #facts.history - history + 1), #facts.history do lines[#lines + 1] = facts.history[i] end
     for _, line in ipairs(facts.lines) do lines[#lines + 1] = line end
     while #lines > 0 and lines[#lines] == "" do lines[#lines] = nil end
-    return envelope("screen", { id = id, rows = facts.rows, cols = facts.cols, cursor = facts.cursor,
+    return envelope({ id = id, rows = facts.rows, cols = facts.cols, cursor = facts.cursor,
       alternate = facts.alternate, title = facts.title, lines = facts.lines, history = facts.history }, 0,
       table.concat(lines, "\n") .. "\n")
   end,
@@ -317,16 +301,15 @@ verbs.submit = {
     keys = { value = "KEYS", help = "press these, after the text if there is one, and no Enter: ctrl-c,up,enter" },
   },
   run = function(found, rest)
-    local home, id = one(found, rest, "submit")
-    no_more(rest, 2, "submit")
+    local home, id = one(found, rest, "submit", 2)
     local keys = {}
     for key in (found.keys or ""):gmatch "[^,]+" do keys[#keys + 1] = key end
     if not rest[2] and #keys == 0 then
-      error(options.usage("submit which text?", 'moonlet session submit S-001 "yes"; an empty text presses Enter'), 0)
+      options.refuse("submit which text?", 'moonlet session submit S-001 "yes"; an empty text presses Enter')
     end
     states.check_alive(home, id, "invalid")
     typing.submit(home, id, { text = rest[2], keys = keys, enter = #keys == 0 and not found["no-enter"], by = "user" })
-    return envelope("submit", { id = id }, 0, "")
+    return envelope({ id = id }, 0, "")
   end,
 }
 
@@ -334,10 +317,9 @@ verbs.poke = {
   known = with {},
   run = function(found, rest)
     local home, id = one(found, rest, "poke")
-    no_more(rest, 1, "poke")
     states.check_alive(home, id, "invalid")
     typing.submit(home, id, { text = "", enter = true, by = "user", what = "poke" })
-    return envelope("poke", { id = id }, 0, "")
+    return envelope({ id = id }, 0, "")
   end,
 }
 
@@ -355,15 +337,14 @@ verbs.kill = {
     local grace = found.grace and duration.ms(found.grace, "--grace") or 5000
     local entry = rest[1] and removed.find(repository.agent_path(found.repo), "sessions", rest[1])
     if entry then
-      no_more(rest, 1, "kill")
+      options.no_more(rest, 1, "session kill")
       core.runs.end_keeper(entry.place, grace)
       local row = { id = entry.id, state = "ended", removed = true }
-      return envelope("kill", row, 0, end_text(row))
+      return envelope(row, 0, end_text(row))
     end
     local home, id = one(found, rest, "kill")
-    no_more(rest, 1, "kill")
     local row = states.finish(home, id, grace)
-    return envelope("kill", row, 0, end_text(row))
+    return envelope(row, 0, end_text(row))
   end,
 }
 
@@ -376,7 +357,6 @@ verbs.wait = {
   },
   run = function(found, rest)
     local home, id = one(found, rest, "wait")
-    no_more(rest, 1, "wait")
     local limit = found.timeout and duration.ms(found.timeout, "--timeout")
     local reader = markers.reader(home, id)
     local from = found.since and number_of(found.since, "since", 0)
@@ -384,16 +364,16 @@ verbs.wait = {
     if came == "timeout" then
       local err = { kind = "timeout", message = ("%s: not yet after %s"):format(id, duration.text(limit)), hint = null,
         at = null }
-      return envelope("wait", row, timed_out, nil, err)
+      return envelope(row, timed_out, nil, err)
     elseif came == "ended" then
-      return envelope("wait", row, 1, nil, { kind = "failed", at = null,
+      return envelope(row, 1, nil, { kind = "failed", at = null,
         message = ("%s has ended before that%s"):format(id, cause_text(row)),
         hint = ("moonlet session log %s"):format(id) })
     end
     local code = (found["until"] or "exit") == "exit" and row.exit_code ~= 0 and 1 or 0
     local text = found["until"] == "quiet" and row.state == "working" and ("%s: quiet for %s\n"):format(id,
       age_text(row.silent_ms)) or end_text(row)
-    return envelope("wait", row, code, text, code ~= 0 and { kind = "failed", hint = null, at = null,
+    return envelope(row, code, text, code ~= 0 and { kind = "failed", hint = null, at = null,
       message = ("%s has ended: %s"):format(id, row.cause or row.state) } or nil)
   end,
 }
@@ -402,7 +382,6 @@ verbs.explain = {
   known = with {},
   run = function(found, rest)
     local home, id = one(found, rest, "explain")
-    no_more(rest, 1, "explain")
     local said, facts, exit = states.judge(home, id)
     local lines = { ("%s is %s%s"):format(id, said.state, said.waits and (" (%s)"):format(said.waits) or ""),
       ("rule: %s"):format(said.rule) }
@@ -414,7 +393,7 @@ verbs.explain = {
       lines[#lines + 1] = "  " .. core.text.printable(item, 300)
     end
     if facts then facts.lines, facts.history = nil, nil end
-    return envelope("explain", { id = id, state = said.state, waits = said.waits, rule = said.rule,
+    return envelope({ id = id, state = said.state, waits = said.waits, rule = said.rule,
       since_ms = said.since_ms, evidence = core.json.array(said.evidence), facts = facts, output_missing = loss,
       exit = not facts and exit or nil }, 0, table.concat(lines, "\n") .. "\n")
   end,
@@ -424,25 +403,24 @@ verbs.report = {
   known = with {},
   run = function(found, rest)
     local home, id = one_with_folder(found, rest, "report")
-    no_more(rest, 1, "report")
     markers.catch_up(home, id)
     local summary = report.of(home, store.read(home, id), states.of(home, id))
-    return envelope("report", summary, 0, report.text(summary))
+    return envelope(summary, 0, report.text(summary))
   end,
 }
 
 verbs.resume = {
   known = with { last = { help = "the agent's newest conversation, whatever its id" } },
   run = function(found, rest)
-    local home, id = one_with_folder(found, rest, "resume")
+    local home, id = one_with_folder(found, rest, "resume", math.huge)
     local argv = table.move(rest, 2, #rest, 1, {})
-    if found.last and argv[1] then error(options.usage("--last and a command exclude each other"), 0) end
+    if found.last and argv[1] then options.refuse("--last and a command exclude each other") end
     local hooks = config.load().hooks
     local made = require("moonlet.engine.session.resume").resume(home, id, { last = found.last, argv = argv })
     leave_watch(home, made.rec.id, {}, hooks)
     local result = { id = made.rec.id, parent = id, conversation = made.conversation, context = made.context or false }
-    if made.context then return envelope("resume", result, 0, made.rec.id .. "\n") end
-    return envelope("resume", result, 1, made.rec.id .. "\n", { kind = "failed", at = null,
+    if made.context then return envelope(result, 0, made.rec.id .. "\n") end
+    return envelope(result, 1, made.rec.id .. "\n", { kind = "failed", at = null,
       message = ("%s did not bring back the conversation of %s: %s"):format(made.rec.id, id, made.why),
       hint = ("moonlet session screen %s"):format(made.rec.id) })
   end,
@@ -454,9 +432,8 @@ verbs.watch = {
     detached = { help = "this process is left to watch", hidden = true } },
   run = function(found, rest)
     local home, id = one_with_folder(found, rest, "watch")
-    no_more(rest, 1, "watch")
     for name in pairs(found["only-hooks"] and watch_options or {}) do
-      if found[name] then error(options.usage(("--only-hooks and --%s exclude each other"):format(name)), 0) end
+      if found[name] then options.refuse(("--only-hooks and --%s exclude each other"):format(name)) end
     end
     local policy, hooks = found["only-hooks"] and watch.only_hooks or policy_of(found), config.load().hooks
     if found.detached then
@@ -465,7 +442,7 @@ verbs.watch = {
     end
     local row = watch.run(home, id, { policy = policy, hooks = hooks, from_start = found.detached,
       say = function(text) core.system.print(2, core.text.printable(text, 600) .. "\n") end })
-    return envelope("watch", row, 0, ("%s: %s\n"):format(row.id, row.state))
+    return envelope(row, 0, ("%s: %s\n"):format(row.id, row.state))
   end,
 }
 
@@ -473,9 +450,8 @@ verbs.attach = {
   known = with { ["detach-key"] = { value = "KEY", help = "the key that detaches (default ctrl-])" } },
   run = function(found, rest)
     local home, id = one(found, rest, "attach")
-    no_more(rest, 1, "attach")
     local letter = (found["detach-key"] or "ctrl-]"):match "^ctrl%-([a-z%[%]\\^_])$"
-    if not letter then error(options.usage("--detach-key must be ctrl- and a letter", "--detach-key ctrl-b"), 0) end
+    if not letter then options.refuse("--detach-key must be ctrl- and a letter", "--detach-key ctrl-b") end
     if not core.terminal.can_ask() then
       error(record.invalid("there is no terminal here to attach the session to",
         "moonlet session screen and session submit need none"), 0)
@@ -490,13 +466,9 @@ verbs.attach = {
   end,
 }
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   local verb = M.verbs[words[2]]
   local found, rest = table_of.read("session " .. words[2], words, verb.known)
-  if not found then return nil, 0 end
   output.json = found.json or false
   return verb.run(found, rest)
 end

@@ -5,8 +5,6 @@ local manifest = require "moonlet.engine.run.manifest"
 local M = {}
 
 --- Starts `moonlet WORD…` as a process of its own, and waits for the id of its run. Raises its error before that.
----@param words string[]
----@return string id
 function M.start(words)
   local id, failure = core.detach.start(words)
   if not id then error(failure, 0) end
@@ -21,8 +19,6 @@ function M.start(words)
 end
 
 --- The words of a command for the process that is left, without those that left it.
----@param words string[]
----@return string[]
 function M.words(words)
   local rest, is_over = { words[1], "--detached" }, false
   for i = 2, #words do
@@ -33,10 +29,6 @@ function M.words(words)
 end
 
 --- --background: everything that can be refused was refused; another process makes and drives the run.
----@param home table
----@param words string[]
----@param json boolean?
----@return table? envelope, integer exit_code
 function M.leave(home, words, json)
   local id = M.start(M.words(words))
   if json then
@@ -48,9 +40,6 @@ function M.leave(home, words, json)
 end
 
 --- The other side: drives the run, which prints its id first. An error before that is printed in place of the id.
----@param plan table
----@param drive fun(plan: table): table, integer, string
----@return table? envelope, integer exit_code, string? text
 function M.drive(plan, drive)
   local drove, envelope, code, text, about = pcall(drive, plan)
   if drove then return envelope, code, text, about end

@@ -9,7 +9,7 @@ local function program()
     local text = core.system.env(name)
     if text and text:find "%S" then return command.split(text), name end
   end
-  error(options.usage("there is no editor: neither VISUAL nor EDITOR is set", "EDITOR=vi moonlet …"), 0)
+  options.refuse("there is no editor: neither VISUAL nor EDITOR is set", "EDITOR=vi moonlet …")
 end
 
 --- Raises where there is no editor, before anything is begun.
@@ -20,8 +20,7 @@ function M.check() program() end
 function M.edit(path)
   local argv, name = program()
   argv[#argv + 1] = path
-  local code, err = core.terminal.run(argv)
-  if not code then error(err, 0) end
+  local code = core.terminal.run(argv)
   if code ~= 0 then
     error({ kind = "cancelled", message = ("the editor ended with exit code %d: nothing is started"):format(code),
       hint = ("$%s is %s"):format(name, core.text.printable(argv[1], 100)), at = path }, 0)

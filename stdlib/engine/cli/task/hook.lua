@@ -80,8 +80,7 @@ end
 local function record(name, found, rest)
   if found.plugin then
     local text = recorded_sessions().agent(name).plugin()
-    return { ok = true, command = "hook " .. name, run = null, error = null,
-      result = { plugin = text } }, 0, text
+    return options.envelope({ plugin = text }), 0, text
   end
   local ok, envelope = pcall(function()
     local agent = recorded_sessions().agent(name)
@@ -136,17 +135,14 @@ local function pre_commit(found)
   return envelope, stops and 1 or 0, table.concat(lines, "\n") .. "\n"
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local name = words[2]
   local found, rest = verbs.read("hook " .. name, words, M.verbs[name].known)
-  if not found then return nil, 0 end
   -- Frameworks hand on the names of files; what is staged is the same.
   if name == "pre-commit" then return pre_commit(found) end
   if rest[name == "codex" and 2 or 1] then
     local which = name == "codex" and "second argument" or "argument"
-    error(options.usage(("moonlet hook %s takes no %s"):format(name, which)), 0)
+    options.refuse(("moonlet hook %s takes no %s"):format(name, which))
   end
   return record(name, found, rest)
 end

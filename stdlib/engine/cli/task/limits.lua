@@ -15,16 +15,13 @@ local function budget_value(key, value, item)
   local number = tonumber(value)
   if key ~= "usd" then number = math.tointeger(number) end
   if not budget_module.fields[key or ""] or not number or number < 0 or number ~= number or number == math.huge then
-    error(options.usage(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
-      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none lifts a limit"), 0)
+    options.refuse(("--budget '%s' is not understood"):format(core.text.printable(item, 60)),
+      "write --budget wall=20m, agents=10, processes=100, tokens=200000 or usd=4; tokens=none lifts a limit")
   end
   return number
 end
 
 --- Puts the limits of --budget over those of `budget`, and leaves the others as they are.
----@param budget table
----@param list string[]?
----@return table
 function M.change_budget(budget, list)
   local changed = {}
   for key, value in pairs(budget) do changed[key] = value end
@@ -34,7 +31,7 @@ function M.change_budget(budget, list)
     for item in (text .. ","):gmatch("([^,]*),") do
       local key, value = item:match("^%s*(%l+)%s*=%s*(.-)%s*$")
       changed[key or ""] = budget_value(key, value, item)
-      if named[key] then error(options.usage(("--budget names %s twice"):format(key), "keep one of them"), 0) end
+      if named[key] then options.refuse(("--budget names %s twice"):format(key), "keep one of them") end
       named[key] = true
     end
   end
@@ -49,10 +46,6 @@ end
 
 --- The limits of a run: the smaller of the user's config's and the preset's, overridden by those of the command line.
 --- The number of agents is always limited.
----@param list string[]?
----@param preset moonlet.Preset?
----@param own_config moonlet.Config?
----@return table
 function M.parse_budget(list, preset, own_config)
   local budget = {}
   for key in pairs(budget_module.fields) do

@@ -32,7 +32,7 @@ local function draw(node, wanted, lines, indent)
 end
 
 local function tree(home, rest)
-  if #rest ~= 1 then error(options.usage("the tree of which run?", "moonlet run tree R-007"), 0) end
+  if #rest ~= 1 then options.refuse("the tree of which run?", "moonlet run tree R-007") end
   local id, rec = store.find(home, rest[1])
   local node = lineage.tree(home, rec)
   local lines = { line_of(node, #node.children > 0 and id) }
@@ -68,7 +68,7 @@ local function add_lines(lines, name, found)
 end
 
 local function diff(home, rest)
-  if #rest ~= 2 then error(options.usage("the difference of which two runs?", "moonlet run diff R-001 R-002"), 0) end
+  if #rest ~= 2 then options.refuse("the difference of which two runs?", "moonlet run diff R-001 R-002") end
   local _, one = store.find(home, rest[1])
   local _, other = store.find(home, rest[2])
   local found = difference.of(home, one, other)
@@ -89,12 +89,9 @@ end
 
 local actions = { tree = tree, diff = diff }
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local name = words[2]
   local found, rest = verbs.read("run " .. name, words, M.known)
-  if not found then return nil, 0 end
   local result, text, run = actions[name](repository.open(found.repo), rest)
   return { ok = true, command = "run " .. name, run = run, result = result, error = null }, 0, text
 end

@@ -68,8 +68,7 @@ local function show_queue(home)
   end
   packets.tell(found.faults)
   if #rows == 0 then lines = { "no packet is ready" .. hint(found, states) } end
-  return { ok = true, command = "run queue", run = null, error = null,
-    result = { queue = core.json.array(rows) } }, 0, table.concat(lines, "\n") .. "\n"
+  return options.envelope({ queue = core.json.array(rows) }), 0, table.concat(lines, "\n") .. "\n"
 end
 
 --- Takes the claim of a packet; waits for another process that has it.
@@ -85,9 +84,6 @@ end
 
 --- Drives the run of a packet, if it is ready by now; one that was interrupted goes on. The claim ends when the run is
 --- on record.
----@param plan table
----@param drive fun(plan: table): table, integer, string
----@return table? envelope, integer exit_code, string? text
 function M.drive_ready(plan, drive)
   local home, packet = plan.home, plan.if_ready
   local held = claim(home, packet.id)
@@ -134,9 +130,7 @@ end
 
 local function limit_of(found)
   local limit = found.limit and math.tointeger(tonumber(found.limit)) or not found.limit and default_limit
-  if not limit or limit < 1 or limit > 1000 then
-    error(options.usage("--limit must be a whole number from 1 to 1000"), 0)
-  end
+  if not limit or limit < 1 or limit > 1000 then options.refuse("--limit must be a whole number from 1 to 1000") end
   return limit
 end
 
@@ -221,16 +215,10 @@ local function start_ready(home, found)
     result = { runs = core.json.array(list), errors = core.json.array(errors) } }, code, text
 end
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local is_queue = words[2] == "queue"
   local found, rest = verbs.read("run " .. words[2], words, is_queue and queue_known or M.known)
-  if not found then return nil, 0 end
-  if rest[1] then
-    error(options.usage(("moonlet run %s takes no argument '%s'"):format(words[2],
-      core.text.printable(rest[1], 40)), "moonlet run T-001 runs one packet"), 0)
-  end
+  options.no_more(rest, 0, "run " .. words[2], "moonlet run T-001 runs one packet")
   local home = repository.open(found.repo)
   if is_queue then return show_queue(home) end
   return start_ready(home, found)

@@ -1,13 +1,16 @@
 --- `moonlet run replay`: a new run of what an earlier one ran, with a link back to it.
+local command_line = require "moonlet.engine.base.command_line"
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local replay = require "moonlet.engine.task.replay"
+local forecast = require "moonlet.engine.cli.run.forecast"
 local step_replay = require "moonlet.engine.task.step_replay"
 local verbs = require "moonlet.engine.cli.verbs"
 
 local M = {}
 
 M.known = options.with_common {
+  forecast = forecast.known.forecast, ["up-to"] = forecast.known["up-to"], sha = forecast.known.sha,
   reason = { value = "TEXT", help = "why it is run again, for the record" },
   runner = { value = "R[,R…]", many = true, help = "another runner (default: that of the run)" },
   model = { value = "NAME", help = "another model" },
@@ -26,11 +29,13 @@ local function split(words)
   while i <= #words do
     local word = words[i]
     local name, value = word:match "^%-%-([^=]+)=?(.*)$"
-    local is_own = name == "step" or name == "prompt" and own.step
+    local is_own = forecast.known[name] or name == "step" or name == "prompt" and own.step
     local option = is_own and M.known[name] or name and run_known[name]
-    if is_own then
+    if is_own and not option.value then
+      own[name] = true
+    elseif is_own then
       if not word:find("=", 1, true) then i, value = i + 1, words[i + 1] end
-      if not value then error(options.usage(("--%s needs a value"):format(name)), 0) end
+      if not value then options.refuse(("--%s needs a value"):format(name)) end
       own[name] = value
     elseif name or word:sub(1, 1) == "-" then
       rest[#rest + 1] = word
@@ -55,9 +60,6 @@ local function repo_of(words)
   end
 end
 
----@param words string[]
----@param output table
----@return table? envelope, integer exit_code, string? text
 function M.main(words, output)
   for i = 3, #words do
     if words[i] == "--help" or words[i] == "-h" then
@@ -66,7 +68,7 @@ function M.main(words, output)
     end
   end
   local target, rest, own = split(words)
-  if not target then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+  if not target then options.refuse("replay which run?", "moonlet run replay R-007") end
   local home = repository.open(repo_of(rest))
   local base = replay.base(home, target)
   local plan_module = require "moonlet.engine.cli.run.plan"
@@ -74,13 +76,29 @@ function M.main(words, output)
   local change = own.step and step_replay.of(home, base, own)
   if change then again = step_replay.take_options(again, change) end
   local origin = { base = base }
-  local planned, plan = pcall(plan_module.of_words, again, output, nil, origin)
-  if not planned then
-    if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
-    error(plan, 0)
+  forecast.check(own)
+  local function plan_of()
+    local planned, plan = pcall(plan_module.of_words, again, output, nil, origin)
+    if not planned then
+      if type(plan) == "table" and rawget(plan, "kind") ~= "cancelled" then plan.usage = true end
+      error(plan, 0)
+    end
+    if not plan then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
+    if change then step_replay.attach(plan, change) end
+    return plan
   end
-  if not plan then error(options.usage("replay which run?", "moonlet run replay R-007"), 0) end
-  if change then step_replay.attach(plan, change) end
+  local plan = plan_of()
+  if forecast.is_wanted(own) then
+    if #plan.runners > 1 or plan.background or plan.edits then
+      error(options.usage("a forecast is of one run in the foreground",
+        "leave --background and --edit-prompt out, and name one runner"), 0)
+    end
+    local envelope, code, text = forecast.of(plan, own, ("moonlet run replay %s%s"):format(base.id,
+      own.step and " --step " .. command_line.quoted(own.step) or ""))
+    if envelope then return envelope, code, text end
+    plan = plan_of()
+    code(plan)
+  end
   return require("moonlet.engine.cli.run").start(plan, again, output, nil, origin)
 end
 

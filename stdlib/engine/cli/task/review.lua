@@ -72,7 +72,7 @@ local function is_open(home, root, rec)
 end
 
 local function list(home, _, rest)
-  if rest[1] then error(options.usage("moonlet review list takes no argument"), 0) end
+  options.no_more(rest, 0, "review list")
   local root, rows = store.root(home), {}
   local lines = { ("%-7s %-7s %-9s %-6s %s"):format("RUN", "TASK", "VERDICT", "FILES", "TITLE") }
   local ids = {}
@@ -92,14 +92,11 @@ local function list(home, _, rest)
     end
   end
   if #rows == 0 then lines = { "nothing waits for a review" } end
-  return { ok = true, command = "review list", run = null, error = null,
-    result = { reviews = core.json.array(rows) } }, 0, table.concat(lines, "\n") .. "\n"
+  return options.envelope({ reviews = core.json.array(rows) }), 0, table.concat(lines, "\n") .. "\n"
 end
 
 local function find(home, rest, command)
-  if #rest ~= 1 then
-    error(options.usage(command .. " which run?", ("moonlet review %s R-007"):format(command)), 0)
-  end
+  if #rest ~= 1 then options.refuse(command .. " which run?", ("moonlet review %s R-007"):format(command)) end
   return store.find(home, rest[1])
 end
 
@@ -155,8 +152,8 @@ local function refuse_unended(home, id, rec, word)
       ("moonlet review %s %s completes it"):format(verb_of[killed], id)), 0)
   end
   local state = run_state.of(home, id, rec)
-  local hint = state == "running" and "moonlet run wait " .. id
-    or state == "prepared" and run_state.prepared(home, rec) or "moonlet run resume " .. id
+  local hint = state == "running" and "moonlet wait " .. id
+    or state == "prepared" and run_state.prepared(home, rec) or "moonlet resume " .. id
   error(record.invalid(("%s is %s, and waits for no review"):format(id, state), hint), 0)
 end
 
@@ -173,7 +170,7 @@ local function check_open(home, id, rec, word, sha)
   if word == "approved" and state ~= "pending" or rec.verdict ~= "ok" and rec.verdict ~= "degraded"
     and rec.verdict ~= "blocked" then
     error(record.invalid(("%s came to: %s, and waits for no review"):format(id, rec.verdict),
-      ("moonlet run show %s; moonlet run replay %s tries again"):format(id, id)), 0)
+      ("moonlet show %s; moonlet run replay %s tries again"):format(id, id)), 0)
   end
   local patch, hash = patch_of(home, rec)
   local bound = type(rec.review) == "table" and rec.review.sha256
@@ -219,12 +216,9 @@ end
 
 local actions = { list = list, show = show, approve = decide, reject = decide }
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local name = words[2]
   local found, rest = verbs.read("review " .. name, words, known[name])
-  if not found then return nil, 0 end
   return actions[name](repository.open(found.repo), found, rest, name)
 end
 

@@ -22,7 +22,7 @@ local fields = {
   preset = { value = "NAME", help = "the preset that runs it (default: task)" },
   ["depends-on"] = { value = "T-001,…", many = true, help = "packets that must be done before" },
   ["validate-cmds"] = { value = "KIND:COMMAND,…", many = true,
-    help = "checks after the run: typecheck, lint, test, build, custom; repeat it for a command with a comma" },
+    help = "checks after the run: typecheck, lint, test, build or custom; repeat it for a command with a comma" },
   ["auto-approve"] = { help = "approve a run by itself when all checks pass; at least one is needed" },
   status = { value = "draft|ready", help = "ready: moonlet run start-ready may start it (default draft)" },
 }
@@ -34,9 +34,7 @@ M.known = with(fields)
 
 local function printable(text, size) return core.text.printable(text, size or 200) end
 
-local function envelope(command, result, text)
-  return { ok = true, command = "task " .. command, run = null, result = result, error = null }, 0, text
-end
+local function envelope(result, text) return options.envelope(result), 0, text end
 
 local function dependencies(list)
   local names = {}
@@ -69,16 +67,16 @@ local function check_dependencies(home, packet)
   local all = packets.all(home)
   for _, name in ipairs(packet.depends_on) do
     if not all.by_id[name] then
-      error(options.usage(("--depends-on %s: there is no such packet"):format(printable(name, 40)),
-        "moonlet task list shows what there is"), 0)
+      options.refuse(("--depends-on %s: there is no such packet"):format(printable(name, 40)),
+        "moonlet task list shows what there is")
     end
   end
   local seen, pending = {}, { table.unpack(packet.depends_on) }
   while #pending > 0 do
     local name = table.remove(pending)
     if name == packet.id then
-      error(options.usage(("--depends-on: %s would depend on itself"):format(packet.id),
-        "moonlet task show prints the dependencies of a packet"), 0)
+      options.refuse(("--depends-on: %s would depend on itself"):format(packet.id),
+        "moonlet task show prints the dependencies of a packet")
     end
     for _, other in ipairs(not seen[name] and all.by_id[name] and all.by_id[name].depends_on or {}) do
       pending[#pending + 1] = other
@@ -105,7 +103,7 @@ local function fault_record(fault)
 end
 
 local function list(home, _, rest)
-  if rest[1] then error(options.usage("moonlet task list takes no argument"), 0) end
+  options.no_more(rest, 0, "task list")
   local all = packets.all(home)
   local states = status.all(home, all)
   local rows, faults = {}, {}
@@ -120,18 +118,16 @@ local function list(home, _, rest)
   for i, fault in ipairs(all.faults) do faults[i] = fault_record(fault) end
   packets.tell(all.faults)
   if #rows == 0 then lines = { "no packets: moonlet task create --title TEXT makes one" } end
-  return envelope("list", { tasks = core.json.array(rows), errors = core.json.array(faults) },
+  return envelope({ tasks = core.json.array(rows), errors = core.json.array(faults) },
     table.concat(lines, "\n") .. "\n")
 end
 
 local function one_of(home, rest, command)
-  if #rest ~= 1 then
-    error(options.usage(command .. " which packet?", ("moonlet task %s T-001"):format(command)), 0)
-  end
+  if #rest ~= 1 then options.refuse(command .. " which packet?", ("moonlet task %s T-001"):format(command)) end
   return packets.get(home, rest[1])
 end
 
-local function shown(home, packet, command)
+local function shown(home, packet)
   local state = status.all(home, packets.all(home))[packet.id] or status.of(home, packet)
   local lines = { ("%s  %s  %s"):format(packet.id, state.status, printable(packet.title)) }
   local function add(name, text)
@@ -155,19 +151,17 @@ local function shown(home, packet, command)
   add("runs", table.concat(state.runs, ", "))
   add("file", packets.path(home, packet.id))
   add("next", state.go_on or "moonlet run " .. packet.id)
-  return envelope(command, record_of(home, packet, state), table.concat(lines, "\n") .. "\n")
+  return envelope(record_of(home, packet, state), table.concat(lines, "\n") .. "\n")
 end
 
 local function create(home, found, rest)
-  if rest[1] then
-    error(options.usage(("moonlet task create takes no argument '%s'"):format(printable(rest[1], 40)),
-      "the title is an option: --title TEXT"), 0)
-  end
-  if not found.title then error(options.usage("a packet needs a title", "moonlet task create --title TEXT"), 0) end
+  options.no_more(rest, 0, "task create",
+      "the title is an option: --title TEXT")
+  if not found.title then options.refuse("a packet needs a title", "moonlet task create --title TEXT") end
   local packet = fill({ status = "draft", inputs = {}, depends_on = {}, validation = {}, auto_approve = false }, found)
   check_dependencies(home, packet)
   packet = packets.create(home, packet)
-  local made, _, text = shown(home, packet, "create")
+  local made, _, text = shown(home, packet)
   return made, 0, ("created %s\n%s"):format(packet.id, text)
 end
 
@@ -178,7 +172,7 @@ local function edit(home, found, rest)
   if not some then
     local path = packets.path(home, packet.id)
     require("moonlet.engine.cli.task.editor").edit(path)
-    return shown(home, packets.get(home, packet.id), "edit")
+    return shown(home, packets.get(home, packet.id))
   end
   local hash = packet.sha256
   fill(packet, found)
@@ -187,11 +181,11 @@ local function edit(home, found, rest)
   local checked = packet_form.of(packet_form.record(packet))
   checked.sha256 = hash
   packets.put(home, checked)
-  return shown(home, packets.get(home, packet.id), "edit")
+  return shown(home, packets.get(home, packet.id))
 end
 
 local function ready(home, found, rest)
-  if #rest == 0 then error(options.usage("which packet is ready?", "moonlet task ready T-001"), 0) end
+  if #rest == 0 then options.refuse("which packet is ready?", "moonlet task ready T-001") end
   local wanted, rows, lines = found.draft and "draft" or "ready", {}, {}
   for i, word in ipairs(rest) do rows[i] = packets.get(home, word) end
   for i, packet in ipairs(rows) do
@@ -202,18 +196,15 @@ local function ready(home, found, rest)
     local state = status.of(home, packet)
     rows[i], lines[i] = record_of(home, packet, state), ("%s is %s\n"):format(packet.id, state.status)
   end
-  return envelope("ready", { tasks = core.json.array(rows) }, table.concat(lines))
+  return envelope({ tasks = core.json.array(rows) }, table.concat(lines))
 end
 
 local actions = { list = list, create = create, edit = edit, ready = ready,
-  show = function(home, _, rest) return shown(home, one_of(home, rest, "show"), "show") end }
+  show = function(home, _, rest) return shown(home, one_of(home, rest)) end }
 
----@param words string[]
----@return table? envelope, integer exit_code, string? text
 function M.main(words)
   local name = words[2]
   local found, rest = verbs.read("task " .. name, words, known[name])
-  if not found then return nil, 0 end
   return actions[name](repository.open(found.repo), found, rest)
 end
 

@@ -2,6 +2,7 @@
 --- pipeline of runners, a comparison of them, a packet that is started only while it is ready.
 local detached = require "moonlet.engine.cli.task.detached"
 local editor = require "moonlet.engine.cli.task.editor"
+local page = require "moonlet.engine.base.page"
 local store = require "moonlet.engine.run.store"
 local summary = require "moonlet.engine.task.summary"
 local state = require "moonlet.engine.run.state"
@@ -73,8 +74,6 @@ local function edited(plan, words, plan_again, drive)
   return plan_again({}, table.move(kept(words), 1, #words, #again + 1, again))
 end
 
-local function add_line(lines, rec) lines[#lines + 1] = summary.line(rec) end
-
 --- The envelope of several runs: `run` is the last of them.
 local function envelope_of(home, runs, code)
   local list = {}
@@ -83,10 +82,14 @@ local function envelope_of(home, runs, code)
     error = null }
 end
 
---- The answer of a run, below the lines of all of them.
-local function answer_part(home, rec)
-  return ("\n## %s (%s)\n\n%s"):format(core.text.printable(state.runner(rec) or "no runner", 40), rec.id,
-    (summary.answer(home, rec, 8000) or "no answer"):gsub("\n*$", ""))
+--- The answers of several runs, below each other.
+local function answers_of(home, runs)
+  local parts = {}
+  for i, rec in ipairs(runs) do
+    parts[i] = ("## %s (%s)\n\n%s\n"):format(core.text.printable(state.runner(rec) or "no runner", 40), rec.id,
+      (summary.answer(home, rec, 8000) or "no answer"):gsub("\n*$", ""))
+  end
+  return table.concat(parts, "\n")
 end
 
 --- Runs the runners in turn: the next one's prompt has the summary of the run before it.
@@ -100,7 +103,7 @@ local function pipeline(first, words, plan_again, drive)
     if first.edits and not plan.options.dry_run then plan = edited(plan, words, plan_again, drive) end
     local envelope, own = drive(plan)
     runs[i] = select(2, store.find(home, envelope.run.id))
-    add_line(lines, runs[i])
+    lines[#lines + 1] = summary.line(runs[i])
     if code == 0 then code = own end
     if failure == nil and envelope.error ~= null then failure = envelope.error end
     local verdict = runs[i].verdict
@@ -109,10 +112,9 @@ local function pipeline(first, words, plan_again, drive)
       break
     end
   end
-  lines[#lines + 1] = answer_part(home, runs[#runs])
   local result = envelope_of(home, runs, code)
   result.error = failure or null
-  return result, code, table.concat(lines, "\n") .. "\n"
+  return result, code, answers_of(home, runs), { status = table.concat(lines, "\n") .. "\n" }
 end
 
 --- Waits until a run that another process drives has ended.
@@ -123,24 +125,45 @@ local function wait_for(home, id)
     if not core.runs.holder(home.handle, id) then
       rec = select(2, store.find(home, id))
       if rec.ended then return rec end
-      error({ kind = "failed", message = id .. " was interrupted", hint = "moonlet run resume " .. id }, 0)
+      error({ kind = "failed", message = id .. " was interrupted", hint = "moonlet resume " .. id }, 0)
     end
     core.task.sleep(poll_ms)
   end
 end
 
-local function figures(rec)
-  local usage = rec.usage ~= null and rec.usage or {}
-  local cost = type(usage) == "table" and type(usage.cost_usd) == "number" and ("%.4f USD"):format(usage.cost_usd)
-    or "cost unknown"
-  local tokens = type(usage) == "table" and math.type(usage.total_tokens) == "integer"
-    and ("%d tokens"):format(usage.total_tokens) or "tokens unknown"
-  return tokens .. ", " .. cost
+--- What a run cost: in USD, else in tokens; nil where its agents did not report it.
+local function cost_of(rec)
+  local usage = type(rec.usage) == "table" and rec.usage ~= null and rec.usage or {}
+  if type(usage.cost_usd) == "number" then
+    return ("%s%.4f USD"):format(usage.cost_is == "estimate" and "~" or "", usage.cost_usd)
+  end
+  return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or nil
+end
+
+--- The checks of a run that passed, of all that it had.
+local function checks_of(rec)
+  local list, passed = rec.validation ~= null and rec.validation or {}, 0
+  for _, item in ipairs(list) do passed = passed + (item.status == "passed" and 1 or 0) end
+  return #list == 0 and "none" or ("%d of %d"):format(passed, #list)
+end
+
+--- The table of a comparison.
+local function comparison(runs)
+  local rows, is_known = { { "RUNNER", "RUN", "VERDICT", "CHECKS", "TIME" } }, false
+  for i, rec in ipairs(runs) do
+    is_known = is_known or cost_of(rec) ~= nil
+    rows[i + 1] = { core.text.printable(state.runner(rec) or "no runner", 24), rec.id,
+      rec.ended and rec.verdict or "prepared", checks_of(rec), state.took(rec) }
+  end
+  for i, row in ipairs(is_known and rows or {}) do
+    table.insert(row, 5, i == 1 and "COST" or cost_of(runs[i - 1]) or "unknown")
+  end
+  return table.concat(page.columns(page.out(), rows, 1), "\n") .. "\n"
 end
 
 --- Runs the runners side by side on the same prompt, each in a process of its own.
 local function compare(first, words)
-  local home, ids, runs, lines, code = first.home, {}, {}, {}, 0
+  local home, ids, runs, code = first.home, {}, {}, 0
   local rest = without(detached.words(words), { runner = "value", compare = "flag", json = "flag", events = "flag" })
   local ok, err = pcall(function()
     for i, spec in ipairs(first.runners) do
@@ -155,21 +178,12 @@ local function compare(first, words)
     error(err, 0)
   end
   for _, rec in ipairs(runs) do
-    lines[#lines + 1] = summary.line(rec) .. "  " .. figures(rec)
     if code == 0 then code = rec.ended and (math.tointeger(rec.exit_code) or 1) or 0 end
   end
-  for _, rec in ipairs(runs) do
-    lines[#lines + 1] = answer_part(home, rec)
-  end
-  return envelope_of(home, runs, code), code, table.concat(lines, "\n") .. "\n"
+  return envelope_of(home, runs, code), code, answers_of(home, runs) .. "\n" .. comparison(runs)
 end
 
 --- Drives a plan in the way that its command line asks for.
----@param plan table
----@param words string[]
----@param plan_again fun(more: table, words: string[]?): table
----@param drive fun(plan: table): table, integer, string
----@return table? envelope, integer exit_code, string? text
 function M.drive(plan, words, plan_again, drive)
   if plan.if_ready then
     return require("moonlet.engine.cli.task.queue").drive_ready(plan, drive)

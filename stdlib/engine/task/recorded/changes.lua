@@ -16,7 +16,7 @@ local hashed_size, hashed_total = 4 << 20, 256 << 20
 ---@field files table<string, string>   path -> the state of each file that differs from `base`
 ---@field partial boolean?              there were too many files to examine all of them
 
---- The output of git in the repository, and whether it was cut; nil if git failed.
+--- Returns git's output and whether it was cut, or nil if git failed.
 local function ask(home, words, extra)
   local argv = host_git.command(words)
   table.insert(argv, 2, "-C")
@@ -30,7 +30,7 @@ local function ask(home, words, extra)
   return answer.out, answer.code < 0
 end
 
---- Variables that turn off the filters of git's config: each is a program.
+--- Returns variables that disable the filters of git's config, which are programs.
 local function no_filters(home)
   local text = ask(home, { "config", "--null", "--name-only", "--get-regexp",
     "^filter\\..*\\.(clean|smudge|process|required)$" })
@@ -49,7 +49,7 @@ local function stat_text(info)
     info.inode, info.mode)
 end
 
---- The state of a file: its stat and, if it is small enough, the hash of its content.
+--- Returns the state of a file: its stat, and the hash of its content if it is small.
 local function state_of(home, path, known, left)
   local info = core.file.stat(home.root, path)
   if not info then return "gone" end
@@ -68,11 +68,9 @@ local function is_same(a, b)
   return a == b
 end
 
---- The present state, in comparison with a commit; nil if git cannot tell.
----@param home table
+--- Returns the present state in comparison with a commit, or nil if git cannot tell.
 ---@param base string?  the present commit without it
 ---@param before moonlet.TreeState?  a file with the same stat is not read again
----@return moonlet.TreeState?
 function M.state(home, base, before)
   if not home.git then return nil end
   local head = (ask(home, { "rev-parse", "--quiet", "--verify", "HEAD" }) or ""):match "^%x+" or ""
@@ -100,7 +98,7 @@ function M.state(home, base, before)
   return state
 end
 
---- True if a path was written after a time; of one that is gone, if something in its folder was.
+--- Reports whether a path, or the folder of a deleted one, was written after a time.
 local function is_since(home, path, since)
   local info = core.file.stat(home.root, path)
   while not info and path:find "/" do
@@ -111,12 +109,10 @@ local function is_since(home, path, since)
   return not info or info.ctime_ns // 1000000 >= since
 end
 
---- The paths that differ between two states, sorted.
----@param home table
+--- Returns the sorted paths that differ between two states.
 ---@param before moonlet.TreeState
 ---@param after moonlet.TreeState
 ---@param since integer?  in ms; what was written earlier does not count
----@return string[] paths, boolean cut
 function M.between(home, before, after, since)
   local paths, seen = {}, {}
   local function add(path)
@@ -132,9 +128,8 @@ function M.between(home, before, after, since)
   return paths, cut
 end
 
---- A state as a JSON value.
+--- Returns a state as a JSON value.
 ---@param state moonlet.TreeState
----@return table
 function M.record(state)
   local list = core.json.array {}
   for path, text in pairs(state.files) do
@@ -144,9 +139,7 @@ function M.record(state)
   return { base = state.base, head = state.head, files = list, partial = state.partial }
 end
 
---- A state of such a value; nil for anything else.
----@param value any
----@return moonlet.TreeState?
+--- Returns the state in a JSON value, or nil for any other value.
 function M.of_record(value)
   if type(value) ~= "table" or type(value.base) ~= "string" or type(value.files) ~= "table" then
     return nil

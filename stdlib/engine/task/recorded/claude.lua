@@ -12,9 +12,7 @@ local most_messages = 200000
 local kinds = { SessionStart = "begin", UserPromptSubmit = "prompt", PostToolUse = "tool",
   SessionEnd = "end", PermissionDenied = "denied", PermissionRequest = "denied" }
 
---- Reads the input of a hook; nil for anything else.
----@param value table
----@return moonlet.RecordedEvent?
+--- Returns the event in a hook's input, or nil.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -25,7 +23,7 @@ function M.event(value)
     model = stream.str(value.model) }
 end
 
---- Texts that stand in the place of a prompt and were not typed.
+--- These texts stand in place of a prompt, but nobody typed them.
 local not_typed = { "^<local%-command", "^<bash%-std", "^<task%-notification", "^<system%-reminder",
   "^%[Request interrupted", "^Caveat: " }
 
@@ -50,20 +48,17 @@ local function add_prompts(prompts, entry)
   end
 end
 
---- The entries of one message repeat its usage; the last one is complete.
+--- The entries of a message repeat its usage, and the last one is complete.
 local function note_answer(found, entry)
   local message = stream.tbl(entry.message) or {}
   local id, given = stream.str(message.id), stream.tbl(message.usage)
   local model = stream.str(message.model)
   if model and model ~= "<synthetic>" and entry.isSidechain ~= true then found.model = model end
-  local input = given and stream.count(given.input_tokens)
-  if not id or not input or model == "<synthetic>" then return end
+  local reported = given and usage.claude(given)
+  if not id or not reported or not reported.input_tokens or model == "<synthetic>" then return end
   if not found.answers[id] then found.count = found.count + 1 end
   if found.count > most_messages then return end
-  local read = stream.count(given.cache_read_input_tokens) or 0
-  found.answers[id] = usage.of { cached_input_tokens = read,
-    output_tokens = stream.count(given.output_tokens),
-    input_tokens = input + read + (stream.count(given.cache_creation_input_tokens) or 0) }
+  found.answers[id] = reported
 end
 
 local function read_file(file, from, found, since)
@@ -77,10 +72,7 @@ local function read_file(file, from, found, since)
   end)
 end
 
---- Model, usage and prompts of a session. Its subagents have files of their own in a folder beside
---- its transcript.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
+--- Returns model, usage and prompts of a session, its subagents' files included.
 function M.read(session)
   local found = { answers = {}, count = 0, prompts = {} }
   local file = transcript.open(session.transcript)

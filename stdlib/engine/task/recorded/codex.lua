@@ -1,6 +1,6 @@
 --- Turns of Codex, by the program that its setting `notify` starts when a turn is over.
 local conversation = require "moonlet.engine.session.conversation"
-local grammar = require "moonlet.engine.session.agents.codex"
+local grammar = require("moonlet.engine.runner.codex").screen
 local stream = require "moonlet.engine.runner.stream"
 local transcript = require "moonlet.engine.task.recorded.transcript"
 local usage = require "moonlet.engine.runner.usage"
@@ -10,9 +10,7 @@ local M = { name = "codex", title = "Codex", by_turn = true,
 
 local shortest_id = 8
 
---- Reads the argument of `notify`; nil for anything else.
----@param value table
----@return moonlet.RecordedEvent?
+--- Returns the event in the argument of `notify`, or nil.
 function M.event(value)
   local thread, turn = stream.str(value["thread-id"]), stream.str(value["turn-id"])
   if not thread or not turn or #thread < shortest_id then return nil end
@@ -25,7 +23,7 @@ function M.event(value)
     cwd = stream.str(value.cwd), prompts = prompts }
 end
 
---- The thread's usage at an entry; nil if it has none.
+--- Returns the usage of the thread so far, or nil.
 local function thread_usage(entry)
   return entry.type == "event_msg" and stream.at(entry, "payload", "type") == "token_count"
     and stream.tbl(stream.at(entry, "payload", "info", "total_token_usage")) or nil
@@ -39,7 +37,7 @@ local function note_prompt(found, payload)
   if texts[1] then transcript.add_prompt(found.prompts, table.concat(texts, "\n")) end
 end
 
---- Adds what an entry of the turn says, or of the thread before it.
+--- Adds the facts of an entry of the turn, or of the thread before it.
 local function note(found, entry, turn)
   local payload = stream.tbl(entry.payload) or {}
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp) or nil
@@ -62,20 +60,18 @@ local function note(found, entry, turn)
   end
 end
 
---- Model, usage, prompts and times of a turn, from the thread's rollout file.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
+--- Returns model, usage, prompts and times of a turn, from the thread's rollout file.
 function M.read(session)
   local found = { prompts = {} }
   local file = conversation.transcript(grammar, session.id)
   local info = file and core.file.stat(file.root, file.path)
-  -- Codex hands on the messages of the whole thread; the last one is of this turn.
+  -- Codex passes on the messages of the whole thread, and the last one is this turn's.
   if not info or info.type ~= "file" then
     local given = session.prompts or {}
     return { prompts = { given[#given] } }
   end
   local whole = transcript.each_line(file, 0, function(line)
-    -- Most lines are answers and outputs of tools.
+    -- Most lines are answers and outputs of tools, so skip them unparsed.
     local is_of_use = line:find('"token_count"', 1, true) or line:find('"task_', 1, true)
       or line:find('"turn_context"', 1, true) or line:find('"session_meta"', 1, true)
       or line:find('"UserMessage"', 1, true) or line:find('"user_message"', 1, true)

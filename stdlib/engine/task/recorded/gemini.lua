@@ -11,9 +11,7 @@ local margin_ms = 5000 -- a prompt can be on record before the hooks of the sess
 local kinds = { SessionStart = "begin", BeforeAgent = "prompt", AfterTool = "tool",
   SessionEnd = "end" }
 
---- Reads the input of a hook; nil for anything else.
----@param value table
----@return moonlet.RecordedEvent?
+--- Returns the event in a hook's input, or nil.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -33,9 +31,7 @@ local function add_prompt(prompts, entry)
   transcript.add_prompt(prompts, table.concat(typed))
 end
 
---- Model, usage and prompts of a session.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
+--- Returns model, usage and prompts of a session.
 function M.read(session)
   local found, state = { prompts = {} }, runner.begin()
   local file = transcript.open(session.transcript)

@@ -10,9 +10,7 @@ local M = { name = "opencode", title = "opencode", by_turn = true,
 local kinds = { ["chat.message"] = "begin", ["tool.execute.after"] = "tool",
   ["session.idle"] = "end", ["permission.rejected"] = "denied" }
 
---- Reads a message of the plugin; nil for anything else.
----@param value table
----@return moonlet.RecordedEvent?
+--- Returns the event in a message of the plugin, or nil.
 function M.event(value)
   local session, name = stream.str(value.session_id), stream.str(value.hook_event_name)
   if not session or not name then return nil end
@@ -22,9 +20,7 @@ function M.event(value)
     answers = stream.tbl(value.answers) }
 end
 
---- Model, usage and prompts of a turn.
----@param session moonlet.RecordedSession
----@return moonlet.RecordedFacts
+--- Returns model, usage and prompts of a turn.
 function M.read(session)
   local found, seen = { prompts = {} }, {}
   for _, text in ipairs(session.prompts or {}) do transcript.add_prompt(found.prompts, text) end
@@ -47,8 +43,7 @@ function M.read(session)
   return found
 end
 
---- The plugin, which is a file of JavaScript for opencode.
----@return string
+--- Returns the JavaScript of the plugin for opencode.
 function M.plugin() return require("moonlet.engine.task.recorded.opencode_plugin") end
 
 return M

@@ -61,14 +61,12 @@ local lease_ms = 60 * 1000
 ---@field parent string?     the first run of the same conversation
 ---@field private tree moonlet.TreeState?  the state at the end
 
---- The module of an agent's name.
----@param name string
----@return table
+--- Returns the module of an agent.
 function M.agent(name) return require("moonlet.engine.task.recorded." .. name) end
 
 local function one_line(text, size) return text and core.text.printable(text, size) or nil end
 
---- The files of a session below `.agent`.
+--- Returns the paths of a session's files, below `.agent`.
 local function names_of(agent, id)
   local base = ("%s/%s-%s"):format(folder, agent.name, id:gsub("[^%w._-]", "_"):sub(1, 80))
   return { notes = base .. ".jsonl", start = base .. ".start.json" }
@@ -83,7 +81,7 @@ local function write_json(root, name, value)
   return core.file.write(root, name, core.secret.hide(core.json.encode_record(value)) .. "\n")
 end
 
---- Removes the notes of sessions whose end never came.
+--- Removes the notes of old sessions without an end.
 local function forget_old(root)
   local limit = core.clock.wall() - forgotten_ms
   for _, entry in ipairs(core.file.list(root, folder) or {}) do
@@ -95,7 +93,7 @@ local function forget_old(root)
   end
 end
 
---- The state at the start of a session or turn; `kept` is what an earlier turn of it left.
+--- Returns the state at the start of a session, or of a turn after the state `kept`.
 local function start_of(home, event, kept)
   local file = transcript.open(event.transcript)
   local ok, tree = pcall(changes.state, home)
@@ -110,7 +108,7 @@ local function note_of(event)
     model = one_line(event.model, 80) }
 end
 
---- Counts what the notes say.
+--- Adds up the notes.
 local function add_notes(recorded, text)
   local noted, seen = {}, {}
   for line in text:gmatch "[^\n]+" do
@@ -132,7 +130,7 @@ local function add_notes(recorded, text)
   return noted
 end
 
---- The paths of noted files from the top of the repository; others are left out.
+--- Returns the noted files that lie in the repository, relative to its top.
 local function within(home, noted)
   local list = {}
   for _, file in ipairs(noted) do
@@ -144,7 +142,7 @@ local function within(home, noted)
   return list
 end
 
---- Adds the changed files. Returns the state at the end.
+--- Adds the changed files, and returns the state at the end.
 local function add_changes(recorded, home, start, facts, noted)
   local before, since = changes.of_record(start.tree), nil
   if recorded.agent.by_turn and not start.began_ms then since = facts.began_ms end
@@ -170,7 +168,7 @@ local function close(agent, home, event, start, notes)
   local session = { id = event.session, transcript = event.transcript,
     from = stream.count(start.from) or 0, began_ms = stream.count(start.began_ms),
     turn = event.turn, prompts = event.prompts, answers = event.answers }
-  -- Whatever an agent wrote there, its session is recorded.
+  -- The session is recorded even if its transcript is damaged.
   local ok, facts = pcall(agent.read, session)
   if not ok then facts = { prompts = {} } end
   recorded.began_ms = session.began_ms or facts.began_ms or recorded.ended_ms
@@ -181,24 +179,20 @@ local function close(agent, home, event, start, notes)
   return recorded
 end
 
---- True if an event is the first of its session or turn.
+--- Reports whether an event is the first of its session or turn.
 local function begins(agent, event, start, notes)
   if event.kind == "end" then return false end
   if not start then return notes == "" end
   return agent.by_turn and notes == "" and (event.kind == "begin" or not start.began_ms)
 end
 
--- True if the end of a session has become a run, or another hook is making one of it: several hooks may tell one end.
--- The lease of a hook that was killed expires.
+-- Reports whether a session has become a run, or another hook makes one of it now.
 local function is_taken(start)
   return start ~= nil
     and (start.run ~= nil or start.taken_ms ~= nil and core.clock.wall() - start.taken_ms < lease_ms)
 end
 
---- Takes an event: adds a note, or closes the notes at the end. Raises if it cannot be kept.
----@param agent table
----@param home table
----@param event moonlet.RecordedEvent
+--- Adds a note for an event, or closes the notes at the end. Raises an error if it cannot.
 ---@return moonlet.Recorded?  at the end, which counts once
 function M.take(agent, home, event)
   local root = core.file.root(home.agent_path)
@@ -242,8 +236,6 @@ end
 
 --- Removes the notes of a session that has become a run. The next turn of a conversation gets the
 --- present state of the work tree and its first run, which is the parent of the others.
----@param home table
----@param recorded moonlet.Recorded
 ---@param run string  its id
 function M.done(home, recorded, run)
   local root = core.file.root(home.agent_path)

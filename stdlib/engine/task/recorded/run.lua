@@ -11,8 +11,7 @@ local M = {}
 local most_listed = 200
 local null = core.json.null
 
---- The session as the journal and the result of the run have it: without any words of the
---- conversation.
+--- Returns the session for the journal and the result, without words of the conversation.
 local function value_of(recorded)
   return { id = core.text.printable(recorded.id, 80), model = recorded.model or null,
     began = core.clock.iso(recorded.began_ms), ended = core.clock.iso(recorded.ended_ms),
@@ -54,7 +53,7 @@ local function findings_of(agent, seen)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Puts the session into the steps of the run.
+--- Adds the session to the steps of the run.
 local function add_step(run, agent, recorded)
   local seen, step = run.step("session", "session", agent.name,
     { verb = "session", session = recorded.id }, {},
@@ -77,8 +76,6 @@ local function write_model(run, agent, step, seen)
 end
 
 --- Registers the session under the name by which its run is started, and returns that name.
----@param recorded moonlet.Recorded
----@return string
 function M.register(recorded)
   local agent = recorded.agent
   local name = agent.name .. (agent.by_turn and "-turn" or "-session")
@@ -101,13 +98,11 @@ function M.register(recorded)
   return name
 end
 
---- Changes a plan into that of a recorded session: nothing is asked or limited any more.
----@param plan table
----@param recorded moonlet.Recorded
+--- Makes a plan that of a recorded session, which asks and limits nothing.
 function M.complete(plan, recorded)
   local config = {}
   for key, value in pairs(plan.config) do config[key] = value end
-  -- The config says what moonlet asks for, and moonlet did not ask.
+  -- moonlet did not start this agent, so the config's limits do not apply.
   config.runners, config.limits = {}, {}
   plan.config, plan.budget = config, {}
   plan.runner = { name = recorded.agent.name }

@@ -1,7 +1,9 @@
 --- Reads the file in which an agent keeps a conversation, line by line. The agent can write
 --- anything there: a file that is missing, a link, no regular file or too large gives what could be
 --- read, and never an error.
-local M = {}
+local conversation = require "moonlet.engine.session.conversation"
+
+local M = { texts = conversation.texts }
 
 local chunk_size = 1 << 20
 local most_bytes = 256 << 20
@@ -13,7 +15,7 @@ local most_prompts, longest_prompt = 500, 64 << 10
 ---@field path string
 ---@field size integer
 
---- Opens it; nil if there is no regular file of that name.
+--- Opens a regular file, or returns nil.
 ---@param path any  absolute
 ---@return moonlet.RecordedTranscript?
 function M.open(path)
@@ -25,9 +27,8 @@ function M.open(path)
   return { root = root, path = name, size = info.size }
 end
 
---- Calls fn(line) for each whole line from a byte on; a line without its end is not complete yet.
+--- Calls fn(line) for each complete line from an offset on.
 ---@param transcript moonlet.RecordedTranscript
----@param from integer
 ---@param fn fun(line: string)
 ---@return boolean whole  false: lines were left out
 function M.each_line(transcript, from, fn)
@@ -52,44 +53,24 @@ function M.each_line(transcript, from, fn)
   return whole
 end
 
---- A line as a JSON object; nil for anything else.
----@param line string
----@return table?
+--- Returns the JSON object on a line, or nil.
 function M.entry(line)
   if line:sub(1, 1) ~= "{" then return nil end
   local ok, value = pcall(core.json.decode, line)
   return ok and type(value) == "table" and value or nil
 end
 
---- True if an entry was written after a time in ms; without a time of its own it was not.
----@param entry table
----@param since integer?
----@return boolean
+--- Reports whether an entry has a time, and it is not before `since` (ms).
 function M.is_since(entry, since)
   if not since then return true end
   local at = type(entry.timestamp) == "string" and core.clock.parse(entry.timestamp)
   return at ~= nil and at ~= false and at >= since
 end
 
---- Adds a prompt of the user to a list that has an end.
----@param prompts string[]
----@param text any
+--- Adds a prompt of the user, up to a number and a length.
 function M.add_prompt(prompts, text)
   if type(text) ~= "string" or not text:find "%S" or #prompts >= most_prompts then return end
   prompts[#prompts + 1] = core.text.cut(core.text.clean(text), longest_prompt)
-end
-
---- The texts of the blocks of a message.
----@param content any
----@return string[]
-function M.texts(content)
-  if type(content) == "string" then return { content } end
-  local list = {}
-  for _, block in ipairs(type(content) == "table" and content or {}) do
-    local text = type(block) == "table" and block.text
-    if type(text) == "string" then list[#list + 1] = text end
-  end
-  return list
 end
 
 return M

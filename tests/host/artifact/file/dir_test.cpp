@@ -409,7 +409,7 @@ TEST_CASE("a link swapper gets nothing in or out") {
 }
 #endif
 
-TEST_CASE("the way without openat2 keeps to the same rules") {
+TEST_CASE("without openat2 the same paths are refused") {
   Scratch outside, scratch;
   spit(outside / "secret", "x");
   auto dir = Dir::open(scratch.path());

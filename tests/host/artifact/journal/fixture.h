@@ -12,6 +12,16 @@
 
 namespace moonlet::test {
 
+/// Takes a lock, and waits for a holder that is about to release it.
+inline Result<RunLock> lock_run(const Dir& dir, std::string_view id,
+                                TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) {
+  SystemClock clock;
+  Loop loop(clock);
+  LockWait wait(loop, dir, id, take_over, hold);
+  while (!wait.done()) loop.run_once();
+  return std::move(wait.lock());
+}
+
 /// A folder that is taken for a run's.
 class JournalRun {
  public:
@@ -22,7 +32,7 @@ class JournalRun {
   std::string path() const { return scratch_.path(); }
   std::string file() const { return scratch_ / kJournalName; }
   Result<RunLock> lock(TakeOver take_over = TakeOver::kNo, Hold hold = Hold::kDrive) const {
-    return RunLock::take(dir_, "R-001", take_over, hold);
+    return lock_run(dir_, "R-001", take_over, hold);
   }
 
  private:
@@ -41,7 +51,7 @@ struct JournalDriver {
 
   /// The error of opening, or one with an empty message.
   Error open(const Dir& dir, TakeOver take_over = TakeOver::kNo) {
-    auto lock = RunLock::take(dir, "R-001", take_over);
+    auto lock = lock_run(dir, "R-001", take_over);
     if (!lock) return lock.error();
     return open(dir, *lock);
   }

@@ -89,7 +89,7 @@ TEST_CASE("a running holder is not taken over, and is named") {
     const auto error = run.lock(take_over).error();
     CHECK(error.message ==
           "run R-001 is being driven by process " + std::to_string(holder.pid()) + " already");
-    CHECK(error.hint.find("moonlet run cancel R-001") != std::string::npos);
+    CHECK(error.hint.find("moonlet cancel R-001") != std::string::npos);
     CHECK(entries_in(run.path()) == 1);
   }
   holder.end();
@@ -246,7 +246,7 @@ TEST_CASE("one of many simultaneous takers gets the lock", "[linux]") {
   CHECK(run.lock()->generation() == 22);
 }
 
-TEST_CASE("takers that are killed at random leave a lock that one can take", "[linux]") {
+TEST_CASE("a lock can be taken after its takers were killed at random", "[linux]") {
   JournalRun run(memory_folder());
   std::uint64_t newest = 0;
   for (int round = 0; round < 60; ++round) {

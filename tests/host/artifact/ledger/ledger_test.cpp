@@ -223,7 +223,7 @@ TEST_CASE("steps and usage belong to their run") {
   CHECK(ledger.usage_totals({.runner = "nobody"}, UsageBy::kAll)->at(0).attempts == 0);
 }
 
-TEST_CASE("steps and usage of no run count nothing and are found") {
+TEST_CASE("rows of unknown runs do not count, and strays() lists them") {
   AgentFolder home;
   Ledger ledger(home.agent);
   REQUIRE(ledger.put_record({run_of(1), {{.key = "a"}}, {{.step = "a", .total = 1}}}).ok());

@@ -93,7 +93,7 @@ TEST_CASE("the state of a run is read from its record") {
   CHECK(status(R"(, "ended": true, "verdict": "quota")") == "parked");
 }
 
-TEST_CASE("a record of another shape is read as far as it goes, or refused") {
+TEST_CASE("a record with missing or mistyped fields is read without them, or refused") {
   const auto odd = ledger_record("R-001",
                                  R"({"id": "R-001", "task_id": 7, "options": [], "steps": [1, null,
     {"key": "a", "usage": []}], "error": "text", "started_at": "yesterday", "exit_code": 1.5})")

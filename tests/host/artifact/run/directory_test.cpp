@@ -9,7 +9,7 @@
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
 #include "tests/catch.h"
-#include "tests/host/artifact/scratch.h"
+#include "tests/host/artifact/journal/fixture.h"
 
 using namespace moonlet;
 using namespace moonlet::test;
@@ -29,6 +29,8 @@ struct Agent {
     return std::move(*dir);
   }
 };
+
+Result<RunLock> lock_of(const RunDir& run) { return lock_run(run.dir(), run.id()); }
 
 }  // namespace
 
@@ -186,14 +188,14 @@ TEST_CASE("the lock names its holder, and its generation grows") {
   auto run = agent.runs.create();
   REQUIRE(run);
   {
-    auto lock = run->lock();
+    auto lock = lock_of(*run);
     REQUIRE(lock);
     CHECK(lock->generation() == 1);
-    const auto error = agent.runs.open("R-001")->lock().error();
+    const auto error = lock_of(*agent.runs.open("R-001")).error();
     CHECK(error.message.find("process " + std::to_string(::getpid())) != std::string::npos);
     CHECK(error.hint.find("R-001") != std::string::npos);
   }
-  auto lock = run->lock();
+  auto lock = lock_of(*run);
   REQUIRE(lock);
   CHECK(lock->generation() == 2);
 }
@@ -204,13 +206,13 @@ TEST_CASE("a killed holder leaves the lock free and the generation known") {
   REQUIRE(run);
   for (int i = 0; i < 3; ++i) {
     CHECK(in_child([&] {
-            auto lock = run->lock();
+            auto lock = lock_of(*run);
             spit(agent.scratch / "runs/R-001/.tmp-0123456789abcdef", "half");
             if (lock.ok()) ::raise(SIGKILL);
             return 1;
           }) == 1000 + SIGKILL);
   }
-  CHECK(run->lock()->generation() == 4);
+  CHECK(lock_of(*run)->generation() == 4);
   CHECK_FALSE(run->dir().exists(".tmp-0123456789abcdef"));
 }
 
@@ -225,7 +227,7 @@ TEST_CASE("one of many takers gets the lock") {
   for (int i = 0; i < 8; ++i) {
     const pid_t child = ::fork();
     if (child == 0) {
-      auto lock = run->lock();
+      auto lock = lock_of(*run);
       const char word = lock.ok() ? 'y' : 'n';
       if (::write(won[1], &word, 1) != 1) ::_exit(1);
       char byte;
@@ -249,9 +251,9 @@ TEST_CASE("a damaged lock file is an error, not a fresh start") {
   REQUIRE(run);
   for (const char* text : {"rubbish", "pid 1 generation 7\n", "pid 00000000001 generation 0000"}) {
     spit(agent.scratch / "runs/R-001/lock", text);
-    const auto error = run->lock().error();
+    const auto error = lock_of(*run).error();
     CHECK(error.message.find("damaged") != std::string::npos);
   }
   spit(agent.scratch / "runs/R-001/lock", "");
-  CHECK(run->lock()->generation() == 1);
+  CHECK(lock_of(*run)->generation() == 1);
 }

@@ -69,7 +69,7 @@ TEST_CASE("an unreadable file is an entry with an error") {
   CHECK(huge.error.find("64 MiB") != std::string::npos);
 }
 
-TEST_CASE("text at hand is taken the same way") {
+TEST_CASE("an inline text is cut like a file") {
   InputEntry entry{"cmd:git log", InputKind::kCmd, "git log"};
   CHECK(take_text(entry, "0123456789", 6) ==
         "0123\n[\xe2\x80\xa6 4 bytes left out \xe2\x80\xa6]\n89");

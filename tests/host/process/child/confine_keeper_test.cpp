@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "tests/host/process/child/confine_fixture.h"
 
 using namespace moonlet;

@@ -214,8 +214,7 @@ TEST_CASE("confinement does not stop these known gaps", "[linux]") {
                      line("connect-unix", place.outside + "/server")}) == Lines(3, "ok"));
 }
 
-TEST_CASE("commits in a linked worktree need four folders of its repository, and no more",
-          "[linux]") {
+TEST_CASE("commits in a linked worktree need exactly four folders of its repository", "[linux]") {
   if (!supported(2)) return;
   if (access("/usr/bin/git", X_OK) != 0) return skipped("there is no /usr/bin/git");
   Place place;

@@ -71,7 +71,7 @@ TEST_CASE("a script is its interpreter's files, too, also through env") {
   CHECK_FALSE(has(tree.files(through, "/usr/bin"), engine));
 }
 
-TEST_CASE("a folder that is not the program's alone is left out") {
+TEST_CASE("a folder that other programs share is left out") {
   Tree tree;
   const std::string program = tree.put("home/me/tool",
                                        "\x7f"

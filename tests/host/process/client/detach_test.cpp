@@ -26,7 +26,7 @@ int reap() {
 
 }  // namespace
 
-TEST_CASE("a detached process answers with its first line and goes on") {
+TEST_CASE("a detached process continues after its first line has come") {
   const auto answer = start_detached(shell("echo $$; read line || echo more; sleep 60"));
   REQUIRE(answer);
   const auto pid = static_cast<pid_t>(std::stol(*answer));

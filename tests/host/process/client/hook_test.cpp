@@ -36,7 +36,7 @@ TEST_CASE("a hook runs to its end with the environment that it is given, without
   CHECK(run_hook(shell("kill -9 $$"))->signal == SIGKILL);
 }
 
-TEST_CASE("a hook whose time is over is ended with what it started") {
+TEST_CASE("a hook that exceeds its time limit is ended with its descendants") {
   HookRequest request = shell("sh -c 'sleep 600; : # " + kTag + "' & sleep 601; true");
   request.wall_ms = 0;
   request.grace_ms = 0;

@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "host/base/append_lines.h"
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "host/process/keeper/live_entry.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"

@@ -57,7 +57,7 @@ TEST_CASE("temporary folders: a folder on record is removed with its record") {
   scratch.remove();  // no record is left
 }
 
-TEST_CASE("temporary folders: a missing folder, with its parent or alone, is no error") {
+TEST_CASE("temporary folders: a missing folder or parent is not an error") {
   Scratch scratch;
   const std::string name = "moonlet-0123456789abcdef";
   const fs::path record = scratch.record(name, (scratch.path / "nowhere" / name).string() + "\n");

@@ -15,7 +15,7 @@
 #include <fstream>
 
 #include "host/process/child/tree.h"
-#include "host/process/client/control.h"
+#include "host/process/client/requests.h"
 #include "host/process/wire/keeper_log.h"
 #include "tests/catch.h"
 #include "tests/host/process/keeper_fixture.h"

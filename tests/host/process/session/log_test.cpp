@@ -89,7 +89,7 @@ TEST_CASE("a log notes how much a full disk took from it, where it was, and keep
   CHECK(own.log.printed() == 6 + flood.size() + 19 + 5);
 }
 
-TEST_CASE("the end of a log asks for room for what a full disk still refuses") {
+TEST_CASE("on a full disk the end of a log says how many bytes need room") {
   Log own;
   std::uint64_t asked = 0;
   // The limit holds for the test's report too, so nothing is reported while it does.
@@ -105,7 +105,7 @@ TEST_CASE("the end of a log asks for room for what a full disk still refuses") {
   CHECK(asked >= 3);
 }
 
-TEST_CASE("the end of a log counts as lost what a full disk refuses for good") {
+TEST_CASE("on a full disk the end of a log counts the bytes that were lost") {
   Log own;
   std::uint64_t asked = 0;
   FileLimit limit(10);

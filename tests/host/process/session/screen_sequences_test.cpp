@@ -65,7 +65,7 @@ std::string shown(const Screen& screen) {
 
 }  // namespace
 
-TEST_CASE("each kind of sequence shows what a terminal shows") {
+TEST_CASE("each kind of control sequence has the effect that it has on a terminal") {
   std::ifstream file(std::string(places::kTests) + "/data/terminal/sequences.txt");
   std::size_t count = 0;
   for (std::string line; std::getline(file, line);) {

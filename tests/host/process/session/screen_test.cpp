@@ -94,7 +94,7 @@ TEST_CASE("a redrawn screen has the modes that its program switched on") {
   CHECK(shown.screen.redraw().find("\x1b[?1h") == std::string::npos);
 }
 
-TEST_CASE("a redrawn screen is the same screen") {
+TEST_CASE("a redrawn screen equals the screen before") {
   Shown first, second;
   first.screen.feed(
       "\x1b[?25l\x1b[7mtop\x1b[0m\x1b[3;3H\x1b[38;5;9mx\x1b[48;2;1;2;3my\x1b[5;1Hend");
@@ -164,7 +164,7 @@ TEST_CASE("a control character above 0x7f is left out, also where text is insert
   CHECK(screen.row(0) == "3A\xc2\xb0\xc2\xa7");
 }
 
-TEST_CASE("a flooded screen is the same screen") {
+TEST_CASE("a screen that skips frames of a flood ends up the same") {
   std::mt19937 random(7);
   const auto below = [&](unsigned limit) { return random() % limit; };
   const char* const odd[] = {"\x1b[31m",

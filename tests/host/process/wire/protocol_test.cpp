@@ -169,7 +169,7 @@ TEST_CASE("a frame that is cut short, too long or has bytes left over is not one
   CHECK_FALSE(next_frame(view, kHostFrameLimit));
 }
 
-TEST_CASE("a changed frame crashes no decoder, and gives no more than it has") {
+TEST_CASE("a corrupted frame crashes no decoder, and none reads past its end") {
   std::mt19937 random(7);
   auto frames = one_of_each();
   for (int round = 0; round < 20000; ++round) {
@@ -193,7 +193,7 @@ TEST_CASE("an attempt's name is short") {
   CHECK_FALSE(encode_start(frame, 1, spec));
 }
 
-TEST_CASE("another protocol version is named, whatever follows it") {
+TEST_CASE("an unknown protocol version is named in the error") {
   std::string frame;
   encode(frame, HelloFrame{kKeeperProtocol + 1, "9.9", "", 0, 0});
   auto hello = decode_hello(std::string_view(frame).substr(5, 6));

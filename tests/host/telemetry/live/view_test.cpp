@@ -1,6 +1,8 @@
 #include "host/telemetry/live/view.h"
 
 #include <cstdint>
+#include <set>
+#include <string>
 
 #include "host/telemetry/live/text.h"
 #include "host/telemetry/live/width.h"
@@ -26,12 +28,17 @@ class EventFeed {
   }
   EventFeed& start(const std::string& key, const std::string& kind = "agent",
                    const std::string& runner = "codex") {
-    return emit(EventType::kStepStarted, key, {{"kind", kind}, {"runner", runner}});
+    const bool asked = kind == "agent" && runner != "mock";
+    if (!asked) unasked_.insert(key);
+    return emit(EventType::kStepStarted, key,
+                {{"kind", kind}, {"runner", runner}, {"asked", asked}});
   }
   EventFeed& finish(const std::string& key, const std::string& status = "ok",
                     nlohmann::json more = nlohmann::json::object()) {
     nlohmann::json fields = {{"kind", "agent"}, {"status", status}, {"duration_ms", 2100}};
     fields.update(more);
+    fields["asked"] = unasked_.count(key) == 0;
+    fields["paid"] = unasked_.count(key) == 0 && !fields.contains("cached");
     return emit(EventType::kStepFinished, key, fields);
   }
   EventFeed& end(const std::string& verdict) {
@@ -55,6 +62,7 @@ class EventFeed {
   std::int64_t now = kStart;
 
  private:
+  std::set<std::string> unasked_;  // steps that ask no model
   static std::vector<std::string> texts(const std::vector<LiveLine>& lines, int width) {
     std::vector<std::string> out;
     for (const auto& line : lines) {
@@ -122,7 +130,7 @@ TEST_CASE("the live view shows the spending of each step") {
   CHECK(lines[3] == "\u2713 b         codex    2.1s  50 tokens, ~$0.0010");
   CHECK(lines[4] == "\u25cf c         codex      0s  taken over");
   CHECK(lines[5] == "\u2713 d         mock     2.1s  nothing spent");
-  CHECK(lines[6] == "\u2713 e         codex    2.1s  cost unknown");
+  CHECK(lines[6] == "\u2713 e         codex    2.1s");
   CHECK(lines[7] == "\u25cf f         codex      0s  asks again in 5s");
   CHECK(lines[8] == "? g         codex    2.1s  waits for a person");
   feed.wait(6000);
@@ -141,7 +149,7 @@ TEST_CASE("the live view shows the present action of an agent") {
   feed.emit(EventType::kProgress, "a", {{"doing", ""}, {"tokens", 20'000}});
   CHECK(feed.seen(100)[1] == "\u25cf a         codex      0s  20.0k tokens so far");
   feed.finish("a", "ok");
-  CHECK(feed.seen(100)[1] == "\u2713 a         codex    2.1s  cost unknown");
+  CHECK(feed.seen(100)[1] == "\u2713 a         codex    2.1s");
 }
 
 TEST_CASE("the words of a program that prints colour are plain") {
@@ -262,7 +270,7 @@ TEST_CASE("the live view counts no agent where answers are made up") {
         "1m00s");
 }
 
-TEST_CASE("a phase counts what is ok, and says how the rest ended") {
+TEST_CASE("a phase counts its successes and says how the other steps ended") {
   EventFeed feed;
   feed.phase("look", 4).start("a").start("b").start("c").start("d");
   feed.finish("a", "cancelled").finish("b", "cancelled").finish("c", "parked");
@@ -301,9 +309,9 @@ TEST_CASE("the live view takes events of any shape") {
                                    {{"name", 1}, {"planned", "x"}, {"kind", {}}, {"status", 3}},
                                    {{"planned", 1e300}, {"duration_ms", -1e300}, {"usage", 5}},
                                    {{"left", {{"usd", "x"}}}, {"wall_left_ms", 1e18}}};
-  for (int type = 0; type <= static_cast<int>(EventType::kWarning); ++type) {
+  for (const auto& kind : kEventKinds) {
     for (const auto& fields : shapes) {
-      model.apply({static_cast<EventType>(type), kStart, "R-007", "key", fields});
+      model.apply({*event_type(kind.name), kStart, "R-007", "key", fields});
       (void)render_live(model, {80, 24}, kStart);
       (void)render_final(model, {80, 24}, kStart);
     }

@@ -48,7 +48,7 @@ TEST_CASE("the longest of secrets that begin alike wins, the first of overlappin
   CHECK(redactor.apply("xghijklmnop") == "x[redacted:LATE]");
 }
 
-TEST_CASE("restore() with the same secrets gives back the text with each secret's spelling") {
+TEST_CASE("restore() with the same secrets returns the original text") {
   const std::string value = "p\"ss/w\\rd \xc3\xa4+1";
   const std::vector<std::string> environment = {"A_TOKEN=" + value,
                                                 "DB_PASSWORD=postgres://me:quite-long-9@host/db",

@@ -1,0 +1,195 @@
+#include "host/artifact/run/ledger_fill.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/artifact/ledger/record.h"
+#include "host/artifact/run/directory.h"
+#include "host/base/clock.h"
+#include "host/base/id.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr char kLetter = 'R';
+constexpr const char* kStale = "ledger.stale";
+// How many numbers without a folder end the search for newer runs.
+constexpr std::uint64_t kSearch = 64;
+
+std::string folder_of(std::uint64_t number) { return "runs/" + numbered_id(kLetter, number); }
+
+/// The numbers of the runs on the disk that are greater than `after`, ascending.
+Result<std::vector<std::uint64_t>> numbers_on_disk(const Dir& agent, std::uint64_t after) {
+  std::vector<std::uint64_t> numbers;
+  if (!agent.exists("runs")) return numbers;
+  auto listed = agent.each("runs", [&](const Entry& entry) {
+    const auto number = id_number(kLetter, entry.name);
+    if (number > after && entry.kind == EntryKind::kDir) numbers.push_back(number);
+    return true;
+  });
+  if (!listed) return listed.error();
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+/// The record of a run; empty when it is missing or damaged.
+std::optional<LedgerRecord> record_of(const Dir& agent, const std::string& id) {
+  const auto text = agent.read_file("runs/" + id + "/" + kRunRecordName, kLongestRunRecord);
+  if (!text || text->cut) return std::nullopt;
+  auto record = ledger_record(id, text->bytes);
+  if (!record) return std::nullopt;
+  return std::move(*record);
+}
+
+class Filler {
+ public:
+  Filler(Ledger& ledger, const Dir& agent) : ledger_(ledger), agent_(agent) {}
+
+  Result<void> put(const std::vector<std::uint64_t>& numbers) {
+    for (const std::uint64_t number : numbers) {
+      const auto id = numbered_id(kLetter, number);
+      const auto text =
+          agent_.read_file(folder_of(number) + "/" + kRunRecordName, kLongestRunRecord);
+      const auto record =
+          text.ok() && !text->cut ? ledger_record(id, text->bytes) : Result<LedgerRecord>(Error{});
+      if (!record) {
+        // A run that a host is just making comes later; a run without a record never began.
+        if (agent_.exists("live/" + id)) {
+          open_from_ = std::min(open_from_, number);
+        } else {
+          ++fill_.skipped;
+          if (is_young(folder_of(number))) open_from_ = std::min(open_from_, number);
+        }
+        continue;
+      }
+      if (auto done = ledger_.put_record(*record); !done) return done;
+      ++fill_.runs;
+    }
+    return {};
+  }
+
+  /// The ledger holds all runs up to `number`, except those just being made.
+  Result<void> note(std::uint64_t number) {
+    return ledger_.set_complete_to(std::min(number, open_from_ - 1));
+  }
+
+  const LedgerFill& fill() const { return fill_; }
+
+ private:
+  /// A folder is made before its mark in `live`: one that is less than a minute old may become a
+  /// run.
+  bool is_young(const std::string& folder) const {
+    constexpr std::int64_t kMinuteNs = 60'000'000'000;
+    const auto info = agent_.stat(folder);
+    return info.ok() && system_clock().wall_ms() * 1'000'000 - info->mtime_ns < kMinuteNs;
+  }
+
+  Ledger& ledger_;
+  const Dir& agent_;
+  LedgerFill fill_;
+  std::uint64_t open_from_ = UINT64_MAX;
+};
+
+/// A host that is killed at the end of its run has written the record but not the ledger, so runs
+/// that the ledger shows as running are checked again.
+Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
+  const auto running = ledger.list_runs({.status = "running"}, SIZE_MAX);
+  if (!running) return running.error();
+  std::vector<std::string> changed;
+  for (const LedgerRun& run : *running) {
+    const auto record = record_of(agent, run.id);
+    if (record && !ledger_differences({run, {}, {}}, *record).empty()) changed.push_back(run.id);
+  }
+  if (changed.empty()) return {};
+  return ledger.together([&]() -> Result<void> {
+    for (const std::string& id : changed) {
+      // Read again: no other process writes now.
+      const auto record = record_of(agent, id);
+      if (!record) continue;
+      if (auto put = ledger.put_record(*record); !put) return put;
+    }
+    return {};
+  });
+}
+
+/// True when the numbers after `after` have no gap and the disk has no newer run: then the folder
+/// need not be searched.
+bool nothing_is_missing(const Dir& agent, std::uint64_t after,
+                        const std::vector<std::uint64_t>& known) {
+  std::uint64_t last = after;
+  for (const std::uint64_t number : known) {
+    if (number != ++last) return false;
+  }
+  for (std::uint64_t next = last + 1; next <= last + kSearch; ++next) {
+    if (agent.exists(folder_of(next))) return false;
+  }
+  bool newer = false;
+  auto looked = agent.each("live", [&](const Entry& entry) {
+    newer = id_number(kLetter, entry.name) > last;
+    return !newer;
+  });
+  return looked.ok() && !newer;
+}
+
+}  // namespace
+
+Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent) {
+  // A damaged ledger is found half way and begun anew, so that `fill` may be called twice.
+  std::optional<Filler> filler;
+  auto rebuilt = ledger.rebuild([&]() -> Result<void> {
+    filler.emplace(ledger, agent);
+    auto numbers = numbers_on_disk(agent, 0);
+    if (!numbers) return numbers.error();
+    if (auto put = filler->put(*numbers); !put) return put;
+    return filler->note(numbers->empty() ? 0 : numbers->back());
+  });
+  if (!rebuilt) return rebuilt.error();
+  return filler->fill();
+}
+
+Result<LedgerFill> complete_ledger(Ledger& ledger, const Dir& agent) {
+  if (auto refreshed = refresh_running(ledger, agent); !refreshed) return refreshed.error();
+  const auto after = ledger.complete_to();
+  if (!after) return after.error();
+  const auto known = ledger.run_numbers(*after);
+  if (!known) return known.error();
+  if (nothing_is_missing(agent, *after, *known)) {
+    constexpr std::size_t kWorthNoting = 1000;
+    if (known->size() >= kWorthNoting) {
+      if (auto noted = ledger.set_complete_to(known->back()); !noted) return noted.error();
+    }
+    return LedgerFill{};
+  }
+  auto numbers = numbers_on_disk(agent, *after);
+  if (!numbers) return numbers.error();
+  const std::uint64_t last = numbers->empty() ? *after : numbers->back();
+  std::vector<std::uint64_t> missing;
+  std::set_difference(numbers->begin(), numbers->end(), known->begin(), known->end(),
+                      std::back_inserter(missing));
+  Filler filler(ledger, agent);
+  auto filled = ledger.together([&]() -> Result<void> {
+    if (auto put = filler.put(missing); !put) return put;
+    return filler.note(last);
+  });
+  if (!filled) return filled.error();
+  return filler.fill();
+}
+
+Result<void> mark_ledger_stale(const Dir& agent) {
+  auto fd = agent.open_update(kStale);
+  if (!fd) return fd.error();
+  return {};
+}
+
+bool is_ledger_stale(const Dir& agent) { return agent.exists(kStale); }
+
+Result<void> unmark_ledger_stale(const Dir& agent) {
+  auto removed = agent.remove_file(kStale);
+  if (!removed) return removed.error();
+  return {};
+}
+
+}  // namespace moonlet

@@ -1,0 +1,23 @@
+#include "host/driver/ask_git.h"
+
+#include <utility>
+
+#include "host/process/client/query.h"
+
+namespace moonlet {
+
+AskGit ask_git(std::vector<std::string> environment) {
+  // A hook of git would pass on the repository that the hook belongs to.
+  std::erase_if(environment, [](const std::string& entry) { return entry.starts_with("GIT_"); });
+  return [environment = std::move(environment)](const std::vector<std::string>& arguments) {
+    Query query;
+    query.argv = {"git"};
+    query.argv.insert(query.argv.end(), arguments.begin(), arguments.end());
+    query.environment = environment;
+    query.patience_ms = 10'000;
+    const auto answer = ask(std::move(query));
+    return answer ? answer->out : std::string();
+  };
+}
+
+}  // namespace moonlet

@@ -1,0 +1,58 @@
+// Client asks a model for one turn: by the Responses API, or by Chat Completions where the server
+// has nothing else; it tries again after failures that pass, within the wall limit. It prints
+// nothing and keeps no conversation. One thread.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <variant>
+
+#include "host/base/clock.h"
+#include "host/executor/http/http.h"
+#include "host/executor/http/turn.h"
+
+namespace moonlet::executor {
+
+enum class Api { kUnknown, kResponses, kChat };
+const char* to_string(Api api);
+Api api_from(std::string_view name);
+
+struct ClientOptions {
+  std::string base_url;
+  std::string key;
+  Api api = Api::kUnknown;  ///< unknown: it is probed by the first request
+  std::int64_t idle_ms = 300'000;
+  std::int64_t deadline_ms = 0;  ///< on the monotonic clock
+  int tries = 6;
+};
+
+/// Called between the tries, for the reader of the output.
+struct ClientEvents {
+  std::function<void(const Failure&, int attempt, std::int64_t pause_ms)> retry;
+  std::function<void(const std::string&)> warning;
+};
+
+class Client {
+ public:
+  Client(Http& http, const Clock& clock, int stop_fd, ClientOptions options, ClientEvents events);
+
+  std::variant<Turn, Failure> ask(const Request& request);
+  /// The API that answered.
+  Api api() const { return options_.api; }
+
+ private:
+  std::variant<Turn, Failure> ask_once(const Request& request, Api api);
+  std::variant<Turn, Failure> ask_either(const Request& request);
+  bool drop_field(const Failure& failure, Api api);
+  bool pause(std::int64_t ms);
+
+  Http& http_;
+  const Clock& clock_;
+  int stop_fd_;
+  ClientOptions options_;
+  ClientEvents events_;
+  std::set<std::string> dropped_;  // optional fields that this server refuses
+};
+
+}  // namespace moonlet::executor

@@ -1,0 +1,233 @@
+#include "host/executor/http/failure.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <cstdlib>
+
+#include "host/base/ascii.h"
+#include "host/base/json.h"
+#include "host/base/text.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+using Kind = Failure::Kind;
+constexpr std::int64_t kLongestPause = 30'000;
+constexpr std::size_t kMessageCap = 2000;
+constexpr std::int64_t kLargestCount = 1'000'000'000'000;
+
+bool has_any(const std::string& text, std::initializer_list<const char*> words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](const char* word) { return text.find(word) != std::string::npos; });
+}
+
+bool is_context(const std::string& said) {
+  return has_any(said, {"context_length", "context length", "context window", "context size",
+                        "maximum context", "too many tokens", "prompt is too long",
+                        "input is too long", "reduce the length", "exceeds the available context"});
+}
+
+bool is_quota(const std::string& said) {
+  return has_any(said, {"insufficient_quota", "exceeded your current quota", "usage_limit_reached",
+                        "billing_hard_limit", "credit balance"});
+}
+
+bool is_model(const std::string& said) {
+  return has_any(said, {"model_not_found", "model not found", "does not exist"}) ||
+         (said.find("model") != std::string::npos && said.find("not found") != std::string::npos);
+}
+
+Kind kind_of(int status, const std::string& said) {
+  if (is_quota(said)) return Kind::kQuota;
+  if (is_context(said) || status == 413) return Kind::kContext;
+  if (status == 401 || status == 403) return Kind::kAuth;
+  if (status == 429) return Kind::kRate;
+  if (status == 404 || status == 405 || status == 501) {
+    return is_model(said) ? Kind::kRefused : Kind::kNoSuchApi;
+  }
+  if (status == 408 || status == 409 || status == 425 || status >= 500) return Kind::kNetwork;
+  return Kind::kRefused;
+}
+
+/// Seconds as a decimal number ("1.5"), or as a span ("1m30s", "500ms"). -1 for another form.
+std::int64_t span_ms(const std::string& text) {
+  double total = 0;
+  const char* at = text.c_str();
+  if (*at == 0) return -1;
+  while (*at != 0) {
+    char* end = nullptr;
+    const double number = std::strtod(at, &end);
+    if (end == at || !std::isfinite(number) || number < 0) return -1;
+    const std::string unit(end, std::strspn(end, "hms"));
+    const double factor = unit.empty() || unit == "s" ? 1000
+                          : unit == "ms"              ? 1
+                          : unit == "m"               ? 60'000
+                          : unit == "h"               ? 3'600'000
+                                                      : -1;
+    if (factor < 0) return -1;
+    total += number * factor;
+    at = end + unit.size();
+  }
+  return static_cast<std::int64_t>(std::min(total, 1e12));
+}
+
+const std::string* find(const Headers& headers, const char* name) {
+  const auto found = headers.find(name);
+  return found == headers.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+const char* to_string(Kind kind) {
+  switch (kind) {
+    case Kind::kNetwork:
+      return "network";
+    case Kind::kRate:
+      return "rate";
+    case Kind::kQuota:
+      return "quota";
+    case Kind::kAuth:
+      return "auth";
+    case Kind::kContext:
+      return "context";
+    case Kind::kNoSuchApi:
+    case Kind::kRefused:
+      return "refused";
+    case Kind::kInvalid:
+      return "invalid-output";
+    case Kind::kTimeout:
+      return "timeout";
+    case Kind::kInterrupted:
+      return "interrupted";
+  }
+  return "failed";
+}
+
+std::string text_of(const nlohmann::json& object, const char* name) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+const nlohmann::json& object_of(const nlohmann::json& object, const char* name) {
+  static const nlohmann::json none;
+  if (!object.is_object()) return none;
+  const auto found = object.find(name);
+  return found != object.end() && found->is_object() ? *found : none;
+}
+
+std::int64_t count_of(const nlohmann::json& object, const char* name) {
+  if (!object.is_object()) return 0;
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  // Sums of such counts must not overflow, whatever a server sends.
+  if (found->is_number_unsigned()) {
+    return static_cast<std::int64_t>(
+        std::min<std::uint64_t>(kLargestCount, found->get<std::uint64_t>()));
+  }
+  return std::clamp<std::int64_t>(found->get<std::int64_t>(), 0, kLargestCount);
+}
+
+std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
+  if (const auto* ms = find(headers, "retry-after-ms")) {
+    char* end = nullptr;
+    const double number = std::strtod(ms->c_str(), &end);
+    if (end != ms->c_str() && *end == 0 && std::isfinite(number) && number >= 0) {
+      return static_cast<std::int64_t>(std::min(number, 1e12));
+    }
+  }
+  if (const auto* after = find(headers, "retry-after")) {
+    const auto ms = span_ms(*after);
+    if (ms >= 0) return ms;
+    const time_t moment = curl_getdate(after->c_str(), nullptr);
+    if (moment >= 0) {
+      return std::max<std::int64_t>(0, static_cast<std::int64_t>(moment) * 1000 - now_ms);
+    }
+  }
+  // These name when a limit is full again; only one that is used up says how long to wait.
+  std::int64_t longest = -1;
+  for (const char* what : {"requests", "tokens"}) {
+    const auto* left = find(headers, ("x-ratelimit-remaining-" + std::string(what)).c_str());
+    const auto* reset = find(headers, ("x-ratelimit-reset-" + std::string(what)).c_str());
+    if (reset != nullptr && (left == nullptr || *left == "0")) {
+      longest = std::max(longest, span_ms(*reset));
+    }
+  }
+  return longest;
+}
+
+Failure failure_of_error(const nlohmann::json& error, std::string_view what) {
+  Failure failure;
+  failure.code = text_of(error, "code");
+  const std::string type = text_of(error, "type");
+  if (failure.code.empty()) failure.code = type;
+  std::string message = text_of(error, "message");
+  if (message.empty() && error.is_string()) message = error.get<std::string>();
+  failure.message = std::string(what) + ": " +
+                    (message.empty() ? "it names no reason" : printable(message, kMessageCap));
+  const std::string said = lower(failure.code + " " + type + " " + message);
+  int status = 0;
+  if (error.is_object() && error.contains("code") && error["code"].is_number_integer()) {
+    status = static_cast<int>(error["code"].get<std::int64_t>());
+  }
+  if (status >= 400 && status < 600) {
+    failure.status = status;
+    failure.kind = kind_of(status, said);
+  } else if (is_quota(said)) {
+    failure.kind = Kind::kQuota;
+  } else if (is_context(said)) {
+    failure.kind = Kind::kContext;
+  } else if (said.find("rate_limit") != std::string::npos) {
+    failure.kind = Kind::kRate;
+  } else if (has_any(said, {"invalid_prompt", "invalid_request", "content_policy", "safety"})) {
+    failure.kind = Kind::kRefused;
+  } else {
+    failure.kind = Kind::kNetwork;
+  }
+  return failure;
+}
+
+Failure failure_of(int status, const Headers& headers, std::string_view body, std::int64_t now_ms) {
+  nlohmann::json error;
+  if (auto parsed = parse_json(body)) {
+    if (parsed->is_object() && parsed->contains("error")) {
+      error = (*parsed)["error"];
+    } else {
+      error = *parsed;
+    }
+  }
+  Failure failure;
+  failure.status = status;
+  failure.code = text_of(error, "code");
+  if (failure.code.empty()) failure.code = text_of(error, "type");
+  std::string message = text_of(error, "message");
+  if (message.empty() && error.is_string()) message = error.get<std::string>();
+  if (message.empty()) message = text_of(error, "detail");
+  if (message.empty()) message = std::string(body.substr(0, 300));
+  failure.kind = kind_of(status, lower(failure.code + " " + text_of(error, "type") + " " +
+                                       text_of(error, "param") + " " + message));
+  failure.retry_after_ms = retry_after(headers, now_ms);
+  failure.message = "the server answered " + std::to_string(status) +
+                    (message.empty() ? "" : ": " + printable(message, kMessageCap));
+  if (const auto* place = find(headers, "location"); place != nullptr && status / 100 == 3) {
+    failure.message += "; it redirects to " + printable(*place, 200) + ", which is not followed";
+  }
+  return failure;
+}
+
+bool may_retry(const Failure& failure) {
+  return failure.kind == Kind::kNetwork || failure.kind == Kind::kRate;
+}
+
+std::int64_t pause_of(const Failure& failure, int tries, double jitter) {
+  if (failure.retry_after_ms >= 0) return failure.retry_after_ms;
+  const double base = 500.0 * std::pow(2.0, std::min(tries - 1, 10));
+  const double pause = std::min<double>(base, kLongestPause);
+  return static_cast<std::int64_t>(pause * (0.5 + 0.5 * jitter));
+}
+
+}  // namespace moonlet::executor

@@ -1,0 +1,179 @@
+#include "host/executor/http/http.h"
+
+#include <curl/curl.h>
+#include <poll.h>
+
+#include <algorithm>
+
+#include "host/base/ascii.h"
+
+namespace moonlet::executor {
+
+namespace {
+
+constexpr std::size_t kErrorBodyCap = 64 * 1024;
+constexpr int kSlice = 1000;  // ms of one wait; limits are looked at in between
+constexpr long kConnectMs = 30'000;
+
+struct UrlParts {
+  CURLU* handle = curl_url();
+  ~UrlParts() { curl_url_cleanup(handle); }
+  std::string get(CURLUPart part) {
+    char* text = nullptr;
+    if (curl_url_get(handle, part, &text, 0) != CURLUE_OK) return {};
+    std::string result(text);
+    curl_free(text);
+    return result;
+  }
+};
+
+bool loopback_host(const std::string& host) {
+  if (host == "localhost" || host == "[::1]" || host == "::1") return true;
+  // Only digits and dots count: 127.0.0.1.example.org is a host name.
+  return host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
+}  // namespace
+
+struct Http::Transfer {
+  const HttpRequest* request;
+  const Clock* clock;
+  void* easy;
+  HttpReply reply;
+  std::int64_t last_byte_ms = 0;
+  bool stopped = false;
+  CURLcode result = CURLE_OK;
+  curl_slist* headers = nullptr;
+
+  ~Transfer() { curl_slist_free_all(headers); }
+
+  static std::size_t on_body(char* bytes, std::size_t, std::size_t size, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    transfer.last_byte_ms = transfer.clock->monotonic_ms();
+    long status = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status != 200) {
+      auto& body = transfer.reply.body;
+      body.append(bytes, std::min(size, kErrorBodyCap - body.size()));
+      transfer.stopped = body.size() == kErrorBodyCap;
+      return transfer.stopped ? 0 : size;
+    }
+    if (transfer.request->on_bytes({bytes, size})) return size;
+    transfer.stopped = true;
+    return 0;
+  }
+
+  static std::size_t on_header(char* bytes, std::size_t, std::size_t size, void* self) {
+    auto& transfer = *static_cast<Transfer*>(self);
+    transfer.last_byte_ms = transfer.clock->monotonic_ms();
+    std::string line(bytes, size);
+    const auto colon = line.find(':');
+    if (colon == std::string::npos) return size;
+    const std::string name = lower(std::string_view(line).substr(0, colon));
+    const auto from = line.find_first_not_of(" \t", colon + 1);
+    const auto to = line.find_last_not_of(" \t\r\n");
+    transfer.reply.headers[name] =
+        from == std::string::npos || to < from ? "" : line.substr(from, to - from + 1);
+    return size;
+  }
+};
+
+Result<bool> is_loopback(const std::string& url) {
+  UrlParts parts;
+  if (curl_url_set(parts.handle, CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
+    return Error{ErrorKind::kInvalid, "OPENAI_BASE_URL is not a URL: " + url,
+                 "write it like https://api.openai.com/v1 or http://127.0.0.1:8080/v1"};
+  }
+  const std::string scheme = parts.get(CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") {
+    return Error{ErrorKind::kInvalid, "OPENAI_BASE_URL has the scheme '" + scheme + "'",
+                 "http and https are known"};
+  }
+  return loopback_host(parts.get(CURLUPART_HOST));
+}
+
+Http::Http(const Clock& clock, int stop_fd) : clock_(clock), stop_fd_(stop_fd) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  easy_ = curl_easy_init();
+  multi_ = curl_multi_init();
+}
+
+Http::~Http() {
+  curl_easy_cleanup(easy_);
+  curl_multi_cleanup(static_cast<CURLM*>(multi_));
+}
+
+HttpReply Http::post(const HttpRequest& request) {
+  Transfer transfer{&request, &clock_, easy_, {}, clock_.monotonic_ms()};
+  for (const std::string& header : request.headers) {
+    transfer.headers = curl_slist_append(transfer.headers, header.c_str());
+  }
+  char why[CURL_ERROR_SIZE] = {};
+  curl_easy_reset(easy_);
+  const auto set = [&](auto option, auto value) { curl_easy_setopt(easy_, option, value); };
+  set(CURLOPT_URL, request.url.c_str());
+  set(CURLOPT_HTTPHEADER, transfer.headers);
+  set(CURLOPT_POSTFIELDS, request.body.data());
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  set(CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(CURLOPT_WRITEDATA, &transfer);
+  set(CURLOPT_HEADERFUNCTION, &Transfer::on_header);
+  set(CURLOPT_HEADERDATA, &transfer);
+  set(CURLOPT_ERRORBUFFER, why);
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
+  set(CURLOPT_USERAGENT, "moonlet-executor/" MOONLET_VERSION);
+  set(CURLOPT_EXPECT_100_TIMEOUT_MS, 0L);
+  if (auto loopback = is_loopback(request.url); loopback && *loopback) set(CURLOPT_PROXY, "");
+
+  auto* multi = static_cast<CURLM*>(multi_);
+  curl_multi_add_handle(multi, easy_);
+  transfer.reply.end = wait(transfer, request);
+  curl_multi_remove_handle(multi, easy_);
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  transfer.reply.status = static_cast<int>(status);
+  if (transfer.result == CURLE_OUT_OF_MEMORY) {
+    // libcurl says so of a header line beyond its own limit.
+    transfer.reply.error = "a line of the answer's head is too long";
+  } else if (transfer.reply.end == HttpReply::End::kBroken) {
+    transfer.reply.error = why[0] != 0 ? why : curl_easy_strerror(transfer.result);
+  }
+  return std::move(transfer.reply);
+}
+
+HttpReply::End Http::wait(Transfer& transfer, const HttpRequest& request) {
+  auto* multi = static_cast<CURLM*>(multi_);
+  for (;;) {
+    int running = 0;
+    curl_multi_perform(multi, &running);
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      if (transfer.stopped) return HttpReply::End::kStopped;
+      if (message->data.result == CURLE_OK) return HttpReply::End::kWhole;
+      long sent = 0;
+      curl_easy_getinfo(easy_, CURLINFO_REQUEST_SIZE, &sent);
+      transfer.reply.reached = sent > 0;
+      transfer.result = message->data.result;
+      return HttpReply::End::kBroken;
+    }
+    const std::int64_t now = clock_.monotonic_ms();
+    if (request.deadline_ms > 0 && now >= request.deadline_ms) return HttpReply::End::kDeadline;
+    if (request.idle_ms > 0 && now - transfer.last_byte_ms >= request.idle_ms) {
+      return HttpReply::End::kIdle;
+    }
+    std::int64_t slice = kSlice;
+    if (request.deadline_ms > 0) slice = std::min(slice, request.deadline_ms - now);
+    if (request.idle_ms > 0) {
+      slice = std::min(slice, transfer.last_byte_ms + request.idle_ms - now);
+    }
+    curl_waitfd stop{stop_fd_, CURL_WAIT_POLLIN, 0};
+    const bool watched = stop_fd_ >= 0;
+    curl_multi_poll(multi, watched ? &stop : nullptr, watched ? 1 : 0, static_cast<int>(slice),
+                    nullptr);
+    if (watched && (stop.revents & CURL_WAIT_POLLIN) != 0) return HttpReply::End::kInterrupted;
+  }
+}
+
+}  // namespace moonlet::executor

@@ -1,0 +1,27 @@
+// The Responses API: a request without memory at the server (store: false), and its stream.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "host/executor/http/turn.h"
+
+namespace moonlet::executor {
+
+/// The body of POST /responses. Optional fields named in `dropped` are left out: some servers
+/// refuse them.
+nlohmann::json responses_body(const Request& request, const std::set<std::string>& dropped);
+
+class ResponsesReader final : public TurnReader {
+ public:
+  bool take(const std::string& name, const std::string& data) override;
+  void take_whole(const nlohmann::json& body) override;
+
+ private:
+  void take_item(const nlohmann::json& item);
+  void take_message(const nlohmann::json& item);
+  void end(const nlohmann::json& response);
+  void failed(const nlohmann::json& error);
+};
+
+}  // namespace moonlet::executor

@@ -1,0 +1,29 @@
+--- Tells which files of a repository make programs start on the user's machine. The host has the
+--- list; a runner of the user's own declares more.
+local M = {}
+
+local declared = {}
+
+--- Adds files or folders, in any folder of a repository.
+---@param names string[]
+function M.declare(names)
+  for _, name in ipairs(names) do declared[name:lower()] = true end
+end
+
+---@param path string  relative to the repository
+---@param writes string[]?  places that a call names, which count as wanted
+---@return boolean
+function M.has(path, writes)
+  if core.file.is_startup(path, writes) then return true end
+  if not next(declared) then return false end
+  for _, wanted in ipairs(writes or {}) do
+    if path == wanted or path:sub(1, #wanted + 1) == wanted .. "/" then return false end
+  end
+  local folded = "/" .. path:lower() .. "/"
+  for name in pairs(declared) do
+    if folded:find("/" .. name .. "/", 1, true) then return true end
+  end
+  return false
+end
+
+return M

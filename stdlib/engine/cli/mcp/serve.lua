@@ -1,0 +1,29 @@
+--- `moonlet mcp`: a server of the Model Context Protocol on standard input and output.
+local client_rights = require "moonlet.engine.load.client_rights"
+local config = require "moonlet.engine.load.config"
+local options = require "moonlet.engine.cli.options"
+local verbs = require "moonlet.engine.cli.verbs"
+local worker = require "moonlet.engine.effects.worker"
+
+local M = {}
+
+M.known = { help = { help = "this text" } }
+
+---@param words string[]
+---@return table? envelope, integer exit_code
+function M.main(words)
+  local found, rest = verbs.read("mcp", words, M.known)
+  if not found then return nil, 0 end
+  if rest[1] then
+    error(options.usage(("moonlet mcp takes no argument '%s'"):format(core.text.printable(rest[1], 40)),
+      "a client starts it: codex mcp add moonlet -- moonlet mcp"), 0)
+  end
+  if core.terminal.page(1) then
+    core.system.print(2, "moonlet mcp speaks to a program, not to a person: codex mcp add moonlet -- moonlet mcp\n")
+  end
+  core.event.display "none"
+  require("moonlet.engine.mcp.server").serve(client_rights.of(config.current()), worker.is_one())
+  return nil, 0
+end
+
+return M

@@ -1,0 +1,229 @@
+--- The forecast on the command line: `--forecast` prints it, `--up-to` and `--sha` bind a run to it.
+local budget = require "moonlet.engine.budget.budget"
+local counted = require "moonlet.engine.base.counted"
+local forecast = require "moonlet.engine.run.forecast.forecast"
+local manifest = require "moonlet.engine.run.manifest"
+local metering = require "moonlet.engine.agent.metering"
+local options = require "moonlet.engine.cli.options"
+local page = require "moonlet.engine.base.page"
+
+local M = {}
+
+local null = core.json.null
+local key_width, word_width, price_width = 36, 9, 17
+local words = { reused = "reused", adopted = "adopted", paid = "to pay", refused = "refused",
+  asks = "asks you", runs = "runs", free = "made up", unknown = "unknown" }
+
+M.known = {
+  forecast = { help = "print what it would reuse, pay and refuse, and the price; start nothing" },
+  ["up-to"] = { value = "KIND=N",
+    help = "run only if its highest price is within usd=N or tokens=N, and end it there" },
+  sha = { value = "HASH", help = "with --up-to: run only if the forecast is the one with this hash" },
+}
+
+local function amount(kind, value)
+  if kind == "tokens" then return ("%d"):format(math.ceil(value)) end
+  return ("%.4f"):format(value)
+end
+
+local function range_text(kind, range)
+  if type(range) ~= "table" or range == null then return "unknown" end
+  if range.low == range.high then return amount(kind, range.high) end
+  return ("%s-%s"):format(amount(kind, range.low), amount(kind, range.high))
+end
+
+--- What a step costs or has cost, and since when or from where that is known.
+local function cells_of(row)
+  if row.outcome == "unknown" then
+    return "-", row.paid_usd ~= null and "was " .. amount("usd", row.paid_usd) or ""
+  elseif row.outcome == "reused" then
+    local usd = row.paid_usd ~= null and amount("usd", row.paid_usd) or "-"
+    return usd, type(row.paid_at) == "string" and "paid " .. row.paid_at:sub(1, 10) or ""
+  elseif row.usd == nil then
+    return row.outcome == "free" and "0" or "-", ""
+  end
+  return range_text("usd", row.usd), row.usd ~= null and row.usd.from or ""
+end
+
+--- Steps that cost nothing, and were done before, are only counted.
+local function is_told(row)
+  return row.outcome ~= "reused" or row.kind == "agent" or type(row.paid_usd) == "number"
+end
+
+local function add_row(lines, row)
+  local price, from = cells_of(row)
+  local line = ("%s %s %s %s"):format(page.pad(core.text.fit(core.text.printable(row.key, 400), key_width), key_width),
+    page.pad(words[row.outcome], word_width), page.pad(price, price_width), from)
+  lines[#lines + 1] = core.text.fit(line, 80):gsub("%s+$", "")
+  if row.why ~= null then
+    for _, text in ipairs(page.wrap(core.text.printable(row.why, 1000), 76)) do lines[#lines + 1] = "    " .. text end
+  end
+end
+
+local function total_text(name, sums)
+  local usd = sums.usd
+  if name == "rest" then
+    if usd.rest == null then return "no bound of its price is known: no history, and no limit in USD" end
+    return ("at most %s USD by %s"):format(amount("usd", usd.rest), usd.rest_from)
+  end
+  if usd.high == null then return "a price that is unknown" end
+  return ("%s USD"):format(range_text("usd", usd))
+end
+
+local endings = { unknown = "What depends on these answers", person = "What follows the answer of a person" }
+
+local function add_text(lines, text)
+  for _, line in ipairs(page.wrap(text, 80)) do lines[#lines + 1] = line end
+end
+
+local function add_totals(lines, found)
+  local counts = {}
+  for _, row in ipairs(found.steps) do counts[row.outcome] = (counts[row.outcome] or 0) + 1 end
+  local sums = found.totals
+  local reused, to_pay = counts.reused or 0, (counts.paid or 0) + (counts.adopted or 0)
+  lines[#lines + 1] = ""
+  add_text(lines, ("Reused: %s, %s USD paid before."):format(counted(reused, "step"), amount("usd", sums.usd.reused)))
+  add_text(lines, ("To pay: %s%s"):format(counted(to_pay, "step"),
+    to_pay > 0 and ", " .. total_text("high", sums) .. "." or "."))
+  if endings[found.ends] then
+    add_text(lines, ("%s: unknown, %s."):format(endings[found.ends], total_text("rest", sums)))
+  end
+  if found.error then
+    add_text(lines, "It ends with: " .. core.text.printable(manifest.error(found.error).message, 1000))
+  end
+  add_text(lines, sums.usd.most ~= null
+    and ("Highest price: %s USD (%s tokens)."):format(amount("usd", sums.usd.most),
+      sums.tokens.most ~= null and amount("tokens", sums.tokens.most) or "unknown") or "Highest price: unknown.")
+end
+
+--- The forecast as a table of at most 80 columns.
+---@param found moonlet.Forecast
+---@return string
+function M.text(found)
+  local lines = { ("%s %s %s %s"):format(page.pad("STEP", key_width), page.pad("DOES", word_width),
+    page.pad("USD", price_width), "FROM") }
+  local quiet = 0
+  for _, row in ipairs(found.steps) do
+    if is_told(row) then add_row(lines, row) else quiet = quiet + 1 end
+  end
+  if quiet > 0 then
+    lines[#lines + 1] = ("%s without a price %s reused"):format(counted(quiet, "step"), quiet == 1 and "is" or "are")
+  end
+  add_totals(lines, found)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+--- The forecast for an envelope.
+---@param found moonlet.Forecast
+---@return table
+function M.record(found)
+  return { hash = found.hash or null, ends = found.ends, steps = found.steps, totals = found.totals,
+    error = manifest.error(found.error) }
+end
+
+--- The limit of --up-to.
+local function read_bound(text)
+  local kind, value = (text or ""):match "^%s*(%l+)%s*=%s*(.-)%s*$"
+  local number = tonumber(value)
+  if kind == "tokens" then number = math.tointeger(number) end
+  if (kind == "usd" or kind == "tokens") and number and number >= 0 and number < math.huge then return kind, number end
+  error(options.usage(("--up-to '%s' is not understood"):format(core.text.printable(text, 60)),
+    "write --up-to usd=2 or --up-to tokens=200000"), 0)
+end
+
+--- Raises for options that do not go together.
+---@param found table  options of the command line
+function M.check(found)
+  if found.sha and not (found["up-to"] or found.forecast) then
+    error(options.usage("--sha needs --up-to", "moonlet resume RUN --up-to usd=2 --sha HASH"), 0)
+  end
+  if found.forecast and found["up-to"] then
+    error(options.usage("--forecast and --up-to exclude each other", "--forecast starts nothing"), 0)
+  end
+  if found["up-to"] then read_bound(found["up-to"]) end
+end
+
+--- True if the command line asks for a forecast.
+---@param found table
+---@return boolean
+function M.is_wanted(found) return (found.forecast or found["up-to"]) ~= nil end
+
+--- The step whose cost in USD nobody can watch; nil if there is none.
+local function unwatched(made)
+  for _, row in ipairs(made.steps) do
+    if row.watched == false then return row end
+  end
+end
+
+--- An amount for --up-to that the highest price fits into.
+local function enough(kind, most)
+  if most == null then return "N" end
+  return budget.shown(kind, kind == "usd" and math.ceil(most * 1e4) / 1e4 or math.ceil(most))
+end
+
+local function go_on(command, made)
+  local kind = unwatched(made) and "tokens" or "usd"
+  local most = enough(kind, made.totals[kind].most)
+  return ("To run it: %s --up-to %s=%s --sha %s\n"):format(command, kind, most, made.hash)
+end
+
+local function refusal(made, err, code, command)
+  return { ok = false, command = "run resume", run = null, result = M.record(made), error = manifest.error(err) }, code,
+    M.text(made) .. go_on(command, made)
+end
+
+--- Why a run is not started under its bound; nil if it may be.
+local function obstacle(made, found, kind, bound)
+  if found.sha and found.sha ~= made.hash then
+    return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
+      :format(made.hash, core.text.printable(found.sha, 40)), hint = "read the new one below, and approve that" }, 2
+  end
+  local row = kind == "usd" and unwatched(made)
+  if row then
+    return { kind = "invalid", message = ("a limit in USD cannot be watched for %s: its runner reports no cost, and "
+      .. "the price of its model is unknown; nothing was started"):format(core.text.printable(row.key, 100)),
+      hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
+  end
+  local most, known = made.totals[kind].most, made.totals[kind].high
+  -- What the known steps may cost is too much already, whatever follows them.
+  if most == null and known ~= null and budget.exceeds(known, bound) then most = known end
+  if most == null then
+    return { kind = "invalid", message = "the highest price is unknown, and nothing bounds it; nothing was started",
+      hint = ("give the run a limit: --budget %s=N; or a price: prices = { … } in your config"):format(kind) }, 2
+  end
+  if budget.exceeds(most, bound) then
+    return { kind = "budget", message = ("it may cost %s %s, and --up-to allows %s; nothing was started"):format(
+      amount(kind, most), kind == "usd" and "USD" or "tokens", budget.shown(kind, bound)),
+      hint = ("allow more: --up-to %s=%s"):format(kind, enough(kind, most)) }, 5
+  end
+end
+
+--- Limits the run to what it has spent and the bound.
+local function limit(plan, made, kind, bound)
+  local limits = {}
+  for name, value in pairs(plan.budget) do limits[name] = value end
+  local most = budget.plus(made.totals[kind].spent, bound)
+  limits[kind] = limits[kind] and math.min(limits[kind], most) or most
+  plan.budget = limits
+  metering.check_plan(plan)
+end
+
+--- Makes the forecast of a plan. Returns the results of a command that ends with it; or nil, and a function that limits
+--- the plan of the run.
+---@param plan moonlet.Plan   made for the forecast alone
+---@param found table         options of the command line
+---@param command string      the command without these options
+---@return table? envelope, integer|function code, string? text
+function M.of(plan, found, command)
+  local made = forecast.of(plan)
+  if found.forecast then
+    return { ok = true, command = "run resume", run = null, result = M.record(made), error = null }, 0,
+      M.text(made) .. ("Forecast %s.\n"):format(made.hash) .. go_on(command, made)
+  end
+  local kind, bound = read_bound(found["up-to"])
+  local err, code = obstacle(made, found, kind, bound)
+  if err then return refusal(made, err, code, command) end
+  return nil, function(run_plan) limit(run_plan, made, kind, bound) end
+end
+
+return M

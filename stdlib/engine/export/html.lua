@@ -1,0 +1,110 @@
+--- `moonlet run export --as html`: one page that carries the record of a run, opens without a network and checks the
+--- record by itself. It is the page of stdlib/web with its modules linked and the record as a compressed archive.
+local archive = require "moonlet.engine.export.archive"
+local files = require "moonlet.engine.export.files"
+local linked = require "moonlet.engine.export.linked"
+
+local M = {}
+
+--- The page may have 3 MB; base64 takes a third more than what it encodes.
+local most_packed = (3000000 - 120000) * 3 // 4
+local most_of_file = 8 << 20
+local block = 512
+
+--- The order in which files get their place: the journal and run.json show whether the record was altered.
+local order = {
+  "^run%.json$", "^steps%.jsonl$", "^sidecar/events%.jsonl$", "^sidecar/[^/]+%.json$", "^sidecar/[^/]+%.md$",
+  "^sidecar/[^/]+%.patch$", "/model%.json$", "/findings%.json$", "/output%.md$", "%.patch$", "/prompt%.md$",
+  "/stderr%.log$", "^values/",
+}
+--- Files that the page does not show.
+local unshown = { ["keeper.log"] = true }
+
+local function place_of(name)
+  if unshown[name] or name:sub(1, 12) == "sidecar/out/" then return nil end
+  for i, pattern in ipairs(order) do
+    if name:find(pattern) then return i end
+  end
+end
+
+--- The files in the order of their places.
+local function sorted(list)
+  local places, wanted = {}, {}
+  for i, file in ipairs(list.files) do
+    local place = place_of(file.name)
+    if place then
+      wanted[#wanted + 1], places[file] = file, place * 1e7 + i
+    else
+      list.left[#list.left + 1] = { path = file.name, bytes = file.bytes, sha256 = file.sha256,
+        why = "the page does not show it", unshown = true }
+    end
+  end
+  table.sort(wanted, function(a, b) return places[a] < places[b] end)
+  return wanted
+end
+
+local function as_block(name, text)
+  return core.archive.header(name, #text) .. text .. ("\0"):rep(-#text % block)
+end
+
+--- Chooses what fits. A file's share is its size when it is compressed alone, which is more than it takes together
+--- with others.
+local function choose(root, list)
+  local chosen, parts, used = { files = {}, left = list.left }, {}, 0
+  local function leave(file, why)
+    chosen.left[#chosen.left + 1] = { path = file.name, bytes = file.bytes, sha256 = file.sha256, why = why }
+  end
+  for _, file in ipairs(sorted(list)) do
+    local text = file.bytes <= most_of_file and core.file.read(root, file.from, most_of_file) or nil
+    local share = text and #core.text.gzip(text)
+    if not text then
+      leave(file, "it is too large for a page")
+    elseif used + share > most_packed then
+      leave(file, "the page has no room for it")
+    elseif core.text.sha256(text) ~= file.sha256 then
+      error({ kind = "failed", message = "a file was changed while it was exported", at = file.from,
+        hint = "export the run again" }, 0)
+    else
+      used = used + share
+      chosen.files[#chosen.files + 1], parts[#parts + 1] = file, as_block(file.name, text)
+    end
+    core.task.check()
+  end
+  return chosen, parts
+end
+
+local escapes = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;" }
+
+local function escaped(text) return (core.text.printable(text, 200):gsub('[&<>"]', escapes)) end
+
+--- The hash of a script or style, as a content security policy names it.
+local function source_hash(text)
+  local binary = core.text.sha256(text):gsub("%x%x", function(hex) return string.char(tonumber(hex, 16)) end)
+  return "sha256-" .. core.text.base64(binary)
+end
+
+--- The page around a compressed record.
+local function page(rec, packed)
+  local css, js = linked.text "style", "\n" .. linked.script "app"
+  local values = { css = css, js = js, style = source_hash(css), script = source_hash(js), record = packed,
+    title = escaped(("%s %s: %s"):format(rec.id, rec.preset, rec.verdict)) }
+  return (linked.text("page"):gsub("{(%l+)}", values))
+end
+
+---@param home table
+---@param root userdata
+---@param rec table
+---@param dir userdata
+---@param name string
+---@return moonlet.LeftFile[] left
+function M.write(home, root, rec, dir, name)
+  local chosen, parts = choose(root, files.of(root, rec))
+  table.insert(parts, 1, as_block("moonlet-record.json", archive.manifest(home, rec, chosen)))
+  parts[#parts + 1] = ("\0"):rep(2 * block)
+  local packed = core.text.base64(core.text.gzip(table.concat(parts)))
+  local done, err = core.file.write(dir, name, page(rec, packed))
+  if not done then error(err, 0) end
+  return chosen.left
+end
+
+return M

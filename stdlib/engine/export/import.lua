@@ -1,0 +1,162 @@
+--- `moonlet run import`: the record of a run from another machine, under a number of its own here.
+---
+--- The files are written to `.agent/imports/<random>` and checked there; one rename makes the folder a run. A kill
+--- before that leaves a folder that the next import removes. The journal keeps its lines, and one more says where the
+--- run comes from. An imported run is for reading: store.check_own() refuses every command that would act.
+local archive = require "moonlet.engine.export.archive"
+local files = require "moonlet.engine.export.files"
+local head = require "moonlet.engine.journal.head"
+local record = require "moonlet.record"
+local store = require "moonlet.engine.run.store"
+
+local M = {}
+
+local null = core.json.null
+local staging = "imports"
+local most_numbers = 1000
+local longest_text, longest_id = 1000, 64
+
+local function refuse(message)
+  error(record.invalid(message, "export the run again, and copy the file as it is"), 0)
+end
+
+local function is_text(value) return type(value) == "string" and #value <= longest_text end
+
+--- The entries of a list in a manifest; raises for a list of another form.
+local function entries(list, check)
+  if type(list) ~= "table" or list == null then refuse "the manifest of the archive has no list of files" end
+  for i, entry in ipairs(list) do
+    local is_entry = type(entry) == "table" and entry ~= null and is_text(entry.path)
+    if not is_entry or not check(entry) then refuse(("entry %d of the archive's manifest is damaged"):format(i)) end
+  end
+  return list
+end
+
+--- Parses a manifest strictly.
+---@param text string
+---@return table manifest
+function M.parse(text)
+  local ok, value = pcall(core.json.decode, text)
+  if not ok or type(value) ~= "table" or value == null then refuse "the manifest of the archive is no JSON object" end
+  if value.moonlet_record ~= archive.version then
+    error(record.invalid(("the archive has the format %s, and this moonlet reads %d"):format(
+      core.text.printable(tostring(value.moonlet_record), 40), archive.version), "use the moonlet that wrote it"), 0)
+  end
+  if not is_text(value.run) or not store.number(value.run) or not is_text(value.dir) then
+    refuse "the manifest of the archive names no run"
+  end
+  local seen = {}
+  entries(value.files, function(entry)
+    local is_file = math.type(entry.bytes) == "integer" and entry.bytes >= 0 and is_text(entry.sha256)
+      and entry.sha256:find "^%x+$" and #entry.sha256 == 64
+    if is_file and not files.is_known(entry.path) then
+      refuse(("the archive holds '%s', which no record has"):format(core.text.printable(entry.path, 200)))
+    end
+    seen[entry.path] = true
+    return is_file
+  end)
+  if not seen["run.json"] or not seen["steps.jsonl"] then refuse "the archive holds no run.json or no journal" end
+  entries(value.left, function(entry) return is_text(entry.why) end)
+  return value
+end
+
+--- Returns the record with its number, folder and origin. Drops the fields that would tie it to a task, a parent, a
+--- review or the spending of this repository.
+local function adopted(rec, id, manifest, origin)
+  local left = {}
+  for _, entry in ipairs(manifest.left) do left[entry.path] = entry.why end
+  local now = {}
+  for name, value in pairs(rec) do now[name] = value end
+  local packet = type(rec.packet) == "table" and rec.packet ~= null and rec.packet.id or null
+  now.imported = { run = manifest.run, dir = manifest.dir, at = core.clock.iso(core.clock.wall()),
+    archive_sha256 = origin.archive, head = origin.head, left = left, packet = packet,
+    parent_run_id = rec.parent_run_id or null }
+  now.id, now.sidecar = id, ("runs/%s/sidecar"):format(id)
+  now.packet, now.parent_run_id, now.review, now.reviewing, now.cleanup = null, null, null, nil, nil
+  -- The ledger sums attempts: those were paid for elsewhere. The steps keep their usage.
+  now.attempts = core.json.array {}
+  return now
+end
+
+--- The next number that no run here has had.
+local function next_number(root)
+  local newest = store.ids(root)[1]
+  local hint = core.file.read(root, "runs/.last", 64) or ""
+  return math.max(newest and store.number(newest) or 0, store.number(hint:match "^[^\n]*") or 0) + 1
+end
+
+--- Makes the checked folder a run. Another process may take a number first.
+---@param origin {archive: string, head: string}  the hash of the manifest, and the journal's head
+local function adopt(home, root, staged, rec, manifest, origin)
+  local first = next_number(root)
+  for number = first, first + most_numbers do
+    local id = ("R-%03d"):format(number)
+    local text = core.json.encode_record(adopted(rec, id, manifest, origin), 2) .. "\n"
+    local body = core.json.encode_record { type = "imported", at = core.clock.iso(core.clock.wall()), run = id,
+      from = manifest.run, archive = origin.archive, record = core.text.sha256(text) }
+    local done, err = core.archive.adopt(home.handle, staged, id, text, body)
+    local line = done == nil and err.kind == "failed" and err.message:match "is damaged: (line .*)$"
+    if line then refuse("the journal in the archive is damaged: " .. line) end
+    if done == nil then error(err, 0) end
+    if done then return id end
+  end
+  error({ kind = "failed", message = "no free run id was found", hint = "remove the folders in .agent/runs whose names "
+    .. "are far too high" }, 0)
+end
+
+--- Writes the files of the archive into an empty folder and checks that they are the record of a run.
+local function unpack_into(into, dir, name, text, manifest)
+  local list, names = {}, {}
+  for i, entry in ipairs(manifest.files) do
+    list[i] = { name = entry.path, bytes = entry.bytes, sha256 = entry.sha256 }
+    names[i] = entry.path
+  end
+  local done, err = core.archive.extract(dir, name, text, list, into)
+  if done then done, err = core.file.make_dirs(into, "sidecar") end
+  if done then done, err = core.file.sync(into, names) end
+  if not done then error(err, 0) end
+  local rec = store.parse(core.file.read(into, "run.json", store.record_cap), manifest.run)
+  local is_named = rec and #rec.task_id <= longest_id and rec.task_id:find "^%w[%w._-]*$"
+  if not is_named then refuse "run.json in the archive is damaged" end
+  if not rec.ended then refuse(("%s in the archive has not ended"):format(manifest.run)) end
+  local hash = head.of_file(into, "steps.jsonl")
+  if not hash then refuse "the journal in the archive is empty or damaged" end
+  return rec, hash
+end
+
+--- Removes what killed imports left. The caller holds the lock of all imports.
+local function sweep(root)
+  for _, entry in ipairs(core.file.list(root, staging) or {}) do
+    if entry.type == "directory" then core.file.remove(root, staging .. "/" .. entry.name) end
+  end
+end
+
+--- Imports an archive. Raises, with nothing left behind, if it is not exactly the record of a run.
+---@param home table
+---@param root userdata  the opened `.agent` folder
+---@param dir userdata
+---@param name string
+---@return string id, table manifest
+function M.read(home, root, dir, name)
+  local text, err = core.archive.manifest(dir, name)
+  if not text then error(err, 0) end
+  local manifest = M.parse(text)
+  local made, why = core.file.make_dirs(root, staging)
+  if not made then error(why, 0) end
+  local lock, held = core.file.lock(root, staging .. "/lock", 60000)
+  if not lock then error(held, 0) end
+  sweep(root)
+  local staged = ("%s/%s"):format(staging, core.clock.random_hex(8))
+  local ok, result = pcall(function()
+    local into, failure = core.file.make_root(home.agent_path .. "/" .. staged)
+    if not into then error(failure, 0) end
+    local rec, hash = unpack_into(into, dir, name, text, manifest)
+    return adopt(home, root, staged, rec, manifest, { archive = core.text.sha256(text), head = hash })
+  end)
+  if not ok then core.file.remove(root, staged) end
+  core.file.unlock(lock)
+  if not ok then error(result, 0) end
+  return result, manifest
+end
+
+return M

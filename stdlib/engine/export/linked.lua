@@ -1,0 +1,40 @@
+--- Links the ES modules of the web page into one script, because a page that opens from a file cannot import others.
+--- A module becomes a function of its own. Its imports stand on one line each; it exports functions and constants by
+--- name.
+local M = {}
+
+--- A file of stdlib/web.
+---@param name string  without its ending
+---@return string
+function M.text(name) return require("moonlet.web." .. name) end
+
+--- The modules in the order of their imports.
+local function collect(name, list, seen)
+  if seen[name] then return end
+  seen[name] = true
+  local text = M.text(name)
+  for other in text:gmatch 'import [^\n]* from "%./([%w_]+)%.js";' do collect(other, list, seen) end
+  list[#list + 1] = { name = name, text = text }
+end
+
+local function wrapped(module)
+  local names = {}
+  local text = ("\n" .. module.text):gsub('\nimport (%b{}) from "%./([%w_]+)%.js";', "\nconst %1 = modules.%2;")
+  text = text:gsub("\nexport (%l[%l ]* ([%a_$][%w_$]*)[ (])", function(declaration, name)
+    names[#names + 1] = name
+    return "\n" .. declaration
+  end)
+  return ("modules.%s = (() => {%sreturn { %s };\n})();\n"):format(module.name, text, table.concat(names, ", "))
+end
+
+--- The script of a module and all that it imports.
+---@param name string
+---@return string
+function M.script(name)
+  local list, parts = {}, { "const modules = {};\n" }
+  collect(name, list, {})
+  for _, module in ipairs(list) do parts[#parts + 1] = wrapped(module) end
+  return table.concat(parts)
+end
+
+return M

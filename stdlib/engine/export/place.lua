@@ -1,0 +1,26 @@
+--- The place of a file that a command writes or reads: its opened folder and its name.
+local record = require "moonlet.record"
+
+local M = {}
+
+--- Opens the folder of a path; raises if it is not there.
+---@param path string   absolute, or relative to the working directory
+---@param option string  the command line's word for it
+---@return userdata dir, string name, string absolute
+function M.of(path, option)
+  if path:sub(1, 1) ~= "/" then path = core.system.cwd() .. "/" .. path end
+  local folder, name = path:match "^(.*)/([^/]+)$"
+  if not name or name == "." or name == ".." then
+    error(record.invalid(("%s names no file: '%s'"):format(option, core.text.printable(path, 200)),
+      "name a file, such as run.html"), 0)
+  end
+  local dir, err = core.file.root(folder == "" and "/" or folder)
+  if not dir then error(err, 0) end
+  local stat = core.file.stat(dir, name)
+  if stat and stat.type ~= "file" then
+    error(record.invalid(("%s is a %s"):format(core.text.printable(path, 400), stat.type), "name a file"), 0)
+  end
+  return dir, name, path
+end
+
+return M

@@ -1,0 +1,94 @@
+--- Returns what a main agent may do over MCP: the part `mcp` of the user's config, with its
+--- defaults. A client can narrow these rights, and nothing widens them.
+local duration = require "moonlet.duration"
+
+local M = {}
+
+--- Limits each run that a client starts, unless the config says otherwise.
+local default_budget = { tokens = 400000, agents = 8, wall = "15m" }
+
+---@class moonlet.ClientRights
+---@field presets string[]    the presets that it may run
+---@field sessions string[]   names or ids of sessions that it may read and type into
+---@field programs string[]   programs of checks that it may name
+---@field budget table        the limits of each of its runs
+---@field sandbox string      what agents of its runs may write
+---@field vanished "continue"|"cancel"  what becomes of its runs once it is gone
+
+---@param config moonlet.Config
+---@return moonlet.ClientRights
+function M.of(config)
+  local given = config.mcp or {}
+  return { presets = given.presets or {}, sessions = given.sessions or {}, programs = given.programs or {},
+    budget = given.budget or default_budget, sandbox = given.sandbox or "read-only",
+    vanished = given.vanished or "continue" }
+end
+
+--- Returns the smaller of two amounts of one kind of budget; nil is no limit.
+---@param kind string
+---@param one number|string|nil
+---@param other number|string|nil
+---@return number|string|nil
+function M.tighter(kind, one, other)
+  if one == nil or other == nil then return one or other end
+  if kind == "wall" then return duration.ms(one, "wall") <= duration.ms(other, "wall") and one or other end
+  return math.min(one, other)
+end
+
+--- Returns the limits that a run of a client has: those that it would have otherwise, and no more than it may have.
+---@param budget table
+---@param rights moonlet.ClientRights
+---@return table
+function M.bounded(budget, rights)
+  local bound = {}
+  for kind, amount in pairs(budget) do bound[kind] = amount end
+  for kind, most in pairs(rights.budget) do bound[kind] = M.tighter(kind, bound[kind], most) end
+  return bound
+end
+
+local function refuse(message, hint)
+  error({ kind = "denied", usage = true, message = message, hint = hint }, 0)
+end
+
+--- Raises if a program is none of those that a client may have started.
+---@param rights moonlet.ClientRights
+---@param program string
+function M.check_program(rights, program)
+  for _, name in ipairs(rights.programs) do
+    if name == program then return end
+  end
+  refuse(("a client may not start the program %s"):format(core.text.printable(program, 80)),
+    "the user's config names such programs: mcp = { programs = { … } }")
+end
+
+--- Raises if a preset is none of those that a client may run.
+---@param rights moonlet.ClientRights
+---@param name string
+function M.check_preset(rights, name)
+  for _, allowed in ipairs(rights.presets) do
+    if allowed == name then return end
+  end
+  local shown = core.text.printable(name, 60)
+  refuse(("a client may not run '%s'"):format(shown),
+    ("the user allows presets in the config: mcp = { presets = { \"%s\" } }"):format(shown))
+end
+
+--- Raises if a packet says what only a person may say about a run that a client starts.
+---@param rights moonlet.ClientRights
+---@param packet table  with validation, runner, auto_approve
+---@param words_of fun(command: string, where: string): string[]
+---@param runner string?  that of the config
+function M.check_packet(rights, packet, words_of, runner)
+  for _, check in ipairs(packet.validation) do
+    M.check_program(rights, words_of(check.command, "the packet's check")[1])
+  end
+  if packet.auto_approve then
+    refuse("the packet approves its own run, and only a person may start it", "moonlet run " .. packet.id)
+  end
+  if packet.runner and packet.runner ~= runner then
+    refuse(("the packet names the runner %s, which is not the one of the config"):format(
+      core.text.printable(packet.runner, 60)), "moonlet run " .. packet.id)
+  end
+end
+
+return M

@@ -1,0 +1,35 @@
+--- Records what clients call, also what they were refused: `.agent/mcp.jsonl`, a line for each call
+--- of a tool.
+local M = {}
+
+local file = "mcp.jsonl"
+local most_arguments = 4000
+
+--- A protocol error is a tool that the client is not offered.
+local outcomes = { denied = "refused", protocol = "refused" }
+
+--- Appends a call. A failure is reported on standard error: it must not lose the call's answer.
+---@param home table
+---@param entry {client: moonlet.McpClient, tool: string, arguments: any, run: string?, error: table?}
+function M.add(home, entry)
+  local arguments = core.json.encode(entry.arguments)
+  local record = { at = core.clock.iso(core.clock.wall()), client = entry.client.name,
+    version = entry.client.version, tool = core.text.printable(entry.tool, 100),
+    arguments = #arguments <= most_arguments and entry.arguments or core.text.cut(core.text.clean(arguments),
+      most_arguments),
+    run = entry.run,
+    outcome = entry.error and (outcomes[entry.error.kind] or entry.error.kind or "failed") or "done",
+    error = entry.error and core.text.printable(tostring(entry.error.message), 400) or nil }
+  local line = (core.secret.hide(core.json.encode(record))) .. "\n"
+  local made, err = pcall(core.run.make_home, home.handle)
+  local root
+  if made then root, err = core.file.root(home.agent_path) end
+  local done
+  if root then done, err = core.file.append(root, file, line) end
+  if not done then
+    core.system.print(2, ("moonlet mcp: the call is not on record: %s\n"):format(
+      core.text.printable(type(err) == "table" and tostring(err.message) or tostring(err), 400)))
+  end
+end
+
+return M

@@ -1,0 +1,71 @@
+--- Runs commands of moonlet for a client, each in a process of its own. That process reads the
+--- config, loads the preset and checks the rights, so nothing that a preset does can stop the
+--- server, and a run goes on when the server is gone.
+local M = {}
+
+--- Limits the processes at a time: each occupies a thread until it has answered.
+local most_at_once = 3
+local poll_ms = 10
+
+local running = 0
+
+local function turn()
+  while running >= most_at_once do core.task.sleep(poll_ms) end
+  running = running + 1
+end
+
+--- Starts `moonlet WORD…` and returns the first line that it prints.
+---@param words string[]
+---@return string
+local function first_line(words)
+  turn()
+  local ok, line, err = pcall(core.detach.start, words)
+  running = running - 1
+  if not ok then error(line, 0) end
+  if not line then error(err, 0) end
+  return line
+end
+
+local function raise(err)
+  error({ kind = err.kind, message = err.message, hint = err.hint ~= core.json.null and err.hint or nil,
+    at = err.at ~= core.json.null and err.at or nil }, 0)
+end
+
+local function decoded(line)
+  local ok, value = pcall(core.json.decode_record, line)
+  if ok and type(value) == "table" and value ~= core.json.null then return value end
+  error({ kind = "failed", message = "the command ended without an answer", hint = "its message is on standard error" },
+    0)
+end
+
+--- Runs a command that answers at once. Returns its envelope, or raises the error in it.
+---@param words string[]
+---@return table
+function M.run(words)
+  local all = table.move(words, 1, #words, 1, {})
+  local at = #all + 1
+  for i, word in ipairs(all) do
+    if word == "--" then
+      at = i
+      break
+    end
+  end
+  table.insert(all, at, "--json")
+  local envelope = decoded(first_line(all))
+  if type(envelope.error) == "table" and envelope.error ~= core.json.null then raise(envelope.error) end
+  return envelope
+end
+
+--- Starts a process that drives a run. Returns the id of the run, or raises the error that kept it from starting. Nil
+--- if there was nothing left to drive.
+---@param words string[]
+---@return string? id
+function M.leave(words)
+  local line = first_line(words)
+  if line:find "^R%-%d+$" then return line end
+  local answer = decoded(line)
+  if type(answer.error) == "table" and answer.error ~= core.json.null then raise(answer.error) end
+  return nil
+end
+
+return M

@@ -1,0 +1,112 @@
+--- Puts a gate of a run before the person at the client, where the client can show a form. Only the person's own
+--- approval counts; a form that is declined or dismissed leaves the gate open for `moonlet answer`.
+local command = require "moonlet.engine.mcp.command"
+local person = require "moonlet.engine.base.person"
+local protocol = require "moonlet.engine.mcp.protocol"
+local store = require "moonlet.engine.run.store"
+
+local M = {}
+
+local poll_ms = 20
+local form_cap = 16 << 10
+local patience_ms = 30 * 60 * 1000
+
+--- The first open point that is for a person.
+local function point_of(rec)
+  for _, item in ipairs(rec.parked) do
+    if item.kind == "gate" or item.agent ~= true then return item end
+  end
+end
+
+--- The form of a gate or question; nil if it is too long to be read in one.
+local function form_of(id, rec, item, revision)
+  local lines = { ("moonlet, run %s (%s): %s"):format(id, core.text.printable(rec.preset, 60), item.text) }
+  if item.why then lines[#lines + 1] = "why: " .. item.why end
+  if item.show then lines[#lines + 1] = "\n" .. item.show end
+  local message = core.text.strip(table.concat(lines, "\n"))
+  if #message > form_cap then return nil end
+  local field
+  if item.kind == "gate" then
+    field = { type = "string", title = "Decision", enum = core.json.array { "approve", "reject" } }
+  elseif item.options and #item.options > 0 then
+    field = { type = "string", title = "Answer", enum = core.json.array { table.unpack(item.options) } }
+  else
+    field = { type = "string", title = "Answer", minLength = 1 }
+  end
+  return { mode = revision ~= "2025-06-18" and "form" or nil, message = message,
+    requestedSchema = { type = "object", properties = { answer = field }, required = core.json.array { "answer" } } }
+end
+
+--- The answer that a person gave in a form; nil for a form that was declined, dismissed or filled in badly.
+local function value_of(item, result)
+  local content = protocol.is_object(result) and result.action == "accept" and result.content
+  local value = protocol.is_object(content) and content.answer
+  if type(value) ~= "string" or not value:find "%S" or not core.text.is_utf8(value) then return nil end
+  if item.kind == "gate" and value ~= "approve" and value ~= "reject" then return nil end
+  return value
+end
+
+--- Answers the gate that a person was shown, if it is still the open one. Returns true once the run goes on.
+local function apply(call, id, item, value)
+  local rec = select(2, store.find(call.home, id))
+  for _, open in ipairs(rec.ended and rec.verdict == "needs-human" and rec.parked or {}) do
+    if open.key == item.key and open.shown == item.shown then
+      local by = ("%s (through %s)"):format(person.name(), call.request.client.name)
+      command.leave { "answer", id, "--detached", "--json", "--repo", call.home.top, "--key", item.key, "--sha",
+        item.shown, "--by", by, "--", value }
+      return true
+    end
+  end
+  return false
+end
+
+--- Sends the form, and applies the answer whenever it comes, also after the call has ended.
+local function begin(call, id, item, form)
+  local asked = call.server:ask("elicitation/create", form)
+  local pending = {}
+  core.task.spawn(call.server.scope, function()
+    local answer = call.server.await_answer(asked, core.clock.monotonic() + patience_ms)
+    local value = answer and value_of(item, answer.result)
+    local ok, done = pcall(function() return value ~= nil and apply(call, id, item, value) end)
+    pending.state = ok and done and "answered" or "open"
+    if not ok then
+      core.system.print(2, ("moonlet mcp: %s: %s\n"):format(id, core.text.printable(tostring(done.message), 400)))
+    end
+  end)
+  return pending
+end
+
+--- Asks as the newest revision does: the result names the form, and the client repeats its call with the answer.
+local function ask_by_result(call, id, item, form)
+  local params = call.request.params
+  local name = ("%s %s %s"):format(id, item.shown, item.key)
+  local responses = protocol.is_object(params.inputResponses) and params.inputResponses or {}
+  if params.requestState == name and responses.gate ~= nil then
+    local value = value_of(item, responses.gate)
+    params.requestState = nil
+    return value and apply(call, id, item, value) and "answered" or "open"
+  end
+  return { resultType = "input_required", requestState = name,
+    inputRequests = { gate = { method = "elicitation/create", params = form } } }
+end
+
+--- Asks the person about the first open point of a run that is for one.
+---@param call moonlet.McpCall
+---@param id string
+---@param rec table
+---@param deadline integer  of the monotonic clock
+---@return "answered"|"open"|table  a table is the result of the call, which asks for input
+function M.ask(call, id, rec, deadline)
+  local item, client = point_of(rec), call.request.client
+  if not item or not client.elicits or call.server.is_worker then return "open" end
+  local form = form_of(id, rec, item, client.revision)
+  if not form then return "open" end
+  if client.revision == protocol.stateless then return ask_by_result(call, id, item, form) end
+  local forms = call.server.forms
+  local name = ("%s %s %s %s"):format(call.home.top, id, item.shown, item.key)
+  forms[name] = forms[name] or begin(call, id, item, form)
+  while not forms[name].state and core.clock.monotonic() < deadline do core.task.sleep(poll_ms) end
+  return forms[name].state or "open"
+end
+
+return M

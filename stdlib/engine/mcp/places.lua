@@ -1,0 +1,72 @@
+--- Holds the git work trees that a server serves: those of the client's roots, or else that of the
+--- working directory. A path outside of them is refused.
+local repository = require "moonlet.engine.run.repository"
+
+local M = {}
+
+---@class moonlet.McpPlaces
+---@field homes table[]   as repository.open() gives them, the first is the default
+local Places = {}
+Places.__index = Places
+
+--- Returns the path of a file:// URI, or nil.
+local function path_of(uri)
+  local path = type(uri) == "string" and uri:match "^file://[^/]*(/.*)$"
+  return path and not path:find("%%00") and (path:gsub("%%(%x%x)", function(hex)
+    return string.char(tonumber(hex, 16))
+  end)) or nil
+end
+
+local function opened(folders)
+  local homes, seen = {}, {}
+  for _, folder in ipairs(folders) do
+    local ok, home = pcall(repository.open, folder)
+    if ok and not seen[home.top] then
+      seen[home.top] = true
+      -- A client stands at the top, whatever folder of the work tree it has named.
+      home.from = home.top
+      homes[#homes + 1] = home
+    end
+  end
+  return homes
+end
+
+--- Returns the places of a client without roots.
+---@return moonlet.McpPlaces
+function M.of_cwd()
+  return setmetatable({ homes = opened { core.system.cwd() } }, Places)
+end
+
+--- Serves the client's roots from now on. Roots that are no folders change nothing.
+---@param roots any   of roots/list
+function Places:take_roots(roots)
+  local folders = {}
+  for _, root in ipairs(type(roots) == "table" and roots or {}) do
+    folders[#folders + 1] = type(root) == "table" and path_of(root.uri) or nil
+  end
+  local homes = opened(folders)
+  if #homes > 0 then self.homes = homes end
+end
+
+local function beneath(top, path) return path == top or path:sub(1, #top + 1) == top .. "/" end
+
+--- Finds the work tree that a call names. Without a name it is the first one.
+---@param path string?
+---@return table home
+function Places:find(path)
+  local home = self.homes[1]
+  if not home then
+    error({ kind = "invalid", message = "the server has no folder to work in", hint = "start it in a repository" }, 0)
+  end
+  if path == nil then return home end
+  local real = core.system.real_path(path)
+  for _, candidate in ipairs(real and self.homes or {}) do
+    if beneath(core.system.real_path(candidate.top) or candidate.top, real) then return candidate end
+  end
+  local tops = {}
+  for i, candidate in ipairs(self.homes) do tops[i] = candidate.top end
+  error({ kind = "denied", message = ("%s is outside of what is served"):format(core.text.printable(path, 200)),
+    hint = "served: " .. core.text.printable(table.concat(tops, ", "), 800) }, 0)
+end
+
+return M

@@ -1,0 +1,89 @@
+--- The messages of the Model Context Protocol: JSON-RPC 2.0, one JSON object on a line.
+local M = {}
+
+local null = core.json.null
+
+--- The revisions that the server speaks, the newest first. From `stateless` on a request carries
+--- what `initialize` agreed on before.
+M.revisions = { "2026-07-28", "2025-11-25", "2025-06-18" }
+M.stateless = "2026-07-28"
+
+M.codes = { parse = -32700, request = -32600, method = -32601, params = -32602, internal = -32603, busy = -32000,
+  revision = -32022 }
+
+--- Limits a message of the client, in bytes.
+M.line_cap = 4 << 20
+
+---@param revision string?
+---@return boolean
+function M.is_known(revision)
+  for _, known in ipairs(M.revisions) do
+    if known == revision then return true end
+  end
+  return false
+end
+
+--- Raises an error of the protocol, as opposed to the error of a tool.
+---@param code "parse"|"request"|"method"|"params"|"internal"|"busy"|"revision"
+---@param message string
+---@param data any?
+function M.fail(code, message, data)
+  error({ kind = "protocol", message = message, code = M.codes[code], data = data }, 0)
+end
+
+---@class moonlet.McpMessage
+---@field kind "request"|"notification"|"response"
+---@field id string|integer|nil
+---@field method string?
+---@field params table?
+---@field result table?
+---@field error table?
+
+local function is_object(value)
+  return type(value) == "table" and value ~= null and not core.json.is_array(value)
+end
+M.is_object = is_object
+
+local function is_id(value) return type(value) == "string" or math.type(value) == "integer" end
+M.is_id = is_id
+
+--- Reads a line. Returns a message, or an error with the id that it answers, if that is readable.
+---@param line string
+---@return moonlet.McpMessage?
+---@return table? err  with code, message and id
+function M.read(line)
+  local function bad(code, message, id)
+    return nil, { code = M.codes[code], message = message, id = is_id(id) and id or nil }
+  end
+  local decoded, value = pcall(core.json.decode, line)
+  if not decoded then
+    return bad("parse", "the line is no JSON: " .. core.text.printable(tostring(value.message), 200))
+  end
+  if not is_object(value) then
+    local is_batch = type(value) == "table" and value ~= null
+    return bad("request", is_batch and "no revision here has batches: send each message on a line of its own"
+      or "a message is a JSON object")
+  end
+  local id = value.id
+  if value.jsonrpc ~= "2.0" then return bad("request", 'a message has "jsonrpc": "2.0"', id) end
+  if value.method == nil then
+    local answers = is_object(value.result) or is_object(value.error)
+    if not answers or not is_id(id) then return bad("request", "a message has a method, or answers a request", id) end
+    return { kind = "response", id = id, result = is_object(value.result) and value.result or nil, error = value.error }
+  end
+  if type(value.method) ~= "string" then return bad("request", "the method is a text", id) end
+  if id ~= nil and not is_id(id) then return bad("request", "an id is a text or a whole number") end
+  local params = value.params
+  if params ~= nil and not is_object(params) then return bad("params", "params is an object", id) end
+  return { kind = id == nil and "notification" or "request", id = id, method = value.method, params = params or {} }
+end
+
+--- Formats a message as a line. JSON has no newline outside of its texts, and escapes those inside.
+---@param message table
+---@return string
+function M.line(message)
+  message.jsonrpc = "2.0"
+  return core.json.encode(message) .. "\n"
+end
+
+return M

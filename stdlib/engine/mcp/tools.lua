@@ -1,0 +1,162 @@
+--- Lists the tools of the server. Checks the arguments of each call, runs it and records it.
+local answers = require "moonlet.engine.mcp.answers"
+local call_log = require "moonlet.engine.mcp.call_log"
+local presets = require "moonlet.engine.mcp.presets"
+local protocol = require "moonlet.engine.mcp.protocol"
+local record = require "moonlet.record"
+
+local M = {}
+
+local page_size = 40
+
+---@class moonlet.McpTool
+---@field name string
+---@field title string
+---@field description string
+---@field properties table<string, table>   JSON Schema of each argument
+---@field required string[]?
+---@field reads boolean?   it changes nothing and spends nothing
+---@field needs "sessions"|nil   listed only where the config allows some
+---@field run fun(call: moonlet.McpCall): table
+
+---@class moonlet.McpCall
+---@field server moonlet.McpServer
+---@field request moonlet.McpRequest
+---@field tool string
+---@field arguments table
+---@field home table
+---@field began integer  of the monotonic clock
+---@field run string?   the run that it is about, for the record
+
+local repo_schema = { type = "string", description = "a folder of the work tree, where the server serves several" }
+
+--- Returns the tools that do not depend on the config, in the order of the list.
+---@return moonlet.McpTool[]
+local function fixed()
+  local list = {}
+  for _, room in ipairs { "runs", "work", "sessions" } do
+    for _, tool in ipairs(require("moonlet.engine.mcp." .. room).tools) do list[#list + 1] = tool end
+  end
+  return list
+end
+
+local function is_offered(server, tool)
+  if server.is_worker and not tool.reads then return false end
+  return tool.needs ~= "sessions" or #server.rights.sessions > 0
+end
+
+--- Returns the names of the presets that have tools.
+local function preset_names(server) return server.is_worker and {} or server.rights.presets end
+
+local function schema_of(tool, with_repo)
+  local properties = {}
+  for name, schema in pairs(tool.properties) do properties[name] = schema end
+  if with_repo then properties.repo = repo_schema end
+  return { type = "object", properties = properties, required = tool.required and core.json.array(tool.required) or nil,
+    additionalProperties = false }
+end
+
+--- Formats a tool for the list. The argument repo is listed only if there are several work trees.
+local function described(server, tool)
+  return { name = tool.name, title = tool.title, description = tool.description,
+    inputSchema = schema_of(tool, #server.places.homes > 1),
+    annotations = { title = tool.title, readOnlyHint = tool.reads or false, destructiveHint = false,
+      idempotentHint = tool.reads or false, openWorldHint = not tool.reads } }
+end
+
+--- Returns the items of a list from the cursor on, and the cursor of the next page.
+---@param list table[]
+---@param params table
+---@param size integer
+---@return table[] items, string? next_cursor
+function M.page(list, params, size)
+  local first = 1
+  if params.cursor ~= nil then
+    first = type(params.cursor) == "string" and #params.cursor < 10 and math.tointeger(tonumber(params.cursor)) or 0
+    if first < 2 or first > #list then protocol.fail("params", "the cursor is none of this list") end
+  end
+  local last = math.min(first + size - 1, #list)
+  return core.json.array(table.move(list, first, last, 1, {})), last < #list and tostring(last + 1) or nil
+end
+
+function M.list(server, request)
+  server:await_roots()
+  local list = {}
+  for _, tool in ipairs(fixed()) do
+    if is_offered(server, tool) then list[#list + 1] = described(server, tool) end
+  end
+  for _, name in ipairs(preset_names(server)) do
+    local tool = presets.tool(server, name)
+    if tool then list[#list + 1] = described(server, tool) end
+  end
+  local tools, cursor = M.page(list, request.params, page_size)
+  return { tools = tools, nextCursor = cursor }
+end
+
+--- Finds a tool by its name. Returns nil and a hint if the client is not offered it.
+local function find(server, name)
+  local names = {}
+  for _, tool in ipairs(fixed()) do
+    if is_offered(server, tool) then
+      if tool.name == name then return tool end
+      names[#names + 1] = tool.name
+    end
+  end
+  for _, preset in ipairs(preset_names(server)) do
+    if presets.tool_name(preset) == name then
+      local tool = presets.tool(server, preset)
+      if tool then return tool end
+    end
+    names[#names + 1] = presets.tool_name(preset)
+  end
+  return nil, record.suggest(name, names)
+end
+
+--- Finds and runs a tool. Its failure is a result that the model reads.
+local function run(call)
+  local tool, hint = find(call.server, call.tool)
+  if not tool then
+    protocol.fail("params", ("there is no tool '%s'; %s"):format(core.text.printable(call.tool, 60), hint))
+  end
+  local wrong = core.json.validate(schema_of(tool, true), call.arguments)
+  if wrong then
+    wrong = wrong:gsub("^%- ", "")
+    error({ kind = "invalid", message = ("%s: %s"):format(tool.name, core.text.printable(wrong, 400)),
+      hint = "its input schema says what it takes" }, 0)
+  end
+  call.home = call.server.places:find(call.arguments.repo)
+  return tool.run(call)
+end
+
+--- Returns the error in a result, for the record.
+local function error_in(result)
+  local data = result.structuredContent
+  return result.isError and type(data) == "table" and data.error or nil
+end
+
+function M.call(server, request)
+  local params = request.params
+  if type(params.name) ~= "string" then protocol.fail("params", "tools/call: name is a text") end
+  local arguments = params.arguments
+  if arguments == nil then arguments = {} end
+  if not protocol.is_object(arguments) then protocol.fail("params", "tools/call: arguments is an object") end
+  server:await_roots()
+  local call = { server = server, request = request, tool = params.name, arguments = arguments,
+    home = server.places:find(), began = core.clock.monotonic() }
+  local ok, result = pcall(run, call)
+  local err
+  if request.cancelled then
+    err = { kind = "cancelled", message = "the client cancelled the call" }
+  elseif not ok then
+    err = result
+  else
+    err = error_in(result)
+  end
+  if type(err) == "string" then err = { kind = "failed", message = err } end
+  call_log.add(call.home, { client = request.client, tool = params.name, arguments = arguments, run = call.run,
+    error = err })
+  if not ok and type(result) == "table" and rawget(result, "kind") == "protocol" then error(result, 0) end
+  return ok and result or answers.failure(result)
+end
+
+return M

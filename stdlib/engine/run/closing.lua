@@ -1,0 +1,40 @@
+--- What a run says at its end: limits that were passed, and the remedies.
+local budget = require "moonlet.engine.budget.budget"
+local cassette = require "moonlet.engine.runner.cassette"
+
+local M = {}
+
+--- Reports the final overshoot: attempts in flight went on after the limits were reported as exceeded.
+---@param run moonlet.Run
+function M.overshoot(run)
+  if not run.own_budget then return end
+  for _, text in ipairs(budget.overshoot(run.own_budget, true)) do core.event.emit("warning", nil, { text = text }) end
+  local lines = budget.overshoot(run.own_budget)
+  if run.verdict == "budget" and run.error and #lines > 0 then
+    local err = {}
+    for key, value in pairs(run.error) do err[key] = value end
+    err.message = ("%s; %s"):format(err.message, table.concat(lines, "; "))
+    run.error = err
+  end
+end
+
+--- Puts a number into the remedy for a run whose time is over: twice its limit, or a minute.
+---@param run moonlet.Run
+function M.name_more_time(run)
+  local amount, unit = (run.budget.wall or ""):match "^([%d.]+)(%a+)$"
+  local hint = run.verdict == "budget" and tonumber(amount) and run.error and rawget(run.error, "hint")
+  if type(hint) ~= "string" then return end
+  local is_tiny = unit == "ms" or tonumber(amount) == 0
+  run.error.hint = hint:gsub("wall=…", is_tiny and "wall=1m" or ("wall=%g%s"):format(tonumber(amount) * 2, unit))
+end
+
+--- Reports a cassette's faults that no step met; a run that resumes later may still reach them.
+---@param run moonlet.Run
+function M.idle_faults(run)
+  if run.verdict == "needs-human" or run.verdict == "quota" or run.verdict == "cancelled" then return end
+  for _, text in ipairs(cassette.idle_faults(run.runner, run.steps)) do
+    core.event.emit("warning", nil, { text = text })
+  end
+end
+
+return M
