@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kJournalFile = "steps.jsonl";
 
 Result<void> append_record(Loop& loop, const Dir& staged, const Adoption& adoption) {
-  auto lock = RunLock::take(staged, adoption.id, TakeOver::kNo);
+  auto lock = RunLock::try_take(staged, adoption.id, TakeOver::kNo).lock;
   if (!lock) return lock.error();
   auto journal = Journal::open(staged, *lock, loop);
   if (!journal) return journal.error();
