@@ -11,7 +11,7 @@
 
 #include "host/artifact/run/home.h"
 #include "host/base/release.h"
-#include "host/driver/orphans.h"
+#include "host/driver/registry.h"
 #include "host/driver/run_driver.h"
 #include "host/process/child/tree.h"
 #include "host/process/client/attempt.h"
@@ -227,7 +227,7 @@ int process_recorded(lua_State* L) {
   const std::string_view step = check_text(L, 3);
   const std::string_view name = check_text(L, 4);
   auto& kept = push_box<Result<KeptAttempt>>(L, Error{});
-  if (auto run = open_run(home, id); run.ok()) {
+  if (auto run = RunRegistry(home).open(id); run.ok()) {
     kept = find_attempt(run->dir().fd(), step, name);
   } else {
     kept = run.error();
