@@ -24,12 +24,12 @@ test("a worktree starts with all of the user's files, even uncommitted ones", fu
   is(sh "cd repo; git worktree list | wc -l":match "%d+", "2", "worktrees of git")
 end)
 
-test("changed, new and deleted files are merged, and the worktree is removed", function()
+test("changed, new and deleted files are merged, and the worktree waits in the pool", function()
   local run, tree = opened()
   within(tree, "echo agent >a; rm b; mkdir -p x/y; echo new >x/y/z; chmod +x numbers")
   is(merge(run, tree), "a b numbers x/y/z", "the merged files")
   is(sh "cd repo; cat a x/y/z; test ! -e b; test -x numbers && echo x", "agent\nnew\nx\n", "the work tree")
-  is(sh "cd repo; git worktree list | wc -l":match "%d+", "1", "worktrees of git")
+  is(sh "cd repo; git worktree list | grep -c /pool-":match "%d+", "1", "worktrees that wait")
   holds(sh("cat " .. run.absolute(dir) .. "/changes.patch"), "+agent", "the patch")
 end)
 
