@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares forecast prices with what resumes then cost, on agents whose costs vary as those of real ones.
+"""Compares forecast prices with what resumes then cost, on agents whose costs vary by more than ten times.
 
     forecast_prices.py COUNT SEED      works in the present folder; exit code 1 if fewer than 95 % lie in their range
 """
@@ -10,9 +10,8 @@ import subprocess
 import sys
 
 MOONLET = os.environ["MOONLET"]
-# Dollars of one agent call each, as reviews and edits of a middle-sized repository have cost: most are cheap, some are
-# ten times as dear.
-RECORDED = [0.021, 0.024, 0.026, 0.031, 0.033, 0.034, 0.038, 0.041, 0.043, 0.047, 0.052, 0.055, 0.058, 0.064, 0.071, 0.078,
+# Made-up dollars of one agent call each: most are cheap, some cost ten times as much.
+COSTS = [0.021, 0.024, 0.026, 0.031, 0.033, 0.034, 0.038, 0.041, 0.043, 0.047, 0.052, 0.055, 0.058, 0.064, 0.071, 0.078,
             0.086, 0.094, 0.105, 0.118, 0.131, 0.149, 0.172, 0.214]
 SCRIPT = """
 local function ask(c, name)
@@ -42,8 +41,8 @@ def moonlet(*words):
 
 
 def set_modes(rng, failing):
-    """Costs are drawn from the recorded ones, a little apart from them."""
-    write("modes", "".join(f"{name} {'fail' if name in failing else 'ok'} {rng.choice(RECORDED) * rng.uniform(0.85, 1.2):.5f}\n"
+    """Draws a cost for each agent, up to 20 % away from one of COSTS."""
+    write("modes", "".join(f"{name} {'fail' if name in failing else 'ok'} {rng.choice(COSTS) * rng.uniform(0.85, 1.2):.5f}\n"
                            for name in NAMES))
 
 
