@@ -25,7 +25,8 @@ local function ask(ctx, mode, ids)
     clean = mode == "--batch" and nothing or nil })
 end
 
--- Returns the paths whose blobs are small enough to read, each by itself and all together.
+-- Returns the paths whose blobs fit the size limit of one file, until the limit of all files
+-- together is used up.
 local function small_blobs(ctx, paths_asked, ids)
   local asked, list, small, room = {}, {}, {}, all_bytes
   for i, path in ipairs(paths_asked) do asked[i] = ids[path] end

@@ -69,7 +69,8 @@ function M.records(text)
   end
 end
 
--- A changed, a renamed and an unmerged entry. The last one has a mode less.
+-- Patterns of changed ("1"), renamed ("2") and unmerged ("u") entries. The pattern of unmerged
+-- entries captures two modes, the others three.
 local ENTRIES = {
   ["1"] = "^1 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ (.+)$",
   ["2"] = "^2 ((.).) (%S+) (%d+) (%d+) (%d+) %x+ %x+ %a%d* (.+)$",
@@ -191,7 +192,7 @@ function M.parse_changes(text)
   return files, sub(text, pos)
 end
 
--- Splits a "diff --git" line that no lines with names follow. Both names in it are equal then.
+-- Splits a "diff --git" line that no lines with names follow. Both names are equal in this case.
 local function header_paths(line)
   local rest = sub(line, 12)
   local quoted_a, quoted_b = match(rest, '^("a/.*") ("b/.*")$')

@@ -62,7 +62,8 @@
 ---@field content fun(dir: userdata, path: string, durable: boolean?): any, moonlet.Error?
 ---  describes a file or link as a text that changes with its content; "" if nothing is there
 ---@field inherit fun(dir: userdata, name: string, place: string, path: string): boolean?, moonlet.Error?
----  copies owner, group and attributes from the file at that place, or takes the group that new files get there
+---  gives `name` the owner, group and attributes of the file `path` in `place`, or, if there is no
+---  such file, the group that a new one would get
 ---@field is_startup fun(path: string, writes: string[]?): boolean
 ---  true if a file makes programs start on the user's machine and no path in `writes` covers it
 ---@field link fun(dir: userdata, name: string, target: string): boolean?, moonlet.Error?
@@ -202,7 +203,7 @@
 ---@field read_tail fun(path: string, cap: integer): string?
 ---  returns the last bytes of a file, or nil if it cannot be read
 ---@field read_value fun(name: string, cap: integer): string?  raises if the file exists but cannot be read
----@field redact fun(text: string): string  text
+---@field redact fun(text: string): string  replaces secrets by their names
 ---@field remove fun(path: string)  removes a file or folder beneath `.agent`, if it exists
 ---@field remove_temporary fun()  removes the recorded temporary folders once no child lives
 ---@field rename fun(from: string|integer, to: string)  renames within `.agent`; returns false for a missing file

@@ -111,7 +111,7 @@ local function failed_unheard(job, attempt)
   return attempt.state == "exited" and job.run.journal.retry and not job.lease.touched
 end
 
---- Repeats a failed attempt in a run that is retried.
+--- Decides that an attempt, which failed before the run was resumed, is repeated.
 local function again(attempt, outcome, repairs, prompt)
   return { tries = 1, keep = repairs,
     attempt = attempts.new { kind = repairs and "repair" or "retry", number = attempt.number + 1, prompt = prompt },
@@ -140,7 +140,7 @@ local function after_failure(job, attempt, outcome, tries)
   end
   if job.lease.touched then return {} end
   if not decision.wait_ms then return decision end
-  -- A runner that keeps its conversation resumes it, because the answers so far are paid for.
+  -- Resume the conversation if the runner can, because its earlier answers are already paid for.
   local resumes = job.runner.resumes and not attempt.repairs and (attempt.resumes or attempt.number) or nil
   return { tries = tries + 1, keep = attempt.repairs or resumes ~= nil, wait_ms = decision.wait_ms,
     text = ("%s; asking again in %s"):format(outcome.error.message, duration.text(decision.wait_ms)),
@@ -205,7 +205,7 @@ local function all_attempts(job, last, hash, own_budget)
   end
 end
 
---- Reports whether a resumed run adopts the last attempt: it ended, or waits for a repair.
+--- Reports whether a resumed run adopts the last attempt, because it ended or waits for a repair.
 local function is_taken_up(job)
   local key = job.key
   local last = job.run.journal.begins[key]
@@ -228,7 +228,8 @@ local function run_attempts(job, last, hash, own_budget)
   return outcomes.raised(result, list, job.lease:after_error(list))
 end
 
---- Returns the call with the route that its step began with: another would pay twice.
+--- Returns the call with the route that its step began with. Another route would pay for the step
+--- again.
 local function as_begun(resolved, key)
   local run = resolved.run
   local begun = run.journal and run.journal.begins[key]
@@ -300,7 +301,7 @@ local function why_repeated(job, attempt)
   return ("attempt %d ended with exit code %d, and is repeated"):format(attempt.number, exit.code)
 end
 
---- Says what a resume would do with the step: adopt an attempt, or pay for one.
+--- Returns what a resume would do with the step: adopt a running attempt or start a paid one.
 local function foresee(job, last, hash, own_budget)
   check_review(job)
   local attempt, why = recovery.foresee(job, last, hash)
@@ -312,7 +313,8 @@ local function foresee(job, last, hash, own_budget)
     most = metering.most(job, attempt.prompt), is_watched = metering.is_watched(job) }
 end
 
---- Notes what the bill of a step is told by: whether it may change files, and whether its call names its model.
+--- Records two facts for usage reports: whether the step may change files, and whether it inherits
+--- its model.
 local function note_origin(job, step)
   step.writes = job.sandbox == "workspace-write" or nil
   step.inherits = job.call.model == nil or nil
@@ -380,7 +382,7 @@ local function for_step(resolved, key, dir)
   return instructions.add(as_begun(resolved, key))
 end
 
---- Finds the step that an earlier clean-up of the same body paid for: its key and its call.
+--- Finds the step that an earlier clean-up of the same body paid for. Returns its key and call.
 local function paid_before(resolved, key)
   local run = resolved.run
   if resolved.runner.made or run.dry then return end

@@ -1,4 +1,5 @@
---- `moonlet cancel R-007`: ends a run, whichever host drives it, and the processes that it left running.
+--- `moonlet cancel R-007`: ends a run, even if another process drives it, and stops its orphaned
+--- processes.
 local options = require "moonlet.engine.cli.options"
 local duration = require "moonlet.duration"
 local removed = require "moonlet.engine.base.removed"
@@ -20,11 +21,11 @@ M.known = options.with_common {
 }
 local poll_ms = 50
 
---- Asks the host that drives the run, and waits for its end.
+--- Asks the host that drives the run to end it, and waits until it has.
 local function ask_holder(home, id, limit)
   local started = core.clock.monotonic()
   while core.runs.holder(home.handle, id) do
-    -- Asked each time: a host that has just taken over discards requests to the one before it.
+    -- Repeat the request, because a new host discards requests to the host before it.
     core.runs.request_cancel(home.handle, id)
     if core.clock.monotonic() - started > limit then
       error({ kind = "timeout", message = ("%s did not end within %s"):format(id, duration.text(limit)),
@@ -34,16 +35,17 @@ local function ask_holder(home, id, limit)
   end
 end
 
---- True if there is something to cancel: a run that has not ended, or that waits for a person or a time.
+--- Returns true if there is something to cancel: the run has not ended, or waits for a person or a
+--- quota.
 local function is_open(rec) return not rec.ended or rec.verdict == "needs-human" or rec.verdict == "quota" end
 
---- The fields of a record that bind the files of its run, before another record is written.
+--- Copies the fields that bind the run's files, before the record is replaced.
 local function bound(rec)
   return { ended = rec.ended, files = rec.files, files_fold = rec.files_fold, altered = rec.altered }
 end
 
---- Puts the record into the ledger. If another host has begun to drive the run and wrote a newer one, that is put
---- there.
+--- Writes the record into the ledger. If another host has written a newer record meanwhile, writes
+--- that one.
 local function tell_ledger(home, root, id, text)
   local err = ledger.put(home, id, text)
   local now = core.file.read(root, "runs/" .. id .. "/run.json", store.record_cap)
@@ -51,8 +53,8 @@ local function tell_ledger(home, root, id, text)
   if err then ledger.without(err) end
 end
 
---- Writes the record of a run that nobody drives, and binds its files to it. False if somebody drives it by now, or
---- has since it was read.
+--- Writes the record of a run without a host, and binds its files to it. Returns false if a host
+--- has driven the run since the record was read.
 local function put_record(home, id, rec, was)
   local root = store.root(home)
   local tree = seal.tree(root, rec.sidecar)
@@ -72,7 +74,7 @@ local function put_record(home, id, rec, was)
   return true
 end
 
---- Closes the record of a run that nobody drives. False if somebody drives it by now.
+--- Closes the record of a run without a host. Returns false if a host drives the run again.
 local function close_record(home, id, rec)
   local was = bound(rec)
   rec.ended, rec.verdict = true, "cancelled"
@@ -83,17 +85,18 @@ local function close_record(home, id, rec)
   return put_record(home, id, rec, was)
 end
 
---- True if the run's script may owe a clean-up: it parked before that, or its host was killed.
+--- Returns true if the script may still have to clean up, because the run parked or its host was
+--- killed.
 local function may_owe(home, id, rec)
   if rec.ended then return rec.cleanup == true end
-  -- A run that was only prepared, or ended before it began, has set up nothing.
+  -- A run that was only prepared, or that never began, has nothing to clean up.
   if rec.options and rec.options.dry_run then return false end
   local journal = core.file.stat(store.root(home), "runs/" .. id .. "/steps.jsonl")
   return journal ~= nil and journal.size > 0
 end
 
---- Resumes the script for its clean-up alone. False if somebody has driven the run since its record was read: the
---- record has to be read again.
+--- Resumes the script only to clean up. Returns false if a host has driven the run since the record
+--- was read; then the record must be read again.
 local function clean_up(home, id, rec)
   local resume = require "moonlet.engine.cli.resume"
   core.event.display("none")
@@ -110,7 +113,7 @@ local function clean_up(home, id, rec)
   return true
 end
 
---- The run with its work tree, for interrupted merges; nil if that is gone, and all with it.
+--- Returns the run with its work tree, for interrupted merges, or nil if the work tree is gone.
 local function place_of(home, id, rec)
   local ok, there = pcall(function() return repository.of_run(home, (store.as_given(home, rec))) end)
   if not ok then return nil end
@@ -121,7 +124,7 @@ local function place_of(home, id, rec)
     end }
 end
 
---- Ends the processes of an ended run that its host could not reach. False if somebody drives the run.
+--- Ends the processes that a dead host could not end. Returns false if a host drives the run.
 local function end_left(home, id)
   local count = core.runs.left(home.handle, id)
   if count == 0 then return true end
@@ -134,7 +137,7 @@ local function end_left(home, id)
   return ended
 end
 
---- Rolls back an interrupted merge of an ended run. False if somebody drives the run by now.
+--- Rolls back an interrupted merge of an ended run. Returns false if a host drives the run again.
 local function end_half_merge(home, id, rec)
   local place = place_of(home, id, rec)
   if not place or not interrupted_merge.is_half_merged(place) then return true end
@@ -146,7 +149,8 @@ local function end_half_merge(home, id, rec)
   return put_record(home, id, rec, bound(rec))
 end
 
---- Reports the worktrees that agents left when nobody drove the run any more: they may have been paid for.
+--- Reports the worktrees that agents left after the host died, because their content may be paid
+--- for.
 local function tell_left(home, id)
   local paths = worktree.left(home, id)
   for _, path in ipairs(paths) do
@@ -156,8 +160,8 @@ local function tell_left(home, id)
   return paths
 end
 
---- Ends a run that nobody drives, with the processes that its keeper still holds, and closes its record. Returns the
---- new record; nil if somebody has begun to drive it meanwhile, whose host has to be asked then.
+--- Ends a run without a host and the processes under its keeper, and closes its record. Returns the
+--- new record, or nil if a new host drives the run and must be asked instead.
 local function end_open(home, id, rec)
   local ended, err = pcall(core.runs.end_orphans, home.handle, id)
   if not ended and not core.runs.holder(home.handle, id) then error(err, 0) end
@@ -172,7 +176,7 @@ local function end_open(home, id, rec)
   return not core.runs.holder(home.handle, id) and close_record(home, id, rec) and rec or nil
 end
 
---- Ends a run whose folder was removed: there is no record of it any more.
+--- Ends a run whose folder was removed together with its record.
 local function end_removed(entry)
   core.runs.end_keeper(entry.place, 0)
   return options.envelope({ id = entry.id, verdict = "cancelled", removed = true }), 0,

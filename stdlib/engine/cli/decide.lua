@@ -1,4 +1,5 @@
---- `moonlet decide R-007 …`: writes decision.md, the main agent's or person's word on a result.
+--- `moonlet decide R-007 …`: writes decision.md, which records whether a person or the main agent
+--- takes a result.
 local person = require "moonlet.engine.base.person"
 local options = require "moonlet.engine.cli.options"
 local sidecar = require "moonlet.engine.agent.sidecar"
@@ -14,9 +15,9 @@ M.known = options.with_common {
   by = { value = "NAME", help = "who decides (default: the user of this shell)" },
 }
 local decisions = { take = true, ["take-with-changes"] = true, leave = true }
-local tries = 5 -- the run may go on at the same moment
+local tries = 5 -- another process may resume the run meanwhile
 
---- Indents a reason of several lines: none of them may pass for a line of the form.
+--- Indents the further lines of a reason, so that none can be mistaken for a field of decision.md.
 local function shown(why)
   local lines = {}
   for line in (why:gsub("\r\n?", "\n") .. "\n"):gmatch "(.-)\n" do
@@ -25,8 +26,8 @@ local function shown(why)
   return (table.concat(lines, "\n  "):match "^%s*(.-)%s*$")
 end
 
---- Records a decision about a run that has ended, and writes decision.md. If somebody has resumed the run meanwhile,
---- the result is another one: it is read first.
+--- Records a decision about an ended run and writes decision.md. If the run was resumed meanwhile,
+--- reads the new result first.
 local function put_decision(home, run, decision, why, by)
   local err
   for _ = 1, tries do
@@ -38,7 +39,7 @@ local function put_decision(home, run, decision, why, by)
     local done
     done, err = seal.change(home, id, store.hash(rec), { type = "decision", decision = decision, by = by,
       at = core.clock.iso(core.clock.wall()), sha256 = core.text.sha256(text) }, rec.sidecar .. "/decision.md", text)
-    -- The decision counts also if the journal is damaged.
+    -- The decision is valid even if the journal is damaged.
     if done and err then
       core.system.print(2, ("moonlet: the decision is not in the journal: %s\n"):format(
         core.text.printable(err.message, 400)))

@@ -1,5 +1,5 @@
---- `moonlet log`: the events of a run as lines, or what one of its steps printed; `run attach` shows a run that
---- another process drives, as its own terminal would.
+--- `moonlet log`: prints a run's events, or the output of one step. `run attach` displays a run
+--- that another process drives, as its own terminal would.
 local repository = require "moonlet.engine.run.repository"
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
@@ -16,7 +16,8 @@ M.known = options.with_common {
 local null = core.json.null
 local poll_ms, part_size, json_cap = 200, 1 << 20, 16 << 20
 
---- Reads what is new in a file each time it is called; `whole_lines` keeps a part of a line for the next time.
+--- Returns a function that reads what was appended to a file since its last call. With
+--- `whole_lines` it keeps an incomplete line for the next call.
 local function reader(root, path, whole_lines)
   local from, rest = 0, ""
   return function(at_end)
@@ -30,15 +31,15 @@ local function reader(root, path, whole_lines)
   end
 end
 
---- True once nobody drives the run any more.
+--- Returns true once no host drives the run.
 local function is_over(home, id)
   if core.runs.holder(home.handle, id) then return false end
   local rec = select(2, store.find(home, id))
   return rec.ended or not core.runs.holder(home.handle, id)
 end
 
---- Calls `take` with what is new until there is nothing more and `is_done` says that nothing will come, or until nobody
---- reads what is printed.
+--- Passes new output to `take` until `is_done` reports the end and everything is read, or until the
+--- reader of standard output is gone.
 local function drain(readers, is_done, take)
   while not core.system.reader_is_gone() do
     local over, some = is_done(), false
@@ -55,7 +56,7 @@ local function drain(readers, is_done, take)
   end
 end
 
---- Hands on each event of a text of lines.
+--- Calls fn for each event in a text of JSON lines.
 local function each_event(text, fn)
   for line in text:gmatch "[^\n]+" do
     local ok, event = pcall(core.json.decode_record, line)
@@ -69,7 +70,7 @@ end
 
 local function print_text(stream, text) core.system.print(stream, core.text.strip(text)) end
 
---- A function that says whether a step has ended.
+--- Returns a function that reports whether a step has ended.
 local function step_watch(root, rec, step)
   if step.status ~= "running" then return function() return true end end
   local read, ended = reader(root, rec.sidecar .. "/events.jsonl", true), false
@@ -84,7 +85,7 @@ local function step_watch(root, rec, step)
   end
 end
 
---- The envelope of --json: the events, or what the step printed.
+--- Returns the envelope of --json: the run's events, or stdout and stderr of one step.
 local function as_json(home, root, rec, step)
   local result
   if step then

@@ -1,4 +1,4 @@
---- The command line: finds the verb, prints its result, returns the exit code.
+--- The command line: finds the verb, prints its result and returns the exit code.
 local options = require "moonlet.engine.cli.options"
 local page = require "moonlet.engine.base.page"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -6,11 +6,11 @@ local traces = require "moonlet.engine.context.traces"
 
 local M = {}
 
---- The output format as far as it is known: errors need it before options are parsed.
+--- The output format is detected before options are parsed, because their errors need it.
 local output = { json = false, events = false }
 
---- On a terminal the text broken between words. A command, or a text with a wider word, such as a path to be copied,
---- stays whole.
+--- Wraps a text for a terminal. A command, or a text with a word wider than the terminal, is not
+--- wrapped, so that it can be copied.
 local function wrapped(text)
   local out = page.out()
   local columns = out.columns - 2
@@ -20,10 +20,10 @@ local function wrapped(text)
   return table.concat(page.wrap(text, columns), "\n  ")
 end
 
---- The message, the remedy and the frames of the script's author, safe for a terminal. An error of a script begins
---- with its place, as compilers write it: "presets/x.lua:12: message".
+--- Formats an error with its hint and the script's stack frames, safe for a terminal. An error of a
+--- script begins with its place, as compilers print it: "presets/x.lua:12: message".
 local function error_text(err)
-  -- A person who ends a run needs no place in the script.
+  -- After a cancellation, the line that the script had reached is of no interest.
   local is_cancelled = err.kind == "cancelled"
   local at = not is_cancelled and err.at ~= core.json.null and err.at or nil
   local frames, line = not is_cancelled and traces.of(err) or {}, at and at:find ":%d+$"
@@ -43,9 +43,9 @@ local function error_text(err)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Prints an envelope in the wanted form. `text` is the answer; `about` says whether it is a whole report for the
---- terminal, with its error; else what to say beside the answer: the problems that an error consists of, the status.
---- Returns the envelope as text where it has made that.
+--- Prints an envelope. `text` is the answer. `about.is_whole` means that `text` already contains
+--- the error; otherwise `about` has what is printed beside the answer, such as the problems.
+--- Returns the encoded envelope if it was printed as JSON.
 local function present(envelope, text, about)
   if output.json or output.events then
     local encoded = core.json.encode_record(envelope)
@@ -72,7 +72,7 @@ local function failure(command, err)
     error = require("moonlet.engine.run.manifest").error(err) }, code
 end
 
---- The help of moonlet, of a verb, of a group of verbs.
+--- Returns the help of moonlet, of one verb or of a group of verbs.
 local function help(words)
   local kind = words[2] == "--all" and "all" or words[2]
   if kind == "man" then return require("moonlet.engine.cli.manual").text() end
@@ -123,9 +123,9 @@ function M.main(words)
   return code, encoded or core.json.encode_record(envelope)
 end
 
---- Ends the command after Lua was killed: for its time or memory, or because it did not stop when it was to end, or
---- when it waited for an event that could not come. Called by the engine with the reason, the line of the script, the
---- kind of error and a hint, in place of the main task.
+--- Ends the command after the engine killed Lua: it exceeded its time or memory, ignored a
+--- cancellation, or waited for an event that cannot come. The engine calls this in place of the
+--- main task.
 function M.killed(message, at, kind, hint)
   local err = { kind = kind, message = message, at = at ~= "" and at or nil, hint = hint }
   local ended, envelope, code = pcall(function() return require("moonlet.engine.run.run").killed(err) end)
@@ -140,7 +140,7 @@ function M.killed(message, at, kind, hint)
     return 2, core.json.encode_record(envelope)
   elseif not envelope then
     envelope, code = failure(output.command or "run", err)
-    -- A config that does not terminate is an error before anything was started.
+    -- A config that does not terminate is reported before anything is started.
     local reading = kind == "limit" and require("moonlet.engine.load.config").reading
     if reading then
       envelope.error.message, envelope.error.hint = "the config: " .. message, "a config is data: return { … }"

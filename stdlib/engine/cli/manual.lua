@@ -1,4 +1,4 @@
---- The manual page, in mdoc, from the same table as the help: `moonlet --help man`.
+--- Generates the manual page in mdoc from the table of the help: `moonlet --help man`.
 local page = require "moonlet.engine.base.page"
 local manifest = require "moonlet.engine.run.manifest"
 local verbs = require "moonlet.engine.cli.verbs"
@@ -19,17 +19,17 @@ local verdicts = {
   { "cancelled", "ended by the user" },
 }
 
---- Text as mdoc takes it: nothing in it is a macro.
+--- Escapes a text, so that mdoc finds no macro in it.
 local function plain(text) return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("…", "...")) end
 
---- Text as lines of mdoc: each sentence begins one, and none is long.
+--- Splits a text into short lines of mdoc. Each sentence starts a new line.
 local function line(text)
   local lines = page.wrap(text:gsub("\n", " "):gsub("([.?!]) +(%u)", "%1\n%2"), 72)
   for i, part in ipairs(lines) do lines[i] = plain(part):gsub("^([.'])", "\\&%1") end
   return table.concat(lines, "\n")
 end
 
---- A word of an argument of a macro: without what would make it a macro or end it.
+--- Quotes a macro's argument, so that it cannot start another macro or end this one.
 local function word(text) return '"' .. plain(text):gsub('"', '""') .. '"' end
 
 local function add_options(lines, known)
@@ -49,7 +49,7 @@ local function add_options(lines, known)
   lines[#lines + 1] = ".El"
 end
 
---- The page.
+--- Returns the manual page.
 function M.text()
   local lines = {
     ".\\\" Made by moonlet --help man.", ".Dd November 22, 2026", ".Dt MOONLET 1", ".Os", ".Sh NAME", ".Nm moonlet",

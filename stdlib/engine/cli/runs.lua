@@ -1,4 +1,4 @@
---- `moonlet list`: the runs of the repository, newest first.
+--- `moonlet list`: lists the runs of the repository, newest first.
 local options = require "moonlet.engine.cli.options"
 local repository = require "moonlet.engine.run.repository"
 local ledger = require "moonlet.engine.run.ledger"
@@ -36,23 +36,25 @@ M.known = options.with_common {
 local null = core.json.null
 
 local batch = 500
-local most_newer, most_looks = 20, 1000 -- numbers that are looked at above the newest row, and in all
+local most_newer, most_looks = 20, 1000 -- limits of the ids that left_out() checks
 
---- True when a run in this state is one of the wanted.
+--- Returns true if the filter accepts a run in this state.
 local function fits(wanted, state)
   if wanted.status == "parked" then return state == "needs-human" or state == "quota" end
   return not wanted.status or state == wanted.status
 end
 
 local function row_of(home, run, state)
-  -- The ledger lists the run of a packet under the packet; the name of its folder is its task id.
+  -- The ledger stores a packet's id as the task of its run. The real task id is the name of the
+  -- run's folder.
   return { id = run.id, task_id = run.dir:match "([^/]+)$", preset = run.preset, title = run.title, runner = run.runner,
     state = state, started_at = run.started_at, duration_ms = run.duration_ms, dir = home.agent_path .. "/" .. run.dir }
 end
 
 local function is_before(started, day) return day ~= nil and type(started) == "string" and started < day end
 
---- Reads again a run that has not ended by its row: its host may have died before it could update the ledger.
+--- Reads the record of a run that the ledger shows as running, because its host may have died
+--- before it could update the ledger.
 local function look_again(home, root, run)
   local state = state_of.open(home, run.id, run.status == "prepared")
   if state == "running" then return run, state end
@@ -63,7 +65,8 @@ local function look_again(home, root, run)
   return core.ledger.get(home.handle, run.id) or run, rec.verdict
 end
 
---- Reports lost runs. A list only reads: they stay in the ledger, for verify to find.
+--- Reports runs whose folders are missing. Their rows stay in the ledger, because a list only reads
+--- and `verify` must find them.
 local function tell_lost(ids)
   if #ids == 0 then return end
   local shown = table.concat(ids, ", ", 1, math.min(#ids, 5))
@@ -71,7 +74,7 @@ local function tell_lost(ids)
   core.system.print(2, ("moonlet: %s of the ledger is missing on disk; check with moonlet run verify\n"):format(shown))
 end
 
---- Reports the runs of the list whose records cannot be read. A run without a record ended before it began.
+--- Reports runs with unreadable records. A run without a record never began, so it is not reported.
 local function tell_unreadable(home, root, ids)
   local list = {}
   for _, id in ipairs(ids) do
@@ -84,8 +87,8 @@ local function tell_unreadable(home, root, ids)
   core.system.print(2, ("moonlet: the record of %s cannot be read; check with moonlet run verify\n"):format(shown))
 end
 
---- The runs that a list without a filter should have and does not: removed ones, and those that the ledger could not
---- take in.
+--- Returns the ids that are missing in an unfiltered list: removed runs, and runs that the ledger
+--- could not add.
 local function left_out(rows, wanted)
   local listed, ids = {}, {}
   for _, row in ipairs(rows) do listed[row.id] = true end
@@ -100,11 +103,13 @@ local function left_out(rows, wanted)
   return ids
 end
 
---- The wanted rows of the ledger's runs, newest first; nil and an error if it cannot be used.
+--- Returns the matching runs from the ledger, newest first, or nil and an error if the ledger
+--- cannot be used.
 local function rows_of_ledger(home, root, wanted)
   local ready, why = ledger.ready(home)
   if not ready then return nil, why end
-  -- A dry run is prepared before it has a verdict.
+  -- Do not filter in the ledger: a parked run has one of two verdicts, and a dry run is prepared
+  -- before it has a verdict.
   local is_both = wanted.status == "parked" or wanted.status == "prepared"
   local status = not is_both and open_states[wanted.status] or nil
   local filter = { task = wanted.task, preset = wanted.preset, before = wanted.before,
@@ -122,7 +127,7 @@ local function rows_of_ledger(home, root, wanted)
       elseif open_states[run.status] then
         run, state = look_again(home, root, run)
       end
-      -- Ids are given in the order of time.
+      -- Ids increase with time, so no later row can match.
       is_over = is_over or is_before(run.started_at, wanted.since)
       if state and not is_over and fits(wanted, state) then rows[#rows + 1] = row_of(home, run, state) end
     end
@@ -135,7 +140,8 @@ local function rows_of_ledger(home, root, wanted)
   return rows
 end
 
---- The same from the files alone: slow for many runs, but right.
+--- Returns the matching runs from their files. This is slow for many runs, but does not need the
+--- ledger.
 local function rows_of_files(home, root, wanted)
   local rows, unread, before = {}, {}, wanted.before and store.number(wanted.before)
   for _, id in ipairs(store.ids(root)) do
@@ -161,7 +167,7 @@ local function rows_of_files(home, root, wanted)
   return rows
 end
 
---- The rows of runs that go on although their folders were removed.
+--- Returns the runs that continue although their folders were removed.
 local function rows_of_removed(home, wanted)
   local rows, now = {}, core.clock.wall()
   for _, entry in ipairs(removed.of(home.agent_path, "runs")) do
@@ -197,14 +203,14 @@ local function wanted_of(found)
     since = options.day(found.since, "since") }
 end
 
---- The title of a run, or its preset and the name of its task where a person gave one.
+--- Returns a run's title, or its preset and the task name that a person chose.
 local function what(row)
   if row.title ~= null then return row.title end
   local is_made = row.task_id:sub(1, #row.preset) == row.preset and row.task_id:find "%-%d+T%d+Z%-%x%x%x%x$"
   return (is_made or row.task_id == row.preset) and row.preset or row.preset .. "  " .. row.task_id
 end
 
---- A run's row of the table.
+--- Formats one run as a row of the table.
 local function cells_of(row, now)
   local started = core.clock.parse(row.started_at)
   local go_on = row.removed and "its folder was removed: moonlet cancel " .. row.id or nil
@@ -216,7 +222,7 @@ local function cells_of(row, now)
     task = core.text.printable(row.title ~= null and row.title or row.task_id, 60) }
 end
 
---- The table of a pipe: its columns stay where they are, whatever is in them.
+--- Formats the table for a pipe, with fixed columns.
 local function plain_text(cells)
   local form = "%-7s %-12s %-24s %-9s %-10s %s"
   local lines = { form:format("RUN", "STATE", "PRESET", "TOOK", "WHEN", "TASK") }
@@ -227,7 +233,8 @@ local function plain_text(cells)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- The table of a terminal, as wide as it needs and the terminal allows.
+--- Formats the table for a terminal. Columns are as wide as their content, within the terminal's
+--- width.
 local function laid_out(cells, out)
   local rows, lines = { { "RUN", "WHEN", "WHAT", "CAME TO", "TOOK" } }, {}
   for i, cell in ipairs(cells) do rows[i + 1] = { cell.id, cell.ago, cell.what, cell.state, cell.took } end

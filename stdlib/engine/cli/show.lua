@@ -1,4 +1,4 @@
---- `moonlet show`: a run with its steps, one of its steps, its answer or its prompt.
+--- `moonlet show`: prints a run with its steps, or one step, an answer or a prompt.
 local duration = require "moonlet.duration"
 local formats = require "moonlet.engine.cli.formats"
 local head = require "moonlet.engine.journal.head"
@@ -28,7 +28,7 @@ M.known = options.with_common {
 local null = core.json.null
 local most_lines = 4000
 
---- The answers that were given in a step: to its own gate, or to one before it.
+--- Returns the answers to the gates and questions of a step.
 local function answers_of(rec, key)
   local list = {}
   for _, answer in ipairs(rec.answers or {}) do
@@ -79,7 +79,7 @@ local function show_parked(id, rec, lines)
   end
 end
 
---- The main agent that asked for the run over MCP; nil for a run of a person.
+--- Returns the main agent that requested the run over MCP, or nil for a run of a person.
 local function asker_text(rec)
   local by = rec.options.asked_by
   if type(by) ~= "table" or by == null then return nil end
@@ -95,7 +95,8 @@ end
 
 local text_cap = 64 << 20
 
---- The answer of a run: what its preset gave people to read, else its result, else what its agent said.
+--- Returns the answer of a run: the preset's text for people, else its result, else its agent's
+--- answer.
 local function answer_of(home, root, rec)
   local findings = core.file.read(root, rec.sidecar .. "/findings.md", text_cap)
   if findings and findings ~= "" then return findings end
@@ -105,7 +106,7 @@ local function answer_of(home, root, rec)
   return (core.file.read(root, rec.sidecar .. "/output.md", text_cap))
 end
 
---- The text of --answer or --prompt, of the run or of one of its steps.
+--- Returns the text of --answer or --prompt, for the run or one of its steps.
 local function one_text(home, root, rec, found)
   local step = found.step and step_files.find(step_files.of(root, rec), found.step)
   local folder = step and step_files.folder(root, rec, step) or rec.sidecar
@@ -120,7 +121,7 @@ local function one_text(home, root, rec, found)
       or "moonlet show " .. rec.id .. " lists its steps: name one with --step KEY" }, 0)
 end
 
---- One step with its files: how it ended, its answer, and the end of what it printed on stderr.
+--- Formats one step: its outcome, its files, its answer and the end of its stderr.
 local function step_text(root, home, rec, word)
   local step = step_files.find(step_files.of(root, rec), word)
   local folder = step_files.folder(root, rec, step)
@@ -135,7 +136,7 @@ local function step_text(root, home, rec, word)
   return table.concat(lines, "\n") .. "\n", step
 end
 
---- The steps as rows of a page.
+--- Formats the steps as rows of a page.
 local function step_rows(rec, steps, out)
   local lines, width = {}, 8
   for _, step in ipairs(steps) do
@@ -155,7 +156,7 @@ local function step_rows(rec, steps, out)
   return lines
 end
 
---- The origin of an imported run; nil for any other.
+--- Describes the origin of an imported run. Returns nil for other runs.
 local function imported_text(rec)
   local from = rec.imported
   if type(from) ~= "table" or from == null then return nil end
@@ -163,7 +164,7 @@ local function imported_text(rec)
     core.text.printable(tostring(from.head), 40))
 end
 
---- The steps left to do by hand, in a run that nobody drives.
+--- Lists what a person must still do in a run that no host drives.
 local function leftover_notes(home, id, rec)
   local notes, driven = { imported_text(rec) }, core.runs.holder(home.handle, id) ~= nil
   if driven then return notes end
@@ -178,7 +179,7 @@ local function leftover_notes(home, id, rec)
   return notes
 end
 
---- The runner of a run, its age and who asked for it.
+--- Formats the runner, the age and the requester of a run on one line.
 local function summary_of(rec, started)
   local parts = { runner_text(rec) }
   if started then parts[#parts + 1] = state_of.ago(started, core.clock.wall()) end
@@ -200,7 +201,7 @@ local function on_screen(home, root, id, rec, out)
     tail = function(step) return step_files.tail(root, folder(step) .. "/stderr.log", 3, step.runner) end }, out)
 end
 
---- One run, as the options want it.
+--- Prints a run in the form that the options select.
 local function show(home, word, found)
   local id, rec = store.find(home, word)
   local root = store.root(home)

@@ -119,7 +119,7 @@ local function run_finalizers(state, how)
   return first
 end
 
---- Runs the clean-ups that were put off below a path, because the run continues there.
+--- Runs the postponed finalizers of bodies below a path, because the run continues after all.
 function M.clean_up_below(run, path)
   local below = path == "" and "" or path .. "/"
   local list, i = context.cleanup(run).put_off, 1
@@ -147,7 +147,7 @@ function M.after(state, ok, err)
   local run, pending = state.run, task.pending_error()
   local cleanup = context.cleanup(run)
   local how = not ok and kind_of(err) or pending and kind_of(pending) or "ok"
-  -- A body whose forecast ends here has not ended.
+  -- The forecast stopped inside of this body, so the body has not ended.
   if run.forecast and how == "prepared" then return nil end
   if not ok and not run.is_parking and run.quota_error and how ~= "cancelled" and not is_cancelled(run) then
     if state.finalizers[1] then put_off(state, how) end

@@ -1,12 +1,12 @@
---- Hashes inputs in a way that does not depend on the environment's secrets. Records contain no
---- secrets, so a resumed run may have a secret where the record has its name, or the reverse.
+--- Hashes inputs so that a resumed run recognizes them, even if the environment's secrets have
+--- changed. Records contain the name of a secret in place of its value.
 ---
---- An input has two hashes. `h` covers it with names in place of known secrets. `raw` is keyed,
---- covers the full input, and is recorded only if the two texts differ. Two inputs are equal if
---- either hash matches, with the secrets of either time:
----   secrets were added    the input without replacements still has its recorded hash
----   secrets were removed  a script's input has its keyed hash, a recorded one has names already
----   secrets have changed  their names are still equal
+--- `h` is the hash of an input with names in place of secrets. If this changes the text, the keyed
+--- hash of the full text is recorded as `raw`. Two inputs are equal in these cases:
+---   a secret was added    the plain hash of the full text equals the recorded `h`
+---   a secret was removed  the keyed hash of the full text equals `raw`; an input that was read
+---                         from a record still has the name, so its `h` is equal
+---   a secret has changed  `h` is equal, because the name has not changed
 --- Redacted parts of an observed text (redactions.lua) are treated like secrets, with their
 --- recorded replacement as the name.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"

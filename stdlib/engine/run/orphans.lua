@@ -123,8 +123,8 @@ function M.settled(run, ok, err)
   return ok, err, is_cut_off(run, ok, err)
 end
 
---- Waits for the running steps of clean-ups whose body continues, so that they are not lost and do
---- not run beside it.
+--- Waits for running steps of clean-ups when the body continues. Otherwise these steps would be
+--- lost, or run in parallel with the body.
 ---@param keys string[]   of the clean-ups
 function M.settle_cleanups(run, keys)
   for _, around in ipairs(keys) do

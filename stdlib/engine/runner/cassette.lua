@@ -1,9 +1,9 @@
---- The runner `cassette`: replays the recordings of `--record DIR`, in milliseconds and without any
---- process, through the very code that read the live agents. Faults can be asked for:
+--- The runner `cassette`: replays the recordings of `--record DIR` within milliseconds, without
+--- starting a process. It uses the code that reads live agents. Faults can be injected:
 ---   --runner cassette:DIR            --runner 'cassette:DIR,fault=429'
 ---   --runner 'cassette:DIR,fault=quota@correctness,fault=invalid*2@tests'
---- A fault befalls the first attempt of each step, or the first N with *N, all with **; @NAME
---- limits it to steps of which NAME is a part of the key.
+--- A fault hits the first attempt of each step, with *N the first N attempts, with ** all attempts.
+--- @NAME limits it to steps whose key has NAME as a part.
 ---
 --- Any finished run is a cassette too: --runner cassette:R-007 (cassette_run.lua).
 ---
@@ -285,7 +285,7 @@ local function fits(recorded, line)
     end
     local found = pos == 1 and (line:sub(1, #piece) == piece and 1) or pos > 1 and line:find(piece, at, true)
     if not found then return false end
-    -- A redacted word has at least one character.
+    -- A redacted text has at least one character, so skip one.
     at, pos = found + #piece + 1, to + 1
   end
 end
@@ -325,7 +325,7 @@ local function find(root, dir, key, number)
   miss(dir, ("has no recording of the step '%s'"):format(context.plain(key)), "it has: " .. table.concat(keys, ", "))
 end
 
---- Returns a function that replaces the names of both runs in a line.
+--- Returns a function that replaces the names of both runs in a text.
 ---@param call table  of the recording
 ---@return fun(text: string): string
 local function same_names(call, run)
@@ -345,13 +345,13 @@ end
 
 --- Returns the first line that differs from the recorded prompt, and all lines of both; or nil.
 local function different(call, now, run)
-  -- The recording may hold a word that has become a secret since.
+  -- The recording may contain a word that has become a secret since it was made.
   local recorded = core.run.redact(call.prompt)
   if recorded == now then return nil end
   local neutral = same_names(call, run)
   local function is_same(old, new)
     if fits(old, new) then return true end
-    -- An older tape has marks in place of the run's names: each stands for any name.
+    -- Recordings of older versions have <task> and <run> in place of names. Each matches any name.
     if not call.task then return fits((old:gsub("<task>", "[redacted:t]"):gsub("<run>", "[redacted:r]")), new) end
     return fits(neutral(old), neutral(new))
   end

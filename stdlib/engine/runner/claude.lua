@@ -1,5 +1,5 @@
---- The runner `claude`: Claude Code, one `claude -p` for each attempt. Its permission rules are no
---- sandbox (an allowed `git diff --output=FILE` writes), so the host's holds it as well.
+--- The runner `claude`: Claude Code, one `claude -p` per attempt. The host adds its own sandbox,
+--- because Claude's permission rules are none: an allowed `git diff --output=FILE` writes a file.
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
 local outcome = require "moonlet.engine.runner.outcome"

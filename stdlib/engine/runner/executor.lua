@@ -1,7 +1,7 @@
---- The runner `executor`: one `moonlet-executor` for each attempt, moonlet's own agent for any
---- OpenAI-compatible server. Its conversation is kept in .codex-sessions/tasks at the top of the
---- repository, outside of the worktree that it works in, one for each attempt. An answered question
---- goes on in a branch of it; an attempt after a lost one goes on with it.
+--- The runner `executor`: one `moonlet-executor` per attempt, moonlet's own agent for any
+--- OpenAI-compatible server. It keeps one conversation per attempt in .codex-sessions/tasks at the
+--- top of the repository, outside of its worktree. An answered question continues in a branch of
+--- the conversation. If an attempt was lost, the next one continues its conversation.
 local moonlet = require "moonlet.engine.runner.moonlet"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -34,7 +34,8 @@ local function is_loopback(url)
   return host == "localhost" or host == "[::1]" or host ~= nil and host:find "^127%.[%d.]+$" ~= nil
 end
 
---- Returns the server's URL and how it is logged in to, or nil without a needed key.
+--- Returns the server's URL and a description of the login. The description is nil if a key is
+--- needed but not set.
 function M.server()
   local url, key = core.system.env "OPENAI_BASE_URL", core.system.env "OPENAI_API_KEY"
   if not url or url == "" then url = "https://api.openai.com/v1" end
@@ -112,7 +113,7 @@ end)
 
 function M.finish(state, exit, answers)
   if state.last_error and not state.done then state.failure = state.failure or state.last_error end
-  -- A question ends the program with an exit code of its own.
+  -- The program exits with code 3 after a question.
   local asked = state.question and state.done and exit.why == "exited" and exit.code == 3
   local own = asked and setmetatable({ code = 0 }, { __index = exit }) or exit
   if asked then
@@ -124,7 +125,7 @@ function M.finish(state, exit, answers)
   if result.error and result.error.message:find("MAX_ITERS reached", 1, true) then
     result.class, result.error = "limit", outcome.error("limit", result.error.message)
   end
-  -- An obstacle that the agent found blocks the run and is no failure of the agent.
+  -- If the agent reports an obstacle, the run is blocked. This is not a failure of the agent.
   if state.obstacle and result.error and exit.why == "exited" and exit.code == 6 then
     result.error.blocked = "agent"
   end

@@ -1,8 +1,8 @@
---- The runner `gemini`: Gemini CLI, one headless run for each attempt. It has no sandbox that the
---- kernel enforces here, so the host's holds it. It takes settings for a whole system only from
---- files that root owns, so each attempt has a home of its own, with moonlet's settings, and the
---- user's login and model. No attempt trusts its working directory: the project's settings, hooks
---- and instruction files stay out. A policy gives a writing attempt all tools.
+--- The runner `gemini`: Gemini CLI, one headless run per attempt. It has no kernel sandbox here, so
+--- the host adds one. Gemini reads system-wide settings only from files that root owns, so each
+--- attempt has its own home folder with moonlet's settings and the user's login and model. No
+--- attempt trusts its working directory, so the project's settings, hooks and instruction files are
+--- ignored. If an attempt may write, a policy allows it all tools.
 local lines = require "moonlet.engine.base.lines"
 local shared = require "moonlet.engine.runner.shared"
 local stream = require "moonlet.engine.runner.stream"
@@ -113,7 +113,8 @@ local function settings(call, key, user)
     -- GEMINI_CLI_TRUST_WORKSPACE answers the question of trust.
     security = { auth = next(auth) and auth or nil, folderTrust = { enabled = false } },
     model = model, modelConfigs = stream.tbl(user.modelConfigs),
-    -- The host retries a broken stream, because Gemini would keep its text in the answer.
+    -- If Gemini retried a broken stream, the broken text would stay in its answer. The host retries
+    -- instead.
     general = { enableAutoUpdate = false, enableAutoUpdateNotification = false, maxAttempts = 1,
       retryFetchErrors = false },
     privacy = { usageStatisticsEnabled = false }, telemetry = { enabled = false }, advanced = { ignoreLocalEnv = true },
@@ -157,7 +158,8 @@ function M.command(call)
     warnings[#warnings + 1] = "a private GEMINI_CLI_HOME holds no login: set GEMINI_API_KEY"
   end
   local home = (call.scratch or call.out) .. "/gemini"
-  -- A second process of Gemini would get more memory than an attempt needs.
+  -- Do not let Gemini relaunch itself, because the second process would get more memory than an
+  -- attempt needs.
   local env = { GEMINI_CLI_HOME = home, GEMINI_CLI_TRUST_WORKSPACE = "false", GEMINI_CLI_NO_RELAUNCH = "1" }
   return { argv = argv, env = env, env_names = shared.env_names(M.env_names, config.env), stdin = "prompt",
     files = home_files(call, home, key, warnings), state_dirs = { home }, sandbox = "host",
@@ -298,7 +300,7 @@ local function parse(state, line, events)
     local text = event.role == "assistant" and stream.said(state, events, event.content)
     if text then
       begin_again(state)
-      -- A new message begins after a tool, and the last message is the answer.
+      -- A message after a tool starts a new text, and the last message is the answer.
       stream.keep_text(state, text, event.delta == true and not state.fresh)
       state.fresh = false
       stream.say(state, events, text)
@@ -378,7 +380,7 @@ function M.transcript(state, line)
   stream.report_answer(state, input)
 end
 
---- Finds moonlet's settings among those that Gemini skipped: without them it has other tools.
+--- Reports whether Gemini skipped moonlet's settings, because it has other tools then.
 local function skipped(exit)
   for path, why in (exit.stderr_tail or ""):gmatch("Skipping [%w ]-file '([^'\n]+)':? ?([^\n]*)") do
     if path:find("/gemini/.gemini/settings.json", 1, true) then
@@ -387,11 +389,12 @@ local function skipped(exit)
   end
 end
 
---- Notes an answer that broke off after a tool, which Gemini reports as whole without tokens.
+--- Records an answer that broke off after a tool. Gemini reports it as complete, but without
+--- tokens.
 local function note_half_answer(state)
   if not state.done or state.counted == 0 then return end
   local counted = state.usage and state.usage.total_tokens
-  -- If no message came at all, the totals belong to the answers before.
+  -- If there was no message at all, the totals belong to the earlier answers.
   local is_missing = state.awaits_model and counted == state.so_far.total_tokens
   if not (state.unpaid_answer or is_missing) then return end
   state.done, state.failure = false, { class = "network",

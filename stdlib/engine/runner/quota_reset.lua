@@ -1,6 +1,6 @@
---- Finds the moment at which a quota resets in the messages of providers and their CLIs: "try again in 3h 12m",
---- "resets 3pm (Europe/Berlin)", "limit reached|1730000000", Retry-After in seconds, HTTP's three dates, ISO times.
---- Pure: the moment and the zone are given.
+--- Parses when a quota resets from messages of providers and their CLIs: "try again in 3h 12m",
+--- "resets 3pm (Europe/Berlin)", "limit reached|1730000000", Retry-After in seconds, HTTP's three
+--- date formats, ISO times. Pure: the caller passes the current time and the time zone.
 local M = {}
 
 local second, minute, hour, day = 1000, 60 * 1000, 3600 * 1000, 86400 * 1000
@@ -173,7 +173,7 @@ local function on_day(text, lower, days, from, now, offset, zones)
       local is_told = year ~= nil
       year = year or (date_of(now // day))
       local when = moment(year, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
-      -- A date without its year is the next such day, unless it has just passed.
+      -- A date without a year means the next such date, or the last one if it was within 30 days.
       if not is_told and when < now - 30 * day then
         when = moment(year + 1, month, dom, hours or 0, minutes or 0, seconds or 0, zone)
       end
@@ -184,9 +184,9 @@ local function on_day(text, lower, days, from, now, offset, zones)
   return best, not seconds
 end
 
---- A point in time written out: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM", "Oct 9,
---- 5pm", "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm". From the
---- start of the text. The second result: it has no seconds.
+--- Parses a date at the start of a text: ISO, RFC 1123, RFC 850, asctime, "Oct 9th, 2025 3:05 PM",
+--- "Oct 9, 5pm", "10 Oct 2026, 11:52", "11/23/2026 3 PM", "Monday 3pm", "tomorrow at 3pm", "3pm".
+--- Also returns true if the text has no seconds.
 local function date(text, now, offset, zones)
   local lower = text:lower()
   local word, word_stop = lower:match("^%s*(%a+)()")
@@ -214,7 +214,7 @@ local function date(text, now, offset, zones)
     local a, b, c = date_of(today + ahead)
     when = moment(a, b, c, hours or 0, minutes or 0, seconds or 0, zone)
     ahead = ahead + (weekday and 7 or 1)
-  until when > now - 10 * minute   -- a time that is just over is no day away
+  until when > now - 10 * minute   -- a time that has just passed means today
   return when, not seconds
 end
 

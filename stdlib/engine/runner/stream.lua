@@ -4,44 +4,44 @@ local M = {}
 
 local null = core.json.null
 
-M.line_cap = 5 << 20     -- bytes of one line; of a longer one that much is read
-M.text_cap = 4 << 20     -- bytes of an answer that are kept
+M.line_cap = 5 << 20     -- bytes that are read of one line
+M.text_cap = 4 << 20     -- bytes that are kept of an answer
 local message_cap = 4000
 local most_files, most_denied, most_open, most_warnings = 2000, 100, 256, 50
 local largest = 1 << 53
 
 ---@class moonlet.RunnerState
----@field lines integer       lines that were looked at
+---@field lines integer       lines of the output
 ---@field events integer      lines that were events
----@field malformed integer   lines that began like an event and could not be read
----@field repaired integer    lines that could be read after damage was mended
+---@field malformed integer   lines that began like an event and were invalid
+---@field repaired integer    damaged lines that were repaired
 ---@field plain integer       lines that are no events
 ---@field skipped integer     lines longer than line_cap that could not be read in part
 ---@field unread boolean?     an event could not be read, and no later text replaced its text
----@field done boolean        the terminal success event was seen, and after it no failure and nothing new
----@field begun_again boolean? it said that it was done, and then began something else
+---@field done boolean        success was reported, and nothing new or failed followed
+---@field begun_again boolean? continued after it reported its end
 ---@field failure table?      { message, status?, code?, retry_after_ms?, reset_at? }: the terminal failure
----@field last_error table?   the same, of an error that need not be terminal
----@field retry table?        the same, of a retry that nothing has followed yet
----@field waiting table?      the same, of a program that waits in silence until it asks its provider again
----@field broken_off integer?  answers in a row that broke off, of a program that then asks again without end
+---@field last_error table?   fields as in failure: the last error, perhaps not terminal
+---@field retry table?        fields as in failure: the last retry, if no event followed
+---@field waiting table?      fields as in failure: the program waits silently for its next retry
+---@field broken_off integer?  broken answers in a row, of a program that retries forever
 ---@field model string?
 ---@field session string?
----@field turns integer        answers of its model, as far as the stream shows them
----@field awaits_model boolean the next event of its model begins another answer
----@field in_answer boolean?   an answer is open whose end the stream reports
----@field at_work_since integer?  ms since 1970: a process that it has started later is a tool at work
----@field bytes integer        of its events
----@field sent_again integer   bytes of events that each of those turns began with, added up
----@field own_tokens integer?  about as many tokens its program sends with each request beside the user's prompt
----@field reports boolean?     each answer's usage is reported as it comes
----@field counted integer      answers that were reported one by one, each with its usage
+---@field turns integer        answers of the model that the stream reports
+---@field awaits_model boolean the next event of the model begins an answer
+---@field in_answer boolean?   an answer has begun, and its end will be reported
+---@field at_work_since integer?  ms since 1970; child processes that started later are tools
+---@field bytes integer        bytes of all events
+---@field sent_again integer   bytes that were sent again with each turn, in total
+---@field own_tokens integer?  approximate tokens of the program's own instructions in each request
+---@field reports boolean?     usage is reported after each answer
+---@field counted integer      answers whose usage was reported one by one
 ---@field reported integer     answers whose usage was reported
----@field reported_bytes integer  of its events when the last of those was
----@field requests integer?    requests that its program has sent, where its log says so
+---@field reported_bytes integer  bytes of all events at the last reported usage
+---@field requests integer?    requests that the program has sent, if its log counts them
 ---@field log_was_read boolean?  the log on standard error was read line by line
----@field last_input integer?  input tokens of the last of those
----@field so_far moonlet.Usage?  usage so far, of a stream that reports it before its end
+---@field last_input integer?  input tokens of the last reported usage
+---@field so_far moonlet.Usage?  usage so far, if the stream reports it before its end
 
 --- Returns a fresh state for one attempt.
 function M.begin()
@@ -59,7 +59,7 @@ function M.str(value) return type(value) == "string" and value or nil end
 
 function M.tbl(value) return type(value) == "table" and value or nil end
 
---- Returns a plausible count.
+--- Returns a non-negative integer, or nil if the value is not one or is implausibly large.
 function M.count(value)
   if type(value) ~= "number" or value < 0 or value > largest then return nil end
   return math.tointeger(value)
@@ -326,7 +326,8 @@ end
 
 local half = M.text_cap // 2
 
---- Keeps the last bytes of a long answer, and joins the pieces only now and then.
+--- Appends to the end of a long answer, of which only the last bytes are kept. Joins the pieces
+--- rarely.
 local function keep_end(state, text)
   local list = state.last or { size = 0 }
   list[#list + 1] = text:sub(-half)
@@ -410,7 +411,8 @@ end
 --- Closes all tools, in a stream whose model speaks only after they have ended.
 function M.close_tools(state) state.open, state.open_count = {}, 0 end
 
---- Counts a turn when the model speaks first or after a tool: it was sent everything again.
+--- Counts a turn when the model begins an answer, at the start or after a tool. Each turn sends the
+--- whole conversation again.
 local function count_turn(state)
   if not state.awaits_model then return end
   state.turns, state.awaits_model = state.turns + 1, false
@@ -438,14 +440,14 @@ function M.answers(state) return math.max(state.turns, state.counted) end
 --- Reports whether an agent has taken more turns than it may.
 function M.is_beyond(state, most) return most ~= nil and M.answers(state) > most end
 
---- Reports whether an agent has taken all its turns and asks its model again.
+--- Returns true if the agent has used all its turns and is about to start another one.
 function M.asks_beyond(state, most)
   return most ~= nil and state.turns == most and state.awaits_model and not state.done
 end
 
 local most_seen = 8 << 20
 
---- Keeps what a tool showed the agent, with which the findings of a reviewer are compared.
+--- Stores the output of a tool. A reviewer's findings are checked against it later.
 ---@param about string?  the command or the path
 function M.saw(state, about, text)
   local seen = state.seen or { bytes = 0 }
@@ -458,8 +460,8 @@ function M.saw(state, about, text)
   seen[#seen + 1] = (about or ""):gsub("\n", " ") .. "\n" .. text
 end
 
---- Adds an event of a tool, and counts it. One that has ended may have `call`, its arguments, and
---- `result`, all that it returned.
+--- Adds an event of a tool, and counts it. For a finished tool, `call` may have its arguments and
+--- `result` its full output.
 function M.tool(state, events, tool)
   state.retry = nil
   count_turn(state)
@@ -481,7 +483,7 @@ function M.say(state, events, text)
   events[#events + 1] = { type = "text", text = #text > 2000 and core.text.cut(text, 2000) or core.text.clean(text) }
 end
 
---- Adds the event of an error; with `ends` the agent failed and is done.
+--- Adds an error event. With `ends`, the agent has failed and is done.
 ---@param err table  its message is shown
 function M.fail(events, err, ends)
   events[#events + 1] = { type = "error", text = M.printable(M.message(err.message), 300) }

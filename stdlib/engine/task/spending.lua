@@ -1,5 +1,5 @@
---- What changes to a repository have cost, and which steps took a dearer model than they were meant to. Both are read
---- from the records of runs.
+--- Computes from the records of runs what changes to a repository have cost, and which steps
+--- inherited a more expensive model than other branches.
 local budget = require "moonlet.engine.budget.budget"
 local prices = require "moonlet.engine.budget.prices"
 local store = require "moonlet.engine.run.store"
@@ -30,7 +30,7 @@ local function list_of(value) return type(value) == "table" and value ~= null an
 ---@field since string?
 ---@field until string?
 
---- The records of the runs that a filter takes, newest first.
+--- Returns the records of the runs that match a filter, newest first.
 local function records(home, filter, most)
   local list, root = {}, store.root(home)
   for _, id in ipairs(filter.run and { filter.run } or store.ids(root)) do
@@ -42,7 +42,8 @@ local function records(home, filter, most)
   return list
 end
 
---- What became of a change: merged, held (it waits for a review, or was rejected), nothing or failed.
+--- Returns the state of a change: "merged", "held" (it waits for a review, or was rejected),
+--- "nothing" or "failed".
 local function state_of(rec, step)
   if step.status ~= "ok" then return "failed" end
   if (known(step.changes) or 0) == 0 then return "nothing" end
@@ -86,8 +87,8 @@ local function row_of(rec, step)
   return row
 end
 
---- Each step that was to change files, with its cost; and what a dispatched and a merged change have cost, reviews and
---- checks by other agents of their runs included.
+--- Returns each step that could change files, with its cost, and the average cost of a dispatched
+--- and of a merged change. The averages include all agents of the run, such as reviewers.
 ---@param home table
 ---@param filter moonlet.UsageFilter
 ---@return table[] rows
@@ -115,10 +116,11 @@ function M.by_change(home, filter)
   return rows, total
 end
 
---- The fan-out that a branch's step lies in; nil for another step.
+--- Returns the fan-out that contains a branch's step, or nil for other steps.
 local function siblings_of(key) return key:match "^(.+)/[^/]+/[^/]+$" end
 
---- What a model costs for a million tokens of output: by the config, else by what the step has paid for a token.
+--- Returns the price of a million output tokens, from the config. If it has none, uses the step's
+--- average price of a token.
 local function price_of(step, all_prices)
   local price = prices.of(step.usage.model, all_prices)
   if price then return price.output end
@@ -126,8 +128,8 @@ local function price_of(step, all_prices)
   return tokens and tokens > 0 and cost and cost * 1e6 / tokens or nil
 end
 
---- Steps that took the model of the run or of the agent's program, because their call named none, and so a dearer one
---- than a branch beside them.
+--- Finds steps of a fan-out that inherited their model, because the call named none, and paid for a
+--- more expensive model than another branch.
 ---@param home table
 ---@param filter moonlet.UsageFilter
 ---@param all_prices table?

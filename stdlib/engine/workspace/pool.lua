@@ -20,7 +20,7 @@ local id_bytes = 6
 local list_cap = 256 << 20
 --- Restoring more files than this is not faster than a new checkout.
 local most_restored = 20000
---- A host that takes longer than this to move a worktree to its new base was killed.
+--- After this time, a host that moves a worktree to its new base counts as dead.
 local longest_move_ms = 3600 * 1000
 local list_name, new_list_name, base_name = "tree.list", "tree.new", "tree.base"
 local reason = "waits for the next agent that writes; moonlet run prune --worktrees removes it\n"
@@ -39,8 +39,8 @@ local function new_name(prefix) return prefix .. core.clock.random_hex(id_bytes)
 ---@field name string
 ---@field age integer  ms since it was pooled
 
---- Returns the time since a worktree was pooled, or nil if it is not in the pool. What a killed host
---- left counts as infinitely old.
+--- Returns the time since a worktree was pooled, or nil if it is not in the pool. A worktree that a
+--- killed host left counts as infinitely old.
 local function age_of(root, raw, name)
   local info
   if name:find "^pool%-%x+$" then
@@ -91,7 +91,7 @@ function M.sweep(run, key, parent)
   end
 end
 
---- Discards all pooled worktrees of a folder but the newest `most`, and those that are too old.
+--- Discards the pooled worktrees of a folder that are too old, and all but the newest `most`.
 local function trim(common, parent, most)
   for i, entry in ipairs(M.list(parent)) do
     if i > most or entry.age > oldest_ms then discard(common, parent, entry.name) end
@@ -133,7 +133,7 @@ end
 function M.note(run, key, tree, beginning)
   if most_of(run) == 0 or #beginning.unseen > 0 then return end
   local root = files.must(core.file.root(tree.raw.path))
-  -- The list is written last: a pooled worktree without one is not used.
+  -- Write the list last, because a pooled worktree without a list is not used.
   core.file.remove(root, list_name)
   files.write(root, base_name, beginning.tree .. "\n")
   pcall(tree_list.write, run, key, tree.path, tree.raw.path .. "/" .. list_name)
@@ -157,7 +157,7 @@ function M.give(run, tree)
     core.file.remove(raw, pooled)
     return false
   end
-  -- git leaves a locked worktree alone and shows the reason.
+  -- git does not prune a locked worktree, and displays this reason.
   core.file.write(admins, admin .. "/gitdir", ("%s/%s/.git\n"):format(parent, pooled))
   core.file.write(admins, admin .. "/locked", reason)
   trim(tree.common, parent, most)
@@ -250,7 +250,7 @@ local function move(run, key, pooled, tree, beginning)
   local touched = clean(root, before, after)
   local env = plumbing.env(tree.raw, pooled, worktree_seed.index(tree.raw))
   add_changes(run, key, pooled, env, base, beginning.tree, touched)
-  -- The index is the host's own. Its times tell git which files are unchanged.
+  -- Only the host writes this index, so git can trust its timestamps to find unchanged files.
   git(run, key, pooled, { "read-tree", "--reset", "-u", "--no-recurse-submodules", beginning.tree }, { env = env })
   tree_list.write(run, key, pooled, new)
   before, after = tree_list.compare(run, key, list, new)

@@ -73,7 +73,8 @@ local function read_status(snapshot, text)
   if snapshot.head == "(initial)" then snapshot.head = "" end
 end
 
---- Calls fn(rules, folder) with git's sandbox rules and a temporary folder that git may write.
+--- Calls fn(rules, folder) with the sandbox rules for git and a temporary folder that git may
+--- write.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
   local base = state_dir.path()
@@ -310,7 +311,8 @@ end
 
 local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
 
---- Adds files that new ignore rules hide. Other ignored files are not compared.
+--- Adds new or changed files that git ignores since the agent changed an ignore rule. Other ignored
+--- files are not compared.
 local function add_hidden(paths, before, after)
   local function is_new(path)
     local info = core.file.stat(after.root, (path:gsub("/$", "")))

@@ -1,9 +1,9 @@
---- The public names of the library with their annotations, as `moonlet doc`, --help and the reference show them.
+--- Reads the library's public names and annotations for `moonlet doc`, --help and the reference.
 local annotations = require "moonlet.engine.cli.doc.annotations"
 
 local M = {}
 
---- Modules that a script requires by name, beside those that are fields of m.
+--- Returns a function that maps a file to its public prefix: "m." or the name that scripts require.
 local function prefixes(notes)
   local on_m = {}
   annotations.read("init.lua", notes["init.lua"], function() return nil end, function(entry)
@@ -35,7 +35,8 @@ local function mentions(values, name)
   return false
 end
 
---- A summary for a type that has none of its own: the first that takes it, returns it, or holds it.
+--- Describes a type without a summary by its first use: as a parameter, a result, a field or a
+--- base.
 local function use_of(name, entries)
   for _, use in ipairs { { "params", "taken by " }, { "returns", "the result of " }, { "fields", "a part of " } } do
     for _, entry in ipairs(entries) do
@@ -51,7 +52,7 @@ end
 
 local read
 
---- All entries, sorted by name.
+--- Returns all entries, sorted by name.
 function M.read()
   if read then return read end
   local notes = core.script.notes()
@@ -60,7 +61,7 @@ function M.read()
   for file in pairs(notes) do files[#files + 1] = file end
   table.sort(files)
   for _, file in ipairs(files) do
-    -- Parts of a module that a script does not reach by themselves; git hands its own on.
+    -- Files in other subfolders are internal. m.git exports the functions of git/.
     local public = file:find "^[%l_]+%.lua$" or file:find "^meta/" or file:find "^git/"
       or file:find "^patterns/"
     annotations.read(file, notes[file], prefix_of, function(entry)
@@ -70,7 +71,7 @@ function M.read()
       elseif entry.kind == "type" and named[entry.name] then
         table.move(entry.fields, 1, #entry.fields, #named[entry.name].fields + 1, named[entry.name].fields)
       elseif entry.kind == "type" and entry.name:find "^moonlet%.%l+$" then
-        -- The table of a module: its fields are entries of their own.
+        -- Skip the type of a module's table, because its fields have entries of their own.
         return
       elseif public or entry.kind == "type" then
         named[entry.name] = entry
@@ -86,7 +87,7 @@ function M.read()
   return read
 end
 
---- Fields of a type and of its parents.
+--- Returns the fields of a type and of its parents.
 function M.fields(name)
   local entry = M.read().named[name]
   if not entry then return {} end
@@ -94,7 +95,7 @@ function M.fields(name)
   return table.move(entry.fields, 1, #entry.fields, #fields + 1, fields)
 end
 
---- The type of an options table that a function takes last or alone, with its fields; nil for other parameters.
+--- Returns the types with fields, such as options tables, that a function takes or returns.
 function M.records(entry)
   local found, seen = {}, {}
   for _, group in ipairs { entry.params, entry.returns } do
@@ -111,7 +112,7 @@ function M.records(entry)
   return found
 end
 
---- "ctx:agent(call)", with its results.
+--- Formats the signature of an entry, such as "ctx:agent(call) -> answer".
 function M.signature(entry)
   if entry.kind == "type" then return entry.name .. (entry.parent and " : " .. entry.parent or "") end
   if entry.kind == "value" then return entry.name end
@@ -125,7 +126,7 @@ function M.signature(entry)
     #results > 0 and " -> " .. table.concat(results, ", ") or "")
 end
 
---- The summary of an argument's kind, from the annotation of m.arg.KIND.
+--- Returns the summary of an argument's kind, from the annotation of m.arg.KIND.
 function M.kind_of_argument(kind)
   local entry = M.read().named["m.arg." .. kind]
   return entry and entry.summary

@@ -1,5 +1,5 @@
---- `moonlet preset check FILE`: loads a preset in the sandbox and goes through it once with made-up answers. No agent
---- and no command is started, and nothing is left behind.
+--- `moonlet preset check FILE`: loads a preset in the sandbox and executes it once with made-up
+--- answers. Starts no agent and no command, and leaves no files.
 local arg = require "moonlet.arg"
 local budget = require "moonlet.engine.budget.budget"
 local config = require "moonlet.engine.load.config"
@@ -29,7 +29,8 @@ end
 
 local function example_word(i) return i == 1 and "example" or "example-" .. i end
 
---- A made-up word may name a file or a program: the file reads as an example, and whoever gives the program allows it.
+--- Made-up arguments. A file with such a name reads as an example. A program with such a name is
+--- not reported as undeclared, because the user must allow the real program.
 local made_up = { [example_word(1)] = true }
 
 local function example_list(one)
@@ -41,8 +42,8 @@ local function example_list(one)
   return list
 end
 
---- A value for each argument that must be given, and for the one that is named: the dry run needs something to go
---- through.
+--- Makes up a value for each required argument and for the argument `also`, so that the dry run can
+--- execute the preset.
 local function example_args(declared, also)
   local given = {}
   for name, one in pairs(declared) do
@@ -56,7 +57,7 @@ local function example_args(declared, also)
   return arg.complete(declared, given)
 end
 
---- A run in a folder of its own, over the files of the repository.
+--- Plans a run whose `.agent` is a temporary folder, but whose work tree is the repository.
 local function plan_of(home, source, preset, resume, place, also)
   local own = core.run.home(place)
   local all = grants.empty()
@@ -70,7 +71,7 @@ local function plan_of(home, source, preset, resume, place, also)
     budget = { agents = budget.default_agents, wall = "5m" } }
 end
 
---- Goes through the preset. Returns the error that it came to, if any.
+--- Executes the preset. Returns its error, if any, and what it did.
 local function go_through(plan)
   local run = run_module.create(plan)
   local seen = { steps = 0, agents = 0, commands = core.json.array {}, warnings = core.json.array {},
@@ -90,7 +91,7 @@ local function go_through(plan)
   return envelope.error ~= core.json.null and envelope.error or nil, seen
 end
 
---- Compares what was used with what the preset declares.
+--- Compares the rights that the preset used with those that it declares.
 local function compare_needs(preset, used, problems, notes)
   local declared = grants.from_needs(preset.needs)
   grants.are_declared[declared] = true
@@ -123,7 +124,7 @@ local function compare_needs(preset, used, problems, notes)
   end
 end
 
---- Compares what the dry run came to with the limits that the preset declares.
+--- Compares the calls of the dry run with the limits that the preset declares.
 local function compare_budget(source, preset, seen, problems)
   local function compare(kind, count, what)
     local most = preset.budget[kind]
@@ -135,7 +136,7 @@ local function compare_budget(source, preset, seen, problems)
   compare("processes", #seen.commands, "calls of commands")
 end
 
---- Names the calls that nothing has checked.
+--- Adds a note about the calls that the dry run never reached.
 local function note_unreached(source, seen, notes)
   local calls = unreached.calls(source, seen.reached)
   if #calls == 0 then return end
@@ -151,10 +152,11 @@ local function check_name(source, preset, problems)
     :format(preset.name, file), hint = ("write name = \"%s\", or rename the file"):format(file) }
 end
 
---- Removes the folder of the dry run that goes on.
+--- Removes the temporary folder of the current dry run.
 M.clean_up = nil
 
---- Goes through it in a folder of its own. Returns the error that it came to, what it did, and the rights it used.
+--- Executes the preset in a temporary folder. Returns its error, what it did, and the rights that
+--- it used.
 local function once(home, source, preset, resume, also)
   local place, _, remove = temporary.folder "check"
   M.clean_up = remove
@@ -168,7 +170,7 @@ local function once(home, source, preset, resume, also)
   return err, seen, used
 end
 
---- Some presets do nothing without one of their arguments: each is tried.
+--- Tries each optional argument in turn, because some presets do nothing without one.
 local function any_way(home, source, preset, resume)
   local err, seen, used = once(home, source, preset, resume)
   for name, one in pairs(preset and err and preset.args or {}) do
@@ -229,7 +231,7 @@ local function result_of(name, problems, notes, seen)
     text_of(name, problems, notes, seen)
 end
 
---- The name of the preset that is being checked.
+--- The preset that is being checked.
 M.begun = nil
 
 ---@param target string  a preset's name, or a Lua file
@@ -243,7 +245,7 @@ function M.check(home, target)
   return result, text, #problems == 0
 end
 
---- The outcome of a check whose preset computed without end.
+--- Returns the envelope of a check that was stopped because the preset did not terminate.
 function M.killed(err)
   if M.clean_up then M.clean_up() end
   local result, text = result_of(M.begun, core.json.array { problem(err) }, core.json.array {}, nil)

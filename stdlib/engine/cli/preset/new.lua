@@ -1,6 +1,7 @@
---- `moonlet preset new NAME`: a preset that runs at once with --runner mock, and a test beside it. With --pattern P it
---- begins as the built-in preset P, with the arguments of one of its tests as an example. If P is a pattern, the preset
---- also gets a copy of the pattern and of its prompts.
+--- `moonlet preset new NAME`: writes a preset that runs at once with --runner mock, and a test for
+--- it. With --pattern P it starts as a copy of the built-in preset P, with the arguments of one of
+--- P's tests as an example. If P is a pattern, the preset also gets a copy of the pattern and its
+--- prompts.
 local record = require "moonlet.record"
 local command_line = require "moonlet.engine.base.command_line"
 local cases = require "moonlet.engine.cli.preset.case"
@@ -75,7 +76,7 @@ return {
 }
 ]=]
 
---- A table of texts as Lua writes it: texts by paths, or a list.
+--- Formats a list or map of texts as Lua source.
 local function written(texts)
   local function quoted(text) return (("%q"):format(text):gsub("\\\n", "\\n")) end
   local parts, paths = {}, {}
@@ -92,7 +93,8 @@ local own_example = { files = { ["a.py"] = "x = 1\n", ["b.py"] = "y = 2\n" },
   args = { "--files", "a.py,b.py" },
   result = "\n    result = { lost = {} }, -- the fields that matter; a list has its full length" }
 
---- The shortest test of a built-in preset that plays its cassette to a good end, or its tests/mock.lua, if any.
+--- Returns tests/mock.lua of a built-in preset. If there is none, returns the test with the
+--- shortest arguments among those that succeed with a cassette.
 local function example_of(pattern)
   local best, least
   for path, text in pairs(core.script.tests()) do
@@ -125,7 +127,7 @@ local function replaced(text, from, to)
   return (text:gsub(from:gsub("%p", "%%%0"), (to:gsub("%%", "%%%%"))))
 end
 
---- Adds a copy of the pattern and of its prompts, and lets init.lua call that copy. Only names differ from the pattern.
+--- Adds a copy of the pattern and its prompts, and makes init.lua call the copy. Only names change.
 local function add_pattern(files, name, pattern, text)
   files["pattern.lua"] = replaced(text, "m.patterns." .. pattern, "pattern." .. pattern)
   for class in text:gmatch "%-%-%-@class (moonlet%.patterns%.%w+)" do
@@ -135,13 +137,14 @@ local function add_pattern(files, name, pattern, text)
   local first = 'local m = require "moonlet"\n'
   files["init.lua"] = replaced(replaced(files["init.lua"], "m.patterns." .. pattern,
     "pattern." .. pattern), first, first .. 'local pattern = require "pattern"\n')
-  -- m.prompt.judge composes the prompt of a judge, and m.pattern.judge asks one.
+  -- Find both m.prompt.judge, which builds a judge's prompt, and m.pattern.judge, which starts one.
   for part in text:gmatch "%f[%w]m%.p%l+%.(%l+)" do
     if roles[part] then files["prompts/" .. part .. ".md"] = templates.text(part) end
   end
 end
 
---- The files of a new preset by their path, without a pattern or from that built-in preset; and the example.
+--- Returns the files of a new preset by path, copied from the built-in preset `pattern` if one is
+--- given. Also returns the example whose arguments the user can try.
 local function files_of(name, pattern)
   if not pattern then
     return { ["init.lua"] = init_text:gsub("NAME", name),
@@ -162,7 +165,7 @@ local function files_of(name, pattern)
   local own = from:gsub("-", "_")
   local text = core.script.notes()["patterns/" .. own .. ".lua"]
   if text then
-    -- A preset whose init.lua does more than call its pattern has a shorter one for copies.
+    -- If init.lua does more than call its pattern, copy the simpler copy.lua instead.
     files = { ["init.lua"] = files["copy.lua"] or files["init.lua"] }
     add_pattern(files, name, own, text)
   end
@@ -174,7 +177,8 @@ local function files_of(name, pattern)
   return files, example
 end
 
---- The words of an example, for the repository that the preset is in: files of its own stand for those of the example.
+--- Formats an example's arguments as words of a command line, with files of this repository in
+--- place of the example's files.
 local function words_here(example, paths)
   local words, names = {}, {}
   for path in pairs(example.files or {}) do names[#names + 1] = path end
@@ -188,7 +192,7 @@ local function words_here(example, paths)
   return table.concat(words)
 end
 
---- The commands to go on with, which work as they stand.
+--- Returns the commands that the user can copy to try the new preset.
 local function commands(home, name, example, paths)
   local source = loader.find(home, name)
   local asked = grants.without_agents(grants.from_needs(loader.preset(source).needs))
@@ -197,9 +201,9 @@ local function commands(home, name, example, paths)
     :format(name, allow, words_here(example, paths), name, name, allow)
 end
 
---- Makes presets/NAME.
+--- Writes presets/NAME.
 function M.new(home, name, pattern)
-  -- It refuses what no preset may be called.
+  -- Raises an error for an invalid name.
   require("moonlet.preset").preset { name = name, summary = "new", run = function() end }
   local folder = home.top .. "/presets"
   local place = folder .. "/" .. name

@@ -1,5 +1,6 @@
---- `moonlet preset test NAME`: runs the tests in the preset's own `tests/` folder. A test is a Lua file that returns
---- data: files for a repository made for it alone, arguments, a runner (a cassette, mostly), and the expected result.
+--- `moonlet preset test NAME`: runs the tests in the preset's `tests/` folder. A test is a Lua file
+--- that returns data: files of a temporary repository, arguments, a runner (usually a cassette) and
+--- the expected result.
 ---
 ---   return {
 ---     summary = "one reviewer of three is lost",
@@ -13,12 +14,12 @@
 ---     answers = { "approve" },       -- of the gates and questions at which the run waits, in their order
 ---   }
 ---
---- An expected object of the result may name only the fields that matter; an expected list has the full length, and
---- {} means empty.
+--- An expected object needs only the fields that matter. An expected list has its full length. {}
+--- means empty.
 ---
---- A test may come with a repository, as its preset: it starts no program, and has no right that the preset does not
---- declare, unless the person who runs it says so. It uses the runners of the user's config and nothing else of it,
---- so that it comes to the same everywhere and no hook runs.
+--- A test may come from an untrusted repository, like its preset. It therefore starts no program
+--- and gets no right that the preset does not declare, unless the user allows it. From the user's
+--- config it takes only the runners, so that results are reproducible and no hook runs.
 local counted = require "moonlet.engine.base.counted"
 local record = require "moonlet.record"
 local acceptance = require "moonlet.engine.effects.consent"
@@ -36,7 +37,7 @@ local M = {}
 
 local source_cap = 1 << 20
 
---- Refuses paths into git's folder: a repository with a test's settings would start the programs that they name.
+--- Refuses paths below .git, because git would start the programs that a test's settings name.
 local function check_path(path)
   if type(path) ~= "string" or path:sub(1, 1) == "/" or ("/" .. path .. "/"):find("/%.%.?/")
     or ("/" .. path:lower() .. "/"):find("/%.git/") then
@@ -59,7 +60,7 @@ local function write_all(root, place, files)
   end
 end
 
---- Fixed names and dates, so that a commit has the same hash each time: prompts contain it.
+--- Use fixed names and dates, because prompts contain the commit's hash.
 local commit_script = [[
 local dates = { GIT_AUTHOR_DATE = "2026-01-01T00:00:00Z", GIT_COMMITTER_DATE = "2026-01-01T00:00:00Z" }
 local function git(...)
@@ -73,7 +74,7 @@ git("add", "--all", "--", ".", ":(exclude).agent", ":(exclude).git-setup.lua")
 git("commit", "--quiet", "--allow-empty", "-m", "begin")
 ]]
 
---- Runs one command line in this process and returns its envelope.
+--- Executes a command line in this process and returns its envelope.
 local function run(words, consent)
   local output = {}
   local ok, envelope, code = pcall(require("moonlet.engine.cli." .. words[1]).main, words, output, consent)
@@ -82,7 +83,7 @@ local function run(words, consent)
   return { ok = false, run = core.json.null, result = core.json.null, error = err }, 2
 end
 
---- An error, its place and what to do, in words.
+--- Formats an error with its place and hint.
 local function words_of_error(err)
   local hint = err.hint ~= core.json.null and err.hint
   local at = err.at ~= core.json.null and err.at
@@ -90,7 +91,7 @@ local function words_of_error(err)
   return at and not text:find(at, 1, true) and ("%s: %s"):format(at, text) or text
 end
 
---- Gives the answers at which a run waits, one after the other.
+--- Gives the test's answers one by one, each time the run waits for one.
 local function answer_all(case, place, envelope, code)
   local given = 0
   for _, text in ipairs(case.answers or {}) do
@@ -104,9 +105,9 @@ local function answer_all(case, place, envelope, code)
   return envelope, code, #(case.answers or {}) - given
 end
 
---- The errors of failed steps: why the whole is not as it should be, and the change in a prompt that a cassette was
---- recorded with. One stands for all with the same beginning as far as the name of their step; those with that of the
---- run's own error are left out.
+--- Formats the errors of failed steps, which explain a bad result or a prompt that differs from its
+--- cassette. Errors with equal beginnings (up to the step's name) are merged and counted. Leaves
+--- out errors that the run's own error already contains.
 local function step_errors(told, of_run)
   local list, count = {}, {}
   for _, step in ipairs(type(told.steps) == "table" and told.steps or {}) do
@@ -129,7 +130,7 @@ local function step_errors(told, of_run)
   return list
 end
 
---- Compares: `seen` must hold all that `wanted` has; returns the first place where it does not.
+--- Returns the first place where `seen` does not contain what `wanted` requires.
 local function differs(wanted, seen, place)
   if type(wanted) ~= "table" or wanted == core.json.null then
     if wanted ~= seen then
@@ -201,11 +202,11 @@ local function not_allowed(what, grant)
     message = ("the test %s, which was not allowed: read it, then say --allow %s"):format(what, grant) }, 0)
 end
 
---- Options that choose runners, places and rights: no business of a test's.
+--- A test may not set options that choose runners, places or rights.
 local refused_options = { "allow", "background", "detached", "events", "prepared", "record", "repo", "runner",
   "unconfined" }
 
---- Raises for a case that does more than its preset may, and was not allowed to.
+--- Raises an error if a test needs more than its preset declares and the user allowed.
 local function check_case(case, allowed, again)
   local asked = again and case.record or case.runner or "mock"
   local word = asked:match("^[^:]*")
@@ -220,7 +221,7 @@ local function check_case(case, allowed, again)
     end
     if name == "input" then
       if value == "" then value = tostring(case.args[i + 1] or "") end
-      -- inputs.lua may take any other text for a command.
+      -- inputs.lua treats any other text as a command.
       local is_plain = value:find("^file:") or value:find("^glob:") or value:find("^diff:")
         or case.files and case.files[value] or case.change and case.change[value]
       if not is_plain and not allowed.agents and not allowed.all then
@@ -230,7 +231,8 @@ local function check_case(case, allowed, again)
   end
 end
 
---- The runner that makes a cassette. Raises if its program is not there: a tape of that would say so, and no more.
+--- Returns the runner that records a cassette. Raises if its program is missing, because the
+--- recording would contain only that error.
 local function recorder(spec, tests_path)
   local command = spec:match("^command:(.*)$")
   local program = command and require("moonlet.engine.runner.command").split(command)[1]
@@ -244,8 +246,8 @@ local function recorder(spec, tests_path)
     core.text.printable(program, 100), tests_path), "put it into that folder, and make it executable"), 0)
 end
 
---- The words of the run that a case asks for. `fresh` is the folder of the cassette that is being made, in place of
---- its own; with `again` the run makes it.
+--- Returns the command line of a test's run. With `again` the run records a cassette into `fresh`;
+--- otherwise, if `fresh` is given, the run plays `fresh` instead of the test's cassette.
 local function words_of(tests, case, place, fresh, again)
   local tests_path = tests.path
   local words = { "run", tests.target, "--repo", place, "--json", "--runner" }
@@ -301,14 +303,14 @@ local function run_case(tests, name, case, fresh, again)
   return list
 end
 
---- The folder of a test's cassette; nil without one.
+--- Returns the folder of a test's cassette, or nil if it has none.
 local function tape_of(case, tests_path)
   local spec = (case.runner or ""):match("^cassette:(.*)$")
   local tape = spec and cassette.parse(spec, tests_path)
   return tape and not tape.run and tape.dir or nil
 end
 
---- True if another test plays the same cassette. A test that cannot be read may play it, too.
+--- Returns true if another test plays this cassette. An unreadable test counts as one that does.
 local function is_shared(tests, name, dir)
   local root = core.file.root(tests.path)
   for _, entry in ipairs(core.file.list(root, ".") or {}) do
@@ -324,8 +326,8 @@ local function is_shared(tests, name, dir)
   return false
 end
 
---- Puts the recordings of a new cassette in place of those of the same steps; only a cassette of one test alone loses
---- the steps that the new one does not have.
+--- Replaces the recordings of the steps that were recorded again. Removes other steps only if no
+--- other test plays the cassette.
 local function put_in_place(root, own, fresh, is_alone)
   local names = {}
   for _, entry in ipairs(core.file.list(root, fresh) or {}) do names[entry.name] = true end
@@ -339,7 +341,7 @@ local function put_in_place(root, own, fresh, is_alone)
   end
 end
 
---- True if an agent was started for a recording.
+--- Returns true if an agent was started for one of the recordings.
 local function has_answers(root, tape)
   for _, step in ipairs(core.file.list(root, tape) or {}) do
     for _, attempt in ipairs(core.file.list(root, ("%s/%s"):format(tape, step.name)) or {}) do
@@ -351,8 +353,9 @@ local function has_answers(root, tape)
   return false
 end
 
---- Makes the cassette of a test anew in a folder beside it, and runs the test with it. The recording of a failed test
---- is kept too, for its agents were paid, but it does not replace an earlier cassette.
+--- Records a test's cassette again into a folder beside it, and runs the test with it. If the test
+--- fails, its recording is kept, because its agents were paid for, but does not replace an earlier
+--- cassette.
 local function record_case(tests, name, case)
   local dir = tape_of(case, tests.path)
   if not dir then
@@ -386,7 +389,7 @@ local function record_case(tests, name, case)
   return problems
 end
 
---- The tests of a built-in preset, in a folder of their own; nil if it has none.
+--- Unpacks the tests of a built-in preset into a temporary folder. Returns nil if it has none.
 local function unpack_tests(name)
   local files, found = {}, false
   for path, text in pairs(core.script.tests()) do
@@ -401,8 +404,8 @@ local function unpack_tests(name)
   error(err, 0)
 end
 
---- The place of a preset's tests: beside its init.lua, in presets/NAME/tests of this repository, or built in with it.
---- The last result removes the unpacked files.
+--- Finds a preset's tests: beside its init.lua, in presets/NAME/tests of this repository, or built
+--- in. The last result removes unpacked files.
 local function tests_of(home, source)
   local folder = source.folder or source.path and source.path:match("^(.*)/init%.lua$")
   for _, path in ipairs { folder and folder .. "/tests" or "", home.top .. "/presets/" .. source.name .. "/tests" } do
@@ -412,7 +415,7 @@ local function tests_of(home, source)
   if source.builtin then return unpack_tests(source.name) end
 end
 
---- The problems of one test, given its file.
+--- Runs the test in a file and returns its problems.
 local function problems_of_file(tests, root, entry, case_name, again)
   local ok, problems = pcall(function()
     local text, err = core.file.read(root, entry.name, source_cap)
@@ -430,13 +433,14 @@ local function problems_of_file(tests, root, entry, case_name, again)
   return ok and problems or { words_of_error(manifest.error(problems)) }
 end
 
---- The rights of --allow, and the preset's consent mark; raises if the preset may not have its needs.
+--- Returns the rights of --allow and the consent mark that accepts the preset's needs. Raises if
+--- the preset's needs are not accepted.
 local function consent_of(home, source, allow)
   local allowed, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
     if grants.parse(allowed, text) then accepted = true end
   end
-  -- Each test reports a broken preset.
+  -- A broken preset is reported by each of its tests.
   local ok, preset = pcall(function()
     local opened = loader.preset(source)
     nested.resolve(home, source, opened)
@@ -444,7 +448,7 @@ local function consent_of(home, source, allow)
   end)
   if not ok then return allowed, "" end
   local wanted = grants.from_needs(preset.needs)
-  -- Agents are allowed apart, by each test that starts some.
+  -- Each test that starts agents needs its own permission for them.
   local asked = grants.without_agents(wanted)
   local lines = grants.describe(asked)
   if #lines > 0 and not (accepted or allowed.all or acceptance.given_to_tests(source, preset, asked)) then

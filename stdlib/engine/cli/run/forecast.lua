@@ -1,4 +1,5 @@
---- The forecast on the command line: `--forecast` prints it, `--up-to` and `--sha` bind a run to it.
+--- Implements `--forecast`, which prints a forecast, and `--up-to` and `--sha`, which limit a run
+--- by it.
 local budget = require "moonlet.engine.budget.budget"
 local counted = require "moonlet.engine.base.counted"
 local forecast = require "moonlet.engine.run.forecast.forecast"
@@ -32,7 +33,7 @@ local function range_text(kind, range)
   return ("%s-%s"):format(amount(kind, range.low), amount(kind, range.high))
 end
 
---- What a step costs or has cost, and since when or from where that is known.
+--- Returns the cost of a step, and the date or source of that number.
 local function cells_of(row)
   if row.outcome == "unknown" then
     return "-", row.paid_usd ~= null and "was " .. amount("usd", row.paid_usd) or ""
@@ -45,7 +46,8 @@ local function cells_of(row)
   return range_text("usd", row.usd), row.usd ~= null and row.usd.from or ""
 end
 
---- Steps that cost nothing, and were done before, are only counted.
+--- Returns true if the step gets a line of its own. Reused steps that cost nothing are only
+--- counted.
 local function is_told(row)
   return row.outcome ~= "reused" or row.kind == "agent" or type(row.paid_usd) == "number"
 end
@@ -96,7 +98,7 @@ local function add_totals(lines, found)
       sums.tokens.most ~= null and amount("tokens", sums.tokens.most) or "unknown") or "Highest price: unknown.")
 end
 
---- The forecast as a table of at most 80 columns.
+--- Formats the forecast as a table of at most 80 columns.
 ---@param found moonlet.Forecast
 ---@return string
 function M.text(found)
@@ -113,7 +115,7 @@ function M.text(found)
   return table.concat(lines, "\n") .. "\n"
 end
 
---- The forecast for an envelope.
+--- Returns the forecast as it appears in an envelope.
 ---@param found moonlet.Forecast
 ---@return table
 function M.record(found)
@@ -121,7 +123,7 @@ function M.record(found)
     error = manifest.error(found.error) }
 end
 
---- The limit of --up-to.
+--- Parses the value of --up-to, such as usd=2. Returns "usd" or "tokens", and the number.
 local function read_bound(text)
   local kind, value = (text or ""):match "^%s*(%l+)%s*=%s*(.-)%s*$"
   local number = tonumber(value)
@@ -131,7 +133,7 @@ local function read_bound(text)
     "write --up-to usd=2 or --up-to tokens=200000"), 0)
 end
 
---- Raises for options that do not go together.
+--- Raises an error for options that exclude each other.
 ---@param found table  options of the command line
 function M.check(found)
   if found.sha and not (found["up-to"] or found.forecast) then
@@ -143,19 +145,19 @@ function M.check(found)
   if found["up-to"] then read_bound(found["up-to"]) end
 end
 
---- True if the command line asks for a forecast.
+--- Returns true if the command line asks for a forecast.
 ---@param found table
 ---@return boolean
 function M.is_wanted(found) return (found.forecast or found["up-to"]) ~= nil end
 
---- The step whose cost in USD nobody can watch; nil if there is none.
+--- Returns the first step whose cost in USD cannot be observed, or nil.
 local function unwatched(made)
   for _, row in ipairs(made.steps) do
     if row.watched == false then return row end
   end
 end
 
---- An amount for --up-to that the highest price fits into.
+--- Returns the smallest value of --up-to that covers the highest price.
 local function enough(kind, most)
   if most == null then return "N" end
   return budget.shown(kind, kind == "usd" and math.ceil(most * 1e4) / 1e4 or math.ceil(most))
@@ -172,7 +174,7 @@ local function refusal(made, err, code, command)
     M.text(made) .. go_on(command, made)
 end
 
---- Why a run is not started under its bound; nil if it may be.
+--- Returns the error if the run may not start with this limit, or nil.
 local function obstacle(made, found, kind, bound)
   if found.sha and found.sha ~= made.hash then
     return { kind = "invalid", message = ("the forecast has changed: it is %s now, not %s; nothing was started")
@@ -185,7 +187,7 @@ local function obstacle(made, found, kind, bound)
       hint = "write --up-to tokens=N, or add the price to your config: prices = { [MODEL] = … }" }, 2
   end
   local most, known = made.totals[kind].most, made.totals[kind].high
-  -- What the known steps may cost is too much already, whatever follows them.
+  -- If the known steps alone may exceed the limit, the unknown steps do not matter.
   if most == null and known ~= null and budget.exceeds(known, bound) then most = known end
   if most == null then
     return { kind = "invalid", message = "the highest price is unknown, and nothing bounds it; nothing was started",
@@ -198,7 +200,7 @@ local function obstacle(made, found, kind, bound)
   end
 end
 
---- Limits the run to what it has spent and the bound.
+--- Limits the run to what it has already spent plus `bound`.
 local function limit(plan, made, kind, bound)
   local limits = {}
   for name, value in pairs(plan.budget) do limits[name] = value end
@@ -208,9 +210,9 @@ local function limit(plan, made, kind, bound)
   metering.check_plan(plan)
 end
 
---- Makes the forecast of a plan. Returns the results of a command that ends with it; or nil, and a function that limits
---- the plan of the run.
----@param plan moonlet.Plan   made for the forecast alone
+--- Makes the forecast of a plan. Returns the command's results if no run follows; otherwise nil,
+--- and a function that limits the run's plan.
+---@param plan moonlet.Plan   used only for the forecast
 ---@param found table         options of the command line
 ---@param command string      the command without these options
 ---@return table? envelope, integer|function code, string? text

@@ -1,4 +1,5 @@
---- The plan of a run, from its command line: whatever can be refused is refused before anything is written.
+--- Builds the plan of a run from its command line. Mistakes are reported before anything is
+--- written.
 local command_line = require "moonlet.engine.base.command_line"
 local options = require "moonlet.engine.cli.options"
 local record = require "moonlet.record"
@@ -34,9 +35,9 @@ local M = {}
 local function task_plan() return require "moonlet.engine.task.plan" end
 
 local default_limit = 8
-local builtin_runners = { mock = true, command = true, cassette = true } -- no program of a known name
+local builtin_runners = { mock = true, command = true, cassette = true } -- no fixed program
 
---- The first word that is no option names the target. Values of options are skipped.
+--- Finds the target: the first word that is neither an option nor an option's value.
 local function find_target(words)
   local i = 2
   while i <= #words do
@@ -58,7 +59,8 @@ local function without(words, index)
   return rest
 end
 
---- The arguments of the command line; of a prepared run those it was prepared with, and no others.
+--- Returns the preset's arguments from the command line. A prepared run accepts only the arguments
+--- that it was prepared with.
 local function preset_args(home, preset, found, all, prepared, offered)
   local given = {}
   for name, value in pairs(offered or {}) do given[name] = value end
@@ -97,7 +99,7 @@ local function check_needs(preset, home)
   end
 end
 
---- The rights of the run: built-in presets get those that they declare, others those that were allowed.
+--- Returns the run's rights: those that a built-in preset declares, or those that the user allowed.
 local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   local given, accepted = grants.empty(), false
   for _, text in ipairs(allow or {}) do
@@ -110,7 +112,7 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
     return given
   end
   if given.all then return given end
-  -- The question shows the limits of this run, which the command line may change.
+  -- The consent question must show the limits of this run, which the command line may change.
   if not preset.needs.agents then budget.agents = preset.budget.agents end
   local shown = setmetatable({ budget = budget }, { __index = preset })
   local wanted = acceptance.demand(source, shown, accepted, consent, no_agents)
@@ -118,7 +120,8 @@ local function resolve_grants(source, preset, allow, consent, no_agents, budget)
   return wanted
 end
 
---- The programs of a preset's checks that the run has no right to start, and the options that name them.
+--- Lists the programs of checks that the run may not start. Also returns the option that names the
+--- first one.
 local function ungranted_checks(plan)
   local programs, options_named, seen = {}, {}, {}
   for name, declared in pairs(plan.preset and plan.preset.args or {}) do
@@ -134,8 +137,8 @@ local function ungranted_checks(plan)
   return programs, options_named[1]
 end
 
---- Grants the programs of checks, which no preset can declare: the person who names them accepts them. Raises where
---- nobody does.
+--- Grants the programs of checks. A preset cannot declare them, so the user who names them must
+--- accept them. Raises an error if the user does not.
 local function grant_checks(plan, allow, is_test)
   local programs, option = ungranted_checks(plan)
   if #programs == 0 then return end
@@ -150,7 +153,7 @@ local function grant_checks(plan, allow, is_test)
   for _, program in ipairs(programs) do plan.grants.run[program] = true end
 end
 
---- The rights that a prepared run was given, as long as its text is the same.
+--- Returns the rights of the prepared run, or nil if the preset's text has changed since.
 local function given_before(plan, allow)
   local rec = (plan.before or plan.base or {}).record
   if not rec or not loader.is_text(plan.source, rec.preset_sha256) then return nil end
@@ -158,7 +161,7 @@ local function given_before(plan, allow)
   return rec.grants
 end
 
---- Lets the preset refuse its arguments before anything is written.
+--- Calls the preset's own check of its arguments before anything is written.
 local function let_preset_check(plan)
   if not plan.preset or not plan.preset.check then return end
   local prompt_tokens = prompt_budget.of_run(plan.options, plan.packet, plan.preset)
@@ -166,7 +169,7 @@ local function let_preset_check(plan)
   plan.preset.check(seen, closed.args(plan.args, plan.preset.args))
 end
 
---- Refuses a sandbox that is none, or that the run has no right to.
+--- Refuses an unknown sandbox, or one that the run has no right to.
 local function check_sandbox(plan)
   local asked = plan.options.sandbox
   options.check_word("sandbox", asked, "read-only", "workspace-write")
@@ -192,8 +195,8 @@ local function check_task_id(id)
   end
 end
 
---- Known facts of a script before it is opened, which begins its execution: its `args`, and the prepared run. Options
---- that only a preset would understand are refused later, if it is none.
+--- Returns a script's arguments and prepared run before it is opened, because opening executes it.
+--- Unknown options raise no error yet, because the file may turn out to be a preset.
 local function before_script(home, words, base)
   local ok, found, positional = pcall(options.parse, words, known.all)
   if not ok then return {} end
@@ -202,7 +205,8 @@ local function before_script(home, words, base)
   return before and before.record.script and before.record.args or positional, before
 end
 
---- The arguments of a script; of a prepared run those it was prepared with, and no others.
+--- Returns a script's arguments. A prepared run accepts only the arguments that it was prepared
+--- with.
 local function script_args(positional, before, base)
   if base and #positional == 0 then return base.record.args end
   if not before then return core.json.array(positional) end
@@ -214,7 +218,7 @@ local function script_args(positional, before, base)
   return prepared
 end
 
---- The part of the command line that run.json keeps, completed from the options of a prepared run.
+--- Returns the options that run.json records, completed from those of a prepared run.
 local function options_of(found, kept)
   return {
     title = found.title or kept.title, phase = found.phase or kept.phase,
@@ -226,12 +230,12 @@ local function options_of(found, kept)
     unconfined = found.unconfined or kept.unconfined,
     gates = found.gates or kept.gates, fail_on = found["fail-on"] or kept.fail_on,
     prompt_tokens = options.tokens(found["prompt-tokens"], "prompt-tokens") or kept.prompt_tokens,
-    -- A person's replay of a client's run is the person's.
+    -- If a person replays a run that an MCP client started, the new run belongs to the person.
     asked_by = found["asked-by"] and core.json.decode(found["asked-by"]) or nil,
   }
 end
 
---- Holds a run of an MCP client to what the config lets it do.
+--- Restricts a run of an MCP client to the rights in the config.
 local function limit_client(plan, packet)
   if not plan.options.asked_by then return end
   local rights = client_rights.of(plan.config)
@@ -252,7 +256,7 @@ local function limit_client(plan, packet)
   plan.options.gates = "park"
 end
 
---- Raises if a run was prepared for another target.
+--- Raises an error if the run was prepared for another target.
 local function check_same(plan)
   local rec = plan.before.record
   if (core.secret.hide(plan.name)) == rec.preset and (plan.preset == nil) == (rec.script == true) then return end
@@ -260,8 +264,8 @@ local function check_same(plan)
     or "preset", core.text.printable(rec.preset, 80), core.text.printable(plan.name, 80))), 0)
 end
 
---- Puts the limits of the run into its plan: a prepared run keeps its own. Refuses a limit in USD that could not be
---- watched.
+--- Sets the run's limits. A prepared run keeps its own. Refuses a limit in USD if the cost cannot
+--- be observed.
 local function set_limits(plan, found)
   local before = (plan.before or plan.base or {}).record
   plan.budget = before and limits.change_budget(before.budget, found.budget)
@@ -272,14 +276,15 @@ local function set_limits(plan, found)
   metering.check_plan(plan)
 end
 
---- A cassette that names a run as other commands do, with the id of the run; a folder of that name comes first.
+--- Resolves a cassette that names a run, such as "last", to the run's id. A folder of that name has
+--- priority.
 local function with_run_id(home, text)
   local name, rest = text:match "^cassette:([^,]+)(.*)$"
   if name ~= "last" and not (name or ""):find "^%d+$" or core.file.root(absolute(name)) then return text end
   return ("cassette:%s%s"):format((store.find(home, name)), rest)
 end
 
---- Raises for a command whose program is not there.
+--- Raises an error if the program of a command is missing.
 local function check_command(argv, home)
   local program = argv[1]
   local path = program:sub(1, 1) == "/" and program or home.top .. "/" .. program
@@ -294,8 +299,8 @@ local function check_command(argv, home)
       or "install it, or name it by its path; nothing was started"), 0)
 end
 
---- The runners that the command line names, in order: a list with commas, or the option several times. The words of
---- a command or a cassette may hold commas.
+--- Returns the runners of the command line in order: options may be repeated, and values are split
+--- at commas. A command or cassette is not split, because it may contain commas.
 local function runners_of(values, home)
   local list = {}
   for _, value in ipairs(values or {}) do
@@ -308,14 +313,15 @@ local function runners_of(values, home)
   return list
 end
 
---- The inputs of a run from others: the one that it replays, or its place in a pipeline.
+--- Describes how a run follows another one: as its replay, or in a pipeline.
 ---@class moonlet.RunOrigin
 ---@field base {id: string, record: table, source: table?}?  the run that it replays
----@field index integer?    which of the runners
----@field linked string?    what the run before it came to
+---@field index integer?    index of the runner in the pipeline
+---@field linked string?    summary of the previous run
 ---@field parent string?    the first run of the pipeline
 
---- The packet that an argument `packet` of a preset names, whose task is then the packet's; nil for none.
+--- Returns the packet that the argument `packet` of a preset names, or nil. The packet then
+--- supplies the task.
 local function packet_of_argument(home, preset, found, prepared)
   local word = found.packet or prepared and prepared.args.packet
   if not preset or type(word) ~= "string" or not word:find "^[Tt]%-%d+$" then return nil end
@@ -325,7 +331,7 @@ local function packet_of_argument(home, preset, found, prepared)
   return task_plan().get(home, word)
 end
 
---- A command line that was read, on its way to a plan.
+--- A parsed command line, before it becomes a plan.
 ---@class moonlet.RunLine
 ---@field home table
 ---@field target string              the preset, file or packet that it names
@@ -334,12 +340,12 @@ end
 ---@field preset table?              nil for a script
 ---@field resume function?
 ---@field all table<string, moonlet.Option>
----@field found table<string, any>   the options that it gives
+---@field found table<string, any>   the given options
 ---@field positional string[]
----@field early table?               what was prepared, of a script
+---@field early table?               the prepared run of a script
 ---@field origin moonlet.RunOrigin
 
---- The folder that --repo names among words that are not parsed yet.
+--- Returns the folder of --repo, before the words are parsed.
 local function repo_of(words)
   local repo
   for i, word in ipairs(words) do
@@ -348,7 +354,8 @@ local function repo_of(words)
   return repo
 end
 
---- Gives the words without a name to the preset's positional argument. Raises for a word that none takes.
+--- Assigns the words without an option to the preset's positional argument. Raises an error if the
+--- preset has none.
 local function take_positional(preset, all, found, words)
   local name, option = known.positional(all)
   for i, word in ipairs(words) do
@@ -361,7 +368,7 @@ local function take_positional(preset, all, found, words)
   end
 end
 
---- Reads a command line with the options of the preset that it names.
+--- Parses a command line with the options of the preset that it names.
 local function read(words, origin)
   local target, index = find_target(words)
   if not target then
@@ -385,7 +392,7 @@ local function read(words, origin)
     found = found, positional = positional, early = early, origin = origin }
 end
 
---- Finds what the run goes on from: the record of what was prepared or is replayed, {} for neither.
+--- Finds the prepared or replayed run. Returns its record, or {} if there is none.
 local function set_before(plan, line)
   local found = line.found
   if found.prepared then
@@ -412,13 +419,13 @@ local function set_args(plan, line, before)
   return offered
 end
 
---- Raises if the program of an agent is not there. A dry run starts none, and does without.
+--- Raises an error if the program of an agent is missing. A dry run does not need it.
 local function check_installed(plan, name, is_dry)
   if builtin_runners[name] or name == "route" then return end
   if is_dry then runners.get(name, plan.config) else runners.locate(name, plan.config) end
 end
 
---- Raises if the program of a runner that the command line names is not there.
+--- Raises an error if the program of a runner on the command line is missing.
 local function check_named_runners(plan, is_dry)
   for _, text in ipairs(plan.runners) do
     local spec = runners.parse(text, plan.config)
@@ -427,7 +434,7 @@ local function check_named_runners(plan, is_dry)
   end
 end
 
---- True if the preset is to give its answer without an agent. Raises where it has none.
+--- Returns true if the preset must answer without an agent. Raises an error if it cannot.
 local function is_offline(plan, found, kept)
   if found.offline and found.runner then options.refuse("--offline and --runner exclude each other") end
   local asked = found.offline or kept.offline and not found.runner
@@ -437,18 +444,19 @@ local function is_offline(plan, found, kept)
     or "a script has no answer without an agent", "leave --offline out, and name a runner")
 end
 
---- The words of the runner that was chosen; nil if none was.
+--- Returns the runner specification from the command line, the packet, the record, the preset or
+--- the config, or nil.
 local function chosen_runner(plan, found, packet, before)
   local preset = plan.preset
   local recorded = before.runner ~= core.json.null and before.runner or nil
   local packets = packet and packet.runner
-  -- A prepared run keeps its runner; a replay is a new run of the packet.
+  -- A prepared run keeps its runner. A replay takes the packet's current runner first.
   local first, second = recorded, packets
   if plan.base then first, second = packets, recorded end
   return found.runner or first or second or preset and preset.runner or plan.config.runner
 end
 
---- Raises for a preset that needs an agent, where no runner was chosen. A dry run only prepares.
+--- Raises an error if the preset needs an agent and no runner was chosen. A dry run needs none.
 local function check_someone_answers(plan, found)
   local preset = plan.preset
   local asks = preset and preset.needs.agents == true and not preset.offline
@@ -458,7 +466,7 @@ local function check_someone_answers(plan, found)
   error(err, 0)
 end
 
---- Sets the runner, the options that go on record, and the route.
+--- Sets the runner, the recorded options and the route.
 local function set_runner(plan, line, before)
   local found, packet, kept = line.found, line.packet, before.options or {}
   local offline = is_offline(plan, found, kept)
@@ -479,7 +487,7 @@ local function set_runner(plan, line, before)
   end)
 end
 
---- Makes the run one of the packet's.
+--- Attaches the run to its packet.
 local function attach_packet(plan, line, packet)
   local found = line.found
   task_plan().attach(plan, task_plan().about(packet))
@@ -494,7 +502,7 @@ local function set_task_id(plan, found)
   plan.task_id = found["task-id"]
 end
 
---- Sets the inputs, and the run that this one follows.
+--- Sets the inputs and the run that this run continues or replays.
 local function set_inputs(plan, line, before, offered)
   local found, origin = line.found, line.origin
   for _, spec in ipairs((found.background or found.compare) and found.input or {}) do
@@ -512,7 +520,7 @@ local function set_inputs(plan, line, before, offered)
   plan.options.pipeline = (origin.parent or found.parent) and true or (before.options or {}).pipeline
 end
 
---- Sets how the run is driven and shown.
+--- Sets how the run is driven and displayed.
 local function set_output(plan, line, output)
   local found = line.found
   plan.compare, plan.edits = found.compare, found["edit-prompt"]
@@ -522,8 +530,8 @@ local function set_output(plan, line, output)
   plan.display = plan.source.display or options.display(found, output)
 end
 
---- The plan of a command line, or the help that it asks for; raises for whatever can be refused before anything is
---- written.
+--- Returns the plan of a command line, or the help that it asks for. Mistakes are reported before
+--- anything is written.
 function M.of_words(words, output, consent, origin)
   local line, help = read(words, origin or {})
   if not line then return nil, help end

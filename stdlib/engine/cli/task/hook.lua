@@ -1,5 +1,5 @@
---- `moonlet hook claude|codex|gemini|opencode|pre-commit`: what other programs start at their own
---- events.
+--- `moonlet hook claude|codex|gemini|opencode|pre-commit`: commands that agents and git start as
+--- their hooks.
 local repository = require "moonlet.engine.run.repository"
 local config = require "moonlet.engine.load.config"
 local duration = require "moonlet.duration"
@@ -33,8 +33,8 @@ local function read_input()
     or ("standard input did not end within %s"):format(duration.text(patience_ms)) }, 0)
 end
 
---- The event of an agent; raises if the text is none. Codex gives it as an argument, the others on
---- standard input.
+--- Parses the event of an agent. Raises an error if it is invalid. Codex passes the event as an
+--- argument, the others on standard input.
 local function event_of(agent, argument)
   local text = argument or read_input()
   local decoded, value = pcall(core.json.decode, text)
@@ -46,7 +46,7 @@ local function event_of(agent, argument)
       decoded and "" or ": " .. value.message) }, 0)
 end
 
---- Makes the run of a session that is over.
+--- Creates the run that records a finished session.
 local function make_run(home, recorded)
   local of_run = require "moonlet.engine.task.recorded.run"
   local target = of_run.register(recorded)
@@ -75,8 +75,8 @@ local function record_event(agent, found, argument)
   return envelope
 end
 
---- Records an event of an agent. An event that cannot be recorded is a note on standard error,
---- never exit code 2: by that a hook forbids what the agent is about to do.
+--- Records an event of an agent. An error is printed to standard error and the exit code stays 0,
+--- because exit code 2 would block the agent's action.
 local function record(name, found, rest)
   if found.plugin then
     local text = recorded_sessions().agent(name).plugin()
@@ -94,7 +94,7 @@ local function record(name, found, rest)
   return nil, 0
 end
 
---- The envelope of a run that classifies what is staged.
+--- Runs the classifier on the staged changes and returns its envelope.
 local function classified(home, runner)
   local words = { "run", "precommit-classifier", "--target", "staged", "--repo", home.top, "--plain",
     runner and "--runner=" .. runner or "--offline" }
@@ -103,7 +103,7 @@ local function classified(home, runner)
   return (require("moonlet.engine.cli.run").drive(plan))
 end
 
---- The envelope of the classification by an agent; nil, with a warning, if it gave none.
+--- Classifies with an agent. Returns nil, and prints a warning, if the agent failed.
 local function classified_by_agent(home, runner)
   local ok, envelope = pcall(classified, home, runner)
   if ok and type(envelope.result) == "table" then return envelope end
@@ -114,8 +114,8 @@ local function classified_by_agent(home, runner)
   return nil
 end
 
---- Classifies what is staged; a risk stops the commit. An agent that fails does not: the classification without an
---- agent decides then.
+--- Classifies the staged changes, and stops the commit if they are a risk. If the agent fails, the
+--- classification without an agent decides.
 local function pre_commit(found)
   local home = repository.open(found.repo)
   local runner = config.current().precommit.runner
@@ -138,7 +138,7 @@ end
 function M.main(words)
   local name = words[2]
   local found, rest = verbs.read("hook " .. name, words, M.verbs[name].known)
-  -- Frameworks hand on the names of files; what is staged is the same.
+  -- Hook frameworks append file names. They are ignored, because git knows what is staged.
   if name == "pre-commit" then return pre_commit(found) end
   if rest[name == "codex" and 2 or 1] then
     local which = name == "codex" and "second argument" or "argument"

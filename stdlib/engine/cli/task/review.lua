@@ -1,4 +1,4 @@
---- `moonlet review`: the word of a person on what the run of a packet has made.
+--- `moonlet review`: a person approves or rejects the changes of a packet's run.
 local person = require "moonlet.engine.base.person"
 local repository = require "moonlet.engine.run.repository"
 local about = require "moonlet.engine.task.about"
@@ -25,7 +25,7 @@ M.known = options.with_common {
 }
 local known = { list = options.with_common(), show = options.with_common(), approve = M.known, reject = M.known }
 
---- The changes of a run: text and hash; nil where it has none.
+--- Returns the changes of a run as a text, and its hash; nil if there are none.
 local function patch_of(home, rec)
   local root = store.root(home)
   local text = root and core.file.read(root, rec.sidecar .. "/changes.patch", patch_cap)
@@ -46,7 +46,7 @@ local function row_of(home, rec)
     dir = home.agent_path .. "/" .. rec.sidecar }
 end
 
---- True if a replay of a run came as far as a review: the replay takes its place.
+--- Returns true if a replay of the run has reached a review, which replaces this one.
 local function is_replayed(home, root, id)
   for _, child in ipairs(about.children(home, id)) do
     local other = not child.pipeline and store.look(root, child.id)
@@ -55,7 +55,7 @@ local function is_replayed(home, root, id)
   return false
 end
 
---- True if a later run of the same packet was approved.
+--- Returns true if a later run of the same packet was approved.
 local function is_done_since(home, root, rec)
   for _, id in ipairs(require("moonlet.engine.task.status").runs(home, rec.packet.id)) do
     if store.number(id) <= store.number(rec.id) then return false end
@@ -65,7 +65,7 @@ local function is_done_since(home, root, rec)
   return false
 end
 
---- True if a run waits for a person, and no later one has taken its place.
+--- Returns true if the run waits for a review and no later run has replaced it.
 local function is_open(home, root, rec)
   return state_of(rec) == "pending" and type(rec.packet) == "table" and not is_replayed(home, root, rec.id)
     and not is_done_since(home, root, rec)
@@ -100,7 +100,7 @@ local function find(home, rest, command)
   return store.find(home, rest[1])
 end
 
---- The word that a killed review was to carry out; nil for a run that is not in one.
+--- Returns the decision that a killed host was carrying out, or nil.
 local function killed_word(home, id, rec)
   return not rec.ended and rec.reviewing and not core.runs.holder(home.handle, id) and rec.reviewing.state or nil
 end
@@ -130,7 +130,7 @@ local function show(home, _, rest)
     lines[#lines + 1] = "\n" .. core.text.clean(cut)
   end
   if state_of(rec) == "pending" then
-    -- A person has approved it already, and the changes did not fit.
+    -- The changes were approved before, but could not be merged.
     lines[#lines + 1] = review.reviewed_by and ("moonlet review approve %s merges it, once your files fit; "
         .. "moonlet run replay %s does the task anew; moonlet review reject %s keeps only the patch"):format(id, id, id)
       or ("moonlet review approve %s merges it, moonlet review reject %s keeps only the patch"):format(id, id)
@@ -143,7 +143,7 @@ local function show(home, _, rest)
       patch_is_current = not is_other } }, 0, table.concat(lines, "\n") .. "\n"
 end
 
---- Raises for a run that has not ended, unless the same word was killed before it was carried out.
+--- Raises an error if the run has not ended. Repeating the decision of a killed review is allowed.
 local function refuse_unended(home, id, rec, word)
   local killed = killed_word(home, id, rec)
   if killed == word then return end
@@ -157,7 +157,7 @@ local function refuse_unended(home, id, rec, word)
   error(record.invalid(("%s is %s, and waits for no review"):format(id, state), hint), 0)
 end
 
---- Raises unless a run can have this word.
+--- Raises an error if the run cannot be approved or rejected.
 local function check_open(home, id, rec, word, sha)
   if type(rec.packet) ~= "table" then
     error(record.invalid(("%s is no run of a packet: there is nothing to review"):format(id), "moonlet review list"), 0)

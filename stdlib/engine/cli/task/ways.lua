@@ -1,5 +1,5 @@
---- The ways in which a command line of `moonlet run` can ask for more than one run: a prompt that is edited first, a
---- pipeline of runners, a comparison of them, a packet that is started only while it is ready.
+--- Handles the command lines of `moonlet run` that need more than one run: --edit-prompt, a
+--- pipeline of runners, a comparison of runners, and a packet that starts only if it is ready.
 local detached = require "moonlet.engine.cli.task.detached"
 local editor = require "moonlet.engine.cli.task.editor"
 local page = require "moonlet.engine.base.page"
@@ -12,10 +12,10 @@ local M = {}
 local null = core.json.null
 local poll_ms = 50
 
---- Verdicts after which the next runner of a pipeline is asked.
+--- A pipeline continues with its next runner after these verdicts.
 local goes_on = { ok = true, degraded = true, blocked = true, findings = true }
 
---- The command line without some options and their values.
+--- Returns the command line without the named options and their values.
 local function without(words, names)
   local list, i, is_over = {}, 1, false
   while i <= #words do
@@ -33,7 +33,7 @@ local function without(words, names)
   return list
 end
 
---- The command line with options in front of its arguments, which may follow "--".
+--- Returns the command line with options inserted before its arguments, which may follow "--".
 local function with(words, ...)
   local list = { words[1], ... }
   return table.move(words, 2, #words, #list + 1, list)
@@ -42,7 +42,7 @@ end
 local kept_options = { json = "flag", events = "flag", plain = "flag", verbose = "flag", repo = "value",
   allow = "value", gates = "value", format = "value", ["fail-on"] = "value" }
 
---- The options of a command line that a prepared run takes once more.
+--- Returns the options that the prepared run must get again.
 local function kept(words)
   local list = {}
   for i, word in ipairs(words) do
@@ -54,7 +54,7 @@ local function kept(words)
   return list
 end
 
---- Prepares the run, lets the person edit its prompt, and gives the plan of the prepared run.
+--- Prepares the run, lets the user edit its prompt, and returns the plan of the prepared run.
 local function edited(plan, words, plan_again, drive)
   editor.check()
   plan.options.dry_run = true
@@ -74,7 +74,7 @@ local function edited(plan, words, plan_again, drive)
   return plan_again({}, table.move(kept(words), 1, #words, #again + 1, again))
 end
 
---- The envelope of several runs: `run` is the last of them.
+--- Returns the envelope of several runs. Its field `run` is the last run.
 local function envelope_of(home, runs, code)
   local list = {}
   for i, rec in ipairs(runs) do list[i] = store.envelope(home, rec) end
@@ -82,7 +82,7 @@ local function envelope_of(home, runs, code)
     error = null }
 end
 
---- The answers of several runs, below each other.
+--- Joins the answers of several runs.
 local function answers_of(home, runs)
   local parts = {}
   for i, rec in ipairs(runs) do
@@ -92,7 +92,7 @@ local function answers_of(home, runs)
   return table.concat(parts, "\n")
 end
 
---- Runs the runners in turn: the next one's prompt has the summary of the run before it.
+--- Runs the runners one after another. Each prompt includes the summary of the previous run.
 local function pipeline(first, words, plan_again, drive)
   local home, lines, runs, plan, code, failure = first.home, {}, {}, first, 0, nil
   for i = 1, #first.runners do
@@ -117,7 +117,7 @@ local function pipeline(first, words, plan_again, drive)
   return result, code, answers_of(home, runs), { status = table.concat(lines, "\n") .. "\n" }
 end
 
---- Waits until a run that another process drives has ended.
+--- Waits for the end of a run that another process drives.
 local function wait_for(home, id)
   while true do
     local rec = select(2, store.find(home, id))
@@ -131,7 +131,7 @@ local function wait_for(home, id)
   end
 end
 
---- What a run cost: in USD, else in tokens; nil where its agents did not report it.
+--- Returns the cost of a run in USD, else in tokens, or nil if its agents did not report it.
 local function cost_of(rec)
   local usage = type(rec.usage) == "table" and rec.usage ~= null and rec.usage or {}
   if type(usage.cost_usd) == "number" then
@@ -140,14 +140,14 @@ local function cost_of(rec)
   return math.type(usage.total_tokens) == "integer" and ("%d tokens"):format(usage.total_tokens) or nil
 end
 
---- The checks of a run that passed, of all that it had.
+--- Counts the passed checks of a run, and all of them.
 local function checks_of(rec)
   local list, passed = rec.validation ~= null and rec.validation or {}, 0
   for _, item in ipairs(list) do passed = passed + (item.status == "passed" and 1 or 0) end
   return #list == 0 and "none" or ("%d of %d"):format(passed, #list)
 end
 
---- The table of a comparison.
+--- Formats the table of a comparison.
 local function comparison(runs)
   local rows, is_known = { { "RUNNER", "RUN", "VERDICT", "CHECKS", "TIME" } }, false
   for i, rec in ipairs(runs) do
@@ -161,7 +161,7 @@ local function comparison(runs)
   return table.concat(page.columns(page.out(), rows, 1), "\n") .. "\n"
 end
 
---- Runs the runners side by side on the same prompt, each in a process of its own.
+--- Runs several runners in parallel on the same prompt, each in its own process.
 local function compare(first, words)
   local home, ids, runs, code = first.home, {}, {}, 0
   local rest = without(detached.words(words), { runner = "value", compare = "flag", json = "flag", events = "flag" })
@@ -183,7 +183,7 @@ local function compare(first, words)
   return envelope_of(home, runs, code), code, answers_of(home, runs) .. "\n" .. comparison(runs)
 end
 
---- Drives a plan in the way that its command line asks for.
+--- Executes a plan in the way that its command line requests.
 function M.drive(plan, words, plan_again, drive)
   if plan.if_ready then
     return require("moonlet.engine.cli.task.queue").drive_ready(plan, drive)

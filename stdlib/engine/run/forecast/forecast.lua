@@ -1,5 +1,5 @@
---- The forecast of a resume or replay: what each step will be, and at what price, before anything is started. The run
---- is driven in a shadow by the code of the resume itself, so that the two agree.
+--- Forecasts a resume or replay: the outcome and price of each step, before anything is started.
+--- The forecast drives a copy of the run with the code of the real resume, so that both agree.
 local adoption = require "moonlet.engine.journal.adoption"
 local budget = require "moonlet.engine.budget.budget"
 local config = require "moonlet.engine.load.config"
@@ -17,7 +17,7 @@ local kinds = { "usd", "tokens" }
 
 local function kind_of(err) return type(err) == "table" and rawget(err, "kind") or "failed" end
 
---- Drives the run in its shadow. Returns what became of the body.
+--- Drives the copy of the run. Returns how its body ended.
 local function drive(plan, home, seen, shadow)
   local id = plan.before and plan.before.run
   plan.home, plan.may_ask, plan.after, plan.on_record = shadow.home, false, nil, nil
@@ -37,7 +37,7 @@ local function drive(plan, home, seen, shadow)
   return run_module.body(run)
 end
 
---- Gives up what the shadow still holds, whatever the forecast came to.
+--- Releases everything that the copy holds, even after an error.
 local function leave(shadow)
   adoption.observer, values.reader, run_module.current = nil, nil, nil
   core.run.end_children()
@@ -45,7 +45,7 @@ local function leave(shadow)
   shadow.remove()
 end
 
---- Raises for a run that another process drives: it cannot be resumed.
+--- Raises an error if another process drives the run, because it cannot be resumed then.
 local function check_free(home, id)
   local pid = id and core.runs.holder(home.handle, id)
   if not pid then return end
@@ -53,7 +53,7 @@ local function check_free(home, id)
     hint = ("wait for it (`moonlet wait %s`) or end it (`moonlet cancel %s`)"):format(id, id) }, 0)
 end
 
---- The steps of the shadow that were replayed, wait for a person, or were made up.
+--- Adds the steps that were replayed, wait for a person, or were answered by mock.
 local function add_replayed(run, seen)
   local order, placed = {}, {}
   for _, step in ipairs(run.steps) do
@@ -72,7 +72,7 @@ local function add_replayed(run, seen)
   seen.order = order
 end
 
---- The steps of a recorded run, by their keys.
+--- Returns the steps of a recorded run by key.
 local function recorded_steps(record)
   local steps = {}
   for _, step in ipairs(record and type(record.steps) == "table" and record.steps ~= null and record.steps or {}) do
@@ -81,7 +81,7 @@ local function recorded_steps(record)
   return steps
 end
 
---- What a recorded step, and those in it, have cost.
+--- Returns the recorded cost of a step and of the steps below it.
 local function spent_below(run, key)
   local sums = {}
   for other in pairs(run.journal.history.charges) do
@@ -101,7 +101,7 @@ local function row_of(run, seen, costs, key, before, record)
     runner = step.runner or null, model = step.model or null }
   if step.outcome == "reused" then
     local spent, was = spent_below(run, key), before[key] or {}
-    -- A replay's steps were paid for by the run that they come from.
+    -- The steps of a replay were paid for by the original run.
     local told = type(was.usage) == "table" and was.usage ~= null and was.usage or {}
     row.paid_usd = spent.usd or told.cost_usd or null
     row.paid_tokens = spent.tokens or told.total_tokens or null
@@ -113,7 +113,7 @@ local function row_of(run, seen, costs, key, before, record)
   return row
 end
 
---- Sums up the rows. `high` is nil where the price of a step is unknown.
+--- Sums up the rows. `high` is nil if the price of a step is unknown.
 local function totals_of(rows, kind)
   local sum = { reused = 0, low = 0, high = 0 }
   for _, row in ipairs(rows) do
@@ -129,7 +129,7 @@ local function totals_of(rows, kind)
   return sum
 end
 
---- True if a step, or the function that it lies in, has a row.
+--- Returns true if the step, or a function around it, has a row.
 local function is_reached(seen, key)
   if seen.rows[key] then return true end
   for around in key:gmatch "()/" do
@@ -138,8 +138,8 @@ local function is_reached(seen, key)
   return false
 end
 
---- The steps that were begun under earlier hosts and were not reached now: whether they are reused depends on answers
---- that are not known.
+--- Returns the steps that earlier hosts began and this forecast did not reach. Whether they are
+--- reused depends on unknown answers.
 local function unreached_rows(run, seen)
   local keys, rows = {}, {}
   for key in pairs(run.journal.history.charges) do
@@ -154,7 +154,7 @@ local function unreached_rows(run, seen)
   return rows
 end
 
---- What those steps have cost.
+--- Returns the recorded cost of the steps that were not reached.
 local function unreached(rows, kind)
   local sum = 0
   for _, row in ipairs(rows) do
@@ -164,14 +164,15 @@ local function unreached(rows, kind)
   return sum
 end
 
---- What the budget leaves, nil without a limit.
+--- Returns the rest of the budget, or nil without a limit.
 local function left_of(run, kind)
   local limit = run.own_budget and run.own_budget.limits[kind]
   if not limit then return nil end
   return math.max(0, budget.plus(limit, -run.own_budget.spent[kind]))
 end
 
---- The bound of what depends on unknown answers: by history, and never above what the budget leaves.
+--- Adds an upper bound for the steps that depend on unknown answers: the cost in earlier runs, but
+--- at most the rest of the budget.
 local function add_bound(run, rows, costs, sum, kind)
   local left = left_of(run, kind)
   local rest = costs:rest(kind, sum.reused + sum.low, unreached(rows, kind))
@@ -186,7 +187,7 @@ local function sums_of(run, costs, rows, ends)
     if ends then add_bound(run, rows, costs, sum, kind) else sum.rest = 0 end
     local left = left_of(run, kind)
     sum.most = sum.high and sum.rest and budget.plus(sum.high, sum.rest) or nil
-    -- No more than the budget leaves can be spent.
+    -- A run cannot spend more than the rest of its budget.
     if left and (not sum.most or sum.most > left) then sum.most = left end
     totals[kind] = { spent = run.own_budget and run.own_budget.spent[kind] or 0, reused = sum.reused, low = sum.low,
       high = sum.high or null, rest = sum.rest or null, rest_from = sum.rest_from or null, most = sum.most or null,
@@ -195,8 +196,8 @@ local function sums_of(run, costs, rows, ends)
   return totals
 end
 
---- Hashes all that decides the forecast, and nothing that changes by itself: the price of a step follows from what
---- others have cost meanwhile, an adopted agent may end.
+--- Hashes everything that decides the forecast. Prices and the states of adopted agents are left
+--- out, because they change by themselves.
 local function hash_of(plan, run, seen)
   local rows = core.json.array {}
   for i, key in ipairs(seen.order) do
@@ -215,7 +216,7 @@ local function hash_of(plan, run, seen)
   return core.text.sha256(core.json.encode_record(parts)):sub(1, 16)
 end
 
---- How far the forecast goes.
+--- Returns how far the forecast could follow the run.
 local function ending_of(ok, err)
   if ok then return "end" end
   local kind = kind_of(err)
@@ -225,7 +226,7 @@ end
 
 ---@class moonlet.Forecast
 ---@field hash string
----@field ends "end"|"unknown"|"person"|"error"  to where the steps are known
+---@field ends "end"|"unknown"|"person"|"error"  how far the steps are known
 ---@field error table?
 ---@field steps table[]
 ---@field totals table<string, table>
@@ -244,7 +245,7 @@ local function build(plan, run, seen, home, ok, err)
     totals = sums_of(run, costs, rows, is_open) }
 end
 
---- The same of a run that --dry-run has prepared: each agent that it met would be paid.
+--- Makes the forecast of a run that --dry-run has prepared. Each of its agents would be paid.
 ---@param run moonlet.Run
 ---@return table
 function M.of_prepared(run)

@@ -1,5 +1,6 @@
---- The shadow of a run: a copy of its record in a temporary folder. A forecast drives the run there, with the code of a
---- resume, so that whatever it writes is gone with the shadow and nothing of the run itself changes.
+--- A shadow is a copy of a run's record in a temporary folder. A forecast resumes the run there
+--- with the real code. Whatever it writes is deleted with the shadow, so the run itself does not
+--- change.
 local files = require "moonlet.engine.base.files"
 local temporary_dir = require "moonlet.engine.base.temporary_dir"
 
@@ -35,7 +36,7 @@ local function make_folder()
   end
 end
 
---- Returns the home of the shadow. A run in a new folder has no place in the run's own `.agent`.
+--- Returns the home of the shadow. A new run cannot use the `.agent` of the real home.
 local function home_of(home, own, is_new)
   return { top = home.top, root = home.root, git = home.git, handle = own.handle, real = home,
     agent_path = is_new and own.agent_path or home.agent_path }
