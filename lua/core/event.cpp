@@ -161,8 +161,12 @@ int event_emit(lua_State* L) {
 }
 
 constexpr luaL_Reg kFunctions[] = {
-    {"display", guard<event_display>}, {"start", guard<event_start>}, {"kinds", guard<event_kinds>},
-    {"line", guard<event_line>},       {"replay", guard<event_replay>}, {"emit", guard<event_emit>},
+    {"display", guard<event_display>},
+    {"start", guard<event_start>},
+    {"kinds", guard<event_kinds>},
+    {"line", guard<event_line>},
+    {"replay", guard<event_replay>},
+    {"emit", guard<event_emit>},
     {nullptr, nullptr},
 };
 

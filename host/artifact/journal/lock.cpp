@@ -115,8 +115,8 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
         error.hint = "try again in a moment";
         break;
       }
-      error.hint = "wait for it (`moonlet wait " + run + "`) or end it (`moonlet cancel " +
-                   run + "`)";
+      error.hint =
+          "wait for it (`moonlet wait " + run + "`) or end it (`moonlet cancel " + run + "`)";
       break;
     case HolderState::kEnding:
       error.message += ", which was killed and is not gone yet";

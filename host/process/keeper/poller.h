@@ -1,7 +1,7 @@
-// Reports that one of many pipes can be read, or that a child has ended. Owns its place in the loop,
-// not the descriptors. Worker thread; one for a process, because of the child signal. It is made of
-// libuv's handles: an epoll set of our own saved 2 of 12 microseconds of CPU a pipe, which is less
-// than 1 % of the start of a child.
+// Reports that one of many pipes can be read, or that a child has ended. Owns its place in the
+// loop, not the descriptors. Worker thread; one for a process, because of the child signal. It is
+// made of libuv's handles: an epoll set of our own saved 2 of 12 microseconds of CPU a pipe, which
+// is less than 1 % of the start of a child.
 #pragma once
 
 #include <uv.h>

@@ -38,8 +38,8 @@ struct LiveStep {
   std::int64_t waits_until_ms = 0;  ///< the time of its next try
   std::string note;                 ///< the reason that it failed
 
-  bool is_asked = false;            ///< a model is or was asked
-  bool is_paid = false;             ///< this host asked a model that costs money
+  bool is_asked = false;  ///< a model is or was asked
+  bool is_paid = false;   ///< this host asked a model that costs money
 
   bool is_agent() const { return kind == "agent"; }
 };

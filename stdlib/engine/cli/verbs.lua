@@ -45,7 +45,7 @@ M.list = {
     { common = true, short = true }),
   verb("run verify", "[RUN… | all]", "verify", "compare the records of runs with their journals",
     "moonlet run verify all"),
-  verb("run export", "RUN", "export", "a finished run as one file: a page, a trace, spans or an archive",
+  verb("run export", "RUN", "export", "a finished run as a page, a trace, spans or an archive",
     "moonlet export last --as html -o run.html", { short = true,
       text = "html is one page that opens without a network and checks the run's record by itself. perfetto is a trace "
         .. "for ui.perfetto.dev and speedscope. otlp is lines for the file receiver of an OpenTelemetry collector; "
@@ -140,7 +140,7 @@ M.list = {
     "codex mcp add moonlet -- moonlet mcp",
     { text = "It speaks the Model Context Protocol on standard input and output. What the agent may run is in the "
       .. "config: mcp = { presets = { \"triangulated-review\" } }." }),
-  verb("skill list", "[NAME…]", "mcp.skill", "the skills for main agents: which are installed, and of which version",
+  verb("skill list", "[NAME…]", "mcp.skill", "the skills for main agents, and which are installed",
     "moonlet skill list"),
   verb("skill install", "[NAME…]", "mcp.skill", "teach your agent to hand work to moonlet", "moonlet skill install",
     { text = "Skills are pages in .agents/skills, which your agent reads. One that you have edited stays, and the new "

@@ -55,13 +55,13 @@ case_hostile_lines() {
 
 case_hostile_json() {
   repo && commit base
-  printf '#!/bin/sh\necho "{\\"comments\\": [{\\"file\\": "; exit 1\n' | hostile cut-json shellcheck b.sh failed 'no JSON'
-  printf '#!/bin/sh\necho "<html>"; exit 1\n' | hostile html shellcheck b.sh failed 'no JSON'
+  printf '#!/bin/sh\necho "{\\"comments\\": [{\\"file\\": "; exit 1\n' | hostile cut-json shellcheck b.sh failed 'not JSON'
+  printf '#!/bin/sh\necho "<html>"; exit 1\n' | hostile html shellcheck b.sh failed 'not JSON'
   printf '#!/bin/sh\necho "[1]"; exit 1\n' | hostile other-json shellcheck b.sh failed 'no list of comments'
   printf '#!/bin/sh\necho "{\\"comments\\": 5}"; exit 1\n' | hostile wrong-type shellcheck b.sh failed 'named nothing'
   printf '#!/bin/sh\necho "{\\"comments\\": [5, {\\"file\\": [], \\"line\\": {}, \\"message\\": 1}]}"; exit 1\n' |
     hostile wrong-fields shellcheck b.sh ok
-  printf '#!/usr/bin/env python3\nprint("[" * 100000 + "]" * 100000)\n' | hostile deep shellcheck b.sh failed 'no JSON'
+  printf '#!/usr/bin/env python3\nprint("[" * 100000 + "]" * 100000)\n' | hostile deep shellcheck b.sh failed 'not JSON'
 }
 
 case_hostile_sarif() {
