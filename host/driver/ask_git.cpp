@@ -12,8 +12,8 @@ AskGit ask_git(std::vector<std::string> environment) {
   return [environment = std::move(environment)](const std::vector<std::string>& arguments) {
     Query query;
     // The repository's own config may name programs that git would start.
-    query.argv = {"git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c",
-                  "core.hooksPath=/dev/null"};
+    query.argv = {"git", "--no-optional-locks",     "-c", "core.fsmonitor=false",
+                  "-c",  "core.hooksPath=/dev/null"};
     query.argv.insert(query.argv.end(), arguments.begin(), arguments.end());
     query.environment = environment;
     query.patience_ms = 10'000;
