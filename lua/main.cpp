@@ -32,15 +32,15 @@ void on_continue(int) {
   if (signalled != nullptr) signalled->continued();
 }
 
-/// The last words of a host that does not wait: a live view stays on the terminal as it was, and
-/// would be believed.
+/// Prints a last message before an immediate exit. Without it, the live view would stay on the
+/// terminal and seem current.
 constexpr std::string_view kNotWaited =
     "\nmoonlet: ended at once: a run that it drove is interrupted, and not cleaned up\n"
     "  moonlet list shows it; moonlet resume goes on, moonlet cancel puts it in "
     "order\n";
 
-/// The first signal asks the run to end; a second one does not wait. The keeper, which sees its
-/// host go, ends what is left.
+/// The first signal asks the run to end; a second one exits immediately. The keeper notices that
+/// its host is gone and kills the children.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) {
@@ -52,7 +52,7 @@ void on_signal(int signal) {
   if (signalled != nullptr) signalled->cancel();
 }
 
-/// A crash leaves a sound terminal.
+/// Restores the terminal after a crash.
 void on_crash(int signal) {
   moonlet::EchoOff::restore();
   raise(signal);
@@ -65,7 +65,8 @@ void watch_signals(moonlet::Engine& engine) {
   sigemptyset(&action.sa_mask);
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction before {};
-    // A command that was started with nohup, or in the background of a script, stays deaf to it.
+    // Keep ignoring the signal if the command was started with nohup or in the background of a
+    // script.
     if (sigaction(signal, nullptr, &before) == 0 && before.sa_handler == SIG_IGN) continue;
     sigaction(signal, &action, nullptr);
   }
@@ -83,7 +84,7 @@ void watch_signals(moonlet::Engine& engine) {
   signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write
 }
 
-/// Sanitizers hold signals back while a thread makes no call, as a loop of Lua does not.
+/// Sanitizers delay signals while a thread makes no library call, as in a Lua loop.
 #if defined(__SANITIZE_THREAD__)
 constexpr int kInterruptSignal = 0;
 #elif defined(__has_feature)
@@ -96,7 +97,7 @@ constexpr int kInterruptSignal = SIGURG;
 constexpr int kInterruptSignal = SIGURG;  // ignored by default, so a stray one does no harm
 #endif
 
-/// How Lua's time limit reaches code that makes no call.
+/// Installs the signal handler by which Lua's time limit interrupts code that makes no call.
 void install_interrupt() {
   if (kInterruptSignal == 0) return;
   struct sigaction action {};
@@ -113,14 +114,15 @@ void print(int stream, std::string_view text) {
     const ssize_t wrote =
         write(stream == 1 ? STDOUT_FILENO : STDERR_FILENO, text.data(), text.size());
     if (wrote < 0 && errno == EINTR) continue;
-    // A client may have given one socket for input and output, and reading made it non-blocking.
+    // Input and output may be one socket, which the reader has made non-blocking.
     if (wrote < 0 && errno == EAGAIN) {
       pollfd ready{stream == 1 ? STDOUT_FILENO : STDERR_FILENO, POLLOUT, 0};
       ::poll(&ready, 1, -1);
       continue;
     }
     if (wrote < 0) {
-      // A reader that went away has seen enough; anything else would pass a cut result as whole.
+      // A reader that closed the pipe has seen enough. On any other error the result is incomplete,
+      // so fail.
       if (stream == 1 && errno != EPIPE && lost_output == 0) lost_output = errno;
       return;
     }
@@ -128,7 +130,8 @@ void print(int stream, std::string_view text) {
   }
 }
 
-/// The process that started this one has read the run's id and is gone.
+/// Sends all further output to the log file. The process that started this one has read the run's
+/// id and exited.
 void print_into(const std::string& log) {
   const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return;
@@ -139,7 +142,7 @@ void print_into(const std::string& log) {
 
 constexpr std::size_t kLongestLine = 2000;
 
-/// Printed where not even an envelope can be made.
+/// Printed if even the envelope cannot be made.
 constexpr std::string_view kNoMemoryEnvelope =
     R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
     R"("message":"out of memory","hint":"raise `ulimit -v`, or end other programs","at":null}})"
@@ -154,7 +157,7 @@ bool wants_envelope(int argc, char** argv) {
   return false;
 }
 
-/// The envelope of a command that did not come to print one.
+/// Makes the envelope for a command that could not print its own.
 std::string envelope_of(const char* command, const moonlet::Error& error) {
   using nlohmann::json;
   const auto some = [](const std::string& text) { return text.empty() ? json() : json(text); };
@@ -193,7 +196,7 @@ int report(int argc, char** argv, const moonlet::Error& error) {
   }
 }
 
-/// The last resort. The keeper and the files hold everything that matters.
+/// The last resort. The keeper and the files have everything that matters.
 [[noreturn]] void end_stuck_host(int argc, char** argv, const std::string& why) {
   moonlet::Error error;
   error.kind = moonlet::ErrorKind::kLimit;
@@ -203,15 +206,15 @@ int report(int argc, char** argv, const moonlet::Error& error) {
   _exit(1);
 }
 
-/// A descriptor 0, 1 or 2 that was closed would be taken by the next file that is opened.
+/// Opens closed descriptors 0, 1 and 2, which the next opened file would reuse otherwise.
 void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
     if (fcntl(fd, F_GETFD) == -1 && errno == EBADF) (void)!open("/dev/null", O_RDWR);
   }
 }
 
-/// This very program, whatever its name is; empty where it was replaced meanwhile, or the system
-/// does not say and it was started by its name alone.
+/// The path of this executable. Empty if the file was replaced meanwhile, or if the system does not
+/// tell and argv[0] has no path.
 std::string own_program(const char* name) {
   char path[PATH_MAX];
   std::size_t size = sizeof path;
@@ -222,8 +225,8 @@ std::string own_program(const char* name) {
 
 bool ends_with_envelope = false;
 
-/// A destructor or a thread of a library that found no memory: nobody can catch that. The keeper
-/// and the files hold everything that matters.
+/// Handles an exception that nobody can catch, such as no memory in a destructor or in a library's
+/// thread. The keeper and the files have everything that matters.
 [[noreturn]] void end_without_memory() {
   try {
     throw;

@@ -24,7 +24,7 @@ class Fd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  /// Gives the descriptor away; the caller closes it.
+  /// Releases the descriptor without closing it; the caller must close it.
   int release() { return std::exchange(fd_, -1); }
   /// Closes it now. Returns 0 or the errno of close(): network and quota file systems report a
   /// failed write only here.
@@ -34,9 +34,9 @@ class Fd {
   int fd_ = -1;
 };
 
-/// Writes everything. Returns 0 or an errno; then an unknown part has been written.
+/// Writes everything. Returns 0 or an errno; after an error an unknown part is written.
 int write_all(int fd, std::string_view bytes);
-/// read() that is not interrupted: the number of bytes, 0 at the end, or -1 with errno.
+/// Like read(), but retries on EINTR: the number of bytes, 0 at the end, or -1 with errno.
 long read_some(int fd, void* into, std::size_t size);
 
 }  // namespace moonlet

@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// Tracks the parser's position: its callbacks carry no place.
+// Tracks the position of the parser, because its callbacks do not get it.
 class Cursor {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -60,7 +60,7 @@ std::string place_of(std::string_view text, std::size_t offset) {
   return std::to_string(lines + 1) + ":" + std::to_string(column + 1);
 }
 
-// The usual mistakes in JSON by hand or by model.
+// Common mistakes in JSON that a human or a model wrote.
 std::string hint_for(std::string_view text, std::size_t offset) {
   const auto trimmed = text.find_first_not_of(" \t\r\n");
   if (trimmed == std::string_view::npos) return "write one JSON value";
@@ -180,7 +180,7 @@ class Builder {
  private:
   std::size_t offset() const { return static_cast<std::size_t>(*mark_ - text_.data()); }
 
-  // A number is only known to end when the character after it was read.
+  // A number ends only when the next character is read.
   std::size_t before(const std::string& literal) const {
     const auto end = offset();
     if (end > literal.size() && text_.substr(end - 1 - literal.size(), literal.size()) == literal) {
@@ -265,7 +265,7 @@ Result<json> parse_within(std::string_view text, const JsonLimits& limits) {
                      std::to_string(limits.max_bytes) + " are read",
                  "make it smaller", ""};
   }
-  // The library takes a NUL for the end of the text and would not look beyond it.
+  // The library treats a NUL as the end of the text and would ignore the rest.
   if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
     return error_at(text, nul, "a NUL byte", ErrorKind::kInvalid, "");
   }
@@ -291,8 +291,7 @@ void write_escaped(std::uint32_t code, std::string& out) {
   write_escape(0xdc00 + ((code - 0x10000) & 0x3ff), out);
 }
 
-/// JSON allows DEL, the C1 controls and the marks that reorder text as they are; a terminal obeys
-/// them.
+/// JSON allows DEL, C1 controls and bidirectional marks unescaped, but a terminal obeys them.
 void escape_unsafe(std::string_view text, std::string& out) {
   while (!text.empty()) {
     const std::size_t size = std::max<std::size_t>(utf8_sequence(text), 1);
@@ -316,18 +315,18 @@ std::size_t piece_size(std::string_view text) {
   };
   std::size_t size = kPiece;
   while (kPiece - size < 4 && continues(size)) --size;
-  // Four continuation bytes in a row belong to no character.
+  // Four continuation bytes in a row are not valid UTF-8.
   return continues(size) ? kPiece : size;
 }
 
-/// Most text needs no escape; the library escapes what JSON demands. It goes piece by piece, for
-/// the library makes copies.
+/// Most text needs no further escapes: the library escapes what JSON requires. Works in pieces,
+/// because the library copies its input.
 void write_string(std::string_view text, std::string& out) {
   const auto is_plain = [](unsigned char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
   };
-  // A buffer that grows by doubling would hold a long text up to three times; there is room for
-  // what follows it, too.
+  // Reserve memory, because a buffer that doubles could hold a long text three times. Includes room
+  // for what follows.
   if (text.size() > kPiece) out.reserve(out.size() + json_size(text) + kPiece);
   out += '"';
   for (; !text.empty(); text.remove_prefix(piece_size(text))) {

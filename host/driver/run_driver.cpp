@@ -13,10 +13,11 @@ namespace moonlet {
 
 namespace {
 
-constexpr int kMostDraws = 16;   // how often a task id is drawn
+constexpr int kMostDraws = 16;   // attempts to find a free task id
 constexpr int kMostUnheard = 4;  // records, before ends of children wait
 
-/// Makes a sidecar. Runs that begin in the same second may draw the same name: draws again then.
+/// Makes a sidecar. Runs that begin in the same second may get the same random name: tries again
+/// then.
 Result<std::string> make_named_sidecar(const Dir& agent, const RunDriver::Request& request,
                                        const Clock& clock) {
   for (int draw = 0;; ++draw) {
@@ -39,8 +40,7 @@ Result<std::unique_ptr<RunDriver>> RunDriver::create(Host host, Home& home,
   const bool named_by_run = request.task_id.empty() && !request.packet.empty();
   std::string task_id;
   if (!named_by_run) {
-    // The sidecar comes first: the user may have chosen its name, and a taken one must leave no
-    // run.
+    // Make the sidecar first: if the user chose a name that is taken, no run may be left.
     auto made = make_named_sidecar(where, request, host.clock);
     if (!made) return made.error();
     task_id = std::move(*made);
@@ -129,7 +129,7 @@ void RunDriver::mark_finished() {
 Result<void> RunDriver::replace(const Dir& where, std::string_view path, std::string_view text,
                                 Durable durable) const {
   if (auto ours = still_ours(); !ours) return ours;
-  // Asked once more right before the old file goes: this process may be stopped while it writes.
+  // Check again right before the rename, because this process may be stopped while it writes.
   return where.write_file(path, text, durable, [this] { return still_ours(); });
 }
 
@@ -197,7 +197,7 @@ void RunDriver::begin_sync() {
                           [this, files = unsynced_] { return agent_->sync_files(files); });
     unsynced_.clear();
   } catch (const std::system_error&) {
-    // No thread could be started, so sync() does the work.
+    // If no thread can be started, sync() does the work.
   }
 }
 
@@ -212,7 +212,7 @@ Result<void> RunDriver::sync() {
 
 Result<void> RunDriver::sync_values() {
   if (unsynced_values_.empty()) return {};
-  // After a failed sync a later one may succeed without the lost pages, and proves nothing.
+  // After a failed sync a later one may succeed without the lost pages, so it proves nothing.
   if (values_failure_) return *values_failure_;
   auto synced = agent_->sync_files(unsynced_values_);
   if (synced) {

@@ -47,7 +47,7 @@ class RunDriver {
   };
 
   /// Makes a run with its sidecar and takes its lock. `home` outlives the driver. kInvalid when the
-  /// task id is taken. After an error no folder of it is left.
+  /// task id is taken. After an error its folder is removed.
   static Result<std::unique_ptr<RunDriver>> create(Host host, Home& home, const Request& request);
   /// Takes the lock of the run `id` for resume(). kFailed while another process drives the run; a
   /// stopped process loses it.
@@ -56,8 +56,8 @@ class RunDriver {
   /// one lives.
   static Result<std::unique_ptr<RunDriver>> resume(Host host, Home& home, std::string_view id,
                                                    const Request& request, RunLock lock);
-  /// Leaves the run as a dying host does: children that may outlive a host run on under the keeper,
-  /// and the lock is released.
+  /// Leaves the run as a dying host does: children that may outlive a host continue under the
+  /// keeper, and the lock is released.
   ~RunDriver();
   RunDriver(const RunDriver&) = delete;
   RunDriver& operator=(const RunDriver&) = delete;
@@ -94,13 +94,13 @@ class RunDriver {
   Result<FileBytes> read_value(std::string_view name, std::size_t cap) const;
   /// The run's secret key, made by the first call.
   Result<std::string> key() const;
-  /// Starts to bring what was written without `durable` to the disk, on another thread.
+  /// Starts to sync the files that were written without `durable`, on another thread.
   void begin_sync();
-  /// Returns when all of it is on the disk. After an error the run does not count as ended.
+  /// Returns when those files are on the disk. After an error the run does not count as ended.
   Result<void> sync();
 
   // --- journal ---------------------------------------------------------------------------------
-  /// Opens the journal, see Journal::open. Once a run.
+  /// Opens the journal, see Journal::open(). Call it once per run.
   Result<void> open_journal(const JournalVisitor& visit);
   /// Null before open_journal(). Records are added by the functions below.
   const Journal* journal() const { return journal_.get(); }
@@ -114,14 +114,14 @@ class RunDriver {
   /// Brings the values that relaxed records name to the disk. Paid work may follow from a durable
   /// record, so append() does this first.
   Result<void> sync_values();
-  /// Counts records of which the script has not heard yet. If there are many, the ends of further
-  /// children wait.
+  /// Counts the records that the script has not been notified of. If there are many, ends of
+  /// children are delayed.
   void count_unheard(int more);
   int unheard() const { return unheard_; }
 
   // --- children --------------------------------------------------------------------------------
   bool has_keeper() const { return keeper_ != nullptr; }
-  /// Starts the keeper, or takes over the living one. What a dead keeper left is ended first.
+  /// Starts the keeper, or adopts the live one. Kills the children of a dead keeper first.
   Result<void> ensure_keeper();
   /// Opens a text, or the file `path` below `.agent`, as the standard input of a child.
   Result<Fd> open_input(std::string_view text) const;
@@ -129,30 +129,30 @@ class RunDriver {
   Result<std::shared_ptr<ChildOperation>> spawn(ChildSpec spec);
   /// A child of an earlier host by the name of its attempt; null when there is none.
   std::shared_ptr<ChildOperation> find_adopted(std::string_view attempt) const;
-  /// A child at work, whichever host started it; null when there is none.
+  /// A running child, whichever host started it; null if there is none.
   std::shared_ptr<ChildOperation> find_working(std::string_view attempt) const;
-  /// The main process of a child at work; 0 when it is unknown.
+  /// The pid of the main process of a running child; 0 if unknown.
   int pid_of(std::string_view attempt) const;
-  /// Reads what the keepers have on record about an attempt at this moment.
+  /// Reads the current state of an attempt from the keepers' log.
   Result<KeptAttempt> present_attempt(std::string_view step, std::string_view attempt) const;
-  /// Reads what became of an attempt of an earlier host. Takes over the living keeper.
+  /// Reads the state of an attempt of an earlier host. Adopts the live keeper.
   Result<KeptAttempt> kept_attempt(std::string_view step, std::string_view attempt);
-  /// True if a child of an earlier host is still at work.
+  /// True if a child of an earlier host still runs.
   bool has_running_children() const;
   /// Ends all children, and the keeper.
   void end_children() { keeper_.reset(); }
 
   // --- events ----------------------------------------------------------------------------------
-  /// Appends the events of `bus` to a file below `.agent` from now on, with the numbers continued.
+  /// Appends the events of `bus` to a file below `.agent` from now on and continues its numbering.
   Result<void> open_events(std::string_view path, Bus& bus);
-  /// Stops that if another process has taken the run over.
+  /// Stops if another process has taken the run over.
   void check_events();
 
-  /// Looks for a request to cancel now, for a host whose loop does not turn.
+  /// Checks now for a cancel request, for a host whose event loop does not run.
   void look_for_cancel() { cancel_.look(); }
-  /// Removes the run, which never began.
+  /// Removes the run. Only for a run that has not begun.
   static void discard(std::unique_ptr<RunDriver> run);
-  /// Marks the run as finished: no sweep looks for its processes any more.
+  /// Marks the run as finished, so that sweeps skip it.
   void mark_finished();
 
  private:

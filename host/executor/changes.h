@@ -1,6 +1,6 @@
-// Changes compares the files beneath a root with how they were when the work began: what was
-// created, modified and deleted on disk, by any process. The baseline is kept in a file until the
-// work ends, so that a process that takes over after a kill compares with the same. One thread.
+// Changes compares the files below a root with a baseline from the start of the work. It reports
+// what any process has created, modified or deleted. The baseline is stored in a file until the
+// work ends, so that a process that resumes after a kill uses it too. One thread.
 #pragma once
 
 #include <map>
@@ -22,15 +22,15 @@ class Changes {
   Changes(const Workspace& workspace, Dir state, std::string baseline_name)
       : workspace_(workspace), state_(std::move(state)), name_(std::move(baseline_name)) {}
 
-  /// Takes the baseline, or the one that a killed process left. False when the limit came first:
-  /// nothing is compared then.
+  /// Takes the baseline, or loads the one that a killed process left. False if a limit was reached;
+  /// then nothing is compared.
   Result<bool> begin(const Limit& limit = {});
   /// Remembers the content of a file that a tool is about to replace.
   void touch(const std::string& rel);
   /// Takes the baseline of all files that are cheap to read. Call it before the first command runs.
   void touch_all();
-  /// The differences from the baseline, sorted by path. With `partial` set there may be more: the
-  /// limit came first, or there are too many files.
+  /// The differences from the baseline, sorted by path. If it sets `partial`, the list may be
+  /// incomplete: a limit was reached, or there are too many files.
   std::vector<Change> now(bool& partial, const Limit& limit = {}) const;
   /// Forgets the baseline, once its differences were reported.
   void end();
@@ -39,7 +39,7 @@ class Changes {
   struct Stamp {
     std::uint64_t size = 0, inode = 0;
     std::int64_t ctime_ns = 0;
-    std::string sha256;  // the hash of the content, where it was worth knowing
+    std::string sha256;  // the hash of the content, if it was read
   };
   using Files = std::map<std::string, Stamp>;
 

@@ -19,7 +19,7 @@ struct Plan {
   std::string sha256;
 };
 
-/// "Plan file not found: …" where it is not there; refuses what is no text.
+/// Reads the plan. Fails with "Plan file not found: …", or if the file is not text.
 Result<Plan> read_plan(const std::string& path);
 
 struct ContextOptions {
@@ -34,10 +34,10 @@ std::string first_message(const std::string& task_id, const std::string& descrip
 std::string next_message(const std::string& text, bool is_answer, const Plan* changed_plan,
                          const std::string* moved_root);
 
-/// Replaces the output of the oldest tool calls, until about `bytes` are gone. Returns how many
-/// outputs were dropped; the last two stay.
+/// Replaces the output of the oldest tool calls by a note until about `bytes` are saved. Keeps the
+/// last two outputs. Returns how many were replaced.
 std::size_t drop_old_output(nlohmann::json& items, std::size_t bytes);
-/// About how many tokens the conversation takes.
+/// Estimates the tokens of the conversation.
 std::size_t estimate_tokens(const nlohmann::json& items);
 
 }  // namespace moonlet::executor

@@ -1,6 +1,6 @@
-// Message is a text of the model, taken apart: its progress, its words, and the question or
-// obstacle that it ends with. Control characters go before markers are looked for, so that none
-// hides another. Pure functions, any thread.
+// Message is a parsed text of the model: progress lines, other lines, and the question or obstacle
+// at its end. Control characters are removed before markers are searched, because they could hide
+// one. Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ struct Message {
   enum class End { kNone, kQuestion, kBlocked };
   struct Row {
     std::string text;
-    bool progress = false;  ///< `text` is what stands behind the marker
+    bool progress = false;  ///< `text` follows the marker
   };
 
   std::vector<Row> rows;  ///< each line but those of the end; empty lines are left out
@@ -22,11 +22,11 @@ struct Message {
   std::vector<std::string> options;
 };
 
-/// With `may_end` false a question or an obstacle is text like any other.
+/// If `may_end` is false, a question or an obstacle is treated as ordinary text.
 Message read_message(std::string_view text, bool may_end = true);
 
-/// A line as text: a marker that only the executor prints is indented. It must hold no control
-/// characters.
+/// Prints a line as text: indents a marker that only the executor may print. The line must have no
+/// control characters.
 std::string as_text(std::string_view line);
 
 }  // namespace moonlet::executor

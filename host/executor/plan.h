@@ -1,4 +1,4 @@
-// The plan that a task comes with: its template, and the sections that it lacks. Pure functions.
+// A template for the plan of a task, and a check for missing sections. Pure functions.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace moonlet::executor {
 
-/// A plan to fill in, Markdown.
+/// A plan template in Markdown.
 std::string_view plan_template();
-/// The names of the sections of a good plan that neither the plan nor the description has.
+/// The sections of a good plan that are missing both in the plan and in the description.
 std::vector<std::string> missing_sections(std::string_view plan, std::string_view description);
 
 }  // namespace moonlet::executor

@@ -24,8 +24,8 @@ class Report {
 
   void session(const std::string& id, const std::string& model);
   /// A message of the model: its progress lines become markers, its other lines are text.
-  /// The question or obstacle that it ends with is left out: question() and blocked() print it.
-  /// With `may_end` false the turn continues, and they are text.
+  /// Omits the question or obstacle at its end, because question() and blocked() print it. If
+  /// `may_end` is false, the turn continues, and they count as text.
   void message(std::string_view text, bool may_end = true);
   void progress(std::string_view text);
   void tool_begins(const std::string& name, const std::string& detail);
@@ -38,7 +38,7 @@ class Report {
   void blocked(const std::string& text);
   void files(const std::vector<Change>& changes);
   void complete(int iterations);
-  /// The last line of JSON: how it ended, and the model's last message.
+  /// Prints the last JSON line: how the run ended, and the model's last message.
   void done(bool ok, const std::string& text);
   void error(const Error& error, const char* what = "failed", const Failure* failure = nullptr);
 

@@ -36,7 +36,7 @@ nlohmann::json to_json(const Event& event) {
 
 namespace {
 
-// Strings bare where that is clear; all else as JSON.
+// Prints simple strings without quotes, and all other values as JSON.
 std::string shown(const nlohmann::json& value) {
   if (!value.is_string()) return json_text(value);
   const auto& text = value.get_ref<const std::string&>();
@@ -44,7 +44,8 @@ std::string shown(const nlohmann::json& value) {
   return json_text(value);
 }
 
-/// True for fields that programs and the live view get, but a line for people has no room for.
+/// True for fields that only programs and the live view get, because a text line has no room for
+/// them.
 bool is_hidden(const Event& event, const std::string& key) {
   return kind_of(event.type).hidden.find(" " + key + " ") != std::string_view::npos;
 }
@@ -77,7 +78,7 @@ std::string to_line(const Event& event, std::size_t cap) {
     line.append(" ").append(event.run);
   }
   if (!event.fields.empty()) line += ":";
-  // The message, the text or the name comes first and without quotes.
+  // The field `message`, `text` or `name` is printed first and without quotes.
   const char* head = nullptr;
   for (const char* key : {"message", "text", "name"}) {
     if (head == nullptr && !is_hidden(event, key) && event.fields.is_object() &&

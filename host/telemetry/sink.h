@@ -20,26 +20,25 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void emit(const Event& event) = 0;
-  /// Waits at most so long until everything has gone out.
+  /// Waits up to `timeout_ms` until everything is written.
   virtual void flush(int timeout_ms) { (void)timeout_ms; }
-  /// A failure, once; afterwards the sink swallows events.
+  /// Returns a failure once. After a failure the sink drops all events.
   virtual std::optional<Error> take_failure() { return std::nullopt; }
 };
 
 /// The number of the last event of a run in its file, from its last whole line; 0 for none. A host
-/// that was killed may have left a part of a line at the end: it gets its line end.
+/// that was killed may have left a part of a line at the end: a newline is added to it.
 Result<std::uint64_t> last_event_number(int fd);
 
 /// A JSON object a line. A line above the cap has its data replaced by
-/// {"cut": true, "bytes", "head"}. After lines that a slow reader made it drop it says so with a
-/// warning.
+/// {"cut": true, "bytes", "head"}. If a slow reader forces it to drop lines, it adds a warning.
 class JsonlSink final : public Sink {
  public:
   JsonlSink(int fd, std::string name, std::size_t line_cap = std::size_t{1} << 20);
   void emit(const Event& event) override;
   void flush(int timeout_ms) override;
   std::optional<Error> take_failure() override { return writer_.take_failure(); }
-  /// For a loop that polls the descriptor while something waits.
+  /// The writer, for an event loop that polls its descriptor while lines wait.
   LineWriter& writer() { return writer_; }
 
  private:
@@ -51,7 +50,7 @@ class JsonlSink final : public Sink {
   std::int64_t last_ms_ = 0;
 };
 
-/// Hands events to a function. When it throws, that is its failure, and it is not called again.
+/// Hands events to a function. An exception counts as a failure: the function is not called again.
 class CallbackSink final : public Sink {
  public:
   explicit CallbackSink(std::function<void(const Event&)> fn) : fn_(std::move(fn)) {}
@@ -68,7 +67,7 @@ class Bus {
   /// Both are borrowed and outlive the bus.
   Bus(const Redactor& redactor, const Clock& clock) : redactor_(redactor), clock_(clock) {}
 
-  /// Borrowed; remove it before it dies. Not to be called from within a sink.
+  /// The sink is borrowed; remove it before it is destroyed. Not to be called from within a sink.
   void add(Sink& sink) { sinks_.push_back(&sink); }
   void remove(Sink& sink);
 

@@ -63,7 +63,7 @@ class Fence {
     const std::size_t indent = indent_of(text);
     const auto rest = text.substr(indent);
     if (indent < column_ && !trimmed_line(rest).empty()) {
-      mark_ = 0;  // the list item around the fence is over, and the fence with it
+      mark_ = 0;  // the end of the list item also ends the fence in it
       return false;
     }
     const std::size_t size = run_of(rest, mark_);
@@ -90,7 +90,7 @@ class Fence {
     if (rest.empty() || (rest[0] != '`' && rest[0] != '~')) return false;
     const std::size_t size = run_of(rest, rest[0]);
     if (size < 3) return false;
-    // A line with backticks behind is code in a line of text.
+    // If more backticks follow, the line is inline code.
     if (rest[0] == '`' && rest.find('`', size) != std::string_view::npos) return false;
     mark_ = rest[0];
     size_ = size;
@@ -110,7 +110,7 @@ class Finder {
 
   /// `begin` and `end` are the place of the line in the answer.
   void line(std::string_view text, std::size_t begin, std::size_t end) {
-    // The cap may split a character.
+    // The cap may cut a character in two.
     if (text.size() > Question::kLineCap) text = cut_end(text, Question::kLineCap);
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
     if (fence_.takes(text)) return;
@@ -138,7 +138,7 @@ class Finder {
     return true;
   }
 
-  // False ends the open question.
+  // Returns false if the line ends the open question.
   bool belongs(std::string_view text) {
     const auto content = trimmed_line(text);
     if (content.empty()) {

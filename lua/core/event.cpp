@@ -1,5 +1,5 @@
-// core.event: the events of a run. The person or program that follows it receives them, and
-// events.jsonl keeps them.
+// core.event: emits the events of a run to the user or program that follows it, and to
+// events.jsonl.
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,7 +20,8 @@ namespace moonlet {
 
 namespace {
 
-/// True for what a pipe shows of a run: what scripts print, and warnings that no report repeats.
+/// True for events that are printed if there is no terminal: output of scripts, and warnings that
+/// no report repeats.
 bool is_told_to_pipes(const Event& event) {
   const bool is_said = event.type == EventType::kLog || event.type == EventType::kWarning;
   return is_said && !event.fields.contains("reported");
@@ -40,10 +41,10 @@ bool print_message(Services& services, const Event& event) {
   return true;
 }
 
-/// display(mode): "live" view for a person at a terminal, and few lines where there is none;
-/// "plain": a line for each event; "events" as JSON lines in the result stream; "messages": what
-/// scripts log, and warnings; "prompt": the same, with the live view beneath; "watch": the live
-/// view of a run that another process drives; "none"
+/// display(mode). "live": a live view on a terminal, otherwise a few lines. "plain": one line per
+/// event. "events": JSON lines on stdout. "messages": what scripts log, and warnings. "prompt":
+/// messages, and the live view below. "watch": the live view of a run that another process drives.
+/// "none": nothing.
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
@@ -71,7 +72,8 @@ int event_display(lua_State* L) {
   return 0;
 }
 
-/// An event of a file: (type, ms since 1970, run, step or nil, data); nothing for an unknown type.
+/// Reads an event of a file from the arguments (type, ms since 1970, run, step or nil, data). Empty
+/// for an unknown type.
 Event* read_recorded(lua_State* L) {
   const auto type = event_type(luaL_checkstring(L, 1));
   if (!type) return nullptr;
@@ -90,7 +92,7 @@ Event* read_recorded(lua_State* L) {
   return &event;
 }
 
-/// line(type, ms, run, step or nil, data) -> the line of an event of a file; "" where it has none
+/// line(type, ms, run, step or nil, data) -> the text line of an event of a file; "" if it has none
 int event_line(lua_State* L) {
   const Event* event = read_recorded(L);
   auto& line = push_box<std::string>(L);
@@ -99,7 +101,7 @@ int event_line(lua_State* L) {
   return 1;
 }
 
-/// replay(type, ms, run, step or nil, data): shows an event of a file as display() says
+/// replay(type, ms, run, step or nil, data): prints an event of a file in the mode of display()
 int event_replay(lua_State* L) {
   const Event* event = read_recorded(L);
   if (event != nullptr) Services::of(L).bus->emit(*event);
@@ -114,8 +116,8 @@ int event_kinds(lua_State* L) {
   return 1;
 }
 
-/// start(file): from now on events belong to the run, are kept in the file beneath `.agent`, and go
-/// on with the numbers there
+/// start(file): from now on events belong to the run and are appended to `file` below `.agent`,
+/// with continued numbers
 int event_start(lua_State* L) {
   std::size_t size = 0;
   const char* path = luaL_checklstring(L, 1, &size);
@@ -126,7 +128,7 @@ int event_start(lua_State* L) {
   return 0;
 }
 
-/// A script runs until it asks for `ctx` before there is a run whose log could have its lines.
+/// Until a script asks for `ctx`, there is no run, and so no log for its lines.
 void tell_early(Services& services) {
   for (Event& event : std::exchange(services.early, {})) {
     event.run = services.run->id();

@@ -1,5 +1,6 @@
-// core.file: reading files beneath a directory that was opened once. What a user or a model named
-// is data here: a file that cannot be read gives nil and an error table.
+// core.file: reading files beneath a directory that was opened once. A file that cannot be read is
+// no exception, because a user or a model chose its path: the functions return nil and an error
+// table.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -34,7 +35,7 @@ constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
 constexpr std::size_t kMostEntries = 1'000'000;
 constexpr rlim_t kMostFolders = 128;
 
-/// A folder that Lua holds. Few bytes to the collector, but a descriptor.
+/// A folder that Lua has open. The garbage collector sees only a few bytes, not the descriptor.
 struct DirBox {
   std::optional<Dir> dir;
   std::shared_ptr<std::size_t> open;
@@ -67,8 +68,7 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// Closes the folders that nobody holds any more before there are too many of them for this
-/// process.
+/// Collects garbage when many folders are open, before the process runs out of descriptors.
 void collect_folders(lua_State* L, Services& services) {
   if (services.most_open_folders == 0) {
     rlimit limit{};
@@ -100,13 +100,13 @@ int file_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::open(std::move(path)); });
 }
 
-/// make_root(path) -> dir, or nil and an error: the directory, made for this user alone if need be
+/// make_root(path) -> dir, or nil and an error: makes a missing directory with mode 0700
 int file_make_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::make(std::move(path)); });
 }
 
-/// make_new(path) -> true, false where the name is taken, or nil and an error: a directory for this
-/// user alone that was not there before
+/// make_new(path) -> true; false if the name is taken; or nil and an error: makes a new directory
+/// with mode 0700
 int file_make_new(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   auto& made = push_box<std::optional<Result<bool>>>(L);
@@ -116,7 +116,7 @@ int file_make_new(lua_State* L) {
   return 1;
 }
 
-/// write(dir, path, text) -> true, or nil and an error: as one step, and durably
+/// write(dir, path, text) -> true, or nil and an error: replaces the file atomically and durably
 int file_write(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -131,7 +131,7 @@ int file_write(lua_State* L) {
   return 1;
 }
 
-/// remove(dir, path) -> true, or nil and an error: with all beneath it; nothing there is fine
+/// remove(dir, path) -> true, or nil and an error: removes a file or a folder tree, if it exists
 int file_remove(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -145,8 +145,7 @@ int file_remove(lua_State* L) {
   return 1;
 }
 
-/// rename(dir, from, to) -> true, or nil and an error: within the directory, in place of a file
-/// that `to` names
+/// rename(dir, from, to) -> true, or nil and an error: within the directory; replaces a file `to`
 int file_rename(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view from = check_text(L, 2);
@@ -158,10 +157,10 @@ int file_rename(lua_State* L) {
   return 1;
 }
 
-/// lock(dir, name, ms?, holder?) -> handle, or nil, an error, and whether it is that another has
-/// it: an flock on a small file, waited for up to `ms` (2000: as long as others need to read and
-/// write one). Let go by unlock(), and with the process. `holder` stands in the file, for those who
-/// find it locked; it stays there.
+/// lock(dir, name, ms?, holder?) -> handle, or nil, an error, and whether another process has the
+/// lock: an flock on a small file. Waits up to `ms` (default 2000, enough for others to read and
+/// write a file). unlock() or the end of the process releases it. `holder` is written into the file
+/// for those who find it locked, and is not removed.
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -182,7 +181,8 @@ int file_lock(lua_State* L) {
     if (!held && errno != EINTR) why = errno;
   }
   if (!held) {
-    // The collector sees a few bytes alone, and may leave a descriptor a try for long.
+    // Close the descriptor now. The garbage collector counts only a few bytes for it and could keep
+    // one open per failed call for a long time.
     handle = Fd();
     failure = Error::from_errno(why, "lock", dir.path() + "/" + std::string(name));
     push_failure(L, failure);
@@ -214,14 +214,14 @@ int file_read(lua_State* L) {
   read = dir.read_file(path, static_cast<std::size_t>(cap));
   if (!read) return push_failure(L, read.error());
   lua_pushlstring(L, read->bytes.data(), read->bytes.size());
-  release(read->bytes);  // the collector may come late
+  release(read->bytes);  // the garbage collector may run late
   lua_pushnil(L);
   lua_pushboolean(L, read->cut);
   lua_pushinteger(L, static_cast<lua_Integer>(read->size));
   return 4;
 }
 
-/// part(dir, path, from, size) -> text, which is shorter where the file ends, or nil and an error
+/// part(dir, path, from, size) -> text (shorter at the end of the file), or nil and an error
 int file_part(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -243,15 +243,15 @@ int file_part(lua_State* L) {
     if (got == 0) break;
     had += static_cast<std::size_t>(got);
   }
-  // The collector may come late.
+  // Free the text now: the garbage collector may run late.
   file = Error{};
   lua_pushlstring(L, text.data(), had);
   release(text);
   return 1;
 }
 
-/// stat(dir, path) -> {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error: about the
-/// thing itself, a last link is not followed
+/// stat(dir, path) -> {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error: like
+/// lstat(), does not follow a link at the end of the path
 int file_stat(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -299,8 +299,8 @@ int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
   return 1;
 }
 
-/// load(dir, path, cap) -> {text, sha256, bytes, kept, cut, binary}, or nil and why: a file as
-/// an input of an agent, read once
+/// load(dir, path, cap) -> {text, sha256, bytes, kept, cut, binary}, or nil and an error: reads a
+/// file as an input of an agent, in one pass
 int file_load(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -317,7 +317,7 @@ int file_load(lua_State* L) {
   return push_input(L, entry, text);
 }
 
-/// take(text, cap) -> the same of a text that is at hand
+/// take(text, cap) -> the table of load() for a given text
 int file_take(lua_State* L) {
   const std::string_view given = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
@@ -342,8 +342,8 @@ int file_is_startup(lua_State* L) {
   return 1;
 }
 
-/// append(dir, path, lines) -> true; or nil and an error. A line that a kill or a full disk cut
-/// stays on a line of its own.
+/// append(dir, path, lines) -> true, or nil and an error. If the file ends in a partial line (after
+/// a kill or a full disk), begins a new line first.
 int file_append(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);

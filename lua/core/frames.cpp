@@ -1,4 +1,4 @@
-// core.frames: the frames of a script's author on the stack. Errors name them.
+// core.frames: stack frames of scripts, for error messages.
 #include <cstring>
 
 #include "lua/core/core.h"
@@ -16,7 +16,7 @@ bool is_of_script(const lua_Debug& frame) {
   return frame.source[0] == '@' && frame.currentline > 0;
 }
 
-/// Pushes "run", "function <x.lua:3>" or "the file": what a frame is for its author.
+/// Pushes a name for a frame: "run", "function <x.lua:3>" or "the file".
 void push_title(lua_State* L, const lua_Debug& frame) {
   if (std::strcmp(frame.what, "main") == 0) {
     lua_pushliteral(L, "the file");
@@ -78,8 +78,8 @@ int frames_locals(lua_State* L) {
 
 int kept_return(lua_State* L, int, lua_KContext) { return lua_gettop(L); }
 
-/// Calls upvalue 1 with all arguments. Lua drops the frame of `return f(x)` for a Lua function, and
-/// keeps it for one of C.
+/// Calls upvalue 1 with all arguments. For `return f(x)` Lua drops the caller's frame if f is a Lua
+/// function, and keeps it if f is a C function.
 int kept_call(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
@@ -87,8 +87,8 @@ int kept_call(lua_State* L) {
   return lua_gettop(L);
 }
 
-/// keep(fn) -> a function that calls fn and leaves the frame of its caller on the stack, also where
-/// it is called as `return fn(…)`
+/// keep(fn) -> a function that calls fn. Its caller's frame stays on the stack, even in `return
+/// fn(…)`.
 int frames_keep(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -108,8 +108,8 @@ int closed_index(lua_State* L) {
   return 1;
 }
 
-/// closed(fn) -> an __index: fn(table, key) for a script that reads a field that is not there, nil
-/// for the library, which may look for any
+/// closed(fn) -> an __index: calls fn(table, key) if a script reads a missing field, and returns
+/// nil to the library, which may test for any field
 int frames_closed(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);

@@ -1,6 +1,7 @@
-// core.ledger: the index over the runs of a repository. Every function takes the home's handle and
-// gives nil and an error where the ledger cannot be used: it is never the truth, and nobody may
-// fail for it. They work on a thread of their own, for other processes may hold it.
+// core.ledger: the index of a repository's runs. The functions take the home's handle and return
+// nil and an error if the ledger cannot be used. The files of the runs are authoritative, so a
+// broken ledger must fail no command. Each call runs on another thread, because another process may
+// have locked the ledger.
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -40,7 +41,8 @@ bool holds(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The columns of a row by name, with times as text. Only the index needs those in `without`.
+/// The columns of a row by name, with times as text. Omits those in `without`, which only the index
+/// needs.
 template <typename Row>
 json columns_of(const Row& row, const Names& without) {
   const Names always_text = {"task_id", "preset", "status", "dir", "key", "kind"};
@@ -102,7 +104,7 @@ json to_json(const std::vector<Row>& rows) {
 
 json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
 
-/// A query waits only briefly for the index; a rebuild that was asked for waits longer.
+/// A query waits only briefly for a locked index; an explicit rebuild waits longer.
 constexpr std::int64_t kPatienceMs = 5'000;
 constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
 
@@ -141,7 +143,7 @@ int ledger_put(lua_State* L) {
   return await_work(L);
 }
 
-/// forget(home, id) -> true: a run that is removed
+/// forget(home, id) -> true: deletes the rows of a removed run
 int ledger_forget(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -233,7 +235,8 @@ int ledger_attempts(lua_State* L) {
   return await_work(L);
 }
 
-/// differs(home, id, text of run.json) -> { place, … }: where its rows are not those of the record
+/// differs(home, id, text of run.json) -> { place, … }: where the rows of the run differ from
+/// run.json
 int ledger_differs(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -249,7 +252,7 @@ int ledger_differs(lua_State* L) {
   return await_work(L);
 }
 
-/// strays(home) -> { text, … }: its rows that are of no run
+/// strays(home) -> { text, … }: rows that belong to no run
 int ledger_strays(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {
@@ -260,7 +263,7 @@ int ledger_strays(lua_State* L) {
   return await_work(L);
 }
 
-/// present(home) -> is there a ledger, and is it to be believed?
+/// present(home) -> whether there is a ledger, and whether it is stale
 int ledger_present(lua_State* L) {
   Home& home = check_home(L, 1);
   bool present = false;
@@ -274,7 +277,7 @@ int ledger_present(lua_State* L) {
   return 2;
 }
 
-/// mark_stale(home): something could not be put; the ledger is rebuilt before its next use
+/// mark_stale(home): a put() failed, so the ledger must be rebuilt before its next use
 int ledger_mark_stale(lua_State* L) {
   Home& home = check_home(L, 1);
   if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
@@ -283,7 +286,7 @@ int ledger_mark_stale(lua_State* L) {
   return 0;
 }
 
-/// rebuild(home) -> {runs, skipped}: from the files, also in place of one that is damaged
+/// rebuild(home) -> {runs, skipped}: rebuilds it from the files, also if it is damaged
 int ledger_rebuild(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
@@ -298,7 +301,7 @@ int ledger_rebuild(lua_State* L) {
   return await_work(L);
 }
 
-/// complete(home) -> {runs, skipped}: takes in what is on the disk and not in the ledger
+/// complete(home) -> {runs, skipped}: adds runs that are on the disk but not in the ledger
 int ledger_complete(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {

@@ -1,6 +1,6 @@
-// core.line: lines that a person types at a prompt, and the interrupts that they send meanwhile.
-// Only a program that said so (EngineOptions::interactive) lets the engine read its standard input
-// and take SIGINT.
+// core.line: lines that the user types at a prompt, and the interrupts that the user sends
+// meanwhile. Needs EngineOptions::interactive: otherwise the engine may neither read standard input
+// nor handle SIGINT.
 #include <signal.h>
 #include <unistd.h>
 #include <uv.h>
@@ -57,7 +57,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     prompts_ = options.prompts;
     editor_ = std::make_unique<LineEditor>(std::move(options));
 
-    // A line that computes does not let the loop go round, so no handle of the loop takes the
+    // While a line computes, the event loop does not run, so no handle of the loop can receive the
     // signal.
     state_.interrupt_first(true);
     current.store(this);
@@ -80,7 +80,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
 
   ~LinePrompt() { close(); }
 
-  /// Ends the reading. The services call it too, for Lua may outlive them.
+  /// Stops reading lines. The services call it too, because a Lua object may outlive them.
   void close() {
     if (!editor_) return;
     editor_.reset();
@@ -105,7 +105,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
   bool edits() const { return edits_; }
   bool prompts() const { return prompts_; }
 
-  /// Waits for what the editor or the person has to say. One wait of each kind at a time.
+  /// Waits for the next event of the editor, or for an interrupt. One wait of each kind at a time.
   class Wait final : public Operation {
    public:
     Wait(std::shared_ptr<LinePrompt> prompt, bool for_interrupt)
@@ -120,7 +120,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
       complete();
     }
     const std::optional<LineEvent>& event() const { return event_; }
-    /// A run parks although somebody may still interrupt it.
+    /// A pending wait for an interrupt does not keep a run from parking.
     bool is_passive() const override { return for_interrupt_; }
 
    private:
@@ -141,7 +141,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     std::optional<LineEvent> event_;
   };
 
-  /// Ends the wait with an event that is there.
+  /// Completes the wait if there is an event.
   void hear_editor() {
     if (line_wait_ == nullptr) return;
     if (auto event = editor_->take()) line_wait_->end(std::move(event));
@@ -155,7 +155,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     uv_async_send(prompt->interrupt_);
   }
 
-  /// An interrupt that has ended the line's computing asks for nothing more.
+  /// An interrupt that has stopped the line's computation needs no further handling.
   void hear_interrupt() {
     if (state_.take_interrupted()) return;
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
@@ -186,8 +186,8 @@ PromptRef& check_prompt(lua_State* L) {
   return *box;
 }
 
-/// open(history) -> prompt, edits, prompts: begins to read lines; interrupts are its own from now
-/// on. nil where the engine may not read its standard input.
+/// open(history) -> prompt, edits, prompts: begins to read lines and handles interrupts from now
+/// on. nil if the engine may not read standard input.
 int line_open(lua_State* L) {
   const std::string_view history = check_text(L, 1);
   Services& services = Services::of(L);
@@ -235,8 +235,8 @@ int line_read(lua_State* L) {
   return await_event(L, false);
 }
 
-/// complete(prompt, from, words) -> as read(): answers "complete", and goes on reading. The word
-/// that begins at byte `from` (0 is the first) may become one of `words`.
+/// complete(prompt, from, words) -> as read(): answers the event "complete" and continues to read.
+/// The word that begins at byte `from` (0 is the first) may become one of `words`.
 int line_complete(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const lua_Integer from = luaL_checkinteger(L, 2);
@@ -245,7 +245,7 @@ int line_complete(lua_State* L) {
   return await_event(L, false);
 }
 
-/// interrupted(prompt): waits until the person interrupts
+/// interrupted(prompt): waits until the user interrupts
 int line_interrupted(lua_State* L) { return await_event(L, true); }
 
 /// cancel(prompt [, mark]): ends the line that is being read; the mark is printed behind it
@@ -264,7 +264,7 @@ int line_remember(lua_State* L) {
   return 0;
 }
 
-/// close(prompt): ends the reading; interrupts go where they went before
+/// close(prompt): stops reading, and restores the former handler of interrupts
 int line_close(lua_State* L) {
   check_prompt(L)->close();
   return 0;

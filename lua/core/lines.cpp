@@ -33,9 +33,8 @@ Reader& check_reader(lua_State* L) {
   return **reader;
 }
 
-/// open(path, kind) -> reader of a file beneath `.agent`; nil when there is none yet. Raises when
-/// it cannot be read now: that is not the same. Only lines of a kind are wanted: "any" (the
-/// default), "object", "json".
+/// open(path, kind) -> reader of a file beneath `.agent`; nil when there is none yet. Raises if the
+/// file exists but cannot be read. `kind` selects the lines: "any" (the default), "object", "json".
 int lines_open(lua_State* L) {
   static const char* const kKinds[] = {"any", "object", "json", nullptr};
   std::size_t size = 0;
@@ -58,7 +57,7 @@ int lines_open(lua_State* L) {
   return 1;
 }
 
-/// close(reader): what it holds of a line is gone
+/// close(reader): closes the file and drops a partial line
 int lines_close(lua_State* L) {
   check_reader(L);
   to_box<ReaderBox>(L, 1)->reset();
@@ -80,7 +79,7 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
     lua_rawseti(L, -3, ++count);
     lua_pushinteger(L, static_cast<lua_Integer>(line.number));
     lua_rawseti(L, -2, count);
-    release(line.text);  // the collector may come late
+    release(line.text);  // the garbage collector may run late
   }
   const std::uint64_t others = reader.lines.others();
   lua_pushinteger(L, static_cast<lua_Integer>(others - reader.others_told));
@@ -90,13 +89,13 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
 }
 
 /// read(reader, at_end) -> { line, … }, { number, … }, others, last, or nil when there is nothing
-/// new. In place of a line that is too long, or of too many values, stands its size in bytes.
-/// `others` is how many lines of another kind were passed over, `last` the end of the last one.
+/// new. A line that is too long, or has too many values, is replaced by its size in bytes. `others`
+/// counts the skipped lines of other kinds; `last` is the end of the newest of them.
 int lines_read(lua_State* L) {
   Reader& reader = check_reader(L);
   const bool at_end = lua_toboolean(L, 2) != 0;
-  // Long lines leave garbage of many times their size by now. The collector counts only the part
-  // that is Lua's.
+  // Collect garbage now: the long lines read so far left many times their size. Lua's collector
+  // counts only the memory that Lua allocated.
   if (reader.given >= kCollectEvery) {
     lua_gc(L, LUA_GCCOLLECT);
     reader.given = 0;

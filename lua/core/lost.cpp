@@ -1,5 +1,5 @@
-// core.lost: the values that stand in the places of lost branches. Lua cannot make one, because the
-// JSON writer and the journal must know it whatever a script does.
+// core.lost: values that replace the results of lost branches. They are made in C++, so that the
+// JSON writer and the journal recognise them whatever a script does.
 #include "lua/vm/lost.h"
 
 #include "lua/core/core.h"
@@ -9,7 +9,7 @@ namespace moonlet {
 
 namespace {
 
-/// new{branch = text, kind = text, message = text} -> lost value; it keeps the table
+/// new{branch = text, kind = text, message = text} -> lost value; it keeps a reference to the table
 int lost_new(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -17,10 +17,10 @@ int lost_new(lua_State* L) {
   return 1;
 }
 
-/// record(value) -> what it was made of; nothing for any other value
+/// record(value) -> the table that a lost value was made from; nothing for any other value
 int lost_record(lua_State* L) { return push_lost_record(L, 1) ? 1 : 0; }
 
-/// refuse(value): raises the error `lost` for a lost value
+/// refuse(value): raises an error of kind `lost` if `value` is a lost value
 int lost_refuse(lua_State* L) {
   refuse_lost(L, 1);
   return 0;

@@ -1,5 +1,5 @@
-// core.process: one child of the run, from its start to the end of its tree; and queries to other
-// programs before there is a run.
+// core.process: runs the children of a run and waits for the end of their trees; also queries
+// programs before a run exists.
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,13 +33,14 @@ namespace moonlet {
 
 namespace {
 
-/// The parts of a call, in a box, so that nothing leaks when Lua raises.
+/// The parts of a call. They live in a box, so that nothing leaks if Lua raises.
 struct Call {
   ChildSpec spec;
   Fd input;
 };
 
-/// The cap of a call is that of its files. A stream that is captured beside a file has the default.
+/// `cap` limits the files. If one stream goes to a file, the captured other one has the default
+/// cap.
 OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
   if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
   if (!other_file.empty()) return OutputSpec::to_inline();
@@ -70,7 +71,7 @@ Result<Fd> open_input(const RunDriver& run, const std::string_view* text, std::s
   return Fd();
 }
 
-/// Starting a keeper, or taking over that of a dead host, may take seconds.
+/// Starts a keeper or adopts that of a dead host. Either may take seconds.
 Result<void> ensure_keeper(lua_State* L, RunDriver& run) {
   if (run.has_keeper()) return {};
   return LuaState::host_work(L, [&] { return run.ensure_keeper(); });
@@ -187,7 +188,7 @@ Result<KeptAttempt> kept_attempt(lua_State* L, RunDriver& run, std::string_view 
   return run.kept_attempt(step, attempt);
 }
 
-/// Names the state of an attempt for a host that goes on with the run.
+/// Names the state of an attempt for a host that resumes the run.
 const char* state_name(const KeptAttempt& kept) {
   using Why = ChildExit::Why;
   switch (kept.state) {
@@ -200,13 +201,13 @@ const char* state_name(const KeptAttempt& kept) {
     case KeptAttempt::State::kExited:
       break;
   }
-  // An attempt that was ended with its host has not finished its work.
+  // An attempt that was killed together with its host has not finished its work.
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 
-/// attempt(step, name, present?) -> none (it never ran) | running | exited | lost (it ran and was
-/// ended, or nobody knows): what became of an attempt that an earlier host had put on record; with
-/// present any that is on record now, which is read anew
+/// attempt(step, name, present?) -> none (it never ran) | running | exited | lost (it was killed,
+/// or its end is unknown): the state of an attempt that an earlier host recorded. With `present`,
+/// reads the records again, so that attempts of this host count too.
 int process_attempt(lua_State* L) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -219,8 +220,8 @@ int process_attempt(lua_State* L) {
   return 1;
 }
 
-/// recorded(home, run, step, name) -> the same state and, of an attempt that has ended, its exit:
-/// for a run that this process does not drive. It takes no lock and changes nothing.
+/// recorded(home, run, step, name) -> state[, exit]: like attempt(), for a run that this process
+/// does not drive. Takes no lock and changes nothing.
 int process_recorded(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -254,21 +255,20 @@ int take_kept(lua_State* L, bool stop) {
   return scheduler.await(L);
 }
 
-/// take(step, name) -> exit: of an attempt that is running or exited; waits for its end
+/// take(step, name) -> exit: waits for the end of an attempt that is running or exited
 int process_take(lua_State* L) { return take_kept(L, false); }
 
-/// stop(step, name) -> exit: the same, and one that is running is ended first
+/// stop(step, name) -> exit: like take(), but ends a running attempt first
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
-/// end_finished(attempt): ends it, for it has given what was wanted of it; `why` of its exit is
-/// "finished" then
+/// end_finished(attempt): ends an attempt whose result has arrived; `why` of its exit is "finished"
 int process_end_finished(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   if (auto child = check_run(L).find_working(attempt)) child->end_finished();
   return 0;
 }
 
-/// hold_idle(attempt, held): while it is held its idle limit stands still
+/// hold_idle(attempt, held): pauses the idle limit of an attempt, or restarts it
 int process_hold_idle(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   const bool held = lua_toboolean(L, 2) != 0;
@@ -294,8 +294,8 @@ int process_newest_descendant(lua_State* L) {
   return 1;
 }
 
-/// sees_processes() -> whether the system lets us look at processes, and so end all that a step has
-/// started
+/// sees_processes() -> whether the system lets us list processes; otherwise some processes of a
+/// step may survive it
 int process_sees_processes(lua_State* L) {
   ProcessInfo own;
   lua_pushboolean(L, read_process(getpid(), own) ? 1 : 0);
@@ -315,8 +315,8 @@ int process_confinement(lua_State* L) {
   return 1;
 }
 
-/// query{argv, env, cap} -> {code, out}, or nil and an error: asks a program that only reads and
-/// ends, before there is a run; `code` is -1 where it was ended
+/// query{argv, env, cap} -> {code, out}, or nil and an error: runs a read-only program before a run
+/// exists and captures its output. `code` is -1 if the program was killed.
 int process_query(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   auto& spec = push_box<ChildSpec>(L);

@@ -1,4 +1,4 @@
-// core.run: the directories of the run that is being driven, and what other runs left behind.
+// core.run: the directories of the current run, and what earlier runs have left behind.
 #include "lua/core/run.h"
 
 #include <unistd.h>
@@ -27,8 +27,8 @@ namespace {
 
 using HomeBox = std::optional<Home>;
 
-/// home(folder) -> {handle, top, agent_path, git}: finds it, writes nothing. Raises for a folder
-/// that is not there and for a damaged repository.
+/// home(folder) -> {handle, top, agent_path, git}: finds the home and writes nothing. Raises if the
+/// folder does not exist or the repository is damaged.
 int run_home(lua_State* L) {
   const std::string_view folder = check_text(L, 1);
   HomeBox& home = push_box<HomeBox>(L);
@@ -51,7 +51,7 @@ int run_home(lua_State* L) {
   return 1;
 }
 
-// The place in the registry of the home that the run which is driven, or was driven last, lies in.
+// The registry key of the home of the current or last run.
 const char kHomeOfRun = 0;
 
 RunDriver::Host host_of(Services& services) {
@@ -59,7 +59,7 @@ RunDriver::Host host_of(Services& services) {
           services.request_cancel};
 }
 
-/// make_home(home): makes `.agent` where there is none yet
+/// make_home(home): makes `.agent` if it is missing
 int run_make_home(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& made = push_box<Result<const Dir*>>(L, Error{});
@@ -110,8 +110,8 @@ int resume_locked(lua_State* L, Operation& operation) {
   return push_driver(L, driver);
 }
 
-/// create{home, task_id?, preset, packet?, run?} -> {id, task_id, sidecar}: a new run, or one that
-/// is resumed; without a task id the sidecar of a packet's run is named `<packet>-<run>`
+/// create{home, task_id?, preset, packet?, run?} -> {id, task_id, sidecar}: makes a new run or
+/// resumes one. Without a task id, the sidecar of a packet's run is named `<packet>-<run>`.
 int run_create(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -136,7 +136,7 @@ int run_create(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// write_run(text): run.json, durably
+/// write_run(text): replaces run.json, durably
 int run_write_run(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view text = check_text(L, 1);
@@ -147,8 +147,8 @@ int run_write_run(lua_State* L) {
   return 0;
 }
 
-/// write(path, text, later): a file beneath `.agent`, redacted and whole; durable now, or later by
-/// sync()
+/// write(path, text, later): redacts the text and replaces a file below `.agent` atomically;
+/// durable now or, with `later`, after sync()
 int run_write(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -163,13 +163,13 @@ int run_write(lua_State* L) {
   return 0;
 }
 
-/// begin_sync(): begins with what sync() waits for, while other work goes on
+/// begin_sync(): starts the work of sync() in the background
 int run_begin_sync(lua_State* L) {
   check_run(L).begin_sync();
   return 0;
 }
 
-/// sync(): what was to be durable later is durable when this returns
+/// sync(): makes files durable that were written with `later`
 int run_sync(lua_State* L) {
   RunDriver& run = check_run(L);
   auto& synced = push_box<Result<void>>(L);
@@ -178,14 +178,14 @@ int run_sync(lua_State* L) {
   return 0;
 }
 
-/// is_ours(): whether nobody has taken the run over
+/// is_ours() -> false if another process has taken the run over
 int run_is_ours(lua_State* L) {
   lua_pushboolean(L, check_run(L).still_ours().ok() ? 1 : 0);
   return 1;
 }
 
-/// size(path) -> the bytes of a file beneath `.agent`; nil where there is none; raises when it
-/// cannot be looked at
+/// size(path) -> the size of a file below `.agent` in bytes, or nil if it does not exist. Raises if
+/// it cannot be accessed.
 int run_size(lua_State* L) {
   const RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -216,7 +216,7 @@ int run_read(lua_State* L) {
   return 3;
 }
 
-/// read_tail(path, cap) -> the last bytes of a file, or nothing when it cannot be read
+/// read_tail(path, cap) -> the last bytes of a file, or nothing if it cannot be read
 int run_read_tail(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -234,7 +234,7 @@ int run_read_tail(lua_State* L) {
   return 1;
 }
 
-/// make_dirs(path, later): a folder beneath `.agent`
+/// make_dirs(path, later): makes a folder below `.agent` and its parents
 int run_make_dirs(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -245,7 +245,7 @@ int run_make_dirs(lua_State* L) {
   return 0;
 }
 
-/// sweep(path): removes what a killed host left half-written in a folder of the run
+/// sweep(path): removes half-written files of a killed host from a folder of the run
 int run_sweep(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -253,13 +253,14 @@ int run_sweep(lua_State* L) {
   return 0;
 }
 
-/// remove_temporary(): the folders for temporary files that are on record, once no child is left
+/// remove_temporary(): removes the recorded folders for temporary files; only after all children
+/// have ended
 int run_remove_temporary(lua_State* L) {
   check_run(L).remove_temporary_folders();
   return 0;
 }
 
-/// remove(path): a file or folder beneath `.agent`, if it is there
+/// remove(path): removes a file or folder below `.agent`, if it exists
 int run_remove(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -269,7 +270,7 @@ int run_remove(lua_State* L) {
   return 0;
 }
 
-/// rename(from, to): within `.agent`; false when there is no such file
+/// rename(from, to): renames a file below `.agent`; false if it does not exist
 int run_rename(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view from = check_text(L, 1);
@@ -281,8 +282,8 @@ int run_rename(lua_State* L) {
   return 1;
 }
 
-/// write_value(name, text, durable): a value of the journal that is too large for a line; durable
-/// now, or before the next durable record is
+/// write_value(name, text, durable): stores a value that is too large for a journal line. It is
+/// durable now, or at the latest with the next durable record.
 int run_write_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -294,7 +295,7 @@ int run_write_value(lua_State* L) {
   return 0;
 }
 
-/// read_value(name, cap) -> text, or nil when there is none; raises when it cannot be read now
+/// read_value(name, cap) -> text, or nil if there is none. Raises if it cannot be read now.
 int run_read_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -332,27 +333,27 @@ int run_step_name(lua_State* L) {
   return 1;
 }
 
-/// end_children(): ends what still runs and the keeper with it
+/// end_children(): ends all children and the keeper
 int run_end_children(lua_State* L) {
   if (RunDriver* run = Services::of(L).run.get()) run->end_children();
   return 0;
 }
 
-/// still_runs() -> whether something that an earlier host started runs on under its keeper
+/// still_runs() -> whether a child of an earlier host still runs under its keeper
 int run_still_runs(lua_State* L) {
   lua_pushboolean(L, check_run(L).has_running_children());
   return 1;
 }
 
-/// discard(): the run never began; nothing of it stays
+/// discard(): removes a run that has not begun
 int run_discard(lua_State* L) {
   Services& services = Services::of(L);
   if (services.run) RunDriver::discard(std::move(services.run));
   return 0;
 }
 
-/// finish(unchanged): the run is over; its lock is released. With `unchanged` it is left as by a
-/// host that dies: what may outlive one runs on, and is still looked for.
+/// finish(unchanged): finishes the run and releases its lock. With `unchanged` it behaves like a
+/// host that dies: children that may outlive the host continue, and sweeps still find them.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
@@ -405,7 +406,7 @@ int run_manifest(lua_State* L) {
   return 1;
 }
 
-/// check_id(text, what): raises unless it has the form of an id
+/// check_id(text, what): raises if the text does not have the form of an id
 int run_check_id(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const std::string_view what = check_text(L, 2);

@@ -1,5 +1,5 @@
-// core.runs: the runs of a repository that somebody else drives, or nobody any more, and the
-// keepers of this user that are at work.
+// core.runs: runs that other processes drive, or that no process drives any more, and the live
+// keepers of this user.
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +32,7 @@ int push_swept(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// sweep(home) -> { {run, killed}, … }: ends what dead hosts left running
+/// sweep(home) -> { {run, killed}, … }: ends the children that dead hosts have left running
 int runs_sweep(lua_State* L) {
   Home& home = check_home(L, 1);
   Pending& pending = Scheduler::of(L).prepare(L, push_swept);  // may raise
@@ -49,7 +49,7 @@ void push_child(lua_State* L, const LiveProcess& child) {
   if (child.record.deadline_ms > 0) set_number(L, "deadline_ms", child.record.deadline_ms);
 }
 
-/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every process that lives
+/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every live process
 int runs_live(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
@@ -76,7 +76,7 @@ int runs_holder(lua_State* L) {
   return 1;
 }
 
-/// left(home, run) -> how many processes of its steps live
+/// left(home, run) -> the number of live processes of its steps
 int runs_left(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -112,14 +112,14 @@ int end_locked(lua_State* L, Operation& operation) {
   if (!lock) return raise_error(L, lock.error());
   auto& ended = push_box<Result<void>>(L);
   ended = LuaState::host_work(L, [&] {
-    const RunLock held = std::move(*lock);  // the collector frees the operation late
+    const RunLock held = std::move(*lock);  // the garbage collector frees the operation late
     return RunRegistry(home).end_orphans(id, held);
   });
   if (!ended) return raise_error(L, ended.error());
   return 0;
 }
 
-/// end_orphans(home, run): ends what runs of a run that nobody drives, its keeper too
+/// end_orphans(home, run): ends the processes and the keeper of a run that no process drives
 int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -131,7 +131,7 @@ int runs_end_orphans(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// index_error() -> error?: why keepers cannot be entered into the index of live ones
+/// index_error() -> error?: why keepers cannot add themselves to the index of live keepers
 int runs_index_error(lua_State* L) {
   const Services& services = Services::of(L);
   if (services.state_dir().empty()) return 0;
@@ -142,8 +142,8 @@ int runs_index_error(lua_State* L) {
   return 1;
 }
 
-/// keepers() -> { {id, place, removed, label, pid, age_ms, children?}, … }: those of this user that
-/// are at work
+/// keepers() -> { {id, place, removed, label, pid, age_ms, children?}, … }: the live keepers of
+/// this user
 int runs_keepers(lua_State* L) {
   using Found = std::vector<std::pair<LiveKeeper, std::vector<LiveProcess>>>;
   auto& found = push_box<Found>(L);
@@ -176,7 +176,7 @@ int runs_keepers(lua_State* L) {
   return 1;
 }
 
-/// end_keeper(place, grace): ends a run or session whose folder was there and is gone, and waits
+/// end_keeper(place, grace): ends a run or session whose folder was removed, and waits for its end
 int runs_end_keeper(lua_State* L) {
   const std::string_view place = check_text(L, 1);
   const lua_Integer grace = luaL_checkinteger(L, 2);

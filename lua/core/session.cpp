@@ -55,8 +55,8 @@ Result<Dir> session_or_entry(lua_State* L) {
   return dir;
 }
 
-/// Calls `fn` with what `find` gives, the session's folder or its entry, off Lua's clock; raises
-/// its error.
+/// Calls `fn` with the session's folder or index entry that `find` returns, and raises the error of
+/// `fn`. The time does not count for Lua's limit.
 template <typename Fn>
 void with_session(lua_State* L, Fn fn, Result<Dir> (*find)(lua_State*) = session_or_entry) {
   auto& failure = push_box<Error>(L);
@@ -89,7 +89,7 @@ int session_make(lua_State* L) {
   return 1;
 }
 
-/// list(home) -> {id, …}, oldest first; also of those that run without their folders
+/// list(home) -> {id, …}, oldest first; includes live sessions whose folder was removed
 int session_list(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& ids = push_box<Result<std::vector<std::string>>>(L, std::vector<std::string>());
@@ -127,7 +127,7 @@ std::uint16_t field_size(lua_State* L, int index, const char* key) {
 
 /// start(home, id, {argv, env, cwd, rows, cols, label?, log_cap?, wall_ms?, idle_ms?,
 /// grace_ms?, redact?, confine?}) -> pid; or nil and an error where the program could not be
-/// started. See core.process.run. The label names it where its folder is gone.
+/// started. See core.process.run. The label names it if its folder is removed.
 int session_start(lua_State* L) {
   luaL_checktype(L, 3, LUA_TTABLE);
   auto& started = push_box<StartedSession>(L);
@@ -196,7 +196,7 @@ int session_status(lua_State* L) {
   return 2;
 }
 
-/// look(home, id, history) -> the screen and the facts as JSON text, of a session that runs
+/// look(home, id, history) -> the screen and the facts as JSON text, of a live session
 int session_look(lua_State* L) {
   const std::int64_t history = luaL_optinteger(L, 3, 0);
   auto& text = push_box<std::string>(L);
@@ -235,14 +235,14 @@ int session_resize(lua_State* L) {
   return 0;
 }
 
-/// kill(home, id, grace): asks the whole tree to end, and kills it after so many milliseconds
+/// kill(home, id, grace): asks the whole tree to end, and kills it after `grace` milliseconds
 int session_kill(lua_State* L) {
   const lua_Integer grace = luaL_checkinteger(L, 3);
   with_session(L, [&](const Dir& dir) { return end_session(dir.fd(), grace); });
   return 0;
 }
 
-/// sweep(home, id) -> how many processes a dead keeper had left, which are ended now
+/// sweep(home, id) -> how many processes of a dead keeper were killed
 int session_sweep(lua_State* L) {
   lua_Integer killed = 0;
   with_session(L, [&](const Dir& dir) -> Result<void> {
@@ -295,8 +295,8 @@ int session_append(lua_State* L) {
   return 0;
 }
 
-/// replay(bytes, rows, cols, history) -> the screen that a program which printed them has, as the
-/// JSON text of look()
+/// replay(bytes, rows, cols, history) -> the screen after a program has printed `bytes`, in the
+/// JSON form of look()
 int session_replay(lua_State* L) {
   const std::string_view bytes = check_text(L, 1);
   const auto rows = static_cast<int>(luaL_checkinteger(L, 2));
@@ -309,7 +309,7 @@ int session_replay(lua_State* L) {
 }
 
 /// hook(argv, env, wall) -> {code, signal, late}, or nil and an error: runs a user's program for an
-/// event, for so many milliseconds at most
+/// event, for at most `wall` milliseconds
 int session_hook(lua_State* L) {
   auto& request = push_box<HookRequest>(L);
   for (int list = 1; list <= 2; ++list) {
@@ -335,7 +335,8 @@ int session_hook(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// attach(home, id, key) -> "key" | "ended" | "gone": the person at this terminal takes it over
+/// attach(home, id, key) -> "key" | "ended" | "gone": connects this terminal to the session until
+/// the user presses `key`, the session ends or the terminal closes
 int session_attach(lua_State* L) {
   const lua_Integer key = luaL_checkinteger(L, 3);
   auto& how = push_box<Detached>(L, Detached::kByKey);

@@ -1,4 +1,4 @@
-// core.system: the process around the engine, as far as the standard library may ask for it.
+// core.system: what the standard library may know about the process of the engine.
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
@@ -79,8 +79,7 @@ int system_user(lua_State* L) {
   return 1;
 }
 
-/// find_program(name) -> path or nil: where PATH has it, its relative folders apart; nothing is
-/// started
+/// find_program(name) -> path or nil: searches PATH, skips its relative folders, starts nothing
 int system_find_program(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -118,7 +117,7 @@ int system_real_path(lua_State* L) {
   return 1;
 }
 
-/// print(stream, text): 1 is the result, 2 is for the person
+/// print(stream, text): stream 1 is for results, stream 2 for messages to the user
 int system_print(lua_State* L) {
   const lua_Integer stream = luaL_checkinteger(L, 1);
   std::size_t size = 0;
@@ -136,7 +135,7 @@ int system_print(lua_State* L) {
   return 0;
 }
 
-/// reader_is_gone() -> true once nobody can read what is printed: a pipe without a reader
+/// reader_is_gone() -> true once stdout is a pipe that its reader has closed
 int system_reader_is_gone(lua_State* L) {
   pollfd out{STDOUT_FILENO, 0, 0};
   lua_pushboolean(L, poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
@@ -155,7 +154,7 @@ int system_keeper_program(lua_State* L) {
   return 1;
 }
 
-/// is_writable(path) -> true, or false and why: the path, or the folder it would be made in
+/// is_writable(path) -> true, or false and why. If the path does not exist, checks its folder.
 int system_is_writable(lua_State* L) {
   const char* path = luaL_checkstring(L, 1);
   auto& place = push_box<std::string>(L);

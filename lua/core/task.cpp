@@ -42,7 +42,7 @@ int task_open_scope(lua_State* L) {
   return 1;
 }
 
-/// close_scope(scope): leaves it and whatever is open inside it
+/// close_scope(scope): leaves it and all open scopes inside it
 int task_close_scope(lua_State* L) {
   Scheduler::of(L).close_scope(check_box<ScopeRef>(L, 1, "scope expected"));
   return 0;
@@ -63,8 +63,8 @@ int task_scope_error(lua_State* L) {
   return 1;
 }
 
-/// pending_error(scope?) -> error?: what the next await of the running task would raise, or of one
-/// that runs in `scope`
+/// pending_error(scope?) -> error?: what the next await of the running task, or of a task in
+/// `scope`, would raise
 int task_pending_error(lua_State* L) {
   Task* task = Scheduler::of(L).running();
   const CancelScope* scope = task == nullptr ? nullptr : task->scope().get();
@@ -75,7 +75,7 @@ int task_pending_error(lua_State* L) {
   return 1;
 }
 
-/// as_error(table) -> the table, which prints as its message
+/// as_error(table) -> the table, with a metatable that prints its message
 int task_as_error(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -96,8 +96,8 @@ void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
   }
 }
 
-/// stop_clock(scope?): its time limit, or that of every shield around the running task, does not
-/// run until start_clock(scope?) was called as often
+/// stop_clock(scope?): pauses its time limit, or that of every shield around the running task,
+/// until start_clock(scope?) was called as often
 int task_stop_clock(lua_State* L) {
   turn_clocks(L, &Scheduler::stop_clock);
   return 0;
@@ -111,7 +111,7 @@ int task_start_clock(lua_State* L) {
 
 int push_nothing(lua_State*, Operation&) { return 0; }
 
-/// wait_scope(scope): waits until no task lives in it; a cancellation does not cut it short
+/// wait_scope(scope): waits until no task lives in it, even if the caller is cancelled
 int task_wait_scope(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   Scheduler& scheduler = Scheduler::of(L);
@@ -157,7 +157,7 @@ int task_outcome(lua_State* L) {
   return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected"));
 }
 
-/// join(task): waits for its end; read the result with outcome()
+/// join(task): waits for its end; outcome() returns the result
 int task_join(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   Scheduler& scheduler = Scheduler::of(L);
@@ -166,7 +166,7 @@ int task_join(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// watch(task, delta): counts those who will look at its outcome themselves
+/// watch(task, delta): changes the number of callers that will handle its outcome themselves
 int task_watch(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   task->watchers += static_cast<int>(luaL_checkinteger(L, 2));
@@ -186,12 +186,12 @@ int sleep_for(lua_State* L, bool watches) {
 /// sleep(ms)
 int task_sleep(lua_State* L) { return sleep_for(L, false); }
 
-/// watch_sleep(ms): the same for one who only watches others: nothing comes of it that anybody
-/// else waits for, so it does not keep a run from parking
+/// watch_sleep(ms): a sleep for a task that only observes others. No other task waits for its
+/// result, so it does not keep a run from parking.
 int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
-/// wait_turn(order): until every task waits and no lower order is waited for; without an order,
-/// after all that have one
+/// wait_turn(order): waits until every task waits and `order` is the lowest awaited order. Without
+/// `order`, waits until all turns with an order are done.
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);
   Scheduler& scheduler = Scheduler::of(L);
@@ -201,7 +201,7 @@ int task_wait_turn(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// hold_turn(order): nobody hears of this turn or of a later one until release_turn(order)
+/// hold_turn(order): delays this turn and all later ones until release_turn(order)
 int task_hold_turn(lua_State* L) {
   const lua_Integer order = luaL_checkinteger(L, 1);
   Scheduler::of(L).hold_turn(static_cast<std::uint64_t>(order));
@@ -214,14 +214,14 @@ int task_release_turn(lua_State* L) {
   return 0;
 }
 
-/// park(): until nothing else can happen any more
+/// park(): waits until nothing else can happen any more
 int task_park(lua_State* L) {
   Scheduler& scheduler = Scheduler::of(L);
   scheduler.prepare(L, push_nothing).operation = scheduler.wait_turn(Turns::kParked);
   return scheduler.await(L);
 }
 
-/// expire_at_turn(scope, order, error): the scope is cancelled with `error` when its turn has come
+/// expire_at_turn(scope, order, error): cancels the scope with `error` at turn `order`
 int task_expire_at_turn(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   const lua_Integer order = luaL_checkinteger(L, 2);
@@ -229,13 +229,13 @@ int task_expire_at_turn(lua_State* L) {
   return 0;
 }
 
-/// current() -> what stands for the running task as long as it lives
+/// current() -> a value that identifies the running task as long as it lives
 int task_current(lua_State* L) {
   lua_pushlightuserdata(L, Scheduler::of(L).running());
   return 1;
 }
 
-/// check(): raises when the running task is cancelled, or is to be by now
+/// check(): raises if the running task is cancelled, or if a cancellation is due
 int task_check(lua_State* L) {
   Scheduler::of(L).check_now(L);
   return 0;

@@ -1,4 +1,4 @@
-// core.terminal: asking the person at the terminal one question, the size of that terminal, and
+// core.terminal: asking the user at the terminal one question, the size of that terminal, and
 // standard input, whole or line by line.
 // Only a program that said so (EngineOptions::interactive) lets the engine use its standard
 // streams.
@@ -32,11 +32,11 @@ namespace {
 
 constexpr std::size_t kLongestLine = 64 * 1024;
 
-/// One line from the terminal on descriptor 0. The terminal itself edits the line, so readable
-/// means that a whole one is there.
+/// Reads one line from the terminal on descriptor 0. The terminal edits the line, so the descriptor
+/// is readable only when a whole line is there.
 class LineRead final : public Operation {
  public:
-  /// `view` stays away until the line is there.
+  /// Hides `view` until the line is there.
   LineRead(Loop& loop, std::weak_ptr<LiveTerminal> view)
       : poll_(new uv_poll_t{}), view_(std::move(view)) {
     uv_poll_init(loop.raw(), poll_, STDIN_FILENO);
@@ -92,15 +92,15 @@ int push_line(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// can_ask() -> bool: whether somebody sits at a terminal and may be asked
+/// can_ask() -> bool: whether a user at a terminal can be asked
 int terminal_can_ask(lua_State* L) {
   lua_pushboolean(L, Services::of(L).interactive && isatty(STDIN_FILENO) != 0 &&
                          isatty(STDERR_FILENO) != 0 && tcgetpgrp(STDIN_FILENO) == getpgrp());
   return 1;
 }
 
-/// ask(text) -> the line that was typed; nil at the end of the input. Ask can_ask() first. Whatever
-/// the text is, nothing in it moves the cursor or hides a part of it.
+/// ask(text) -> the line that was typed; nil at the end of the input. Call can_ask() first. Removes
+/// control characters from the text.
 int terminal_ask(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   Services& services = Services::of(L);
@@ -111,8 +111,8 @@ int terminal_ask(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// All that comes on standard input until its end, or why not. What is beyond `cap` is read, too:
-/// the writer must not fail.
+/// Reads standard input to its end, or says why not. Also reads what exceeds `cap`, so that the
+/// writer does not fail.
 std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, const char*& why) {
   const Clock& clock = system_clock();
   const std::int64_t deadline = clock.monotonic_ms() + limit_ms;
@@ -137,8 +137,8 @@ std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, co
   return total <= cap ? std::optional<std::string>(std::move(text)) : std::nullopt;
 }
 
-/// read(cap, ms) -> all of standard input; nil and "limit" where it is longer, nil and "timeout"
-/// where it has not ended after so many milliseconds
+/// read(cap, ms) -> all of standard input; nil and "limit" if it is longer than `cap`; nil and
+/// "timeout" if it has not ended after `ms` milliseconds
 int terminal_read(lua_State* L) {
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
   const lua_Integer limit = luaL_checkinteger(L, 2);
@@ -155,8 +155,8 @@ int terminal_read(lua_State* L) {
   return 1;
 }
 
-/// The lines of standard input that another program sends. A line that is too long is passed over,
-/// so the memory is bounded by `cap` and one chunk.
+/// The lines of standard input that another program sends. Skips a line that is too long, so that
+/// memory is bounded by `cap` and one chunk.
 class InputLines {
  public:
   explicit InputLines(std::size_t cap) : cap_(cap) {}
@@ -186,8 +186,8 @@ class InputLines {
     return end_ != std::string::npos || ended_;
   }
 
-  /// Takes the next line. Returns its size in `passed_over` where it was too long; nothing at the
-  /// end of the input, where a last part without a newline is no line.
+  /// Takes the next line. Returns its size in `passed_over` if it was too long. Returns nothing at
+  /// the end of the input; a last part without a newline does not count as a line.
   std::optional<std::string> take(std::size_t& passed_over) {
     if (end_ == std::string::npos) return std::nullopt;
     std::string line = buffer_.substr(0, end_);
@@ -210,7 +210,7 @@ class InputLines {
 
 using InputRef = std::shared_ptr<InputLines>;
 
-/// Waits for the next line of another program. A file is never waited for.
+/// Waits for the next line from another program. Never waits if the input is a file.
 class NextLine final : public Operation {
  public:
   NextLine(Loop& loop, InputRef input) : input_(std::move(input)) {
@@ -291,8 +291,8 @@ int terminal_next(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// page([stream]) -> {columns, rows, colour, unicode} of the terminal that results are printed on,
-/// or that is stream 2; nil when they go somewhere else
+/// page([stream]) -> {columns, rows, colour, unicode} of the terminal on stdout, or on `stream`;
+/// nil if it is not a terminal
 int terminal_page(lua_State* L) {
   const int stream =
       luaL_optinteger(L, 1, STDOUT_FILENO) == STDERR_FILENO ? STDERR_FILENO : STDOUT_FILENO;
@@ -312,7 +312,7 @@ int terminal_page(lua_State* L) {
   return 1;
 }
 
-/// A program of the person, such as an editor, which has the terminal until it ends.
+/// A program that the user controls, such as an editor. It has the terminal until it ends.
 class TerminalProgram final : public Operation {
  public:
   TerminalProgram(Services& services, std::vector<std::string> argv)
@@ -349,12 +349,12 @@ class TerminalProgram final : public Operation {
   ~TerminalProgram() override { drop(); }
 
   int code() const { return code_; }
-  /// 0, or the errno for which it did not start.
+  /// 0, or the errno of a failed start.
   int failure() const { return failure_; }
   const std::string& name() const { return argv_[0]; }
 
  private:
-  void start_cancel() override {}  // the person ends it
+  void start_cancel() override {}  // only the user ends it
   void end() {
     drop();
     complete();
@@ -384,8 +384,8 @@ int push_code(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// run{word, …} -> exit code, 128 and more after a signal: runs a program of the person on the
-/// terminal and waits for its end. Raises if it cannot be started.
+/// run{word, …} -> exit code, or 128 + the signal: runs a program that the user controls, such as
+/// an editor, on the terminal and waits for it. Raises if it cannot be started.
 int terminal_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argcheck(L, lua_rawlen(L, 1) > 0, 1, "a program expected");

@@ -1,4 +1,4 @@
-// core.text: what is done to text from outside before it is stored, shown or compared.
+// core.text: functions that make foreign text safe to store, print or compare.
 #include <algorithm>
 #include <string>
 
@@ -22,7 +22,7 @@ int push_string(lua_State* L, const std::string& text) {
   return 1;
 }
 
-/// The collector, which does not see the size of a box, may come late.
+/// Free the text now: the garbage collector does not see the size of a box and may run late.
 int push_and_release(lua_State* L, std::string& text) {
   push_string(L, text);
   release(text);
@@ -82,8 +82,8 @@ int text_width(lua_State* L) {
   return 1;
 }
 
-/// fit(text, columns [, in_middle]) -> text that takes at most so many columns, with a sign where
-/// some was left out
+/// fit(text, columns [, in_middle]) -> text that takes at most so many columns, with a mark where
+/// text was left out
 int text_fit(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const auto columns = static_cast<int>(std::clamp<lua_Integer>(luaL_checkinteger(L, 2), 0, 10000));
@@ -129,9 +129,10 @@ int text_base64(lua_State* L) {
   return push_and_release(L, encoded);
 }
 
-/// place() -> "file:line" of the script that is running, innermost first; nothing in the standard
-/// library itself. For errors that a script's author is to find.
-/// place(fn) -> where a function of a script begins: a tail call leaves no line of it behind
+/// place() -> "file:line" of the innermost running script function, for error messages; nothing if
+/// only the standard library runs
+/// place(fn) -> "file:line" where a script function begins; for a function that a tail call has
+/// removed from the stack
 int text_place(lua_State* L) {
   if (lua_isfunction(L, 1)) {
     lua_Debug frame;

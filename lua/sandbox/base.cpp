@@ -39,15 +39,15 @@ int script_error(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// assert(value, message): Lua's own (upvalue 1) without the message if that is nil.
+/// assert(value, message): Lua's own (upvalue 1), but a nil message counts as no message.
 int script_assert(lua_State* L) {
   if (!lua_toboolean(L, 1) && lua_gettop(L) == 2 && lua_isnil(L, 2)) lua_settop(L, 1);
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// The message handler of an xpcall; upvalue 1 is the script's. After a kill, and while the script
-/// is interrupted, the script's handler is left out: an error that a hook raised calls it with
-/// hooks switched off, and then it could not be stopped.
+/// The message handler of an xpcall; upvalue 1 is the script's own handler. Skips that handler
+/// after a kill and during an interrupt: Lua would call it with hooks switched off, and nothing
+/// could stop it.
 int handle_message(lua_State* L) {
   lua_settop(L, 1);
   if (LuaState::of(L).is_killed() || LuaState::of(L).is_interrupted()) return 1;
@@ -57,7 +57,7 @@ int handle_message(lua_State* L) {
   return 1;
 }
 
-/// xpcall(f, handler, …): Lua's own (upvalue 1) with the handler above between.
+/// xpcall(f, handler, …): Lua's own (upvalue 1), with `handler` wrapped in handle_message().
 int script_xpcall(lua_State* L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_pushvalue(L, 2);
@@ -111,8 +111,8 @@ int script_rawset(lua_State* L) {
   return 1;
 }
 
-/// A finalizer of a script's would run at any moment and could not be stopped. Lua looks at __gc
-/// only when the metatable is set, so one that is filled in later has no effect.
+/// A script's finalizer would run at any moment and could not be stopped. Lua looks at __gc only
+/// when the metatable is set, so one that is filled in later has no effect.
 int set_metatable(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argexpected(L, lua_isnil(L, 2) || lua_istable(L, 2), 2, "nil or table");
@@ -132,7 +132,7 @@ int set_metatable(lua_State* L) {
   return 1;
 }
 
-/// The standard library hides its metatables: a value with one of these is a handle of the host's.
+/// The standard library protects its metatables: a value with such a metatable is a host object.
 int module_setmetatable(lua_State* L) {
   set_metatable(L);
   if (!lua_getmetatable(L, 1)) return 1;
@@ -142,7 +142,7 @@ int module_setmetatable(lua_State* L) {
   return 1;
 }
 
-/// Rounded: the exact number differs from run to run.
+/// Rounds the number, because the exact one differs from run to run.
 int script_collectgarbage(lua_State* L) {
   const char* what = luaL_optstring(L, 1, "count");
   if (std::strcmp(what, "count") != 0) {
@@ -164,7 +164,7 @@ int json_of(lua_State* L) {
   return 1;
 }
 
-/// Pushes what print writes for the value at `index`: a plain table as JSON, so far as it is any.
+/// Pushes what print writes for the value at `index`: a plain table as JSON if possible.
 void push_printed(lua_State* L, int index) {
   if (lua_istable(L, index) && luaL_getmetafield(L, index, "__tostring") == LUA_TNIL) {
     lua_pushcfunction(L, guard<json_of>);

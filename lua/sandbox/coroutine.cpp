@@ -1,6 +1,6 @@
 // The coroutine library of scripts. A script may keep coroutines of its own, and may await inside
-// them: the wait bubbles up through resume and wrap to the scheduler, and the coroutine goes on
-// when it is over. The coroutines of tasks belong to the scheduler and are out of reach.
+// them: resume and wrap pass the wait on to the scheduler, and the coroutine continues when it is
+// over. The coroutines of tasks belong to the scheduler and are out of reach.
 #include <cstring>
 #include <string_view>
 
@@ -28,15 +28,15 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// The way that a coroutine was resumed, for the code after a wait inside it.
+/// How a coroutine was resumed, so that the code after a wait inside it knows.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {
   return nresults == 1 && lua_touserdata(co, -1) == &kOutsideMarker;
 }
 
-/// True while an await inside `co` is out: only the wrapper that passed the wait on may resume it,
-/// whoever else holds the coroutine. The marker of the await stays on its stack until then.
+/// True while `co` awaits. Then only the wrapper that passed the wait on may resume it, even if
+/// others have a reference to it. The marker of the await stays on its stack until then.
 bool awaits(lua_State* co) {
   return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
          (Scheduler::is_await(co, 1) || waits_outside(co, 1));
@@ -74,7 +74,7 @@ const char* to_text(Status status) {
   return "dead";
 }
 
-/// The answer false and why, as resume gives it.
+/// Pushes false and the reason, as resume() returns them.
 int refuse(lua_State* L, const char* why) {
   lua_pushboolean(L, 0);
   lua_pushstring(L, why);
@@ -83,8 +83,9 @@ int refuse(lua_State* L, const char* why) {
 
 int continue_resume(lua_State* L, int status, lua_KContext context);
 
-/// Resumes `co` with `nargs` values on its stack. Returns the count of results pushed, a boolean
-/// first, or does not return when a wait goes up or Lua was killed.
+/// Resumes `co` with `nargs` values on its stack. Pushes a boolean and the results and returns
+/// their count. Does not return if `co` awaits, because the wait is yielded to the scheduler, or if
+/// Lua was killed.
 int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resumer) {
   int nresults = 0;
   const int status = LuaState::of(L).resume(co, L, nargs, &nresults);
@@ -111,7 +112,7 @@ int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resume
   return nresults + 1;
 }
 
-/// Moves the arguments from `first` on to `co` and resumes it, when it may be resumed.
+/// Moves the arguments from `first` on to `co` and resumes it, if that is allowed.
 int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   LuaState::poll(L);
   const Status status = status_of(L, co);
@@ -123,8 +124,8 @@ int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   return resume_coroutine(L, co, nargs, resumer);
 }
 
-/// Closes the variables that a failed coroutine left open; its error is at the top, and may become
-/// another one.
+/// Closes the variables that a failed coroutine left open; its error is at the top and may be
+/// replaced by an error of a close.
 void close_failed(lua_State* L, lua_State* co) {
   if (lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD) return;
   lua_xmove(L, co, 1);
@@ -133,7 +134,7 @@ void close_failed(lua_State* L, lua_State* co) {
   LuaState::poll(L);
 }
 
-/// The results of wrap() for a resume: an error inside is an error here.
+/// Converts the results of a resume to those of wrap(): raises an error of the coroutine.
 int finish_wrap(lua_State* L, lua_State* co, int count) {
   if (lua_toboolean(L, -count)) return count - 1;
   const int status = lua_status(co);
@@ -148,7 +149,7 @@ int finish_wrap(lua_State* L, lua_State* co, int count) {
 
 int finish_drive(lua_State* L, lua_State* co, int count);
 
-/// Goes on after a wait inside a coroutine, which keeps the marker on its stack.
+/// Continues after a wait inside a coroutine. The marker is still on its stack.
 int continue_resume(lua_State* L, int, lua_KContext resumer) {
   lua_State* co = lua_tothread(L, resumer == kWrap ? lua_upvalueindex(1) : 1);
   lua_pop(co, 1);
@@ -251,8 +252,7 @@ int finish_drive(lua_State* L, lua_State* co, int count) {
 }
 
 /// drive(coroutine) -> "ended" and its results, "failed" and the error, "yielded" and the values,
-/// or "waits" when it called wait_outside, in it or in any coroutine of its own. Goes on after
-/// that.
+/// or "waits" if it, or a coroutine inside it, called wait_outside(). The next call continues it.
 int drive(lua_State* L) {
   lua_State* co = check_coroutine(L, 1);
   lua_settop(L, 1);
@@ -262,7 +262,7 @@ int drive(lua_State* L) {
 
 int nothing(lua_State*, int, lua_KContext) { return 0; }
 
-/// wait_outside(): lets the drive() around this coroutine return, and comes back with the next one.
+/// wait_outside(): lets the drive() of this coroutine return; returns at the next drive().
 int wait_outside(lua_State* L) {
   LuaState::poll(L);
   if (!lua_isyieldable(L) || LuaState::of(L).is_task(L)) {

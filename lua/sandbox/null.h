@@ -6,7 +6,7 @@
 
 namespace moonlet {
 
-/// Sets the metatable of null; called once a state.
+/// Sets the metatable of null; called once per state.
 void open_null(lua_State* L);
 
 }  // namespace moonlet

@@ -1,7 +1,7 @@
 // Match: the search for a Lua pattern in a text, with Lua's own semantics in the C locale. It
-// counts its steps: every few thousand of them it polls for a kill, and it gives up a pattern that
-// takes too many. It holds no memory of its own, so an error may leave from anywhere. Loop thread
-// only.
+// counts its steps: every few thousand of them it polls for a kill, and it raises an error if a
+// pattern takes too many. It holds no memory of its own, so a Lua error may be raised anywhere in
+// it. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ namespace moonlet {
 
 class Match {
  public:
-  /// Raises for a pattern that is too long. Without `may_anchor` a leading ^ is a plain character,
-  /// as in gmatch. Both texts outlive this.
+  /// Raises if the pattern is too long. Without `may_anchor` a leading ^ is a plain character, as
+  /// in gmatch. `text` and `pattern` must outlive the match.
   Match(lua_State* L, std::string_view text, std::string_view pattern, bool may_anchor = true);
 
   /// Finds the first match that begins at `from` or later. Raises if the pattern is malformed or

@@ -30,7 +30,7 @@ struct Source {
   const char* end;
 };
 
-/// Gives the parser its text in small pieces: it has no other place where a kill could end it.
+/// Passes the text to the parser in small pieces, because a kill can only stop it between pieces.
 const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   LuaState::poll(L);
   auto& source = *static_cast<Source*>(data);
@@ -41,8 +41,8 @@ const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   return piece;
 }
 
-/// Lua's parser resolves jumps one by one, in time that grows with their square, and cannot be
-/// ended while it does so. No honest chunk has this many.
+/// Lua's parser resolves jumps in quadratic time and cannot be stopped meanwhile. No honest chunk
+/// has this many jumps.
 bool has_many_jumps(std::string_view text) {
   constexpr std::size_t kMost = 8000;
   std::size_t count = 0;
@@ -77,7 +77,8 @@ void push_pieces(lua_State* L) {
   luaL_pushresult(&buffer);
 }
 
-/// load(chunk [, name [, mode [, env]]]): text only, in the environment of the script by default.
+/// load(chunk [, name [, mode [, env]]]): accepts only text; `env` defaults to the environment of
+/// the script.
 int script_load(lua_State* L) {
   lua_settop(L, 4);
   const char* mode = luaL_optstring(L, 3, "t");
@@ -119,7 +120,7 @@ int view_pairs(lua_State* L) {
   return 3;
 }
 
-/// Called by a script in place of a function that its libraries do not have.
+/// Replaces a function that the libraries of scripts do not have: it raises an error.
 const char* remedy(std::string_view library, std::string_view name) {
   struct Remedy {
     std::string_view library, name;
@@ -201,7 +202,7 @@ void open_math(lua_State* L) {
   lua_setglobal(L, "math");
 }
 
-/// No script can reach the table behind the methods of strings, so it needs no view.
+/// Scripts cannot reach the table of string methods, so it needs no view.
 void protect_strings(lua_State* L) {
   lua_pushliteral(L, "");
   lua_getmetatable(L, -1);
@@ -279,7 +280,7 @@ void open_sandbox(lua_State* L) {
 void push_frozen_view(lua_State* L, const char* name) {
   lua_newtable(L);
   lua_createtable(L, 0, 5);
-  // A copy: the table itself is where the methods of texts are looked for, and "x".field is nil.
+  // Copy the table: Lua looks up string methods in the original, where a missing field must be nil.
   lua_newtable(L);
   copy_fields(L, -4);
   lua_createtable(L, 0, 1);

@@ -14,14 +14,14 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two looks at the kill
+constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two polls for a kill
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
 
 constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs little
 
-/// The offset that the optional argument at `index` names: 1 is the first byte, -1 the last. One
-/// behind the end is the end; a position beyond that gives false.
+/// Reads an optional position argument as an offset: 1 is the first byte, -1 the last. The position
+/// just after the end is allowed; false beyond it.
 bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset) {
   lua_Integer position = luaL_optinteger(L, index, 1);
   const auto length = static_cast<lua_Integer>(size);
@@ -43,7 +43,8 @@ std::size_t find_plain(lua_State* L, std::string_view text, std::string_view nee
   if (needle.empty()) return 0;
   if (needle.size() > text.size()) return std::string_view::npos;
   if (needle.size() <= kShortNeedle && text.size() <= kChunk) return text.find(needle);
-  // Windows that overlap by the needle, so that a long text is searched in parts.
+  // Search a long text in windows, and poll for a kill between them. The windows overlap, so that a
+  // match across their border is found.
   const std::size_t window = std::max(std::size_t{4} << 20, 4 * needle.size());
   for (std::size_t from = 0; from + needle.size() <= text.size(); from += window) {
     const std::string_view part = text.substr(from, window + needle.size() - 1);
@@ -234,14 +235,15 @@ int string_gsub(lua_State* L) {
 
 // --- format
 
-/// Puts the text of argument `index` in its place: Lua's own %s would show addresses.
+/// Replaces argument `index` by its text, because Lua's own %s would show addresses.
 void make_text(lua_State* L, int index) {
   if (lua_type(L, index) == LUA_TSTRING) return;
   push_text_of(L, index, nullptr);
   lua_replace(L, index);
 }
 
-/// format(template, …): checked here, done by Lua's own (upvalue 1), which bounds widths to 99.
+/// format(template, …): checks the arguments and calls Lua's own (upvalue 1), which limits widths
+/// to 99.
 int string_format(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat) return luaL_error(L, "format longer than 1 MB");
@@ -339,8 +341,8 @@ int string_reverse(lua_State* L) {
 
 // --- pack
 
-/// pack, packsize and unpack are Lua's own (upvalue 1) behind a look at the format: it may be long,
-/// and "c1000000000" pads byte by byte.
+/// pack, packsize and unpack check the format and call Lua's own (upvalue 1). A long format, or
+/// "c1000000000", which pads byte by byte, could block the host.
 int checked_pack(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat / 16) return luaL_error(L, "format longer than 64 KB");
@@ -370,7 +372,7 @@ constexpr luaL_Reg kFunctions[] = {
     {nullptr, nullptr},
 };
 
-/// Puts `function` over Lua's own function `name`, in the library at the top.
+/// Wraps Lua's own function `name` in `function`, in the library at the top.
 void wrap(lua_State* L, const char* name, lua_CFunction function) {
   lua_getfield(L, -1, name);
   lua_pushcclosure(L, function, 1);

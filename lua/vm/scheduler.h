@@ -43,7 +43,7 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
-  std::int64_t credit_ms_ = 0;  // the part of the time with held turns that was given back
+  std::int64_t credit_ms_ = 0;                // the time with held turns that was already credited
   std::function<void(CancelScope&)> expire_;  // the action at its deadline
   std::int64_t deadline_ms_ = 0;              // the time of the deadline, while it is armed
   std::int64_t left_ms_ = 0;                  // the time left when its clock was stopped
@@ -64,7 +64,7 @@ class Task : public Operation {
   explicit Task(lua_State* main) : L_(main) {}
   ~Task() override { luaL_unref(L_, LUA_REGISTRYINDEX, result_ref_); }
   Outcome outcome() const { return outcome_; }
-  /// The number of joins that wait for it; a failure without one is unobserved.
+  /// The number of pending joins. A failure without one is unobserved.
   int watchers = 0;
   /// Registry reference of a table: {n = count, …results}, or {error}. LUA_NOREF before the end.
   int result_ref() const { return result_ref_; }
@@ -97,7 +97,7 @@ struct Pending {
   bool unchecked = false;  ///< returns its results even when the task was cancelled meanwhile
 };
 
-/// The hint for a wait where Lua cannot yield.
+/// The hint for an await where Lua cannot yield.
 inline constexpr char kMayNotWait[] =
     "a module, a sort or gsub callback and a metamethod of tostring may not wait, nor what a "
     "<close> variable does after an error: ctx:finally puts in order what there is";
@@ -116,12 +116,12 @@ class Scheduler {
   std::shared_ptr<Task> start_main(int nargs);
   /// Resumes every task that is ready, until none is and no turn can be given.
   void pump();
-  /// Called from the loop when the deadline of a scope passes, with the scope's `what` and the
-  /// error that it is about to be cancelled with.
+  /// Called by the event loop when a scope's deadline passes, with the scope's `what` and the error
+  /// that will cancel it.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Returns true once the end of the whole is asked for; may be empty.
+  /// Returns true once the whole run is asked to end; may be empty.
   std::function<bool()> end_asked;
-  /// Cancels everything once the end is asked for. True when it is.
+  /// Cancels everything if the run is asked to end. True if so.
   bool hear_end();
   bool has_ready() const { return !ready_.empty(); }
   void cancel(CancelScope& scope, Error error);
@@ -132,11 +132,11 @@ class Scheduler {
   /// The error of a failed task, with the traceback, for the run's log.
   const std::string& last_traceback() const { return last_traceback_; }
 
-  // --- from bound functions, with the task running ---
+  // --- for functions that Lua calls, while their task runs ---
   /// Raises when the running task is cancelled. Call before starting an operation.
   void check(lua_State* L);
-  /// The same before an action, with the news that the loop would only bring in its next turn: a
-  /// request to end, and deadlines. No other task gets its turn.
+  /// Like check(), but first handles a request to end and due deadlines, which the event loop would
+  /// handle only in its next turn. Call before an action. No other task runs meanwhile.
   void check_now(lua_State* L);
   /// Pushes the box of an await, to be filled with a started operation. Raises when the running
   /// task is cancelled (unless `unchecked`) or when this place cannot wait.
@@ -152,24 +152,24 @@ class Scheduler {
   /// of `kind`.
   std::shared_ptr<CancelScope> open_scope(std::optional<std::int64_t> timeout_ms, bool shielded,
                                           std::string_view what, ErrorKind kind);
-  /// The time limit of the scope does not run until start_clock() was called as often.
+  /// Pauses the scope's time limit until start_clock() was called as often.
   void stop_clock(CancelScope& scope);
   void start_clock(CancelScope& scope);
-  /// Leaves `scope` and whatever was left open inside it. The caller waited for its tasks.
+  /// Leaves `scope` and all open scopes inside it. The caller must have waited for their tasks.
   void close_scope(const std::shared_ptr<CancelScope>& scope);
   /// Completes when no task lives in `scope`. Cannot be cancelled.
   std::shared_ptr<Operation> wait_idle(const std::shared_ptr<CancelScope>& scope);
   /// Completes when `task` ended.
   std::shared_ptr<Operation> wait_task(const std::shared_ptr<Task>& task);
-  /// Completes when every task waits and `order` is the lowest that is waited for.
+  /// Completes when every task waits and `order` is the lowest awaited order.
   std::shared_ptr<Operation> wait_turn(std::uint64_t order) { return turns_.wait(order); }
-  /// Holds back this turn and all later ones until it is released, as often as it was held. The
-  /// time until then counts for no timeout: it was not spent in the original run.
+  /// Delays this turn and all later ones until it is released as often as it was held. That time
+  /// counts for no timeout, because the original run did not spend it.
   void hold_turn(std::uint64_t order);
   void release_turn(std::uint64_t order);
-  /// The open scope times out when its turn has come, by no clock.
+  /// Lets the open scope time out at its turn instead of by the clock.
   void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
-  /// Completes after `ms`. With `watches` no other task depends on its end.
+  /// Completes after `ms`. `watches`: no other task depends on it.
   std::shared_ptr<Operation> sleep(std::int64_t ms, bool watches = false);
   Task* running() const { return running_.get(); }
 
@@ -204,7 +204,7 @@ class Scheduler {
   Turns turns_;
   std::int64_t held_since_ms_ = 0;
   std::int64_t held_before_ms_ = 0;  // in holds that are over
-  /// Deadlines of scopes that Lua still owns may come when the scheduler is gone.
+  /// Deadlines of scopes that Lua still owns may pass after the scheduler is destroyed.
   std::shared_ptr<char> life_ = std::make_shared<char>();
 };
 

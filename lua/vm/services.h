@@ -40,8 +40,8 @@ struct Services {
   std::unique_ptr<RunDriver> run;  ///< the run that is being driven; null without one
   std::size_t logged_bytes = 0;    ///< bytes that scripts have printed and logged so far
   std::vector<Event> early;        ///< output of a script before its run began
-  /// The number of folders that Lua holds open, and the number at which garbage among them is
-  /// collected.
+  /// The number of folders that Lua has open, and the number at which garbage is collected to close
+  /// some.
   std::shared_ptr<std::size_t> open_folders = std::make_shared<std::size_t>(0);
   std::size_t most_open_folders = 0;
   WorkerPool workers;  ///< for slow functions of C++ (lua/vm/work.h)
@@ -49,22 +49,23 @@ struct Services {
   Services(const Clock& clock_in, Loop& loop_in, std::vector<std::string> environment_in);
   ~Services();
 
-  /// Hands every event to `fn` from now on, in place of the one before; nullptr drops them.
+  /// Passes every event to `fn` from now on, instead of the previous function; nullptr drops
+  /// events.
   void show(std::function<void(const Event&)> fn);
-  /// Shows events as a live view on descriptor 2, and printed text above it. False, without any
-  /// change, when no person sits at a terminal. Events that `prints` answers true to are not the
-  /// view's. A view that only `watches` says that ^C leaves the run alone.
+  /// Shows events as a live view on descriptor 2, and printed text above it. Returns false and
+  /// changes nothing if there is no terminal. The view ignores events for which `prints` returns
+  /// true. If it only `watches`, its help says that ^C does not stop the run.
   bool show_live(std::function<bool(const Event&)> prints = nullptr, bool watches = false);
-  /// The view that is shown; empty without one.
+  /// The current view; empty if there is none.
   std::weak_ptr<LiveTerminal> live() const { return live_; }
   static Services& of(lua_State* L);
   static void set(lua_State* L, Services& services);
-  /// The value of an environment variable; nullptr when it is not set.
+  /// The value of an environment variable; nullptr if it is not set.
   const char* env(std::string_view name) const;
   /// The user's state folder of moonlet, for what outlives a repository; empty when neither
   /// XDG_STATE_HOME nor HOME names an absolute path.
   std::string state_dir() const;
-  /// The keepers of this user that are at work.
+  /// The index of the live keepers of this user.
   LiveIndex live_keepers() const { return LiveIndex(state_dir()); }
 
  private:
@@ -75,10 +76,10 @@ struct Services {
   std::function<void(int, std::string_view)> print_itself_;  // while the view stands before it
 };
 
-/// The run that is being driven; raises when there is none.
+/// The current run; raises if there is none.
 RunDriver& check_run(lua_State* L);
 
-/// Counts the output of a script; raises `limit` when it is too much.
+/// Counts the output of a script; raises `limit` if it is too much.
 void count_output(lua_State* L, std::size_t bytes);
 
 }  // namespace moonlet

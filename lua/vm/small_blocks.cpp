@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kPageBytes = std::size_t{16} << 10;
 constexpr std::size_t kPages = SmallBlocks::kSlabBytes / kPageBytes;
 
-/// The start of a block's page: pages lie at multiples of their size.
+/// Returns the start of a block's page. Pages are aligned to their size.
 void* page_start(const void* block) {
   return reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(block) & ~(kPageBytes - 1));
 }
@@ -36,13 +36,13 @@ struct SmallBlocks::Free {
   Free* next;
 };
 
-/// The head of a page, in the page itself. An empty page is only its slab's.
+/// The header of a page, stored in the page. An empty page belongs only to its slab.
 struct alignas(std::max_align_t) SmallBlocks::Page {
   Page* next;
   Page* before;
   Slab* slab;
   Free* free;          // blocks that were given back
-  char* fresh;         // from here on none was handed out
+  char* fresh;         // blocks from here on were never used
   std::uint32_t step;  // the size of its blocks, in kStep
   std::uint32_t in_use;
 
@@ -94,7 +94,7 @@ bool SmallBlocks::add_slab() {
   return true;
 }
 
-/// Makes an empty page one of this size; nullptr when there is none.
+/// Sets up an empty page for blocks of this size; nullptr if there is none.
 SmallBlocks::Page* SmallBlocks::open_page(std::size_t step) {
   Slab* slab = roomy_;
   if (slab == nullptr) return nullptr;
@@ -114,8 +114,7 @@ SmallBlocks::Page* SmallBlocks::open_page(std::size_t step) {
   return page;
 }
 
-/// Gives an empty page back to its slab, and that to the system unless it is the only one with
-/// room.
+/// Returns an empty page to its slab. Frees an empty slab unless no other slab has room.
 void SmallBlocks::close_page(Page* page) {
   unlink(open_[page->step], page);
   Slab* slab = page->slab;

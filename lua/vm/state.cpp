@@ -20,12 +20,12 @@ namespace {
 constexpr int kHookCount = 1000;
 constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
-/// A watchdog that sleeps so long was stopped, and the whole process with it.
+/// If the watchdog slept longer than this, the whole process was stopped.
 constexpr std::int64_t kStoppedNs = 1'000'000'000;
-/// The time that a script which must end gets to reach a wait by itself.
+/// The grace in which a script that must end may reach an await by itself.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
-/// Times the limit of the processor's time may pass, on a machine that has other things to do.
+/// On a busy machine, elapsed time may exceed the CPU time limit by this factor.
 constexpr std::int64_t kFar = 6;
 // Beyond the cap, so that error messages and cleanup still find memory after a kill.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
@@ -39,7 +39,7 @@ std::int64_t steady_ns() {
       .count();
 }
 
-/// The processor time of a thread; 0 for one that has ended.
+/// The CPU time of a thread; 0 if it has ended.
 std::int64_t thread_ns(clockid_t clock) {
   timespec time{};
   if (clock_gettime(clock, &time) != 0) return 0;
@@ -47,7 +47,7 @@ std::int64_t thread_ns(clockid_t clock) {
 }
 
 #if defined(__APPLE__)
-// There no other thread can ask for this thread's time: elapsed time stands in for it.
+// On macOS a thread cannot read the CPU time of another thread, so use elapsed time.
 clockid_t own_clock() { return CLOCK_MONOTONIC; }
 #else
 clockid_t own_clock() {
@@ -70,7 +70,7 @@ LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memor
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
   }
 #if defined(__SANITIZE_ADDRESS__)
-  // Use of a garbage value shows only when it is collected in between.
+  // Collect often, because use after free only shows once the value is collected.
   constexpr int kPause = 110, kStepMultiplier = 200, kStepSize = 12;
   lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
 #else
@@ -98,8 +98,7 @@ LuaState::~LuaState() {
 
 namespace {
 
-/// The memory that a large block takes of the process: allocators round up and keep a word beside
-/// it.
+/// The memory that a large block really costs: allocators round up and add a header.
 constexpr std::size_t cost_of(std::size_t size) {
   constexpr std::size_t kWord = sizeof(std::size_t);
   constexpr std::size_t kLeast = 4 * kWord;
@@ -107,7 +106,7 @@ constexpr std::size_t cost_of(std::size_t size) {
   return std::max(kLeast, (size + kWord + 2 * kWord - 1) / (2 * kWord) * (2 * kWord));
 }
 
-/// AddressSanitizer sees a use after free only where each block is one of malloc's.
+/// AddressSanitizer finds a use after free only if each block comes from malloc.
 constexpr bool is_small([[maybe_unused]] std::size_t size) {
 #if defined(__SANITIZE_ADDRESS__)
   return false;
@@ -118,7 +117,7 @@ constexpr bool is_small([[maybe_unused]] std::size_t size) {
 
 }  // namespace
 
-/// A small block, with a new slab where none has room. Shrinking a block is never refused.
+/// Allocates a small block, from a new slab if none has room. Shrinking a block is never refused.
 void* LuaState::take_small(std::size_t size, bool growing) {
   void* block = small_.take(size);
   if (block != nullptr) return block;
@@ -154,7 +153,7 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
   void* moved = is_small(new_size) ? take_small(new_size, new_size > old_size)
                                    : take_large(nullptr, 0, new_size);
   if (moved == nullptr && new_size < old_size && is_small(old_size))
-    return block;  // it knows its own size
+    return block;  // a small block knows its size
   if (moved == nullptr || block == nullptr) return moved;
   std::memcpy(moved, block, std::min(old_size, new_size));
   give_back(block, old_size);
@@ -163,16 +162,16 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
-  if (block == nullptr) old_size = 0;  // then it holds the kind of the object
+  if (block == nullptr) old_size = 0;  // Lua passes the kind of the new object in it
   if (new_size == 0) {
     state->give_back(block, old_size);
     return nullptr;
   }
   const bool growing = new_size > old_size;
   const Request request{block, new_size};
-  // Lua collects all garbage after a refusal and asks for the same again at once: a second refusal
-  // is a real shortage. A text buffer of its library does not ask again: then the next request is
-  // another one. Either ends the script, because it may catch a plain memory error.
+  // After a refusal Lua collects all garbage and repeats the request; a second refusal means that
+  // memory is short. A string buffer of Lua's library does not repeat it: then the next request
+  // differs. Both end the script, because a script could catch a plain memory error.
   const bool again = request == state->refused_;
   if (growing && !again && state->refused_ != Request{}) state->run_short();
   state->is_capped_ = false;
@@ -186,8 +185,8 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::siz
 }
 
 bool LuaState::may_grow(std::size_t bytes) {
-  // The host's own work between two tasks runs outside of any protected call: a refusal there would
-  // end the process, and it needs little.
+  // Never refuse the host's own work between two tasks. It needs little memory and runs outside of
+  // any protected call, so a refusal would end the process.
   if (closing_ || armed_depth_ == 0) return true;
   const bool killed = is_killed();
   if (killed) hurry();
@@ -205,11 +204,11 @@ void LuaState::run_short() {
 
 // --- the kill
 
-/// Makes the running coroutine look at the kill at its next instruction. lua_sethook may be called
-/// between any two instructions of the thread that runs Lua, from a signal handler too. It walks
-/// the whole call stack: done at every signal it could take all the time there is, so that a script
-/// in a deep recursion never came to its next instruction. Once is not always enough, either: a
-/// function that is just being entered may miss it.
+/// Makes the running coroutine check for a kill at its next instruction. lua_sethook may be called
+/// at any point of the thread that runs Lua, also from a signal handler. It walks the whole call
+/// stack: a call at every signal could use all the CPU time, so that a script in a deep recursion
+/// never reaches its next instruction. One call is not always enough: a function that is just being
+/// entered may miss it.
 void LuaState::hurry() {
   constexpr std::int64_t kRest = 10;  // multiples of the last call's time
   lua_State* running = running_.load(std::memory_order_relaxed);
@@ -230,7 +229,7 @@ void LuaState::on_signal(int) {
   if (state != nullptr && (state->is_killed() || state->is_interrupted())) state->hurry();
 }
 
-/// The hook of a coroutine that has nothing to look at.
+/// Sets the default hook: the count hook, or none if the limits name a signal.
 void LuaState::rest_hook(lua_State* L) {
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
@@ -256,8 +255,8 @@ int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char*
 
 }  // namespace
 
-/// Raises the error of an interrupt when the function at `level` is a script's. Code of the library
-/// goes on, so that what it holds is given back.
+/// Raises the error of an interrupt when the function at `level` is a script's. Library code
+/// continues, so that it can release its resources.
 void LuaState::raise_in_script(lua_State* L, int level) {
   lua_Debug frame;
   if (lua_getstack(L, level, &frame) == 0) return;
@@ -275,7 +274,7 @@ void LuaState::raise_in_script(lua_State* L, int level) {
                              static_cast<int>(limits_.run_ms)));
 }
 
-/// Keeps the innermost line of a script's own text ("@" before the name of its source).
+/// Records the innermost line that belongs to a script (its source name begins with "@").
 void LuaState::note_place(lua_State* L) {
   if (killed_at_[0] != '\0') return;
   constexpr int kDeepest = 100;
@@ -437,7 +436,7 @@ LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_ns_(
 
 LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
-  // Another deadline is another stretch: the wait for its end begins anew.
+  // A new deadline means a new stretch of Lua: restart the wait for its end.
   if (deadline != 0 && deadline != kExpired) {
     state_.deadline_.compare_exchange_strong(deadline, deadline + (own_thread_ns() - since_ns_));
   }
@@ -486,13 +485,13 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
   return impatient_ns_ > kPatienceNs ? reason : kNone;
 }
 
-/// Begins to raise an error in the script's code, which then has its time once more until it is
-/// killed. False where that does not help.
+/// Begins to raise an error in the script. The script then has its time limit again before it is
+/// killed. False if an error would not help.
 bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
   if (!interrupts_.load() || is_interrupted()) return false;
   if (reason != kTime && reason != kInterrupt) return false;
   const std::int64_t until = thread_ns(lua_clock_) + limits_.run_ms * 1'000'000;
-  interrupt_.store(reason);  // first: the end of this stretch of Lua takes it back
+  interrupt_.store(reason);  // store first: the end of this stretch resets it
   if (!deadline_.compare_exchange_strong(deadline, until)) interrupt_.store(kNone);
   return true;
 }
@@ -504,7 +503,7 @@ void LuaState::tick(std::int64_t deadline, std::int64_t now) {
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {
     overdue_ticks_ = 0;
-    // Only when the code that this deadline was for still runs.
+    // Kill only if the code of this deadline still runs.
     const Kill reason = reason_to_end(deadline, now, passed);
     const bool raises = is_interrupted() && (reason == kNone || reason == kInterrupt);
     if (raises || interrupt(reason, deadline)) {

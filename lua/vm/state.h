@@ -1,6 +1,6 @@
 // LuaState owns one lua_State with its bounds: a capped allocator, and a watchdog that ends Lua
-// code which runs on without awaiting. A kill is sticky: once it fell, no Lua code of this state
-// runs any more, pcall or not. Loop thread only, but for the watchdog thread, which sets one flag.
+// code which runs on without awaiting. A kill is sticky: after it, no Lua code of this state runs
+// any more, even with pcall. Loop thread only, except for the watchdog thread, which sets one flag.
 #pragma once
 
 #include <pthread.h>
@@ -25,17 +25,18 @@ namespace moonlet {
 
 struct LuaLimits {
   std::size_t memory_bytes = std::size_t{256} << 20;
-  /// The processor's time for Lua without an await; 0 = no limit. A busy machine kills no script,
-  /// until six times as much has passed.
+  /// The CPU time of Lua between two awaits; 0 = no limit. Elapsed time counts only from six times
+  /// as much, so that a busy machine kills no script.
   std::int64_t run_ms = 10'000;
-  /// A signal that the program handles with LuaState::on_signal: Lua then runs at full speed until
-  /// its time is up. 0 = none: a count hook looks at the clock, and tight loops take twice as long.
+  /// A signal that the program handles with LuaState::on_signal, so that Lua runs at full speed
+  /// until its time is up. 0 = none: a count hook checks the clock, and tight loops take twice as
+  /// long.
   int interrupt_signal = 0;
-  /// Set from outside to end the script. Lua that does not come to a wait soon is killed.
+  /// Set from outside to end the script. Lua that does not await soon after that is killed.
   const std::atomic<bool>* cancel_asked = nullptr;
   /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
   std::function<void(const std::string& why)> on_stuck;
-  /// For the time that passes; read on two threads, and outlives the state.
+  /// The clock; used by two threads, and must outlive the state.
   const Clock* clock = &system_clock();
 };
 
@@ -46,20 +47,20 @@ class LuaState {
   LuaState(const LuaState&) = delete;
   LuaState& operator=(const LuaState&) = delete;
 
-  /// The owner of any coroutine of a state.
+  /// The LuaState of any of its coroutines.
   static LuaState& of(lua_State* L) { return **static_cast<LuaState**>(lua_getextraspace(L)); }
 
   lua_State* main() { return L_; }
 
   /// lua_resume of a task, with the watchdog armed. Called outside of Lua.
   int run(lua_State* task, int nargs, int* nresults);
-  /// lua_resume of a coroutine from inside a bound function of `from`. Look at killed() afterwards:
-  /// poll() is the one way to go on.
+  /// lua_resume of a coroutine from inside a bound function of `from`. Call poll() afterwards: it
+  /// checks for a kill.
   int resume(lua_State* co, lua_State* from, int nargs, int* nresults);
-  /// Ends a coroutine and runs what it has to close, with the watchdog armed.
+  /// Closes a coroutine and its to-be-closed variables, with the watchdog armed.
   int close(lua_State* co);
 
-  /// True for the coroutine of the running task, which is no coroutine of the script's.
+  /// True for the coroutine of the running task, which the script did not create.
   bool is_task(const lua_State* co) const { return co == task_; }
 
   /// For loops and entries of bound functions: does not return when Lua was killed, or the script
@@ -69,30 +70,31 @@ class LuaState {
     if (of(L).is_interrupted()) of(L).raise_in_script(L, 1);
   }
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
-  /// While this is on, code of a script that runs too long gets an error first: `limit`, or
-  /// `cancelled` after ask_interrupt(). The script cannot catch it before it has ended or waits;
-  /// the library around it unwinds as for any error. Lua is killed when that has not helped.
+  /// While this is on, a script that runs too long gets an error before it is killed: `limit`, or
+  /// `cancelled` after ask_interrupt(). A pcall of the script cannot stop it; the library around
+  /// the script unwinds as for any error. Lua is killed if the script still does not end.
   void interrupt_first(bool on) { interrupts_.store(on); }
-  /// A person wants the script that computes now to end. Safe in a signal handler.
+  /// Asks to stop the computing script, for the user. Safe in a signal handler.
   void ask_interrupt() { interrupt_asked_.store(true); }
-  /// Ends the asking. True if a script got the error that a person asked for.
+  /// Withdraws ask_interrupt(). True if a script has received its error.
   bool take_interrupted() {
     interrupt_asked_.store(false);
     return interrupt_done_.exchange(false);
   }
-  /// True while a script gets that error.
+  /// True while the error of an interrupt is raised in a script.
   bool is_interrupted() const { return interrupt_.load(std::memory_order_relaxed) != kNone; }
-  /// Why Lua was killed: empty while it is well.
+  /// Why Lua was killed; empty if it was not.
   std::string killed() const;
-  /// The remedy for it.
+  /// A remedy for the user.
   std::string kill_hint() const;
   /// kLimit, kCancelled or kBudget.
   ErrorKind kill_kind() const;
-  /// The run's time is up in `ms`. Lua that does not come to a wait soon after that is killed.
+  /// Sets the run's time budget to end in `ms`. If Lua does not reach an await soon after that, it
+  /// is killed.
   void end_in(std::int64_t ms);
   void never_end() { budget_end_.store(0); }
 
-  /// While it lives the host itself does slow work, such as on a slow disk: that is not Lua's time,
+  /// Marks slow work of the host itself, such as on a slow disk. That time does not count for Lua,
   /// and neither a cancel nor the budget interrupts it. No Lua may be called meanwhile.
   class HostWork {
    public:
@@ -106,18 +108,18 @@ class LuaState {
     const std::int64_t since_ns_;
   };
 
-  /// `work()`, as the host's.
+  /// Calls `work()` as work of the host.
   template <typename Work>
   static auto host_work(lua_State* L, Work work) {
     const HostWork scope(L);
     return work();
   }
 
-  /// The line of the script that ran when it fell, as "file:line"; empty when that is not known.
+  /// The line of the script that ran at the kill, as "file:line"; empty if unknown.
   const char* killed_at() const { return killed_at_; }
 
-  /// After a kill: lets Lua run again, for the host's own last words. Every task of before must
-  /// have been dropped, for a killed coroutine is never resumed.
+  /// After a kill: lets Lua run again, for the host's final output. All earlier tasks must be
+  /// dropped, because a killed coroutine cannot be resumed.
   void revive();
 
   std::size_t memory_used() const { return large_ + small_.bytes(); }
@@ -179,19 +181,19 @@ class LuaState {
   std::atomic<int> interrupt_{kNone};
   // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
   std::atomic<lua_State*> running_{nullptr};
-  // See hurry(): for whom it was done last, when it may be done again, and that it is being done.
+  // State of hurry(): the last coroutine, the time of the next call, and whether a call runs now.
   std::atomic<lua_State*> hurried_{nullptr};
   std::atomic<std::int64_t> hurry_again_ns_{0};
   std::atomic<bool> hurrying_{false};
-  // The time (ns) of Lua's thread at which Lua is killed; 0 while none runs; kExpired once it fell.
+  // The thread time (ns) at which Lua is killed; 0 while no Lua runs; kExpired after the kill.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};
   std::atomic<bool> host_works_{false};
   pthread_t lua_thread_{};         // guarded by mutex_
   clockid_t lua_clock_{};          // the time of that thread; guarded by mutex_
-  int overdue_ticks_ = 0;          // the watchdog's own, as are the next four
-  std::int64_t looked_ns_ = 0;     // when it looked last
-  std::int64_t stretch_ = 0;       // the deadline of the stretch of Lua that it looks at
+  int overdue_ticks_ = 0;          // used only by the watchdog, like the next four
+  std::int64_t looked_ns_ = 0;     // the time of its last check
+  std::int64_t stretch_ = 0;       // the deadline of the stretch of Lua that it watches
   std::int64_t stretch_ns_ = 0;    // the time since that began
   std::int64_t impatient_ns_ = 0;  // the time since a cancel or the budget wants it to end
   std::thread watchdog_;

@@ -1,5 +1,5 @@
-// Turns: waits that end in a given order, whatever order they began in. A resumed run uses them to
-// replay its record in the order in which it happened. Loop thread only.
+// Turns: waits that end in a given order, regardless of the order in which they began. A resumed
+// run uses them to replay its record in the order in which it happened. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@ namespace moonlet {
 
 class Turns {
  public:
-  /// After everything that is on record.
+  /// The order after all recorded ones.
   static constexpr std::uint64_t kLast = UINT64_MAX - 1;
-  /// After all other waits, when no other event can happen.
+  /// The order after all other waits, when no other event can happen.
   static constexpr std::uint64_t kParked = UINT64_MAX;
 
-  /// Completes when its turn has come: lower orders first, equal ones as they came.
+  /// Completes at its turn: lower orders come first, equal orders in the order of these calls.
   std::shared_ptr<Operation> wait(std::uint64_t order) {
     auto turn = std::make_shared<Turn>();
     waiting_.emplace(std::pair(order, ++count_), turn);
@@ -34,7 +34,7 @@ class Turns {
     if (const auto at = held_.find(order); at != held_.end()) held_.erase(at);
   }
 
-  /// Lets the first one go, the parked ones only if asked. False when none waits or may go.
+  /// Completes the first turn; a parked one only on request. False if no turn can complete.
   bool advance(bool parked = false) {
     while (!waiting_.empty()) {
       if (!held_.empty() && *held_.begin() <= waiting_.begin()->first.first) return false;

@@ -12,21 +12,21 @@
 
 namespace moonlet {
 
-/// How deep a value may nest, how many values and how many bytes of text it may hold. Outside of
-/// Lua no allocator caps it.
+/// How deep a value may nest, how many values and how many bytes of text it may hold. No allocator
+/// limits memory outside of Lua.
 struct ValueLimits {
   int depth = 64;
   std::size_t nodes = 1'000'000;
   std::size_t bytes = std::size_t{16} << 20;
 };
 
-/// The limits of a record of the host: it holds several such values, deeper within.
+/// The limits of a host record, which holds several values, nested deeper.
 constexpr ValueLimits kRecordLimits{96, 4'000'000, std::size_t{256} << 20};
 
-/// Registers the metatable of arrays; called once a state.
+/// Registers the metatable of arrays; called once per state.
 void open_values(lua_State* L);
 
-/// Pushes `value`; may raise for want of memory, so `value` lives in a box or outlives the call.
+/// Pushes `value`; may raise if memory is short, so `value` must live in a box or outlive the call.
 void push_value(lua_State* L, const nlohmann::json& value);
 
 /// Reads the value at `index` into `out`, which lives in a box. Raises an `invalid` error for

@@ -48,41 +48,41 @@ enum class Durable : bool { kNo, kYes };
 
 class Dir {
  public:
-  /// Opens an existing directory by its absolute path; links in that path are followed, for it is
-  /// the user's word.
+  /// Opens an existing directory by its absolute path; links in that path are followed, because the
+  /// user chose it.
   static Result<Dir> open(const std::string& absolute);
 
-  /// The same, and makes it and its parents when missing, for this user alone (mode 0700).
+  /// Opens a directory by its absolute path. Makes it and its missing parents with mode 0700.
   static Result<Dir> make(const std::string& absolute);
 
-  /// Makes a directory that must be new, for this user alone; its parents may be there. False when
-  /// the name is taken, by whatever.
+  /// Makes a new directory with mode 0700, and its missing parents. False if anything with that
+  /// name exists.
   static Result<bool> make_new(const std::string& absolute);
 
   int fd() const { return fd_.get(); }
-  /// The absolute path it was opened by; for messages, and for children that need a name.
+  /// The absolute path that was opened; for messages and for children that need a path.
   const std::string& path() const { return path_; }
   /// path() + "/" + rel, for messages and children.
   std::string path_of(std::string_view rel) const;
 
-  /// A directory beneath; "." is this one. Follows no links.
+  /// Opens a directory below this one; "." opens this one again. Follows no links.
   Result<Dir> dir(std::string_view rel) const;
 
-  /// Up to `cap` bytes of a regular file. Links that stay beneath are followed, where the kernel
-  /// can tell.
+  /// Up to `cap` bytes of a regular file. Follows links that stay below this directory, if the
+  /// kernel can check that.
   Result<FileBytes> read_file(std::string_view rel, std::size_t cap) const;
-  /// A regular file, open for reading.
+  /// Opens a regular file for reading.
   Result<Fd> open_read(std::string_view rel) const;
-  /// A new file that holds `bytes` and has no name here, open at its start: a child reads it at its
-  /// own pace, or not at all, and nobody has to pump.
+  /// Makes an unnamed file that holds `bytes`, open at its start. A child can read it as stdin, so
+  /// that the host needs no pipe.
   Result<Fd> spool(std::string_view bytes) const;
-  /// About the thing itself; a last link is not followed.
+  /// Like lstat(): does not follow a link at the end of the path.
   Result<FileInfo> stat(std::string_view rel) const;
-  /// False also when it cannot be seen.
+  /// False also if it cannot be accessed.
   bool exists(std::string_view rel) const { return stat(rel).ok(); }
   /// The names in a directory, the first `cap` of them.
   Result<Listing> list(std::string_view rel, std::size_t cap) const;
-  /// Calls `fn` for each entry, in no order, in constant memory; it returns false to stop.
+  /// Calls `fn` for each entry, unordered and in constant memory, until `fn` returns false.
   Result<void> each(std::string_view rel, const std::function<bool(Entry)>& fn) const;
 
   /// Makes the directory and its parents. Existing directories are fine, links are not.
@@ -92,13 +92,13 @@ class Dir {
 
   /// Opens a regular file for appending, creating it. Refuses a file with other hard links.
   Result<Fd> open_append(std::string_view rel) const;
-  /// The same for reading and writing anywhere in it.
+  /// Opens a regular file for reading and writing, creating it. Refuses other hard links.
   Result<Fd> open_update(std::string_view rel) const;
-  /// Puts `bytes` in place of the file as one step: readers see the old or the new whole, and after
-  /// an error the old. Hard and symbolic links of the old name stay as they are. With kYes it has
-  /// reached the disk on return. `may_replace`, where given, is asked once all is written, right
-  /// before the old one goes; its error leaves that as it is, and is returned. `mode`, where not 0,
-  /// is its permission bits.
+  /// Replaces the file atomically: readers see all of the old or all of the new content, and an
+  /// error leaves the old file. Other hard links keep the old content; a symbolic link at `rel` is
+  /// replaced, not followed. With kYes the file is on the disk on return. `may_replace`, if given,
+  /// is called when all is written, right before the rename; its error keeps the old file and is
+  /// returned. `mode` sets the permission bits unless it is 0.
   Result<void> write_file(std::string_view rel, std::string_view bytes, Durable durable,
                           const std::function<Result<void>()>& may_replace = {},
                           std::uint32_t mode = 0) const;
@@ -110,13 +110,13 @@ class Dir {
   Result<void> remove_tree(std::string_view rel, std::uint64_t max_entries = 10'000'000) const;
   /// Renames within this directory's tree, in place of the file `to`.
   Result<void> rename(std::string_view from, std::string_view to) const;
-  /// Brings files that were written with Durable::kNo to the disk, with their names and folders:
-  /// with one wait for all where the system can do that. Files that are gone by now do not matter.
+  /// Syncs files that were written with Durable::kNo, with their names and folders, in one wait if
+  /// the system can. Skips files that do not exist any more.
   Result<void> sync_files(const std::vector<std::string>& files) const;
   /// Makes the names in a directory durable.
   Result<void> sync_dir(std::string_view rel = ".") const;
 
-  /// True for the names that write_file gives to a file until it is in its place.
+  /// True for the temporary names that write_file() uses before it renames a file.
   static bool is_temporary(std::string_view name);
   /// Removes the temporary files of write_file that a killed process left in a directory. Only for
   /// the holder of that directory's lock.

@@ -1,7 +1,7 @@
-// Reads a file line by line while somebody else still writes it. It owns the descriptor and at most
-// one line; a line that is too long, or holds too many JSON values, is given only by its size. The
-// values are counted before anything is decoded: an agent's line may take many times its size,
-// and the host has to stay under 10 MB. Any thread, one at a time.
+// Reads a file line by line while another process still writes it. It owns the descriptor and at
+// most one line; a line that is too long, or holds too many JSON values, is reported only by its
+// size. Counts the values before decoding: a decoded line may take many times its size, and the
+// host has to stay under 10 MB. Any thread, one at a time.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace moonlet {
 
-/// Which lines are wanted; the others are counted, at no cost worth mentioning.
+/// Which lines are wanted. Other lines are only counted.
 enum class LineKind {
   kAny,
   kObject,  ///< lines that begin with "{", after blanks and a byte order mark
@@ -31,7 +31,7 @@ struct LineRules {
 struct Line {
   std::string text;
   std::uint64_t number = 0;   ///< from 1
-  std::uint64_t skipped = 0;  ///< its bytes, where it is not handed over; 0 otherwise
+  std::uint64_t skipped = 0;  ///< the size of a line whose text is omitted; else 0
 };
 
 class LineReader {
@@ -44,9 +44,9 @@ class LineReader {
   /// without a line end counts as a line. Errors: kFailed with the errno.
   Result<bool> read(std::vector<Line>& lines, bool at_end);
 
-  /// Lines of other kinds that are not blank.
+  /// The number of nonblank lines of a kind that is not wanted.
   std::uint64_t others() const { return others_; }
-  /// The end of the last of them, at most 1000 bytes.
+  /// The last 1000 bytes of the newest unwanted line, see others().
   const std::string& last_other() const { return last_other_; }
 
  private:
@@ -71,8 +71,8 @@ class LineReader {
   std::string last_other_;
 };
 
-/// True when a JSON text holds more than `most` values and names, or a number that no machine has.
-/// Decoding it would take many times its size.
+/// True if a JSON text has more than `most` values and names, or a number out of range. To decode
+/// it would take many times its size.
 bool is_crowded(std::string_view text, std::size_t most);
 
 }  // namespace moonlet

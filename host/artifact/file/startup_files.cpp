@@ -11,7 +11,7 @@ namespace moonlet {
 
 namespace {
 
-/// Files, and folders with all that lies in them.
+/// Files and whole folders.
 const std::unordered_set<std::string_view> kNames = {
     // Agents.
     ".claude",
@@ -81,8 +81,8 @@ const std::unordered_set<std::string_view> kNames = {
     "lefthook.yml",
 };
 
-/// The same with the folder that they lie in, whose other files start nothing. Each begins with
-/// ".".
+/// Startup files and folders that are named with their parent folder, because the other files of
+/// that folder start nothing. Each path begins with ".".
 constexpr std::string_view kPaths[] = {
     ".amazonq/cli-agents",    ".amazonq/mcp.json",   ".amp/settings.json",
     ".augment/settings.json", ".config/mise.toml",   ".config/mise/config.toml",
@@ -93,7 +93,7 @@ constexpr std::string_view kPaths[] = {
     ".windsurf/hooks.json",
 };
 
-/// Ends of the names of files.
+/// Suffixes of file names.
 constexpr std::string_view kEndings[] = {".code-workspace", ".run.xml"};
 
 bool lies_in(std::string_view path, std::string_view folder) {
@@ -101,7 +101,7 @@ bool lies_in(std::string_view path, std::string_view folder) {
          (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-/// In small letters, without empty names.
+/// The path in lower case and without empty names.
 std::string normal(std::string_view path) {
   std::string result;
   for (const char c : path) {
@@ -121,7 +121,7 @@ std::optional<std::size_t> special_part(std::string_view path, bool folder) {
       if (path[at] != '.') break;
       const std::string_view rest = path.substr(at);
       if (lies_in(rest, known)) return at + known.size();
-      // A link, or a file, in place of such a folder may lead to others.
+      // A link or a file that replaces such a folder may lead to startup files.
       if (!folder && lies_in(known, rest)) return path.size();
     }
     at = end + 1;

@@ -61,7 +61,7 @@ std::optional<Stat> read_stat(const std::string& pid) {
   return stat;
 }
 
-// True when SIGKILL waits for the process, or it is about to exit.
+// True if SIGKILL is pending for the process, or if it is exiting.
 bool is_ending(const std::string& pid, const Stat& stat) {
   constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING
   if ((stat.flags & kExiting) != 0) return true;
@@ -75,7 +75,7 @@ bool is_ending(const std::string& pid, const Stat& stat) {
   return false;
 }
 
-// With the /proc of another pid namespace every number in it means another process.
+// If /proc belongs to another pid namespace, its pids mean other processes.
 bool proc_is_ours() { return link_of("/proc/self") == std::to_string(::getpid()); }
 
 std::string place() {

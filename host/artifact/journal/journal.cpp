@@ -17,14 +17,14 @@ namespace moonlet {
 
 namespace {
 
-// A commit starts at the end of the loop's turn; in a long turn earlier.
+// A commit starts at the end of a loop turn, or earlier in a long turn.
 constexpr std::int64_t kLongestWaitMs = 2;
 constexpr std::size_t kMostWaiting = 256;
 constexpr std::int64_t kRelaxedMs = 50;
-// Records that wait for the disk lie in memory.
+// Records that wait for the disk occupy memory.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
-// Fills `bytes`, or cuts it to the file's end. Returns 0 or an errno.
+// Fills `bytes`, or truncates it at the end of the file. Returns 0 or an errno.
 int read_at(int fd, std::uint64_t offset, std::string& bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t got =
@@ -90,7 +90,7 @@ Journal::~Journal() {
 std::optional<Error> Journal::refusal(std::string_view body, Durable durable) {
   if (lost_) return lost_;
   if (body.size() > kLongestBody) return check_journal_body(body).error();
-  // A caller that does not wait cannot be asked to; the flush makes it wait.
+  // Callers do not wait for relaxed records, so only a blocking flush can slow them down.
   if (durable == Durable::kNo && pending_bytes_ + body.size() > kMostPendingBytes) {
     if (auto flushed = flush_blocking(); !flushed) return flushed.error();
   }
@@ -188,7 +188,7 @@ void Journal::deliver() {
   for (const auto& write : reached) write->finish(0, lost);
 }
 
-// They are done in the order in which they were added.
+// Removes the waiters whose records are written, in the order in which they were added.
 std::vector<std::shared_ptr<JournalWrite>> Journal::take_reached() {
   std::vector<std::shared_ptr<JournalWrite>> reached;
   for (; !marks_.empty() && marks_.front().relaxed <= relaxed_done_; marks_.pop_front()) {
@@ -236,7 +236,7 @@ int flock_now(int fd) {
   return result == 0 ? 0 : errno;
 }
 
-/// The mends that opening makes to the file before the first append.
+/// Repairs the file before the first append.
 class Opening {
  public:
   explicit Opening(const Dir& dir) : dir_(dir), path_(printable(dir.path_of(kJournalName))) {}
@@ -309,7 +309,7 @@ class Opening {
     return {};
   }
 
-  /// Cuts the file to its whole lines and brings them to the disk before they are believed.
+  /// Truncates the file to its whole lines, and syncs them before anybody relies on them.
   Result<Fd> repair(Fd fd, JournalReport& report) const {
     const auto whole = static_cast<off_t>(report.whole_bytes);
     if (report.torn_bytes > 0 && ::ftruncate(fd.get(), whole) != 0) return failure(errno, "repair");
@@ -320,8 +320,8 @@ class Opening {
   }
 
   Result<Fd> copy(const Fd& from, const RunLock& lock, JournalReport& report) const {
-    // Swept when the next one takes the lock, so that a copier that was stopped itself finds it
-    // gone.
+    // The next holder of the lock removes this file. So if this process was stopped while copying,
+    // it finds the file gone.
     const std::string name =
         ".tmp-" + std::string(kJournalName) + "-" + std::to_string(lock.generation());
     auto to = dir_.open_update(name);
@@ -351,7 +351,7 @@ class Opening {
     return {};
   }
 
-  // A kill came between the last byte of a line and its newline.
+  // The writer was killed between the last byte of a line and its newline.
   Result<void> end_line(int fd, JournalReport& report) const {
     if (!report.lacks_newline) return {};
     if (::lseek(fd, static_cast<off_t>(report.whole_bytes), SEEK_SET) < 0) {

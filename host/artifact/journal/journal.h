@@ -24,14 +24,14 @@ namespace moonlet {
 
 class JournalWriter;
 
-/// One record on its way to the disk. It cannot be called back: cancel() does nothing, completion
-/// comes within the time of two writes.
+/// One record on its way to the disk. It cannot be cancelled: cancel() does nothing, because it
+/// completes within the time of two writes.
 class JournalWrite final : public Operation {
  public:
-  /// Once done. An error means that the record is not in the journal; but kDenied means that
-  /// another process has taken the run over, which may or may not have read this record before.
+  /// The error of a write that is done: the record is not in the journal. Only with kDenied this is
+  /// uncertain: another process has taken the run over and may have read the record.
   const Result<void>& result() const { return result_; }
-  /// Its number in the journal; 0 until it is done, and when it failed.
+  /// Its number in the journal; 0 until it is done, and if it failed.
   std::uint64_t n() const { return n_; }
 
  private:
@@ -57,7 +57,7 @@ class Journal {
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// The number of records when it was opened, and the faults found beside them.
+  /// How many records there were at opening, and which faults were found.
   const JournalReport& found() const { return found_; }
   /// The number of records that are in the file for certain.
   std::uint64_t records() const { return places_.size(); }
@@ -69,25 +69,25 @@ class Journal {
   /// reach the file in the order of these calls. The write completes when the record is durable,
   /// together with others: all that are added in one turn of the loop, or while an earlier sync
   /// runs, share one. After a failed write (a full disk) all waiting records have failed and none
-  /// of them is in the file; the next ones may succeed. After a failed sync none will: open it
-  /// anew.
+  /// of them is in the file; the next ones may succeed. After a failed sync no record can succeed:
+  /// open the journal again.
   std::shared_ptr<JournalWrite> append(std::string body);
-  /// The same for a record that may be lost with the machine's power: it goes with the next durable
-  /// one, or by itself after some tens of milliseconds, and completes when it is written. Callers
-  /// rarely wait for it, so once one has failed, all later records of either kind fail with its
-  /// error: the journal would have a hole. Open it anew then.
+  /// Adds a record that a power loss may destroy. It is written with the next durable record or
+  /// after some tens of milliseconds, and completes when it is written. Callers rarely wait for it.
+  /// So after one such record has failed, all later records fail with its error, because the
+  /// journal would have a gap. Open the journal again then.
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
-  /// Completes when every relaxed record that was added by now is in the file, safe from a kill of
-  /// this process, and hurries them; it does not wait for the disk. Null when all are in the file.
-  /// An error when one has failed.
+  /// Writes all relaxed records that were added so far without further delay. Completes when they
+  /// are in the file, where they survive a kill of this process; it does not wait for the disk.
+  /// Returns null if all are in the file already. Its error says that a record has failed.
   std::shared_ptr<JournalWrite> written();
-  /// Brings everything to the disk and completes it before it returns: the end of the host. An
-  /// error when something failed meanwhile.
+  /// Writes and completes everything before it returns, for a host that exits. Returns an error if
+  /// a record failed meanwhile.
   Result<void> flush_blocking();
 
  private:
   struct Handles;
-  struct Mark {  // a waiter for so many relaxed records
+  struct Mark {  // a waiter for the first `relaxed` relaxed records
     std::uint64_t relaxed;
     std::shared_ptr<JournalWrite> write;
   };

@@ -1,7 +1,7 @@
 // One line of a journal: an envelope around a body that is the caller's. The envelope numbers the
 // line, names the generation of its writer, and chains it to the line before by hashes, so that a
-// line shows by itself whether it is whole. The hash is of the bytes, so a line is taken apart by
-// its exact form; a JSON reader would accept other bytes for the same values. Pure functions, any
+// line shows by itself whether it is whole. The hash covers the bytes, so a line must have one
+// exact form: a JSON parser would accept other bytes for the same values. Pure functions, any
 // thread.
 //
 //   {"number":12,"generation":3,"rest_durable":true,"previous":"<hash of line 11>",
@@ -41,9 +41,9 @@ std::string append_journal_line(std::string& out, const JournalLine& line);
 /// The parts of a line (without its newline), which point into `text`; empty when it is not exactly
 /// of the form that append_journal_line() makes. The hash is not compared.
 std::optional<JournalLine> parse_journal_line(std::string_view text);
-/// True for the first line of a journal in the format of an older moonlet.
+/// True for the first line of a journal from an older version of moonlet.
 bool is_older_journal(std::string_view text);
-/// True when the line, which parsed, has the hash that it names.
+/// True if the parsed line has the hash that it states.
 bool journal_line_is_whole(std::string_view text, const JournalLine& line);
 
 /// kInvalid when it is not one JSON object, in valid UTF-8, on one line; kLimit when it is nested

@@ -24,8 +24,8 @@ constexpr const char* kLock = "lock";
 // into the lock and keeps its flock. A killed taker leaves nothing locked.
 constexpr const char* kNext = "lock.next";
 
-// One line of fixed width. The first word is `pid` for a driver and `now` for a holder that
-// releases the lock at once.
+// A holder is one line of fixed width. It begins with `pid` for a process that drives the run, and
+// with `now` for one that keeps the lock only for a moment.
 constexpr std::size_t kHolderSize = 97;
 constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";
@@ -41,7 +41,7 @@ std::string holder_line(const Holder& holder) {
   return line;
 }
 
-// Empty when the file is damaged; generation 0 when it is new.
+// Returns nothing if the file is damaged, and generation 0 if it is new.
 std::optional<Holder> read_holder(int fd) {
   char line[kHolderSize + 1] = {};
   const ssize_t size = ::pread(fd, line, kHolderSize, 0);
@@ -168,7 +168,7 @@ std::int64_t patience_with(const Holder& holder, HolderState state) {
   return holder.passing && state == HolderState::kRuns ? kPassingMs : kLookMs;
 }
 
-// The generation after the present one of the lock; or why the lock cannot be taken.
+// Returns the lock's next generation, or an error if the lock cannot be taken.
 std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string_view id,
                                                      TakeOver take_over, const Fd& current) {
   const Flock flock = flock_now(current.get());
@@ -257,7 +257,7 @@ void LockWait::try_now() {
   auto tried = RunLock::try_take(*run_dir_, id_, take_over_, hold_);
   const std::int64_t waited_ms = loop_.clock().monotonic_ms() - began_ms_;
   if (tried.lock || waited_ms >= tried.patience_ms) return finish(std::move(tried.lock));
-  // The pause differs between processes, so that they do not keep meeting.
+  // Jitter by pid: waiting processes must not retry in step.
   retry_ = loop_.after(1 + ::getpid() % 7, [this] { try_now(); });
 }
 
@@ -278,7 +278,7 @@ void LockWait::start_cancel() {
 std::int64_t RunLock::holder(const Dir& run_dir) {
   auto fd = run_dir.open_read(kLock);
   if (!fd) return 0;
-  // A look must not block a taker: a shared lock, let go at once.
+  // A reader must not block a taker, so it takes a shared lock and releases it immediately.
   if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
   const auto holder = read_holder(fd->get());
   return holder && holder->pid != 0 ? holder->pid : 1;

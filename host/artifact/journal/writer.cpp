@@ -32,7 +32,7 @@ JournalWriter::JournalWriter(JournalFile file, std::function<void()> wake)
 
 JournalWriter::~JournalWriter() {
   if (!thread_.joinable()) return;
-  if (owner_ != ::getpid()) {  // a forked child has this object, but not the thread
+  if (owner_ != ::getpid()) {  // a forked child has no copy of the thread
     thread_.detach();
     return;
   }
@@ -48,7 +48,7 @@ JournalWriter::~JournalWriter() {
 void JournalWriter::add(JournalEntry entry) {
   const std::lock_guard guard(mutex_);
   if (failing_) {
-    // An earlier entry has failed, and the caller of add() could not know.
+    // An earlier entry has failed; the caller of add() could not know that.
     entry.error = failing_;
     done_.push_back(std::move(entry));
   } else {
@@ -116,7 +116,7 @@ void JournalWriter::fail_queue(const Error& error) {
   queue_.clear();
 }
 
-// When memory is used up, the spare makes room for the last entries.
+// If memory is exhausted, free the spare for the last entries.
 template <typename Fn>
 auto JournalWriter::with_spare(Fn fn) {
   try {
@@ -165,7 +165,7 @@ void JournalWriter::run() {
   }
 }
 
-// Returns an error of the file. Every record that it kept out of the file has got it already.
+// Returns an error of the file. All records that it kept out of the file have received it already.
 std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
   if (batch.empty() && !unsynced_) return {};
   const std::uint64_t records = file_.records;
@@ -184,13 +184,14 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     file_.size = size;
     file_.last_hash = last_hash;
     if (wrote_) cut_back();
-    // A writer that was stopped and taken over in the middle finds a file that is no longer its
-    // own.
+    // If this process was stopped and the run was taken over meanwhile, the file belongs to another
+    // writer.
     if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
       error = broken_ = owned.error();
     }
   } else if (durable) {
-    // Before the sync it was ours; is it still? Only then the next holder has read these records.
+    // Check the lock again after the sync. Only if this process still holds it, the next holder is
+    // sure to read these records.
     auto owned = with_spare([this] { return file_.lock.check(); });
     if (!owned) error = broken_ = owned.error();
   }
@@ -217,7 +218,8 @@ std::optional<Error> JournalWriter::write_batch(Batch& batch, bool sync_all, boo
   return {};
 }
 
-// That the run is still ours, and the file as we left it.
+// Returns an error if another process has taken the run over, or has changed or replaced the
+// journal file.
 std::optional<Error> JournalWriter::check_file() {
   if (auto owned = file_.lock.check(); !owned) {
     if (owned.error().kind == ErrorKind::kDenied) broken_ = owned.error();
@@ -248,7 +250,7 @@ std::optional<Error> JournalWriter::check_file() {
   return {};
 }
 
-// Records that are no valid JSON get their error and are left out.
+// Records that are not valid JSON fail and are skipped.
 std::string JournalWriter::lines_of(Batch& batch) {
   std::string lines;
   for (auto& entry : batch) {
@@ -275,7 +277,7 @@ std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
   if (const int number = write_all(file_.fd.get(), lines); number != 0) {
     return failure(number, "write");
   }
-  // Some network and user space file systems report writes that they did not do.
+  // Some network and FUSE file systems report writes that they did not perform.
   struct stat now {};
   if (::fstat(file_.fd.get(), &now) != 0) return failure(errno, "look at");
   const std::uint64_t size = file_.size + lines.size();
@@ -285,8 +287,8 @@ std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
   return {};
 }
 
-// After a failed sync the system may have forgotten which bytes are not on the disk, so that a
-// second one proves nothing.
+// After a failed sync the kernel may have marked the lost pages as clean, so a second sync proves
+// nothing.
 std::optional<Error> JournalWriter::sync() {
   if (sync_data(file_.fd.get()) == 0) {
     unsynced_ = false;

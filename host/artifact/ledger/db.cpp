@@ -24,7 +24,7 @@ bool is_busy(int code) {
   return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
 }
 
-/// Why SQLite may only read: the file, its folder, or the whole file system.
+/// Says why SQLite can only read: the file, its folder or the whole file system is read-only.
 int why_read_only(const std::string& path) {
   for (const std::string& place : {path, path.substr(0, path.rfind('/') + 1)}) {
     if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) return errno;
@@ -145,16 +145,16 @@ LedgerDb::~LedgerDb() {
 Result<void> LedgerDb::configure() {
   sqlite3_extended_result_codes(db_, 1);
   sqlite3_busy_handler(db_, wait_while_busy, this);
-  // The file may have come with a foreign repository: no code in it is run.
+  // The file may come from an untrusted repository: run no code in it.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  // An index that is rebuilt from the files may lose its last transactions with the power.
+  // The index can be rebuilt from the files, so a power loss may cost its last transactions.
   return exec("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
 }
 
-/// Three questions about one state of the file: another process may just be making it a ledger.
+/// Reads three facts in one transaction, because another process may be initialising the file.
 Result<void> LedgerDb::check_owner() {
   if (auto begun = exec("BEGIN"); !begun) return begun;
   auto result = look_at_owner();
@@ -184,7 +184,7 @@ Result<void> LedgerDb::make_tables() {
   if (!version) return version.error();
   if (*version == kLedgerVersion) return {};
   return transaction([this]() -> Result<void> {
-    // Another process may have been quicker.
+    // Another process may have done it first.
     const auto now = pragma("PRAGMA user_version");
     if (!now) return now.error();
     if (*now == kLedgerVersion) return {};
@@ -228,7 +228,8 @@ Result<void> LedgerDb::exec(const char* sql) {
   int code = SQLITE_OK;
   for (int count = 0;; ++count) {
     code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
-    // Some waits never reach the handler: the change to WAL, a recovery by another process.
+    // SQLite does not call the busy handler for some waits: the change to WAL, and a recovery by
+    // another process.
     if (!is_busy(code) || sqlite3_get_autocommit(db_) == 0) break;
     if (SystemClock().monotonic_ms() - start >= patience_ms_ || !wait_for_others(count)) break;
   }
@@ -237,9 +238,9 @@ Result<void> LedgerDb::exec(const char* sql) {
 }
 
 Result<void> LedgerDb::transaction(const std::function<Result<void>()>& fn) {
-  // IMMEDIATE: a reader that turns into a writer half way may be refused at once.
+  // IMMEDIATE, because a read transaction that later needs to write may fail without a retry.
   if (auto begun = exec("BEGIN IMMEDIATE"); !begun) return begun;
-  // Also when `fn` leaves by an exception.
+  // Rolls back, also if `fn` throws.
   struct Undo {
     sqlite3* db;
     ~Undo() {
@@ -323,7 +324,7 @@ Error LedgerDb::failure(int code) {
       return error;
     }
     default:
-      // Corrupt, no database, or one in which our own statements make no sense.
+      // True if the file is corrupt, is no database, or does not fit our statements.
       return damaged(reason);
   }
 }

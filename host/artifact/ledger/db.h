@@ -1,6 +1,6 @@
 // One SQLite connection to the ledger's file: opening and checking it, statements, transactions,
 // and SQLite's errors in our words. It waits for other processes and changes no global setting of
-// SQLite. A wrapper library would save the statements only. One thread.
+// SQLite. A wrapper library would replace only the code for statements. One thread.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ inline constexpr const char* kLedgerName = "ledger.db";
 
 class LedgerDb;
 
-/// A prepared statement in use; it is reset when this goes.
+/// A prepared statement in use. The destructor resets it.
 class LedgerQuery {
  public:
   LedgerQuery(LedgerDb& db, sqlite3_stmt* statement) : db_(&db), statement_(statement) {}
@@ -43,7 +43,7 @@ class LedgerQuery {
   /// True when there is a row.
   Result<bool> step();
 
-  // A column of the row, from 0.
+  // Return a column of the current row, counted from 0.
   std::string text(int column) const;
   std::int64_t number(int column) const;
   std::optional<std::int64_t> maybe_number(int column) const;
@@ -59,7 +59,7 @@ class LedgerDb {
  public:
   enum class State {
     kUsable,
-    kUnreadable,  ///< permissions, a full disk, a lock: no fault of the file's content
+    kUnreadable,  ///< permissions, a full disk or a lock; the content may be valid
     kDamaged,     ///< this version cannot use its content: rebuild it
   };
 
@@ -70,7 +70,7 @@ class LedgerDb {
   LedgerDb(const LedgerDb&) = delete;
   LedgerDb& operator=(const LedgerDb&) = delete;
 
-  /// Statements are kept for the next time.
+  /// Prepared statements are cached.
   Result<LedgerQuery> query(const std::string& sql);
   /// Runs statements without results.
   Result<void> exec(const char* sql);
@@ -81,9 +81,9 @@ class LedgerDb {
 
   /// False when the file was replaced or removed since it was opened.
   bool is_current(const Dir& agent) const;
-  /// kDamaged since an error said so.
+  /// kDamaged once an error has shown damage.
   State state() const { return state_; }
-  /// How long it waits for other processes.
+  /// Sets how long it waits for other processes.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
  private:

@@ -11,7 +11,7 @@ namespace moonlet {
 namespace {
 
 constexpr char kLetter = 'R';
-// The number given out last, a hint that saves the search through a million folders.
+// The last used number: a hint that avoids a search through a million folders.
 constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
 
@@ -39,7 +39,7 @@ Result<std::uint64_t> Runs::highest() const {
   return highest;
 }
 
-// The number to try next. A hint whose run exists was true not long ago.
+// The number to try next. Trust the hint if its run exists.
 Result<std::uint64_t> Runs::start() const {
   std::uint64_t hint = 0;
   if (auto file = agent_.read_file(kHint, 64); file.ok()) {
@@ -48,7 +48,7 @@ Result<std::uint64_t> Runs::start() const {
   if (hint != 0 && agent_.exists(in("runs", numbered_id(kLetter, hint)))) return hint;
   auto found = highest();
   if (!found) return found;
-  // Ids of runs that were removed are not given out again, unless the hint is absurd.
+  // Do not reuse the id of a removed run, unless the hint is absurd.
   constexpr std::uint64_t kPlausible = 1'000'000;
   return hint > *found && hint - *found < kPlausible ? hint : *found;
 }
@@ -63,7 +63,7 @@ void Runs::write_hint(std::string_view id) const {
 
 Result<RunDir> Runs::create(std::uint64_t taken,
                             const std::function<Result<void>(const RunDir&)>& before_live) const {
-  // Other processes may take ids faster than their highest is found: each round tries more.
+  // Other processes may take ids faster than this one finds the highest, so each round tries more.
   std::uint64_t tries = 64;
   auto from = start();
   for (int round = 0; from.ok(); ++round, tries *= 2) {

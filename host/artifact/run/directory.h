@@ -1,6 +1,6 @@
-// Runs and their folders: `runs/R-007/` with its lock, and `live/R-007` for as long as the run is
-// unfinished. Ids are unique under any number of processes. It does not know the work of a run.
-// Objects belong to one thread; processes may share the folder.
+// Manages the folders of runs: `runs/R-007/` with its lock, and `live/R-007` until the run has
+// finished. Ids are unique even if several processes make runs. One thread per object; processes
+// may share the folder.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +38,8 @@ class Runs {
   explicit Runs(const Dir& agent) : agent_(agent) {}
 
   /// Makes the next run's folder and marks it live, durably. Its number is greater than `taken`.
-  /// `before_live` is called with the folder before other processes can see the run as live; after
-  /// an error of it nothing is left.
+  /// `before_live` is called with the folder before other processes can see the run as live; if it
+  /// returns an error, the run is removed.
   Result<RunDir> create(std::uint64_t taken = 0,
                         const std::function<Result<void>(const RunDir&)>& before_live = {}) const;
   /// An existing run; kInvalid when the id is malformed or there is none.

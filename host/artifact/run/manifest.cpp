@@ -18,8 +18,8 @@ std::string binary_note(std::uint64_t bytes) {
   return "[binary data, " + std::to_string(bytes) + " bytes, not shown]\n";
 }
 
-// A code span, where no markdown is read. Pipes would end the cell and backticks the span, so both
-// are spelled out like control characters.
+// Makes a Markdown code span for a table cell. Escapes pipes, which would end the cell, and
+// backticks, which would end the span.
 std::string cell(std::string_view text) {
   std::string out = "`";
   for (char c : printable(text)) {

@@ -1,5 +1,5 @@
-// SseParser cuts a stream of server-sent events out of bytes that arrive in pieces of any size. It
-// keeps one unfinished event; it refuses an event beyond the cap. One thread.
+// SseParser parses server-sent events from bytes that arrive in pieces of any size. It buffers one
+// unfinished event, and refuses an event that is too large. One thread.
 #pragma once
 
 #include <cstddef>
@@ -24,8 +24,8 @@ class SseParser {
   /// Takes the next bytes and hands over each event that they complete. False once an event is
   /// larger than kEventCap: nothing after it is read.
   bool feed(std::string_view bytes);
-  /// The end of the stream: an event without the empty line after it still counts, as several
-  /// servers leave that line out.
+  /// The end of the stream: an event without an empty line after it still counts, because several
+  /// servers omit that line.
   void finish();
   /// True once an event was larger than kEventCap.
   bool overflow() const { return overflow_; }

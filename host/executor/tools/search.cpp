@@ -31,16 +31,16 @@ class Walk {
   Walk(const Workspace& workspace, const Limit& limit, Visit visit)
       : workspace_(workspace), root_(workspace.root()), limit_(limit), visit_(std::move(visit)) {}
 
-  /// False when the walk was stopped, or had too much to look at.
+  /// False if the walk was stopped or has visited too many files.
   bool run(const std::string& rel, int depth = 0) {
     auto listing = root_.list(rel, kMostEntries);
-    if (!listing) return true;  // it went meanwhile, or cannot be read
+    if (!listing) return true;  // it was removed meanwhile, or cannot be read
     for (const Entry& entry : listing->entries) {
       if (++entries_ > kMostEntries || (entries_ % 64 == 0 && limit_.reached())) return false;
       const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
       if (entry.kind == EntryKind::kDir) {
         if (entry.name == ".git" || depth >= kDeepest) continue;
-        // The conversation holds the pattern itself.
+        // The conversation contains the pattern already.
         if (workspace_.holds_sessions(path)) continue;
         if (!run(path, depth + 1)) return false;
       } else if (entry.kind != EntryKind::kOther && !visit_(path)) {
@@ -97,7 +97,7 @@ void grep_text(GrepJob& job, const std::string& name, const std::string& text) {
   if (any) ++job.files;
 }
 
-/// True to go on with the next file.
+/// Returns true to continue with the next file.
 bool grep_file(const Dir& root, GrepJob& job, const std::string& rel) {
   auto text = read_text(root, rel);
   if (!text) {

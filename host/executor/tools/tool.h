@@ -23,7 +23,7 @@ struct ToolResult {
   }
 };
 
-/// The arguments of one call. A wrong type is an error that names the argument.
+/// The arguments of one call. A wrong type gives an error that names the argument.
 class Arguments {
  public:
   explicit Arguments(const nlohmann::json& values) : values_(values) {}
@@ -40,7 +40,7 @@ class Arguments {
   Result<std::int64_t> integer_or(const char* name, std::int64_t other) const {
     if (!has(name)) return other;
     const auto& value = values_[name];
-    // A number beyond what can matter is as good as the largest.
+    // Clamps numbers that are larger than any useful value.
     if (value.is_number()) {
       return static_cast<std::int64_t>(std::clamp(value.get<double>(), -kLargest, kLargest));
     }

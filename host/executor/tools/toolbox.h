@@ -1,6 +1,6 @@
-// Toolbox holds the tools that a model may call: their descriptions, and the call itself with its
-// arguments read and its output made safe (UTF-8, without secrets, bounded). It owns no tool's
-// state. One thread.
+// Toolbox has the tools that a model may call. It describes them, parses the arguments of a call
+// and makes the output safe (valid UTF-8, redacted, bounded). It does not own the state of a tool.
+// One thread.
 #pragma once
 
 #include <string>
@@ -20,11 +20,11 @@ class Toolbox {
   Toolbox(const Workspace& workspace, Bash* bash, const Redactor& redactor, bool read_only)
       : workspace_(workspace), bash_(bash), redactor_(redactor), read_only_(read_only) {}
 
-  /// In the flat form of the Responses API.
+  /// Returns the tools in the flat form of the Responses API.
   nlohmann::json specs() const;
-  /// One line for people: the path, pattern or command of a call.
+  /// A one-line summary for users: the path, pattern or command of a call.
   std::string detail(const Call& call) const;
-  /// True for calls that change something, so that a repeat is not the same as one.
+  /// True for calls that are not idempotent, because they change something.
   static bool has_effect(const std::string& name);
   ToolResult run(const Call& call, const Limit& limit);
 

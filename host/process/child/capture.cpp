@@ -15,7 +15,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::uint64_t kTailLimit = 64 * 1024;
-// The limit of one stream in memory while the disk refuses it.
+// The most bytes of one stream that wait in memory while the disk is full.
 constexpr std::size_t kWaitingLimit = 256 * 1024;
 
 std::string note_of(std::uint64_t bytes) {
@@ -51,7 +51,8 @@ Result<void> Capture::open(int dir_fd, const OutputSpec& spec) {
     return Error{ErrorKind::kInvalid, "an output file must be a path beneath the run's directory",
                  "name it relative and without '..'", spec.path};
   }
-  // Emptied only once it is known to be a plain file of ours; opening a FIFO must not block.
+  // Truncate it only after checking that it is a regular file of this user. Opening a FIFO must not
+  // block.
   file_ = Fd(open_beneath(dir_fd, spec.path.c_str(), O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0666,
                           Links::kNone));
   struct stat info {};
@@ -114,7 +115,7 @@ void Capture::store(std::string_view bytes) {
   if (bytes.size() > room) write_failed(trouble_);
 }
 
-// Returns how many of the bytes are in the file now.
+// Returns how many of the bytes the file has now.
 std::size_t Capture::write_some(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -135,7 +136,7 @@ void Capture::write_waiting() { waiting_.erase(0, write_some(waiting_)); }
 void Capture::settle_waiting(const MakeRoom& make_room) {
   if (waiting_.empty()) return;
   write_waiting();
-  // A part of an answer has no use, so no room is made for it.
+  // A partial answer is useless, so free no disk space for it.
   const bool whole = write_errno_ == 0 && (trouble_ == ENOSPC || trouble_ == EDQUOT);
   if (!waiting_.empty() && whole && make_room && make_room(waiting_.size())) write_waiting();
   if (!waiting_.empty()) write_failed(trouble_);
@@ -150,7 +151,7 @@ void Capture::start_tail() {
   tail_size_ = tail_of(cap_);
   tail_ = std::make_unique<char[]>(std::max<std::uint64_t>(tail_size_, 1));
   if (write_errno_ != 0) return;
-  // The end of the stream may still be short of the ring; the bytes before it then belong to it.
+  // The tail may be shorter than the ring. Then the bytes before it belong to it too.
   std::string last(tail_size_, '\0');
   if (target_ == OutputSpec::Target::kInline) {
     last = text_.substr(text_.size() - tail_size_);
@@ -190,7 +191,7 @@ void Capture::replace_end() {
     text_ += end;
     return;
   }
-  // On a disk that is full by now the head of the stream is worth more than a half-written end.
+  // If the disk is full by now, keep the head of the stream instead of a partly written tail.
   if (write_errno_ != 0) return;
   if (int number = write_at(file_.get(), end, head); number != 0) {
     write_failed(number);

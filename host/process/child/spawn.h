@@ -18,8 +18,8 @@
 
 namespace moonlet {
 
-/// A record that names the new process: prefix + pid + suffix, appended to `fd` by one write before
-/// the program runs, so that no kill -9 can fall between the start and its record.
+/// The record of a start: prefix + pid + suffix, appended to `fd` by one write before the program
+/// runs. So a kill -9 cannot leave a program that runs without a record.
 struct StartRecord {
   int fd = -1;
   std::string_view prefix, suffix;
@@ -36,23 +36,23 @@ struct SpawnRequest {
   bool on_terminal = false;       ///< descriptor 0 becomes the terminal of its session
   int cgroup_fd = -1;             ///< the folder of the cgroup that it begins in; -1: ours
   std::vector<std::pair<int, rlimit>> limits;
-  /// Comes from make_ruleset(). The child runs confined by these rules and without the rights of
-  /// root that reach beyond them, or it does not run.
+  /// A Landlock ruleset from make_ruleset(), or -1. The child is confined by it and loses the root
+  /// capabilities that could break it. If this fails, the program is not run.
   int ruleset_fd = -1;
-  /// It can make no socket of any family (a socketpair it can), nor can what it starts. Landlock
-  /// knows nothing of UDP, and of sockets with a path.
+  /// Forbids socket() to the child and its descendants; socketpair() still works. Landlock alone
+  /// covers neither UDP nor Unix sockets with a path.
   bool no_sockets = false;
-  /// Absolute paths, of folders with all beneath and of files, that it sees read-only, by mounts in
-  /// a namespace of its own; not run where the system allows none (a container, another
-  /// confinement). Needs `ruleset_fd`, as it could undo the mounts otherwise.
+  /// Absolute paths of files and folder trees that the child sees read-only, by mounts in its own
+  /// namespace. If the system allows no such mounts (in a container or another confinement), the
+  /// program is not run. Needs `ruleset_fd`, because the child could undo the mounts otherwise.
   std::vector<std::string> read_only;
   StartRecord record;
-  /// Bit s-1 set: signal s is put back to its default. Ours to say, because asking the kernel for
-  /// each costs more than the rest of the preparation.
+  /// Bit s-1 set: signal s is put back to its default. The caller must know them: to ask the kernel
+  /// for each signal costs more than the rest of the preparation.
   std::uint64_t reset_signals = ~std::uint64_t{0};
 };
 
-/// The texts as `argv` or `envp`; it looks into them.
+/// The texts as an `argv` or `envp`; it points into them.
 inline std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> list;
   for (std::string& text : texts) list.push_back(text.data());
@@ -67,9 +67,9 @@ struct Spawned {
 };
 
 /// The new process leads a session and a process group of its own, has an empty signal mask and
-/// runs the program when this returns. Errors carry the step that failed and the exact errno. A
-/// record that was written for a program which then did not run stays: the caller adds that it
-/// failed.
+/// runs the program when this returns. Errors name the step that failed and the errno. If the
+/// program did not run after its record was written, the record stays: the caller must log the
+/// failure.
 struct SpawnFailure {
   Error error;
   pid_t pid = 0;  ///< not 0: a process had been made; it is reaped already

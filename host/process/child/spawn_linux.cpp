@@ -20,7 +20,7 @@
 #include "host/process/child/spawn.h"
 
 #ifdef __GLIBC__
-// The name that no sanitizer intercepts: their wrappers expect a child that will use the runtime.
+// The name that no sanitizer intercepts: its wrapper expects a child that uses the runtime.
 extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
 #define MOONLET_CLONE __clone
 #else
@@ -56,7 +56,7 @@ struct Shared {
   const std::pair<int, rlimit>* limits;
   int limit_count;
   pid_t parent;
-  bool joins;      // its cgroup, for it did not begin there
+  bool joins;      // move it into its cgroup: clone could not
   int namespaces;  // clone flags
   const char* const* read_only;
   int read_only_count;
@@ -72,8 +72,8 @@ struct Shared {
 constexpr int kMostTries = 50;       // a millisecond apart, of a log that says "try again"
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
-// capset, as the kernel spells it. The capabilities that most programs of root expect: none
-// of these reaches beyond the files and the processes that the confinement lets it have.
+// Arguments of capset. The child keeps the capabilities that most root programs expect: none of
+// them reaches beyond the files and processes that the confinement allows.
 constexpr std::uint32_t kCapabilityVersion = 0x20080522;
 struct CapabilityHeader {
   std::uint32_t version;
@@ -97,7 +97,7 @@ constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // chown
                                                     | 1u << 31,  // setfcap
                                                 0};
 
-// Calls that the headers of older distributions do not name.
+// System call numbers that the headers of older distributions lack.
 constexpr long kOpenTree = 428, kMoveMount = 429, kMountSetattr = 442, kCloseRange = 436;
 constexpr unsigned kMostClosed = 4096;  // for kernels without close_range
 constexpr long kIoUringSetup = 425;
@@ -116,8 +116,8 @@ constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
 constexpr std::uint32_t kArch = 0;  // no filter is known for it
 #endif
 
-// Refuses socket() and, as its rings can make sockets too, io_uring. Calls of another architecture
-// (32-bit programs) do not exist at all: they have numbers of their own.
+// Refuses socket(), and io_uring, which can make sockets too. Calls of another architecture (32-bit
+// programs) get ENOSYS, because their numbers differ.
 constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO;
 constexpr sock_filter kNoSockets[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
@@ -148,7 +148,7 @@ MOONLET_BARE int give_up(Shared* shared, Stage stage) {
 }
 
 // Landlock confines access to files only. Root may also read any process's environment, load a
-// module, and lift the limits that say whose a process is. No exec brings these rights back,
+// module, and change the resource limits that mark a process. No exec brings these rights back,
 // because the process may gain none.
 MOONLET_BARE bool drop_capabilities() {
   CapabilityHeader header{kCapabilityVersion, 0};
@@ -201,7 +201,7 @@ MOONLET_BARE bool write_record(Shared* shared) {
   shared->record_size = size;
   shared->recorded = done;
   if (done == size) return true;
-  // A limit on file sizes also sent a signal, which waits for the mask to be lifted: forget it.
+  // The file size limit also raised SIGXFSZ, which is pending behind the signal mask: discard it.
   KernelSigaction ignore{reinterpret_cast<void*>(SIG_IGN), 0, nullptr, 0}, standard{};
   syscall(SYS_rt_sigaction, SIGXFSZ, &ignore, nullptr, sizeof ignore.mask);
   syscall(SYS_rt_sigaction, SIGXFSZ, &standard, nullptr, sizeof standard.mask);
@@ -244,7 +244,7 @@ MOONLET_BARE bool map_users(const Shared* shared) {
 
 MOONLET_BARE bool mount_read_only(const Shared* shared) {
   if (shared->uid_map != nullptr && !map_users(shared)) return false;
-  // Mounts made here must not show elsewhere.
+  // Mounts made here must not propagate to other namespaces.
   if (syscall(SYS_mount, nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return false;
   for (int i = 0; i < shared->read_only_count; ++i) {
     const char* path = shared->read_only[i];
@@ -261,7 +261,7 @@ MOONLET_BARE bool mount_read_only(const Shared* shared) {
   return true;
 }
 
-// Libraries open descriptors without close-on-exec: libcurl its wake-up pair, for one.
+// Some libraries open descriptors without close-on-exec, such as the wake-up pair of libcurl.
 MOONLET_BARE void close_from(unsigned first) {
   if (syscall(kCloseRange, first, ~0u, 0u) == 0) return;
   for (unsigned fd = first; fd < kMostClosed; ++fd) syscall(SYS_close, fd);
@@ -282,7 +282,7 @@ MOONLET_BARE int child_main(void* arg) {
   const SpawnRequest& request = *shared->request;
   if (request.die_with_parent) {
     syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    // The parent may have died before the call above, and then no signal comes any more.
+    // If the parent died before the call above, no death signal comes.
     if (syscall(SYS_getppid) != shared->parent) return give_up(shared, Stage::kOrphaned);
   }
   syscall(SYS_setsid);
@@ -306,7 +306,7 @@ MOONLET_BARE int child_main(void* arg) {
     }
   }
   if (request.ruleset_fd >= 0) {
-    // The kernel confines nobody who could leave the confinement through a set-user-ID program.
+    // Landlock needs no_new_privs: otherwise a set-user-ID program could escape the confinement.
     if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
       return give_up(shared, Stage::kPrivileges);
     }
@@ -320,7 +320,7 @@ MOONLET_BARE int child_main(void* arg) {
       return give_up(shared, Stage::kSockets);
     }
   }
-  // Before the descriptors move, for the record's own could be among those that are replaced.
+  // Write the record before the descriptors move, because its own may be replaced.
   if (request.record.fd >= 0 && !write_record(shared) && request.record.required) {
     return give_up(shared, Stage::kRecord);
   }
@@ -337,9 +337,10 @@ MOONLET_BARE int child_main(void* arg) {
   return give_up(shared, Stage::kExec);
 }
 
-// Starts the child in its cgroup: joining later costs up to 15 ms, for the kernel then has to wait
-// for all processors. The C library has no call for it, and what it would do takes the stack of the
-// child into its own hands. -1 where the kernel or the processor is another one.
+// Starts the child in its cgroup. To join later costs up to 15 ms, because the kernel then waits
+// for all processors. Calls clone3 in assembly: the C library has no function for it, and its
+// syscall() cannot return on the child's new stack. -1 if the kernel or the processor does not
+// support it.
 MOONLET_BARE pid_t clone_into_cgroup(Shared& shared, char* stack, std::size_t stack_size) {
 #ifdef __x86_64__
   constexpr std::uint64_t kIntoCgroup = std::uint64_t{1} << 33;
@@ -374,8 +375,7 @@ MOONLET_BARE pid_t clone_into_cgroup(Shared& shared, char* stack, std::size_t st
 #endif
 }
 
-// A source that lies among the targets would be overwritten before its turn: move it out of the
-// way.
+// A source that is also a target would be overwritten before it is copied: move it away first.
 class Sources {
  public:
   explicit Sources(const std::vector<int>& fds) : fds_(fds) {
@@ -458,8 +458,8 @@ bool make_output_pipe(int& read_end, int& write_end) {
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
   // The other end stays blocking: it becomes the child's stdout.
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  // Gemini CLI exits with output still in its own queue when the pipe is full. Where the system
-  // gives no more room, the pipe keeps its 64 KiB.
+  // Gemini CLI exits with unwritten output if the pipe is full, so make the pipe larger. If the
+  // system refuses, it keeps 64 KiB.
   fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
   read_end = ends[0];
   write_end = ends[1];
@@ -522,7 +522,7 @@ SpawnResult spawn_in(const SpawnRequest& request, const Namespaces& namespaces) 
     shared.gid_map = namespaces.gid_map.c_str();
   }
 
-  // A handler of ours must not run in the child, where it would act on our memory.
+  // A signal handler of the parent must not run in the child, which shares the parent's memory.
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);

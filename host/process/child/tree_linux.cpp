@@ -18,8 +18,8 @@ namespace moonlet {
 
 namespace {
 
-// In a pid namespace of its own with the outer /proc still mounted every number there means another
-// process. Then the tree counts as empty, and no process is signalled by these numbers.
+// If this process has its own pid namespace but /proc is the outer one, the pids in /proc mean
+// other processes. Then the tree counts as empty, and nothing is signalled.
 bool proc_is_ours() {
   static const bool ours = [] {
     char link[32] = {};
@@ -85,7 +85,7 @@ bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
   return true;
 }
 
-// Also true when the system does not say.
+// Also true if the system does not tell.
 bool gains_no_rights(pid_t pid) {
   char path[48], text[8192];
   if (read_small(proc_path(path, sizeof path, pid, "status"), text, sizeof text) <= 0) return true;
@@ -116,7 +116,7 @@ bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
   if (!read_limits(pid, soft, hard)) return false;
   const std::uint64_t step_bits = 0xffffff;
   Brand ours = brand_for(token, 0);
-  // The hard limit first: a moonlet inside the step has put its own mark on the soft one.
+  // Check the hard limit first: a nested moonlet puts its own mark on the soft limit.
   if ((hard & ~step_bits) == ours.hard) {
     step = static_cast<std::uint32_t>(hard & step_bits);
     return true;
@@ -167,7 +167,7 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   char path[48], text[1024];
   ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
   if (size <= 0) return false;
-  // The name in brackets may hold anything, brackets and spaces too.
+  // The name in brackets may contain any character, also brackets and spaces.
   const char* at = static_cast<const char*>(memrchr(text, ')', static_cast<std::size_t>(size)));
   if (at == nullptr || at[1] == '\0') return false;
   char state = at[2];
@@ -183,12 +183,13 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   }
   static const std::int64_t ticks = sysconf(_SC_CLK_TCK);
   info.born_ms = std::strtoll(next, &next, 10) * 1000 / ticks;
-  // A process whose first thread has ended looks like a zombie while its other threads go on.
+  // A process whose first thread has ended looks like a zombie while its other threads run.
   info.zombie = (state == 'Z' || state == 'X' || state == 'x') && threads <= 1;
   return true;
 }
 
-// The brand outlasts the keeper; the ancestors help where an outer limit left no room for a brand.
+// The brand survives the keeper. The ancestors help if an outer resource limit left no room for a
+// brand.
 bool may_be_confined_elsewhere(pid_t pid) {
   if (pid <= 0) return false;
   if (!gains_no_rights(pid)) return false;
@@ -211,8 +212,8 @@ std::vector<ProcessInfo> list_processes() {
   for (int round = 0; round < kListRounds; ++round) {
     processes.clear();
     if (!list_proc(processes)) break;
-    // Names come in large batches and are looked up after that: a process may be gone by then, and
-    // its child not be among the names. So new processes are added until none came.
+    // The kernel lists pids in large batches. Before a pid is read, its process may exit, and a
+    // child of it may be missing in the list. So repeat until there are no new processes.
     pid_t before = newest;
     while ((newest = newest_pid()) > before) {
       for (ProcessInfo info; before < newest;) {

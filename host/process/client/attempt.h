@@ -1,6 +1,6 @@
-// The state of one attempt of a step, from keeper.log: never ran, runs, or ended, and how. A host
-// that continues the run of a dead one reads it, so that it neither pays twice nor loses paid work.
-// Plain functions, any thread.
+// Reads the state of one attempt of a step from keeper.log: it never ran, it runs, or how it ended.
+// A host that resumes the run of a dead host needs this state: it must neither run a paid attempt
+// twice nor lose its result. Plain functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,13 +13,13 @@
 
 namespace moonlet {
 
-/// Its number is 0 where the log has not even an intent.
+/// Its number is 0 if the log has no intent record.
 struct KeptAttempt : ChildRecord {
   enum class State {
     kNotStarted,  ///< its program never ran, and will not
-    kRunning,     ///< under the keeper that is at work
+    kRunning,     ///< under a live keeper
     kExited,      ///< `exit` holds, without captured text
-    kLost,        ///< it may have run, and how it ended cannot be known
+    kLost,        ///< it may have run; its end is unknown
   };
 
   State state = State::kNotStarted;

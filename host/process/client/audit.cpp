@@ -19,8 +19,8 @@ using nlohmann::json;
 
 namespace {
 
-// The fields of a record that the audit reads, as stdlib/engine/journal/records.lua writes them. It
-// is the only place of the host that knows any.
+// The fields of a record that the audit reads, as stdlib/engine/journal/records.lua writes them. No
+// other code of the host knows any field.
 constexpr const char* kType = "type";
 constexpr const char* kKey = "key";
 constexpr const char* kAttempt = "attempt";
@@ -37,7 +37,7 @@ std::string text_in(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-/// The facts of a journal that other files are checked against.
+/// Collects what the journal says about a run, so that the other files can be compared with it.
 class JournalFacts {
  public:
   void add(const JournalRecord& record) {
@@ -54,8 +54,8 @@ class JournalFacts {
           number != body->end() && number->is_number_integer() ? number->get<int>() : 0;
       const std::string key = text_in(*body, kKey);
       begun_[key] = attempt;
-      answers_.erase(key);  // from now on the file may be of this attempt
-      // An attempt that was begun twice is played only if both say so.
+      answers_.erase(key);  // the answer's file may now belong to this attempt
+      // An attempt that was begun twice counts as replayed only if both records say so.
       const bool played = text_in(*body, kRunner) == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
       if (!is_new) known->second = known->second && played;
@@ -69,16 +69,15 @@ class JournalFacts {
     }
   }
 
-  /// A large value that another file than the journal names.
+  /// Adds a large value that is named by a file other than the journal.
   void expect_value(const std::string& name) { values_.insert(name); }
 
   json marks() { return std::move(marks_); }
 
-  /// True if a hash is on record that is keyed.
+  /// True if the journal holds a keyed hash.
   bool keyed() const { return keyed_; }
 
-  /// The answers of agents: { key, sha256 }, or { key, result } where the answer is no plain
-  /// text.
+  /// The answers of agents: { key, sha256 }, or { key, result } if the answer is not plain text.
   json answers() const {
     json list = json::array();
     for (const auto& [key, answer] : answers_) {
@@ -87,7 +86,7 @@ class JournalFacts {
     return list;
   }
 
-  /// The differences of the keeper's log and the journal, see audit_run().
+  /// Returns the differences between the keeper's log and the journal, see audit_run().
   json differences(int run_dir_fd) const {
     auto keepers = read_keeper_log(run_dir_fd);
     if (!keepers) keepers = std::vector<LoggedKeeper>{};  // an unreadable log shows no difference
@@ -101,7 +100,7 @@ class JournalFacts {
           not_started.insert(attempt);
           continue;
         }
-        // Only attempts that are paid for, or done once, are begun; they have numbers.
+        // Only numbered attempts have a `begin` record: they cost money, or must run only once.
         const bool numbered = child.attempt.find('@') != std::string::npos;
         if (!logged.insert(attempt).second || !numbered) continue;
         const auto begun = attempts_.find(attempt);
@@ -116,7 +115,7 @@ class JournalFacts {
     for (const auto& [key, end] : finished_) {
       const Attempt attempt = as_logged(key, end.attempt);
       if (logged.count(attempt) != 0) continue;
-      // A command that is not there fails its validation, which is a result too.
+      // A missing command fails its validation, and a failed validation is a result too.
       if (end.no_success && not_started.count(attempt) != 0) continue;
       (attempts_.at(attempt) ? played : unlogged)
           .push_back({{"key", key}, {"attempt", end.attempt}});
@@ -124,8 +123,8 @@ class JournalFacts {
     return {{"unlogged", unlogged}, {"unbegun", unbegun}, {"played", played}, {"acted", acted}};
   }
 
-  /// The files of large values: which are missing, which are not what their name says, and how many
-  /// nobody refers to.
+  /// Checks the files of large values. Lists the missing ones and those whose content does not
+  /// match their name, and counts those that nothing refers to.
   json values(const Dir& run_dir, const std::atomic<bool>* stop) const {
     json missing = json::array(), damaged = json::array();
     std::set<std::string> found;

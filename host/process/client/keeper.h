@@ -28,7 +28,7 @@ struct AdoptedFrame;
 struct Frame;
 struct HelloFrame;
 
-/// One child. It completes when its process, its streams and its whole tree are done with.
+/// One child. It completes when its process, its streams and its whole tree have ended.
 class ChildOperation final : public Operation {
  public:
   /// How it ended; meaningful once done().
@@ -39,11 +39,11 @@ class ChildOperation final : public Operation {
   /// 0 until the keeper reported the start, and for a child that never ran.
   int pid() const { return pid_; }
 
-  /// Ends it as cancel() does, but because its result has come: it
-  /// completes as kFinished, unless it ended before.
+  /// Ends the child because its result has arrived: like cancel(), but it completes as kFinished,
+  /// unless it ended before.
   void end_finished();
-  /// While `held` the idle limit of a child that runs stands still, for it is known to be at work
-  /// without a word. If the host dies, this stays as it is for the next host.
+  /// While `held`, the idle limit of a running child is paused, because it is known to work without
+  /// output. If the host dies, this stays for the next host.
   void hold_idle(bool held);
 
  private:
@@ -69,8 +69,8 @@ struct KeeperOptions {
   int live_dir_fd = -1;    ///< from LiveIndex::make(), borrowed by start(); -1: not in the index
   std::string label;       ///< the name of the run in the index; without secrets
   bool cgroups = true;     ///< false: never make a cgroup, even where it could be done
-  /// The generation of the host's lock. A keeper obeys the host with the highest one that it has
-  /// heard of; 0 is a host that counts none.
+  /// The generation of the host's lock. A keeper obeys the host with the highest generation that it
+  /// has seen; 0 means that the host has none.
   std::uint64_t generation = 0;
 };
 
@@ -83,18 +83,18 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
  public:
   /// Starts the keeper process. `loop` is borrowed and outlives the keeper. A later failure (the
   /// log cannot be written, another keeper holds the directory) fails each child as kNotStarted.
-  /// The last copy of the pointer closes the keeper when it goes: every child that still runs is
-  /// ended (TERM, a moment, KILL), whether it may outlive its host or not, and its operation
-  /// completes as cancelled or lost. It waits for the keeper, at most about three seconds; a few
-  /// milliseconds when no child was left. A keeper that another host has taken over continues;
+  /// Destroying the last copy of the pointer closes the keeper. It ends every child that still runs
+  /// (SIGTERM, a grace, SIGKILL), even those that may outlive their host; their operations complete
+  /// as cancelled or lost. It waits for the keeper, at most about three seconds; a few milliseconds
+  /// when no child was left. A keeper that another host has taken over continues;
   /// when it was started here, its guard is a child of ours that reap_left_guards() reaps.
   static Result<std::shared_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
-  /// Takes over the keeper at work in the run's directory, from a host that died or is stopped.
-  /// Null when there is none: then the known facts about its children are in keeper.log, and
-  /// sweep() may run. It uses run_dir_fd and generation of the options; kDenied when the generation
-  /// is not higher than that of the host before. Children that were not to outlive their host end
-  /// now. Blocks for a few milliseconds, and up to ten seconds where a keeper is just ending or
-  /// does not answer (kTimeout). The keeper's output directory stays as it was.
+  /// Adopts the live keeper in the run's directory from a host that died or is stopped. Null if
+  /// there is none: then keeper.log has all known facts about its children, and sweep() may run.
+  /// Uses run_dir_fd and generation of the options; kDenied when the generation is not higher than
+  /// that of the host before. Children that were not to outlive their host end now. Blocks for a
+  /// few milliseconds, and up to ten seconds where a keeper is just ending or does not answer
+  /// (kTimeout). The keeper's output directory stays as it was.
   static Result<std::shared_ptr<Keeper>> adopt(Loop& loop, KeeperOptions options);
   ~Keeper();
   Keeper(const Keeper&) = delete;
@@ -106,21 +106,21 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
   /// Children that have not completed.
   std::size_t live() const { return operations_.size(); }
-  /// While `held` no frame of the keeper is handled and no child completes: for a host that is busy
-  /// with the children that did. Not for long.
+  /// While `held`, no frame of the keeper is handled and no child completes. For a short time,
+  /// while the host handles children that have completed.
   void hold_ends(bool held);
-  /// Leaves the keeper as a dying host leaves it: children that may outlive their host run on, and
-  /// the next host takes them over; all others end. Operations under way complete here as kLost,
-  /// and nothing can be started any more. It does not wait.
+  /// Leaves the keeper like a dying host: children that may outlive their host continue, and the
+  /// next host adopts them; all others are ended. Operations under way complete here as kLost, and
+  /// nothing can be started any more. It does not wait.
   void let_go();
   /// Asks the keeper to end once its last child has completed; spawn() then only gives kNotStarted.
   void shutdown();
   /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.
   const std::string& token() const { return token_; }
-  /// The children of an adopted keeper: those that live, and those that ended while no host
-  /// listened. Operations of ended children complete in the next turns of the loop, with the text
-  /// that was captured in memory where it was not too much. Ends that were sent to an earlier host
-  /// are in keeper.log.
+  /// The children of an adopted keeper: the live ones, and those that ended while there was no
+  /// host. Operations of ended children complete in the next turns of the loop, with the text that
+  /// was captured in memory, unless it was too much. For ends that were sent to an earlier host,
+  /// read keeper.log.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
   /// Another host has taken over: operations under way here have completed as kLost with an error
   /// of kind kDenied, and nothing can be started any more.
@@ -136,7 +136,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
     kEnding,      ///< shutdown() was asked: it takes no children, and completes those it has
     kGone,        ///< the connection is closed; the end of the keeper's processes is awaited
     kEnded,       ///< the keeper has ended, and the processes that it left were swept
-    kLeft,        ///< it was let go of, for the next host
+    kLeft,        ///< it was left to the next host
     kSuperseded,  ///< another host drives it
   };
   enum class Reading {
@@ -190,7 +190,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   Phase phase_ = Phase::kGreeting;
   Reading reading_ = Reading::kPolled;
   bool held_ = false;   ///< by hold_ends()
-  bool woken_ = false;  ///< it was continued, in case somebody had stopped it
+  bool woken_ = false;  ///< it was sent SIGCONT, in case it was stopped
   uv_poll_t* poll_;     ///< the handles are there while connected()
   uv_prepare_t* prepare_;
   uv_timer_t* silence_;

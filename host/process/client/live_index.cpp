@@ -30,8 +30,8 @@ std::string place_of(int entry_fd) {
   return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
 }
 
-// True when the folder that the entry leads to is not that of the run any more. A folder that
-// cannot be looked at may still be there.
+// True if the entry's link does not lead to the run's folder any more. A folder that cannot be
+// accessed counts as present.
 bool is_removed(int entry_fd, const KeeperRecord& record) {
   struct stat info;
   if (fstatat(entry_fd, kPlaceName, &info, 0) != 0) return errno == ENOENT || errno == ENOTDIR;
@@ -45,8 +45,8 @@ void drop_unfinished(const Dir& live, const std::string& name) {
   if (info && now - info->mtime_ns / 1'000'000 > kUnfinishedMs) (void)live.remove_tree(name);
 }
 
-// The entry of a dead keeper. What it left is ended here where nobody can find it by the folder of
-// its run.
+// Handles the entry of a dead keeper. Kills its children here if the run's folder is gone, because
+// nobody else can find them.
 void drop(const Dir& live, const std::string& name, const Dir& entry, const KeeperRecord& record) {
   if (!record.token.empty() && is_removed(entry.fd(), record)) {
     const auto swept = sweep(entry.fd());
@@ -88,12 +88,12 @@ std::vector<LiveKeeper> LiveIndex::list() const {
     }
     auto entry = live->dir(name);
     if (!entry) continue;
-    // Asked first: a keeper that ends removes its entry before it lets go of the lock.
+    // Check the lock first: a keeper that exits removes its entry before it releases the lock.
     const bool alive = keeper_is_alive(entry->fd());
     auto logged = read_keeper_log(entry->fd(), true);
     if (!logged) continue;
     const KeeperRecord record = logged->empty() ? KeeperRecord() : logged->back().record;
-    // Machines may share the folder.
+    // Several machines may share the folder.
     if (!record.machine.empty() && record.machine != machine_name()) continue;
     if (!alive) {
       drop(*live, name, *entry, record);
@@ -145,7 +145,7 @@ std::vector<LiveProcess> list_live(const LiveKeeper& keeper) {
 
 Result<void> end_keeper(const LiveKeeper& keeper, std::int64_t grace_ms) {
   const int dir = keeper.dir.fd();
-  // The grace is that of a session; a run's children have none of their own here.
+  // Use the grace of a session: a run's children have no grace of their own here.
   auto asked = end_session(dir, grace_ms);
   if (!asked) asked = keeper_shutdown(dir);
   const std::int64_t give_up = boot_clock_ms() + grace_ms + kPatienceMs;

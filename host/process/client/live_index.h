@@ -1,7 +1,7 @@
-// LiveIndex is the index of live keepers in the user's state folder: the runs and sessions that run
-// now, wherever their folders are. By it one whose folder was removed is found and ended. Keepers
-// write their entries themselves; a reader drops those whose keeper has ended. Reads other keepers'
-// folders, and signals no process that is not on their record. Blocking, any thread.
+// LiveIndex lists the live keepers of this user, in the user's state folder: all runs and sessions
+// that run now, wherever their folders are. So a run can be found and ended even if its folder was
+// removed. Keepers write their own entries; readers remove those of dead keepers. It signals only
+// processes that a keeper has recorded. Blocking, any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +17,14 @@
 
 namespace moonlet {
 
-/// A keeper that is at work.
+/// A live keeper.
 struct LiveKeeper {
   KeeperRecord record;
   std::string run_dir;   ///< the absolute path of the folder of its run or session
-  bool removed = false;  ///< that folder is not there any more
+  bool removed = false;  ///< that folder does not exist any more
   std::int64_t age_ms = 0;
-  /// The entry. Functions that ask the keeper of a run's folder take it in place of that folder.
+  /// The folder of the entry. Functions that contact a run's keeper accept it instead of the run's
+  /// folder.
   Dir dir;
 };
 
@@ -32,26 +33,26 @@ class LiveIndex {
   /// `state_dir` is the user's state folder of moonlet; empty where the user has none.
   explicit LiveIndex(std::string state_dir);
 
-  /// The folder of the index, made where it is missing; for KeeperOptions::live_dir_fd. kInvalid
-  /// where the user has no state folder.
+  /// Opens the folder of the index, or makes it; for KeeperOptions::live_dir_fd. kInvalid if the
+  /// user has no state folder.
   Result<Dir> make() const;
-  /// The keepers of this machine, oldest first. Drops the entries of dead ones, and ends what they
-  /// left where the folder of their run is gone.
+  /// The keepers of this machine, oldest first. Removes the entries of dead keepers, and kills
+  /// their children if the run's folder was removed.
   std::vector<LiveKeeper> list() const;
   /// The keeper of a folder that was removed, by the path that the folder had.
   std::optional<LiveKeeper> find_removed(std::string_view run_dir) const;
-  /// The greatest number of an id LETTER-n among live keepers whose folders are right in `folder`;
-  /// 0 without one. Such an id is taken, also when its folder was removed.
+  /// The highest n among the ids LETTER-n of live keepers whose run folders lie directly in
+  /// `folder`; 0 if there is none. Such an id stays taken even if its folder was removed.
   std::uint64_t highest(const std::string& folder, char letter) const;
 
  private:
   std::string path_;
 };
 
-/// list_live() with the names of the steps, as the keeper knows them.
+/// Like list_live(), but the keeper names the steps.
 std::vector<LiveProcess> list_live(const LiveKeeper& keeper);
-/// Ends the children of a keeper and the keeper, and waits for that: kTimeout after `grace_ms` and
-/// ten seconds.
+/// Ends a keeper and its children, and waits for their end. kTimeout after `grace_ms` plus ten
+/// seconds.
 Result<void> end_keeper(const LiveKeeper& keeper, std::int64_t grace_ms);
 
 }  // namespace moonlet

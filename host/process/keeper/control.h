@@ -1,9 +1,10 @@
-// keeper.sock: later commands list a keeper's children here and end them, and a new host takes it
-// over. Any process of the same user may connect. None can hold the worker up: requests are small,
-// answers are bounded, and a peer that does not read is hung up on. Most peers may only look, for a
-// host could start a child that its own confinement forbids: a step of this keeper, a confined step
-// of any other, and a peer that does not prove, by a descriptor, that it may write the keeper.log
-// of a folder where this listens. Owns the socket files, and the worker's SIGALRM. Worker thread.
+// Serves keeper.sock. Later commands list and end the keeper's children through it, and a new host
+// adopts the keeper. Any process of the same user may connect. No peer can block the worker:
+// requests are small, answers are bounded, and a peer that does not read is disconnected. Some
+// peers may only list the children: a step of this keeper, a confined step of another keeper, and a
+// peer that does not send a descriptor to write keeper.log as a proof. A confined process could
+// otherwise act as the host and start an unconfined child. Owns the socket files and the worker's
+// SIGALRM. Worker thread.
 #pragma once
 
 #include <uv.h>
@@ -29,14 +30,15 @@ class ControlServer {
     std::function<std::vector<ChildRecord>()> live;
     std::function<void(std::uint32_t)> cancel;
     std::function<void()> shutdown;
-    /// A peer that wants to be the host, and has been greeted. Dropping its channel hangs up.
+    /// Called for a peer that wants to be the host, after the greeting. Dropping its channel
+    /// disconnects it.
     std::function<void(std::uint64_t generation, std::unique_ptr<Channel>)> adopt;
-    /// Answers what concerns a terminal; false for another frame.
+    /// Answers frames about a terminal; false for other frames.
     std::function<bool(const Frame&, std::string& out)> terminal;
-    /// A peer that takes a terminal over, and the pid of its process.
+    /// Called for a peer that attaches to the terminal, with its pid.
     std::function<void(NumberFrame, std::unique_ptr<Channel>, std::int32_t)> attach;
   };
-  /// A folder in which it listens, and the keeper.log there; both borrowed.
+  /// A folder for a socket, and its keeper.log; both borrowed.
   struct Folder {
     int dir_fd = -1, log_fd = -1;
   };
@@ -46,13 +48,13 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  /// Makes keeper.sock in each folder where it does not listen yet, in place of a dead keeper's.
-  /// Without it, after a failure, the keeper lacks only those commands. The current directory is
-  /// that of the run again when it returns.
+  /// Makes keeper.sock in each folder where it does not listen yet, and replaces that of a dead
+  /// keeper. If this fails, only those commands do not work. Changes the current directory, and
+  /// returns to the run's.
   void listen();
   /// True when it listens in the folder of the run.
   bool listening() const { return sockets_[0].fd >= 0; }
-  /// Removes the socket files and hangs up on everybody.
+  /// Removes the socket files and disconnects all peers.
   void close();
 
  private:

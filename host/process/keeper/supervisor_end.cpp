@@ -13,21 +13,22 @@ namespace moonlet {
 
 namespace {
 
-// A process that has closed its streams is often about to end: it gets this long before it counts
-// as left behind.
+// A process that has closed its streams is often about to exit. Wait this long before it counts as
+// left behind.
 constexpr std::int64_t kSettleMs = 20;
 // The longest grace for processes that a finished step left behind.
 constexpr std::int64_t kStragglerGraceMs = 500;
-// The longest wait for a tree that resists SIGKILL, by a broken disk or a foreign user. Then it is
-// given up.
+// The longest wait for a tree that resists SIGKILL, by a broken disk or a foreign user. After it,
+// the keeper stops trying.
 constexpr std::int64_t kKillLimitMs = 10000;
-// Looks in one turn of the loop. A chain of forks lives on our pauses, others on our turns.
+// The most scans in one turn of the event loop. Scans without a pause catch a chain of forks; the
+// limit leaves time for the other steps.
 constexpr int kLooks = 12;
 constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
-// Pids that are looked at one by one before the whole of /proc is.
+// Up to this many pids are checked one by one. With more, scan the whole of /proc.
 constexpr pid_t kFewPids = 48;
-// While a step is this young the pids have hardly come round.
+// In a step younger than this, the pids have almost certainly not wrapped around.
 constexpr std::int64_t kYoungMs = 10000;
 
 std::int64_t milliseconds(const timeval& time) {
@@ -78,7 +79,7 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
   } else {
     exit.code = WEXITSTATUS(status);
   }
-  // A limit or a cancel that came first stays the reason.
+  // If a limit or a cancel came first, it stays the reason.
   if (exit.why == ChildExit::Why::kNotStarted) {
     exit.why = exit.signal != 0 ? ChildExit::Why::kSignalled : ChildExit::Why::kExited;
   }
@@ -89,16 +90,16 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
   unsettled_.insert(step.number);
 }
 
-// --- is anybody left?
+// --- processes that a step left behind
 
-// True when only this process has made processes on the whole machine since this step began.
+// True if no other process on the machine has forked since this step began.
 bool Supervisor::alone_since(const Step& step, pid_t newest) const {
   return newest >= step.pid && now() - step.started < kYoungMs &&
          static_cast<std::uint64_t>(newest - step.pid) == spawned_ - step.spawned_as;
 }
 
-// True when every child of ours is the main process of a step. Costs a file where the kernel lists
-// our children, else a look at all processes.
+// True when every child of ours is the main process of a step. Reads one file if the kernel lists
+// our children, otherwise scans all processes.
 bool Supervisor::no_orphans() {
   std::vector<pid_t> children;
   if (!list_own_children(children)) {
@@ -111,8 +112,8 @@ bool Supervisor::no_orphans() {
                      [&](pid_t pid) { return mains_.count(pid) != 0; });
 }
 
-// Completes the ended steps that clearly left no process behind. The rest of a tree hangs on an
-// orphan, and orphans are children of the worker.
+// Completes the ended steps that clearly left no process behind. Whatever remains of a tree
+// descends from an orphan, and orphans become children of the worker.
 void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
   const pid_t newest = newest_pid();
   const pid_t self = getpid();
@@ -137,7 +138,7 @@ void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
     const Step& step = *steps_.at(number);
     if (step.ended && clean(step)) candidates.push_back(number);
   }
-  // An orphan may have gone and left a child while we looked: then this look proves nothing.
+  // An orphan may have exited during the scan and left a child. Then the scan proves nothing.
   if (candidates.empty() || reap()) return;
   for (std::uint32_t number : candidates) {
     numbers.erase(std::find(numbers.begin(), numbers.end(), number));
@@ -165,9 +166,9 @@ std::vector<TreeMember> Supervisor::snapshot() {
   return find_tree(list_processes(), getpid(), owners);
 }
 
-// --- looking and acting
+// --- scanning and signalling
 
-// Settles the steps that may be done with. With `strays_too` it also searches for processes that no
+// Completes the steps that may have ended. With `strays_too` it also searches for processes that no
 // running step explains.
 void Supervisor::look(bool strays_too) {
   bool must_search = strays_too && strays_;
@@ -181,8 +182,8 @@ void Supervisor::look(bool strays_too) {
   if (!unsettled_.empty()) schedule_tick(next_look_ms());
 }
 
-// Takes a snapshot of all processes and judges these steps by it. False when processes ended
-// meanwhile, which makes another search worth while.
+// Takes a snapshot of all processes and decides which of these steps have ended. False if processes
+// exited meanwhile, so that another scan may find more.
 bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
   std::unordered_set<std::uint32_t> ended_before;
   for (std::uint32_t number : numbers) {
@@ -211,7 +212,7 @@ bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
   return complete && !outdated && !reap();
 }
 
-// The longer a tree resists SIGKILL, the rarer the looks.
+// The longer a tree resists SIGKILL, the less often it is scanned.
 std::int64_t Supervisor::next_look_ms() const {
   std::int64_t longest = 0;
   for (std::uint32_t number : unsettled_) {
@@ -262,8 +263,8 @@ void Supervisor::log_reaped(Step& step) {
   log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
 }
 
-// The main process has ended before others: they get a moment to end, or the time to close the
-// streams.
+// The main process of the step has ended, but others of its tree may remain. Gives them a moment to
+// exit, or time to close the streams if those are still open.
 void Supervisor::wait_for_rest(Step& step) {
   if (!step.streams_open()) {
     if (!std::exchange(step.settling, true)) drain_for(step, kSettleMs);
@@ -305,7 +306,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
       drain(step);
       step.exit.out_in_time = step.out_capture.total();
     }
-    // The step's group gets one signal at once; the next look finds the others.
+    // SIGTERM goes to the step's process group now. The next scan finds the processes outside it.
     step.group_asked = true;
     kill(-step.pid, SIGTERM);
     kill(-step.pid, SIGCONT);
@@ -326,7 +327,7 @@ void Supervisor::ask_to_end(Step& step, const Members& members) {
     if (step.group_asked && member->info.pgid == step.pid) continue;
     if (!step.asked->insert(member->info.pid).second) continue;
     signal_process(member->info, SIGTERM);
-    // A stopped process gets the TERM only once it is continued.
+    // A stopped process receives SIGTERM only after SIGCONT.
     signal_process(member->info, SIGCONT);
   }
 }
@@ -338,8 +339,8 @@ void Supervisor::kill_tree(Step& step, const Members& members) {
     if (!step.asked) step.asked = std::make_unique<std::unordered_set<pid_t>>();
     step.asked->insert(member->info.pid);
     if (!signal_process(member->info, SIGKILL)) continue;
-    // It is alive, so the group is still the step's: one signal ends those that fork faster than we
-    // can look.
+    // It is alive, so the group is still the step's: one signal ends processes that fork faster
+    // than we can scan.
     if (step.ended && member->info.pgid == step.pid) kill(-step.pid, SIGKILL);
   }
 }

@@ -26,7 +26,7 @@ namespace moonlet {
 
 namespace {
 
-// The grace between TERM and KILL when the host was lost: all must be gone within 2 s.
+// The grace between SIGTERM and SIGKILL after the host is lost. All children must end within 2 s.
 constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
@@ -36,13 +36,12 @@ constexpr std::size_t kHostBacklog = 32u << 20;
 // Captured text that is kept for the next host; the log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
-// Writing to a disk that refuses is tried again this often; with no other work, for so long.
+// How often a failed write is retried, and for how long once there is no other work.
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
-// The time between two looks whether the folder of the run still exists, and the grace of children
-// when it does not.
+// How often to check that the run's folder still exists, and the grace for the children if not.
 constexpr std::int64_t kFolderMs = 10000;
-// The time after a start of a child in which more of them may follow.
+// After a child starts, further starts are likely within this time.
 constexpr std::int64_t kTrimMs = 1000;
 constexpr std::int64_t kFolderGoneGraceMs = 3000;
 
@@ -208,8 +207,7 @@ HelloFrame Worker::hello() const {
 
 int Worker::run() {
   log_.add(keeper_line(setup_.record));
-  // Without the socket later commands cannot reach the keeper; it is tried again when a host was
-  // lost.
+  // Without the socket, later commands cannot reach the keeper. Try again after a host is lost.
   control_.listen();
   publish_entry();
   check_folder();
@@ -236,9 +234,9 @@ void Worker::publish_entry() {
   }
 }
 
-// A run whose folder was removed cannot be recorded any more. It ends at the second look that finds
-// that, so that a person has time to see what they did. A session is still of use to the person at
-// its terminal.
+// A run whose folder was removed cannot be recorded any more. It ends at the second check that
+// misses the folder, which gives the user time to undo a mistake. A session continues, because the
+// user at its terminal can still use it.
 void Worker::check_folder() {
   struct stat info;
   const bool removed = fstat(setup_.run_dir_fd, &info) == 0 && info.st_nlink == 0;
@@ -266,7 +264,7 @@ void Worker::started(std::uint32_t number, pid_t pid) {
   trim_later();
   if (host_) encode_number(frames_, FrameType::kStarted, number, pid);
   if (!setup_.entry || !supervisor_.has_terminals()) return;
-  // The entry of a session says what its keeper.log says.
+  // A session's entry in the index repeats its keeper.log.
   for (const ChildRecord& child : supervisor_.list_live()) {
     if (child.number != number) continue;
     const StartLine line = start_line(number, child.step, child.attempt, boot_clock_ms(),
@@ -315,7 +313,7 @@ void Worker::lose_host() {
   if (!host_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
-  // After uv_close(): libuv has to forget the descriptor before its number can mean another.
+  // Close after uv_close(): libuv must drop the descriptor before its number can be reused.
   host_.reset();
   frames_.clear();
   // Every child was already asked to end; only the grace period becomes shorter.
@@ -365,7 +363,7 @@ void Worker::receive() {
     }
   } while (open && dead);
   if (open) return;
-  // A host that ends in order said so, closed only its half, and still listens.
+  // A host that exits normally announces it, shuts down only its sending side and still reads.
   host_phase_ = HostPhase::kListening;
   if (phase_ != Phase::kEnding || dead) lose_host();
 }
@@ -430,8 +428,7 @@ void Worker::turn_away(StartFrame& start) {
                                 {}}));
 }
 
-// The host is of no further use, but its fault must not cost the children that others may still
-// want.
+// Drop this host after its protocol error, but keep its children: another host may adopt them.
 void Worker::refuse(const Error& error) {
   host_phase_ = HostPhase::kListening;
   encode_refused(frames_, error);
@@ -440,7 +437,7 @@ void Worker::refuse(const Error& error) {
 }
 
 void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
-  // The new host is hung up on: the keeper is about to end, and the log has the rest.
+  // Hang up on the new host: the keeper is about to exit, and the host can read the log.
   if (phase_ == Phase::kEnding) return;
   std::uint64_t& present = setup_.record.generation;
   if (generation <= present) {
@@ -463,8 +460,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
          "leave the run to it; what was under way is on its record",
          {}},
         FrameType::kSuperseded);
-    // Requests that it sent meanwhile are read away, so that the hang-up does not look like a
-    // failure.
+    // Discard the requests that it sent meanwhile, so that the hang-up does not look like an error.
     (void)host_->flush();
     (void)host_->fill();
     lose_host();
@@ -515,7 +511,7 @@ void Worker::before_waiting() {
   }
 }
 
-// False while the disk does not take it; then it is tried again now and then.
+// False while the disk refuses the write; it is retried later.
 bool Worker::record() {
   if (log_.waiting() || must_sync_) {
     recorded_ = log_.flush(must_sync_).ok();
@@ -583,7 +579,7 @@ int run_worker(WorkerSetup setup) {
     Worker worker(std::move(setup));
     code = worker.run();
   }
-  // The guard removes the group; without the guard the worker must, and steps out of it first.
+  // The guard removes the group; without the guard, the worker leaves the group and removes it.
   if (!cgroup.empty() && getppid() != guard) {
     join_cgroup(cgroup.substr(0, cgroup.rfind('/')));
     remove_cgroup(cgroup, kGroupWaitMs);

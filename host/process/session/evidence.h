@@ -1,5 +1,5 @@
-// The system's facts about a session's program: the settings of its terminal, and what its
-// processes do. Reads only; a process that goes meanwhile is left out. Any thread.
+// Reads what the system knows about a session's program: the settings of its terminal and the state
+// of its processes. Skips processes that exit meanwhile. Any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -8,14 +8,14 @@
 
 namespace moonlet {
 
-/// {echo, canonical}: of the terminal with this descriptor.
+/// Returns {echo, canonical}, two settings of the terminal.
 nlohmann::json terminal_facts(int fd);
 
-/// {count, cpu_ms, read_bytes, written_bytes, foreground, reads_terminal, running, newest}: of
-/// `main` and all that descends from it. `foreground` is the name of the program whose group,
-/// `group`, has the terminal; `reads_terminal` says that one of that group is blocked in a read of
-/// it. `newest` is the youngest process below `main`, if there is one: {name, age_ms, after_ms},
-/// the last being the time from the birth of `main` to its own.
+/// Returns {count, cpu_ms, read_bytes, written_bytes, foreground, reads_terminal, running, newest}
+/// for `main` and its descendants. `foreground` is the name of the program in the foreground group
+/// `group`. `reads_terminal` is true if a process of that group is blocked in a read of the
+/// terminal. `newest` describes the youngest descendant, if any: {name, age_ms, after_ms}, where
+/// `after_ms` is the time from the start of `main` to its start.
 nlohmann::json process_facts(pid_t main, pid_t group);
 
 }  // namespace moonlet

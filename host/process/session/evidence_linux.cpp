@@ -26,7 +26,7 @@ std::string read_proc(pid_t pid, const char* name) {
   return got > 0 ? std::string(text, static_cast<std::size_t>(got)) : std::string();
 }
 
-// The number behind "name:" in a text of such lines.
+// Returns the number after `name` in a text of "name: number" lines.
 std::int64_t number_after(const std::string& text, const char* name) {
   const auto at = text.find(name);
   return at == std::string::npos ? 0 : std::atoll(text.c_str() + at + std::string(name).size());
@@ -60,7 +60,7 @@ std::string name_of(pid_t pid) {
 
 bool reads_terminal(pid_t pid) {
   if (read_proc(pid, "wchan").find("n_tty_read") != std::string::npos) return true;
-  // "0 0x0 …": a blocked read of descriptor 0, where the kernel does not name its function.
+  // "0 0x0 …" is a blocked read() of descriptor 0. Use it if the kernel hides the function's name.
   const std::string call = read_proc(pid, "syscall");
   if (call.rfind("0 0x", 0) != 0) return false;
   const std::string link = "/proc/" + std::to_string(pid) + "/fd/" +
@@ -89,8 +89,8 @@ void add_children(pid_t pid, std::vector<pid_t>& pids) {
 }
 
 // The processes below `main` and the orphans of its session, which are children of this process or
-// of its parent, the guard. Only their number counts: a look at all processes of the machine costs
-// milliseconds where many sessions run. False where the kernel does not list children.
+// of its parent, the guard. Reads only these, because a scan of all processes costs milliseconds if
+// many sessions run. False if the kernel does not list children.
 bool find_members(pid_t main, std::vector<ProcessInfo>& members) {
   std::vector<pid_t> orphans, pids{main};
   if (!list_own_children(orphans)) return false;
@@ -107,7 +107,7 @@ bool find_members(pid_t main, std::vector<ProcessInfo>& members) {
   return true;
 }
 
-// The same by a list of all processes.
+// Finds the processes below `main` by a scan of all processes.
 std::vector<ProcessInfo> members_of(const std::vector<ProcessInfo>& all, pid_t main) {
   std::unordered_set<pid_t> tree{main};
   for (bool more = true; more;) {

@@ -1,5 +1,5 @@
-// Screen is the terminal that a session's program draws on: it keeps what a person would see, and
-// answers the questions that programs ask of a terminal. It takes hostile bytes. Owns a libvterm;
+// Screen is the terminal that a session's program draws on: it keeps what a user would see, and
+// answers the queries that programs send to a terminal. It accepts hostile bytes. Owns a libvterm;
 // knows no descriptor. One thread.
 #pragma once
 
@@ -27,26 +27,26 @@ struct ScreenSize {
 
 class Screen {
  public:
-  /// Lines kept of those that have left the screen at its top.
+  /// How many lines are kept after they have scrolled off the screen.
   static constexpr std::size_t kMostHistory = 2000;
 
   struct Handlers {
     std::function<void(std::string_view)> answer;  ///< bytes that the program is to read
     std::function<void(std::string_view)> line;    ///< the text of a line that left at the top
   };
-  /// A size beyond the limits is brought within them.
+  /// Clamps a size to the limits.
   Screen(ScreenSize size, Handlers handlers);
   ~Screen();
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
   void feed(std::string_view bytes);
-  /// While it is flooded, lines that leave the screen are not kept: that takes a third of
-  /// libvterm's time, and the history would hold only the last moments. Plain lines that the same
-  /// feed() pushes off the screen are not even drawn.
+  /// Under heavy output, lines that scroll off the screen are not kept: that would take a third of
+  /// libvterm's time, and the history would hold only the last moments. Plain lines that scroll off
+  /// within one feed() are not even drawn.
   void set_flooded(bool flooded);
   bool flooded() const { return flooded_; }
-  /// True when the history lacks lines that the log has.
+  /// True if the history misses lines that the log has.
   bool history_has_gap() const { return has_gap_; }
   void resize(ScreenSize size);
   ScreenSize size() const { return size_; }
@@ -65,16 +65,16 @@ class Screen {
   Cursor cursor() const;
   bool alternate() const { return alternate_; }
   const std::string& title() const { return title_; }
-  /// Changed with all that is fed and with every resize.
+  /// Changes with each feed() and each resize.
   std::uint64_t version() const { return version_; }
 
-  /// Sequences that draw the present screen on another terminal, from a cleared one, and switch on
-  /// what its program has: application cursor keys, marks around pasted text, the mouse.
+  /// Returns escape sequences that draw the current screen on another, cleared terminal, and that
+  /// switch on the program's modes: application cursor keys, bracketed paste, the mouse.
   std::string redraw();
 
-  // --- what a person types, as this terminal sends it; the answer handler gets the bytes
+  // --- input from the user, encoded as this terminal sends it; the answer handler gets the bytes
 
-  /// Text of several lines is marked as pasted where the program asked for that.
+  /// Marks text of several lines as pasted if the program has enabled bracketed paste.
   void type(std::string_view text);
   /// "enter", "ctrl-c", "up", "f5", "alt-x", "shift-tab", …; false for an unknown name.
   bool press(std::string_view key);

@@ -36,7 +36,7 @@ struct TypedPart {
 
 class Terminal {
  public:
-  static constexpr std::size_t kMostWaiting = 1u << 20;  ///< bytes typed that nobody reads
+  static constexpr std::size_t kMostWaiting = 1u << 20;  ///< typed bytes not yet read
   static constexpr const char* kScreenName = "screen.json";
   static constexpr const char* kEventsName = "events.jsonl";
 
@@ -57,31 +57,32 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  /// The next output of the program. In a flood it is drawn a little later, by tend() or settle().
+  /// Handles the next output of the program. Under heavy output, drawing is deferred to tend() or
+  /// settle().
   void feed(std::string_view bytes, std::int64_t now_ms);
-  /// Draws what feed() has got. Before the screen is looked at.
+  /// Draws all output that feed() has deferred. Call it before reading the screen.
   void settle();
-  /// Draws what has waited long enough, and writes what was typed. True while some of either waits:
-  /// then to be called again within a few milliseconds.
+  /// Draws deferred output that is due, and writes typed bytes to the program. True if some output
+  /// or typed bytes still wait: call it again within a few milliseconds.
   bool tend(std::int64_t now_ms);
-  /// Ends the output: closes the log and writes the last screen beside it. Gives what came and
-  /// what the log has of it. `make_room` is asked for the room that a full disk refuses.
+  /// Ends the output: closes the log and writes the last screen beside it. Returns how many bytes
+  /// came and how many the log has. `make_room` is called to free space on a full disk.
   Captured finish(std::int64_t now_ms, const Capture::MakeRoom& make_room = nullptr);
 
-  /// Types the parts, in order; refused are an unknown key and what nobody would read. A `tag`
-  /// that was used before has been typed already, and nothing is done.
+  /// Types the parts in order. Refuses an unknown key, and input that nobody would read. Does
+  /// nothing if `tag` was used before.
   Result<void> type(const std::vector<TypedPart>& parts, std::string_view tag, std::int64_t now_ms);
   void resize(ScreenSize size, std::int64_t now_ms);
-  /// Looks whether the screen shows a line that was not there before, and tries again to write what
-  /// a full disk refused. Once a second or so.
+  /// Checks the screen for a new line, and retries writes that a full disk has refused. Call it
+  /// about once a second.
   void sample(std::int64_t now_ms);
 
   /// The screen and all facts, as JSON; `main` is the program's process.
   std::string describe(pid_t main, std::size_t history, std::int64_t now_ms) const;
   Screen& screen() { return screen_; }
-  /// Gets the bytes of the program as they come; nullptr for nobody.
+  /// Sets a receiver of the program's raw output; nullptr removes it.
   void attach(std::function<void(std::string_view)> sink, std::int32_t pid);
-  /// The process that has taken the session over; 0 without one.
+  /// The pid of the process that is attached to the session; 0 if none.
   std::int32_t attached() const { return attached_; }
 
  private:

@@ -19,7 +19,7 @@ constexpr int kMostRepeats = 500;
 
 bool is_control(char byte) { return static_cast<unsigned char>(byte) < 0x20; }
 
-// The place of the first control character above 0x7f in valid UTF-8; the size when there is none.
+// Returns the offset of the first control character above 0x7f in valid UTF-8, or the size.
 std::size_t find_upper_control(std::string_view bytes) {
   std::size_t at = bytes.find('\xc2');
   while (at < bytes.size() && static_cast<unsigned char>(bytes[at + 1]) >= 0xa0) {
@@ -28,7 +28,7 @@ std::size_t find_upper_control(std::string_view bytes) {
   return std::min(at, bytes.size());
 }
 
-// The numbers of a control sequence: the first of them, none too long.
+// Limits the parameters of a control sequence in number and length.
 std::string within_limits(std::string_view numbers) {
   std::string kept;
   std::size_t separators = 0, digits = 0;
@@ -44,8 +44,7 @@ std::string within_limits(std::string_view numbers) {
   return kept;
 }
 
-// The size of a control sequence that is complete and plain: it may be taken as it is. 0 for
-// another.
+// Returns the size of a complete control sequence that can be passed on unchanged, or 0.
 std::size_t plain_sequence(std::string_view bytes) {
   if (bytes.size() < 2 || bytes[1] != '[') return 0;
   std::size_t digits = 0;
@@ -76,8 +75,7 @@ std::string_view VtermInput::clean(std::string_view bytes) {
   if (!is_valid_utf8(bytes)) bytes = joined_ = to_valid_utf8(bytes);
   const bool has_upper = bytes.find('\xc2') != std::string_view::npos;
   out_.clear();
-  // Most stretches stay as they are, and are copied only where another one before or behind them
-  // does not.
+  // Most input passes unchanged. It is copied only if another part of it was changed.
   const char* stretch = bytes.data();
   const auto put_stretch = [&] { out_.append(stretch, bytes.data()); };
   while (!bytes.empty()) {
@@ -112,15 +110,15 @@ std::string_view VtermInput::clean(std::string_view bytes) {
   return out_;
 }
 
-// Takes what begins within an escape or control sequence or a string; returns how many bytes it
-// took.
+// Consumes bytes that continue an open escape sequence, control sequence or control string. Returns
+// how many bytes it consumed.
 std::size_t VtermInput::take(std::string_view bytes) {
   if (state_ == State::kString) {
     const std::size_t end = std::min(bytes.find_first_of(kStringEnds), bytes.size());
     if (end < bytes.size()) state_ = State::kText;
     return end;
   }
-  // No escape or control sequence has a character beyond ASCII: it ends there, and means nothing.
+  // A non-ASCII character is not allowed in an escape or control sequence: drop the sequence.
   if (static_cast<unsigned char>(bytes[0]) >= 0x80) {
     state_ = State::kText;
     return 0;
@@ -143,7 +141,7 @@ void VtermInput::put_text(std::string_view text) {
   }
 }
 
-// A byte after an escape character, which is not put yet.
+// Handles the byte after ESC. The ESC itself is not in the output yet.
 void VtermInput::put_escape(char byte) {
   if (byte == '[') {
     state_ = State::kSequence;
@@ -207,7 +205,7 @@ void VtermInput::end_sequence(char final) {
     out_.append(kRestoreCursor).append(kComeInside);
     return;
   }
-  // A soft reset leaves libvterm its margins.
+  // libvterm keeps its margins after a soft reset.
   if (all == "!" && final == 'p') {
     out_.append(kSaveCursor).append("\x1b[?6l\x1b[r").append(kRestoreCursor);
   }

@@ -1,6 +1,6 @@
 // Channel is one end of a socket that carries frames. It buffers input and output, never blocks,
 // and passes descriptors along. Owns the socket and the received descriptors that were not taken.
-// It knows no loop: the caller polls fd() and calls when it is ready. One thread.
+// It uses no event loop: the caller polls fd() and calls when it is ready. One thread.
 #pragma once
 
 #include <cstddef>
@@ -25,24 +25,24 @@ class Channel {
 
   int fd() const { return fd_; }
 
-  /// From now on frames up to `read_limit` are taken, and these descriptors.
+  /// From now on accepts frames up to `read_limit`, and these descriptors.
   void set_limits(std::size_t read_limit, Fds fds);
 
   enum class Read { kOk, kClosed };
   /// Reads the waiting bytes, up to about a megabyte; kClosed at end of file or on an error.
   Read fill();
-  /// True once fill() gave kClosed: no byte follows those that were read.
+  /// True once fill() has returned kClosed: no more bytes will come.
   bool ended() const { return ended_; }
   /// The next whole frame; its body lives until the next call of fill(). An error means that the
   /// peer is not a moonlet, and the channel is unusable.
   Result<std::optional<Frame>> next();
-  /// The oldest descriptor that came and was not taken, now the caller's; -1 when there is none.
+  /// Returns the oldest received descriptor that was not taken yet, or -1. The caller owns it.
   int take_fd();
 
   /// The buffer to append frames to; flush() sends it.
   std::string& out() { return out_; }
-  /// Says that a duplicate of `fd` goes along with the bytes that were appended to out() since
-  /// `frame_at`. False when it cannot be duplicated.
+  /// Sends a duplicate of `fd` with the bytes that were appended to out() since `frame_at`. False
+  /// if it cannot be duplicated.
   bool attach(std::size_t frame_at, int fd);
   /// Sends as much as it can without blocking. False when the peer is gone.
   bool flush();

@@ -31,7 +31,7 @@ constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
 constexpr int kMostTries = 50;  // a millisecond apart, of a file that says "try again"
 
-// The fields of a stream: its bytes, the bytes kept where that differs, cut, the error of writing.
+// Field names of a stream: bytes read, bytes kept (if different), cut, errno of a failed write.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
 constexpr const char* kErrNames[4] = {"err", "err_kept", "err_cut", "err_errno"};
 
@@ -58,7 +58,8 @@ void add_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-// Text and not a JSON tree: the child writes its own pid into the line of its start (StartRecord).
+// Builds text instead of a JSON tree, because the child writes its own pid into its start record
+// (StartRecord).
 class Line {
  public:
   explicit Line(std::string_view record) {
@@ -335,7 +336,7 @@ Captured stream_of(const json& record, const char* const (&names)[4]) {
   stream.total = count_of(record, names[0]);
   stream.kept = count_of(record, names[1], stream.total);
   stream.write_errno = small_of(record, names[3]);
-  // Older ones had only the bytes kept, where something was cut.
+  // Older records have only the number of kept bytes if a stream was cut.
   stream.cut = small_of(record, names[2], stream.kept != stream.total && stream.write_errno == 0);
   return stream;
 }
@@ -533,7 +534,7 @@ Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only
   if (keepers.empty()) return keepers;
   const std::string file = identify_log_in(run_dir_fd);
   for (auto& keeper : keepers) {
-    // Older ones did not say which file they wrote.
+    // Older records do not say which file they belong to.
     keeper.copied = !keeper.record.log_file.empty() && keeper.record.log_file != file;
   }
   return keepers;
@@ -546,7 +547,7 @@ bool keeper_log_is_copy(int run_dir_fd) {
 
 KeeperGlance glance_at_keeper_log(int run_dir_fd) {
   KeeperGlance glance;
-  // Only few of the lines are parsed: there may be many of the others.
+  // Parse only the needed lines: there may be many others.
   (void)read_lines(run_dir_fd, [&](std::string_view line) {
     const auto is = [&](std::string_view start) { return line.substr(0, start.size()) == start; };
     const bool keeper = is("{\"record\":\"keeper\""), host = is("{\"record\":\"host\"");

@@ -1,8 +1,8 @@
 // The protocol between the host (or a later command) and the keeper's worker: frames of a length, a
 // type and fields in a fixed order, little-endian, of one version that both ends check first. The
 // decoder takes hostile bytes: it never nests, and checks each length before it allocates. Fields
-// are coded by hand: as CBOR of nlohmann/json a start and its exit cost 45 µs instead of 3, a third
-// of the time that a child may cost. Pure functions, any thread.
+// are encoded by hand: with nlohmann/json's CBOR, a start and its exit took 45 µs instead of 3, a
+// third of the time budget of a child. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace moonlet {
 /// The socket in the run's folder where a keeper listens.
 inline constexpr const char* kKeeperSocketName = "keeper.sock";
 
-/// Changed with every change of a field or its meaning.
+/// Increase it with every change of a field or its meaning.
 inline constexpr std::uint32_t kKeeperProtocol = 8;
 /// Longest frame: from the host (arguments and environment), from the worker (captured text), and
 /// from a command.
@@ -33,23 +33,23 @@ inline constexpr std::uint64_t kInlineLimit = 32u << 20;
 enum class FrameType : std::uint8_t {
   kHello = 1,  ///< both ways, first
   kStart,      ///< host: a child; may carry a descriptor for its stdin
-  kCancel,     ///< ends one child; from its own host the value 1 means that it is finished
+  kCancel,     ///< ends one child; with value 1 from its own host: the child counts as finished
   kStatus,     ///< asks for the live children
   kShutdown,   ///< end when the last child has completed
   kStarted,    ///< worker: a child runs
   kExit,       ///< worker: a child has completed
   kLive,       ///< worker: the answer to kStatus
-  kRefused,    ///< worker: it cannot work at all, or not for this peer; then it hangs up
-  kDone,       ///< worker: kCancel or kShutdown was taken; sent to commands, not to the host
-  kEnd,        ///< host: it ends in order; end every child now
+  kRefused,    ///< worker: it cannot work, or not for this peer; then it disconnects
+  kDone,       ///< worker: accepted kCancel or kShutdown; sent to commands, not to the host
+  kEnd,        ///< host: it exits normally; end every child now
   kAdopt,      ///< a new host, over keeper.sock: its value is the host's generation. As with a
                ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
   kAdopted,  ///< worker: it is the host now; the live children, and those that ended without a host
-  kSuperseded,  ///< worker: another host has taken over; then it hangs up
+  kSuperseded,  ///< worker: another host has taken over; then it disconnects
   kHoldIdle,    ///< host: the idle limit of a child stands still (1), or begins anew (0)
   // Sent by a command to a keeper whose child runs on a terminal, with the proof that kCancel
   // needs.
-  kType,    ///< types into it; kDone
+  kType,    ///< types into the terminal; kDone
   kLook,    ///< asks for its screen and facts, with so many lines of history; kText
   kResize,  ///< gives it a size, rows << 16 | columns; kDone
   kAttach,  ///< the same, and the peer takes the terminal over: its kType and kResize are obeyed
@@ -90,18 +90,19 @@ struct AdoptedFrame {
   std::vector<ChildRecord> children;
 };
 
-/// Each appends one whole frame to `out`.
+/// Each of these appends one whole frame to `out`.
 void encode(std::string& out, const HelloFrame& hello);
-/// Refuses arguments that no exec can take: a NUL byte, an empty argv, more than a frame holds.
+/// Fails for arguments that exec cannot accept: a NUL byte, an empty argv, or more than a frame
+/// holds.
 Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
 void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
 void encode(std::string& out, const TypeFrame& typed);
-/// A frame of type kText.
+/// Appends a frame of type kText.
 void encode_text(std::string& out, std::string_view text);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
 void encode(std::string& out, const std::vector<ChildRecord>& live);
 void encode(std::string& out, const AdoptedFrame& adopted);
-/// A frame of `type` kRefused or kSuperseded.
+/// Appends a frame of `type` kRefused or kSuperseded.
 void encode_refused(std::string& out, const Error& error, FrameType type = FrameType::kRefused);
 
 /// One received frame; the views live as long as the buffer it was cut from.
@@ -110,11 +111,11 @@ struct Frame {
   std::string_view body;
 };
 
-/// Cuts the next frame off the front of `bytes`. Empty: more must be read. Error: longer than
-/// `limit`, the peer is not a moonlet.
+/// Removes the next frame from the front of `bytes`. Empty: more bytes are needed. Error: longer
+/// than `limit`, so the peer is not a moonlet.
 Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit);
 
-/// Empty when the body does not match the type.
+/// These return nothing if the body does not match the type.
 std::optional<HelloFrame> decode_hello(std::string_view body);
 std::optional<StartFrame> decode_start(std::string_view body);
 struct NumberFrame {

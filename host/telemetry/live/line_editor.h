@@ -1,6 +1,7 @@
 // LineEditor reads what a person types, line by line: with libedit on a terminal, plainly from a
-// pipe or a dumb terminal. It works on a thread of its own, so that the loop goes on while somebody
-// types, and prints other output above the line. One thread uses it; `on_event` runs on its own.
+// pipe or a dumb terminal. It works on a thread of its own, so that the event loop continues while
+// the user types, and prints other output above the line. One thread uses it; `on_event` runs on
+// its own.
 #pragma once
 
 #include <cstddef>
@@ -38,22 +39,23 @@ class LineEditor {
   };
 
   explicit LineEditor(Options options);
-  /// Ends the reading; the terminal is as it was before.
+  /// Stops reading and restores the terminal.
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
   /// Begins to read a line, with `initial` as if it had been typed. One at a time.
   void read(std::string prompt, std::string initial);
-  /// The next event, if there is one; a line, an end or a cancel ends the reading.
+  /// Returns the next event, if any. After kLine, kEnd or kCancelled no line is being read.
   std::optional<LineEvent> take();
   /// Answers kComplete: the word that begins at byte `from` may become one of `words`.
   void complete(std::size_t from, std::vector<std::string> words);
-  /// Prints text above the line that is being typed. False, and nothing is printed, while none is.
+  /// Prints text above the line that is being typed. Returns false and prints nothing if no line is
+  /// being read.
   bool print(std::string_view text);
   /// Ends the reading of the current line with kCancelled; `mark` is printed behind what is typed.
   void cancel(std::string_view mark = {});
-  /// The size of the terminal has changed.
+  /// Call it when the size of the terminal has changed.
   void resize();
   /// Adds a line to the history, in memory and in the file.
   void remember(const std::string& line);

@@ -16,7 +16,7 @@ constexpr std::int64_t kClockStep = 1000;
 constexpr std::uint64_t kIdleTick = 250;  // how late a resize may be noticed
 constexpr std::size_t kMostWaiting = 256 * 1024;
 
-// While the view is drawn a line that turns out too long must not go on in the next one.
+// While the view is drawn, a line that is too long must be cut and not wrapped.
 constexpr std::string_view kFrameBegin = "\x1b[?25l\x1b[?7l";
 constexpr std::string_view kFrameEnd = "\x1b[?7h\x1b[?25h";
 constexpr std::string_view kBreakLines = "\x1b[?7h";
@@ -27,12 +27,12 @@ bool is_set(const char* value) { return value != nullptr && *value != 0; }
 
 bool is_foreground(int fd) {
   const pid_t group = ::tcgetpgrp(fd);
-  // A terminal that does not control this process has no foreground to ask for.
+  // A terminal that does not control this process has no foreground group.
   return group == -1 || group == ::getpgrp();
 }
 
-/// True when the terminal takes output: not while its user holds it with ^S; the run goes on
-/// meanwhile.
+/// True if the terminal accepts output. False while the user has paused it with ^S; the run
+/// continues.
 bool is_ready(int fd) {
   pollfd poll_fd{fd, POLLOUT, 0};
   return ::poll(&poll_fd, 1, 0) != 0;
@@ -89,7 +89,7 @@ LiveTerminal::~LiveTerminal() {
 
 void LiveTerminal::emit(const Event& event) {
   const bool seen = model_.apply(event);
-  // These stay to be read after the view has gone.
+  // These events stay readable after the view is removed.
   if (event.type == EventType::kLog || event.type == EventType::kWarning) add_message(event);
   if (event.type == EventType::kRunFinished) return finish();
   if (!seen && waiting_.empty()) return;
@@ -98,7 +98,7 @@ void LiveTerminal::emit(const Event& event) {
   dirty_ = true;
 }
 
-/// Lines go out with the next frame: a flood of them costs ten writes a second.
+/// Prints the lines with the next frame, so that many messages cost only ten writes a second.
 void LiveTerminal::add_message(const Event& event) {
   const auto lines = render_message(event, style(size()));
   if (lines.empty()) return;
@@ -142,26 +142,25 @@ LiveTerminal::Size LiveTerminal::size() const {
   return {size.ws_col != 0 ? size.ws_col : 80, size.ws_row != 0 ? size.ws_row : 24};
 }
 
-/// True when the terminal is this process's to draw on. After another job had it, the drawn view is
-/// lost among that job's output.
+/// True if this process is in the foreground of the terminal. If another job was, forget the drawn
+/// view: it is mixed with that job's output.
 bool LiveTerminal::is_ours() {
   if (is_foreground(options_.fd)) return true;
   drawn_.clear();
   return false;
 }
 
-/// The sequence that removes the drawn view and leaves the cursor where the view began.
+/// Returns the escape sequence that erases the view and moves the cursor to where it began.
 std::string LiveTerminal::erased(const Size& now) {
   if (!is_ours() || drawn_.empty()) return {};
-  // A terminal that became narrower has broken the lines that are now too long for it.
+  // A terminal that became narrower has wrapped the lines that are now too long.
   int rows = 0;
   for (const auto& line : drawn_) {
     const bool broken = now.width < drawn_size_.width && line.columns > now.width;
     rows += broken ? (line.columns + now.width - 1) / now.width : 1;
   }
   drawn_.clear();
-  // Line by line: tmux keeps in its history all that is cleared at once from the top of the screen
-  // on.
+  // Erase line by line: if the whole screen is cleared at once, tmux keeps it in its history.
   const std::string up = "\x1b[" + std::to_string(rows) + "A\r";
   std::string out = up;
   for (int i = 0; i < rows; ++i) out.append(kClearLine).append("\x1b[1B");
@@ -175,7 +174,7 @@ LiveStyle LiveTerminal::style(const Size& now) const {
           options_.unicode, options_.help};
 }
 
-/// Takes the lines that wait.
+/// Returns the waiting lines and clears them.
 std::string LiveTerminal::waiting_lines() {
   if (waiting_.empty()) return {};
   std::string out = std::string(kBreakLines) + waiting_;
@@ -203,7 +202,7 @@ void LiveTerminal::draw() {
   out += waiting_lines();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i >= drawn_.size() || lines[i].text != drawn_[i].text) {
-      // Cleared as a whole before, for tmux remembers how long a line once was when it breaks it.
+      // Clear the line first: tmux remembers its old length when it wraps it.
       out.append(kClearLine).append(lines[i].text);
     }
     out += "\r\n";
@@ -215,7 +214,7 @@ void LiveTerminal::draw() {
   options_.write(out);
 }
 
-/// Everything that waits or is drawn goes, in favour of `last`.
+/// Replaces the view and all waiting lines by `last`.
 void LiveTerminal::replace(const std::vector<LiveLine>& last) {
   std::string out;
   if (mid_line_) out += "\r\n";
@@ -261,7 +260,7 @@ void LiveTerminal::finish() {
   if (finished_) return;
   finished_ = true;
   echo_off_.reset();
-  mid_line_ = mid_line_ || suspended_;  // behind an unanswered question
+  mid_line_ = mid_line_ || suspended_;  // after an unanswered question
   suspended_ = false;
   replace(model_.ended_ms ? render_final(model_, style(size()), loop_.clock().wall_ms())
                           : std::vector<LiveLine>{});

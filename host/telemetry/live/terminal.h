@@ -1,9 +1,8 @@
-// LiveTerminal draws the live view at the foot of a terminal and prints lines above it. It never
-// takes the terminal over: no alternate screen, no raw mode, no signal handler; keys that are typed
-// meanwhile are not echoed. Each frame is one
-// write that hides the cursor at its start and shows it at its end, so that whatever ends the
-// process, kill -9 too, leaves a sound terminal. It is C++ because it outlives a script that was
-// killed. Loop thread only.
+// LiveTerminal draws the live view at the foot of a terminal and prints lines above it. It uses no
+// alternate screen, no raw mode and no signal handler; it only switches the echo off. Each frame is
+// one write that hides the cursor at its start and shows it at its end, so that the terminal stays
+// usable even after kill -9. It is in C++ because it must outlive a killed script. Loop thread
+// only.
 #pragma once
 
 #include <uv.h>
@@ -22,7 +21,7 @@
 
 namespace moonlet {
 
-/// A variable of the environment; nullptr when it is not set.
+/// Looks up an environment variable; nullptr if it is not set.
 using EnvironmentLookup = std::function<const char*(std::string_view name)>;
 
 /// True when `fd` is a terminal on which a live view makes sense: in the foreground, not "dumb",
@@ -39,10 +38,11 @@ class LiveTerminal {
     bool unicode = true;
     std::string_view help = LiveStyle{}.help;  ///< what the keys do; a text that stays
     std::string_view help_stopping = "it stops: what is done is kept";  ///< likewise, at the end
-    /// True once after the process was stopped and went on: others have written since.
+    /// Returns true once after the process was stopped and continued: others may have written
+    /// since.
     std::function<bool()> take_continued;
   };
-  /// Colour and marks as the environment asks (NO_COLOR, LC_ALL, LC_CTYPE, LANG).
+  /// Chooses colour and Unicode marks by the environment (NO_COLOR, LC_ALL, LC_CTYPE, LANG).
   static Options options_from(const EnvironmentLookup& env);
 
   /// `loop` is borrowed. The timer does not keep it alive.
@@ -52,17 +52,17 @@ class LiveTerminal {
   LiveTerminal(const LiveTerminal&) = delete;
   LiveTerminal& operator=(const LiveTerminal&) = delete;
 
-  /// Takes in an event; the view shows it within a tenth of a second.
+  /// Handles an event; the view shows it within a tenth of a second.
   void emit(const Event& event);
-  /// Takes the view away, has `print` write `text` where it was; the view comes back beneath.
+  /// Erases the view, lets `print` write `text` there, and draws the view again below.
   void print_above(std::string_view text, const std::function<void(std::string_view)>& print);
-  /// The last line of the view says from now on that the run stops.
+  /// From now on the last line of the view says that the run is stopping.
   void say_stopping();
-  /// Takes the view away until resume(), and keeps lines back, while the user answers a question.
+  /// Erases the view and delays lines until resume(), while the user answers a question.
   void suspend();
-  /// `at_line_start`: true when the cursor stands at the start of a line.
+  /// Shows the view again. `at_line_start`: the cursor is at the start of a line.
   void resume(bool at_line_start);
-  /// Draws when something is to be seen and the last frame is old enough. Its own timer calls it.
+  /// Draws if something has changed and the last frame is old enough. A timer calls it.
   void draw_due();
   /// Replaces the view by its final form. Later events are printed as lines. Idempotent.
   void finish();

@@ -16,7 +16,7 @@ constexpr int kShortestLabel = 8;
 constexpr std::size_t kLongestMessage = 4000;
 constexpr int kHeightWithHelp = 12;
 
-/// The rank of a state where lines are few: the lowest gets a line first.
+/// The rank of a state when lines are scarce: the lowest rank gets a line first.
 int rank_of(LiveState state) {
   switch (state) {
     case LiveState::kRunning:
@@ -85,8 +85,8 @@ std::string decoded(std::string_view key) {
   return printable(name, name.size());
 }
 
-/// "parallel/3/agent" is "3" to a person: a call's default name says little, as does a branch that
-/// has the name of its only step.
+/// Shortens a step's name for users: "parallel/3/agent" becomes "3". Drops the default name of a
+/// call, and the name of a branch that repeats its only step.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
   if (key.substr(0, 8) == "parallel") {
@@ -147,7 +147,7 @@ class View {
 
   const LiveModel& model_;
   const LiveStyle& style_;
-  const std::string sign_;  // marks a cut
+  const std::string sign_;  // marks truncated text
   std::int64_t now_ms_;
   std::vector<LiveLine> lines_;
   int label_width_ = 0;
@@ -159,7 +159,7 @@ std::string View::agents_text() const {
   return counts.empty() ? counts : "agents: " + counts;
 }
 
-/// A title and as many of the parts as there is room for, the first ones first.
+/// Joins a title and as many of the first parts as fit.
 void View::add_parts(const std::string& title, Tone tone, const std::vector<std::string>& parts) {
   const std::string between = style_.unicode ? " \xc2\xb7 " : " | ";
   LiveRow row(style_);
@@ -219,7 +219,7 @@ void View::add_phase(std::size_t index) {
                                                               : LiveState::kOk;
   const std::size_t waiting = model_.waiting(index);
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(phase.planned, 0));
-  // A phase that is over has completed its planned steps, unless something ended it early.
+  // A finished phase has completed its planned steps, unless it was ended early.
   const bool cut_short = model_.ended_ms && model_.verdict != "ok" && phase.begun() > 0;
   const std::size_t total =
       is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
@@ -251,7 +251,7 @@ void View::measure(const std::vector<Shown>& list) {
     }
   }
   if (style_.width < 60) runner_width_ = 0;
-  // Behind the label: the runner, six columns of time, and something to say.
+  // After the label come the runner, six columns of time and a message.
   const int beside = 4 + (runner_width_ > 0 ? runner_width_ + 2 : 0) + 8 + style_.width / 3;
   label_width_ = std::clamp(label, kShortestLabel, std::max(style_.width - beside, kShortestLabel));
 }
@@ -328,11 +328,12 @@ std::size_t View::lines_left() const {
   return height - std::min(height, lines_.size());
 }
 
-/// As much as `room` lines hold: the phases that go on, then steps by their rank.
+/// Chooses what to print in `room` lines: first the phases (active ones, then the newest), then
+/// steps by rank.
 std::vector<View::Shown> View::chosen(std::size_t room) {
   std::vector<std::size_t> order(model_.phases.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  // Phases with a line: those that go on, then the newest.
+  // Active phases get a line first, then the newest.
   std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
     return is_active(a) != is_active(b) ? is_active(a) : a > b;
   });
@@ -350,7 +351,7 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
       candidates.push_back({&step, place, candidates.size()});
     }
   }
-  // The newest of the ended steps is of most interest.
+  // Of the ended steps, list the newest first.
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     const int rank = rank_of(a.step->state);
     if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);

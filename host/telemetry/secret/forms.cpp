@@ -54,7 +54,8 @@ NameClass classify(std::string_view name) {
     }
     if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"}))
       return NameClass::kSecret;
-    // PWD by itself is the working directory.
+    // `PWD` as the first word is the working directory. After another word (DB_PWD) it is a
+    // password.
     if (word == "PWD" && i > 0) return NameClass::kSecret;
     if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK",
                       "DSN"})) {
@@ -123,7 +124,7 @@ void append_utf16_escape(std::string& out, std::uint32_t unit, bool upper) {
   out += text;
 }
 
-// Decodes one well-formed UTF-8 sequence of at least two bytes; 0 when it is none.
+// Decodes one well-formed UTF-8 sequence of at least two bytes; 0 if it is malformed.
 std::size_t decode(std::string_view text, std::uint32_t& code) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
@@ -159,7 +160,7 @@ char json_short_escape(char c) {
   }
 }
 
-// The escapes that an encoder of JSON uses where it need not.
+// The escapes that a JSON encoder uses although JSON does not require them.
 struct JsonStyle {
   bool ascii = false;              // everything beyond ASCII
   bool upper = false;              // \u00E4 rather than \u00e4
@@ -245,7 +246,7 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
   return whole.substr(first, last - first);
 }
 
-// As encoders print it inside of JSON, and inside of JSON inside of JSON.
+// Adds the spellings of `value` in JSON text, and in JSON text inside a JSON string.
 void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
   std::set<std::string> once;
   // Sets of escaped characters: none; Go; Rails; HTML-safe; PHP flags; .NET, without and with DEL.
@@ -256,8 +257,8 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   }
   for (const std::string& form : once) {
     add(form);
-    // The outer encoder finds backslashes and quotes; the other characters it would escape are
-    // escaped by now, or were kept by a similar encoder.
+    // The second encoder meets mostly backslashes and quotes. The first one has escaped the other
+    // special characters already, or both encoders leave them as they are.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));

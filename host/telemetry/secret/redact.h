@@ -1,6 +1,7 @@
 // Redactor replaces secret values by "[redacted:NAME]" before anything is written or shown. It owns
-// copies of the values and never prints them; it refuses to guess beyond names, lengths and plain
-// forms of a value. Immutable once built: any thread may use one; a StreamRedactor belongs to one.
+// copies of the values and never prints them; it finds a secret only by its name, its length and
+// the known encodings of its value. Immutable once built: any thread may use one; a StreamRedactor
+// belongs to one.
 #pragma once
 
 #include <array>
@@ -18,8 +19,7 @@ struct Secret {
   std::string value;
 };
 
-/// The place of a label that stands for a secret: with it, and the secret, the text can be
-/// restored.
+/// The position of a label that replaces a secret. restore() needs it to put the secret back.
 struct RedactedPlace {
   std::size_t at = 0;      ///< offset of the label in the redacted text
   std::uint32_t form = 0;  ///< the index of the secret's spelling at this place
@@ -27,15 +27,15 @@ struct RedactedPlace {
 
 class Redactor {
  public:
-  /// A declared value shorter than this is not looked for: it would blank ordinary text.
+  /// A declared value shorter than this is not redacted, because it would match ordinary text.
   static constexpr std::size_t kMinDeclared = 4;
-  /// The same for values that are only presumed secret by the name of their variable.
+  /// The shortest value that is redacted only because its variable's name looks secret.
   static constexpr std::size_t kMinPresumed = 8;
 
   /// Makes a redactor without secrets.
   Redactor() = default;
   /// Redacts the declared secrets and, of `environment` ("NAME=VALUE" each), the values that
-  /// secrets_of_environment() picks. Each value is also found in its usual clothes: JSON-escaped
+  /// secrets_of_environment() picks. Each value is also found in its usual encodings: JSON-escaped
   /// (once and twice), URL-encoded, base64 at any alignment, and line by line.
   Redactor(const std::vector<Secret>& declared, const std::vector<std::string>& environment);
 
@@ -46,12 +46,12 @@ class Redactor {
   /// True when it has no secrets: apply() copies, a StreamRedactor appends.
   bool empty() const { return !table_; }
 
-  /// The text with every occurrence replaced: leftmost first, of several the longest. Adds to
-  /// `places` what restore() needs.
+  /// The text with every occurrence replaced: leftmost first; of several at one place, the longest.
+  /// Adds to `places` what restore() needs.
   std::string apply(std::string_view text, std::vector<RedactedPlace>* places = nullptr) const;
 
-  /// Undoes apply() for its `text` and `places`, as far as the secrets are the same; empty where
-  /// one of them is no longer known. A caller that must be sure compares a hash.
+  /// Undoes apply() for its `text` and `places`, with the current secrets. Empty if one of the
+  /// secrets is no longer known. A caller that must be sure compares a hash.
   std::optional<std::string> restore(std::string_view text,
                                      const std::vector<RedactedPlace>& places) const;
 

@@ -15,7 +15,8 @@ using nlohmann::json;
 // Memory of all regular expressions together, in RE2 instructions of 16 bytes.
 constexpr std::size_t kMaxProgramSize = 400'000;
 
-// Keywords that later drafts added: to ignore them would accept what their author refused.
+// Keywords of later drafts are an error: if they were ignored, values would pass that the author
+// wants to refuse.
 constexpr const char* kLaterKeywords[] = {
     "$anchor",       "$dynamicAnchor",    "$dynamicRef",      "$recursiveAnchor",
     "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains",
@@ -39,7 +40,7 @@ class Compiler {
     if (!root) return root.error();
     find_draft();
     program_.root = node_of(**root);
-    // Nodes are made when they are first spoken of and filled in here: no recursion.
+    // Nodes are made at their first mention and filled in here, which avoids recursion.
     for (std::size_t i = 0; i < open_.size() && !error_; ++i) fill(*open_[i]);
     if (error_) return *error_;
     if (auto checked = check_circles(program_); !checked) return checked;
@@ -114,7 +115,7 @@ class Compiler {
     }
   }
 
-  // Not applied, but compiled: a wrong definition should not wait for its first use.
+  // Compile unused definitions too, so that an error in one is found now.
   void definitions(const Node& node, const json& schema) {
     const auto found = schema.find("definitions");
     if (found == schema.end()) return;
@@ -295,7 +296,7 @@ class Compiler {
     if (keyword == "else") rules(node.combined).alternative = schema;
   }
 
-  // additionalItems means nothing without a list of items.
+  // additionalItems has no effect unless `items` is a list.
   static void finish_array(Node& node) {
     if (node.array && !node.array->is_tuple) node.array->additional = nullptr;
   }

@@ -15,16 +15,16 @@ namespace moonlet::schema {
 /// Validates `instance` against `program.root`, within `program.limits`.
 ValidationReport evaluate(const Program& program, const nlohmann::json& instance);
 
-/// The way to the value at hand, on the stack of the recursion.
+/// The path to the current value, as a linked list on the call stack.
 struct Path {
   const Path* parent = nullptr;
   const std::string* key = nullptr;  ///< null for an element of an array
   std::size_t index = 0;
 };
-/// The JSON pointer; long keys are shortened.
+/// Formats a path as a JSON pointer with long keys shortened.
 std::string path_text(const Path& path);
 
-/// Collects faults, up to a number.
+/// Collects faults up to a maximum.
 class ErrorList {
  public:
   explicit ErrorList(std::size_t most) : most_(most) {}
@@ -43,8 +43,8 @@ class Evaluator {
  public:
   Evaluator(const SchemaLimits& limits, std::uint64_t steps) : limits_(limits), budget_(steps) {}
 
-  /// True when `value` fits. Without a sink it stops at the first fault. Meaningless when stopped()
-  /// then.
+  /// True when `value` fits. Without a sink it stops at the first fault. Ignore the result if
+  /// stopped() is true afterwards.
   bool check(const Node& node, const nlohmann::json& value, const Path& path, ErrorList* sink);
 
   /// A limit was passed.
@@ -85,13 +85,13 @@ class Evaluator {
   bool fits(const Node& node, const Subject& subject) {
     return check(node, subject.value, subject.path, nullptr);
   }
-  /// False when evaluation should end here: the result is already known.
+  /// False if evaluation should stop, because the result is known.
   bool goes_on(bool ok, const Subject& subject) const {
     if (budget_.exhausted()) return false;
     return subject.sink != nullptr ? !subject.sink->full() : ok;
   }
 
-  // Sentences. Each returns false, for the caller to return.
+  // Each reports a sentence and returns false, which the caller can return.
   bool fault(const Subject& subject, std::string_view keyword, const std::string& rest);
   bool type_fault(const Subject& subject);
   bool enum_fault(const Subject& subject);
@@ -120,9 +120,10 @@ class Evaluator {
 
   const SchemaLimits& limits_;
   Budget budget_;
-  /// Which values fit which schemas with alternatives: without it nested ones take for ever.
+  /// Caches which values match which schemas with alternatives. Without it, nested alternatives
+  /// take exponential time.
   std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
-  std::size_t temporaries_ = 0;  ///< the value at hand is not part of the instance
+  std::size_t temporaries_ = 0;  ///< not 0: the current value is not part of the instance
   std::size_t depth_ = 0;
   bool too_deep_ = false;
   std::size_t told_branches_ = 0;  ///< the enclosing alternatives that are being explained

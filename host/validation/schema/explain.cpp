@@ -1,4 +1,4 @@
-// The explanation of a value that does not fit its schema.
+// Explains why a value does not match its schema.
 #include <algorithm>
 #include <tuple>
 
@@ -26,8 +26,8 @@ std::size_t depth_of(const SchemaError& error) {
   return static_cast<std::size_t>(std::count(error.instance.begin(), error.instance.end(), '/'));
 }
 
-// The distance of a branch from fitting. The kind named by a "const" or "enum" decides more than
-// the number of faults, and a fault far inside shows that all around it fits.
+// How far a branch is from a match. A mismatch of a "const" or "enum" counts more than the number
+// of faults, and a fault deep inside means that everything around it matches.
 struct Distance {
   std::size_t wrong_kind = 0, wrong_shape = 0, shallowness = 0, faults = 0;
 
@@ -89,7 +89,7 @@ std::string path_text(const Path& path) {
   return out;
 }
 
-// Also shows the caller, before it builds a sentence, whether the sentence will be read.
+// Also tells the caller, before it builds a sentence, whether the sentence is needed.
 bool Evaluator::costs(const Subject& subject, std::uint64_t steps) {
   return subject.sink != nullptr && budget_.spend(steps);
 }
@@ -106,7 +106,7 @@ bool Evaluator::fault(const Subject& subject, std::string_view keyword, const st
   error.schema = pointer_text(*subject.node.place);
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
   error.message = where(subject) + " ";
-  // "has 3 items …" says itself what was found.
+  // "has 3 items …" already says what was found.
   const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
   if (!says_value) error.message += "is " + show(subject.value) + "; ";
@@ -178,7 +178,7 @@ bool Evaluator::missing_fault(const Subject& subject,
   std::string rest = std::string("lacks the ") +
                      (missing.size() == 1 ? "property " : "properties ") +
                      list_texts(missing, "and");
-  // A property that no rule knows may be the missing one, misspelt.
+  // An unknown property may be a misspelling of the missing one.
   const auto& known = subject.node.object->properties;
   std::vector<std::string_view> unknown;
   for (const auto name : names_of(subject.value)) {
@@ -204,7 +204,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
                            std::vector<SchemaError> causes) {
   if (!costs(subject, 2)) return false;
   std::string rest = "has a property of the wrong name " + show_text(key);
-  // The causes speak of the name as if it stood where the object stands.
+  // The causes describe the name as a value of its own: take only what was expected.
   if (!causes.empty()) {
     const auto& message = causes.front().message;
     const auto expected = message.rfind("; expected ");
@@ -223,7 +223,7 @@ void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const 
   if (!right.empty()) candidates = std::move(right);
 }
 
-// Looking for it may take half of the remaining steps, so that the rest can still be explained.
+// The search may take half of the remaining steps. The other half is for the explanation.
 Evaluator::Branch Evaluator::closest_branch(const Subject& subject,
                                             const std::vector<const Node*>& branches,
                                             const std::vector<std::size_t>& candidates) {
@@ -318,7 +318,8 @@ std::string reason_of(const Evaluator& evaluator, const SchemaLimits& limits) {
          " steps; use a smaller value, or a schema with fewer alternatives";
 }
 
-// Refuses a value that no rule may look at: it is too deep, or not JSON.
+// Says why a value cannot be validated at all: it is nested too deeply, too large, or not JSON.
+// Empty if it can be validated.
 std::string refusal(const Program& program, const json& instance) {
   const auto extent =
       measure(instance, program.limits.max_instance_depth, program.limits.max_steps, SIZE_MAX);

@@ -19,7 +19,7 @@ using Visitor = std::function<void(std::string_view keyword, const std::string* 
                                    std::size_t index, const nlohmann::json& child)>;
 void for_each_subschema(const nlohmann::json& object, const Visitor& visit);
 
-/// An error about a schema: `what` stands at `place`, in `keyword` unless that is empty.
+/// Makes an error about the schema at `place`, and about its `keyword` unless that is empty.
 Error schema_error(const Place& place, std::string_view keyword, const std::string& what,
                    ErrorKind kind = ErrorKind::kInvalid, std::string hint = {});
 
@@ -27,14 +27,14 @@ class Index {
  public:
   explicit Index(Program& program) : program_(program) {}
 
-  /// Takes in the user's document; its places then are known.
+  /// Indexes the user's document.
   Result<const Place*> add_root(const nlohmann::json& document);
 
-  /// The schema that `reference`, found at `from`, stands for. Loads the meta-schema when it is
-  /// named; every other document is refused by name.
+  /// Resolves `reference`, which was found at `from`. Loads the meta-schema if it is named; refuses
+  /// every other document by name.
   Result<const Place*> resolve(const std::string& reference, const Place& from);
 
-  /// The place of a subschema; null when no document holds it.
+  /// Finds the place of a subschema; null if it is in no known document.
   const Place* place_of(const nlohmann::json& value) const;
 
  private:
@@ -49,7 +49,7 @@ class Index {
 
   Program& program_;
   std::unordered_map<const nlohmann::json*, Place*> places_;  // each subschema
-  std::unordered_map<const nlohmann::json*, Place*> steps_;   // each value on the way of a pointer
+  std::unordered_map<const nlohmann::json*, Place*> steps_;   // each value on the path of a pointer
   std::map<std::string, Place*, std::less<>> resources_;      // by URI without fragment
   std::map<std::string, Place*, std::less<>> anchors_;        // by URI with "#name"
 };

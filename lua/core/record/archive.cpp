@@ -1,5 +1,5 @@
-// core.archive: the record of a run as one file, and back. A file that cannot be read or is refused
-// gives nil and an error table.
+// core.archive: packs the record of a run into one file, and unpacks it. Functions return nil and
+// an error table if a file cannot be read or is refused.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +29,7 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// The text of field `name` of the table on top; empty where it is missing.
+/// The text of field `name` of the table on top; empty if it is missing.
 std::string_view field_text(lua_State* L, const char* name) {
   lua_getfield(L, -1, name);
   const std::string_view text = lua_isnil(L, -1) ? std::string_view() : check_text(L, -1);
@@ -69,7 +69,7 @@ int archive_fits(lua_State* L) {
   return 1;
 }
 
-/// header(name, bytes) -> the block that stands before a file in an archive
+/// header(name, bytes) -> the block that precedes a file in an archive
 int archive_header_of(lua_State* L) {
   const std::string_view name = check_text(L, 1);
   const lua_Integer bytes = luaL_checkinteger(L, 2);
