@@ -238,6 +238,32 @@ bool ends_with_envelope = false;
   }
 }
 
+constexpr std::string_view kNoLoopEnvelope =
+    R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
+    R"("message":"cannot open an event loop: the system refused a pipe, EMFILE or ENFILE",)"
+    R"("hint":"too many open files: raise `ulimit -n`, or end other programs","at":null}})"
+    "\n";
+constexpr std::string_view kNoLoop =
+    "moonlet: cannot open an event loop: the system refused a pipe, EMFILE or ENFILE\n"
+    "  too many open files: raise `ulimit -n`, or end other programs\n";
+
+/// libuv aborts when it cannot make the pipe of its signals for the first loop.
+void on_no_loop(int) {
+  print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoLoopEnvelope : kNoLoop);
+  _exit(1);
+}
+
+moonlet::Result<moonlet::Engine> open_engine(moonlet::EngineOptions options) {
+  struct sigaction action {
+  }, before{};
+  action.sa_handler = on_no_loop;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGABRT, &action, &before);
+  auto engine = moonlet::Engine::open(std::move(options));
+  sigaction(SIGABRT, &before, nullptr);
+  return engine;
+}
+
 int run_command(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   moonlet::EngineOptions options;
@@ -249,7 +275,7 @@ int run_command(int argc, char** argv) {
   options.interrupt_signal = kInterruptSignal;
   options.on_stuck = [=](const std::string& why) { end_stuck_host(argc, argv, why); };
   install_interrupt();
-  auto engine = moonlet::Engine::open(std::move(options));
+  auto engine = open_engine(std::move(options));
   if (!engine) return report(argc, argv, engine.error());
   watch_signals(*engine);
   auto outcome = engine->command(words);

@@ -131,7 +131,7 @@ case_soak_mcp_parked() {
   serve '[{"do": [{"mcp": "preset_ship"}, {"text": "Done."}]}]'
   main_agent_setup
   main_agent "ship with moonlet" || echo "exit $?"
-  grep -q 'moonlet answer 1 approve' "$case/server/request-2.json" || echo "the model has not seen the way on"
+  grep -q 'moonlet answer R-001 approve' "$case/server/request-2.json" || echo "the model has not seen the way on"
   records 'runs[0]["verdict"] == "needs-human"'
 }
 

@@ -34,7 +34,7 @@ local function next_of(home, id, rec, now, points)
   local agents, persons = {}, {}
   for _, item in ipairs(points) do table.insert(item.by == "agent" and agents or persons, item) end
   if #persons > 0 then
-    local command = state.answers(state.short(id), rec.parked, #points > 1)[1]
+    local command = state.answers(id, rec.parked, #points > 1)[1]
     return ("a person decides this; ask the user to run in %s: %s"):format(home.top, command)
   end
   if #agents > 0 then return ("its agent asks: call the tool answer for %s, or ask the user"):format(id) end

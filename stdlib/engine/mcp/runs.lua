@@ -53,7 +53,7 @@ local function own(call)
   local id, rec = M.find(call)
   if M.is_own(call.request.client, rec) then return id, rec end
   refuse(("%s was not started by %s over MCP"):format(id, call.request.client.name),
-    "the user acts on it at the command line: moonlet show " .. state.short(id))
+    "the user acts on it at the command line: moonlet show " .. id)
 end
 
 --- Sends what happens in a run as progress of a call that wants it.
@@ -232,7 +232,7 @@ local function question_of(id, rec, key)
   end
   if found.kind == "gate" or found.agent ~= true then
     refuse(found.kind == "gate" and "only a person approves or rejects a gate" or "the preset asks a person this",
-      "ask the user to run: " .. state.answers(state.short(id), { found }, #open > 1)[1])
+      "ask the user to run: " .. state.answers(id, { found }, #open > 1)[1])
   end
   return found
 end

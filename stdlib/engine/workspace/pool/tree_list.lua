@@ -14,7 +14,7 @@ local format = { "-type", "d", "-fprintf", false, "d %m %U %G/%P\\0", "-o", "-fp
 
 local function call(run, key, cwd, argv)
   local exit = infrastructure_error.run_child { step = key .. "/worktree", argv = argv, cwd = cwd,
-    env = git.environment(run), wall = wall_ms, cap = cap }
+    env = git.environment(run), wall_ms = wall_ms, cap = cap }
   if exit.why == "exited" and exit.code == 0 and not exit.stdout_cut then return exit.stdout end
   error({ kind = "failed", message = ("the files of %s cannot be listed: %s"):format(cwd,
     core.text.printable(exit.stderr ~= "" and exit.stderr or exit.why, 300)) }, 0)
