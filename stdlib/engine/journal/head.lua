@@ -14,9 +14,10 @@ function M.of_file(root, path)
   local look = first_look
   while size > 0 do
     local from = math.max(size - look, 0)
-    local text = (core.file.part(root, path, from, size - from) or ""):match "^(.*\n)[^\n]*$" or ""
-    local line = text:match "([^\n]*)\n$"
-    local is_whole = line and (#line + 1 < #text or from == 0)
+    local text = (core.file.part(root, path, from, size - from) or ""):match "^(.*)\n[^\n]*$"
+    -- A pattern without an anchor at its start would try each byte of a long line.
+    local line = text and (text:match "^.*\n([^\n]*)$" or text)
+    local is_whole = line and (#line < #text or from == 0)
     if is_whole then return line:match '^{"number":%d+,[^{]-"hash":"(%x+)",' end
     if from == 0 or look > longest_line then return nil end
     look = look * 8
