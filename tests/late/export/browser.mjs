@@ -83,7 +83,7 @@ const cases = {
         let line = 1;
         for (let k = 0; k < place; k++) if (tar[at + k] === 10) line++;
         writeFileSync(file, pack(changed));
-        await page.goto(`file://${file}`, { waitUntil: "commit" });
+        await page.goto(`file://${file}`, { waitUntil: "domcontentloaded" });
         await page.waitForSelector("html[data-ready]", { state: "attached", timeout: patience });
         const found = await page.evaluate(() => ({ ...document.getElementById("integrity").dataset }));
         if (found.state !== "altered" || Number(found.line) !== line) {
