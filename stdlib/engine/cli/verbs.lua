@@ -201,7 +201,8 @@ end
 --- The options of a verb.
 function M.options(entry)
   local module = require("moonlet.engine.cli." .. entry.module)
-  return module.known or module.verbs[entry.name:match "%S+$"].known
+  local word = entry.name:match "%S+$"
+  return module.known_of and module.known_of[word] or module.known or module.verbs[word].known
 end
 
 --- The words by which help and hints call a verb: "list" for "run list".

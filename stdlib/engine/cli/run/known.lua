@@ -15,8 +15,8 @@ local runner_help = { __index = function(_, key)
   local names, own = { table.unpack(runner_names.programs) }, require("moonlet.engine.load.runners").own_names()
   if not own[1] then own = { "one of your config" } end
   table.move(own, 1, #own, #names + 1, names)
-  return table.concat(names, ", ") .. ", mock (made-up answers), 'command:PROGRAM ARG…', "
-    .. "or route (by task type and risk); several take turns"
+  return "'command:PROGRAM ARG…', mock (made-up answers), " .. table.concat(names, ", ")
+    .. ", or route (by task type and risk); several take turns"
 end }
 
 M.all = {

@@ -24,6 +24,7 @@ M.known = options.with_common {
   sha = { value = "HASH", help = "the hash that review show gave: refused if it is another one by now" },
 }
 local known = { list = options.with_common(), show = options.with_common(), approve = M.known, reject = M.known }
+M.known_of = known
 
 --- Returns the changes of a run as a text, and its hash; nil if there are none.
 local function patch_of(home, rec)

@@ -30,7 +30,7 @@ local fields = {
 local with = options.with_common
 local known = { list = with(), show = with(), create = with(fields), edit = with(fields),
   ready = with { draft = { help = "make it a draft again" } } }
-M.known = with(fields)
+M.known, M.known_of = with(fields), known
 
 local function printable(text, size) return core.text.printable(text, size or 200) end
 
