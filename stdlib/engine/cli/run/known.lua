@@ -12,11 +12,11 @@ local M = {}
 -- Reads the config for the names of the user's own runners only when somebody reads the help.
 local runner_help = { __index = function(_, key)
   if key ~= "help" then return nil end
-  local names, own = { table.unpack(runner_names.programs) }, require("moonlet.engine.load.runners").own_names()
-  if not own[1] then own = { "one of your config" } end
-  table.move(own, 1, #own, #names + 1, names)
-  return "'command:PROGRAM ARG…', mock (made-up answers), " .. table.concat(names, ", ")
-    .. ", or route (by task type and risk); several take turns"
+  local names = require("moonlet.engine.load.runners").own_names()
+  local others = { "command:PROGRAM", "mock", table.unpack(runner_names.programs) }
+  table.move(others, 1, #others, #names + 1, names)
+  return table.concat(names, ", ") .. ", one of your config, or route (by task type and risk). mock makes "
+    .. "answers up; 'command:PROGRAM ARG…' is any program; several runners take turns"
 end }
 
 M.all = {
