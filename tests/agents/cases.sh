@@ -196,7 +196,7 @@ case_writes_in_a_worktree() {
   if [ "$(cat src/new.txt)" != new ]; then echo "src/new.txt was not brought back"; fi
   if [ "$(tail -n 1 README.md)" != more ]; then echo "README.md was not brought back"; fi
   if [ -e ~/planted ]; then echo "it could write outside"; fi
-  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+  if [ "$(git worktree list | grep -vc /pool-)" != 1 ]; then git worktree list; fi
 }
 
 case_write_tool_claude() {
@@ -213,7 +213,7 @@ case_failed_writer_leaves_nothing() {
   go
   want 'code == 1' 'verdict == "failed"' 'model["class"] == "refused"' 'run.files_changed == []'
   git status --porcelain | sed 's/^/changed: /'
-  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+  if [ "$(git worktree list | grep -vc /pool-)" != 1 ]; then git worktree list; fi
 }
 
 case_tool_leaves_a_process() {
@@ -498,7 +498,7 @@ interrupted_during() {
   ended 5
   want 'code == 130' 'verdict == "cancelled"' 'took < 5000'
   nothing_left
-  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+  if [ "$(git worktree list | grep -vc /pool-)" != 1 ]; then git worktree list; fi
 }
 
 case_interrupted_while_it_waits() { interrupted_during '{"hang": true}'; }
@@ -561,7 +561,7 @@ case_host_killed_while_it_writes() {
   moon run resume R-001
   want 'code == 0' 'verdict == "ok"' 'r.files == ["new.txt"]' 'len(turns) == 2' 'len(paid) == 2'
   if [ "$(cat new.txt)" != new ]; then echo "new.txt was not brought back"; fi
-  if [ "$(git worktree list | wc -l)" != 1 ]; then git worktree list; fi
+  if [ "$(git worktree list | grep -vc /pool-)" != 1 ]; then git worktree list; fi
 }
 
 # --- prompts -----------------------------------------------------------------------------------------------
