@@ -45,7 +45,7 @@ local function private_keys(text, add)
   end)
 end
 
--- The share of places where the kind of character changes: names change it at the seams of words,
+-- Returns how often letters, digits and case change within a text: names change at word boundaries,
 -- random text everywhere.
 local function restless(text)
   local changes = 0

@@ -206,7 +206,7 @@ local function listed(names, last)
   return ("%s %s %s"):format(table.concat(names, ", ", 1, #names - 1), last, names[#names])
 end
 
---- What can be run on this machine now, in a line.
+--- Returns a line that names what can be run on this machine now.
 local function ready_text(checks)
   if not checks.healthy then return "Mend what is bad above, then look again: moonlet doctor" end
   local without = #checks.offline > 0 and listed(checks.offline, "and") .. " without an agent, and " or ""

@@ -77,7 +77,7 @@ local function unfinished_text(ids)
     :format(shown)
 end
 
---- What the changes of the rows have cost, each.
+--- Formats the cost of each dispatched and of each merged change.
 local function changes_text(changes)
   local text = ("%s, %d merged"):format(counted(changes.dispatched, "change dispatched", "changes dispatched"),
     changes.merged)

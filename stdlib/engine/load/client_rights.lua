@@ -61,7 +61,7 @@ function M.check_program(rights, program)
     "the user's config names such programs: mcp = { programs = { … } }")
 end
 
---- Raises if a preset is none of those that a client may run.
+--- Raises an error if the config does not allow an MCP client to run a preset.
 ---@param rights moonlet.ClientRights
 ---@param name string
 function M.check_preset(rights, name)
@@ -73,7 +73,7 @@ function M.check_preset(rights, name)
     ("the user allows presets in the config: mcp = { presets = { \"%s\" } }"):format(shown))
 end
 
---- Raises if a packet says what only a person may say about a run that a client starts.
+--- Raises an error if an MCP client starts a packet whose fields only a person may set.
 ---@param rights moonlet.ClientRights
 ---@param packet table  with validation, runner, auto_approve
 ---@param words_of fun(command: string, where: string): string[]

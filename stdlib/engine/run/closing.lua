@@ -1,4 +1,4 @@
---- What a run says at its end: limits that were passed, and the remedies.
+--- Reports at the end of a run which limits were passed, and how to continue.
 local budget = require "moonlet.engine.budget.budget"
 local cassette = require "moonlet.engine.runner.cassette"
 

@@ -194,7 +194,7 @@ def compare(run, made, before, after):
             faults.append(f"{key} was to be refused ({row['why']}), and was begun")
     outcomes = {row["key"]: row["outcome"] for row in made["steps"]}
     for key in adopted:
-        # One that had failed is adopted first, and then repeated.
+        # A resume adopts a failed attempt first, and then repeats the step.
         if outcomes.get(key) not in ("adopted", "unknown") and not (outcomes.get(key) == "paid" and key in begun):
             faults.append(f"{key} was adopted, and the forecast has it as {outcomes.get(key)}")
     if begun and paid and begun[0] not in paid:

@@ -174,7 +174,7 @@ TEST_CASE(
         });
         result = operation.run(place);
       }
-      // What was checked before the lock went away may be completed; nothing else is.
+      // An operation that checked the lock before it was taken away may complete; no later one may.
       if (result) {
         CHECK(operation.is_new(place));
       } else {

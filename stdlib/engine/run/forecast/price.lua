@@ -1,4 +1,4 @@
---- What a step will cost: a range from what steps of the same preset, runner and model have cost, in this run and in
+--- Estimates the cost of a step: a range from what steps of the same preset, runner and model have cost, in this run and in
 --- the ledger; else from the prices of the config; else unknown.
 local budget = require "moonlet.engine.budget.budget"
 local usage = require "moonlet.engine.runner.usage"
@@ -67,7 +67,7 @@ local function from_ledger(costs, home, preset, own)
   end
 end
 
---- What a recorded step has cost, by its attempts.
+--- Returns the cost of a recorded step, summed over its attempts.
 ---@param run moonlet.Run
 ---@param key string
 ---@return {usd: number?, tokens: integer?}?
