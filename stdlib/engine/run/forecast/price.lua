@@ -1,5 +1,5 @@
---- Estimates the cost of a step: a range from what steps of the same preset, runner and model have cost, in this run and in
---- the ledger; else from the prices of the config; else unknown.
+--- Estimates the cost of a step: a range from what steps of the same preset, runner and model
+--- have cost, in this run and in the ledger; else from the prices of the config; else unknown.
 local budget = require "moonlet.engine.budget.budget"
 local usage = require "moonlet.engine.runner.usage"
 
