@@ -1,5 +1,6 @@
-// The Lua that is built into the executable: the standard library as bytecode, its annotations, the
-// presets as text and as bytecode, the presets' tests as text. Constant data, any thread.
+// The files that the build embeds in the executable: the standard library as bytecode with its
+// annotations, and the presets as text, as bytecode, and with their tests.
+// Constant data, any thread.
 #pragma once
 
 #include <string_view>
@@ -12,9 +13,9 @@ struct EmbeddedFile {
 };
 
 const EmbeddedFile* embedded_modules();
-const EmbeddedFile* embedded_notes();        ///< annotations of a file, a pattern's whole text
+const EmbeddedFile* embedded_notes();        ///< modules' annotations, patterns' whole texts
 const EmbeddedFile* embedded_presets();      ///< "NAME/init.lua", "NAME/prompt.md"
-const EmbeddedFile* embedded_preset_code();  ///< the Lua files among them, compiled
-const EmbeddedFile* embedded_tests();        ///< "NAME/tests/…" of the presets
+const EmbeddedFile* embedded_preset_code();  ///< the Lua files of the presets as bytecode
+const EmbeddedFile* embedded_tests();        ///< the presets' test files, "NAME/tests/…"
 
 }  // namespace moonlet

@@ -1,26 +1,22 @@
 #include "moonlet/engine.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#include <uv.h>
 
+#include <algorithm>
 #include <atomic>
-#include <optional>
-#include <system_error>
+#include <exception>
+#include <thread>
 #include <utility>
 
-#include "host/driver/run_driver.h"
-#include "host/process/child/subreaper.h"
-#include "host/telemetry/live/terminal.h"
-#include "lua/engine/script.h"
-#include "lua/sandbox/sandbox.h"
-#include "lua/vm/error.h"
-#include "lua/vm/guard.h"
-#include "lua/vm/scheduler.h"
-#include "lua/vm/services.h"
+#include "host/base/json.h"
+#include "host/base/text.h"
+#include "host/telemetry/live/echo.h"
+#include "lua/engine/command.h"
+#include "lua/engine/keeper_entry.h"
+#include "lua/engine/native.h"
+#include "lua/engine/wake.h"
 #include "lua/vm/state.h"
 
 extern char** environ;
@@ -29,310 +25,385 @@ namespace moonlet {
 
 namespace {
 
-bool is_executable(const std::string& path) { return access(path.c_str(), X_OK) == 0; }
+constexpr std::size_t kLongestLine = 2000;
 
-std::string absolute(const std::string& path) {
-  char resolved[PATH_MAX];
-  return realpath(path.c_str(), resolved) == nullptr ? std::string() : std::string(resolved);
+Error invalid(std::string message, std::string hint = {}) {
+  return Error{ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// The moonlet executable: beside the running program (which it often is itself), or in PATH.
-std::string find_moonlet() {
-  char self[PATH_MAX];
-  std::size_t size = sizeof self;
-  if (uv_exepath(self, &size) == 0) {
-    std::string program(self, size);
-    const std::string folder = program.substr(0, program.rfind('/'));
-    if (program.substr(folder.size() + 1) == "moonlet") return program;
-    if (is_executable(folder + "/moonlet")) return folder + "/moonlet";
+Result<void> check_json(const std::string& text, std::string_view noun, bool may_be_list) {
+  if (text.empty()) return {};
+  auto value = parse_json(text);
+  if (!value) {
+    return invalid("the " + std::string(noun) + " are not JSON: " + value.error().message,
+                   value.error().at);
   }
-  const char* path = getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const std::size_t colon = rest.find(':');
-    std::string candidate = std::string(rest.substr(0, colon)) + "/moonlet";
-    if (candidate.size() > 8 && is_executable(candidate)) return absolute(candidate);
-    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
-  }
-  return {};
-}
-
-/// Completes the name of the program that is the keeper of every run; kInvalid when there is none.
-Result<void> set_keeper(std::string& program) {
-  const bool is_named = !program.empty();
-  if (!is_named) program = find_moonlet();
-  if (is_executable(program)) return {};
-  Error error;
-  error.kind = ErrorKind::kInvalid;
-  error.message = is_named ? "cannot run the moonlet program: " + std::string(strerror(errno))
-                           : "the moonlet program is neither beside this program nor in PATH";
-  error.hint = "install moonlet, or name its program in EngineOptions::moonlet_program";
-  error.at = program;
-  return error;
-}
-
-int push_main(lua_State* L) {
-  push_module_environment(L, true);
-  lua_getfield(L, -1, "require");
-  lua_pushliteral(L, "moonlet.engine.cli.main");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, static_cast<const char*>(lua_touserdata(L, 1)));
-  return 1;
-}
-
-/// Pushes a function of the command line module. False when it cannot be loaded (a broken build).
-bool push_entry(lua_State* L, const char* function) {
-  lua_pushcfunction(L, push_main);
-  lua_pushlightuserdata(L, const_cast<char*>(function));
-  return lua_pcall(L, 1, 1, 0) == LUA_OK;
-}
-
-void push_words(lua_State* L, const std::vector<std::string>& words) {
-  lua_createtable(L, static_cast<int>(words.size()), 0);
-  lua_Integer i = 0;
-  for (const std::string& word : words) {
-    lua_pushlstring(L, word.data(), word.size());
-    lua_rawseti(L, -2, ++i);
-  }
+  if (value->is_object() || (may_be_list && value->is_array())) return {};
+  return invalid("the " + std::string(noun) + " are JSON, but not an object",
+                 may_be_list ? "give an object by name, or a list for a script" : "");
 }
 
 }  // namespace
 
-class Engine::Impl {
- public:
-  explicit Impl(EngineOptions options) : options_(std::move(options)), loop_(clock_) {
-    failure_ = loop_.failure();
-    if (failure_ == 0) failure_ = -uv_async_init(loop_.raw(), &wake_, [](uv_async_t*) {});
-    if (failure_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&wake_));
+Result<void> Owner::check() const {
+  if (is_forked()) {
+    return invalid("this process was forked from the one that opened the engine",
+                   "open an engine of its own in the child");
   }
-  ~Impl() {
-    if (failure_ == 0) uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  if (std::this_thread::get_id() != thread) {
+    return invalid("the engine belongs to another thread",
+                   "other threads may cancel runs and answer replies");
+  }
+  return {};
+}
+
+class Engine::Impl : public std::enable_shared_from_this<Engine::Impl> {
+ public:
+  explicit Impl(EngineOptions options)
+      : options_(std::move(options)),
+        wake_(std::make_shared<Wake>()),
+        loop_(clock_),
+        natives_(loop_, wake_, [this](const std::string& text) { report(text); }) {
+    failure_ = wake_->failure() != 0 ? wake_->failure() : loop_.failure();
+    if (failure_ == 0) failure_ = watch_.start(loop_, *wake_);
   }
 
-  /// 0, or the errno for which it cannot work; then no other method may be called.
+  /// Returns 0, or the errno of a failed construction, after which only the destructor is allowed.
   int failure() const { return failure_; }
 
-  Result<Outcome> command(const std::vector<std::string>& words);
+  /// Refuses calls from another thread or a forked child; without `reentrant`, also from a
+  /// callback.
+  Result<void> check(bool reentrant) const {
+    if (auto ours = owner_.check(); !ours) return ours;
+    if (!reentrant && (in_turn_ || natives_.is_calling())) {
+      return invalid("a callback may not drive the engine", "return, and let the caller drive it");
+    }
+    return {};
+  }
+  bool is_forked() const { return owner_.is_forked(); }
 
-  void cancel() {
-    cancel_asked_.store(true, std::memory_order_release);
-    uv_async_send(&wake_);
+  Result<Run> start(Request request) {
+    if (auto ours = check(true); !ours) return ours.error();
+    if (request.verb != "command") {
+      if (request.target.empty()) return invalid("the request names no preset");
+      if (auto ok = check_json(request.arguments, "arguments", true); !ok) return ok.error();
+      if (auto ok = check_json(request.options, "options", false); !ok) return ok.error();
+    }
+    auto state = std::make_shared<RunState>();
+    state->wake = wake_;
+    state->engine = weak_from_this();
+    Command::Host host{loop_,    clock_,     options_,
+                       natives_, continued_, [this](const Event& event) { tell(event); }};
+    commands_.push_back(std::make_unique<Command>(std::move(host), std::move(request), state));
+    return Run(std::move(state));
   }
 
+  /// Runs ready commands and handles events. With `wait`, waits for an event if nothing is ready.
+  /// Returns true until all commands are done.
+  bool turn(bool wait) {
+    in_turn_ = true;
+    step_all();
+    if (!commands_.empty()) {
+      const auto is_ready = [](const auto& command) { return command->is_ready(); };
+      const bool ready = std::any_of(commands_.begin(), commands_.end(), is_ready);
+      watch_.hold(natives_.waiting() > 0);
+      const bool is_alive = loop_.run_once(wait && !ready);
+      natives_.deliver();
+      if (!is_alive && natives_.waiting() == 0) end_stuck();
+      step_all();
+    }
+    in_turn_ = false;
+    return !commands_.empty();
+  }
+
+  int descriptor() { return uv_backend_fd(loop_.raw()); }
+
+  int timeout() {
+    if (!owner_.check()) return 0;  // turn() then returns the error
+    for (const auto& command : commands_) {
+      if (command->is_ready()) return 0;
+    }
+    if (commands_.empty()) return -1;
+    return loop_.timeout();
+  }
+
+  Result<void> wait_for(const RunState& state, std::int64_t timeout_ms) {
+    bool is_late = false;
+    std::optional<Loop::TimerId> timer;
+    if (timeout_ms >= 0) {
+      timer = loop_.after(timeout_ms, [&] {
+        timer.reset();
+        is_late = true;
+      });
+    }
+    // A callback may close the engine. The caller's reference is then the last one, and the run is
+    // lost when the caller drops it.
+    const auto is_closed = [this] { return weak_from_this().use_count() == 1; };
+    while (!state.done.load() && !is_late && !is_closed()) turn(true);
+    if (timer) loop_.cancel(*timer);
+    if (state.done.load() || is_closed()) return {};
+    Error error;
+    error.kind = ErrorKind::kTimeout;
+    error.message = "the run has not ended within " + std::to_string(timeout_ms) + " ms";
+    return error;
+  }
+
+  NativeTable& natives() { return natives_; }
+  void set_listener(std::function<void(const RunEvent&)> fn) { listener_ = std::move(fn); }
   void continued() { continued_.store(true, std::memory_order_release); }
 
  private:
-  Result<Outcome> drive(LuaState& state, Scheduler& scheduler, const std::shared_ptr<Task>& task);
-  void trim_when_quiet(LuaState& state);
-  void trim(LuaState& state);
-  Result<Outcome> end_without_it(Services& services, LuaState& state, const Error& why);
-  Result<Outcome> read_outcome(lua_State* L, const Task& task, const Scheduler& scheduler);
+  void step_all() {
+    // A callback may add commands during the loop, so do not use iterators.
+    for (std::size_t i = 0; i < commands_.size(); ++i) commands_[i]->step();
+    std::erase_if(commands_, [](const auto& command) { return command->is_done(); });
+  }
 
+  void end_stuck() {
+    for (std::size_t i = 0; i < commands_.size(); ++i) {
+      if (!commands_[i]->is_ready()) commands_[i]->give_up();
+    }
+  }
+
+  void tell(const Event& event) {
+    if (!listener_) return;
+    const std::string json = json_text(to_json(event));
+    const RunEvent told{event.type,   to_string(event.type), event.run, event.step,
+                        event.number, event.wall_ms,         json};
+    const auto listener = listener_;  // a copy, because the callback may replace listener_
+    try {
+      listener(told);
+    } catch (const std::exception& e) {
+      report(std::string("the event callback threw: ") + e.what());
+    } catch (...) {
+      report("the event callback threw an exception of an unknown type");
+    }
+  }
+
+  void report(const std::string& text) {
+    if (!options_.log) return;
+    try {
+      options_.log(text);
+    } catch (...) {
+      return;  // there is no other place to report an error of the log
+    }
+  }
+
+  const Owner owner_;
   EngineOptions options_;
   SystemClock clock_;
+  std::shared_ptr<Wake> wake_;
   Loop loop_;
-  uv_async_t wake_{};
+  WakeWatch watch_;
+  NativeTable natives_;
   int failure_ = 0;
-  std::atomic<bool> cancel_asked_{false};
+  bool in_turn_ = false;
   std::atomic<bool> continued_{false};
-  std::optional<Loop::TimerId> trim_timer_;
-  std::int64_t active_ms_ = 0;     // when the command did something last
-  std::size_t trimmed_bytes_ = 0;  // Lua's memory after the last trim
+  std::function<void(const RunEvent&)> listener_;
+  std::vector<std::unique_ptr<Command>> commands_;
 };
 
-// Memory is given back once a command has waited for so long, and only if Lua's memory has grown.
-constexpr std::int64_t kQuietMs = 100;
-constexpr std::size_t kGrownBytes = std::size_t{512} << 10;
-// A larger heap takes so long to collect that a resume would be slower.
-constexpr std::size_t kMostTrimmedBytes = std::size_t{16} << 20;
+// --- Engine
 
-void Engine::Impl::trim_when_quiet(LuaState& state) {
-  active_ms_ = clock_.monotonic_ms();
-  const std::size_t used = state.memory_used();
-  if (trim_timer_ || used < trimmed_bytes_ + kGrownBytes || used > kMostTrimmedBytes) return;
-  trim_timer_ = loop_.after(kQuietMs, [this, &state] { trim(state); });
-}
-
-void Engine::Impl::trim(LuaState& state) {
-  trim_timer_.reset();
-  if (clock_.monotonic_ms() - active_ms_ < kQuietMs) return;
-  lua_gc(state.main(), LUA_GCCOLLECT);
-  if (options_.own_process) trim_process();
-  trimmed_bytes_ = state.memory_used();
-}
-
-Result<Outcome> Engine::Impl::read_outcome(lua_State* L, const Task& task,
-                                           const Scheduler& scheduler) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, task.result_ref());
-  if (task.outcome() != Task::Outcome::kReturned) {
-    lua_rawgeti(L, -1, 1);
-    Error error = read_error(L, -1);
-    lua_pop(L, 2);
-    if (!scheduler.last_traceback().empty()) error.hint = scheduler.last_traceback();
-    return error;
-  }
-  Outcome outcome;
-  lua_rawgeti(L, -1, 1);
-  outcome.exit_code = static_cast<int>(lua_tointeger(L, -1));
-  lua_rawgeti(L, -2, 2);
-  std::size_t size = 0;
-  if (const char* text = lua_tolstring(L, -1, &size)) outcome.envelope.assign(text, size);
-  lua_pop(L, 3);
-  return outcome;
-}
-
-/// Why and where Lua was killed.
-Error kill_error(const LuaState& state) {
-  Error error;
-  error.kind = state.kill_kind();
-  error.message = state.killed();
-  error.at = state.killed_at();
-  error.hint = state.kill_hint();
-  return error;
-}
-
-Result<Outcome> Engine::Impl::drive(LuaState& state, Scheduler& scheduler,
-                                    const std::shared_ptr<Task>& task) {
-  scheduler.pump();
-  trimmed_bytes_ = 0;
-  bool cancelled = false;
-  while (!task->done() && !scheduler.killed()) {
-    if (!cancelled && scheduler.hear_end()) {
-      cancelled = true;
-      const auto view = Services::of(state.main()).live().lock();
-      if (view) view->say_stopping();
-      scheduler.pump();
-      continue;
-    }
-    // The wake-up handle alone does not keep the loop: without pending events no task can go on.
-    const bool to_be_told = !cancelled && cancel_asked_.load();
-    trim_when_quiet(state);
-    if (!loop_.run_once() && !to_be_told && !scheduler.has_ready()) {
-      Error error;
-      error.message = "the script waits for something that can never happen";
-      error.hint = "every task of it waits for another one";
-      return error;
-    }
-    scheduler.pump();
-  }
-  if (scheduler.killed()) return kill_error(state);
-  return read_outcome(state.main(), *task, scheduler);
-}
-
-/// The host's last words about a run whose Lua was killed, or produced no result. Its coroutines
-/// are never resumed.
-Result<Outcome> Engine::Impl::end_without_it(Services& services, LuaState& state,
-                                             const Error& why) {
-  if (services.run) services.run->end_children();
-  state.revive();
-  Scheduler scheduler(state, loop_);
-  lua_State* L = state.main();
-  lua_settop(L, 0);
-  lua_gc(L, LUA_GCCOLLECT);
-  if (!push_entry(L, "killed")) return read_error(L, -1);
-  const std::string_view kind = to_string(why.kind);
-  for (std::string_view word : {std::string_view(why.message), std::string_view(why.at), kind,
-                                std::string_view(why.hint)}) {
-    lua_pushlstring(L, word.data(), word.size());
-  }
-  auto task = scheduler.start_main(4);
-  cancel_asked_.store(false);  // the cancel has happened; this prints the last words
-  return drive(state, scheduler, task);
-}
-
-Result<Outcome> Engine::Impl::command(const std::vector<std::string>& words) {
-  cancel_asked_.store(false);
-  LuaState state({options_.lua_memory_bytes, options_.lua_run_ms, options_.interrupt_signal,
-                  &cancel_asked_, options_.on_stuck});
-  Services services(clock_, loop_, options_.environment);
-  services.working_directory = options_.directory;
-  services.keeper_program = options_.moonlet_program;
-  services.print = options_.print;
-  services.request_cancel = [this] { cancel(); };
-  services.take_continued = [this] { return continued_.exchange(false); };
-  services.on_detached = options_.on_detached;
-  services.interactive = options_.interactive;
-  lua_State* L = state.main();
-  Services::set(L, services);
-  open_sandbox(L);
-  open_modules(L);
-  Result<Outcome> outcome = Error{};
-  bool ended = false;
-  {
-    Scheduler scheduler(state, loop_);
-    scheduler.end_asked = [&] {
-      if (services.run) services.run->look_for_cancel();
-      return cancel_asked_.load(std::memory_order_acquire);
-    };
-    if (!push_entry(L, "main")) return read_error(L, -1);
-    push_words(L, words);
-    auto task = scheduler.start_main(1);
-    outcome = drive(state, scheduler, task);
-    ended = task->done() && !state.is_killed();
-  }
-  if (!ended) {
-    const Error why = state.is_killed() ? kill_error(state) : outcome.error();
-    outcome = end_without_it(services, state, why);
-  }
-  if (trim_timer_) loop_.cancel(*std::exchange(trim_timer_, std::nullopt));
-  services.run.reset();
-  return outcome;
-}
-
-Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::Engine(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
-Engine::~Engine() = default;
+
+Engine::~Engine() {
+  // A forked child must not close the descriptors and locks that it shares with its parent.
+  if (impl_ && impl_->is_forked()) new std::shared_ptr<Impl>(impl_);  // NOLINT: leaks on purpose
+}
 
 Result<Engine> Engine::open(EngineOptions options) {
-  if (options.environment.empty()) {
-    for (char** entry = environ; *entry != nullptr; ++entry) options.environment.push_back(*entry);
+  if (!options.environment) {
+    options.environment.emplace();
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      options.environment->push_back(*entry);
+    }
   }
   const std::string asked = options.directory.empty() ? "." : options.directory;
-  options.directory = absolute(asked);
-  if (options.directory.empty()) {
+  char resolved[PATH_MAX];
+  if (realpath(asked.c_str(), resolved) == nullptr) {
     Error error = Error::from_errno(errno, "open the folder", asked);
     if (asked == ".") error.hint = "the working directory was removed: change to another one";
     return error;
   }
-  if (auto found = set_keeper(options.moonlet_program); !found) return found.error();
+  options.directory = resolved;
+  if (auto found = find_keeper(options.moonlet_program); !found) return found.error();
   try {
-    auto impl = std::make_unique<Impl>(std::move(options));
+    auto impl = std::make_shared<Impl>(std::move(options));
     if (const int failure = impl->failure(); failure != 0) {
       return Error::from_errno(failure, "open an event loop");
     }
     return Engine(std::move(impl));
   } catch (const std::exception& e) {
-    Error error;
-    error.message = std::string("cannot open an engine: ") + e.what();
-    return error;
+    return Error{ErrorKind::kFailed, std::string("cannot open an engine: ") + e.what(), {}, {}};
   }
+}
+
+Result<void> Engine::provide(NativeFunction function) {
+  if (auto ours = impl_->check(true); !ours) return ours.error();
+  return impl_->natives().provide(std::move(function));
+}
+
+Result<void> Engine::add_preset(const std::string& name, std::map<std::string, std::string> files) {
+  if (auto ours = impl_->check(true); !ours) return ours.error();
+  return impl_->natives().add_preset(name, std::move(files));
+}
+
+Result<void> Engine::on_event(std::function<void(const RunEvent&)> fn) {
+  if (auto ours = impl_->check(true); !ours) return ours.error();
+  impl_->set_listener(std::move(fn));
+  return {};
+}
+
+Result<Run> Engine::start(Request request) { return impl_->start(std::move(request)); }
+
+Result<Run> Engine::resume(const std::string& id, const std::string& options) {
+  return impl_->start({.target = id, .options = options, .verb = "resume"});
+}
+
+Result<Run> Engine::answer(const std::string& id, const std::string& text,
+                           const std::string& options) {
+  return impl_->start({.target = id,
+                       .arguments = json_text(nlohmann::json::array({text})),
+                       .options = options,
+                       .verb = "answer"});
 }
 
 Result<Outcome> Engine::command(const std::vector<std::string>& words) {
-  try {
-    return impl_->command(words);
-  } catch (const std::system_error& e) {
-    Error error = Error::from_errno(e.code().value(), "start a thread of the host");
-    error.hint = "raise its limits: `ulimit -u`, `ulimit -v`, `ulimit -d`";
-    return error;
-  } catch (const std::exception& e) {
-    Error error;
-    error.message = std::string("the engine failed: ") + e.what();
-    return error;
-  }
+  auto run = start(Request::command(words));
+  if (!run) return run.error();
+  if (auto ended = run->wait(); !ended) return ended.error();
+  return run->result();
 }
 
-Result<Outcome> Engine::run(const std::string& preset, const std::vector<std::string>& arguments) {
-  std::vector<std::string> words{"run", preset};
-  words.insert(words.end(), arguments.begin(), arguments.end());
-  return command(words);
-}
+int Engine::descriptor() const { return impl_->descriptor(); }
+int Engine::timeout() const { return impl_->timeout(); }
 
-void Engine::cancel() { impl_->cancel(); }
+Result<bool> Engine::turn() {
+  const auto keep = impl_;  // a callback may destroy the Engine
+  if (auto ours = keep->check(false); !ours) return ours.error();
+  return keep->turn(false);
+}
 
 void Engine::continued() { impl_->continued(); }
-
 void Engine::on_interrupt(int signal) { LuaState::on_signal(signal); }
+void Engine::restore_terminal() { EchoOff::restore(); }
+
+// --- Run
+
+std::string Run::id() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->id;
+}
+
+bool Run::done() const { return state_->done.load(std::memory_order_acquire); }
+void Run::cancel() const { state_->cancel(); }
+
+Result<void> Run::wait(std::int64_t timeout_ms) const {
+  if (auto ours = state_->owner.check(); !ours) return ours;
+  if (done()) return {};
+  const auto state = state_;  // a callback may destroy this handle
+  const auto engine = state->engine.lock();
+  if (!engine) return invalid("the engine of this run is closed");
+  if (auto ours = engine->check(false); !ours) return ours.error();
+  return engine->wait_for(*state, timeout_ms);
+}
+
+Result<Outcome> Run::result() const {
+  if (auto ours = state_->owner.check(); !ours) return ours.error();
+  if (!done()) return invalid("the run has not ended", "wait() for it");
+  return *state_->outcome;
+}
+
+namespace {
+
+nlohmann::json run_of(const Run& run) {
+  const auto outcome = run.result();
+  if (!outcome) return {};
+  auto envelope = parse_json(outcome->envelope, kRecordJsonLimits);
+  if (!envelope || !envelope->is_object()) return {};
+  return envelope->value("run", nlohmann::json());
+}
+
+}  // namespace
+
+std::string Run::verdict() const {
+  const nlohmann::json run = run_of(*this);
+  return run.is_object() ? run.value("verdict", std::string()) : std::string();
+}
+
+std::string Run::steps() const {
+  const nlohmann::json run = run_of(*this);
+  return run.is_object() && run.contains("steps") ? json_text(run["steps"]) : "[]";
+}
+
+namespace {
+
+constexpr std::size_t kMostArtifacts = 100'000;
+
+Result<Dir> open_sidecar(const RunState& state) {
+  if (auto ours = state.owner.check(); !ours) return ours.error();
+  if (state.sidecar.empty()) return invalid("the run has no folder yet");
+  return Dir::open(state.sidecar);
+}
+
+Result<void> gather(const Dir& dir, const std::string& folder, std::vector<Artifact>& found) {
+  auto listing = dir.list(folder.empty() ? "." : folder, kMostArtifacts);
+  if (!listing) return listing.error();
+  for (const Entry& entry : listing->entries) {
+    const std::string path = folder.empty() ? entry.name : folder + "/" + entry.name;
+    if (entry.kind == EntryKind::kDir) {
+      if (auto inside = gather(dir, path, found); !inside) return inside;
+    } else if (entry.kind == EntryKind::kFile && found.size() < kMostArtifacts) {
+      auto info = dir.stat(path);
+      if (info) found.push_back({path, info->size});
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Artifact>> Run::artifacts() const {
+  auto dir = open_sidecar(*state_);
+  if (!dir) return dir.error();
+  std::vector<Artifact> found;
+  if (auto all = gather(*dir, {}, found); !all) return all.error();
+  return found;
+}
+
+Result<int> Run::open_artifact(const std::string& name) const {
+  auto dir = open_sidecar(*state_);
+  if (!dir) return dir.error();
+  auto file = dir->open_read(name);
+  if (!file) return file.error();
+  return file->release();
+}
+
+// --- texts
+
+std::string_view version() { return MOONLET_VERSION; }
+
+std::string envelope_of(std::string_view command, const Error& error) {
+  using nlohmann::json;
+  const auto some = [](const std::string& text) { return text.empty() ? json() : json(text); };
+  return json_text({{"ok", false},
+                    {"command", command},
+                    {"run", nullptr},
+                    {"result", nullptr},
+                    {"error",
+                     {{"kind", to_string(error.kind)},
+                      {"message", error.message},
+                      {"hint", some(error.hint)},
+                      {"at", some(error.at)}}}});
+}
+
+std::string text_of(const Error& error) {
+  std::string text = "moonlet: " + printable(error.message, kLongestLine) + "\n";
+  if (!error.hint.empty()) text += "  " + printable(error.hint, kLongestLine) + "\n";
+  return text;
+}
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
-// core.script: loading Lua text. Modules of the standard library come from the executable, once
-// each; scripts come as text and get an environment of their own.
+// core.script loads Lua code. Each module of the standard library is loaded once, from the
+// executable. Scripts are loaded from text, each into its own environment.
 #include <cstring>
 #include <string_view>
 
@@ -25,7 +25,8 @@ const EmbeddedFile* find(const EmbeddedFile* list, std::string_view name) {
   return nullptr;
 }
 
-/// "moonlet" -> "init.lua", "moonlet.engine.run.run" -> "engine/run/run.lua"; "" for other names.
+/// Maps "moonlet" to "init.lua", and "moonlet.engine.run.run" to "engine/run/run.lua".
+/// Returns 0 for other names.
 std::size_t module_file(std::string_view name, char (&file)[128]) {
   constexpr std::string_view kPrefix = "moonlet";
   if (name == kPrefix) return static_cast<std::size_t>(std::strlen(std::strcpy(file, "init.lua")));
@@ -37,7 +38,7 @@ std::size_t module_file(std::string_view name, char (&file)[128]) {
   return used + 4;
 }
 
-/// require of the standard library; upvalue 1: whether the caller is an internal module.
+/// Implements `require`. Upvalue 1 is true for internal modules.
 int require_module(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -68,7 +69,7 @@ int require_module(lua_State* L) {
 
 int return_top(lua_State*, int, lua_KContext) { return 1; }
 
-/// __index of an environment: asks upvalue 1(key, environment), which may yield.
+/// Implements __index of an environment. Calls upvalue 1 with (key, environment), which may yield.
 int missing_global(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 2);
@@ -77,7 +78,8 @@ int missing_global(lua_State* L) {
   return 1;
 }
 
-/// __newindex of an environment: a file may define functions; upvalue 1 refuses the rest.
+/// Implements __newindex of an environment. Allows functions from the file's main chunk;
+/// upvalue 1 refuses other values.
 int new_global(lua_State* L) {
   lua_settop(L, 3);
   lua_Debug frame;
@@ -94,9 +96,9 @@ int new_global(lua_State* L) {
   return 0;
 }
 
-/// Pushes the environment of a script. The table at `globals` holds further globals; the function
-/// at the index after it, or nil, gives the value of a global that is not there, and the next one
-/// refuses a new global.
+/// Pushes a script's environment. The table at `globals` has additional globals.
+/// The next index has a function that returns a missing global, or nil. The index after that has a
+/// function that refuses a new global.
 void push_environment(lua_State* L, int globals) {
   push_script_environment(L);
   const int environment = lua_gettop(L);
@@ -118,9 +120,9 @@ void push_environment(lua_State* L, int globals) {
   lua_setmetatable(L, environment);
 }
 
-/// load(text, chunk_name, globals [, on_missing, on_new]) -> function, or nil and a message.
-/// `globals` is a table of further globals; on_missing(name, environment) gives the value of a
-/// global that is not there, and on_new(environment, name, value) refuses a new one.
+/// load(text, chunk_name, globals [, on_missing, on_new]) returns a function, or nil and an
+/// error. `globals` has additional globals. on_missing(name, environment) returns a missing global.
+/// on_new(environment, name, value) refuses a new global.
 int script_load(lua_State* L) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 1, &size);
@@ -134,7 +136,7 @@ int script_load(lua_State* L) {
   return 2;
 }
 
-/// environment(globals [, on_missing, on_new]) -> the environment of a script, for load_in()
+/// environment(globals [, on_missing, on_new]) returns a script's environment for load_in()
 int script_environment(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 3);
@@ -142,7 +144,7 @@ int script_environment(lua_State* L) {
   return 1;
 }
 
-/// load_in(environment, text, chunk_name) -> function, or nil and a message
+/// load_in(environment, text, chunk_name) returns a function, or nil and an error
 int script_load_in(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   std::size_t size = 0;
@@ -155,15 +157,15 @@ int script_load_in(lua_State* L) {
   return 2;
 }
 
-/// interrupt_first(on): while it is on, a script that computes too long gets an error, and Lua is
-/// killed only when that has not helped.
+/// interrupt_first(on): if on, a script at its time limit first gets an error.
+/// Lua is killed only if the script continues.
 int script_interrupt_first(lua_State* L) {
   LuaState::of(L).interrupt_first(lua_toboolean(L, 1) != 0);
   return 0;
 }
 
-/// load_preset(file, globals [, on_missing, on_new]) -> function, or nil when there is no such
-/// file: a Lua file of a built-in preset, "NAME/init.lua", as load() gives it for a text.
+/// load_preset(file, globals [, on_missing, on_new]) returns a function for a Lua file of a
+/// built-in preset, "NAME/init.lua", as load() does for a text; nothing if the file does not exist
 int script_load_preset(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -179,7 +181,7 @@ int script_load_preset(lua_State* L) {
   return 1;
 }
 
-/// presets() -> list of the names of the built-in presets' files
+/// presets() returns a list of the files of all built-in presets
 int script_presets(lua_State* L) {
   lua_newtable(L);
   lua_Integer count = 0;
@@ -190,7 +192,7 @@ int script_presets(lua_State* L) {
   return 1;
 }
 
-/// preset_file(name) -> text, or nil when there is no such file
+/// preset_file(name) returns the text, or nil if the file does not exist
 int script_preset_file(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -209,10 +211,10 @@ int push_texts(lua_State* L, const EmbeddedFile* file) {
   return 1;
 }
 
-/// tests() -> {file name -> text} of the presets' tests
+/// tests() returns {file = text} of the presets' tests
 int script_tests(lua_State* L) { return push_texts(L, embedded_tests()); }
 
-/// notes() -> {file name -> annotations} of the public library
+/// notes() returns {file = annotations} of the public library
 int script_notes(lua_State* L) { return push_texts(L, embedded_notes()); }
 
 constexpr luaL_Reg kFunctions[] = {

@@ -1,11 +1,11 @@
-// The modules of the standard library and the scripts around them. Loop thread only.
+// Loads modules of the standard library, and scripts. Loop thread only.
 #pragma once
 
 #include "lua/vm/lua_api.h"
 
 namespace moonlet {
 
-/// Gives the environments of open_sandbox() their `require`. Modules load when first asked for.
+/// Adds `require` to the environments of open_sandbox(). A module loads at its first use.
 void open_modules(lua_State* L);
 
 }  // namespace moonlet

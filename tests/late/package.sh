@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Tests moonlet as a part of other C++ programs: each case is a project outside of this tree, which
-# takes moonlet from a moved installation, by FetchContent or by add_subdirectory, and must link no
-# libcurl and get nothing of moonlet's own build.
+# Tests moonlet as a part of other programs in C++, C and Python: each case is a project outside of
+# this tree, which takes moonlet from a moved installation, by FetchContent or by add_subdirectory,
+# and must link no libcurl and get nothing of moonlet's own build.
 #   package.sh MOONLET     the built executable, whose build folder is installed
 set -uo pipefail
 
@@ -75,13 +75,23 @@ builds_without_curl() {
     ldd "$1/built/embed" && ! ldd "$1/built/embed" | grep -q curl
 }
 
+fresh_repository() { rm -rf repository && git init -q repository && : >repository/a.txt; }
+
+# envelope_is EXPRESSION: a Python expression over `e`, the envelope in the file of that name
+envelope_is() {
+  cat envelope
+  python3 -c 'import json, sys; e = json.loads(open("envelope").readline()); assert eval(sys.argv[1])' "$1"
+}
+
 # runs PROGRAM FOLDER: the program runs a preset with the moonlet of FOLDER as its keeper.
 runs() {
-  rm -rf repository && git init -q repository && : >repository/a.txt
+  fresh_repository
   PATH=$2:$PATH "$1" repository precommit-classifier >envelope
-  cat envelope
-  python3 -c 'import json; assert json.load(open("envelope"))["ok"] is True'
+  envelope_is 'e["ok"] is True'
 }
+
+# prints_types PROGRAM…: each event is printed, beginning with run.started.
+starts_and_finishes() { grep -q 'run.started' "$1" && grep -q 'run.finished' "$1"; }
 
 echo "find_package, from an installation that was moved"
 check "moonlet is installed" cmake --install "$build" --prefix "$scratch/first"
@@ -95,6 +105,159 @@ no_path_of_this_machine() {
 check "the package names no path of this machine" no_path_of_this_machine
 check "a program with the package links without curl" builds_without_curl found
 check "a program with the package runs a preset" runs found/built/embed "$scratch/moved/bin"
+
+echo "programs in C++, C and Python, with the archive and the shared library"
+# The example's own CMake project, linked as the second word says.
+example() { configure_example "$1" "$2" && cmake --build "$1-$2"; }
+configure_example() {
+  cmake -S "$root/examples/$1" -B "$1-$2" -DCMAKE_PREFIX_PATH="$scratch/moved" -DMOONLET_LIBRARY="moonlet::$2"
+}
+libraries=(engine)
+if compgen -G 'moved/lib*/libmoonlet.so.1' >/dev/null || compgen -G 'moved/lib/*/libmoonlet.so.1' >/dev/null; then
+  libraries+=(shared)
+fi
+lib=$(dirname "$(find "$scratch/moved" -name 'libmoonlet.a')")
+export LD_LIBRARY_PATH=$lib
+# The programs are their own keepers: no moonlet is in PATH or beside them.
+runs_native() {
+  fresh_repository
+  "$1" repository >envelope 2>events
+  cat events
+  envelope_is 'e["result"] == {"closed": [1, 2, 3]}' && starts_and_finishes events
+}
+is_cancelled() {
+  fresh_repository
+  EMBED_ARGUMENTS='{"pause": "60s"}' "$1" --cancel-after 300 repository >envelope 2>events
+  [ $? -eq 130 ] && envelope_is 'e["run"]["verdict"] == "cancelled"'
+}
+# Kills the program while it pauses behind a closed ticket, and resumes the run.
+closes_no_ticket_twice() {
+  fresh_repository
+  EMBED_ARGUMENTS='{"pause": "2s"}' "$1" repository >envelope 2>events &
+  local program=$! tries=0
+  until grep -q '^closing .*"id":1' events || [ $((tries += 1)) -gt 300 ]; do sleep 0.02; done
+  sleep 0.5 # the answer is on record by then
+  kill -9 "$program"
+  wait "$program" 2>/dev/null
+  "$1" --resume R-001 repository >envelope 2>>events
+  cat events
+  envelope_is 'e["result"] == {"closed": [1, 2, 3]}' && [ "$(grep -c '^closing' events)" -eq 3 ]
+}
+runs_c() {
+  fresh_repository
+  "$1" repository >envelope 2>events
+  cat events
+  envelope_is 'e["result"] == "Good day, Ada!"' && starts_and_finishes events &&
+    grep -qx 'greeting.txt: Good day, Ada!' envelope
+}
+runs_first() {
+  fresh_repository
+  (cd repository && "$scratch/$1" >../envelope) && envelope_is 'e["ok"] is True'
+}
+for library in "${libraries[@]}"; do
+  check "the C++ example builds with moonlet::$library" example embed "$library"
+  check "a program gives functions to its preset ($library)" runs_native "$scratch/embed-$library/embed"
+  check "a program cancels from a thread ($library)" is_cancelled "$scratch/embed-$library/embed"
+  check "a killed program resumes and acts once ($library)" closes_no_ticket_twice "$scratch/embed-$library/embed"
+  check "the C examples build with moonlet::$library" example embed-c "$library"
+  check "a C program runs a preset ($library)" runs_c "$scratch/embed-c-$library/main"
+  check "the first run takes a page of C ($library)" runs_first "embed-c-$library/first"
+done
+
+PKG_CONFIG_PATH=$lib/pkgconfig
+export PKG_CONFIG_PATH
+by_pkg_config() {
+  # shellcheck disable=SC2046
+  cc -std=c11 -o pkg-c "$root/examples/embed-c/main.c" $(pkg-config --cflags --libs moonlet) && runs_c ./pkg-c
+}
+by_pkg_config_static() {
+  local libs
+  libs=$(pkg-config --static --libs moonlet)
+  # shellcheck disable=SC2046,SC2086
+  c++ -std=c++20 -o pkg-cpp "$root/examples/embed/main.cpp" $(pkg-config --cflags moonlet) \
+    ${libs/-lmoonlet/-l:libmoonlet.a} && ! ldd pkg-cpp | grep -q libmoonlet && runs_native ./pkg-cpp
+}
+headers_alone() {
+  local header
+  for header in moved/include/moonlet/*.h; do
+    printf '#include <moonlet/%s>\n' "$(basename "$header")" >alone.cpp
+    c++ -std=c++20 -Wall -Wextra -Wpedantic -Werror -Imoved/include -fsyntax-only alone.cpp || return 1
+  done
+  printf '#include <moonlet/moonlet.h>\n' >alone.c
+  cc -std=c11 -Wall -Wextra -Wpedantic -Werror -Imoved/include -fsyntax-only alone.c
+  cc -std=c99 -Wall -Wextra -Werror -Imoved/include -fsyntax-only alone.c
+}
+init_equals_macro() {
+  cat >init.c <<'END'
+#include <moonlet/moonlet.h>
+#include <string.h>
+int main(void) {
+  moonlet_options a, b = MOONLET_OPTIONS_INIT;
+  moonlet_function c, d = MOONLET_FUNCTION_INIT;
+  moonlet_options_init(&a);
+  moonlet_function_init(&c);
+  return a.version != b.version || a.flags != b.flags || a.directory != b.directory ||
+         a.environment != b.environment || a.config != b.config || a.program != b.program ||
+         a.lua_memory_bytes != b.lua_memory_bytes || a.lua_run_ms != b.lua_run_ms || a.log != b.log ||
+         a.log_data != b.log_data || a.log_destroy != b.log_destroy || c.version != d.version ||
+         c.flags != d.flags || c.name != d.name || c.summary != d.summary || c.schema != d.schema ||
+         c.result_schema != d.result_schema || c.timeout_ms != d.timeout_ms || c.call != d.call ||
+         c.data != d.data || c.destroy != d.destroy || strcmp(moonlet_version(), MOONLET_VERSION) != 0;
+}
+END
+  # shellcheck disable=SC2046
+  cc -o init init.c $(pkg-config --cflags --libs moonlet) && ./init
+}
+# A declaration that goes or changes is another ABI: then the soname changes, too. A new one is a new line in
+# c_interface, and a struct may grow at its end, with a new version.
+declares_what_is_listed() {
+  local header=moved/include/moonlet/moonlet.h
+  {
+    sed '/#include <std/d' $header | cc -E -P -xc -DMOONLET_API= -Imoved/include - | tr -s '\n' ' ' |
+      sed 's/\([;{]\) */\1\n/g'
+    grep -oE '^#define MOONLET_[A-Z_]+ [0-9]+u?' $header
+  } >declared
+  diff declared "$root/tests/late/c_interface"
+}
+exports_what_is_listed() {
+  nm -D --defined-only "$lib/libmoonlet.so.1" | awk '{print $3}' | grep '^moonlet_' | sort >exported
+  grep -oE '\<moonlet_[a-z_]+\(' "$root/tests/late/c_interface" | tr -d '(' | sort | diff exported - &&
+    ! nm -DC --defined-only "$lib/libmoonlet.so.1" | grep -vE ' (T|D|B|R|V|W) (moonlet(_|::)|(vtable|typeinfo)( name)? for moonlet::)'
+}
+has_soname() { objdump -p "$lib/libmoonlet.so.1" | grep -E 'SONAME +libmoonlet\.so\.1$'; }
+from_python() {
+  fresh_repository
+  PATH=$scratch/moved/bin:$PATH python3 "$root/examples/embed-python/moonlet.py" repository >answer 2>events
+  cat answer events
+  [ "$(cat answer)" = 42 ] && starts_and_finishes events
+}
+check "each header compiles alone, as C and as C++20" headers_alone
+check "moonlet.h declares what is listed" declares_what_is_listed
+if [ "${#libraries[@]}" -eq 2 ]; then
+  check "a C program links by pkg-config" by_pkg_config
+  check "a C++ program links the archive by pkg-config" by_pkg_config_static
+  check "the init functions equal their macros" init_equals_macro
+  check "the shared library exports the listed functions" exports_what_is_listed
+  check "the shared library names its interface" has_soname
+  check "a Python program runs a preset, with a function and events" from_python
+fi
+no_keeper() {
+  fresh_repository
+  cat >bare.c <<'END'
+#include <moonlet/moonlet.h>
+int main(void) {
+  moonlet_engine* engine;
+  return moonlet_error_print(moonlet_engine_open(NULL, &engine));
+}
+END
+  # shellcheck disable=SC2046
+  cc -o bare bare.c $(pkg-config --cflags --libs moonlet) && PATH=/usr/bin:/bin ./bare 2>said
+  cat said
+  grep -q 'call moonlet_keeper(argc, argv) first in main' said
+}
+if [ "${#libraries[@]}" -eq 2 ]; then check "a program without a keeper is told so" no_keeper; fi
+unset LD_LIBRARY_PATH
+
 bad_header() { grep -rn '#include "' moved/include/moonlet; }
 no_quoted_include() { ! bad_header; }
 check "the installed headers include each other as <moonlet/...>" no_quoted_include

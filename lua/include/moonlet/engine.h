@@ -1,95 +1,154 @@
-// The engine: moonlet inside a C++ program. An Engine runs presets and scripts, one at a time; a
-// program may open several. It owns a keeper process a run and no process-wide state: it changes
-// neither directory nor environment, becomes no subreaper, and installs no signal handler unless
-// EngineOptions::interactive lets it. One engine belongs to one thread, cancel() apart. It runs
-// command lines: functions of the program for scripts, typed events and handles of runs are not
-// part of it yet.
+// Engine embeds moonlet in a C++ program. It runs presets, scripts and command lines.
+// All runs of an engine share the thread that opened the engine. Their Lua code switches at awaits.
+// A process may have several engines, each on its own thread.
+// An engine does not change the process's directory, environment, locale, umask or signal mask.
+// It never becomes a subreaper, and installs signal handlers only for EngineOptions::interactive.
+//
+// Any thread may call Run::id(), Run::done(), Run::cancel(), and the methods of Call and Reply.
+// All other functions fail with kInvalid on a thread other than the engine's.
+// A forked child may only destroy its copy of the engine, which does not affect the parent, or
+// exec.
+//
+// moonlet/moonlet.h is the C interface and has a stable ABI. This interface may change with a
+// release.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <moonlet/native.h>
 #include <moonlet/result.h>
+#include <moonlet/run.h>
+#include <moonlet/version.h>
 
 namespace moonlet {
 
+/// Returns the version of the linked library; MOONLET_VERSION is the version of the headers.
+MOONLET_API std::string_view version();
+/// Returns the version with the commit and the options of the build, for people.
+MOONLET_API std::string_view version_line();
+/// The path of this program's executable, which is the keeper of its runs. Empty if the program has
+/// not called moonlet_keeper(), or if the file was replaced meanwhile. Any thread.
+MOONLET_API std::string own_program();
+
 struct EngineOptions {
-  /// The repository (or folder) to work in; empty is the process's working directory.
+  /// Sets the repository or folder to work in. Empty: the process's working directory.
   std::string directory;
-  /// The environment, "NAME=value" each, that children get their part of; empty is the process's.
-  std::vector<std::string> environment;
-  /// The `moonlet` executable, which is also the keeper; empty looks beside this program, then in
+  /// Sets the variables from which children get theirs, as "NAME=value".
+  /// Without a value, the process's environment; an empty list: no variables.
+  std::optional<std::vector<std::string>> environment;
+  /// Sets the config file, an absolute path that exists. Without a value, the user's own file; an
+  /// empty text: no config.
+  std::optional<std::string> config;
+  /// Sets the executable that starts as the keeper of runs.
+  /// Empty: this program if it has called moonlet_keeper(), else `moonlet` in its folder or in
   /// PATH.
   std::string moonlet_program;
-  /// Memory that the Lua side of one run may use, in bytes.
+  /// Limits the Lua memory of a run, in bytes.
   std::size_t lua_memory_bytes = std::size_t{256} << 20;
-  /// How long Lua may run without waiting for anything, in milliseconds; 0 is without limit.
+  /// Limits the time that Lua may run without an await, in milliseconds. 0: no limit.
   std::int64_t lua_run_ms = 10'000;
-  /// A signal that reaches Lua when its time is up. The program must have installed
-  /// Engine::on_interrupt as its handler, with SA_RESTART. 0 is none: Lua then looks at the clock
-  /// by itself, which makes tight loops take twice as long.
+  /// Selects the signal that interrupts Lua at its time limit. 0: Lua polls the clock instead,
+  /// which makes tight loops twice as slow.
+  /// The program must have installed Engine::on_interrupt as the handler, with SA_RESTART.
   int interrupt_signal = 0;
-  /// Called once, on another thread, when Lua could not be stopped within a second after a limit:
-  /// command() will not return before Lua does. Everything that matters is on disk; a program that
-  /// can end itself may do so.
+  /// Called once, on another thread, if Lua does not stop within a second after a limit.
+  /// The engine hangs until Lua stops. All records are on disk, so the program may exit here.
   std::function<void(const std::string& why)> on_stuck;
-  /// Called with the output of a command: stream 1 is the result, 2 is for a person to read.
-  /// Without it the output is dropped.
+  /// Receives the output of command lines: stream 1 is the result, stream 2 is for people.
+  /// Without `print`, the output is dropped.
   std::function<void(int stream, std::string_view text)> print;
-  /// Called in the process that a `--background` command left to drive its run, with the file that
-  /// takes the output from then on. Without it `--background` is refused.
+  /// Receives the engine's own warnings, such as a callback that threw or a late answer.
+  /// Called on the engine's thread.
+  std::function<void(std::string_view text)> log;
+  /// Called in the background process that continues a `--background` run, with the path of the
+  /// file for all further output. Without on_detached, `--background` is refused.
   std::function<void(const std::string& log)> on_detached;
-  /// Lets the engine use descriptors 0 and 2 where they are a terminal: to ask a person, and to
-  /// show the live view of a run, by way of `print`. While it reads a line, or shows a session, it
-  /// handles SIGINT or SIGWINCH and restores the program's handler afterwards.
+  /// Allows command lines to use the terminal on descriptors 0 and 2, to ask the user questions
+  /// and to show the live view of a run through `print`.
+  /// Handles SIGINT or SIGWINCH during a prompt or session, then restores the program's handler.
   bool interactive = false;
-  /// The program has no other purpose than this engine: while a command waits, the engine gives
-  /// unused memory of the whole process back to the system.
+  /// Set this if the program does nothing but run this engine.
+  /// While a command waits, the engine then returns unused memory of the process to the system.
   bool own_process = false;
 };
 
-/// The end of a command.
-struct Outcome {
-  int exit_code = 0;     ///< 0 ok, 1 failed, 2 usage, 3 needs-human, 4 degraded, 5 budget, …
-  std::string envelope;  ///< the JSON envelope: ok, command, run, result, error
-};
-
-class Engine {
+class MOONLET_API Engine {
  public:
-  /// kInvalid when the directory does not exist or the moonlet program is not found.
+  /// Fails with kInvalid if the directory does not exist or there is no program for the keeper.
   static Result<Engine> open(EngineOptions options = {});
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
+  /// Leaves running runs like a killed host. Their children may continue under the keeper, and
+  /// resume() collects their results. In a callback, the destruction waits for the callback's
+  /// return.
   ~Engine();
 
-  /// Runs one command line, as `moonlet` would: {"run", "precommit-classifier"}. Returns when
-  /// everything has ended. The end of a run is in the outcome; an Error means that there was no
-  /// outcome at all.
+  /// Offers a function to the presets of all runs that start later.
+  /// Fails with kInvalid if the name is taken or malformed, or if a schema is invalid.
+  Result<void> provide(NativeFunction function);
+  /// Adds a preset or script from memory. `files` has the text of "init.lua" and of each module
+  /// that it requires, by file name. Takes priority over a preset on disk with the same name.
+  /// Fails with kInvalid without an "init.lua".
+  Result<void> add_preset(const std::string& name, std::map<std::string, std::string> files);
+  /// Calls `fn` for each event of each run, on the engine's thread. An empty `fn` unsubscribes.
+  Result<void> on_event(std::function<void(const RunEvent& event)> fn);
+
+  /// Accepts a request without waiting; the run begins in the next turn().
+  /// Fails with kInvalid if `arguments` or `options` are not JSON. Run::result() has all other
+  /// errors.
+  Result<Run> start(Request request);
+  /// Continues a run that was killed, is parked, or has failed steps.
+  /// `options` is JSON as in Request, with the options of `moonlet resume`.
+  Result<Run> resume(const std::string& id, const std::string& options = {});
+  /// Answers the gate or question of a parked run, and continues the run.
+  /// `options` is JSON as in Request, with the options of `moonlet answer`: {"key": …, "by": …}.
+  Result<Run> answer(const std::string& id, const std::string& text,
+                     const std::string& options = {});
+  /// Runs a command line and waits for its end, like start() and Run::wait().
   Result<Outcome> command(const std::vector<std::string>& words);
 
-  /// run() of a preset (a name or a path of a Lua file) with its arguments: {"--need", "2"}.
-  Result<Outcome> run(const std::string& preset, const std::vector<std::string>& arguments = {});
+  /// Returns a descriptor to poll: readable if turn() has work. The engine keeps ownership.
+  int descriptor() const;
+  /// Returns the longest time to poll the descriptor before the next turn(), in milliseconds.
+  /// 0: do not wait. -1: no limit.
+  int timeout() const;
+  /// Does all work that needs no waiting. Returns true until all runs and commands have ended.
+  Result<bool> turn();
 
-  /// Ends the running command as if the user had asked: its children are ended and it returns with
-  /// the verdict `cancelled`. Safe from any thread and from a signal handler; has no effect while
-  /// no command runs.
-  void cancel();
-
-  /// Reports that the process was stopped and goes on (SIGCONT): other programs have written to the
-  /// terminal meanwhile, and the live view begins anew beneath. Safe from a signal handler.
+  /// Redraws the live view after SIGCONT, because other programs may have written to the terminal
+  /// while the process was stopped. Safe in a signal handler.
   void continued();
-
-  /// The handler of EngineOptions::interrupt_signal. It has no effect while no Lua runs on the
-  /// thread.
+  /// Handles EngineOptions::interrupt_signal. Has no effect on a thread that runs no Lua.
   static void on_interrupt(int signal);
+  /// Restores the terminal's echo, for a program that exits in a signal handler.
+  /// Safe in a signal handler.
+  static void restore_terminal();
+
+  class Impl;
 
  private:
-  class Impl;
-  explicit Engine(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit Engine(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
 };
 
+/// Formats an error as a JSON envelope, for a command that failed before it made an envelope.
+MOONLET_API std::string envelope_of(std::string_view command, const Error& error);
+/// Formats an error as `moonlet` prints it. Escapes characters that could control a terminal.
+MOONLET_API std::string text_of(const Error& error);
+
 }  // namespace moonlet
+
+extern "C" {
+/// Makes the program able to be its own keeper. Call this first in main, before the program
+/// starts a thread or opens a file. In a keeper process, returns the exit status, which main must
+/// return. In all other processes, returns -1.
+MOONLET_API int moonlet_keeper(int argc, char** argv);
+}

@@ -10,29 +10,13 @@
 #include <thread>
 
 #include "tests/catch.h"
+#include "tests/lua/engine/folder.h"
 #include "tests/places.h"
 
 using namespace moonlet;
 using nlohmann::json;
 
 namespace {
-
-class Folder {
- public:
-  Folder() {
-    char name[] = "/tmp/moonlet-engine.XXXXXX";
-    path_ = mkdtemp(name);
-  }
-  ~Folder() { (void)std::system(("rm -rf " + path_).c_str()); }
-  const std::string& path() const { return path_; }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ + "/" + name, std::ios::binary) << text;
-    return path_ + "/" + name;
-  }
-
- private:
-  std::string path_;
-};
 
 struct Runner {
   explicit Runner(EngineOptions options = {}) {
@@ -201,13 +185,18 @@ TEST_CASE("a run over its wall-clock budget ends with the verdict budget") {
 TEST_CASE("cancel from another thread ends the run and its children") {
   Runner moonlet;
   const std::string started = moonlet.folder.path() + "/started";
+  moonlet.folder.write("script.lua", "ctx:exec { 'sh', '-c', 'touch started; exec sleep 600' }");
+  auto run = moonlet.engine->start(
+      {.target = moonlet.folder.path() + "/script.lua", .options = R"({"allow": "all"})"});
+  REQUIRE(run);
   std::thread other([&] {
     for (int i = 0; i < 3000 && access(started.c_str(), F_OK) != 0; ++i) usleep(10'000);
-    moonlet.engine->cancel();
+    run->cancel();
   });
-  json envelope = moonlet.script("ctx:exec { 'sh', '-c', 'touch started; exec sleep 600' }");
+  REQUIRE(run->wait());
   other.join();
-  CHECK(moonlet.code == 130);
+  const json envelope = json::parse(run->result()->envelope);
+  CHECK(run->result()->exit_code == 130);
   CHECK(envelope["run"]["verdict"] == "cancelled");
 }
 

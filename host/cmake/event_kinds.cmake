@@ -1,5 +1,5 @@
-# Writes host/telemetry/kinds.h from kinds.json when the build is configured: an enum of the kinds of events, a
-# table of their names, and the JSON itself.
+# Writes from kinds.json, when the build is configured: host/telemetry/event_types.h, the enum of the kinds of events,
+# which embedders see, and host/telemetry/kinds.h, a table of their names and the JSON itself.
 set(kinds_file ${CMAKE_CURRENT_SOURCE_DIR}/host/telemetry/kinds.json)
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${kinds_file})
 file(READ ${kinds_file} kinds_json)
@@ -33,16 +33,26 @@ foreach(i RANGE ${last_kind})
     string(APPEND kind_rows "    {\"${kind_name}\", false, {}},\n")
   endif()
 endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/generated/host/telemetry/event_types.h @ONLY CONTENT
+[[// The kinds of events. Written from host/telemetry/kinds.json; do not edit.
+#pragma once
+
+namespace moonlet {
+
+enum class EventType {
+@kind_names@};
+
+}  // namespace moonlet
+]])
 file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/generated/host/telemetry/kinds.h @ONLY CONTENT
 [[// Written from host/telemetry/kinds.json; do not edit.
 #pragma once
 
 #include <string_view>
 
-namespace moonlet {
+#include "host/telemetry/event_types.h"
 
-enum class EventType {
-@kind_names@};
+namespace moonlet {
 
 struct EventKind {
   std::string_view name;

@@ -1,6 +1,6 @@
-// Included before each file of the plain POSIX build (MOONLET_PLAIN_POSIX): a file that uses what
-// macOS and the BSDs lack does not compile, although this system has it. The system's own headers
-// come first, because a name must not occur after it is poisoned.
+// Included before each file of the plain POSIX build (MOONLET_PLAIN_POSIX).
+// Poisons names that macOS and the BSDs lack, so that a use does not compile here either.
+// Includes the system's headers first, because they use these names.
 #pragma once
 
 #include <dirent.h>
