@@ -18,14 +18,14 @@ function shownLine(damage) {
   const line = el("pre", { class: "altered", tabindex: 0, role: "region", "aria-label": "the altered line" },
     text(0, shownOfLine), end > shownOfLine ? " …" : "");
   const place = el("p", {}, `The first altered byte is in line ${count(damage.line)} of steps.jsonl, between bytes ` +
-    `${count(damage.from)} and ${count(damage.to)}. Nothing from there on can be relied on.`);
+    `${count(damage.from)} and ${count(damage.to)}. Do not rely on anything from there on.`);
   damage.find().then((found) => {
     if (!found) return;
     const { at, was } = found, sign = (byte) => (byte > 32 && byte < 127 ? `“${String.fromCharCode(byte)}”` :
       `0x${byte.toString(16).padStart(2, "0")}`);
     place.textContent = `The first altered byte is byte ${count(damage.from + at)} of steps.jsonl, in line ` +
       `${count(damage.line)}: it is ${sign(damage.bytes[at])}` + (was === undefined ? "" : `, and was ${sign(was)}`) +
-      ". Nothing from there on can be relied on.";
+      ". Do not rely on anything from there on.";
     line.replaceChildren(at > aroundByte ? "… " : "", text(at - aroundByte, at), el("mark", {}, text(at, at + 1)),
       text(at + 1, at + aroundByte), at + aroundByte < end ? " …" : "");
     document.getElementById("integrity").dataset.byte = damage.from + at;

@@ -115,7 +115,8 @@ export function stepView(step, model, files, left) {
     !file.path.slice(folder.length).startsWith("steps/")) : [];
   return el("div", { class: "detail" },
     el("h2", {}, badge(step.status), nameOf(step.key)),
-    facts([["kind", step.kind], ["runner", step.runner], ["model", about.model],
+    facts([["kind", step.kind], ["runner", step.runner], ["model", about.model], ["machine", step.on],
+      ["in the queue", Number.isInteger(step.queued) ? duration(step.queued) : null],
       ["took", duration(step.took ?? step.to - step.from)], ["began after", duration(step.from - model.from)],
       ["exit code", step.exitCode === null || step.exitCode === undefined ? null : String(step.exitCode)],
       ["replayed", step.cached ? "from the journal" : null], ["sandbox", about.sandbox],

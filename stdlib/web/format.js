@@ -38,9 +38,11 @@ export function moment(text) {
 
 const signs = { ok: "✓", findings: "✓", passed: "✓", failed: "✕", "cut off": "✕", cancelled: "⊘",
   degraded: "!", blocked: "✕", "needs-human": "?", quota: "…", budget: "$", parked: "?", timeout: "✕",
-  skipped: "–", prepared: "–" };
+  skipped: "–", prepared: "–", running: "●", approved: "✓", rejected: "✕", done: "✓", ended: "✓", working: "●",
+  interrupted: "!", lost: "✕", hung: "!", open: "○" };
 const kinds = { ok: "good", findings: "good", passed: "good", failed: "bad", "cut off": "bad", blocked: "bad",
-  timeout: "bad", cancelled: "quiet", skipped: "quiet", prepared: "quiet" };
+  timeout: "bad", running: "accent", working: "accent", approved: "good", rejected: "bad", done: "good", lost: "bad",
+  hung: "bad", ended: "quiet", cancelled: "quiet", skipped: "quiet", prepared: "quiet" };
 
 /** A state as a sign, a word and a class; the sign makes it readable without colour. */
 export function state(word) {

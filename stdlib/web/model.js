@@ -34,40 +34,52 @@ function closeStep(step, data, at) {
   step.runner = data.runner ?? step.runner;
 }
 
-/** Reads the events into phases and steps. A step that ran again after a kill has several spans. */
-function readTimes(model, events) {
-  const open = new Map();
-  for (const event of events) {
-    const at = Date.parse(event.ts), data = event.data || {};
-    if (isNaN(at)) continue;
-    model.from = Math.min(model.from, at);
-    model.to = Math.max(model.to, at);
-    if (event.type === "phase") {
-      if (model.phases.length) model.phases[model.phases.length - 1].to = at;
-      model.phases.push({ name: String(data.name), from: at, to: at });
-    } else if (event.type === "run.resumed") {
-      for (const step of open.values()) step.to = step.seen;
-      open.clear();
-      model.resumes.push(at);
-    } else if (event.type === "step.started") {
-      const step = { key: event.step, kind: data.kind || "step", runner: data.runner || null,
-        status: "cut off", from: at, to: at, seen: at, phase: model.phases.length - 1, messages: [],
-        error: null, usage: null, attempts: null };
-      model.steps.push(step);
-      open.set(event.step, step);
-    } else if (event.type === "warning" && data.text) {
-      model.warnings.push(data.text);
-    } else if (open.has(event.step)) {
-      const step = open.get(event.step);
-      step.seen = at;
-      if (event.type === "step.finished") {
-        closeStep(step, data, at);
-        open.delete(event.step);
-      } else if (event.type === "agent.message" || event.type === "agent.tool" || event.type === "step.retried") {
-        step.messages.push({ at, type: event.type, data });
-      }
+/** Takes an event into the model. A step that ran again after a kill has several spans. */
+export function applyEvent(model, event) {
+  const at = Date.parse(event.ts), data = event.data || {}, { open } = model;
+  if (isNaN(at)) return;
+  model.from = Math.min(model.from, at);
+  model.to = Math.max(model.to, at);
+  if (event.type === "phase") {
+    if (model.phases.length) model.phases[model.phases.length - 1].to = at;
+    model.phases.push({ name: String(data.name), from: at, to: at });
+  } else if (event.type === "run.resumed") {
+    for (const step of open.values()) {
+      step.to = step.seen;
+      step.status = "cut off";
+    }
+    open.clear();
+    model.resumes.push(at);
+  } else if (event.type === "step.started") {
+    const step = { key: event.step, kind: data.kind || "step", runner: data.runner || null,
+      status: model.openStatus, from: at, to: at, seen: at, phase: model.phases.length - 1, messages: [],
+      error: null, usage: null, attempts: null, generation: model.resumes.length };
+    model.steps.push(step);
+    open.set(event.step, step);
+    if (model.known) model.known.add(event.step);
+  } else if (model.known && event.type === "step.finished" && !model.known.has(event.step)) {
+    // A replayed step ends without a beginning.
+    const step = { key: event.step, kind: data.kind || "step", from: at, phase: model.phases.length - 1, messages: [],
+      cached: true, attempts: null, generation: model.resumes.length };
+    closeStep(step, data, at);
+    model.steps.push(step);
+    model.known.add(event.step);
+  } else if (event.type === "warning" && data.text) {
+    model.warnings.push(data.text);
+  } else if (open.has(event.step)) {
+    const step = open.get(event.step);
+    step.seen = at;
+    if (event.type === "step.finished") {
+      closeStep(step, data, at);
+      open.delete(event.step);
+    } else if (event.type === "agent.message" || event.type === "agent.tool" || event.type === "step.retried") {
+      step.messages.push({ at, type: event.type, data });
     }
   }
+}
+
+function readTimes(model, events) {
+  for (const event of events) applyEvent(model, event);
   if (model.phases.length) model.phases[model.phases.length - 1].to = model.to;
 }
 
@@ -85,6 +97,8 @@ function addDetails(model, files) {
     }
     step.status = entry.status;
     step.runner = entry.runner || step.runner;
+    step.on = entry.on || step.on;
+    step.queued = entry.queue_ms ?? null;
     step.usage = entry.usage || step.usage;
     step.cached = entry.cached === true;
     step.took = step.cached ? null : entry.duration_ms;
@@ -101,7 +115,8 @@ function addDetails(model, files) {
 }
 
 /** Marks the steps that determined how long the run took: back from the end, the last to finish. */
-function markCriticalPath(model) {
+export function markCriticalPath(model) {
+  for (const step of model.steps) step.critical = false;
   const byEnd = model.steps.filter((step) => step.to > step.from).sort((a, b) => b.to - a.to);
   let before = Infinity;
   for (const step of byEnd) {
@@ -116,7 +131,7 @@ export function readRun(files, journal) {
   const run = jsonOf(files, "run.json") || {};
   const from = Date.parse(run.started_at) || 0;
   const model = { run, from: from || Infinity, to: Date.parse(run.ended_at) || from, phases: [], steps: [], resumes: [],
-    warnings: [], findings: [], records: new Map() };
+    warnings: [], findings: [], records: new Map(), open: new Map(), openStatus: "cut off" };
   readTimes(model, eventsOf(files));
   if (!isFinite(model.from)) model.from = 0;
   model.to = Math.max(model.to, model.from + 1);
@@ -131,6 +146,26 @@ export function readRun(files, journal) {
     list.push({ line: i + 1, body });
     model.records.set(body.key, list);
   });
+  return model;
+}
+
+/** A model from the server's table of steps, which later events are applied to. */
+export function readTable(table, isLive) {
+  const { from } = table;
+  const model = { run: {}, from: from || Infinity, to: table.to || from, phases: [], steps: [], resumes: table.resumes,
+    warnings: table.warnings, findings: [], records: new Map(), open: new Map(),
+    openStatus: isLive ? "running" : "cut off", known: new Set(table.steps.map(([key]) => key)) };
+  table.phases.forEach(([name, at], i) => model.phases.push({ name, from: at,
+    to: i + 1 < table.phases.length ? table.phases[i + 1][1] : table.to }));
+  for (const [key, kind, runner, status, begin, end, phase, generation, isOpen, cached, attempts, exitCode, tokens, usd,
+    isEstimate, error] of table.steps) {
+    const step = { key, kind, runner: runner || null, status: status || (isOpen ? model.openStatus : "cut off"),
+      from: from + begin, to: from + end, seen: from + end, phase, generation, cached: cached === 1, attempts,
+      exitCode, error, messages: [], usage: tokens === null && usd === null ? null :
+        { total_tokens: tokens, cost_usd: usd, cost_is: isEstimate ? "estimate" : "reported" } };
+    model.steps.push(step);
+    if (isOpen) model.open.set(key, step);
+  }
   return model;
 }
 

@@ -8,7 +8,7 @@ const rowHeight = 26, spare = 12, foldAbove = 12;
 
 function node(label, depth) {
   return { label, depth, children: [], step: null, from: Infinity, to: -Infinity, folded: false, worst: null,
-    critical: false, steps: 0, failed: 0 };
+    critical: false, steps: 0, counts: {}, groups: new Map() };
 }
 
 /** Shortens "parallel#2/correctness/correctness" to the parts that a reader needs. */
@@ -22,9 +22,10 @@ function partsOf(key) {
 function add(parent, parts, step) {
   let at = parent;
   parts.slice(0, -1).forEach((part) => {
-    let next = at.children.find((child) => !child.step && child.label === part);
+    let next = at.groups.get(part);
     if (!next) {
       next = node(part, 0);
+      at.groups.set(part, next);
       at.children.push(next);
     }
     at = next;
@@ -34,11 +35,12 @@ function add(parent, parts, step) {
   at.children.push(leaf);
 }
 
-const order = ["failed", "cut off", "blocked", "timeout", "cancelled", "degraded"];
+const order = ["running", "failed", "cut off", "blocked", "timeout", "cancelled", "degraded"];
 
 /** Adds up times and states, and joins groups that hold one node only. */
-function settle(item, depth) {
+function settle(item, depth, path, folds) {
   item.depth = depth;
+  item.path = path;
   while (!item.step && item.children.length === 1 && depth > 0 && item.label) {
     const only = item.children[0];
     item.label = item.label === only.label ? item.label : `${item.label} / ${only.label}`;
@@ -51,24 +53,24 @@ function settle(item, depth) {
     item.steps = 1;
     item.critical = item.step.critical === true;
     item.worst = item.step.status;
-    item.failed = order.includes(item.worst) ? 1 : 0;
+    item.counts = { [item.worst]: 1 };
     return;
   }
-  for (const child of item.children) {
-    settle(child, depth + 1);
+  item.children.forEach((child, i) => {
+    settle(child, depth + 1, `${path}/${child.step ? i : child.label}`, folds);
     item.from = Math.min(item.from, child.from);
     item.to = Math.max(item.to, child.to);
     item.steps += child.steps;
-    item.failed += child.failed;
+    for (const [word, number] of Object.entries(child.counts)) item.counts[word] = (item.counts[word] || 0) + number;
     item.critical = item.critical || child.critical;
-    if (order.includes(child.worst)) item.worst = child.worst;
-  }
+    if (order.includes(child.worst) && item.worst !== "running") item.worst = child.worst;
+  });
   item.worst = item.worst || "ok";
-  item.folded = item.children.length > foldAbove && depth > 0;
+  item.folded = folds.has(path) ? folds.get(path) : item.children.length > foldAbove && depth > 0;
 }
 
-/** Builds the tree of a model. */
-export function buildTree(model) {
+/** Builds the tree of a model. `folds` says which groups the reader has folded or opened, by their paths. */
+export function buildTree(model, folds = new Map()) {
   const root = node("", 0);
   const phases = new Map();
   for (const step of model.steps) {
@@ -86,7 +88,7 @@ export function buildTree(model) {
     }
     add(parent, partsOf(step.key), step);
   }
-  settle(root, 0);
+  settle(root, 0, "", folds);
   return root;
 }
 
@@ -112,8 +114,9 @@ function holds(item, matches) {
 
 function textOfRow(item) {
   if (item.step) return duration(item.step.took ?? item.to - item.from);
-  const failed = item.failed ? `, ${count(item.failed)} failed` : "";
-  return `${counted(item.steps, "step")}${failed}`;
+  const words = Object.entries(item.counts).filter(([word]) => word !== "ok").map(([word, number]) =>
+    `, ${count(number)} ${word}`);
+  return `${counted(item.steps, "step")}${words.join("")}`;
 }
 
 function bar(item, scale) {
@@ -168,7 +171,8 @@ function axis(model, scale) {
 
 /** Makes the tree. `choose(step)` is called when a step becomes current. */
 export function treeView(model, scale, choose) {
-  const root = buildTree(model);
+  const folds = new Map();
+  let root = buildTree(model);
   let matches = null, rows = visibleRows(root, null), current = null;
   const space = el("div", { class: "space" });
   const scroller = el("div", { class: "rows", role: "tree", tabindex: 0, "aria-label": "steps of the run" }, space);
@@ -205,8 +209,12 @@ export function treeView(model, scale, choose) {
     draw();
     choose(item.step, item);
   }
-  function fold(item, folded) {
+  function setFolded(item, folded) {
     item.folded = folded;
+    folds.set(item.path, folded);
+  }
+  function fold(item, folded) {
+    setFolded(item, folded);
     redo();
   }
   scroller.addEventListener("scroll", draw, { passive: true });
@@ -214,7 +222,7 @@ export function treeView(model, scale, choose) {
     const row = event.target.closest(".row");
     const item = row && rows[Number(row.dataset.index)];
     if (!item) return;
-    if (!item.step) item.folded = !item.folded;
+    if (!item.step) setFolded(item, !item.folded);
     redo();
     select(item);
   });
@@ -238,11 +246,21 @@ export function treeView(model, scale, choose) {
     event.preventDefault();
   });
   new ResizeObserver(draw).observe(scroller);
-  const element = el("div", { class: "tree" }, el("div", { class: "head" },
-    el("span", { class: "name" }, "step"), axis(model, scale)), idle, scroller);
+  const head = el("div", { class: "head" }, el("span", { class: "name" }, "step"), axis(model, scale));
+  const element = el("div", { class: "tree" }, head, idle, scroller);
   draw();
   return {
     element,
+    /** Draws the model again after it has changed. Folds and the current row stay. */
+    update(fresh) {
+      scale = fresh;
+      const { path, step } = current || {};
+      root = buildTree(model, folds);
+      rows = visibleRows(root, matches);
+      current = current && rows.find((row) => (step ? row.step === step : row.path === path && !row.step)) || null;
+      head.replaceChildren(head.firstChild, axis(model, scale));
+      draw();
+    },
     filter(fn) {
       matches = fn;
       scroller.scrollTop = 0;

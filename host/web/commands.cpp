@@ -1,0 +1,256 @@
+#include "host/web/commands.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "host/base/id.h"
+#include "host/base/text.h"
+#include "host/process/child/spawn.h"
+
+namespace moonlet::web {
+
+namespace {
+
+constexpr std::size_t kLongestValue = 20'000;
+constexpr std::size_t kMostCommands = 16;
+
+enum class Kind { kRun, kSession, kTask, kText, kWord };
+
+struct Value {
+  const char* name;
+  Kind kind;
+  bool is_required;
+};
+
+struct Command {
+  const char* name;
+  std::vector<const char*> words;  ///< the verb and its fixed options
+  std::vector<Value> arguments;    ///< in this order
+  std::vector<Value> options;      ///< passed as --NAME=VALUE
+  bool acts;
+};
+
+/// A decision always requires the hash of the text that the page has displayed.
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> list = {
+      {"runs",
+       {"run", "list"},
+       {},
+       {{"limit", Kind::kWord, false},
+        {"before", Kind::kRun, false},
+        {"status", Kind::kWord, false},
+        {"preset", Kind::kText, false},
+        {"task", Kind::kText, false},
+        {"since", Kind::kWord, false}},
+       false},
+      {"run", {"run", "show"}, {{"run", Kind::kRun, true}}, {}, false},
+      {"tree", {"run", "tree"}, {{"run", Kind::kRun, true}}, {}, false},
+      {"diff",
+       {"run", "diff"},
+       {{"run", Kind::kRun, true}, {"other", Kind::kRun, true}},
+       {},
+       false},
+      {"reviews", {"review", "list"}, {}, {}, false},
+      {"review", {"review", "show"}, {{"run", Kind::kRun, true}}, {}, false},
+      {"queue", {"run", "queue"}, {}, {}, false},
+      {"usage", {"usage"}, {}, {{"by", Kind::kWord, false}, {"run", Kind::kRun, false}}, false},
+      {"sessions", {"session", "list"}, {}, {}, false},
+      {"screen", {"session", "screen"}, {{"session", Kind::kSession, true}}, {}, false},
+      {"explain", {"session", "explain"}, {{"session", Kind::kSession, true}}, {}, false},
+      {"answer",
+       {"answer", "--detached"},
+       {{"run", Kind::kRun, true}, {"value", Kind::kText, true}},
+       {{"sha", Kind::kWord, true}, {"key", Kind::kText, true}, {"note", Kind::kText, false}},
+       true},
+      {"approve",
+       {"review", "approve"},
+       {{"run", Kind::kRun, true}},
+       {{"sha", Kind::kWord, true}, {"note", Kind::kText, false}},
+       true},
+      {"reject",
+       {"review", "reject"},
+       {{"run", Kind::kRun, true}},
+       {{"sha", Kind::kWord, true}, {"note", Kind::kText, false}},
+       true},
+      {"comment",
+       {"review", "comment"},
+       {{"run", Kind::kRun, true}, {"place", Kind::kText, true}, {"text", Kind::kText, true}},
+       {{"sha", Kind::kWord, true}},
+       true},
+      {"decide",
+       {"decide"},
+       {{"run", Kind::kRun, true}, {"value", Kind::kWord, true}},
+       {{"why", Kind::kText, false}},
+       true},
+      {"replay",
+       {"run", "replay", "--background"},
+       {{"run", Kind::kRun, true}},
+       {{"reason", Kind::kText, false},
+        {"runner", Kind::kText, false},
+        {"model", Kind::kText, false}},
+       true},
+      {"resume", {"run", "resume", "--detached", "--asked"}, {{"run", Kind::kRun, true}}, {}, true},
+      {"cancel", {"run", "cancel"}, {{"run", Kind::kRun, true}}, {}, true},
+      {"start", {"run", "--background", "--if-ready"}, {{"task", Kind::kTask, true}}, {}, true},
+      {"submit",
+       {"session", "submit"},
+       {{"session", Kind::kSession, true}, {"text", Kind::kText, true}},
+       {},
+       true},
+  };
+  return list;
+}
+
+Error invalid(std::string message) {
+  return {ErrorKind::kInvalid, std::move(message), "load the page again", {}};
+}
+
+bool fits(const std::string& text, Kind kind) {
+  switch (kind) {
+    case Kind::kRun:
+      return id_number('R', text) != 0;
+    case Kind::kSession:
+      return id_number('S', text) != 0;
+    case Kind::kTask:
+      return id_number('T', text) != 0;
+    case Kind::kWord:
+      return is_valid_id(text);
+    case Kind::kText:
+      return text.size() <= kLongestValue && is_valid_utf8(text) &&
+             text.find('\0') == std::string::npos;
+  }
+  return false;
+}
+
+/// Commands whose output nobody reads any more.
+std::vector<std::pair<pid_t, Fd>>& left() {
+  static std::vector<std::pair<pid_t, Fd>> list;
+  return list;
+}
+std::size_t running = 0;
+
+class CommandBody final : public Body {
+ public:
+  CommandBody(pid_t pid, Fd out, bool acts) : pid_(pid), out_(std::move(out)), acts_(acts) {
+    ++running;
+  }
+  ~CommandBody() override {
+    --running;
+    if (!acts_ && out_) ::kill(pid_, SIGTERM);
+    left().emplace_back(pid_, std::move(out_));
+  }
+  CommandBody(const CommandBody&) = delete;
+  CommandBody& operator=(const CommandBody&) = delete;
+
+  long read(char* into, std::size_t size) override {
+    if (!out_) return kEnd;
+    const long count = read_some(out_.get(), into, size);
+    if (count > 0) return count;
+    if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return 0;
+    (void)out_.close();
+    return kEnd;
+  }
+  bool is_ready() override {
+    pollfd ready{out_.get(), POLLIN, 0};
+    return ::poll(&ready, 1, 0) != 0;
+  }
+  int fd() const override { return out_.get(); }
+
+ private:
+  pid_t pid_;
+  Fd out_;
+  bool acts_;
+};
+
+}  // namespace
+
+Result<std::vector<std::string>> command_words(const std::string& name, const Values& values,
+                                               const std::string& repo, bool acts) {
+  const auto& list = all_commands();
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Command& command) {
+    return command.name == name && command.acts == acts;
+  });
+  if (found == list.end()) return invalid("there is no command '" + printable(name, 40) + "'");
+  std::vector<std::string> words(found->words.begin(), found->words.end());
+  std::vector<std::string> rest;
+  std::size_t used = 0;
+  const auto take = [&](const Value& value) -> Result<const std::string*> {
+    const auto given = values.find(value.name);
+    if (given == values.end()) {
+      if (!value.is_required) return nullptr;
+      return invalid(name + " needs '" + value.name + "'");
+    }
+    ++used;
+    if (fits(given->second, value.kind)) return &given->second;
+    return invalid(std::string("the value of '") + value.name + "' is malformed");
+  };
+  for (const Value& value : found->options) {
+    auto given = take(value);
+    if (!given) return given.error();
+    if (*given != nullptr) words.push_back(std::string("--") + value.name + "=" + **given);
+  }
+  for (const Value& value : found->arguments) {
+    auto given = take(value);
+    if (!given) return given.error();
+    if (*given != nullptr) rest.push_back(**given);
+  }
+  if (used != values.size()) return invalid(name + " was given a value that it does not take");
+  words.push_back("--json");
+  words.push_back("--repo=" + repo);
+  words.emplace_back("--");
+  words.insert(words.end(), rest.begin(), rest.end());
+  return words;
+}
+
+Result<std::unique_ptr<Body>> start_command(std::vector<std::string> argv, const std::string& cwd,
+                                            bool acts) {
+  reap_commands();
+  if (running >= kMostCommands) {
+    return Error{ErrorKind::kLimit, "too many commands run at once", "try again in a moment", {}};
+  }
+  int read_end = -1, write_end = -1;
+  if (!make_output_pipe(read_end, write_end)) {
+    return Error::from_errno(errno, "make a pipe for", argv[0]);
+  }
+  Fd out(read_end), in(write_end);
+  Fd none(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::vector<std::string> environment;
+  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
+  SpawnRequest request;
+  const std::string path = argv[0];
+  auto words = pointers(argv), variables = pointers(environment);
+  request.path = path.c_str();
+  request.argv = words.data();
+  request.envp = variables.data();
+  request.cwd = cwd.c_str();
+  request.fds = {none.get(), in.get(), none.get()};
+  auto result = spawn(request);
+  if (auto* failure = std::get_if<SpawnFailure>(&result)) return failure->error;
+  return std::unique_ptr<Body>(
+      new CommandBody(std::get<Spawned>(result).pid, std::move(out), acts));
+}
+
+void reap_commands() {
+  auto& list = left();
+  char rest[4096];
+  for (auto& [pid, out] : list) {
+    // Drain the pipe, so that the command does not block on a full pipe.
+    while (out && read_some(out.get(), rest, sizeof rest) > 0) {
+    }
+  }
+  list.erase(std::remove_if(list.begin(), list.end(),
+                            [](const auto& entry) {
+                              const pid_t ended = ::waitpid(entry.first, nullptr, WNOHANG);
+                              return ended == entry.first || (ended < 0 && errno == ECHILD);
+                            }),
+             list.end());
+}
+
+}  // namespace moonlet::web
