@@ -1,0 +1,213 @@
+#include "host/process/remote/attempt.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+
+#include "host/base/clock.h"
+#include "host/process/child/tree.h"
+#include "host/process/client/requests.h"
+#include "host/process/client/sweep.h"
+#include "host/process/wire/exit_file.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr const char* kClaim = "claim";
+constexpr const char* kRevoked = "revoked";
+constexpr const char* kBeat = "beat";
+constexpr std::int64_t kEndLimitMs = 10000;
+constexpr int kEndPauseMs = 20;
+constexpr std::size_t kExitLimit = 1 << 20;
+
+bool is_nonce(std::string_view text) {
+  return text.size() >= 8 && text.size() <= 64 &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789") == std::string_view::npos;
+}
+
+Error bad_name(const std::string& name) {
+  return {ErrorKind::kInvalid, "the file '" + name + "' would lie outside of its attempt",
+          "name a relative path without ..", name};
+}
+
+/// Returns true for a relative path without "." or "..". Does not check for links.
+bool stays_inside(std::string_view name) {
+  if (name.empty() || name.front() == '/') return false;
+  while (!name.empty()) {
+    const auto slash = name.find('/');
+    const std::string_view part = name.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    name = slash == std::string_view::npos ? std::string_view{} : name.substr(slash + 1);
+  }
+  return true;
+}
+
+std::optional<std::int64_t> changed_ms(int dir_fd, const char* name) {
+  struct stat info;
+  if (fstatat(dir_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
+  return static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000 + info.st_mtim.tv_nsec / 1'000'000;
+}
+
+Result<void> write_never_started(int dir_fd) {
+  ChildExit never;
+  never.error = {ErrorKind::kCancelled, "it was cancelled before it was started", {}, {}};
+  return write_exit_file(dir_fd, never, SystemClock().wall_ms());
+}
+
+}  // namespace
+
+Result<RemoteAttempt> RemoteAttempt::open(const std::string& root, const std::string& nonce) {
+  if (!is_nonce(nonce)) {
+    return Error{ErrorKind::kInvalid, "'" + nonce + "' names no attempt", {}, nonce};
+  }
+  const std::string path = root + "/attempts/" + nonce;
+  Fd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!dir) return Error::from_errno(errno, "open", path);
+  char* real = realpath(path.c_str(), nullptr);
+  std::string absolute = real != nullptr ? real : path;
+  std::free(real);
+  return RemoteAttempt(std::move(dir), nonce, std::move(absolute));
+}
+
+Result<RemoteAttempt> RemoteAttempt::make(const std::string& root, const std::string& nonce) {
+  if (!is_nonce(nonce)) return open(root, nonce);
+  for (const std::string& path : {root, root + "/attempts", root + "/attempts/" + nonce}) {
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+      return Error::from_errno(errno, "make", path);
+    }
+  }
+  return open(root, nonce);
+}
+
+Result<bool> RemoteAttempt::claim() {
+  Fd file(openat(fd(), kClaim, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file && errno == EEXIST) return false;
+  if (!file) return Error::from_errno(errno, "claim", path_);
+  fsync(file.get());
+  fsync(fd());
+  return true;
+}
+
+bool RemoteAttempt::is_claimed() const {
+  struct stat info;
+  return fstatat(fd(), kClaim, &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool RemoteAttempt::is_revoked() const {
+  struct stat info;
+  return fstatat(fd(), kRevoked, &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+void RemoteAttempt::beat() {
+  const Fd file(openat(fd(), kBeat, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (file) futimens(file.get(), nullptr);
+}
+
+std::int64_t RemoteAttempt::last_beat() const { return changed_ms(fd(), kBeat).value_or(0); }
+
+std::optional<std::int64_t> RemoteAttempt::queued_ms() const {
+  const auto from = changed_ms(fd(), kMapFileName), to = changed_ms(fd(), kClaim);
+  if (!from || !to) return std::nullopt;
+  return std::max<std::int64_t>(*to - *from, 0);
+}
+
+std::string RemoteAttempt::exit_text() const {
+  Fd file(openat(fd(), kExitFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  struct stat info;
+  if (!file || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  std::string text(std::min<std::size_t>(static_cast<std::size_t>(info.st_size), kExitLimit), 0);
+  const long got = read_some(file.get(), text.data(), text.size());
+  text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  return text;
+}
+
+RemoteAttempt::State RemoteAttempt::state(bool here) {
+  if (!exit_text().empty()) return State::kEnded;
+  if (!is_claimed()) return State::kNone;
+  if (!here) return State::kClaimed;
+  if (keeper_is_alive(fd())) return State::kRunning;
+  // The keeper may have published the end since the first check.
+  if (!exit_text().empty()) return State::kEnded;
+  if (auto swept = sweep(fd(), 0); !swept) return State::kClaimed;
+  (void)publish_logged_exit(fd(), SystemClock().wall_ms());
+  return exit_text().empty() ? State::kGone : State::kEnded;
+}
+
+Result<void> RemoteAttempt::end() {
+  if (auto first = claim(); !first) return first.error();
+  const std::int64_t give_up = boot_clock_ms() + kEndLimitMs;
+  while (keeper_is_alive(fd()) && boot_clock_ms() < give_up) {
+    (void)keeper_shutdown(fd());
+    poll(nullptr, 0, kEndPauseMs);
+  }
+  auto swept = sweep(fd(), 0);
+  if (!swept) return swept.error();
+  if (exit_text().empty() && !publish_logged_exit(fd(), SystemClock().wall_ms())) {
+    return write_never_started(fd());
+  }
+  return {};
+}
+
+Result<void> RemoteAttempt::fence() {
+  auto first = claim();
+  if (!first) return first.error();
+  return *first ? write_never_started(fd()) : Result<void>();
+}
+
+Result<bool> RemoteAttempt::revoke() {
+  Fd file(openat(fd(), kRevoked, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return Error::from_errno(errno, "revoke", path_);
+  auto first = claim();
+  if (!first || !*first) return first;
+  if (auto written = write_never_started(fd()); !written) return written.error();
+  return true;
+}
+
+Result<void> RemoteAttempt::make_folders(const std::string& name) {
+  if (!stays_inside(name)) return bad_name(name);
+  for (std::size_t at = name.find('/');; at = name.find('/', at + 1)) {
+    const std::string part = name.substr(0, at);
+    if (mkdirat(fd(), part.c_str(), 0700) != 0 && errno != EEXIST) {
+      return Error::from_errno(errno, "make", path_ + "/" + part);
+    }
+    if (at == std::string::npos) return {};
+  }
+}
+
+Result<void> RemoteAttempt::write(const std::string& name, std::string_view text) {
+  if (!stays_inside(name)) return bad_name(name);
+  if (const auto slash = name.rfind('/'); slash != std::string::npos) {
+    if (auto made = make_folders(name.substr(0, slash)); !made) return made;
+  }
+  const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  Fd file(openat(fd(), name.c_str(), flags, 0600));
+  if (!file) return Error::from_errno(errno, "make", path_ + "/" + name);
+  int failure = write_all(file.get(), text);
+  if (const int closed = file.close(); failure == 0) failure = closed;
+  if (failure != 0) return Error::from_errno(failure, "write", path_ + "/" + name);
+  return {};
+}
+
+std::string_view to_string(RemoteAttempt::State state) {
+  switch (state) {
+    case RemoteAttempt::State::kNone:
+      return "none";
+    case RemoteAttempt::State::kClaimed:
+      return "claimed";
+    case RemoteAttempt::State::kRunning:
+      return "running";
+    case RemoteAttempt::State::kEnded:
+      return "ended";
+    case RemoteAttempt::State::kGone:
+      break;
+  }
+  return "gone";
+}
+
+}  // namespace moonlet

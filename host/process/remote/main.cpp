@@ -1,0 +1,90 @@
+// moonlet-keeper is the keeper as a static executable, for machines without moonlet.
+// A host on another machine copies it there, and calls it over ssh or in a scheduler's job.
+#include <unistd.h>
+
+#include <climits>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <string_view>
+
+#include "host/base/fd.h"
+#include "host/base/json.h"
+#include "host/process/keeper/keeper.h"
+#include "host/process/remote/service.h"
+
+namespace {
+
+using moonlet::Error;
+using moonlet::Result;
+
+constexpr std::string_view kUsage =
+    "usage: moonlet-keeper probe|start|prepare|look|end|remove DIR   (a request as JSON on its "
+    "input)\n"
+    "       moonlet-keeper job DIR MAP\n"
+    "moonlet calls it on other machines; nobody needs to call it by hand.\n";
+
+std::string read_input() {
+  std::string text;
+  char part[65536];
+  for (long got; (got = moonlet::read_some(STDIN_FILENO, part, sizeof part)) > 0;) {
+    text.append(part, static_cast<std::size_t>(got));
+  }
+  return text;
+}
+
+std::string own_path(const char* called) {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  if (size > 0) return {path, static_cast<std::size_t>(size)};
+  return realpath(called, path) != nullptr ? path : called;
+}
+
+Result<void> serve(std::string_view command, const std::string& root, const std::string& program) {
+  std::string input = read_input();
+  if (input.empty()) input = "{}";
+  auto request = moonlet::parse_json(input, moonlet::kRecordJsonLimits);
+  if (!request) return request.error();
+  if (command == "probe") return moonlet::remote_probe(root, *request);
+  if (command == "start") return moonlet::remote_start(root, *request, program);
+  if (command == "prepare") return moonlet::remote_prepare(root, *request);
+  if (command == "look") return moonlet::remote_look(root, *request);
+  if (command == "end") return moonlet::remote_end(root, *request);
+  return moonlet::remote_remove(root, *request);
+}
+
+int run(int argc, char** argv) {
+  const std::string_view command = argc > 1 ? argv[1] : "";
+  if (command == "keeper") return moonlet::keeper_main(argc - 2, argv + 2);
+  if (command == "--version") {
+    std::printf("moonlet-keeper %s\n", MOONLET_VERSION);
+    return 0;
+  }
+  signal(SIGPIPE, SIG_IGN);
+  if (command == "job" && argc == 4) {
+    const char* task = std::getenv("SLURM_ARRAY_TASK_ID");
+    const auto index = task != nullptr ? std::strtoul(task, nullptr, 10) : 0;
+    return moonlet::remote_job(argv[2], argv[3], index, own_path(argv[0]));
+  }
+  for (std::string_view known : {"probe", "start", "prepare", "look", "end", "remove"}) {
+    if (command != known || argc != 3) continue;
+    auto served = serve(command, argv[2], own_path(argv[0]));
+    if (!served) std::fprintf(stderr, "moonlet-keeper: %s\n", served.error().message.c_str());
+    return std::fflush(stdout) == 0 && served ? 0 : 1;
+  }
+  std::fwrite(kUsage.data(), 1, kUsage.size(), stderr);
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& err) {
+    std::fprintf(stderr, "moonlet-keeper: %s\n", err.what());
+    return 1;
+  }
+}

@@ -1,0 +1,43 @@
+// The commands of moonlet-keeper, by which a host on another machine controls attempts here.
+// Each command reads a JSON text and prints JSON lines. Commands keep no state, so each may be
+// repeated. Blocking; main thread of moonlet-keeper.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "host/base/result.h"
+
+namespace moonlet {
+
+/// Prints the version, system, architecture, HOME, processors, free bytes, the existing programs
+/// of `request.programs`, and the attempts below `root`.
+Result<void> remote_probe(const std::string& root, const nlohmann::json& request);
+/// Starts each attempt of `request.attempts` (see spec.h) that was not claimed before.
+/// Returns when all run. Prints {nonce, state = started | exists | failed, error?}.
+/// `program` is the path of this executable.
+Result<void> remote_start(const std::string& root, const nlohmann::json& request,
+                          const std::string& program);
+/// Writes the descriptions of `request.attempts` for a scheduler's jobs, but starts nothing.
+/// Also writes the file `request.map` below `root`/maps, with a nonce on each line.
+Result<void> remote_prepare(const std::string& root, const nlohmann::json& request);
+/// Waits up to `request.wait_ms` for news of `request.attempts`, a list of {nonce, out, err}.
+/// `out` and `err` are the bytes of the logs that the host already has.
+/// Prints a line for each attempt, followed by as many new bytes of its logs as the line announces.
+/// With `request.elsewhere`, the keepers run on other machines.
+/// With `request.fence`, prevents the start of attempts that have neither started nor a job,
+/// because a message that would start them may still arrive.
+Result<void> remote_look(const std::string& root, const nlohmann::json& request);
+/// Ends the attempts `request.nonces` with their process trees. Unstarted attempts never start.
+/// With `request.elsewhere`, the attempts' jobs end them.
+Result<void> remote_end(const std::string& root, const nlohmann::json& request);
+/// Removes the folders of the attempts `request.nonces`, and the maps that no other attempt needs.
+/// Refuses an attempt whose keeper is alive.
+Result<void> remote_remove(const std::string& root, const nlohmann::json& request);
+/// Runs an attempt inside of a scheduler's job and waits for its end.
+/// Line `index` of the file `map` names the attempt. Returns the exit status of the process.
+int remote_job(const std::string& root, const std::string& map, std::size_t index,
+               const std::string& program);
+
+}  // namespace moonlet

@@ -1,0 +1,66 @@
+--- Asks a person before a run's first jobs are submitted, where the config says submit = "ask". Steps
+--- that come together are one question.
+local per_run = require "moonlet.engine.base.per_run"
+
+local M = {}
+
+local gather_ms, pause_ms = 250, 20
+
+---@class moonlet.Consent
+---@field state "gathering"|"asking"|"given"|"refused"
+---@field jobs integer   steps that wait for the answer
+---@field err table?
+
+--- The consents of a run, by machine.
+---@type fun(run: table): table<string, moonlet.Consent>
+local consents_of = per_run(function() return {} end)
+
+--- Reports whether a submission is on record, so that a person was asked before it.
+local function was_submitted(run, on)
+  for _, intent in ipairs(run.journal.remote_list) do
+    if intent.on == on then return true end
+  end
+  return false
+end
+
+local function where(machine)
+  return ("Slurm%s%s"):format(machine.partition and ", partition " .. machine.partition or "",
+    machine.host and ", through " .. machine.host or "")
+end
+
+local function ask_for_all(run, machine, consent, ask)
+  core.task.sleep(gather_ms)
+  consent.state = "asking"
+  local ok, err = pcall(ask, run, machine.on, where(machine), consent.jobs)
+  consent.state, consent.err = ok and "given" or "refused", err
+  if not ok then error(err, 0) end
+end
+
+--- Waits for the answer that another task asks for. This wait does not keep the run from parking.
+local function wait_for_answer(consent)
+  core.task.stop_clock()
+  local ok, err = pcall(function()
+    while consent.state == "gathering" or consent.state == "asking" do core.task.watch_sleep(pause_ms) end
+  end)
+  core.task.start_clock()
+  if not ok then error(err, 0) end
+  if consent.state == "refused" then error(consent.err, 0) end
+end
+
+--- Returns once a person has approved; raises `rejected`, or parks the run.
+---@param machine moonlet.Machine
+---@param ask fun(run: table, on: string, where: string, jobs: integer)  raises unless it is approved
+function M.ask(run, machine, ask)
+  if not machine.asks then return end
+  local consents = consents_of(run)
+  local consent = consents[machine.on]
+  if consent then
+    if consent.state == "gathering" then consent.jobs = consent.jobs + 1 end
+    return wait_for_answer(consent)
+  end
+  consent = { state = was_submitted(run, machine.on) and "given" or "gathering", jobs = 1 }
+  consents[machine.on] = consent
+  if consent.state == "gathering" then ask_for_all(run, machine, consent, ask) end
+end
+
+return M

@@ -1,0 +1,39 @@
+--- Starts many attempts with one call of ssh.
+local exits = require "moonlet.engine.remote.exit"
+
+local M = {}
+
+M.elsewhere = nil
+
+--- Sends the descriptions of the items. An attempt that has already started is not started again.
+---@param office moonlet.Office
+function M.submit(office, items)
+  local attempts = core.json.array {}
+  local earlier = {}
+  for i, item in ipairs(items) do
+    attempts[i] = item.spec
+    earlier[item] = office.keeper.sent[item.nonce] == "start"
+  end
+  local by_nonce = {}
+  for _, line in ipairs(office.keeper:lines("start", { attempts = attempts })) do by_nonce[line.nonce or ""] = line end
+  for _, item in ipairs(items) do
+    local line = by_nonce[item.nonce]
+    if line then item.sent = true end
+    -- If an earlier message got no answer, it may have started the attempt.
+    if line and line.state == "failed" and not earlier[item] then
+      item.exit = exits.of({ why = "not_started", error_kind = "failed",
+        error = type(line.error) == "table" and line.error.message }, "", "")
+    end
+  end
+end
+
+--- Does nothing, because without a scheduler only the keeper on the machine knows a step's state.
+function M.watch() end
+
+function M.cancel(office, items)
+  local nonces = core.json.array {}
+  for i, item in ipairs(items) do nonces[i] = item.nonce end
+  office.keeper:lines("end", { nonces = nonces })
+end
+
+return M
