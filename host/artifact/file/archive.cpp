@@ -33,8 +33,8 @@ Error refusal(std::string message) {
 
 std::uint64_t padded(std::uint64_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; }
 
-/// Finds the slash that splits a long name for a header: the length of its prefix, 0 for none, npos
-/// where no split fits.
+/// Finds the slash that splits a long name for a header.
+/// Returns the length of the prefix, 0 for a short name, or npos if no split fits.
 std::size_t split_at(std::string_view name) {
   if (name.size() <= kNameField) return 0;
   const std::size_t at = name.rfind('/', kPrefixField);
@@ -65,13 +65,13 @@ Result<void> check_list(std::string_view manifest, const std::vector<ArchivedFil
   for (const ArchivedFile& file : files) {
     const bool is_new = names.insert(file.name).second;
     if (is_new && is_archivable(file.name)) continue;
-    return refusal("the archive names '" + printable(file.name, 200) + "'" +
-                   (is_new ? ", which no record has" : " twice"));
+    return refusal("the archive contains '" + printable(file.name, 200) + "'" +
+                   (is_new ? ", which is not part of a record" : " twice"));
   }
   return {};
 }
 
-/// Copies `bytes` from one descriptor to another; the digest of them, or an errno in `number`.
+/// Copies `bytes` between descriptors. Returns the digest, or sets `number` to an errno.
 std::string copy(int from, int to, std::uint64_t bytes, int& number) {
   Sha256 digest;
   std::string chunk(std::min<std::uint64_t>(kChunk, std::max<std::uint64_t>(bytes, 1)), '\0');
@@ -118,7 +118,7 @@ Result<void> write_all_of(int to, const Dir& from, std::string_view manifest,
   return {};
 }
 
-/// An archive that is open for reading, with its size.
+/// Opened is an archive that is open for reading, with its size.
 struct Opened {
   Fd fd;
   std::uint64_t size = 0;
@@ -133,7 +133,7 @@ Result<Opened> open_archive(const Dir& dir, std::string_view name) {
   return opened;
 }
 
-/// Reads exactly `size` bytes at `offset`; empty when the file is shorter.
+/// Reads exactly `size` bytes at `offset`. Returns "" if the file is shorter.
 std::string read_at(int fd, std::uint64_t offset, std::size_t size) {
   std::string text(size, '\0');
   std::size_t had = 0;
@@ -151,7 +151,7 @@ bool is_zero(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c == '\0'; });
 }
 
-/// Checks every header and padding of an archive against the list, before anything is written.
+/// Checks every header and padding of an archive against the list, before any write.
 Result<void> check_headers(const Opened& archive, std::string_view manifest,
                            const std::vector<ArchivedFile>& files) {
   if (archive.size != size_of_archive(manifest, files)) {
@@ -250,7 +250,7 @@ Result<void> write_archive(const Dir& from, std::string_view manifest,
                            const std::vector<ArchivedFile>& files, const Dir& out,
                            std::string_view name) {
   if (auto checked = check_list(manifest, files); !checked) return checked;
-  // write_file() names its own unfinished files like this.
+  // write_file() uses the same names for its temporary files.
   const std::string temporary = ".tmp-" + random_hex(8);
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   Fd to(::openat(out.fd(), temporary.c_str(), flags, 0600));

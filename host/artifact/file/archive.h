@@ -1,7 +1,7 @@
-// An archive of files: the part of tar (ustar) that write_archive() makes, and nothing else. Its
-// first file is a manifest, which the caller writes and reads; the files follow in its order. The
-// reader builds the header that it expects and compares bytes, so an archive with a link, a device,
-// an odd path or an extension is refused as a whole. Blocking; any thread.
+// Writes and reads archives in a subset of tar (ustar). Blocking; any thread.
+// The first file is a manifest by the caller; the other files follow in the manifest's order.
+// The reader builds each expected header and compares bytes.
+// The reader refuses an archive with a link, a device, an odd path or an extension.
 #pragma once
 
 #include <cstdint>
@@ -20,33 +20,33 @@ inline constexpr std::uint64_t kLargestArchive = std::uint64_t{2} << 30;
 inline constexpr std::size_t kMostArchived = 100'000;
 
 struct ArchivedFile {
-  std::string name;  ///< in the archive: a relative path
-  std::string from;  ///< for the writer: its path beneath the folder that is archived
+  std::string name;  ///< the relative path in the archive
+  std::string from;  ///< for the writer: the path below the archived folder
   std::uint64_t bytes = 0;
   std::string sha256;
 };
 
-/// True for a relative path of valid UTF-8 without control characters, backslashes, "." and ".."
-/// that a header can hold.
+/// Returns true for a relative path of valid UTF-8 that fits in a header.
+/// Refuses names with control characters, backslashes, "." and "..".
 bool is_archivable(std::string_view name);
 
-/// The block of 512 bytes before a file. The caller pads the file with zeros to whole blocks, and
-/// ends the archive with two blocks of zeros.
+/// Returns the header block of 512 bytes. The caller pads each file with zeros to whole blocks.
+/// The caller ends the archive with two blocks of zeros.
 std::string archive_header(std::string_view name, std::uint64_t bytes);
 
-/// Writes `out`/`name` by a temporary file and a rename; it is on the disk on return. kFailed when
-/// a file is not what its size and hash say, kLimit when the archive would be too large.
+/// Writes `out`/`name` atomically and durably. Fails with kLimit if the archive would be too large.
+/// Fails with kFailed if a file does not match its size and hash.
 Result<void> write_archive(const Dir& from, std::string_view manifest,
                            const std::vector<ArchivedFile>& files, const Dir& out,
                            std::string_view name);
 
-/// The manifest of an archive; kInvalid when the file does not begin as write_archive() begins.
+/// Returns the manifest of an archive. Fails with kInvalid if the file is no archive.
 Result<std::string> read_archive_manifest(const Dir& dir, std::string_view name);
 
-/// Writes the files into the empty folder `into`, for this user only and not executable. Everything
-/// that the headers and sizes show is checked before the first write, each hash with its file.
-/// kInvalid when the archive is not exactly what `manifest` and `files` say. After an error, `into`
-/// holds a part of the files, which the caller removes.
+/// Extracts the files into the empty folder `into`, private and not executable.
+/// Checks headers and sizes before the first write, and each hash with its file.
+/// Fails with kInvalid unless the archive exactly matches `manifest` and `files`.
+/// If extraction fails, `into` may contain files already; the caller removes them.
 Result<void> extract_archive(const Dir& dir, std::string_view name, std::string_view manifest,
                              const std::vector<ArchivedFile>& files, const Dir& into);
 

@@ -19,8 +19,9 @@ namespace moonlet {
 
 namespace {
 
-constexpr mode_t kFileMode = 0666;  // less the umask, as for anything else the user creates
+constexpr mode_t kFileMode = 0666;  // the umask applies, as for other files of the user
 constexpr mode_t kDirMode = 0777;
+constexpr std::uint64_t kMostAtOnce = 8 << 20;
 constexpr std::string_view kTemporary = ".tmp-";
 constexpr std::size_t kTemporaryBytes = 8;
 
@@ -47,7 +48,7 @@ struct CloseDir {
 };
 using DirStream = std::unique_ptr<DIR, CloseDir>;
 
-// Takes the descriptor, also on failure.
+// Takes ownership of the descriptor, also on failure.
 DirStream stream_of(Fd fd) {
   DIR* dir = ::fdopendir(fd.get());
   if (dir != nullptr) fd.release();
@@ -97,7 +98,7 @@ Result<Dir> Dir::open(const std::string& absolute) {
   const std::string_view text = absolute;
   if (text.empty() || text[0] != '/' || text.find('\0') != std::string_view::npos) {
     return refused("the folder '" + printable(text) + "' is not an absolute path", text,
-                   "name it from / on");
+                   "write an absolute path");
   }
   int fd;
   do {
@@ -114,7 +115,7 @@ Result<Dir> Dir::make(const std::string& absolute) {
     if (::mkdir(prefix.c_str(), 0700) != 0 && errno != EEXIST && errno != EISDIR) {
       const int number = errno;
       struct stat info {};
-      // A read-only file system says EROFS also for existing names.
+      // A read-only file system reports EROFS even for an existing name.
       if (::stat(prefix.c_str(), &info) != 0) {
         return Error::from_errno(number, "make the folder", printable(prefix));
       }
@@ -144,7 +145,7 @@ Error Dir::failure(int number, std::string_view doing, std::string_view rel) con
   return Error::from_errno(number, doing, printable(path_of(rel)));
 }
 
-// The path without empty and "." parts; "." for an empty path.
+// Returns the path without empty and "." parts; "." for an empty path.
 Result<std::string> Dir::checked(std::string_view rel, std::string_view doing) const {
   const auto refuse = [&](std::string_view why) {
     return refused("cannot " + std::string(doing) + " '" + printable(rel) + "' in " +
@@ -153,7 +154,7 @@ Result<std::string> Dir::checked(std::string_view rel, std::string_view doing) c
   };
   if (rel.empty()) return refuse("the path is empty");
   if (rel[0] == '/') return refuse("the path is absolute");
-  if (rel.find('\0') != std::string_view::npos) return refuse("the path holds a NUL byte");
+  if (rel.find('\0') != std::string_view::npos) return refuse("the path contains a NUL byte");
   if (rel.size() >= PATH_MAX) return failure(ENAMETOOLONG, doing, rel);
   std::string clean;
   for (std::size_t at = 0; at <= rel.size();) {
@@ -196,7 +197,7 @@ Result<Fd> Dir::open_regular(std::string_view rel, std::string_view doing, int f
   Fd fd(open_beneath(fd_.get(), clean->c_str(), flags | O_NONBLOCK | O_NOCTTY, kFileMode,
                      writes ? Links::kNone : Links::kInside));
   struct stat info;
-  // ENXIO: a FIFO without a reader, or a socket.
+  // ENXIO means a FIFO without a reader, or a socket.
   if ((!fd && errno != ENXIO) || (fd && ::fstat(fd.get(), &info) != 0)) {
     return failure(errno, doing, rel);
   }
@@ -219,12 +220,13 @@ Result<FileBytes> Dir::read_file(std::string_view rel, std::size_t cap) const {
   if (::fstat(fd->get(), &info) != 0) return failure(errno, "read", rel);
   FileBytes file;
   const auto expected = static_cast<std::uint64_t>(info.st_size);
-  // One byte more than wanted shows whether there is more: size is 0 in /proc, and files grow.
+  // Request an extra byte to detect a longer file: sizes are 0 in /proc, and files grow.
   const std::size_t want = cap + 1 == 0 ? cap : cap + 1;
-  std::size_t step = static_cast<std::size_t>(std::min<std::uint64_t>(expected + 1, want));
   while (file.bytes.size() < want) {
     const std::size_t had = file.bytes.size();
-    step = std::min({std::max<std::size_t>(step, 4096), want - had, std::size_t{8} << 20});
+    const std::uint64_t left = expected > had ? expected - had + 1 : 0;
+    const auto step = static_cast<std::size_t>(
+        std::min({std::max<std::uint64_t>(left, 4096), std::uint64_t{want - had}, kMostAtOnce}));
     file.bytes.resize(had + step);
     const long got = read_some(fd->get(), file.bytes.data() + had, step);
     if (got < 0) return failure(errno, "read", rel);
@@ -243,16 +245,16 @@ Result<Fd> Dir::open_read(std::string_view rel) const {
 }
 
 Result<FileInfo> Dir::stat(std::string_view rel) const {
-  auto clean = checked(rel, "look at");
+  auto clean = checked(rel, "inspect");
   if (!clean) return clean.error();
   struct stat info;
   if (*clean == ".") {
-    if (::fstat(fd_.get(), &info) != 0) return failure(errno, "look at", rel);
+    if (::fstat(fd_.get(), &info) != 0) return failure(errno, "inspect", rel);
   } else {
-    auto where = place(*clean, "look at");
+    auto where = place(*clean, "inspect");
     if (!where) return where.error();
     if (::fstatat(where->dir, where->name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) {
-      return failure(errno, "look at", rel);
+      return failure(errno, "inspect", rel);
     }
   }
   FileInfo out;
@@ -308,7 +310,7 @@ Result<void> Dir::make_dirs(std::string_view rel, Durable durable) const {
   auto clean = checked(rel, "make the folder");
   if (!clean) return clean.error();
   if (*clean == ".") return {};
-  // Most of them exist: the missing ones lie below the deepest one that can be opened.
+  // Find the deepest existing folder first, because most folders exist.
   Fd held;
   std::size_t start = clean->size() + 1;
   while (start > 0) {
@@ -396,7 +398,7 @@ Result<void> Dir::write_file(std::string_view rel, std::string_view bytes, Durab
 }
 
 Result<Fd> Dir::spool(std::string_view bytes) const {
-  // The name of what a killed process left half written, which the next holder sweeps away.
+  // A killed process leaves a file with this name, which the next lock holder removes.
   const std::string temporary = std::string(kTemporary) + random_hex(kTemporaryBytes);
   const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   int opened;
@@ -440,13 +442,13 @@ Result<void> Dir::sync_dir(std::string_view rel) const {
 
 Result<void> Dir::sync_files(const std::vector<std::string>& files) const {
   if (files.empty() || sync_file_system(fd_.get()) == 0) return {};
-  if (errno != ENOTSUP) return failure(errno, "bring to the disk", ".");
+  if (errno != ENOTSUP) return failure(errno, "flush to the disk", ".");
   for (const std::string& file : files) {
     auto fd = open_read(file);
     if (!fd && fd.error().kind == ErrorKind::kInvalid) continue;
     if (!fd) return fd.error();
-    if (sync_bytes(fd->get()) != 0) return failure(errno, "bring to the disk", file);
-    // Each folder above it may be as new.
+    if (sync_bytes(fd->get()) != 0) return failure(errno, "flush to the disk", file);
+    // Sync each parent folder too, because it may be new.
     for (std::size_t end = file.rfind('/'); end != std::string::npos && end != 0;
          end = file.rfind('/', end - 1)) {
       if (auto synced = sync_dir(std::string_view(file).substr(0, end)); !synced) return synced;

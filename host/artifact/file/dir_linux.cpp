@@ -11,8 +11,8 @@ namespace moonlet {
 
 namespace {
 
-// A rename elsewhere in the tree makes the kernel give up a lookup with EAGAIN; a hostile agent
-// can do that for ever.
+// A rename elsewhere in the tree makes the kernel return EAGAIN for a lookup.
+// A hostile agent can rename forever, so limit the retries.
 constexpr int kTries = 128;
 
 int open_resolved(int dir, const char* path, int flags, mode_t mode, __u64 resolve) {
@@ -28,7 +28,7 @@ int open_resolved(int dir, const char* path, int flags, mode_t mode, __u64 resol
   return static_cast<int>(fd);
 }
 
-// Old kernels do not know the call; some container filters answer EPERM to unknown calls.
+// Old kernels lack openat2. Some container filters return EPERM for unknown calls.
 bool call_is_missing(int number) { return number == ENOSYS || number == EPERM; }
 
 }  // namespace

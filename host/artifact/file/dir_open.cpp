@@ -24,7 +24,7 @@ int open_beneath_by_walk(int dir, const char* path, int flags, mode_t mode) {
       fd = ::openat(at, name.c_str(), how | O_NOFOLLOW | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
     if (fd < 0) {
-      // With O_DIRECTORY a link reports ENOTDIR here and there; say what it is.
+      // Some systems report ENOTDIR for a link that is opened with O_DIRECTORY.
       struct stat info;
       const int number = errno;
       const bool link = number == ENOTDIR &&

@@ -1,5 +1,5 @@
-// The system calls under Dir that differ between kernels: opening beneath a descriptor and making
-// things durable. They return a descriptor or 0, or -1 with errno. Any thread.
+// Wraps the system calls of Dir that differ between kernels. Any thread.
+// The functions return a descriptor or 0, or -1 with errno.
 #pragma once
 
 #include <sys/types.h>
@@ -9,28 +9,26 @@
 namespace moonlet {
 
 enum class Links {
-  kInside,  ///< symbolic links that stay beneath are followed, where the kernel can tell
-  kNone,    ///< a symbolic link anywhere in the path is ELOOP
+  kInside,  ///< follows links that stay below `dir`, if the kernel can check that
+  kNone,    ///< fails with ELOOP for a link anywhere in the path
 };
 
-/// Opens `path` (relative, without "..", not empty) beneath `dir`. The result lies beneath, even
-/// when the tree changes at the same time. O_CLOEXEC is added.
+/// Opens the relative `path` below `dir`, without "..". Adds O_CLOEXEC.
+/// The opened file lies below `dir`, even if the tree changes at the same time.
 int open_beneath(int dir, const char* path, int flags, mode_t mode, Links links);
-/// The same, component by component with O_NOFOLLOW: refuses every link. For kernels without
-/// openat2.
+/// Like open_beneath(), but opens each component with O_NOFOLLOW, for kernels without openat2.
 int open_beneath_by_walk(int dir, const char* path, int flags, mode_t mode);
-/// Opens the directory `name` right in `dir`, not a link and not another file system's.
+/// Opens the direct child directory `name` of `dir`. Refuses links and other file systems.
 int open_same_device(int dir, const char* name);
 
-/// Waits until the bytes are on the disk.
+/// Waits until the bytes of `fd` are on the disk.
 int sync_bytes(int fd);
-/// The same, but without the times of the file where the system can leave them out.
+/// Like sync_bytes(), but may omit the times of the file.
 int sync_data(int fd);
-/// Waits until everything that was written to the file system of `fd` is on the disk. ENOTSUP where
-/// the system cannot tell.
+/// Waits until every write to the file system of `fd` is on the disk. ENOTSUP if unsupported.
 int sync_file_system(int fd);
 
-/// A path that leads to the open directory `dir` in this process; empty where there is none.
+/// Returns a path to the open directory `dir` in this process; "" if unsupported.
 std::string path_of_open(int dir);
 
 }  // namespace moonlet

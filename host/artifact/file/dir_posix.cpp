@@ -26,7 +26,7 @@ int open_same_device(int dir, const char* name) {
 
 int sync_bytes(int fd) {
 #ifdef F_FULLFSYNC
-  // On that system fsync() leaves the bytes in the drive's cache.
+  // fsync() on macOS leaves the bytes in the drive's cache.
   if (::fcntl(fd, F_FULLFSYNC) == 0) return 0;
 #endif
   int result;

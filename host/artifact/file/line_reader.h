@@ -1,7 +1,7 @@
-// Reads a file line by line while another process still writes it. It owns the descriptor and at
-// most one line; a line that is too long, or holds too many JSON values, is reported only by its
-// size. Counts the values before decoding: a decoded line may take many times its size, and the
-// host has to stay under 10 MB. Any thread, one at a time.
+// LineReader reads a file line by line while another process writes the file.
+// LineReader owns the descriptor and at most one line. A too long line is reported by size.
+// LineReader counts JSON values first, because a decoded line takes many times its size.
+// LineReader works on any thread, but on one at a time.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace moonlet {
 
-/// Which lines are wanted. Other lines are only counted.
+/// LineKind selects lines. Other lines are only counted.
 enum class LineKind {
   kAny,
   kObject,  ///< lines that begin with "{", after blanks and a byte order mark
@@ -24,14 +24,14 @@ enum class LineKind {
 
 struct LineRules {
   std::size_t longest = SIZE_MAX;      ///< bytes
-  std::size_t most_values = SIZE_MAX;  ///< about how many JSON values and names there may be
+  std::size_t most_values = SIZE_MAX;  ///< about the most JSON values and names in a line
   LineKind kind = LineKind::kAny;
 };
 
 struct Line {
   std::string text;
   std::uint64_t number = 0;   ///< from 1
-  std::uint64_t skipped = 0;  ///< the size of a line whose text is omitted; else 0
+  std::uint64_t skipped = 0;  ///< the size of a line whose text is omitted; otherwise 0
 };
 
 class LineReader {
@@ -39,20 +39,20 @@ class LineReader {
   /// `file` is open for reading and at its beginning.
   LineReader(Fd file, const LineRules& rules) : file_(std::move(file)), rules_(rules) {}
 
-  /// Appends the next lines, without their ends (LF or CRLF), from up to 64 KB of the file. False
-  /// when the file has no more at the moment. With `at_end` the file is complete, and a last part
-  /// without a line end counts as a line. Errors: kFailed with the errno.
+  /// Appends lines, without their ends (LF or CRLF), from up to 64 KB of the file.
+  /// Returns false if the file has no more at the moment. Fails with kFailed and the errno.
+  /// `at_end` means that the file is complete, so a final part without a line end is a line.
   Result<bool> read(std::vector<Line>& lines, bool at_end);
 
-  /// The number of nonblank lines of a kind that is not wanted.
+  /// Returns the number of nonblank lines of other kinds.
   std::uint64_t others() const { return others_; }
-  /// The last 1000 bytes of the newest unwanted line, see others().
+  /// Returns the last 1000 bytes of the newest line of another kind.
   const std::string& last_other() const { return last_other_; }
 
  private:
   enum class State {
     kBlank,   // only blanks yet
-    kWanted,  // its text is in line_
+    kWanted,  // line_ has the text
     kTooLong,
     kOther,
   };
@@ -71,8 +71,8 @@ class LineReader {
   std::string last_other_;
 };
 
-/// True if a JSON text has more than `most` values and names, or a number out of range. To decode
-/// it would take many times its size.
+/// Returns true if a JSON text has more than `most` values and names, or a number out of range.
+/// Decoding such a text would take many times its size in memory.
 bool is_crowded(std::string_view text, std::size_t most);
 
 }  // namespace moonlet

@@ -17,14 +17,14 @@ namespace moonlet {
 
 namespace {
 
-// Empties a tree with two open descriptors whatever its depth: a folder that is not empty is moved
-// up to the top, where its turn comes later, so no folder is ever deeper than two. An entry that
-// another process has removed or moved meanwhile is not an error.
+// TreeRemover empties a tree with two open descriptors, regardless of the depth.
+// A non-empty folder is moved up to the top, so no folder is ever deeper than two levels.
+// An entry that another process removes or moves at the same time is no error.
 class TreeRemover {
  public:
   TreeRemover(int top, std::uint64_t max_entries) : top_(top), left_(max_entries) {}
 
-  // 0 or an errno; E2BIG when the number of entries is used up.
+  // Returns 0 or an errno; E2BIG after `max_entries`.
   int run() {
     for (;;) {
       std::vector<std::string> names;
@@ -36,7 +36,7 @@ class TreeRemover {
     }
   }
 
-  // Opens it and makes it writable for its owner: tools leave read-only folders behind.
+  // Opens a folder and makes it writable, because tools leave read-only folders behind.
   static int open_folder(int dir, const char* name) {
     int fd = open_same_device(dir, name);
     if (fd < 0 && errno == EACCES && ::fchmodat(dir, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) {
@@ -44,7 +44,7 @@ class TreeRemover {
     }
     struct stat info;
     if (fd >= 0 && ::fstat(fd, &info) == 0 && (info.st_mode & 0700) != 0700) {
-      // A refused chmod shows as an error of the removal.
+      // A failed chmod shows as an error of the removal.
       if (::fchmod(fd, 0700) != 0) errno = 0;
     }
     return fd;
@@ -73,7 +73,7 @@ class TreeRemover {
     return number;
   }
 
-  // EISDIR when it is a folder that still holds something.
+  // Returns EISDIR if `name` is a non-empty folder.
   int remove_entry(int dir, const char* name) {
     if (left_ == 0) return E2BIG;
     --left_;
@@ -102,12 +102,12 @@ class TreeRemover {
       }
     }
     if (::unlinkat(top_, name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    // Another process has moved a folder up in its place: run() finds it.
+    // Another process may have moved a folder to this name. run() removes it in a later round.
     return errno == ENOTEMPTY || errno == EEXIST ? 0 : errno;
   }
 
   int move_up(int dir, const std::string& name) {
-    // A folder can only be moved when it may be written itself: its ".." changes.
+    // Moving a folder changes its "..", so the folder itself must be writable.
     Fd folder(open_folder(dir, name.c_str()));
     if (!folder) return unless_gone(errno);
     for (;;) {
@@ -134,7 +134,7 @@ int remove_tree(int dir, const char* name, std::uint64_t max_entries) {
   for (;;) {
     if (const int number = remover.run(); number != 0) return number;
     if (::unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return 0;
-    // Another process that removes the same tree has moved a folder up into it.
+    // Another process that removes this tree has moved a folder to this name.
     if (errno != ENOTEMPTY && errno != EEXIST) return errno;
   }
 }

@@ -1,7 +1,7 @@
-// Reserve is a little room on the disk of a run that is kept from everybody else: when the disk is
-// full by the time an agent ends, the record of its end and an answer that is not long still find
-// their place. Owns a file without a name, which the system frees with the process, whatever ends
-// it. It is always empty on a system without such a thing. Worker thread.
+// Reserve keeps some disk space of a run free for its last records.
+// On a full disk, the record of an agent's end and a short answer still fit.
+// Reserve owns an unnamed file, which the system frees with the process. Worker thread.
+// Reserve stays empty on a system without such files.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +15,17 @@ class Reserve {
  public:
   static constexpr std::uint64_t kSize = 256 * 1024;
 
-  /// Brings it up to kSize in the file system of `dir_fd`. Fails where the disk has no room for
-  /// that; a file system that cannot keep room free is not a failure.
+  /// Fills the reserve to kSize in the file system of `dir_fd`. Fails on a full disk.
+  /// A file system without reservations is no failure.
   Result<void> fill(int dir_fd);
-  /// Gives room back to the disk for the `bytes` that its caller writes next; of what is kept for
-  /// `others` nothing. False when there is not as much, and then nothing was given.
+  /// Frees space for the next write of `bytes`, but not the space reserved for `others`.
+  /// Returns false and frees nothing if the reserve is too small.
   bool give(std::uint64_t bytes, std::uint64_t others = 0);
 
  private:
   Fd file_;
   std::uint64_t left_ = 0;
-  bool unknown_ = false;  // to this file system
+  bool unknown_ = false;  // the file system cannot reserve space
 };
 
 }  // namespace moonlet

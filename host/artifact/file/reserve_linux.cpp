@@ -9,12 +9,12 @@ namespace moonlet {
 
 namespace {
 
-// Most file systems let a file grow by blocks of this size.
+// Most file systems allocate a file in blocks of this size.
 constexpr std::uint64_t kBlock = 4096;
 
 bool is_full(int number) { return number == ENOSPC || number == EDQUOT; }
 
-// A passing error may be gone in a moment. It says nothing about the file system.
+// EMFILE, ENFILE and EIO may be temporary, so they prove nothing about the file system.
 bool passes(int number) { return number == EMFILE || number == ENFILE || number == EIO; }
 
 }  // namespace
@@ -40,7 +40,7 @@ Result<void> Reserve::fill(int dir_fd) {
 }
 
 bool Reserve::give(std::uint64_t bytes, std::uint64_t others) {
-  // One block more: what is written may lie across the ends of blocks.
+  // Add a block, because a write may cross the ends of blocks.
   const std::uint64_t wanted = (bytes / kBlock + 2) * kBlock;
   if (left_ < others || left_ - others < wanted) return false;
   if (ftruncate(file_.get(), static_cast<off_t>(left_ - wanted)) != 0) return false;

@@ -11,9 +11,8 @@ namespace moonlet {
 
 namespace {
 
-/// Files and whole folders.
+/// Lists names of files and of whole folders that run programs.
 const std::unordered_set<std::string_view> kNames = {
-    // Agents.
     ".claude",
     ".claude-plugin",
     ".codex",
@@ -27,7 +26,6 @@ const std::unordered_set<std::string_view> kNames = {
     "crush.json",
     "opencode.json",
     "opencode.jsonc",
-    // Editors.
     ".devcontainer",
     ".devcontainer.json",
     ".dir-locals-2.el",
@@ -44,7 +42,7 @@ const std::unordered_set<std::string_view> kNames = {
     ".vs",
     ".vscode",
     ".zed",
-    // Shells and interpreters, which read them in their working directory.
+    // Shells and interpreters read these files from their working directory.
     ".direnv",
     ".envrc",
     ".gdbinit",
@@ -56,7 +54,7 @@ const std::unordered_set<std::string_view> kNames = {
     ".rprofile",
     "mise.local.toml",
     "mise.toml",
-    // Git. Attributes choose the filters and drivers that run on a file.
+    // Git attributes choose the filters and drivers that run on a file.
     ".gitattributes",
     ".git-hooks",
     ".githooks",
@@ -81,8 +79,8 @@ const std::unordered_set<std::string_view> kNames = {
     "lefthook.yml",
 };
 
-/// Startup files and folders that are named with their parent folder, because the other files of
-/// that folder start nothing. Each path begins with ".".
+/// Lists paths with their parent folder, because the folder's other files run nothing.
+/// Every path in the list begins with ".".
 constexpr std::string_view kPaths[] = {
     ".amazonq/cli-agents",    ".amazonq/mcp.json",   ".amp/settings.json",
     ".augment/settings.json", ".config/mise.toml",   ".config/mise/config.toml",
@@ -93,7 +91,6 @@ constexpr std::string_view kPaths[] = {
     ".windsurf/hooks.json",
 };
 
-/// Suffixes of file names.
 constexpr std::string_view kEndings[] = {".code-workspace", ".run.xml"};
 
 bool lies_in(std::string_view path, std::string_view folder) {
@@ -101,7 +98,7 @@ bool lies_in(std::string_view path, std::string_view folder) {
          (path.size() == folder.size() || path[folder.size()] == '/');
 }
 
-/// The path in lower case and without empty names.
+/// Returns the path in lower case and without empty names.
 std::string normal(std::string_view path) {
   std::string result;
   for (const char c : path) {
@@ -112,7 +109,7 @@ std::string normal(std::string_view path) {
   return result;
 }
 
-/// The length of the shortest part of a normal path that makes it a startup file or folder.
+/// Returns the length of the shortest prefix that is a startup file or folder.
 std::optional<std::size_t> special_part(std::string_view path, bool folder) {
   for (std::size_t at = 0; at < path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
@@ -121,7 +118,7 @@ std::optional<std::size_t> special_part(std::string_view path, bool folder) {
       if (path[at] != '.') break;
       const std::string_view rest = path.substr(at);
       if (lies_in(rest, known)) return at + known.size();
-      // A link or a file that replaces such a folder may lead to startup files.
+      // A link or file that replaces a startup folder may lead to startup files.
       if (!folder && lies_in(known, rest)) return path.size();
     }
     at = end + 1;

@@ -1,8 +1,7 @@
-// The startup files of a repository: they make programs start on the user's machine, as soon as a
-// tool opens their folder, or with the next command of git. A merge holds them back, and the
-// executor's tools do not write them. They count in any folder; names are compared without regard
-// to capitals. Build files are not among them: they start nothing until somebody builds. Pure
-// functions, any thread.
+// Startup files of a repository run programs when a tool opens a folder, or with a git command.
+// A merge holds startup files back, and the executor's tools cannot write them.
+// A name counts as a startup file in any folder and letter case. Build files do not count.
+// All functions are pure and may run on any thread.
 #pragma once
 
 #include <string>
@@ -11,10 +10,10 @@
 
 namespace moonlet {
 
-/// True for the path of a file or link, relative to the repository, that is a startup file or lies
-/// in a startup folder, unless one of `writes` names that file or folder itself or what lies in it.
+/// Returns true if a relative path is a startup file or lies in a startup folder.
+/// Returns false if `writes` names the file, its folder, or something below.
 bool is_startup_file(std::string_view path, const std::vector<std::string>& writes = {});
-/// True for the path of a folder in which everything counts.
+/// Returns true for the path of a folder in which every file counts.
 bool is_startup_folder(std::string_view path);
 
 }  // namespace moonlet

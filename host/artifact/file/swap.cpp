@@ -22,7 +22,7 @@ namespace {
 constexpr int kReading = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 constexpr std::size_t kChunk = 256 * 1024;
 
-/// A name within its folder, which is held open.
+/// Name is a file name in an open folder.
 struct Name {
   Fd folder;
   std::string last;
@@ -50,7 +50,7 @@ bool is_proper(std::string_view rel) {
   return true;
 }
 
-// -1 in `folder` with errno when it cannot be opened.
+// `folder` is -1 with errno if the folder cannot be opened.
 Name find(const Dir& dir, std::string_view rel) {
   if (!is_proper(rel)) {
     errno = EINVAL;
@@ -63,7 +63,7 @@ Name find(const Dir& dir, std::string_view rel) {
   return {std::move(folder), std::string(top ? rel : rel.substr(slash + 1))};
 }
 
-// 0 or an errno.
+// Reads the state of a name. Returns 0 or an errno.
 int look(const Name& name, Looked& out) {
   out.there = ::fstatat(name.dir(), name.text(), &out.info, AT_SYMLINK_NOFOLLOW) == 0;
   return out.there || errno == ENOENT ? 0 : errno;
@@ -77,7 +77,7 @@ std::optional<std::string> link_target(const Name& name) {
   return target;
 }
 
-// Empty with errno.
+// Returns the SHA-256 of a file, or no value with errno.
 std::optional<std::string> digest_of_file(const Name& name, Durable durable) {
   const Fd fd(::openat(name.dir(), name.text(), kReading));
   struct stat info;
@@ -106,13 +106,13 @@ int copy_bytes(int from, int to) {
   }
 }
 
-// Keeps the owner only if this user may: only root gives files away.
+// Keeps the file's owner if permitted. Only root can change an owner.
 void give_owner(const Name& name, uid_t owner, gid_t group) {
   if (::fchownat(name.dir(), name.text(), owner, group, AT_SYMLINK_NOFOLLOW) == 0) return;
   (void)!::fchownat(name.dir(), name.text(), static_cast<uid_t>(-1), group, AT_SYMLINK_NOFOLLOW);
 }
 
-// The folder that a file is made in, or the last one there is on the way to it.
+// Opens the folder of a file, or the deepest existing parent.
 Fd folder_for(const Dir& dir, std::string_view rel) {
   for (;;) {
     const auto slash = rel.rfind('/');
@@ -123,7 +123,7 @@ Fd folder_for(const Dir& dir, std::string_view rel) {
   }
 }
 
-// Makes a missing `to` the same as `from`. Returns 0 or an errno, and then leaves no `to` behind.
+// Copies `from` to the missing name `to`. Returns 0, or an errno without leaving `to`.
 int copy(const Name& from, const Name& to, const struct stat& info) {
   if (S_ISLNK(info.st_mode)) {
     const auto target = link_target(from);
@@ -146,7 +146,7 @@ int copy(const Name& from, const Name& to, const struct stat& info) {
   return number;
 }
 
-// A second name for the file, or a copy of it where there can be none.
+// Adds a hard link to the file, or a copy if the system has no hard links.
 int link_or_copy(const Name& from, const Name& to, const struct stat& info) {
   ::unlinkat(to.dir(), to.text(), 0);
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
@@ -154,23 +154,22 @@ int link_or_copy(const Name& from, const Name& to, const struct stat& info) {
   return can_copy ? copy(from, to, info) : errno;
 }
 
-// A name beside `target` that shows its origin, should it be left behind.
+// The name records the origin of a file that a killed process leaves here.
 Name beside(const Name& target, const Name& origin) {
   return {Fd(::fcntl(target.dir(), F_DUPFD_CLOEXEC, 0)), ".moonlet-merge-" + origin.last};
 }
 
-// Gives the file a further name that is not taken, or, where there are no hard links, that one in
-// place of its own. 0 or an errno.
+// Adds a free name to the file, or renames the file if hard links are missing.
 int link_to_new(const Name& from, const Name& to) {
   if (::linkat(from.dir(), from.text(), to.dir(), to.text(), 0) == 0) return 0;
   if (errno != EPERM && errno != ENOTSUP) return errno;
-  // A file that another process puts there between these two calls is lost.
+  // A file that another process creates between these two calls is lost.
   Looked at;
   if (look(to, at) == 0 && at.there) return EEXIST;
   return ::renameat(from.dir(), from.text(), to.dir(), to.text()) == 0 ? 0 : errno;
 }
 
-// Moves `from` to a name that is not taken. 0 or an errno.
+// Moves `from` to a free name. Returns 0 or an errno.
 int move_to_new(const Name& from, const Name& to, const struct stat& info) {
   if (rename_to_new_name(from.dir(), from.text(), to.dir(), to.text()) == 0) return 0;
   if (errno != ENOTSUP && errno != EXDEV) return errno;
@@ -186,7 +185,7 @@ int move_to_new(const Name& from, const Name& to, const struct stat& info) {
   return number;
 }
 
-// The exchange in three steps: see swap_files().
+// Exchanges two files in three steps, see swap_files().
 int exchange_by_hand(const Name& place, const Looked& was, const Name& staged, const Looked& next) {
   const Name old{Fd(::fcntl(staged.dir(), F_DUPFD_CLOEXEC, 0)), staged.last + ".old"};
   if (const int number = link_or_copy(place, old, was.info); number != 0) return number;
@@ -211,10 +210,10 @@ Result<std::string> content_of(const Dir& dir, std::string_view rel, Durable dur
   if (!name.folder) {
     if (errno == ENOENT || errno == ENOTDIR) return std::string();
     if (errno == ELOOP) return std::string("beyond");
-    return failure(dir, rel, "look at", errno);
+    return failure(dir, rel, "inspect", errno);
   }
   Looked at;
-  if (const int number = look(name, at); number != 0) return failure(dir, rel, "look at", number);
+  if (const int number = look(name, at); number != 0) return failure(dir, rel, "inspect", number);
   if (!at.there) return std::string();
   if (S_ISDIR(at.info.st_mode)) return std::string("directory");
   if (S_ISLNK(at.info.st_mode)) {
@@ -257,13 +256,13 @@ Result<void> swap_files(const Dir& dir, std::string_view path, const Dir& other,
 Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place,
                      std::string_view path) {
   const Name staged = find(dir, rel);
-  if (!staged.folder) return failure(dir, rel, "look at", errno);
-  if (!is_proper(path)) return failure(place, path, "look at", EINVAL);
+  if (!staged.folder) return failure(dir, rel, "inspect", errno);
+  if (!is_proper(path)) return failure(place, path, "inspect", EINVAL);
   const Name model = find(place, path);
   Looked own, at;
   if (const int number = look(staged, own); number != 0)
-    return failure(dir, rel, "look at", number);
-  if (!own.there || S_ISDIR(own.info.st_mode)) return failure(dir, rel, "look at", EINVAL);
+    return failure(dir, rel, "inspect", number);
+  if (!own.there || S_ISDIR(own.info.st_mode)) return failure(dir, rel, "inspect", EINVAL);
   const bool is_there = model.folder && look(model, at) == 0 && at.there &&
                         (S_ISREG(at.info.st_mode) || S_ISLNK(at.info.st_mode));
   if (!is_there) {

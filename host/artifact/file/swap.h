@@ -1,7 +1,6 @@
-// Puts files in place and keeps the ones they replace: the file of one folder and the file of
-// another change places as one step, also where one of the two is missing. No name is without its
-// file meanwhile, and a process that is killed leaves the one state or the other. Links are moved,
-// never followed. Any thread.
+// Exchanges files of two folders atomically, also if either file is missing. Any thread.
+// Every name keeps a file during an exchange. A kill leaves either the old or the new state.
+// Exchanging moves links and never follows links.
 #pragma once
 
 #include <string>
@@ -12,26 +11,25 @@
 
 namespace moonlet {
 
-/// The state of a name as a text that changes with it: "" (missing), "file 644 <sha256>", "link
-/// <sha256 of its target>", "directory", "special", or "beyond" where a folder of the path is a
-/// link. With `durable` a file has reached the disk on return.
+/// Returns the state of a name as a text: "" (missing), "directory", "special".
+/// Files and links become "file 644 <sha256>" and "link <sha256 of its target>".
+/// "beyond" means that a folder of the path is a link. With `durable`, waits for the disk.
 Result<std::string> content_of(const Dir& dir, std::string_view rel, Durable durable);
 
-/// The file or link `path` of `dir` and `name` of `other` change places. A name that is taken
-/// meanwhile is not overwritten. On a system without an atomic exchange, the old file at `path` has
-/// a second name, `name` + ".old", until the exchange is done. Folders are refused.
+/// Exchanges the file or link `path` of `dir` with `name` of `other`. Refuses folders.
+/// Does not overwrite a name that another process takes at the same time.
+/// Without an atomic exchange, the old file also has the name `name`.old for a moment.
 Result<void> swap_files(const Dir& dir, std::string_view path, const Dir& other,
                         std::string_view name);
 
-/// Prepares `rel` of `dir` for the place `path` of `place`: it gets the owner, the group and the
-/// extended attributes of the file there. Where there is none, it gets the group and the access
-/// list that a folder hands on to new files. A change that this user may not make is left out.
+/// Prepares `rel` of `dir` to replace `path` of `place`: copies owner, group and attributes.
+/// If `path` is missing, applies the folder's group and default access list.
+/// Omits changes that the user may not make.
 Result<void> inherit(const Dir& dir, std::string_view rel, const Dir& place, std::string_view path);
 
-/// Gives a regular file these permission bits.
 Result<void> set_mode(const Dir& dir, std::string_view rel, unsigned mode);
 
-/// Removes an empty directory; false when it is not empty, or no directory.
+/// Removes an empty directory. Returns false if it is not empty or no directory.
 Result<bool> remove_empty(const Dir& dir, std::string_view rel);
 
 }  // namespace moonlet

@@ -18,13 +18,13 @@ namespace {
 
 int rename_with(int from_dir, const char* from, int to_dir, const char* to, unsigned flags) {
   if (::syscall(SYS_renameat2, from_dir, from, to_dir, to, flags) == 0) return 0;
-  // An older kernel, a file system, or a container's filter answers an unknown call so.
+  // EINVAL and ENOSYS come from an old kernel, a file system or a container's filter.
   if (errno == EINVAL || errno == ENOSYS) errno = ENOTSUP;
   return -1;
 }
 
-// Removes the rights that `mode` does not allow from a POSIX access control list, as the kernel
-// does for a new file that inherits the list of its folder.
+// Removes rights beyond `mode` from a POSIX access control list.
+// The kernel also does this for a new file that inherits its folder's list.
 void limit_access(char* list, std::size_t size, unsigned mode) {
   struct Entry {
     std::uint16_t tag, allowed;
@@ -70,7 +70,7 @@ void copy_attributes(int from, int to) {
   names.resize(static_cast<std::size_t>(listed));
   for (std::size_t at = 0; at < names.size(); at += std::strlen(&names[at]) + 1) {
     const char* name = &names[at];
-    // A capability was given to the bytes that were there.
+    // A capability belongs to the old content, so do not copy it.
     const bool is_security = std::strncmp(name, "security.", 9) == 0;
     if (is_security && std::strcmp(name, "security.selinux") != 0) continue;
     const ssize_t size = ::fgetxattr(from, name, nullptr, 0);
@@ -79,6 +79,20 @@ void copy_attributes(int from, int to) {
     const ssize_t got = ::fgetxattr(from, name, value.data(), value.size());
     if (got >= 0) (void)::fsetxattr(to, name, value.data(), static_cast<std::size_t>(got), 0);
   }
+}
+
+std::string attributes_text(int file) {
+  std::string names(16 << 10, '\0'), value(64 << 10, '\0'), text;
+  const ssize_t listed = ::flistxattr(file, names.data(), names.size());
+  if (listed <= 0) return listed == 0 || errno == ENOTSUP ? "" : "unreadable";
+  names.resize(static_cast<std::size_t>(listed));
+  for (std::size_t at = 0; at < names.size(); at += std::strlen(&names[at]) + 1) {
+    const ssize_t got = ::fgetxattr(file, &names[at], value.data(), value.size());
+    text += &names[at];
+    text += '=' + std::to_string(got) + ':';
+    if (got > 0) text.append(value, 0, static_cast<std::size_t>(got));
+  }
+  return text;
 }
 
 void inherit_access(int folder, int file) {

@@ -1,17 +1,22 @@
-// The system calls under swap_files() that differ between kernels. 0, or -1 with errno; ENOTSUP
-// where the system, or the file system, has no such call. Any thread.
+// Wraps the system calls of swap_files() that differ between kernels. Any thread.
+// The functions return 0, or -1 with errno; ENOTSUP means unsupported.
 #pragma once
+
+#include <string>
 
 namespace moonlet {
 
-/// Two names, each with a file, change places as one step.
+/// Atomically exchanges two names, each with a file.
 int exchange_names(int from_dir, const char* from, int to_dir, const char* to);
-/// Renames, and fails with EEXIST when the new name is taken.
+/// Renames, and fails with EEXIST if the new name is taken.
 int rename_to_new_name(int from_dir, const char* from, int to_dir, const char* to);
-/// Gives a file the extended attributes of another one, such as its access list, as far as this
-/// user may; never the ones that the kernel removes from a written file.
+/// Copies permitted extended attributes, such as the access list, to another file.
+/// Omits attributes that the kernel removes from a written file.
 void copy_attributes(int from, int to);
-/// Gives a file the access list that a folder has for new files, if there is one.
+/// Returns the extended attributes of an open file or folder as a comparable text.
+/// Returns an empty text if there are none or the system does not support them.
+std::string attributes_text(int file);
+/// Applies a folder's default access list to a file.
 void inherit_access(int folder, int file);
 
 }  // namespace moonlet

@@ -16,6 +16,8 @@ int rename_to_new_name(int, const char*, int, const char*) {
 
 void copy_attributes(int, int) {}
 
+std::string attributes_text(int) { return {}; }
+
 void inherit_access(int, int) {}
 
 }  // namespace moonlet

@@ -20,11 +20,11 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kMostNames = 1'000'000;  // in one folder
-constexpr int kDeepest = 64;                   // each level holds a descriptor open
+constexpr std::size_t kMostNames = 1'000'000;  // the most names in a folder
+constexpr int kDeepest = 64;                   // each level needs an open descriptor
 constexpr std::size_t kChunk = std::size_t{256} << 10;
 
-/// A name as JSON can hold it, and no two names the same.
+/// Formats a name as valid JSON text, different for each name.
 std::string text_of(const std::string& name) {
   const auto is_plain = [](unsigned char byte) {
     return byte >= 0x20 && byte != 0x7f && byte != '\\';
@@ -43,7 +43,7 @@ std::string text_of(const std::string& name) {
   return text;
 }
 
-/// How many files and folders there are at each depth; a name in the root has depth 1.
+/// Counts the files and folders at each depth. A name in the root has depth 1.
 class Counter {
  public:
   explicit Counter(const std::atomic<bool>* stop) : stop_(stop) {}
@@ -96,7 +96,7 @@ class Walker {
     if (listing->cut) take(unread(prefix.empty() ? "./" : prefix, "it holds too many files"));
     for (const Entry& entry : listing->entries) {
       if (stopped()) return {};
-      // A host that was killed, or stopped, has left it.
+      // Skip temporary files: their writer was killed, or is stopped.
       if (Dir::is_temporary(entry.name)) continue;
       const std::string path = prefix + text_of(entry.name);
       const auto& skip = options_.skip;
@@ -110,7 +110,7 @@ class Walker {
     return {};
   }
 
-  /// All that `dir` holds as one entry.
+  /// Digests all content of `dir` as a single entry.
   TreeEntry folded(const Dir& dir, const std::string& prefix, int depth) {
     TreeEntry whole;
     whole.path = prefix.empty() ? "./" : prefix;
@@ -120,7 +120,7 @@ class Walker {
     const auto walked = walk(dir, prefix, depth, [&](const TreeEntry& entry) {
       ++whole.files;
       whole.bytes += entry.bytes;
-      // Names hold no newline here, so the list can be read in one way only.
+      // No path contains a newline, so the list is unambiguous.
       list.update(entry.path + "\n" + std::to_string(static_cast<int>(entry.kind)) + " " +
                   std::to_string(entry.bytes) + " " + entry.sha256 + "\n");
       whole.unhashed = whole.unhashed || entry.unhashed;
@@ -199,7 +199,7 @@ class Walker {
     Sha256 sha;
     for (;;) {
       if (stopped()) return ECANCELED;
-      // It may grow while it is read.
+      // The file may grow while it is read.
       if (entry.bytes > most) {
         entry.unhashed = true;
         hashed_ += most;
@@ -250,7 +250,7 @@ Result<TreeDigest> digest_all(const Dir& root, const TreeOptions& options) {
 Result<TreeDigest> digest_tree(const Dir& root, const TreeOptions& options) {
   auto digest = digest_all(root, options);
   if (options.stop == nullptr || !options.stop->load()) return digest;
-  return Error{ErrorKind::kCancelled, "the files were not looked at to their end", "", ""};
+  return Error{ErrorKind::kCancelled, "not all of the files were checked", "", ""};
 }
 
 Result<FileDigest> digest_file(const Dir& root, std::string_view path,
@@ -270,7 +270,7 @@ Result<FileDigest> digest_file(const Dir& root, std::string_view path,
     digest.bytes += static_cast<std::uint64_t>(got);
   }
   if (durable == Durable::kYes && sync_bytes(file->get()) != 0) {
-    return Error::from_errno(errno, "bring to the disk", root.path_of(path));
+    return Error::from_errno(errno, "flush to the disk", root.path_of(path));
   }
   digest.sha256 = hash.hex();
   return digest;

@@ -7,18 +7,18 @@ namespace moonlet {
 
 namespace {
 
-/// Reading a shorter value again costs more than keeping it; the end of a clean-up is one too.
+/// Reading a shorter value again costs more memory and time than keeping the value.
 constexpr std::size_t kLargeValue = 256;
-/// Readers refuse a deeper record at once, not when the story comes to it.
+/// Readers refuse a deeper record immediately instead of during a replay.
 constexpr std::size_t kDeepest = 100;
 
 struct Member {
-  std::string_view name;  // with its quotes
+  std::string_view name;  // including its quotes
   std::string_view value;
 };
 
-/// Goes over the members of an object without looking into them. The journal wrote the text and its
-/// hash is known; a text that does not parse stays as it is.
+/// Scans the members of an object without decoding them.
+/// The journal verified this text. A text that does not parse stays unchanged.
 class Scan {
  public:
   explicit Scan(std::string_view text) : text_(text) {}

@@ -1,7 +1,6 @@
-// A record without its large members, which need not be kept in memory: they are read again by the
-// place of the record when somebody asks. The caller names them. It scans the text without decoding
-// it, for a resume of 10,000 steps has to stay under a second and in little memory. Pure functions,
-// any thread.
+// Removes large members from a record, to save memory. Readers load them from the file on demand.
+// The caller names the members. Scans the text without decoding, for a fast resume.
+// All functions are pure and may run on any thread.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +11,10 @@
 
 namespace moonlet {
 
-/// Bodies up to this size are kept as they are, while there is room for them.
+/// Bodies up to this size are kept whole while memory suffices.
 inline constexpr std::size_t kShortBody = 8 << 10;
 
-/// The body without those members of `names` that are large; empty when it has none.
+/// Returns the body without the large members in `names`; no value if the body has none.
 std::optional<std::string> body_without_large(std::string_view body,
                                               const std::vector<std::string>& names);
 

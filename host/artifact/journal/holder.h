@@ -1,6 +1,6 @@
-// Holder names the process that holds a lock, so that a later process can judge whether it still
-// runs, is stopped or is gone. A pid is not enough: it is reused, and means another process in
-// another container or on another machine. Reads only. Any thread.
+// Holder names the process that has a lock. A later process can check the holder's state.
+// A pid is not enough, because the system reuses pids, and containers share pids.
+// Holder only reads process states. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +13,20 @@ struct Holder {
   std::uint64_t born = 0;  ///< start time in the kernel's own units; 0 where unknown
   std::string place;       ///< 16 hex digits: the boot and the pid namespace in which `pid` counts
   std::uint64_t generation = 0;
-  bool passing = false;  ///< it does not drive the run, and soon releases the lock
+  bool passing = false;  ///< the holder does not drive the run and soon releases the lock
 };
 
 enum class HolderState {
   kRuns,       ///< also in case of doubt
-  kStopped,    ///< by a signal or a debugger; it continues where it was stopped
-  kEnding,     ///< it was killed and is about to end; that may take time on a busy machine
+  kStopped,    ///< by a signal or a debugger; may continue any time
+  kEnding,     ///< killed and about to end, which takes time on a busy machine
   kGone,       ///< the process has ended
-  kElsewhere,  ///< another machine or container, or an earlier boot: its state cannot be known
+  kElsewhere,  ///< another machine, container or boot: the state is unknowable
 };
 
-/// The calling process; the generation is left at 0.
+/// Returns the calling process, with generation 0.
 Holder this_process();
-/// Returns kStopped, kEnding or kGone only if that was certain when it read the process state;
-/// otherwise kRuns or kElsewhere.
+/// Returns kStopped, kEnding or kGone only for a certain state, otherwise kRuns or kElsewhere.
 HolderState state_of(const Holder& holder);
 
 }  // namespace moonlet

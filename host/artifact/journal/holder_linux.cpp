@@ -41,7 +41,7 @@ std::uint64_t number_in(std::string_view text, int base = 10) {
   return value;
 }
 
-// "pid (name) state ppid …": the name may hold anything, so fields count from its last bracket.
+// "pid (name) state ppid …": the name may contain anything, so count from its last bracket.
 std::optional<Stat> read_stat(const std::string& pid) {
   const std::string text = read_small("/proc/" + pid + "/stat");
   const auto bracket = text.rfind(')');
@@ -61,7 +61,7 @@ std::optional<Stat> read_stat(const std::string& pid) {
   return stat;
 }
 
-// True if SIGKILL is pending for the process, or if it is exiting.
+// Returns true if SIGKILL is pending for the process, or if the process is exiting.
 bool is_ending(const std::string& pid, const Stat& stat) {
   constexpr std::uint64_t kExiting = 0x4;  // PF_EXITING
   if ((stat.flags & kExiting) != 0) return true;
@@ -75,7 +75,7 @@ bool is_ending(const std::string& pid, const Stat& stat) {
   return false;
 }
 
-// If /proc belongs to another pid namespace, its pids mean other processes.
+// A /proc of another pid namespace lists foreign processes under the same pids.
 bool proc_is_ours() { return link_of("/proc/self") == std::to_string(::getpid()); }
 
 std::string place() {
@@ -103,12 +103,12 @@ HolderState state_of(const Holder& holder) {
   }
   const auto stat = read_stat(std::to_string(holder.pid));
   if (!stat) {
-    // Also when /proc hides the processes of others: only the kernel's word counts as gone.
+    // /proc may hide other users' processes. Only the kernel can tell that a process is gone.
     const bool gone = ::kill(static_cast<pid_t>(holder.pid), 0) != 0 && errno == ESRCH;
     return gone ? HolderState::kGone : HolderState::kRuns;
   }
   if (stat->born != holder.born) return HolderState::kGone;
-  // The first thread may be a zombie while another one still holds the files of the process.
+  // The first thread may be a zombie while another thread still holds the process's files.
   const bool dead = stat->state == 'Z' || stat->state == 'X';
   if (dead) return stat->threads > 1 ? HolderState::kEnding : HolderState::kGone;
   if (is_ending(std::to_string(holder.pid), *stat)) return HolderState::kEnding;

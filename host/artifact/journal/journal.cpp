@@ -17,14 +17,14 @@ namespace moonlet {
 
 namespace {
 
-// A commit starts at the end of a loop turn, or earlier in a long turn.
+// A commit starts at the end of a loop turn, or after 2 ms in a long turn.
 constexpr std::int64_t kLongestWaitMs = 2;
 constexpr std::size_t kMostWaiting = 256;
 constexpr std::int64_t kRelaxedMs = 50;
-// Records that wait for the disk occupy memory.
+// Limits the memory of records that wait for the disk.
 constexpr std::uint64_t kMostPendingBytes = std::uint64_t{256} << 20;
 
-// Fills `bytes`, or truncates it at the end of the file. Returns 0 or an errno.
+// Reads `bytes` at `offset`, or fewer at the end of the file. Returns 0 or an errno.
 int read_at(int fd, std::uint64_t offset, std::string& bytes) {
   for (std::size_t done = 0; done < bytes.size();) {
     const ssize_t got =
@@ -45,11 +45,9 @@ void JournalWrite::finish(std::uint64_t n, std::optional<Error> error) {
   complete();
 }
 
-// --- the loop's side -----------------------------------------------------------------------------
-
 struct Journal::Handles {
-  uv_async_t done{};    // the writer has something for us
-  uv_prepare_t turn{};  // the loop is about to wait
+  uv_async_t done{};    // the writer has completed records
+  uv_prepare_t turn{};  // runs before the loop waits
   int open = 2;
 
   void close() {
@@ -69,7 +67,7 @@ Journal::Journal(Loop& loop, std::string path)
                 [](uv_async_t* async) { static_cast<Journal*>(async->data)->deliver(); });
   uv_prepare_init(loop.raw(), &handles_->turn);
   handles_->done.data = handles_->turn.data = this;
-  // Only pending writes keep the loop going.
+  // Only pending writes keep the loop alive.
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles_->done));
 }
 
@@ -90,7 +88,7 @@ Journal::~Journal() {
 std::optional<Error> Journal::refusal(std::string_view body, Durable durable) {
   if (lost_) return lost_;
   if (body.size() > kLongestBody) return check_journal_body(body).error();
-  // Callers do not wait for relaxed records, so only a blocking flush can slow them down.
+  // A relaxed record blocks its caller only if too many bytes are pending.
   if (durable == Durable::kNo && pending_bytes_ + body.size() > kMostPendingBytes) {
     if (auto flushed = flush_blocking(); !flushed) return flushed.error();
   }
@@ -188,7 +186,7 @@ void Journal::deliver() {
   for (const auto& write : reached) write->finish(0, lost);
 }
 
-// Removes the waiters whose records are written, in the order in which they were added.
+// Removes the waiters whose records are written, in the order of their calls.
 std::vector<std::shared_ptr<JournalWrite>> Journal::take_reached() {
   std::vector<std::shared_ptr<JournalWrite>> reached;
   for (; !marks_.empty() && marks_.front().relaxed <= relaxed_done_; marks_.pop_front()) {
@@ -224,8 +222,6 @@ Result<std::string> Journal::body(std::uint64_t n) const {
   return error;
 }
 
-// --- opening -------------------------------------------------------------------------------------
-
 namespace {
 
 int flock_now(int fd) {
@@ -236,7 +232,7 @@ int flock_now(int fd) {
   return result == 0 ? 0 : errno;
 }
 
-/// Repairs the file before the first append.
+/// Opening repairs the file before the first append.
 class Opening {
  public:
   explicit Opening(const Dir& dir) : dir_(dir), path_(printable(dir.path_of(kJournalName))) {}
@@ -244,9 +240,8 @@ class Opening {
   Result<Fd> run(const RunLock& lock, const JournalVisitor& visit, JournalReport& report) {
     auto fd = dir_.open_update(kJournalName);
     if (!fd) return fd;
-    // A writer that was taken over while it was stopped still has the file open, and may be just
-    // about to write. The new holder continues in a copy, so that writer writes to a file without
-    // readers.
+    // A stopped, fenced writer may still have the file open and be about to write.
+    // The new holder continues in a copy of the file, so that nobody reads the old file.
     const int locked = flock_now(fd->get());
     if (locked != 0 && locked != EWOULDBLOCK) return failure(locked, "lock");
     if (auto owned = lock.check(); !owned) return owned.error();
@@ -276,12 +271,13 @@ class Opening {
     if (damage.other_format) {
       error.message = "the journal " + path_ + " cannot be read: " + damage.why;
       error.hint =
-          "nothing was changed; resume the run with the moonlet that began it, or start a new run";
+          "nothing was changed; resume it with the version of moonlet that started it, or start a "
+          "new run";
       return error;
     }
     error.message = "the journal " + path_ + " is damaged: line " + std::to_string(damage.line) +
                     ": " + damage.why;
-    error.hint = "nothing was changed; bring the file back from a copy, or start a new run";
+    error.hint = "nothing was changed; restore the file from a backup, or start a new run";
     return error;
   }
 
@@ -309,19 +305,18 @@ class Opening {
     return {};
   }
 
-  /// Truncates the file to its whole lines, and syncs them before anybody relies on them.
+  /// Truncates the file to its whole lines, and syncs them before any use.
   Result<Fd> repair(Fd fd, JournalReport& report) const {
     const auto whole = static_cast<off_t>(report.whole_bytes);
     if (report.torn_bytes > 0 && ::ftruncate(fd.get(), whole) != 0) return failure(errno, "repair");
     if (auto ended = end_line(fd.get(), report); !ended) return ended.error();
-    if (sync_bytes(fd.get()) != 0) return failure(errno, "bring to the disk");
+    if (sync_bytes(fd.get()) != 0) return failure(errno, "flush to the disk");
     if (auto synced = dir_.sync_dir(); !synced) return synced.error();
     return fd;
   }
 
   Result<Fd> copy(const Fd& from, const RunLock& lock, JournalReport& report) const {
-    // The next holder of the lock removes this file. So if this process was stopped while copying,
-    // it finds the file gone.
+    // The next holder of the lock removes this file, so a stopped process finds the file missing.
     const std::string name =
         ".tmp-" + std::string(kJournalName) + "-" + std::to_string(lock.generation());
     auto to = dir_.open_update(name);
@@ -347,11 +342,11 @@ class Opening {
       if (number != 0) return failure(number, "copy");
     }
     if (auto ended = end_line(to, report); !ended) return ended;
-    if (sync_bytes(to) != 0) return failure(errno, "bring to the disk");
+    if (sync_bytes(to) != 0) return failure(errno, "flush to the disk");
     return {};
   }
 
-  // The writer was killed between the last byte of a line and its newline.
+  // A kill between a line's last byte and its newline leaves the line without a newline.
   Result<void> end_line(int fd, JournalReport& report) const {
     if (!report.lacks_newline) return {};
     if (::lseek(fd, static_cast<off_t>(report.whole_bytes), SEEK_SET) < 0) {

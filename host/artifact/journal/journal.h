@@ -1,12 +1,10 @@
-// The journal of a run, `steps.jsonl`: an append-only file of records, one JSON object each, that
-// are numbered, hash chained and committed in groups. It owns the file and its writer's thread; it
-// does not know the meaning of a record. It refuses to write for a holder whose lock was taken
-// over. Loop thread only.
+// Journal is the record of a run in `steps.jsonl`, an append-only file of JSON objects.
+// Records are numbered, hash chained and committed in groups.
+// Journal owns the file and its writer's thread. A takeover of the lock stops all writes.
 #pragma once
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,14 +22,13 @@ namespace moonlet {
 
 class JournalWriter;
 
-/// One record on its way to the disk. It cannot be cancelled: cancel() does nothing, because it
-/// completes within the time of two writes.
+/// JournalWrite is a pending record. cancel() has no effect, because a write ends soon.
 class JournalWrite final : public Operation {
  public:
-  /// The error of a write that is done: the record is not in the journal. Only with kDenied this is
-  /// uncertain: another process has taken the run over and may have read the record.
+  /// Returns the error of a finished write, whose record is not in the journal.
+  /// kDenied is uncertain: the process that took over may have read the record.
   const Result<void>& result() const { return result_; }
-  /// Its number in the journal; 0 until it is done, and if it failed.
+  /// Returns the record's number; 0 before the end or after a failure.
   std::uint64_t n() const { return n_; }
 
  private:
@@ -45,49 +42,46 @@ class JournalWrite final : public Operation {
 
 class Journal {
  public:
-  /// Opens the journal in a run's folder and makes a missing one. `lock` is the lock of that run,
-  /// and is held until the journal is gone. An unfinished write at the end is cut off and kept as
-  /// `steps.jsonl.torn-<n>`. Every record is shown to `visit`, in order; all of them are durable
-  /// when this returns. Errors: kFailed when the file is damaged (a byte changed that had been
-  /// durable), kDenied when a newer holder has written there. Borrows `loop`.
+  /// Opens the journal in a run's folder or makes a missing journal. Borrows `loop`.
+  /// Keeps `lock`, the run's lock, until the journal's end.
+  /// Moves an unfinished write at the end to `steps.jsonl.torn-<n>`.
+  /// Passes every record to `visit` in order. All records are durable after open().
+  /// Fails with kFailed if durable bytes have changed; kDenied if a newer holder has written.
   static Result<std::unique_ptr<Journal>> open(const Dir& run_dir, const RunLock& lock, Loop& loop,
                                                const JournalVisitor& visit = nullptr);
-  /// Waits until everything is on the disk or has failed, and completes it.
+  /// Waits until every record is on the disk or has failed, and completes each.
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
 
-  /// How many records there were at opening, and which faults were found.
+  /// Returns the number of records at opening, and the faults.
   const JournalReport& found() const { return found_; }
-  /// The number of records that are in the file for certain.
+  /// Returns the number of records that are certainly in the file.
   std::uint64_t records() const { return places_.size(); }
-  /// The body of record `n` (1 to records()), read from the file and checked. kInvalid when there
-  /// is no such record, kFailed when it is damaged.
+  /// Reads and checks the body of record `n`, from 1 to records().
+  /// Fails with kInvalid if the record does not exist; kFailed if it is damaged.
   Result<std::string> body(std::uint64_t n) const;
 
-  /// Adds a record: `body` is a JSON object on one line, at most 16 MiB (kLimit; kInvalid). Records
-  /// reach the file in the order of these calls. The write completes when the record is durable,
-  /// together with others: all that are added in one turn of the loop, or while an earlier sync
-  /// runs, share one. After a failed write (a full disk) all waiting records have failed and none
-  /// of them is in the file; the next ones may succeed. After a failed sync no record can succeed:
-  /// open the journal again.
+  /// Appends a record. `body` is a JSON object on one line, at most 16 MiB (kLimit; kInvalid).
+  /// The file has the records in the order of the append() calls.
+  /// The write completes when the record is durable. Records of one loop turn share a sync.
+  /// A failed write (a full disk) fails all waiting records; later records may succeed.
+  /// A failed sync fails all later records: open the journal again.
   std::shared_ptr<JournalWrite> append(std::string body);
-  /// Adds a record that a power loss may destroy. It is written with the next durable record or
-  /// after some tens of milliseconds, and completes when it is written. Callers rarely wait for it.
-  /// So after one such record has failed, all later records fail with its error, because the
-  /// journal would have a gap. Open the journal again then.
+  /// Appends a record that a power loss may destroy. Completes when the record is written.
+  /// The record is written with the next durable record or after some tens of milliseconds.
+  /// After a failed relaxed record all later records fail, because the journal would have a gap.
   std::shared_ptr<JournalWrite> append_relaxed(std::string body);
-  /// Writes all relaxed records that were added so far without further delay. Completes when they
-  /// are in the file, where they survive a kill of this process; it does not wait for the disk.
-  /// Returns null if all are in the file already. Its error says that a record has failed.
+  /// Writes all earlier relaxed records without further delay, but does not sync.
+  /// Written records survive a kill of this process. Returns null if all records are written.
   std::shared_ptr<JournalWrite> written();
-  /// Writes and completes everything before it returns, for a host that exits. Returns an error if
-  /// a record failed meanwhile.
+  /// Writes and completes everything before it returns, for a host that exits.
+  /// Returns an error if a record has failed.
   Result<void> flush_blocking();
 
  private:
   struct Handles;
-  struct Mark {  // a waiter for the first `relaxed` relaxed records
+  struct Mark {  // completes `write` when the first `relaxed` relaxed records are written
     std::uint64_t relaxed;
     std::shared_ptr<JournalWrite> write;
   };
@@ -109,10 +103,10 @@ class Journal {
   JournalReport found_;
   std::vector<Place> places_;
   std::unique_ptr<JournalWriter> writer_;
-  Handles* handles_ = nullptr;  // closes itself on the loop
-  std::uint64_t pending_ = 0;   // handed to the writer, not yet completed
+  Handles* handles_ = nullptr;  // deletes itself after its handles are closed
+  std::uint64_t pending_ = 0;   // records that the writer has not completed
   std::uint64_t pending_bytes_ = 0;
-  std::size_t waiting_ = 0;  // added since the last kick
+  std::size_t waiting_ = 0;  // records added since the last kick()
   std::int64_t waiting_since_ms_ = 0;
   std::optional<Loop::TimerId> relaxed_timer_;
   std::uint64_t relaxed_added_ = 0, relaxed_done_ = 0;

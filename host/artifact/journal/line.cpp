@@ -9,7 +9,7 @@ namespace moonlet {
 
 namespace {
 
-// Readers of JSON recurse.
+// JSON readers recurse, so limit the depth.
 constexpr int kDeepestJson = 500;
 
 constexpr std::size_t kHashSize = 32;
@@ -21,7 +21,7 @@ std::string hash_of(std::string_view before, std::string_view after) {
   return sha.hex().substr(0, kHashSize);
 }
 
-/// Takes fixed text, numbers and words off the front of a line.
+/// Cursor removes fixed text, numbers and words from the front of a line.
 class Cursor {
  public:
   explicit Cursor(std::string_view text) : rest_(text) {}
@@ -50,7 +50,7 @@ class Cursor {
   std::string_view rest_;
 };
 
-// The fields as they stand in the line, each with what comes before its value.
+// Lists the fields of a line, each with the text before its value.
 constexpr std::string_view kNumberField = "{\"number\":";
 constexpr std::string_view kGenerationField = ",\"generation\":";
 constexpr std::string_view kDurableField = ",\"rest_durable\":true";

@@ -1,15 +1,13 @@
-// One line of a journal: an envelope around a body that is the caller's. The envelope numbers the
-// line, names the generation of its writer, and chains it to the line before by hashes, so that a
-// line shows by itself whether it is whole. The hash covers the bytes, so a line must have one
-// exact form: a JSON parser would accept other bytes for the same values. Pure functions, any
-// thread.
+// A journal line is an envelope around the caller's JSON body. Pure functions, any thread.
+// The envelope has a number, the writer's generation, and the hash of the previous line.
+// The hash covers bytes, so a line has one valid spelling. JSON parsers accept many spellings.
 //
 //   {"number":12,"generation":3,"rest_durable":true,"previous":"<hash of line 11>",
 //    "hash":"<hash of this one>","body":{…}}          (on one line)
 //
-// The hash is the first 32 hex digits of the SHA-256 of the line without its newline and without
-// the field "hash". "rest_durable" stands where all lines before this one had reached the disk when
-// it was written. The first line's "previous" is kJournalStart, which names the format's version.
+// The hash is the first 32 hex digits of the SHA-256 of the line without newline and "hash".
+// "rest_durable" means that all earlier lines had reached the disk before this line was written.
+// "previous" of the first line is kJournalStart, which names the format's version.
 #pragma once
 
 #include <cstddef>
@@ -29,25 +27,25 @@ inline constexpr std::size_t kLongestEnvelope = 256;
 struct JournalLine {
   std::uint64_t n = 0;
   std::uint64_t generation = 0;
-  bool rest_durable = false;  ///< all lines before it were durable
-  std::string_view previous;  ///< the hash of the line before
+  bool rest_durable = false;  ///< all earlier lines were durable
+  std::string_view previous;  ///< the hash of the previous line
   std::string_view hash;
   std::string_view body;
 };
 
-/// Appends the line, with its newline, to `out`; `line.hash` is ignored. Returns the hash.
+/// Appends the line with its newline to `out`. Ignores `line.hash` and returns the hash.
 std::string append_journal_line(std::string& out, const JournalLine& line);
 
-/// The parts of a line (without its newline), which point into `text`; empty when it is not exactly
-/// of the form that append_journal_line() makes. The hash is not compared.
+/// Parses a line without its newline. The parts point into `text`. Does not check the hash.
+/// Returns no value unless append_journal_line() could have written the line.
 std::optional<JournalLine> parse_journal_line(std::string_view text);
-/// True for the first line of a journal from an older version of moonlet.
+/// Returns true for the first line of a journal from an older version of moonlet.
 bool is_older_journal(std::string_view text);
-/// True if the parsed line has the hash that it states.
+/// Returns true if the line's hash is correct.
 bool journal_line_is_whole(std::string_view text, const JournalLine& line);
 
-/// kInvalid when it is not one JSON object, in valid UTF-8, on one line; kLimit when it is nested
-/// too deeply or longer than kLongestBody.
+/// Fails with kInvalid unless the body is a single JSON object in valid UTF-8 on one line.
+/// Fails with kLimit if the body is nested too deeply or longer than kLongestBody.
 Result<void> check_journal_body(std::string_view body);
 
 }  // namespace moonlet

@@ -20,12 +20,12 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kLock = "lock";
-// A taker locks this file first, so one process takes the run at a time. rename() turns the file
-// into the lock and keeps its flock. A killed taker leaves nothing locked.
+// A taker locks this file first, so only one process takes the run at a time.
+// rename() makes the file the lock and keeps its flock. A killed taker leaves nothing locked.
 constexpr const char* kNext = "lock.next";
 
-// A holder is one line of fixed width. It begins with `pid` for a process that drives the run, and
-// with `now` for one that keeps the lock only for a moment.
+// The lock file stores its holder as a line of fixed width.
+// The line begins with `pid` for a driver, and with `now` for a brief holder.
 constexpr std::size_t kHolderSize = 97;
 constexpr std::string_view kDriver = "pid", kPassing = "now";
 constexpr const char* kNowhere = "----------------";
@@ -41,7 +41,7 @@ std::string holder_line(const Holder& holder) {
   return line;
 }
 
-// Returns nothing if the file is damaged, and generation 0 if it is new.
+// Returns no value for a damaged file, and generation 0 for a new file.
 std::optional<Holder> read_holder(int fd) {
   char line[kHolderSize + 1] = {};
   const ssize_t size = ::pread(fd, line, kHolderSize, 0);
@@ -124,7 +124,7 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
       break;
     case HolderState::kStopped:
       error.message += ", which is stopped";
-      error.hint = "let it go on (`kill -CONT " + pid + "`) or end it (`kill -9 " + pid + "`)";
+      error.hint = "let it continue (`kill -CONT " + pid + "`) or end it (`kill -9 " + pid + "`)";
       break;
     case HolderState::kGone:
       error.message += ", which has ended, but a process that it started holds the lock";
@@ -138,9 +138,9 @@ Error refusal(const Dir& dir, std::string_view id, const std::optional<Holder>& 
   return error;
 }
 
-// How long holders of different kinds may need to release a lock.
-constexpr std::int64_t kTakerMs = 1500;    // it writes one line
-constexpr std::int64_t kPassingMs = 2000;  // it sweeps a run, or writes one record
+// The wait for a lock depends on the kind of its holder.
+constexpr std::int64_t kTakerMs = 1500;    // a taker writes one line
+constexpr std::int64_t kPassingMs = 2000;  // a brief holder sweeps a run or writes a record
 constexpr std::int64_t kEndingMs = 5000;   // the kernel ends a killed process
 constexpr std::int64_t kLookMs = 30;       // RunLock::holder() locks the file for a moment
 
@@ -152,8 +152,8 @@ Error taker_error(const Dir& dir, std::string_view id, int fd) {
   Error error;
   error.at = printable(dir.path_of(kNext));
   error.message = name_of(read_holder(fd)) + " is about to take the run " + std::string(id) +
-                  " and does not get on with it";
-  error.hint = "look whether it is stopped; end it and try again";
+                  ", but makes no progress";
+  error.hint = "check whether it is stopped; end it and try again";
   return error;
 }
 
@@ -175,7 +175,7 @@ std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string
   if (flock == Flock::kError) return refused(failure(dir, errno, "lock"));
   const auto holder = read_holder(current.get());
   if (!holder) {
-    // Starting again at 1 would make a living keeper obey two hosts.
+    // A generation that restarts at 1 would make a living keeper obey two hosts.
     Error error;
     error.at = printable(dir.path_of(kLock));
     error.message = "the lock file of run " + std::string(id) + " is damaged: " + error.at;
@@ -190,7 +190,7 @@ std::variant<std::uint64_t, LockTry> next_generation(const Dir& dir, std::string
     }
   }
   if (holder->generation != 0) return holder->generation + 1;
-  // The lock file is new, or was removed; the journal remembers the generation.
+  // The journal remembers the generation if the lock file is missing.
   auto newest = newest_generation(dir);
   if (!newest) return refused(newest.error());
   return *newest + 1;
@@ -206,7 +206,7 @@ LockTry RunLock::try_take(const Dir& run_dir, std::string_view id, TakeOver take
   const Flock flock = flock_now(next->get());
   if (flock == Flock::kError) return refused(failure(*dir, errno, "lock"));
   if (flock == Flock::kBusy) return refused(taker_error(*dir, id, next->get()), kTakerMs);
-  // Another taker may have renamed it to be the lock, or removed it, before the flock.
+  // Another taker may have renamed or removed the file before the flock.
   if (!is_named(*dir, kNext, next->get())) return refused(taker_error(*dir, id, -1), kTakerMs);
   const auto give_up = [&](LockTry why) {
     (void)dir->remove_file(kNext);
@@ -257,7 +257,7 @@ void LockWait::try_now() {
   auto tried = RunLock::try_take(*run_dir_, id_, take_over_, hold_);
   const std::int64_t waited_ms = loop_.clock().monotonic_ms() - began_ms_;
   if (tried.lock || waited_ms >= tried.patience_ms) return finish(std::move(tried.lock));
-  // Jitter by pid: waiting processes must not retry in step.
+  // Jitter by pid keeps waiting processes from retrying simultaneously.
   retry_ = loop_.after(1 + ::getpid() % 7, [this] { try_now(); });
 }
 
@@ -278,7 +278,7 @@ void LockWait::start_cancel() {
 std::int64_t RunLock::holder(const Dir& run_dir) {
   auto fd = run_dir.open_read(kLock);
   if (!fd) return 0;
-  // A reader must not block a taker, so it takes a shared lock and releases it immediately.
+  // A reader must not block a taker, so it takes a shared lock and releases the lock immediately.
   if (::flock(fd->get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return 0;
   const auto holder = read_holder(fd->get());
   return holder && holder->pid != 0 ? holder->pid : 1;
@@ -309,8 +309,7 @@ Result<void> RunLock::check() const {
   error.message = "another moonlet" +
                   (holder && holder->pid != 0 ? " (pid " + std::to_string(holder->pid) + ")" : "") +
                   " has taken over run " + held.id;
-  error.hint =
-      "this one was stopped meanwhile; look at the run with `moonlet show " + held.id + "`";
+  error.hint = "this one was stopped meanwhile; see the run with `moonlet show " + held.id + "`";
   return error;
 }
 

@@ -1,6 +1,6 @@
-// The lock of a run: its driver, and the generation. It owns the lock file's descriptor and an
-// flock on it; it refuses a second holder while the first one runs. A stopped holder may be taken
-// over; it finds out by check() and must then stop writing. Any thread.
+// RunLock is the lock of a run, with a generation that increases at each take. Any thread.
+// RunLock owns an flock. A second holder is refused while the first holder runs.
+// A stopped holder can be taken over: check() then fails, and the holder must stop writing.
 #pragma once
 
 #include <cstdint>
@@ -20,35 +20,33 @@ struct LockTry;
 
 enum class TakeOver : bool {
   kNo,
-  /// Also from a holder that is stopped, or that is gone while a process it forked keeps the lock.
+  /// Takes also the lock of a stopped holder, or of a dead holder whose fork keeps the flock.
   kStopped,
 };
 
 enum class Hold : bool {
   kDrive,
-  /// For a look at a run without a driver, or an entry on its record: let go at once.
+  /// Holds the lock briefly, to read or amend a run without a driver.
   kPass,
 };
 
-/// A handle: copies hold the same lock, which is released with the last of them, or when the
-/// process dies. A child that was forked without exec holds it, too, until it closes the
-/// descriptor.
+/// RunLock is a handle: the last copy, or the end of the process, releases the lock.
+/// A forked child keeps the lock until exec or until it closes the descriptor.
 class RunLock {
  public:
-  /// Tries once to take the lock of the run in `run_dir`, named `id` in messages. kFailed, with the
-  /// holder's pid in the message, when it is held. Among many takers at most one succeeds, and a
-  /// killed one leaves a lock that can be taken. Never waits: LockWait does.
+  /// Tries once to take the lock of the run in `run_dir`. `id` appears in messages.
+  /// Fails with kFailed if the lock is taken, with the holder's pid. Never waits, unlike LockWait.
+  /// At most one of many takers succeeds. A killed taker leaves a lock that can be taken.
   static LockTry try_take(const Dir& run_dir, std::string_view id, TakeOver take_over,
                           Hold hold = Hold::kDrive);
 
-  /// The pid of the process that has the lock of the run in `run_dir`; 0 when it is free, 1 when
-  /// the holder is unknown.
+  /// Returns the pid of the lock's holder; 0 if the lock is free, 1 if the holder is unknown.
   static std::int64_t holder(const Dir& run_dir);
 
-  /// Grows by one at each take of this run's lock; a keeper refuses an older one.
+  /// The generation increases with each take of the lock. Keepers refuse an older generation.
   std::uint64_t generation() const { return held_->generation; }
-  /// kDenied, with the new holder's pid, when another process has taken the run over. Work done
-  /// before a successful check was done by the only holder.
+  /// Fails with kDenied and the new holder's pid after a takeover of the run.
+  /// A successful check proves that all earlier work was done by the only holder.
   Result<void> check() const;
 
  private:
@@ -66,20 +64,19 @@ class RunLock {
 
 struct LockTry {
   Result<RunLock> lock;
-  /// How long the present holder may need to release the lock; 0 if waiting is pointless.
+  /// Limits the wait for the present holder's release; 0 if waiting is pointless.
   std::int64_t patience_ms = 0;
 };
 
-/// Takes a lock from the loop: tries again for as long as the holder is about to release it, which
-/// is seconds at most. A cancelled one ends without the lock. The run's folder is borrowed only by
-/// the constructor. Loop thread only.
+/// LockWait retries for some seconds while the holder is about to release the lock.
+/// A cancelled LockWait ends without the lock. Only the constructor borrows the run's folder.
 class LockWait final : public Operation {
  public:
   LockWait(Loop& loop, const Dir& run_dir, std::string_view id, TakeOver take_over,
            Hold hold = Hold::kDrive);
   ~LockWait() override;
 
-  /// The lock, or why it could not be had; once it is done.
+  /// Returns the lock or the error of a finished wait.
   Result<RunLock>& lock() { return lock_; }
 
  private:

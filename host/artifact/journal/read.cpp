@@ -32,17 +32,18 @@ class Reader {
       return;
     }
     const auto parsed = too_long ? std::nullopt : parse_journal_line(text);
-    const char* why = too_long ? "it is longer than any that is written" : problem_of(text, parsed);
+    const char* why =
+        too_long ? "it is longer than any line that moonlet writes" : problem_of(text, parsed);
     if (why == nullptr) return accept(text, *parsed, offset, ended);
-    if (!ended) return;  // torn; finish() reports it
+    if (!ended) return;  // a torn line; finish() reports the tear
     bad_ = JournalDamage{lines_, why, why == kOtherFormat};
     look_beyond(text, too_long);
   }
 
   JournalReport finish(std::uint64_t size) {
     report_.torn_bytes = size - report_.whole_bytes;
-    // A power cut tears at most one batch and adds only zeros. Any other fault means that a
-    // complete line was changed later.
+    // A power cut tears at most one batch and appends only zeros.
+    // A fault that a power cut cannot explain is a later change of a complete line.
     const bool certain = bad_ && (durable_beyond_ || !zeros_beyond_);
     if (certain || report_.torn_bytes > kLongestTorn) {
       report_.damage = bad_ ? *bad_ : JournalDamage{lines_, "it has no end"};
@@ -57,12 +58,12 @@ class Reader {
   const char* problem_of(std::string_view text, const std::optional<JournalLine>& line) const {
     if (!line && lines_ == 1 && is_older_journal(text)) return kOtherFormat;
     if (!line) return "it is not a line of a journal";
-    if (!journal_line_is_whole(text, *line)) return "its bytes are not those that were written";
+    if (!journal_line_is_whole(text, *line)) return "its bytes were changed";
     if (line->generation < report_.generation) return nullptr;
     if (line->n == report_.records + 1 && line->previous == report_.last_hash) return nullptr;
-    // Each format has a start hash of its own.
+    // Each format of the journal begins with its own start hash.
     if (line->n == 1 && line->previous != kJournalStart) return kOtherFormat;
-    if (line->n <= report_.records) return "it stands there twice, or out of order";
+    if (line->n <= report_.records) return "it occurs twice, or out of order";
     return "lines before it are missing";
   }
 
@@ -79,8 +80,8 @@ class Reader {
     if (visit_) visit_({line.n, line.generation, line.body, offset, text.size()});
   }
 
-  // Looks behind the first bad line for a valid one that says `rest_durable`: the bad line was
-  // synced.
+  // Searches behind the first bad line for a valid line with `rest_durable`.
+  // A line with `rest_durable` proves that the bad line before it had been synced.
   void look_beyond(std::string_view text, bool too_long) {
     zeros_beyond_ = zeros_beyond_ || text.find('\0') != std::string_view::npos;
     if (durable_beyond_ || too_long) return;
@@ -96,7 +97,7 @@ class Reader {
   bool zeros_beyond_ = false;
 };
 
-/// Cuts input into lines; a line that is too long keeps only its start.
+/// Splits input into lines. Keeps only the start of a too long line.
 class Splitter {
  public:
   explicit Splitter(Reader& reader) : reader_(reader) {}

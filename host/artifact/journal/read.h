@@ -1,6 +1,6 @@
-// Reading a journal: streamed in bounded memory, every line checked by its hash and its place in
-// the chain. It distinguishes damage from an end that a kill or a power cut tore. It needs no lock
-// and changes no file. Any thread.
+// Reads a journal in bounded memory, and checks the hash and the chain of every line.
+// Distinguishes damage from an end that a kill or a power cut tore.
+// Reading needs no lock and changes no file. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -18,45 +18,44 @@ inline constexpr const char* kJournalName = "steps.jsonl";
 
 struct JournalRecord {
   std::uint64_t n = 0;           ///< from 1, without gaps
-  std::uint64_t generation = 0;  ///< the lock's generation when it was written
+  std::uint64_t generation = 0;  ///< the lock's generation at the write
   std::string_view body;         ///< a JSON object; valid during the call
-  std::uint64_t offset = 0;      ///< offset of its line in the file
-  std::size_t length = 0;        ///< length of its line, without the newline
+  std::uint64_t offset = 0;      ///< offset of the line in the file
+  std::size_t length = 0;        ///< length of the line, without the newline
 };
 
 struct JournalDamage {
   std::uint64_t line = 0;  ///< from 1, as an editor counts
   std::string why;
-  bool other_format = false;  ///< no damage: another version of moonlet wrote it
+  bool other_format = false;  ///< no damage: another version of moonlet wrote the journal
 };
 
 struct JournalReport {
   std::uint64_t records = 0;
-  /// Lines of a holder that had been taken over when it wrote them: whole, but they do not count.
+  /// Counts whole lines of a fenced holder, which do not count as records.
   std::uint64_t fenced = 0;
-  std::uint64_t generation = 0;  ///< the newest
-  /// The bytes at the end that belong to a write which never ended; none of them was durable.
+  std::uint64_t generation = 0;  ///< the newest generation of any record
+  /// Counts the bytes of an unfinished write at the end, none of which was durable.
   std::uint64_t torn_bytes = 0;
-  /// The first line that was changed, lost or doubled after it had been written.
+  /// Names the first line that was changed, lost or duplicated after it was written.
   std::optional<JournalDamage> damage;
 
-  // The position to go on from:
+  // A writer continues at this position:
   std::uint64_t whole_bytes = 0;  ///< from the start; the rest is torn
-  bool lacks_newline = false;     ///< the last whole line has none
+  bool lacks_newline = false;     ///< the last whole line does not end in a newline
   std::string last_hash;          ///< the hash of the last record
 };
 
-/// Called for each record in order.
 using JournalVisitor = std::function<void(const JournalRecord&)>;
 
-/// Reads the journal of a run. Damage is in the report, and the records before it have been
-/// visited; only a file that cannot be read is an error. A missing journal counts as empty.
+/// Reads the journal of a run. A missing journal counts as empty.
+/// Damage is reported in the result; `visit` gets all records before the damage.
 Result<JournalReport> read_journal(const Dir& run_dir, const JournalVisitor& visit);
-/// The same on an open file, which is read from its start; `path` is for messages.
+/// Reads an open file from its start. `path` appears in error messages.
 Result<JournalReport> read_journal(int fd, const std::string& path, const JournalVisitor& visit);
-/// Only looks: is every byte as it was written?
+/// Verifies every byte of the journal without visiting records.
 Result<JournalReport> verify_journal(const Dir& run_dir);
-/// The newest generation that has written there; 0 for none.
+/// Returns the newest generation that has written to the journal; 0 for none.
 Result<std::uint64_t> newest_generation(const Dir& run_dir);
 
 }  // namespace moonlet

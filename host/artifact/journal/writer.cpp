@@ -48,7 +48,7 @@ JournalWriter::~JournalWriter() {
 void JournalWriter::add(JournalEntry entry) {
   const std::lock_guard guard(mutex_);
   if (failing_) {
-    // An earlier entry has failed; the caller of add() could not know that.
+    // An earlier relaxed record failed, which the caller of add() could not know.
     entry.error = failing_;
     done_.push_back(std::move(entry));
   } else {
@@ -66,8 +66,8 @@ void JournalWriter::kick() {
   changed_.notify_all();
 }
 
-// The thread must not take signals that are meant for the program's own threads. SIGXFSZ, which a
-// write beyond the file size limit raises, then becomes a plain EFBIG.
+// The writer thread blocks all signals, because they are for the program's own threads.
+// A blocked SIGXFSZ (a write beyond the file size limit) becomes a plain EFBIG.
 void JournalWriter::start() {
   if (thread_.joinable()) return;
   sigset_t all, before;
@@ -116,7 +116,7 @@ void JournalWriter::fail_queue(const Error& error) {
   queue_.clear();
 }
 
-// If memory is exhausted, free the spare for the last entries.
+// If memory is exhausted, free the spare memory for the last entries.
 template <typename Fn>
 auto JournalWriter::with_spare(Fn fn) {
   try {
@@ -144,7 +144,7 @@ void JournalWriter::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     changed_.wait(lock, [&] { return stop_ || sync_wanted_ || (go_ && !queue_.empty()); });
-    if (queue_.empty() && !sync_wanted_) return;  // only stop_ ends the wait so
+    if (queue_.empty() && !sync_wanted_) return;  // stop_ ended the wait
     Batch batch = with_spare([this] { return take_batch(); });
     const bool last = queue_.empty();
     const bool sync_all = sync_wanted_ && last;
@@ -165,7 +165,7 @@ void JournalWriter::run() {
   }
 }
 
-// Returns an error of the file. All records that it kept out of the file have received it already.
+// Writes a batch and returns the file's error. Affected records get the error too.
 std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
   if (batch.empty() && !unsynced_) return {};
   const std::uint64_t records = file_.records;
@@ -184,14 +184,13 @@ std::optional<Error> JournalWriter::commit(Batch& batch, bool sync_all) {
     file_.size = size;
     file_.last_hash = last_hash;
     if (wrote_) cut_back();
-    // If this process was stopped and the run was taken over meanwhile, the file belongs to another
-    // writer.
+    // Another writer owns the file if this process was stopped and fenced.
     if (auto owned = file_.lock.check(); !owned && owned.error().kind == ErrorKind::kDenied) {
       error = broken_ = owned.error();
     }
   } else if (durable) {
-    // Check the lock again after the sync. Only if this process still holds it, the next holder is
-    // sure to read these records.
+    // Check the lock again after the sync.
+    // The next holder certainly reads these records only if this process still holds the lock.
     auto owned = with_spare([this] { return file_.lock.check(); });
     if (!owned) error = broken_ = owned.error();
   }
@@ -218,8 +217,7 @@ std::optional<Error> JournalWriter::write_batch(Batch& batch, bool sync_all, boo
   return {};
 }
 
-// Returns an error if another process has taken the run over, or has changed or replaced the
-// journal file.
+// Returns an error after a takeover of the run, or a foreign change of the journal file.
 std::optional<Error> JournalWriter::check_file() {
   if (auto owned = file_.lock.check(); !owned) {
     if (owned.error().kind == ErrorKind::kDenied) broken_ = owned.error();
@@ -228,7 +226,7 @@ std::optional<Error> JournalWriter::check_file() {
   const std::string path = printable(file_.dir.path_of(kJournalName));
   const auto named = file_.dir.stat(kJournalName);
   struct stat ours {};
-  if (::fstat(file_.fd.get(), &ours) != 0) return failure(errno, "look at");
+  if (::fstat(file_.fd.get(), &ours) != 0) return failure(errno, "inspect");
   if (!named && named.error().kind != ErrorKind::kInvalid) return named.error();
   Error error;
   error.at = path;
@@ -250,7 +248,7 @@ std::optional<Error> JournalWriter::check_file() {
   return {};
 }
 
-// Records that are not valid JSON fail and are skipped.
+// Formats the records. Records with invalid JSON fail and are skipped.
 std::string JournalWriter::lines_of(Batch& batch) {
   std::string lines;
   for (auto& entry : batch) {
@@ -279,7 +277,7 @@ std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
   }
   // Some network and FUSE file systems report writes that they did not perform.
   struct stat now {};
-  if (::fstat(file_.fd.get(), &now) != 0) return failure(errno, "look at");
+  if (::fstat(file_.fd.get(), &now) != 0) return failure(errno, "inspect");
   const std::uint64_t size = file_.size + lines.size();
   if (static_cast<std::uint64_t>(now.st_size) != size) return failure(EIO, "write");
   file_.size = size;
@@ -287,15 +285,14 @@ std::optional<Error> JournalWriter::write_lines(std::string_view lines) {
   return {};
 }
 
-// After a failed sync the kernel may have marked the lost pages as clean, so a second sync proves
-// nothing.
+// A failed sync may leave lost pages marked as clean, so a second sync proves nothing.
 std::optional<Error> JournalWriter::sync() {
   if (sync_data(file_.fd.get()) == 0) {
     unsynced_ = false;
     return {};
   }
-  broken_ = failure(errno, "bring to the disk");
-  broken_->hint = "nothing more is written there; when the disk is well, resume the run";
+  broken_ = failure(errno, "flush to the disk");
+  broken_->hint = "nothing more is written there; when the disk works again, resume the run";
   wrote_ = true;
   return broken_;
 }

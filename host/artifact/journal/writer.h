@@ -1,8 +1,7 @@
-// The thread that brings records into a journal's file: it numbers and chains them, writes all that
-// waits with one write, and syncs it once. It owns the file's descriptor and refuses to write when
-// the run's lock was taken over or somebody else touched the file. It knows no loop: it calls
-// `wake` from its own thread, and the records are handed back by take_done(). A thread of its own
-// keeps a slow disk from stopping every branch of the run, and one sync serves all that wait.
+// JournalWriter is the thread that numbers, chains, writes and syncs a journal's records.
+// A batch takes one write and one sync. A slow disk thus blocks no branch of the run.
+// Owns the file's descriptor. Refuses to write after a takeover or a foreign change.
+// Calls `wake` from its own thread; take_done() returns the records to the loop.
 #pragma once
 
 #include <condition_variable>
@@ -24,7 +23,6 @@ namespace moonlet {
 
 class JournalWrite;
 
-/// A journal's open file and its position.
 struct JournalFile {
   Dir dir;
   Fd fd;  ///< opened for appending
@@ -39,7 +37,7 @@ struct JournalEntry {
   std::shared_ptr<JournalWrite> write;  ///< touched only on the loop's thread
   std::size_t size = 0;                 ///< the length of the body
   Durable durable = Durable::kYes;
-  // Set by the writer:
+  // Only the writer thread sets the next members.
   std::uint64_t n = 0, offset = 0, length = 0;
   std::optional<Error> error;
 };
@@ -47,17 +45,17 @@ struct JournalEntry {
 class JournalWriter {
  public:
   JournalWriter(JournalFile file, std::function<void()> wake);
-  /// Waits until everything is written or has failed.
+  /// Waits until every record is written or has failed.
   ~JournalWriter();
   JournalWriter(const JournalWriter&) = delete;
   JournalWriter& operator=(const JournalWriter&) = delete;
 
-  /// Puts a record in the queue; it stays there until kick().
+  /// Queues a record until kick().
   void add(JournalEntry entry);
   void kick();
-  /// The entries that are written or have failed since the last call, in order.
+  /// Returns the entries that were written or failed since the last call, in order.
   std::vector<JournalEntry> take_done();
-  /// Writes and syncs everything that waits, and returns when that is done or has failed.
+  /// Writes and syncs everything that is queued, and waits for the result.
   Result<void> drain();
 
   int fd() const { return file_.fd.get(); }
@@ -80,13 +78,13 @@ class JournalWriter {
   void cut_back();
   Error failure(int number, std::string_view doing) const;
 
-  // Used only by the thread, once it runs:
+  // Only the writer thread uses the next members.
   JournalFile file_;
-  bool unsynced_ = false;          // the file holds whole records that were not synced
+  bool unsynced_ = false;          // the file has whole records that were not synced
   bool wrote_ = false;             // the batch has touched the file
-  bool leftover_ = false;          // the file holds a part of a failed write
+  bool leftover_ = false;          // the file has a part of a failed write
   std::optional<Error> broken_;    // permanent: no write follows
-  std::unique_ptr<char[]> spare_;  // memory for the end of a process that has no more
+  std::unique_ptr<char[]> spare_;  // freed if memory runs out, to complete the last records
 
   std::function<void()> wake_;
   std::thread thread_;
@@ -96,7 +94,7 @@ class JournalWriter {
   std::condition_variable changed_;
   std::deque<JournalEntry> queue_;
   std::vector<JournalEntry> done_;
-  std::optional<Error> failing_;  // until the loop has taken it
+  std::optional<Error> failing_;  // pending until the loop has read the error
   std::optional<Error> drain_error_;
   bool go_ = false;
   bool sync_wanted_ = false;

@@ -17,14 +17,14 @@ namespace moonlet {
 
 namespace {
 
-constexpr const char* kRebuild = "`moonlet run verify --rebuild` makes it anew from the runs";
+constexpr const char* kRebuild = "`moonlet run verify --rebuild` rebuilds it from the runs";
 
 bool is_busy(int code) {
   const int primary = code & 0xff;
   return primary == SQLITE_BUSY || primary == SQLITE_LOCKED || primary == SQLITE_PROTOCOL;
 }
 
-/// Says why SQLite can only read: the file, its folder or the whole file system is read-only.
+/// Returns why SQLite can only read: the file, its folder or the file system is read-only.
 int why_read_only(const std::string& path) {
   for (const std::string& place : {path, path.substr(0, path.rfind('/') + 1)}) {
     if (::faccessat(AT_FDCWD, place.c_str(), W_OK, AT_EACCESS) != 0) return errno;
@@ -32,7 +32,7 @@ int why_read_only(const std::string& path) {
   return EACCES;
 }
 
-// SQLite opens by name, so the file behind the name is checked first.
+// SQLite opens the file by name, so refuse links first.
 Result<void> refuse_links(const Dir& agent, LedgerDb::State& state) {
   for (const char* end : {"", "-wal", "-shm"}) {
     const std::string name = std::string(kLedgerName) + end;
@@ -51,8 +51,6 @@ Result<void> refuse_links(const Dir& agent, LedgerDb::State& state) {
 }
 
 }  // namespace
-
-// --- queries -------------------------------------------------------------------------------------
 
 LedgerQuery::~LedgerQuery() {
   if (statement_ == nullptr) return;
@@ -105,8 +103,6 @@ std::optional<double> LedgerQuery::maybe_real(int column) const {
   return sqlite3_column_double(statement_, column);
 }
 
-// --- opening -------------------------------------------------------------------------------------
-
 Result<std::unique_ptr<LedgerDb>> LedgerDb::open(const Dir& agent, State& state,
                                                  std::int64_t patience_ms) {
   state = State::kUnreadable;
@@ -145,16 +141,16 @@ LedgerDb::~LedgerDb() {
 Result<void> LedgerDb::configure() {
   sqlite3_extended_result_codes(db_, 1);
   sqlite3_busy_handler(db_, wait_while_busy, this);
-  // The file may come from an untrusted repository: run no code in it.
+  // The file may come from an untrusted repository, so run no code from it.
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  // The index can be rebuilt from the files, so a power loss may cost its last transactions.
+  // A power loss may cost the index's last transactions, because the files can rebuild the index.
   return exec("PRAGMA synchronous = NORMAL; PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0");
 }
 
-/// Reads three facts in one transaction, because another process may be initialising the file.
+/// Reads three facts in one transaction, because another process may be creating the file.
 Result<void> LedgerDb::check_owner() {
   if (auto begun = exec("BEGIN"); !begun) return begun;
   auto result = look_at_owner();
@@ -184,7 +180,7 @@ Result<void> LedgerDb::make_tables() {
   if (!version) return version.error();
   if (*version == kLedgerVersion) return {};
   return transaction([this]() -> Result<void> {
-    // Another process may have done it first.
+    // Another process may have created the tables first.
     const auto now = pragma("PRAGMA user_version");
     if (!now) return now.error();
     if (*now == kLedgerVersion) return {};
@@ -208,8 +204,6 @@ bool LedgerDb::is_current(const Dir& agent) const {
   return info.ok() && info->device == device_ && info->inode == inode_;
 }
 
-// --- running -------------------------------------------------------------------------------------
-
 Result<LedgerQuery> LedgerDb::query(const std::string& sql) {
   sqlite3_stmt*& statement = statements_[sql];
   if (statement == nullptr) {
@@ -228,8 +222,7 @@ Result<void> LedgerDb::exec(const char* sql) {
   int code = SQLITE_OK;
   for (int count = 0;; ++count) {
     code = sqlite3_exec(db_, sql, nullptr, nullptr, nullptr);
-    // SQLite does not call the busy handler for some waits: the change to WAL, and a recovery by
-    // another process.
+    // SQLite calls no busy handler for a change to WAL or another process's recovery.
     if (!is_busy(code) || sqlite3_get_autocommit(db_) == 0) break;
     if (SystemClock().monotonic_ms() - start >= patience_ms_ || !wait_for_others(count)) break;
   }
@@ -238,9 +231,9 @@ Result<void> LedgerDb::exec(const char* sql) {
 }
 
 Result<void> LedgerDb::transaction(const std::function<Result<void>()>& fn) {
-  // IMMEDIATE, because a read transaction that later needs to write may fail without a retry.
+  // BEGIN IMMEDIATE, because a read transaction that later writes may fail without a retry.
   if (auto begun = exec("BEGIN IMMEDIATE"); !begun) return begun;
-  // Rolls back, also if `fn` throws.
+  // Undo rolls back, also if `fn` throws.
   struct Undo {
     sqlite3* db;
     ~Undo() {
@@ -264,7 +257,7 @@ int LedgerDb::wait_while_busy(void* self, int count) {
   return static_cast<LedgerDb*>(self)->wait_for_others(count) ? 1 : 0;
 }
 
-// Exponential backoff with jitter.
+// Waits by exponential backoff with jitter.
 bool LedgerDb::wait_for_others(int count) {
   const std::int64_t now = SystemClock().monotonic_ms();
   if (count == 0) busy_since_ms_ = now;
@@ -274,8 +267,6 @@ bool LedgerDb::wait_for_others(int count) {
   ::poll(nullptr, 0, static_cast<int>(1 + random() % longest));
   return true;
 }
-
-// --- errors --------------------------------------------------------------------------------------
 
 Error LedgerDb::damaged(std::string_view why) {
   state_ = State::kDamaged;
@@ -324,7 +315,7 @@ Error LedgerDb::failure(int code) {
       return error;
     }
     default:
-      // True if the file is corrupt, is no database, or does not fit our statements.
+      // SQLite reports a corrupt file, a foreign file, or tables that do not match the statements.
       return damaged(reason);
   }
 }

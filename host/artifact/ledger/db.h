@@ -1,6 +1,5 @@
-// One SQLite connection to the ledger's file: opening and checking it, statements, transactions,
-// and SQLite's errors in our words. It waits for other processes and changes no global setting of
-// SQLite. A wrapper library would replace only the code for statements. One thread.
+// LedgerDb is a SQLite connection to the ledger's file, with statements and transactions.
+// LedgerDb waits for other processes and changes no global setting of SQLite. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +22,7 @@ inline constexpr const char* kLedgerName = "ledger.db";
 
 class LedgerDb;
 
-/// A prepared statement in use. The destructor resets it.
+/// LedgerQuery is a prepared statement in use. Its destructor resets the statement.
 class LedgerQuery {
  public:
   LedgerQuery(LedgerDb& db, sqlite3_stmt* statement) : db_(&db), statement_(statement) {}
@@ -34,16 +33,16 @@ class LedgerQuery {
         bound_(other.bound_) {}
   LedgerQuery& operator=(LedgerQuery&&) = delete;
 
-  // Binds the next parameter. The text must live until the query is done.
+  // Binds the next parameter. The text must outlive the query.
   void bind(std::string_view text);
   void bind(std::int64_t number);
   void bind(const std::optional<std::int64_t>& number);
   void bind(const std::optional<double>& number);
 
-  /// True when there is a row.
+  /// Moves to the next row. Returns false at the end.
   Result<bool> step();
 
-  // Return a column of the current row, counted from 0.
+  // Each returns a column of the current row by its number from 0.
   std::string text(int column) const;
   std::int64_t number(int column) const;
   std::optional<std::int64_t> maybe_number(int column) const;
@@ -60,30 +59,30 @@ class LedgerDb {
   enum class State {
     kUsable,
     kUnreadable,  ///< permissions, a full disk or a lock; the content may be valid
-    kDamaged,     ///< this version cannot use its content: rebuild it
+    kDamaged,     ///< this version cannot use the content: rebuild the ledger
   };
 
-  /// Opens the file in `agent`, makes it, `state` classifies an error.
+  /// Opens or makes the file in `agent`. `state` classifies an error.
   static Result<std::unique_ptr<LedgerDb>> open(const Dir& agent, State& state,
                                                 std::int64_t patience_ms = 30'000);
   ~LedgerDb();
   LedgerDb(const LedgerDb&) = delete;
   LedgerDb& operator=(const LedgerDb&) = delete;
 
-  /// Prepared statements are cached.
+  /// Returns a prepared statement, which is cached.
   Result<LedgerQuery> query(const std::string& sql);
   /// Runs statements without results.
   Result<void> exec(const char* sql);
-  /// One transaction around `fn`, rolled back on its error.
+  /// Runs `fn` in a transaction and rolls back on an error.
   Result<void> transaction(const std::function<Result<void>()>& fn);
-  /// Reads the whole file and says whether its structure is sound.
+  /// Reads the whole file and checks its structure.
   Result<void> check();
 
-  /// False when the file was replaced or removed since it was opened.
+  /// Returns false if the file was replaced or removed since it was opened.
   bool is_current(const Dir& agent) const;
-  /// kDamaged once an error has shown damage.
+  /// Returns kDamaged after an error that proves damage.
   State state() const { return state_; }
-  /// Sets how long it waits for other processes.
+  /// Sets how long to wait for other processes.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
  private:

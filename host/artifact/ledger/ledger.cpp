@@ -35,16 +35,16 @@ Error no_run(std::string_view id) {
   Error error;
   error.kind = ErrorKind::kInvalid;
   error.message = "there is no run '" + printable(id, 80) + "' in the ledger";
-  error.hint = "`moonlet list` shows what there is";
+  error.hint = "`moonlet list` shows the runs";
   return error;
 }
 
-/// A SELECT that is put together from conditions; the texts must outlive it.
+/// Select builds a SELECT from conditions. The texts must outlive the Select.
 class Select {
  public:
   explicit Select(std::string head) : sql_(std::move(head)) {}
 
-  /// `condition` has one parameter. An empty text adds no condition.
+  /// Adds `condition`, which has one parameter, unless `text` is empty.
   void where(const char* condition, std::string_view text) {
     if (text.empty()) return;
     add(condition);
@@ -97,7 +97,7 @@ Select select() {
   return Select("SELECT " + ledger_columns<Row>() + " FROM " + LedgerTable<Row>::kName);
 }
 
-/// The rows of a query; `named` sets what is made of the number in column 0.
+/// Returns the rows of a query. `named` converts the number in column 0.
 template <typename Row, typename Named>
 Result<std::vector<Row>> rows_of(LedgerDb& db, const Select& select, Named named) {
   auto query = select.query(db);
@@ -156,7 +156,7 @@ Ledger::~Ledger() = default;
 bool Ledger::present() const { return agent_.exists(kLedgerName); }
 
 Result<LedgerDb*> Ledger::db() {
-  // Another process may have set the file aside, or the user removed it.
+  // Reopen the ledger if another process or the user has replaced or removed the file.
   if (db_ && !in_transaction_ && !db_->is_current(agent_)) db_.reset();
   if (!db_) {
     LedgerDb::State state;
@@ -167,8 +167,6 @@ Result<LedgerDb*> Ledger::db() {
   db_->set_patience(patience_ms_);
   return db_.get();
 }
-
-// --- writing -------------------------------------------------------------------------------------
 
 Result<void> Ledger::together(const std::function<Result<void>()>& fn) {
   auto db = this->db();
@@ -227,15 +225,13 @@ Result<void> Ledger::set_complete_to(std::uint64_t number) {
   });
 }
 
-// --- rebuilding ----------------------------------------------------------------------------------
-
 Result<void> Ledger::set_aside() {
   db_.reset();
   const std::string stem =
       std::string(kLedgerName) + ".damaged-" + compact_utc(SystemClock().wall_ms());
   std::string name = stem;
   for (int i = 2; agent_.exists(name) && i < 1000; ++i) name = stem + "-" + std::to_string(i);
-  // The log first: with a new file it would be taken for that one's.
+  // Move the log first, because SQLite would apply an old log to a new file.
   for (const char* end : {"-wal", "-shm", ""}) {
     const std::string old = std::string(kLedgerName) + end;
     if (!agent_.exists(old)) continue;
@@ -260,7 +256,7 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
     error.message = "the ledger cannot be rebuilt within a transaction";
     return error;
   }
-  // Two processes that rebuild a damaged ledger must not set aside each other's new one.
+  // Two processes that rebuild a damaged ledger must not move each other's new file.
   auto lock = agent_.open_update("ledger.lock");
   if (!lock) return lock.error();
   constexpr int kTries = 3000;
@@ -272,7 +268,7 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
     if (i == kTries) {
       Error error;
       error.kind = ErrorKind::kTimeout;
-      error.message = "another process has been rebuilding the ledger for long";
+      error.message = "another process has been rebuilding the ledger for a long time";
       error.hint = "wait for it, or end it";
       error.at = printable(agent_.path_of("ledger.lock"));
       return error;
@@ -297,8 +293,6 @@ Result<void> Ledger::rebuild(const std::function<Result<void>()>& fill) {
   }
   return {};
 }
-
-// --- reading -------------------------------------------------------------------------------------
 
 Result<std::vector<LedgerRun>> Ledger::list_runs(const RunFilter& filter, std::size_t limit,
                                                  std::string_view before) {
@@ -402,7 +396,7 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
   auto db = this->db();
   if (!db) return db.error();
   const std::string group = column_of(by);
-  // total() and not sum(): a sum of nonsense that an agent reported must not be an error.
+  // total() instead of sum(): absurd numbers of an agent must not overflow.
   const auto sum_of = [](const std::string& value, const std::string& known) {
     return ", CASE WHEN count(" + known + ") > 0 THEN total(" + value + ") END";
   };
@@ -415,9 +409,9 @@ Result<std::vector<LedgerTotals>> Ledger::usage_totals(const UsageFilter& filter
                      "coalesce(total, input, output)") +
               sum_of("cost_usd", "cost_usd") + sum_of("written", "written") + " FROM usage");
   if (auto fine = where_usage(sums, filter); !fine) return fine.error();
-  // Usage rows whose run is unknown are ignored.
+  // Ignore usage rows whose run is unknown.
   sums.where("run IN (SELECT number FROM runs)");
-  // Usage that a cassette plays back was paid when it was recorded.
+  // A cassette replays usage that was paid at its recording, so ignore that usage.
   if (filter.runner != kCassette) sums.where("coalesce(runner, '') <> ?", kCassette);
   if (by != UsageBy::kAll) sums.then(" GROUP BY " + group + " ORDER BY " + group);
   auto query = sums.query(**db);

@@ -1,13 +1,11 @@
-// The ledger, `.agent/ledger.db`: an index over runs, their steps and their usage, so that a
-// question about a million runs is answered in a millisecond. The files are the truth; it is
-// rebuilt from them when it is lost. It owns one SQLite connection, opened at the first use, and
-// changes nothing of SQLite for the rest of the process. One thread; any number of processes.
+// Ledger is the index `.agent/ledger.db` over runs, steps and usage.
+// A query over a million runs takes a millisecond. The ledger can be rebuilt from the files.
+// Ledger opens a SQLite connection at the first use. One thread, but many processes.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,13 +18,13 @@ namespace moonlet {
 
 class LedgerDb;
 
-/// Empty fields do not filter.
+/// An empty field of RunFilter does not filter.
 struct RunFilter {
   std::string task;
   std::string preset;
   std::string verdict;
   std::string status;
-  std::string parent;  ///< the run it replays or belongs to
+  std::string parent;  ///< the run that this run replays or belongs to
 };
 
 struct UsageFilter {
@@ -42,54 +40,50 @@ enum class UsageBy { kAll, kDay, kRunner, kModel, kRun, kPreset };
 
 class Ledger {
  public:
-  /// `agent` is the `.agent` folder; borrowed, outlives this. Opens nothing yet: every method below
-  /// does at its first call, and makes a missing file. Errors: kFailed when it is
-  /// damaged, foreign or of a newer version, and kDenied on a read-only file system; the hint says
-  /// what to do.
+  /// Borrows `agent`, the `.agent` folder, which must outlive the ledger.
+  /// Each method of Ledger opens the file at the first call, or makes a missing file.
+  /// Fails with kFailed for a damaged, foreign or newer ledger; kDenied on a read-only file system.
   explicit Ledger(const Dir& agent);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
 
-  /// False when there is no ledger yet, or it was lost: then it is to be rebuilt.
+  /// Returns false if the ledger is missing or lost, so that it must be rebuilt.
   bool present() const;
-  /// How long a call waits for other processes before it fails with kTimeout; 30 seconds at first.
+  /// Sets how long to wait for other processes before kTimeout, initially 30 seconds.
   void set_patience(std::int64_t ms) { patience_ms_ = ms; }
 
-  // --- writing: each call is one transaction, or a part of together()'s. A row takes the place of
-  // the one with the same id.
+  // Each write of the ledger is a transaction by itself or part of together().
+  // A written row replaces the row with its id.
 
   Result<void> put_run(const LedgerRun& run);
-  /// A run with all of its steps and their usage: others of it that were there are gone.
+  /// Replaces a run with all of its steps and usage.
   Result<void> put_record(const LedgerRecord& record);
   Result<void> remove_run(std::string_view id);
-  /// Runs `fn` as one transaction: an error undoes all of its writes.
+  /// Runs `fn` as a transaction: an error undoes all of its writes.
   Result<void> together(const std::function<Result<void>()>& fn);
 
-  /// Empties the ledger and lets `fill` write all of it again, in one transaction; others wait. A
-  /// damaged, foreign or newer ledger is kept as `ledger.db.damaged-<time>`, and a new one begun.
+  /// Empties the ledger and lets `fill` write all rows in one transaction. Other processes wait.
+  /// Keeps a damaged, foreign or newer ledger as `ledger.db.damaged-<time>`.
   Result<void> rebuild(const std::function<Result<void>()>& fill);
 
-  // --- reading. No such row is kInvalid; lists are empty.
+  // Reading a missing row fails with kInvalid; lists may be empty.
 
-  /// Newest first, at most `limit`; those before the run `before` (for the next page), if given.
+  /// Returns the newest runs, at most `limit`. `before` is the last run of the previous page.
   Result<std::vector<LedgerRun>> list_runs(const RunFilter& filter, std::size_t limit,
                                            std::string_view before = {});
   Result<LedgerRun> get_run(std::string_view id);
   Result<LedgerRecord> get_record(std::string_view id);
-  /// The numbers of the runs after number `after`, ascending.
+  /// Returns the numbers of the runs after number `after`, ascending.
   Result<std::vector<std::uint64_t>> run_numbers(std::uint64_t after);
   Result<std::vector<LedgerStep>> steps_of(std::string_view run);
   Result<std::vector<LedgerUsage>> list_usage(const UsageFilter& filter, std::size_t limit);
-  /// Sums over the runs in the ledger; cassette playback counts only when the filter names that
-  /// runner.
+  /// Sums usage over the runs in the ledger. Cassettes count only if the filter names their runner.
   Result<std::vector<LedgerTotals>> usage_totals(const UsageFilter& filter, UsageBy by);
-  /// Steps and usage of no run, which no rebuild would write, as "usage of R-077"; 20 of each at
-  /// most.
+  /// Returns orphaned steps and usage as "usage of R-077", at most 20 of each.
   Result<std::vector<std::string>> strays();
-  // --- the comparison with the files: how far it has come
 
-  /// Every run up to this number that is on the disk is in the ledger; 0 when unknown.
+  /// Returns the highest run number up to which the ledger is complete; 0 if unknown.
   Result<std::uint64_t> complete_to();
   Result<void> set_complete_to(std::uint64_t number);
 

@@ -55,7 +55,7 @@ LedgerRun run_of(std::string_view id, const json& record) {
   const json& options = member(record, "options");
   LedgerRun run;
   run.id = id;
-  // The runs of a packet are found by its name; their own task id is the name of their folder.
+  // A packet's runs are listed by the packet's id, so it replaces their own task id.
   run.task_id = text_in(member(record, "packet"), "id");
   if (run.task_id.empty()) run.task_id = text_in(record, "task_id");
   run.preset = text_in(record, "preset");
@@ -91,10 +91,10 @@ LedgerStep step_of(const json& item, std::int64_t seq) {
   return step;
 }
 
-/// The usage of an attempt; `usage` names its owner.
+/// Completes the usage of an attempt. `usage` already names the run, step and attempt.
 LedgerUsage usage_of(const LedgerRun& run, LedgerUsage usage, const json& reported) {
   usage.run = run.id;
-  // The run's model is that of its own runner: a step may have asked another one.
+  // A step may use another runner and model than its run.
   if (usage.model.empty() && usage.runner == run.runner) usage.model = run.model;
   if (run.started_at) usage.day = iso8601_utc(*run.started_at).substr(0, 10);
   usage.input = number_in(reported, "input_tokens");
@@ -108,7 +108,7 @@ LedgerUsage usage_of(const LedgerRun& run, LedgerUsage usage, const json& report
   return usage;
 }
 
-/// A record of a moonlet that did not list the attempts: a step stands for all of its own.
+/// Older versions of moonlet did not list attempts, so a step represents all its attempts.
 LedgerUsage usage_of_step(const LedgerRun& run, const LedgerStep& step, const json& reported) {
   LedgerUsage usage;
   usage.step = step.key;
@@ -151,8 +151,8 @@ class Comparison {
     });
   }
 
-  /// Rows of two lists for the same attempt of the step `step_of`. Attempts in only one of the
-  /// lists are noted.
+  /// Compares two lists of rows for the attempts of the step `step_of`.
+  /// Reports attempts that only one list has.
   template <typename Row>
   void lists(const char* what, const std::vector<Row>& is, const std::vector<Row>& should_be,
              std::string Row::*step_of) {

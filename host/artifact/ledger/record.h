@@ -1,6 +1,6 @@
-// Reads the ledger's row of a run from the run's own record (`run.json`). The record is the truth
-// and may be damaged or written by hand: a field of the wrong type counts as missing. Pure
-// functions, any thread.
+// Reads the ledger's row of a run from `run.json`, which is authoritative.
+// run.json may be damaged or hand-written: a field of the wrong type counts as missing.
+// All functions are pure and may run on any thread.
 #pragma once
 
 #include <string>
@@ -15,11 +15,11 @@ namespace moonlet {
 inline constexpr const char* kRunRecordName = "run.json";
 inline constexpr std::size_t kLongestRunRecord = std::size_t{64} << 20;
 
-/// The rows of run `id` from the text of its record. kInvalid when it is not a record of that run.
+/// Returns the rows of run `id`. Fails with kInvalid if the text is not that run's record.
 Result<LedgerRecord> ledger_record(std::string_view id, std::string_view text);
 
-/// The differences between two records of a run, for a person: "status (running, not finished)", …;
-/// at most ten places.
+/// Describes differences between two records of a run: "status (running, not finished)", …
+/// Returns at most ten differences.
 std::vector<std::string> ledger_differences(const LedgerRecord& is, const LedgerRecord& should_be);
 
 }  // namespace moonlet

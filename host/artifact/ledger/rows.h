@@ -1,5 +1,5 @@
-// The rows of the ledger as plain values. Times are milliseconds since 1970 (UTC), money is in US
-// dollars; a value that a runner does not report is empty, never 0. Any thread.
+// The rows of the ledger as plain values. Times are milliseconds since 1970 (UTC), money is USD.
+// A value that a runner does not report is empty, never 0. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct LedgerRun {
   std::string runner;
   std::string model;
   std::string status;   ///< the state: running, parked, finished, …
-  std::string verdict;  ///< empty until there is one
+  std::string verdict;  ///< empty until the run has a verdict
   std::optional<std::int64_t> exit_code;
   std::optional<std::int64_t> started_at;
   std::optional<std::int64_t> ended_at;
@@ -32,7 +32,7 @@ struct LedgerRun {
 struct LedgerStep {
   std::string key;
   std::int64_t attempt = 1;
-  std::int64_t seq = 0;  ///< its place in the run; steps come back in this order
+  std::int64_t seq = 0;  ///< the position in the run; steps are returned in this order
   std::string kind;
   std::string status;
   std::string runner;
@@ -43,7 +43,7 @@ struct LedgerStep {
 };
 
 struct LedgerUsage {
-  std::string run;  ///< set when it is read
+  std::string run;  ///< set only in rows that are read
   std::string step;
   std::int64_t attempt = 1;
   std::string runner;
@@ -55,20 +55,20 @@ struct LedgerUsage {
   std::string cost_is;  ///< how the cost is known: reported, estimated, …
 };
 
-/// All that the ledger has of one run.
+/// LedgerRecord is everything that the ledger stores about a run.
 struct LedgerRecord {
   LedgerRun run;
   std::vector<LedgerStep> steps;
   std::vector<LedgerUsage> usage;
 };
 
-/// Sums over attempts. Attempts without a report are counted apart, so that a partial sum shows as
-/// partial. A sum without any report is empty.
+/// LedgerTotals sums attempts and counts unreported attempts, to reveal a partial sum.
+/// A sum is empty if no attempt has reported a value.
 struct LedgerTotals {
   std::string group;  ///< the day, model, …; empty when not grouped
   std::int64_t attempts = 0;
   std::int64_t unreported = 0;  ///< attempts without a token count
-  std::int64_t unpriced = 0;    ///< attempts without a cost
+  std::int64_t unpriced = 0;    ///< attempts whose cost is unknown
   std::int64_t estimated = 0;   ///< attempts whose cost is computed from a table of prices
   std::optional<std::int64_t> input, cached, written, output, reasoning, total;
   std::optional<double> cost_usd;

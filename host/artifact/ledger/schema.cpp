@@ -6,8 +6,7 @@ namespace moonlet {
 
 namespace {
 
-// The rowid of a run is its number. It is the last column of every index, so "newest first" needs
-// no sorting.
+// The rowid of a run is its number. Every index ends with the number for sorting by age.
 constexpr const char* kRest = R"sql(
 CREATE INDEX runs_by_task ON runs (task_id);
 CREATE INDEX runs_by_task_and_verdict ON runs (task_id, verdict);

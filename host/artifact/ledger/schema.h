@@ -1,4 +1,4 @@
-// The SQL of the ledger's tables. It owns no connection and opens no file. Any thread.
+// Provides the SQL of the ledger's tables. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -6,13 +6,13 @@
 
 namespace moonlet {
 
-/// PRAGMA application_id: "mnlt".
+/// kLedgerOwner is SQLite's application_id, "mnlt" in ASCII.
 inline constexpr std::int64_t kLedgerOwner = 0x6d6e6c74;
-/// PRAGMA user_version. Count it up with each change of a column: a ledger of another version is
-/// rebuilt from the files.
+/// kLedgerVersion is SQLite's user_version. Increment it with each change of a column.
+/// A ledger of another version is rebuilt from the run files.
 inline constexpr std::int64_t kLedgerVersion = 3;
 
-/// Makes all tables in an empty file.
+/// Returns the SQL that makes all tables in an empty file.
 std::string ledger_schema();
 
 }  // namespace moonlet

@@ -1,5 +1,4 @@
-// The columns of the ledger's tables and the members of its rows that they hold, in one place: the
-// tables, the SQL, the JSON and the comparison of rows come from here. Templates without state.
+// Maps each table's columns to members of its row, for SQL, JSON and comparisons.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +11,8 @@
 
 namespace moonlet {
 
-/// `kName`, the table; `kNumber`, the column with the number of the run that a row belongs to;
-/// `kKey`, the primary key if that is more than the number; `each`, which visits the other
-/// columns.
+/// A LedgerTable has a `kName`, and `kNumber`, the column with the run's number.
+/// `kKey` is an optional longer primary key. `each` visits the other columns.
 template <typename Row>
 struct LedgerTable;
 
@@ -84,7 +82,7 @@ struct LedgerTable<LedgerUsage> {
   }
 };
 
-/// The columns, the number first.
+/// Returns the columns, beginning with the number.
 template <typename Row>
 std::string ledger_columns() {
   using Table = LedgerTable<Row>;
@@ -94,7 +92,7 @@ std::string ledger_columns() {
   return names;
 }
 
-/// Writes a row, in place of the one with the same key.
+/// Writes a row, replacing a row with an equal key.
 template <typename Row>
 Result<void> put_row(LedgerDb& db, std::int64_t number, const Row& row) {
   using Table = LedgerTable<Row>;
@@ -121,7 +119,7 @@ Result<void> put_row(LedgerDb& db, std::int64_t number, const Row& row) {
   return {};
 }
 
-/// Reads the columns of ledger_columns(); the number is in column 0.
+/// Reads the columns of ledger_columns(), with the number in column 0.
 template <typename Row>
 Row read_row(const LedgerQuery& query) {
   using Table = LedgerTable<Row>;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
 #include "host/artifact/file/swap_names.h"
 #include "host/artifact/journal/journal.h"
@@ -26,7 +25,7 @@ Result<void> append_record(Loop& loop, const Dir& staged, const Adoption& adopti
   return write->result();
 }
 
-/// 0, or an errno: EEXIST when the name is taken.
+/// Renames without replacing. Returns 0 or an errno; EEXIST if the name is taken.
 int rename_new(const Dir& agent, const std::string& from, const std::string& to) {
   if (rename_to_new_name(agent.fd(), from.c_str(), agent.fd(), to.c_str()) == 0) return 0;
   if (errno != ENOTSUP && errno != EINVAL && errno != ENOSYS) return errno;

@@ -11,7 +11,7 @@ namespace moonlet {
 namespace {
 
 constexpr char kLetter = 'R';
-// The last used number: a hint that avoids a search through a million folders.
+// kHint stores the last used number, which avoids a search in a million folders.
 constexpr std::string_view kHint = "runs/.last";
 constexpr std::uint64_t kMostRuns = 999'999'999'999;
 
@@ -39,7 +39,7 @@ Result<std::uint64_t> Runs::highest() const {
   return highest;
 }
 
-// The number to try next. Trust the hint if its run exists.
+// Returns the next number to try. Trusts the hint if its run exists.
 Result<std::uint64_t> Runs::start() const {
   std::uint64_t hint = 0;
   if (auto file = agent_.read_file(kHint, 64); file.ok()) {
@@ -48,13 +48,12 @@ Result<std::uint64_t> Runs::start() const {
   if (hint != 0 && agent_.exists(in("runs", numbered_id(kLetter, hint)))) return hint;
   auto found = highest();
   if (!found) return found;
-  // Do not reuse the id of a removed run, unless the hint is absurd.
+  // Skip the numbers of removed runs, unless the hint is absurd.
   constexpr std::uint64_t kPlausible = 1'000'000;
   return hint > *found && hint - *found < kPlausible ? hint : *found;
 }
 
-// Rewritten in place, because a torn hint does no harm. Without a hint the next run looks through
-// the folder.
+// Rewrites the hint in place, because a torn hint does no harm.
 void Runs::write_hint(std::string_view id) const {
   auto fd = agent_.open_update(kHint);
   if (!fd) return;
@@ -63,7 +62,7 @@ void Runs::write_hint(std::string_view id) const {
 
 Result<RunDir> Runs::create(std::uint64_t taken,
                             const std::function<Result<void>(const RunDir&)>& before_live) const {
-  // Other processes may take ids faster than this one finds the highest, so each round tries more.
+  // Other processes may take ids faster than this search, so each round tries more ids.
   std::uint64_t tries = 64;
   auto from = start();
   for (int round = 0; from.ok(); ++round, tries *= 2) {
@@ -92,7 +91,7 @@ Result<RunDir> Runs::create(std::uint64_t taken,
   if (!from) return from.error();
   Error error;
   error.message = "no free run id was found in " + printable(agent_.path_of("runs"));
-  error.hint = "remove the folders there whose names are far too high";
+  error.hint = "remove the folders there whose numbers are far too high";
   return error;
 }
 

@@ -1,6 +1,6 @@
-// Manages the folders of runs: `runs/R-007/` with its lock, and `live/R-007` until the run has
-// finished. Ids are unique even if several processes make runs. One thread per object; processes
-// may share the folder.
+// Runs manages the folders `runs/R-007/`, and the marks `live/R-007` of unfinished runs.
+// Ids are unique even if several processes make runs.
+// Each thread needs its own Runs object; processes may share the folder.
 #pragma once
 
 #include <cstdint>
@@ -34,22 +34,22 @@ class RunDir {
 
 class Runs {
  public:
-  /// `agent` is the `.agent` folder; borrowed, outlives this.
+  /// Borrows `agent`, the `.agent` folder, which must outlive Runs.
   explicit Runs(const Dir& agent) : agent_(agent) {}
 
-  /// Makes the next run's folder and marks it live, durably. Its number is greater than `taken`.
-  /// `before_live` is called with the folder before other processes can see the run as live; if it
-  /// returns an error, the run is removed.
+  /// Makes the next run's folder with a number above `taken`, and durably marks the run live.
+  /// Calls `before_live` before other processes can see the run.
+  /// If `before_live` fails, the folder is removed.
   Result<RunDir> create(std::uint64_t taken = 0,
                         const std::function<Result<void>(const RunDir&)>& before_live = {}) const;
-  /// An existing run; kInvalid when the id is malformed or there is none.
+  /// Opens an existing run. Fails with kInvalid if the id is malformed or unknown.
   Result<RunDir> open(std::string_view id) const;
-  /// Ids, newest first, at most `limit`.
+  /// Returns the newest ids, at most `limit`.
   Result<std::vector<std::string>> list(std::size_t limit) const;
 
-  /// Ids of runs that are marked live, oldest first: running, parked, or left by a killed host.
+  /// Returns the ids of live runs, oldest first: running, parked, or orphaned by a killed host.
   Result<std::vector<std::string>> live() const;
-  /// Marks a run live again (resume), or finished. Both may be repeated.
+  /// Marks a run as live (on resume) or finished. Both calls are idempotent.
   Result<void> mark_live(std::string_view id) const;
   Result<void> mark_finished(std::string_view id) const;
 

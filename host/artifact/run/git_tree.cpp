@@ -18,19 +18,19 @@ namespace {
 
 constexpr std::size_t kSmallFile = 1 << 20;
 
-// Git, too, takes these errors for a missing file. Any other error is reported, since a repository
-// whose state is unknown must not count as none.
+// Git also treats these errors as a missing file. Other errors are reported:
+// A repository in an unknown state must not count as missing.
 bool is_absence(int number) {
   return number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG ||
          number == EACCES || number == EPERM;
 }
 
-// Empty when the path does not exist.
+// Resolves all links of a path. Returns "" if the path does not exist.
 Result<std::string> real_path(const std::string& path) {
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
   if (is_absence(errno)) return std::string();
-  return Error::from_errno(errno, "look at", printable(path));
+  return Error::from_errno(errno, "inspect", printable(path));
 }
 
 std::string parent_of(const std::string& path) {
@@ -48,7 +48,7 @@ Result<bool> is_kind(const std::string& path, mode_t kind) {
   struct stat info;
   if (::stat(path.c_str(), &info) == 0) return (info.st_mode & S_IFMT) == kind;
   if (is_absence(errno)) return false;
-  return Error::from_errno(errno, "look at", printable(path));
+  return Error::from_errno(errno, "inspect", printable(path));
 }
 
 Result<std::string> small_file(const std::string& path) {
@@ -65,7 +65,7 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-// Checks the parts of a repository that git itself asks for and that matter here.
+// Checks only the parts of a repository that git itself requires.
 Result<bool> is_git_dir(const std::string& path) {
   auto found = is_kind(path + "/HEAD", S_IFREG);
   if (!found || !*found) return found;
@@ -74,7 +74,7 @@ Result<bool> is_git_dir(const std::string& path) {
   return is_kind(path + "/refs", S_IFDIR);
 }
 
-// The repository at a path, by where it really is; empty when there is none.
+// Returns the resolved path of the repository at `path`; "" without a repository.
 Result<std::string> git_dir_at(const std::string& path) {
   auto real = real_path(path);
   if (!real || real->empty()) return real;
@@ -102,16 +102,16 @@ Error no_work_tree(const std::string& path) {
   return error;
 }
 
-// The main work tree of a repository; empty when it has none, or none that can be known.
+// Returns the main work tree of a repository; "" if none is known.
 Result<std::string> main_work_tree(const std::string& common_dir, const AskGit& ask) {
   if (name_of(common_dir) == ".git") return parent_of(common_dir);
-  // A submodule's repository lies elsewhere and says where its files are.
+  // A submodule's repository lies elsewhere and names its work tree in its config.
   const auto answer = ask({"--git-dir=" + common_dir, "config", "--get", "core.worktree"});
   const std::string configured(trim(answer));
   return configured.empty() ? configured : real_path(joined(common_dir, configured));
 }
 
-// `dot_git` is a file: of a linked work tree, of a submodule, or of a repository kept elsewhere.
+// A `.git` file belongs to a linked work tree, a submodule, or a separate git directory.
 Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_git,
                                 const AskGit& ask) {
   const auto text = small_file(dot_git);
@@ -128,7 +128,8 @@ Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_g
   const auto git_dir = git_dir_at(joined(top, target));
   if (!git_dir) return git_dir.error();
   if (git_dir->empty()) {
-    return damaged(dot_git, "it points to '" + printable(target) + "', which is no git repository");
+    return damaged(dot_git,
+                   "it points to '" + printable(target) + "', which is not a git repository");
   }
   GitTree tree{top, top, *git_dir};
   const std::string says_common = *git_dir + "/commondir";
@@ -148,7 +149,7 @@ Result<GitTree> follow_git_file(const std::string& top, const std::string& dot_g
   return tree;
 }
 
-// The work tree whose top is `at`; an empty one where none is.
+// Returns the work tree whose top is `at`; an empty value without a repository.
 Result<GitTree> git_tree_at(const std::string& at, const AskGit& ask) {
   const auto dot_git = real_path(joined(at, ".git"));
   if (!dot_git) return dot_git.error();
@@ -156,7 +157,7 @@ Result<GitTree> git_tree_at(const std::string& at, const AskGit& ask) {
     const auto is_file = is_kind(*dot_git, S_IFREG);
     if (!is_file) return is_file.error();
     if (*is_file) return follow_git_file(at, *dot_git, ask);
-    // Git, too, passes over a .git folder that holds no repository.
+    // Git also skips a .git folder that is no repository.
     const auto found = is_git_dir(*dot_git);
     if (!found) return found.error();
     if (*found) return GitTree{at, at, *dot_git};
@@ -166,7 +167,7 @@ Result<GitTree> git_tree_at(const std::string& at, const AskGit& ask) {
   return *bare ? Result<GitTree>(no_work_tree(at)) : GitTree{};
 }
 
-// True when an ignore file has `line` ("/name/"), with or without its slashes.
+// Returns true if an ignore file has `line` ("/name/"), with or without its slashes.
 bool has_line(std::string_view text, std::string_view line) {
   const auto bare = line.substr(1, line.size() - 2);
   while (!text.empty()) {
@@ -190,14 +191,14 @@ Result<GitTree> find_git_tree(const std::string& from, const AskGit& ask) {
   const std::string start = resolved;
   struct stat info;
   if (::stat(start.c_str(), &info) != 0)
-    return Error::from_errno(errno, "look at", printable(start));
+    return Error::from_errno(errno, "inspect", printable(start));
   if (!S_ISDIR(info.st_mode)) return Error::from_errno(ENOTDIR, "use", printable(start));
   const dev_t device = info.st_dev;
 
   for (std::string at = start;; at = parent_of(at)) {
     if (::stat(at.c_str(), &info) != 0) {
       if (is_absence(errno)) break;
-      return Error::from_errno(errno, "look at", printable(at));
+      return Error::from_errno(errno, "inspect", printable(at));
     }
     if (info.st_dev != device) break;
     const auto here = git_tree_at(at, ask);

@@ -1,6 +1,5 @@
-// Finds the git work tree around a folder by reading the text files of git, and runs git for
-// everything else. Refuses damaged .git files and bare repositories with a hint what to do. Any
-// thread.
+// Finds the git work tree around a folder by reading git's text files. Any thread.
+// Other facts come from git. Refuses damaged .git files and bare repositories with a hint.
 #pragma once
 
 #include <functional>
@@ -13,24 +12,24 @@
 namespace moonlet {
 
 struct GitTree {
-  std::string top;         ///< the work tree that holds the folder; empty outside git
-  std::string main_top;    ///< the main work tree: differs from `top` in a linked one
-  std::string common_dir;  ///< the repository itself, shared by all its work trees
+  std::string top;         ///< the work tree around the folder; empty outside git
+  std::string main_top;    ///< the main work tree; differs from `top` in a linked work tree
+  std::string common_dir;  ///< the repository that all its work trees share
 };
 
-/// Runs git with these arguments and returns its standard output; empty after a failure.
+/// Runs git with `arguments` and returns its standard output; "" after a failure.
 using AskGit = std::function<std::string(const std::vector<std::string>& arguments)>;
 
-/// `from` is the absolute path of an existing folder. Searches its parents on the same file system,
-/// as git does. The returned paths have no symbolic links. Outside of git all fields are empty.
+/// Searches the parents of `from`, an absolute path, on the same file system as git does.
+/// Returned paths have no symbolic links. All fields are empty outside of git.
 Result<GitTree> find_git_tree(const std::string& from, const AskGit& ask);
 
-/// True if the repository tracks `name` (at the top) or anything below it.
+/// Returns true if the repository tracks `name` (at the top) or anything below.
 bool git_tracks(const GitTree& tree, std::string_view name, const AskGit& ask);
 
-/// True when .gitignore at the top or info/exclude has `line`, which is of the form "/name/".
+/// Returns true if .gitignore at the top or info/exclude has `line`, such as "/name/".
 bool git_excludes(const GitTree& tree, std::string_view line);
-/// Adds `line` to info/exclude of the repository, once, under a lock, and keeps all other lines.
+/// Adds `line` to the repository's info/exclude once, under a lock. Keeps all other lines.
 Result<void> git_exclude(const GitTree& tree, std::string_view line);
 
 }  // namespace moonlet

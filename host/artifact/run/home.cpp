@@ -40,6 +40,12 @@ Result<const Dir*> Home::existing() {
   return &*dir_;
 }
 
+void Home::close() {
+  ledger_.reset();
+  dir_.reset();
+  made_ = false;
+}
+
 Result<const Dir*> Home::make() {
   if (made_) return &*dir_;
   auto root = Dir::open(root_);

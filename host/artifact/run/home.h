@@ -1,6 +1,5 @@
-// Home is the `.agent/` folder: found at the top of the main git work tree, else in the folder
-// itself; made only when something is written. It owns the folder's descriptor and the connection
-// to the ledger in it. One thread.
+// Home is the `.agent/` folder at the top of the main git work tree, or of a plain folder.
+// Home makes the folder at the first write. It owns the folder's descriptor and the ledger.
 #pragma once
 
 #include <memory>
@@ -16,28 +15,27 @@ namespace moonlet {
 
 class Home {
  public:
-  /// Finds the home for a folder (absolute: the one of --repo, else the working directory). Writes
-  /// no file. Without `ask_git` a submodule's work trees do not find its home, and `.agent` counts
-  /// as untracked.
+  /// Finds the home for an absolute `folder` (--repo or the working directory). Writes no file.
+  /// Without `ask_git`, a submodule's work trees do not find their home.
   static Result<Home> find(const std::string& folder, AskGit ask_git = no_git);
 
-  /// The folder that holds `.agent`.
+  /// Returns the folder that contains `.agent`.
   const std::string& root() const { return root_; }
-  /// The user's place of work: the top of the work tree the folder lies in, else the folder itself.
-  /// In a linked work tree it differs from root().
+  /// Returns the top of the folder's work tree, or the folder itself outside git.
+  /// work_tree() differs from root() in a linked work tree.
   const std::string& work_tree() const { return work_tree_; }
   const GitTree& git() const { return git_; }
 
-  /// `.agent` when it exists, else nullptr. For commands that only read. Home owns the result of
-  /// this and of make(): valid until it is moved or destroyed.
+  /// Opens `.agent` for reading; nullptr if missing.
+  /// Home owns the returned Dir, which is valid until Home is moved or destroyed.
   Result<const Dir*> existing();
-  /// `.agent` with runs, sidecars, tasks and live in it, made where missing, and excluded from git
-  /// unless the user tracks it.
+  /// Closes `.agent` and the ledger, so that the next existing() opens a folder that replaced it.
+  void close();
+  /// Makes `.agent` with its folders and excludes `.agent` from git, unless the user tracks it.
   Result<const Dir*> make();
-  /// The ledger of `.agent`, nullptr where the folder is missing. Valid as long as the result of
-  /// existing().
+  /// Opens the ledger; nullptr if `.agent` is missing. Valid as long as the result of existing().
   Result<Ledger*> ledger();
-  /// Why `.agent` could not be excluded from git; empty when all is well. Not worth failing for.
+  /// Returns why `.agent` could not be excluded from git; usually "". The run may continue.
   const std::string& warning() const { return warning_; }
 
  private:
@@ -53,7 +51,7 @@ class Home {
   GitTree git_;
   AskGit ask_git_;
   std::optional<Dir> dir_;
-  std::unique_ptr<Ledger> ledger_;  // reads dir_: goes before it
+  std::unique_ptr<Ledger> ledger_;  // reads dir_, so must be destroyed first
   bool made_ = false;
   std::string warning_;
 };

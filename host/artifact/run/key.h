@@ -1,6 +1,6 @@
-// The key of a run: random, in its folder, readable only by its owner. A hash of data that holds a
-// secret is keyed with it, so that a reader of the journal learns nothing from the hash. Any
-// thread; only the driver of the run calls this.
+// A run's random key lies in a file that only its owner can read. Any thread.
+// Hashes of data with secrets are keyed, so that the journal reveals nothing about the secrets.
+// Only the driver of the run calls run_key().
 #pragma once
 
 #include <string>
@@ -10,8 +10,7 @@
 
 namespace moonlet {
 
-/// The key, 64 hex digits. It is made, and is on the disk when this returns, if there is none, or
-/// none that can be one.
+/// Returns the key, 64 hex digits. Makes a missing or invalid key durably.
 Result<std::string> run_key(const Dir& run_dir);
 
 }  // namespace moonlet

@@ -16,12 +16,12 @@ namespace {
 
 constexpr char kLetter = 'R';
 constexpr const char* kStale = "ledger.stale";
-// How many numbers without a folder end the search for newer runs.
+// The search for newer runs ends after this many missing numbers.
 constexpr std::uint64_t kSearch = 64;
 
 std::string folder_of(std::uint64_t number) { return "runs/" + numbered_id(kLetter, number); }
 
-/// The numbers of the runs on the disk that are greater than `after`, ascending.
+/// Returns the numbers of the runs on the disk above `after`, ascending.
 Result<std::vector<std::uint64_t>> numbers_on_disk(const Dir& agent, std::uint64_t after) {
   std::vector<std::uint64_t> numbers;
   if (!agent.exists("runs")) return numbers;
@@ -35,7 +35,7 @@ Result<std::vector<std::uint64_t>> numbers_on_disk(const Dir& agent, std::uint64
   return numbers;
 }
 
-/// The record of a run; empty when it is missing or damaged.
+/// Returns the record of a run; no value if missing or damaged.
 std::optional<LedgerRecord> record_of(const Dir& agent, const std::string& id) {
   const auto text = agent.read_file("runs/" + id + "/" + kRunRecordName, kLongestRunRecord);
   if (!text || text->cut) return std::nullopt;
@@ -56,7 +56,7 @@ class Filler {
       const auto record =
           text.ok() && !text->cut ? ledger_record(id, text->bytes) : Result<LedgerRecord>(Error{});
       if (!record) {
-        // A run that a host is just making comes later; a run without a record never began.
+        // Skip a run that a host is creating. A run without a record never began.
         if (agent_.exists("live/" + id)) {
           open_from_ = std::min(open_from_, number);
         } else {
@@ -71,7 +71,7 @@ class Filler {
     return {};
   }
 
-  /// The ledger holds all runs up to `number`, except those just being made.
+  /// Marks the ledger complete up to `number`, except for runs that are being created.
   Result<void> note(std::uint64_t number) {
     return ledger_.set_complete_to(std::min(number, open_from_ - 1));
   }
@@ -79,8 +79,7 @@ class Filler {
   const LedgerFill& fill() const { return fill_; }
 
  private:
-  /// A folder is made before its mark in `live`: one that is less than a minute old may become a
-  /// run.
+  /// A run's folder exists before its mark in `live`, so skip folders for a minute.
   bool is_young(const std::string& folder) const {
     constexpr std::int64_t kMinuteNs = 60'000'000'000;
     const auto info = agent_.stat(folder);
@@ -93,8 +92,8 @@ class Filler {
   std::uint64_t open_from_ = UINT64_MAX;
 };
 
-/// A host that is killed at the end of its run has written the record but not the ledger, so runs
-/// that the ledger shows as running are checked again.
+/// A host that is killed at the end of its run may not have updated the ledger.
+/// Check each run again that the ledger lists as running.
 Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   const auto running = ledger.list_runs({.status = "running"}, SIZE_MAX);
   if (!running) return running.error();
@@ -106,7 +105,7 @@ Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   if (changed.empty()) return {};
   return ledger.together([&]() -> Result<void> {
     for (const std::string& id : changed) {
-      // Read again: no other process writes now.
+      // Read the record again, because no other process writes now.
       const auto record = record_of(agent, id);
       if (!record) continue;
       if (auto put = ledger.put_record(*record); !put) return put;
@@ -115,8 +114,7 @@ Result<void> refresh_running(Ledger& ledger, const Dir& agent) {
   });
 }
 
-/// True when the numbers after `after` have no gap and the disk has no newer run: then the folder
-/// need not be searched.
+/// Returns true if the numbers after `after` have no gap and the disk has no newer run.
 bool nothing_is_missing(const Dir& agent, std::uint64_t after,
                         const std::vector<std::uint64_t>& known) {
   std::uint64_t last = after;
@@ -137,7 +135,7 @@ bool nothing_is_missing(const Dir& agent, std::uint64_t after,
 }  // namespace
 
 Result<LedgerFill> rebuild_ledger(Ledger& ledger, const Dir& agent) {
-  // A damaged ledger is found half way and begun anew, so that `fill` may be called twice.
+  // Damage that is found half way restarts the rebuild, so `fill` may run twice.
   std::optional<Filler> filler;
   auto rebuilt = ledger.rebuild([&]() -> Result<void> {
     filler.emplace(ledger, agent);

@@ -18,8 +18,7 @@ std::string binary_note(std::uint64_t bytes) {
   return "[binary data, " + std::to_string(bytes) + " bytes, not shown]\n";
 }
 
-// Makes a Markdown code span for a table cell. Escapes pipes, which would end the cell, and
-// backticks, which would end the span.
+// Makes a Markdown code span for a table cell. Escapes pipes and backticks.
 std::string cell(std::string_view text) {
   std::string out = "`";
   for (char c : printable(text)) {
@@ -99,7 +98,7 @@ std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap) {
     const std::string_view chunk(buffer.data(), static_cast<std::size_t>(got));
     if (kept.total() == 0) entry.binary = looks_binary(chunk);
     if (chunk.empty()) break;
-    if (kept.total() + chunk.size() > kLargestInput) {  // it grows while it is read
+    if (kept.total() + chunk.size() > kLargestInput) {  // the file grew during the read
       entry.bytes = kept.total() + chunk.size();
       entry.error = kTooLarge;
       return {};

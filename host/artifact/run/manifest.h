@@ -1,5 +1,5 @@
-// The input manifest: the inputs of an agent, file by file, with sizes and digests, as
-// markdown. load_file reads one input in bounded memory. One thread.
+// The input manifest lists the inputs of an agent with sizes and digests, as markdown.
+// load_file reads an input in bounded memory. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -19,20 +19,20 @@ struct InputEntry {
   InputKind kind = InputKind::kText;
   std::string path;  ///< the file, or the command; may be empty
   std::uint64_t bytes = 0;
-  std::uint64_t kept = 0;  ///< the part of `bytes` that the prompt holds
-  std::string sha256;      ///< the hash of the whole; empty when it was not read
+  std::uint64_t kept = 0;  ///< the bytes that are in the prompt
+  std::string sha256;      ///< the hash of the whole input; empty if unread
   bool cut = false;
   bool binary = false;
-  std::string error;  ///< the reason that it is missing; empty when all is well
+  std::string error;  ///< why the input is missing; usually empty
 };
 
-/// Larger files are refused: an agent reads text, and nobody reads that much of it.
+/// Inputs above this size are refused, because no agent reads that much text.
 constexpr std::uint64_t kLargestInput = std::uint64_t{64} << 20;
 
-/// Takes a text that is at hand: fills bytes, kept, sha256, cut and binary, and returns the part
-/// for the prompt: valid UTF-8, at most `cap` bytes of it (for binary data a note).
+/// Fills bytes, kept, sha256, cut and binary from `text`. Returns the text for the prompt.
+/// The prompt text is valid UTF-8 of at most `cap` bytes; binary data becomes a note.
 std::string take_text(InputEntry& entry, std::string_view text, std::size_t cap);
-/// The same for the regular file entry.path beneath `dir`. Failures are in entry.error.
+/// Like take_text(), for the regular file entry.path below `dir`. entry.error has the failure.
 std::string load_file(InputEntry& entry, const Dir& dir, std::size_t cap);
 
 class Manifest {
@@ -40,7 +40,7 @@ class Manifest {
   void add(InputEntry entry) { entries_.push_back(std::move(entry)); }
   const std::vector<InputEntry>& entries() const { return entries_; }
 
-  /// input-manifest.md: a table that no name can break.
+  /// Formats input-manifest.md as a table that no name can break.
   std::string markdown() const;
 
  private:

@@ -1,5 +1,5 @@
-// The folders of sessions: `sessions/S-003/`. Ids are unique under any number of processes. Plain
-// functions on the `.agent` folder; any thread.
+// The folders of sessions, `sessions/S-003/`, in the `.agent` folder. Any thread.
+// Session ids are unique even if several processes make sessions.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +12,11 @@
 
 namespace moonlet {
 
-/// Makes the next session's folder; its id, whose number is greater than `taken`.
+/// Makes the next session's folder and returns its id, whose number is above `taken`.
 Result<std::string> make_session_dir(const Dir& agent, std::uint64_t taken = 0);
-/// kInvalid when the id is malformed or there is none.
+/// Opens a session's folder. Fails with kInvalid if the id is malformed or unknown.
 Result<Dir> open_session_dir(const Dir& agent, std::string_view id);
-/// All ids, oldest first; empty where no session ever was.
+/// Returns the ids of all sessions, oldest first.
 Result<std::vector<std::string>> list_sessions(const Dir& agent);
 
 }  // namespace moonlet

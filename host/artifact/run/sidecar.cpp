@@ -11,8 +11,8 @@ namespace moonlet {
 
 namespace {
 
-// Letters, digits, "." and "_" as they are, each run of others as one "-"; begins with a letter or
-// digit.
+// Keeps letters, digits, "." and "_", and replaces other characters by "-".
+// A readable name begins with a letter or digit.
 std::string readable(std::string_view text, std::size_t cap) {
   std::string out;
   for (char c : text) {
@@ -28,7 +28,7 @@ std::string readable(std::string_view text, std::size_t cap) {
   return out;
 }
 
-// Names of folders cannot hold "/", "#" and "%". Their escapes in a key become "-".
+// Folder names cannot contain "/", "#" and "%". Their escapes in a key become "-".
 std::string without_escapes(std::string_view key) {
   std::string out;
   for (std::size_t at = 0; at < key.size(); ++at) {
@@ -65,7 +65,7 @@ Result<void> make_sidecar(const Dir& agent, std::string_view task_id) {
     return error;
   }
   if (auto out = agent.make_dirs(path + "/out", Durable::kYes); !out) {
-    // Else the next try would find its own id taken.
+    // Remove the half-made sidecar, because a retry would find its own id taken.
     (void)agent.remove_tree(path);
     return out.error();
   }

@@ -1,5 +1,4 @@
---- Finds git's administrative folders of worktrees, in the folder `worktrees` of a repository's git
---- folder.
+--- Finds git's records of worktrees, which are in `worktrees` of a repository's git folder.
 local files = require "moonlet.engine.base.files"
 
 local M = {}
@@ -26,11 +25,15 @@ function M.find(common, path)
   return nil, root
 end
 
---- Removes git's record of a worktree.
+--- Removes git's record of a worktree. Its path goes last, so that find() finds what a killed host
+--- left.
 ---@param common string
 ---@param path string  absolute path of the worktree
 function M.remove(common, path)
   local name, root = M.find(common, path)
+  for _, entry in ipairs(name and files.list(root, name) or {}) do
+    if entry.name ~= "gitdir" then core.file.remove(root, name .. "/" .. entry.name) end
+  end
   if name then core.file.remove(root, name) end
 end
 

@@ -1,7 +1,6 @@
---- Takes a baseline snapshot of a work tree in which an agent writes, and compares later states
---- with it. It finds changed files and, if the agent may write the whole tree, changed protected
---- paths. The journal stores the baseline before the agent starts, so that a resumed host and the
---- next attempt can use it.
+--- Takes a snapshot of the work tree before an agent writes in it, and compares later states.
+--- Finds changed files and, if the agent may write the whole tree, changed protected paths.
+--- The snapshot is journaled before the agent starts, for a resumed host and the next attempt.
 local tree_diff = require "moonlet.engine.workspace.tree_diff"
 local protected_paths = require "moonlet.engine.workspace.protected_paths"
 local values = require "moonlet.engine.journal.values"
@@ -11,7 +10,7 @@ local M = {}
 ---@class moonlet.Baseline
 ---@field in_place boolean
 ---@field whole boolean             the agent may write the whole work tree
----@field tree moonlet.Snapshot?    nil in records of an old version that took none
+---@field tree moonlet.Snapshot?    nil in records of old versions, which took no snapshot
 ---@field guard table?              snapshot of protected_paths.lua
 ---@field stored any                form in the journal
 
@@ -53,7 +52,8 @@ function M.touched(run, look)
   return protected_paths.between(look.guard, protected_paths.look(run, look.guard))
 end
 
---- Returns changed files. A changed protected path forbids that: git could start a program.
+--- Returns changed files.
+--- Must not be called after a protected path changed, because git could start a program.
 ---@param look moonlet.Baseline
 function M.changed(run, look)
   if not look.tree then
@@ -84,8 +84,8 @@ function M.found(run, look)
     if core.task.pending_error() then error(paths, 0) end
     return of(("unknown: %s\n"):format(type(paths) == "table" and paths.message or tostring(paths)))
   end
-  return of(tree_diff.text(touched, false) .. "  (these no agent may write: look at them before you run anything here. "
-    .. "Git was not asked for the rest, for they can make it start programs)\n", touched)
+  return of(tree_diff.text(touched, false) .. "  (no agent may write these: check them before you run anything here. "
+    .. "Git was not asked for the rest, because these files can make it start programs)\n", touched)
 end
 
 return M

@@ -1,6 +1,6 @@
---- Watches the work tree while an unconfined agent runs. The user's own programs share the tree, so
---- a change cannot be attributed to the agent. The run becomes degraded instead, and the report
---- lists the changed files.
+--- Watches the work tree while an unconfined agent runs.
+--- The user's own programs share the tree, so a change cannot be attributed to the agent.
+--- The run becomes degraded instead, and the report lists the changed files.
 local baseline = require "moonlet.engine.workspace.baseline"
 local per_run = require "moonlet.engine.base.per_run"
 
@@ -11,7 +11,7 @@ local merged_of_run = per_run(function() return {} end)
 
 ---@class moonlet.TreeWatch
 ---@field private run table
----@field private seen moonlet.Baseline?  nil if an earlier host took none or it is lost
+---@field private seen moonlet.Baseline?  nil if an earlier host took no baseline or lost it
 ---@field private merged integer          number of merged paths at the start
 local Watch = {}
 Watch.__index = Watch
@@ -22,8 +22,9 @@ function M.note_merged(run, paths)
   table.move(paths, 1, #paths, #merged + 1, merged)
 end
 
---- Starts a watch. An attempt that still runs keeps its journaled baseline. An attempt that ended
---- under an earlier host is not watched, because the user has had the tree since then.
+--- Starts a watch.
+--- An attempt that still runs keeps its journaled baseline.
+--- An attempt that ended under an earlier host is not watched. The user has had the tree since.
 ---@return moonlet.TreeWatch
 function M.begin(run, attempt)
   local seen = attempt.state == "running" and baseline.kept(attempt.seen) or nil

@@ -1,5 +1,5 @@
---- Restricts a writing agent to certain paths (`edits` of ctx:agent): files, folders and globs,
---- relative to the top of the repository.
+--- Restricts a writing agent to certain files, folders and globs (`edits` of ctx:agent).
+--- The paths are relative to the top of the repository.
 local glob = require "moonlet.glob"
 local record = require "moonlet.record"
 
@@ -10,7 +10,7 @@ local function normal(path)
   return path == "." and "" or path
 end
 
---- Rejects a path that cannot lie in the repository.
+--- Rejects a path that cannot be in the repository.
 ---@param edits any[]
 function M.check(edits)
   for i, path in ipairs(edits) do
@@ -22,7 +22,7 @@ function M.check(edits)
   end
 end
 
---- Returns the paths that lie outside of `edits`, in their given order.
+--- Returns the paths that `edits` does not cover, in their given order.
 ---@param paths string[]  a folder's path ends with "/"
 function M.outside(edits, paths)
   local roots, folders, fits, list = {}, {}, {}, {}
@@ -31,7 +31,7 @@ function M.outside(edits, paths)
     if glob.is_glob(path) then
       fits[#fits + 1] = glob.compile(roots[i])
       fits[#fits + 1] = glob.compile(roots[i] .. "/**")
-      -- A file glob matches no folder, so a new folder is allowed anywhere below the glob's root.
+      -- A glob for files never matches a folder, so allow new folders anywhere below its root.
       local root = glob.root(roots[i])
       if root ~= "" or roots[i]:sub(1, 3) == "**/" then folders[#folders + 1] = root end
     end
@@ -57,7 +57,7 @@ end
 
 --- Returns the error of a step that changed files outside of `edits`.
 ---@param paths string[]  files outside of `edits`
----@param where string    what happens to the changes
+---@param where string    phrase that says where the changes are now
 function M.error(edits, paths, where)
   local shown = {}
   for i = 1, math.min(#paths, 8) do shown[i] = core.text.printable(paths[i], 200) end

@@ -1,12 +1,14 @@
---- Runs git for the host itself. The user's config and environment cannot change git's output or
---- how patches apply, and git starts no program that a repository names.
+--- Runs git for the host itself.
+--- The user's config and environment cannot change git's output or how patches are applied.
+--- Git never starts a program that a repository names.
 local state_dir = require "moonlet.engine.base.state_dir"
 local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
---- Caches the search path for git, and the options that disable configured filters.
-local state_of = per_run(function() return { path = nil, filters = nil } end)
+--- Caches the search path for git, the options that disable configured filters, and the settings
+--- that git derived from the file system or that share permissions.
+local state_of = per_run(function() return { path = nil, filters = nil, settings = nil } end)
 
 --- Pins git settings that could change a diff, a patch or an index, or start a program.
 local pinned = {
@@ -49,7 +51,7 @@ local function is_within(path, folders)
   return false
 end
 
---- Returns the folders of programs, without the repository and worktrees, where agents write.
+--- Returns PATH without folders of the repository and its worktrees, where agents can write.
 local function search_path(run)
   local state = state_of(run)
   if state.path then return state.path end
@@ -80,27 +82,38 @@ local function plain_environment(run, extra)
   return list
 end
 
---- Disables all configured filters: a filter is a program that an agent may have written.
-local function no_filters(run)
+local asked = "^(filter\\..*\\.(clean|smudge|process|required)"
+  .. "|core\\.(filemode|symlinks|precomposeunicode|sharedrepository))$"
+
+--- Reads git's config once. A configured filter is a program that an agent may have written.
+local function read_config(run)
   local state = state_of(run)
-  if state.filters then return state.filters end
+  if state.filters then return state end
   local exit = core.process.run { step = "git", cwd = run.top, wall_ms = 60000, cap = 1 << 20,
-    env = plain_environment(run), argv = M.command { "config", "--null", "--name-only", "--get-regexp",
-      "^filter\\..*\\.(clean|smudge|process|required)$" } }
+    env = plain_environment(run), argv = M.command { "config", "--null", "--get-regexp", asked } }
   if exit.why ~= "exited" or exit.stdout_cut then
-    error({ kind = "failed", message = "the filters of git's config cannot be looked at: "
+    error({ kind = "failed", message = "the filters of git's config cannot be read: "
       .. core.text.printable(exit.stderr, 300) }, 0)
   end
-  local list, count = {}, 0
-  for name in exit.stdout:gmatch("([^%z]+)%z") do
-    list[#list + 1] = ("GIT_CONFIG_KEY_%d=%s"):format(count, name)
-    list[#list + 1] = ("GIT_CONFIG_VALUE_%d=%s"):format(count, name:match("%.required$") and "false" or "")
-    count = count + 1
+  local list, count, settings = {}, 0, {}
+  for name, value in exit.stdout:gmatch("([^%z\n]+)\n?([^%z]*)%z") do
+    if name:find "^filter" then
+      list[#list + 1] = ("GIT_CONFIG_KEY_%d=%s"):format(count, name)
+      list[#list + 1] = ("GIT_CONFIG_VALUE_%d=%s"):format(count, name:match("%.required$") and "false" or "")
+      count = count + 1
+    elseif value:find "^%w+$" then
+      settings[#settings + 1] = ("\t%s = %s\n"):format(name:match "[^.]+$", value)
+    end
   end
   if count > 0 then list[#list + 1] = ("GIT_CONFIG_COUNT=%d"):format(count) end
-  state.filters = list
-  return list
+  state.filters, state.settings = list, table.concat(settings)
+  return state
 end
+
+--- Returns config lines for the section `core`, with the settings that hold for any git folder of
+--- the repository.
+---@return string
+function M.kept_settings(run) return read_config(run).settings end
 
 --- Returns sandbox rules for git commands that read an agent's work, in case the work makes git
 --- start a program. Git may write to the given folders and to git-lfs's store. Returns nil if
@@ -117,8 +130,8 @@ end
 --- Returns the environment for git, without the user's git variables.
 ---@param extra table<string, string>?
 function M.environment(run, extra)
-  local list = plain_environment(run, extra)
-  table.move(no_filters(run), 1, #no_filters(run), #list + 1, list)
+  local list, filters = plain_environment(run, extra), read_config(run).filters
+  table.move(filters, 1, #filters, #list + 1, list)
   list[#list + 1] = "GIT_TERMINAL_PROMPT=0"
   table.sort(list)
   return list
@@ -133,7 +146,7 @@ function M.unread(stderr)
   local list = {}
   for line in stderr:gmatch("[^\n]+") do
     local said, why = line:match("^(.*): ([^:]+)$")
-    -- Git's own rules and settings do not count, because they may lie outside of the repository.
+    -- Git's own ignore rules and settings may be outside of the repository, so skip them.
     if of_a_look[why] and not said:find("^warning: unable to access ") then
       list[#list + 1] = said:match("^warning: could not open directory '(.-)/?'$") or said
     end
@@ -141,7 +154,8 @@ function M.unread(stderr)
   return list
 end
 
---- Reports whether the work tree's file system is case-sensitive; git's setting may be copied.
+--- Reports whether the work tree's file system is case-sensitive.
+--- Git's own setting cannot be trusted, because it may be copied from another machine.
 ---@param top string  absolute
 function M.tells_case(top)
   local root = core.file.root(top)
@@ -151,8 +165,9 @@ end
 
 local function below(base, path) return path:sub(1, 1) == "/" and path or base .. "/" .. path end
 
---- Opens the git folders of a work tree without running git: its own one with the index, and the
---- common one with config, hooks and info. Returns nil if there is none.
+--- Opens the git folders of a work tree without running git.
+--- The own folder has the index; the common folder has config, hooks and info.
+--- Returns nil if the work tree has no git folder.
 ---@param top string  absolute path
 ---@return any own, any common, string? path  path of the common folder
 function M.dirs(top)

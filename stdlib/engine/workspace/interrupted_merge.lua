@@ -1,5 +1,4 @@
---- Rolls back merges that a killed host left unfinished, with only part of an agent's changes in
---- the work tree.
+--- Rolls back merges of a killed host that left only a part of the changes in the work tree.
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
@@ -28,8 +27,8 @@ local function bring_back(run, dir, folder)
   if ok and not undone then return end
   if not ok and infrastructure_error.is(undone) then error(undone, 0) end
   run.emit("warning", { text = ok
-    and "a merge that was interrupted is brought back: the agent's work is in its worktree"
-    or ("a merge that was interrupted is not brought back: %s; see %s"):format(
+    and "an interrupted merge is undone: the agent's work is in its worktree"
+    or ("an interrupted merge is not undone: %s; see %s"):format(
       type(undone) == "table" and tostring(undone.message) or tostring(undone), run.absolute(merge_plan.folder(dir))) })
 end
 

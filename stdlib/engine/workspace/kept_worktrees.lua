@@ -24,14 +24,14 @@ function M.left_behind(path, left)
   add(left.histories, "the agent made a repository of its own: the files in %s were carried over, its history was not")
   add(left.files, "git does not take what the agent made as %s")
   add(left.ours, "%s is in moonlet's own folder, where no agent writes, and was not carried over")
-  add(left.submodules, "that the agent removed the submodule %s was not carried over")
+  add(left.submodules, "the removal of the submodule %s was not carried over")
   if #parts == 0 then return nil end
-  return ("%s, and is kept in %s; when you have what you want of it: %s"):format(table.concat(parts, "; "), path,
+  return ("%s, and is kept in %s; when you no longer need it: %s"):format(table.concat(parts, "; "), path,
     M.removal(path))
 end
 
 --- Explains which files were not merged because they start programs.
----@param dir string  absolute path of the folder with their patch
+---@param dir string  absolute path of the folder with the patch of these files
 function M.held_back(paths, dir)
   local patch = dir .. "/held-back.patch"
   return ("held back from the merge, because %s on this machine: %s; read %s, and apply it with: git apply %s"):format(

@@ -1,6 +1,6 @@
---- Applies a merge plan to the work tree file by file, so that it can be resumed after a crash at
---- any point. It records the plan first and then swaps each file atomically with the present one.
---- It checks the replaced file before deleting it, and puts it back if the user has changed it.
+--- Applies a merge plan to the work tree file by file.
+--- A merge can be resumed after a crash, because a recorded plan swaps each file atomically.
+--- The replaced file is checked before it is deleted, and is put back if the user has changed it.
 local files = require "moonlet.engine.base.files"
 local merge_plan = require "moonlet.engine.workspace.merge_plan"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
@@ -92,7 +92,7 @@ local function exchange(landing, entry)
   return must(core.file.swap(landing.work, entry.path, landing.stage, entry.name))
 end
 
---- Swaps one file into the work tree, and back if the replaced file is not the expected one.
+--- Swaps one file into the work tree. Swaps it back if the replaced file is not as expected.
 local function put(landing, entry)
   local work, stage = landing.work, landing.stage
   if entry.result ~= "" then
@@ -108,13 +108,13 @@ local function put(landing, entry)
   return false
 end
 
---- Returns the content at an entry's path. A folder where no file should be counts as none.
+--- Returns the content at an entry's path. A folder counts as no file if no file is expected.
 local function present(landing, entry)
   local now = content(landing.work, entry.path)
   return (now == "directory" and (entry.base == "" or entry.result == "")) and "" or now, now
 end
 
---- Returns the state of an entry: "done", "open", or "changed" by somebody else.
+--- Returns the state of an entry: "done", "open", or "changed" (by another program).
 local function standing(landing, entry)
   local stage, name = landing.stage, entry.name
   local now = present(landing, entry)
@@ -126,7 +126,7 @@ local function standing(landing, entry)
   local kept = content(stage, name)
   if now == entry.result then
     if kept == entry.base or kept == "" or kept == entry.result then return "done" end
-    -- The host died before it checked the replaced file, which has the user's changes.
+    -- The host died before it checked the replaced file. The user has changed it, so swap it back.
     exchange(landing, entry)
     return "changed"
   end
@@ -138,7 +138,7 @@ local function standing(landing, entry)
   return kept == entry.result and "open" or "changed"
 end
 
---- Restores one file. Returns false if somebody has changed it since the merge.
+--- Restores one file. Returns false if another program has changed it since the merge.
 local function take_back_one(landing, entry)
   local work, stage = landing.work, landing.stage
   local now, shown = present(landing, entry)
@@ -154,7 +154,8 @@ local function take_back_one(landing, entry)
   return false
 end
 
---- Rolls back the merge. Returns true if nothing failed, and the files that others had changed.
+--- Rolls back the merge.
+--- Returns whether nothing failed, and the files that another program had changed.
 ---@return boolean whole, moonlet.OverlayEntry[] changed
 local function take_back(landing)
   local whole, changed, breathe = true, {}, cooperative.new()
@@ -162,7 +163,7 @@ local function take_back(landing)
     whole = whole and ok
     if ok and not back then changed[#changed + 1] = entry end
   end
-  -- These files have the user's version, or one that was merged with it.
+  -- These files contain the user's version, or a version that was merged with the user's version.
   for _, entry in ipairs(landing.before) do
     note(entry, pcall(function()
       return content(landing.stage, entry.name) ~= entry.base or present(landing, entry) == entry.base
@@ -178,7 +179,7 @@ end
 
 local function drop(run, dir)
   local root = files.must(core.file.root(run.absolute(dir)))
-  -- Without its record the merge cannot be resumed, so the record goes first.
+  -- Remove the record first, so that a crash cannot leave a merge that would be resumed.
   if files.is_there(root, "landing") then must(core.file.remove(root, "landing/record")) end
   must(core.file.remove(root, "landing"))
 end
@@ -193,8 +194,9 @@ local function free_folder(root)
   return name
 end
 
---- Deletes the record of a rollback. Files that somebody changed after the merge still contain the
---- agent's changes, so a warning names them and their earlier versions are kept.
+--- Deletes the record of a rollback.
+--- A warning lists files that were changed after the merge and still contain merged changes.
+--- The earlier versions of these files are kept.
 local function let_go(run, dir, changed)
   if #changed == 0 then return drop(run, dir) end
   local root = must(core.file.root(run.absolute(dir)))
@@ -204,7 +206,7 @@ local function let_go(run, dir, changed)
     shown[i] = entry.path
   end
   local text = kept_worktrees.shown(shown)
-    .. ": changed since what the agent made was merged there, so it is left as it is"
+    .. ": changed since the agent's work was merged there, so it stays unchanged"
   if put_aside then text = ("%s, and what it was before is kept in %s/%s"):format(text, run.absolute(dir), folder) end
   run.emit("warning", { text = text })
   for _, entry in ipairs(changed) do
@@ -224,7 +226,7 @@ local function give_up(run, dir, landing, err)
   local whole, changed = take_back(landing)
   local ok = whole and pcall(let_go, run, dir, changed)
   if not ok and type(err) == "table" then
-    err.hint = "some files could not be brought back: they are in " .. run.absolute(merge_plan.folder(dir))
+    err.hint = "some files could not be restored: they are in " .. run.absolute(merge_plan.folder(dir))
   end
   error(err, 0)
 end
@@ -265,7 +267,7 @@ local function carry_out(run, dir, landing, done, standings)
   pcall(drop, run, dir)
 end
 
---- Merges the entries and calls `done`, or rolls back and raises. Cannot be cancelled.
+--- Merges the entries and calls `done`, or rolls back and raises an error. Cannot be cancelled.
 ---@param dir string    folder of the step
 ---@param entries moonlet.OverlayEntry[]
 ---@param done fun()    records the merge; if it raises an error, nothing is recorded
@@ -302,9 +304,9 @@ function M.pending(run, dir)
   return landing
 end
 
---- Resumes a merge. `again(entry)` plans a file anew that somebody has changed meanwhile, and
---- returns its new entries. If it raises an error because the changes no longer fit, the whole
---- merge is rolled back.
+--- Resumes a merge.
+--- For a file that has changed since, `again(entry)` makes a new plan and returns its entries.
+--- If `again` raises an error because the changes no longer apply, the merge is rolled back.
 ---@param landing moonlet.Landing
 ---@param again fun(entry: moonlet.OverlayEntry): moonlet.OverlayEntry[]?
 ---@param done fun()   records the merge; if it raises an error, nothing is recorded
@@ -342,7 +344,7 @@ function M.go_on(run, dir, landing, again, done)
   if not ok then error(err, 0) end
 end
 
---- Rolls back an earlier host's merge whose attempt is given up.
+--- Rolls back an earlier host's merge whose attempt is abandoned.
 ---@return boolean  true if a merge was rolled back
 function M.undo(run, dir)
   local landing = M.pending(run, dir)

@@ -1,6 +1,7 @@
---- Plans a merge without changing the work tree. Each file is merged as git does it, from the
---- agent's base, the user's version and the agent's version. The results go to a separate folder,
---- and each file of the work tree is identified by its present content.
+--- Plans a merge without changing the work tree.
+--- Each file gets a three-way merge of base, user's version and agent's version.
+--- The results are written to a separate folder.
+--- The plan records each work tree file's present content, to detect later changes.
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -9,13 +10,13 @@ local M = {}
 
 local git = scratch_index.git
 local list_cap = core.process.largest_cap
-local synced_alone = 32 -- For more files, one sync of the whole disk is faster.
+local synced_alone = 32 -- For more files than this, one sync of the whole disk is faster.
 
 ---@class moonlet.OverlayEntry
 ---@field path string
 ---@field base string     expected content, as core.file.content returns it; "" means no file
 ---@field result string   content after the merge
----@field name string     name of the file in the plan's folder; later of the replaced file
+---@field name string     file in the plan's folder; a swap puts the replaced file there
 
 ---@class moonlet.Change   line of `git diff --raw`
 ---@field path string
@@ -27,8 +28,8 @@ local synced_alone = 32 -- For more files, one sync of the whole disk is faster.
 ---@class moonlet.Decision
 ---@field id string?      object id of the result; nil deletes the file
 ---@field mode string?    file mode in git's format
----@field merged boolean? the three versions must still be merged line by line
----@field union boolean?  keep both sides of conflicting lines
+---@field merged boolean? true if the three versions must still be merged line by line
+---@field union boolean?  true to keep both sides of conflicting lines
 
 local function conflict(path, why)
   local shown = core.text.printable(path, 300)
@@ -60,7 +61,7 @@ local function is_emptied(root, folder, deleted)
   return true
 end
 
---- Raises a conflict if an untracked or ignored file blocks a new path, which git would not report.
+--- Raises a conflict if an untracked or ignored file blocks a new path. Git would not report that.
 local function check_way(root, path, deleted, known)
   local prefix = ""
   for name in path:gmatch("([^/]+)/") do
@@ -79,7 +80,7 @@ end
 local function look_at(root, change, deleted, known)
   local path = change.path
   local state = content(root, path)
-  if state == "special" then conflict(path, "is no file here") end
+  if state == "special" then conflict(path, "is not a file here") end
   if change.state ~= "D" then check_way(root, path, deleted, known) end
   if state == "directory" and change.state ~= "D" and not is_emptied(root, path, deleted) then
     conflict(path, "is a folder here, which is not empty")
@@ -107,7 +108,7 @@ local function decide(change, mine, rule)
     return { id = is.id, mode = is.mode }
   end
   if is_same(mine, is) or was and is_same(mine, was) then return { id = is.id, mode = is.mode } end
-  if not was then conflict(path, "is here already, and the agent made another one") end
+  if not was then conflict(path, "exists here already, and the agent made another file") end
   if is_link(was) or is_link(mine) or is_link(is) then conflict(path, "was changed here too") end
   if is_same(was, is) then return { id = mine.id, mode = is.mode } end
   if rule == "never" then conflict(path, "was changed here too, and git's attributes say that it is not merged") end
@@ -158,8 +159,8 @@ local function versions_here(run, key, dir, tree, paths)
   return found
 end
 
---- Returns the merge rules in git attributes, "never" or "union", for these files. A custom merge
---- driver is a program and never runs, so its files count as "never".
+--- Returns the merge rules in git attributes, "never" or "union", for these files.
+--- A custom merge driver is a program and never runs, so its files count as "never".
 ---@return table<string, "never"|"union">
 local function rules_for(run, key, dir, paths)
   local rules = {}
@@ -172,7 +173,7 @@ local function rules_for(run, key, dir, paths)
   return rules
 end
 
---- Separates conflicts: a new ignored file is left out of the merge, any other is raised.
+--- Leaves new ignored files that conflict out of the merge. Raises an error for any other conflict.
 local function sort_out(run, key, dir, clashes)
   local made, left, ignored = {}, {}, {}
   for _, clash in ipairs(clashes) do
@@ -258,7 +259,7 @@ function M.of(run, key, dir, tree, changes, prefix)
       if decision.merged then merge_lines(run, key, dir, stage, tree, change, name, decision.union) end
       must(core.file.inherit(stage, name, work, path))
       local mode = mode_for(change, base)
-      -- A set-user-ID bit must not pass to new content.
+      -- New content must not inherit a set-user-ID bit.
       if mode and mode > 511 and content(stage, name):match("%x+$") ~= base:match("%x+$") then mode = mode & 511 end
       if mode then must(core.file.set_mode(stage, name, mode)) end
       result = content(stage, name, alone)

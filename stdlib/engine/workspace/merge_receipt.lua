@@ -1,5 +1,5 @@
---- Stores a receipt of each completed merge in its step's folder, so that a resumed host reports
---- the merge instead of repeating it.
+--- Stores a receipt of each completed merge in the step's folder.
+--- A resumed host reports a merge with a receipt instead of repeating it.
 local files = require "moonlet.engine.base.files"
 
 local M = {}
@@ -44,7 +44,7 @@ function M.note(run, dir, carried)
   table.move(held, 1, #held, 3, parts)
   table.move(carried.paths, 1, #carried.paths, #parts + 1, parts)
   if root then written, err = core.file.write(root, name, table.concat(parts, "\0") .. "\0") end
-  -- After a failed write the receipt may exist anyway.
+  -- The receipt may exist even if the write failed.
   if written or root and not core.file.remove(root, name) and M.is_there(root) then return end
   files.fail(err)
 end

@@ -1,6 +1,7 @@
---- Reports a completed merge to a person: which files changed, and what was left out and where it
---- is.
+--- Reports a completed merge to a person, with the changed files and the unmerged files.
 local counted = require "moonlet.engine.base.counted"
+local files = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 
@@ -13,6 +14,10 @@ M.listed = 2000
 
 --- Returns the user's branch, or the commit if no branch is checked out.
 function M.branch(run, key)
+  local own = host_git.dirs(run.top)
+  local name = own and (files.read(own, "HEAD", 8192) or ""):match "^ref: refs/heads/([^\r\n]+)"
+  -- Where git keeps branches in another format, it writes a name here that is invalid.
+  if name and name ~= ".invalid" then return name end
   local exit = git(run, key, run.top, { "symbolic-ref", "--quiet", "HEAD" }, { may_fail = true })
   if exit.code ~= 0 then exit = git(run, key, run.top, { "rev-parse", "HEAD" }, { may_fail = true }) end
   return (exit.stdout:gsub("\n$", ""):gsub("^refs/heads/", ""))
@@ -47,12 +52,12 @@ function M.of(run, key, dir, tree, changes, left, behind, patch)
       counted(#changes - #behind, "file"), #paths, run.absolute(patch))
   end
   if #behind > 0 then
-    parts[#parts + 1] = ("git ignores %s, and there is another one already: the agent's is only in %s"):format(
+    parts[#parts + 1] = ("git ignores %s, and a file of that name exists: the agent's version is only in %s"):format(
       kept_worktrees.shown(behind), run.absolute(patch))
   end
   local branch = M.branch(run, key)
   if #changes > 0 and tree.branch and tree.branch ~= branch then
-    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are in that"):format(
+    parts[#parts + 1] = ("the agent began at %s, and %s is checked out now: its changes are merged there"):format(
       core.text.printable(tree.branch, 100), core.text.printable(branch, 100))
   end
   local folders = make_folders(run, left.folders)

@@ -1,6 +1,5 @@
---- Examines repositories inside a worktree: submodules, and those that an agent created with `git
---- init`. It only reads their files and never runs git there, because the agent controls their
---- config, which may name programs to start.
+--- Examines submodules of a worktree, and repositories that an agent created with `git init`.
+--- Never runs git in these repositories, because their config may name programs to start.
 local git = require "moonlet.engine.workspace.git"
 local cooperative = require "moonlet.engine.base.cooperative"
 
@@ -21,7 +20,7 @@ local function walk(root, folder, fn)
     for _, entry in ipairs(list) do
       seen = seen + 1
       if seen > walk_cap then
-        error({ kind = "failed", message = "the worktree holds more files than can be looked at" }, 0)
+        error({ kind = "failed", message = "the worktree has more files than can be checked" }, 0)
       end
       if fn(at, entry) and entry.type == "directory" then pending[#pending + 1] = join(at, entry.name) end
     end
@@ -45,7 +44,7 @@ function M.files(root, folder, list)
   end)
 end
 
---- Reports whether a repository contains any objects, which a new one does not.
+--- Reports whether a repository contains any objects. A new repository contains none.
 local function has_history(root, git_dir)
   local info = core.file.stat(root, git_dir)
   if not info or info.type ~= "directory" then return true end
@@ -59,14 +58,17 @@ local function has_history(root, git_dir)
   return found or #packs > 0
 end
 
---- Lists what a merge would miss in a worktree: folders that are repositories with their own
---- history, and files that git refuses, such as those in a folder `.GIT`. Also lists empty folders.
+--- Lists repositories with their own history in a worktree, which a merge would miss.
+--- Lists files that git refuses, such as those in a folder `.GIT`.
+--- Lists empty folders, too.
 ---@param taken table<string, true>   paths that the merge includes
-function M.left_behind(root, taken)
+---@param is_kept fun(path: string): boolean  true for a folder to skip
+function M.left_behind(root, taken, is_kept)
   local histories, files, folders, filled = {}, {}, {}, {}
   walk(root, ".", function(at, entry)
     local path = join(at, entry.name)
     filled[at] = true
+    if is_kept(path) then return false end
     if entry.name ~= ".git" then
       if entry.type == "directory" then folders[#folders + 1] = path end
       if (entry.type == "file" or entry.type == "link") and not taken[path] then files[#files + 1] = path end

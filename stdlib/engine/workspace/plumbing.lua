@@ -1,9 +1,10 @@
---- Lets git store and restore the exact bytes of a work tree. It uses a git folder of its own,
---- where no filter, line-end conversion or setting of the repository applies. Git starts no program
---- that such settings name.
+--- Lets git store and restore the exact bytes of a work tree.
+--- Uses a private git folder without the repository's filters, conversions and settings.
+--- Git starts no program that such settings name.
 local host_file = require "moonlet.engine.base.files"
+local host_git = require "moonlet.engine.workspace.git"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
-local cooperative = require "moonlet.engine.base.cooperative"
+local per_run = require "moonlet.engine.base.per_run"
 
 local M = {}
 
@@ -12,8 +13,6 @@ local list_cap = core.process.largest_cap
 --- Overrides all attribute files in the work tree.
 local attributes = "* -text !eol !crlf !filter !ident !working-tree-encoding\n"
 local head = "ref: refs/heads/none\n"
---- Copies the settings that git derived from the file system, and those of shared permissions.
-local kept_settings = "^core\\.(filemode|symlinks|precomposeunicode|sharedrepository)$"
 
 ---@class moonlet.RawGit
 ---@field path string     absolute path of the folder
@@ -26,20 +25,40 @@ end
 --- Reports whether the file system ignores case. Git's own setting may come from another machine.
 local function ignores_case(root) return host_file.is_there(root, "head") end
 
-local function config_of(run, key, format, root)
-  local lines = { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
-    ("\tignorecase = %s\n"):format(ignores_case(root)) }
-  local settings = scratch_index.git(run, key, run.top, { "config", "--null", "--get-regexp", kept_settings },
-    { may_fail = true })
-  for name, value in settings.stdout:gmatch("core%.(%l+)\n(%w+)%z") do
-    lines[#lines + 1] = ("\t%s = %s\n"):format(name, value)
-  end
+--- Caches facts of the repository that do not change during a run.
+local facts_of_run = per_run(function() return {} end)
+
+---@class moonlet.RepositoryFacts
+---@field common string   absolute path of the common git folder
+---@field format string   hash function of its objects
+---@field objects string  absolute path of its objects
+---@field index string    absolute path of the user's index
+
+--- Asks git about the repository.
+---@param run table
+---@param key string
+---@return moonlet.RepositoryFacts
+function M.facts(run, key)
+  local facts = facts_of_run(run)
+  if facts.common then return facts end
+  -- In a hook of `git commit -a`, git uses a temporary index.
+  local own = core.system.env "GIT_INDEX_FILE"
+  local exit = scratch_index.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir",
+    "--show-object-format", "--git-path", "objects", "--git-path", "index" },
+    { env = own and { GIT_INDEX_FILE = own } or nil })
+  facts.common, facts.format, facts.objects, facts.index = exit.stdout:match("^(.*)\n(%w+)\n(.*)\n(.*)\n$")
+  return facts
+end
+
+local function config_of(run, facts, root)
+  local format, lines = facts.format, { "[core]\n\tbare = false\n\tlooseCompression = 0\n",
+    ("\tignorecase = %s\n"):format(ignores_case(root)), host_git.kept_settings(run) }
   lines[#lines + 1] = format == "sha1" and "\trepositoryformatversion = 0\n"
     or ("\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = %s\n"):format(format)
   return table.concat(lines)
 end
 
---- Writes a file unless it has this content already, so that a full disk does no harm then.
+--- Writes a file if its content differs, so that a full disk cannot damage an unchanged file.
 local function put(root, name, text, is_new)
   if not is_new and host_file.read(root, name, #text + 1) == text then return false end
   host_file.write(root, name, text)
@@ -50,15 +69,13 @@ end
 ---@return moonlet.RawGit
 function M.open(run, key, path)
   local root = host_file.make_root(path)
-  local exit = scratch_index.git(run, key, run.top,
-    { "rev-parse", "--path-format=absolute", "--show-object-format", "--git-path", "objects" })
-  local format, objects = exit.stdout:match("^(%w+)\n(.*)\n$")
+  local facts = M.facts(run, key)
   local is_new = put(root, "HEAD", head, false)
   for _, folder in ipairs { "info", "refs", "objects/info" } do host_file.must(core.file.make_dirs(root, folder)) end
-  put(root, "config", config_of(run, key, format, root), is_new)
+  put(root, "config", config_of(run, facts, root), is_new)
   put(root, "info/attributes", attributes, is_new)
-  put(root, "objects/info/alternates", quoted(objects), is_new)
-  return { path = path, objects = objects }
+  put(root, "objects/info/alternates", quoted(facts.objects), is_new)
+  return { path = path, objects = facts.objects }
 end
 
 --- Returns the environment that makes git use this folder with a given work tree and index.
@@ -81,17 +98,15 @@ end
 --- Adds files whose size differs from git's object, because line-end conversion changes the size.
 local function add_by_size(run, key, dir, files, env, set)
   local root = host_file.must(core.file.root(run.top))
-  local ids = {}
-  for i, entry in ipairs(files) do ids[i] = entry.id end
+  local ids, paths = {}, {}
+  for i, entry in ipairs(files) do ids[i], paths[i] = entry.id, entry.path end
   local exit = scratch_index.feed(run, key, dir, run.top, { "cat-file", "--batch-check=%(objectsize)" }, ids,
     { cap = list_cap, env = env, between = "\n" })
-  local i, breathe = 0, cooperative.new()
+  local sizes, i = host_file.must(core.tree.sizes(root, paths)), 0
   for line in (exit and exit.stdout or ""):gmatch("([^\n]*)\n") do
     i = i + 1
-    local path, size = files[i].path, math.tointeger(tonumber(line))
-    local info = size and core.file.stat(root, path)
-    if info and info.type == "file" and info.size ~= size then set[path] = true end
-    breathe()
+    local size = math.tointeger(tonumber(line))
+    if size and sizes[i] >= 0 and sizes[i] ~= size then set[paths[i]] = true end
   end
 end
 
@@ -100,8 +115,9 @@ end
 ---@param entries moonlet.IndexEntry[]    entries of the user's index
 ---@param changed string[]                files that differ from the index
 ---@param env table<string, string>
+---@param filters boolean                 false: no attribute converts a file
 ---@return table<string, true>
-function M.converted(run, key, dir, entries, changed, env)
+function M.converted(run, key, dir, entries, changed, env, filters)
   local files, paths, set, other = {}, {}, {}, {}
   for _, path in ipairs(changed) do other[path] = true end
   for _, entry in ipairs(entries) do
@@ -111,7 +127,7 @@ function M.converted(run, key, dir, entries, changed, env)
       paths[#paths + 1] = entry.path
     end
   end
-  add_by_attribute(run, key, dir, paths, set)
+  if filters then add_by_attribute(run, key, dir, paths, set) end
   add_by_size(run, key, dir, files, env, set)
   return set
 end

@@ -1,7 +1,6 @@
---- Detects changes of protected paths: the records of other runs, and the files by which git starts
---- programs. Sandbox rules cannot exclude them, because write access to the top of a tree covers
---- everything below. Snapshots before and after are compared instead, and changed paths are
---- reported.
+--- Detects changes to records of other runs and to files by which git starts programs.
+--- Sandbox rules cannot exclude these paths, because write access to a folder covers all below.
+--- Snapshots before and after are compared instead, and changed paths are reported.
 local records = require "moonlet.engine.journal.records"
 local git = require "moonlet.engine.workspace.git"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -114,7 +113,7 @@ local function beginning(root, path, size)
   return text and core.text.sha256(text)
 end
 
---- Hashes the last bytes of a journal. Its records are chained, so that covers all of them.
+--- Hashes the last bytes of a journal. They cover all records, because the records are chained.
 local function tail(root, path, size)
   local text = core.file.part(root, path, math.max(0, size - tail_bytes), math.min(size, tail_bytes))
   return text and core.text.sha256(text):sub(1, 32)
@@ -136,7 +135,7 @@ local function note_journal(look, root, id)
   end
 end
 
---- Reports whether another command drove a run meanwhile: a valid journal with a new driver.
+--- Reports whether a run's journal is valid and has a new driver since the first snapshot.
 local function was_driven(look, run, root, id)
   local path = journal_of(id)
   local known = look.before and look.before.journals[path]
@@ -154,7 +153,7 @@ local function task_of(root, id)
   return ok and type(record) == "table" and record.task_id or nil
 end
 
---- Returns the folders of this run's completed steps, which nobody writes any more.
+--- Returns the folders of this run's completed steps, which must not change any more.
 local function ended_steps(run)
   local list = {}
   for _, step in ipairs(run.steps) do
@@ -196,7 +195,7 @@ local function note_agent(look, run)
   end
 end
 
---- Takes a snapshot. With an earlier snapshot, covers the same parts.
+--- Takes a snapshot, which covers the parts of an earlier snapshot, if there is one.
 ---@param nested string[]?  repositories inside the work tree
 function M.look(run, before, nested)
   local look = { files = {}, passing = {}, journals = {}, live = {}, names = {}, left = walk_cap, before = before,
@@ -264,7 +263,8 @@ function M.record(look)
     names = keys_of(look.names), git = look.git, nested = look.nested and core.json.array(look.nested) }
 end
 
---- Reports whether a recorded snapshot covers all that is checked; old versions covered less.
+--- Reports whether a recorded snapshot covers all parts.
+--- Snapshots of old versions cover fewer parts.
 function M.is_record(kept) return type(kept.passing) == "table" end
 
 ---@param kept table  result of record()
@@ -280,8 +280,8 @@ function M.of_record(kept)
   return look
 end
 
---- Returns the paths that differ between two snapshots, relative to the top and sorted. Ignores a
---- run that another command started or resumed meanwhile, except for the old part of its journal.
+--- Returns the paths that differ between two snapshots, relative to the top and sorted.
+--- Ignores runs that other commands have driven in between, except old parts of their journals.
 function M.between(before, after)
   local paths, files = {}, before.condensed and condensed(after.files) or after.files
   local known, steps = {}, set_of(after.steps)
@@ -326,8 +326,9 @@ function M.error(paths)
   if #paths > 8 then shown[9] = ("and %d more"):format(#paths - 8) end
   return { kind = "failed", class = "outside",
     message = "the agent wrote what no agent may write: " .. table.concat(shown, ", "),
-    hint = "look at them before you run anything here (a hook or a setting of git starts programs); what it changed in "
-      .. "the work tree is still there. If it was you, or another command meanwhile, start the step again" }
+    hint = "check them before you run anything here (a hook or a setting of git starts programs); the agent's "
+      .. "changes in "
+      .. "the work tree are kept. If you or another command wrote them, start the step again" }
 end
 
 return M

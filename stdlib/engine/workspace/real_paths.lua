@@ -1,7 +1,8 @@
 --- Compares paths after following symbolic links, because two names may lead to one file.
 local M = {}
 
---- Follows every link in a path, also if its last parts do not exist; nil if impossible.
+--- Follows every link in a path, even if its last parts do not exist.
+--- Returns nil if `.` or `..` follows a part that does not exist.
 ---@param path string  absolute path
 function M.real(path)
   local rest = ""
@@ -15,12 +16,12 @@ function M.real(path)
   end
 end
 
---- Reports whether a path is the folder or lies in it. Both must come from real().
+--- Reports whether a path is the folder or inside it. Both must be results of real().
 function M.holds(folder, path)
   return folder == "/" or path == folder or path:sub(1, #folder + 1) == folder .. "/"
 end
 
---- Reports whether a path lies in a `.git` or `.agent` folder, in any spelling.
+--- Reports whether a path is a `.git` or `.agent` folder or inside one, in upper or lower case.
 function M.is_reserved(path)
   for name in path:gmatch("[^/]+") do
     local lower = name:lower()

@@ -1,6 +1,6 @@
---- Manages scratch indexes, which are git indexes of the host for the content of a work tree. The
---- user's and the agent's indexes are only read. No git command here enters a nested repository,
---- because an agent may control its config.
+--- Manages scratch indexes, which are git indexes of the host for the content of a work tree.
+--- The user's and the agent's indexes are only read.
+--- No git command here enters a nested repository, because an agent may control its config.
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
 local git = require "moonlet.engine.workspace.git"
@@ -46,9 +46,9 @@ end
 local function refuse_unread(cwd, verb, exit)
   local paths = git.unread(exit.stderr)
   if #paths == 0 then return end
-  error({ kind = "failed", message = ("git %s cannot look at %s in %s: %s"):format(verb,
+  error({ kind = "failed", message = ("git %s cannot read %s in %s: %s"):format(verb,
     core.text.printable(paths[1], 200), cwd, core.text.printable(exit.stderr:match("([^:\n]*)\n*$"), 100)),
-    hint = "see who may read it, and enter the folders above it" }, 0)
+    hint = "check the permissions of the file and its folders" }, 0)
 end
 
 --- Runs git, and raises an error if it fails.
@@ -68,7 +68,7 @@ function M.git(run, key, cwd, words, options)
   if exit.why == "exited" and (exit.code == 0 or options.may_fail) then
     if options.whole then refuse_unread(cwd, verb_of(words), exit) end
     if not exit.stdout_cut or options.may_cut then return exit end
-    error({ kind = "failed", message = ("git %s lists more than can be looked at"):format(verb_of(words)) }, 0)
+    error({ kind = "failed", message = ("git %s lists more than can be read"):format(verb_of(words)) }, 0)
   end
   fail(verb_of(words), exit)
 end
@@ -101,40 +101,48 @@ function M.copy(run, key, from, to)
   error({ kind = "failed", message = "the index could not be copied: " .. said }, 0)
 end
 
---- Copies the user's index into one file, even if it is split.
----@param file string  absolute path
-function M.copy_users(run, key, file)
-  -- In a hook of `git commit -a`, git uses a temporary index.
-  local own = core.system.env "GIT_INDEX_FILE"
-  local exit = M.git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-path", "index" },
-    { env = own and { GIT_INDEX_FILE = own } or nil })
-  local env = { GIT_INDEX_FILE = file }
-  if M.copy(run, key, exit.stdout:gsub("\n$", ""), file) then
-    M.git(run, key, run.top, { "update-index", "--no-split-index" }, { env = env })
-  else
-    M.git(run, key, run.top, { "read-tree", "HEAD" }, { env = env })
+--- Reports whether an index may be split. Git keeps the other part of a split index beside it.
+local function is_split(path)
+  local root = files.root(path:match "^(.*)/")
+  for _, entry in ipairs(root and files.list(root, ".") or {}) do
+    if entry.name:sub(1, 12) == "sharedindex." then return true end
   end
+  return false
 end
 
---- Lists tracked files that differ from the index, and deleted ones.
+--- Copies the user's index into one file, even if it is split.
+---@param users string  absolute path of the user's index
+---@param file string    absolute path
+---@return boolean  false if there is no index
+function M.copy_users(run, key, users, file)
+  if not M.copy(run, key, users, file) then return false end
+  if is_split(users) then
+    M.git(run, key, run.top, { "update-index", "--no-split-index" }, { env = { GIT_INDEX_FILE = file } })
+  end
+  return true
+end
+
+--- Lists tracked files that differ from the index, were deleted, or are in the middle of a merge.
 function M.tracked_changes(run, key, cwd, command, env)
   local exit = M.git(run, key, cwd, command, { env = env, cap = list_cap, whole = true })
-  local changed, gone = {}, {}
+  local changed, gone, unmerged = {}, {}, {}
   for state, path in exit.stdout:gmatch("(%u)%z([^%z]+)%z") do
-    local list = state == "D" and gone or changed
+    local list = state == "D" and gone or state == "U" and unmerged or changed
     list[#list + 1] = path
   end
-  return changed, gone
+  return changed, gone, unmerged
 end
 
 --- These commands add paths to an index, and remove paths from it.
 local adding = { "update-index", "-z", "--add", "--replace", "--remove", "--stdin" }
 local removing = { "update-index", "-z", "--force-remove", "--stdin" }
 
---- Adds files to an index and removes deleted ones.
+--- Adds files to an index and removes deleted files.
+---@return boolean all  git refused no path
 function M.take(run, key, dir, cwd, changed, gone, env)
   M.feed(run, key, dir, cwd, removing, gone, { env = env })
-  M.feed(run, key, dir, cwd, adding, changed, { env = env })
+  local exit = M.feed(run, key, dir, cwd, adding, changed, { env = env })
+  return not (exit and exit.stderr:find("Ignoring path", 1, true))
 end
 
 --- Calls fn(env) with a temporary index, which is removed afterwards.
@@ -170,8 +178,8 @@ end
 --- Returns all entries of an index.
 ---@return moonlet.IndexEntry[]
 function M.entries(run, key, env)
-  local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
   local list = {}
+  local exit = M.git(run, key, run.top, { "ls-files", "-v", "--stage", "-z" }, { cap = list_cap, env = env })
   for tag, mode, id, path in exit.stdout:gmatch("(%a) (%d+) (%x+) 0\t([^%z]+)%z") do
     local plain = tag:upper()
     list[#list + 1] = { tag = plain, mode = mode, id = id, path = path, assumed = tag ~= plain or nil }

@@ -1,5 +1,6 @@
---- Finds the files that changed between two snapshots of a folder. In a repository it uses git,
---- which skips ignored files. Elsewhere it walks the folder.
+--- Finds the files that changed between two snapshots of a folder.
+--- In a repository, git finds the files and skips ignored files.
+--- Outside of a repository, this module walks the folder.
 local host_git = require "moonlet.engine.workspace.git"
 local state_dir = require "moonlet.engine.base.state_dir"
 local cooperative = require "moonlet.engine.base.cooperative"
@@ -73,8 +74,7 @@ local function read_status(snapshot, text)
   if snapshot.head == "(initial)" then snapshot.head = "" end
 end
 
---- Calls fn(rules, folder) with the sandbox rules for git and a temporary folder that git may
---- write.
+--- Calls fn(rules, folder) with the sandbox rules for git, and with a temporary folder for git.
 local function held(run, fn)
   local _, _, common = host_git.dirs(run.top)
   local base = state_dir.path()
@@ -103,7 +103,7 @@ local function git(run, folder, words, cap)
     return exit.stdout, exit.stdout_cut or nil, exit.stderr
   end
   local said = exit.stderr ~= "" and exit.stderr or exit.error and exit.error.message or exit.why
-  error({ kind = "failed", at = folder, hint = "put the repository in order, then moonlet resume " .. run.id,
+  error({ kind = "failed", at = folder, hint = "repair the repository, then moonlet resume " .. run.id,
     message = ("the changes in the work tree are unknown: git %s failed: %s"):format(words[1],
       core.text.printable(said, 400)) }, 0)
 end
@@ -130,12 +130,12 @@ local function walk(snapshot, folder, left)
   return left
 end
 
---- Adds the submodules of .gitmodules: git shows only their checked-out commits.
+--- Adds the submodules of .gitmodules, because git reports only their checked-out commits.
 local function add_submodules(snapshot, before)
   local text = core.file.read(snapshot.root, ".gitmodules", 1 << 20) or ""
   for path in ("\n" .. text):gmatch("\n%s*path%s*=%s*([^\r\n]+)") do
     path = path:match('^"(.*)"%s*$') or path:match("^(.-)%s*$")
-    -- The agent may have edited .gitmodules by the second snapshot.
+    -- In the second snapshot, check each path, because the agent may have edited .gitmodules.
     local is_one = not before or core.file.stat(snapshot.root, path .. "/.git")
     if is_one and path ~= "." then snapshot.nested[#snapshot.nested + 1] = path end
   end
@@ -190,8 +190,7 @@ local function add_nested(snapshot, before)
       end
     end
   end
-  -- Nested repositories of the first snapshot are examined again, even if they are no longer
-  -- repositories.
+  -- A nested repository of the first snapshot may have become a plain folder, so examine it again.
   add(before and before.nested or {})
   add(snapshot.nested)
 end
@@ -304,15 +303,15 @@ local function add_committed(paths, before, after)
     if head ~= "" then words[#words + 1] = head end
   end
   words[#words + 1] = "--"
-  -- The moved HEAD is reported even if a commit is missing.
+  -- Report the moved HEAD even if a commit is missing.
   local asked, text = pcall(git, after.run, after.run.top, words, status_cap)
   for path in (asked and text or ""):gmatch("([^%z]+)%z") do paths[path] = true end
 end
 
 local function is_rule(path) return path:match("[^/]*$") == ".gitignore" end
 
---- Adds new or changed files that git ignores since the agent changed an ignore rule. Other ignored
---- files are not compared.
+--- Adds new or changed files that git ignores since the agent changed an ignore rule.
+--- Other ignored files are not compared.
 local function add_hidden(paths, before, after)
   local function is_new(path)
     local info = core.file.stat(after.root, (path:gsub("/$", "")))
@@ -352,11 +351,11 @@ end
 
 --- Formats the list of changed paths for a person.
 function M.text(paths, cut)
-  if #paths == 0 then return "nothing that git or a look at the folder would show\n" end
+  if #paths == 0 then return "nothing that git or a scan of the folder would show\n" end
   local lines = {}
   for i = 1, math.min(#paths, 100) do lines[i] = "  " .. core.text.printable(paths[i], 200) end
   if #paths > 100 then lines[#lines + 1] = ("  and %d more"):format(#paths - 100) end
-  if cut then lines[#lines + 1] = "  (there were too many to look at all of them)" end
+  if cut then lines[#lines + 1] = "  (there were too many to check all of them)" end
   return table.concat(lines, "\n") .. "\n"
 end
 

@@ -1,6 +1,6 @@
---- Keeps the worktree of an agent that asked a question. Nothing is merged before the answer, and
---- the agent's next step continues in the worktree. A patch preserves the changes if the run is
---- cancelled or the worktree is removed.
+--- Keeps the worktree of an agent that asked a question.
+--- Nothing is merged before the answer, and the agent's next step continues in the worktree.
+--- A patch preserves the changes if the run is cancelled or the worktree is removed.
 local files = require "moonlet.engine.base.files"
 local merge_apply = require "moonlet.engine.workspace.merge_apply"
 local worktree = require "moonlet.engine.workspace.worktree"
@@ -31,7 +31,7 @@ function M.leave(run, key, dir, tree, owner, name)
     is_empty = count + others == 0 }
 end
 
---- Applies the changes to a new worktree, because the waiting one is missing.
+--- Applies the changes to a new worktree, because the waiting worktree is missing.
 ---@param waiting moonlet.Waiting
 function M.restore(run, key, tree, waiting)
   if not waiting.patch then return end

@@ -1,5 +1,5 @@
---- Opens an agent's workspace: the shared work tree (read-only, with declared writable folders, or
---- under an exclusive lock), a worktree of its own, or copies of its inputs.
+--- Opens an agent's workspace: the shared work tree, a separate worktree, or copies of inputs.
+--- An agent that works in place in the shared work tree gets an exclusive lock.
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
 local edit_scope = require "moonlet.engine.workspace.edit_scope"
 local grants = require "moonlet.engine.context.grants"
@@ -26,7 +26,7 @@ function M.mode(run, call)
       "write read-only or workspace-write"), 0)
   end
   if asked == "workspace-write" and run.options.sandbox == "read-only" then
-    error({ kind = "denied", message = "the agent asks to write, and --sandbox read-only was said" }, 0)
+    error({ kind = "denied", message = "the agent asks to write, but --sandbox read-only was given" }, 0)
   end
   if call.inputs and asked == "workspace-write" then
     error(record.invalid("ctx:agent: with inputs the agent sees only copies, and cannot write the work tree"), 0)
@@ -57,7 +57,7 @@ local function declared_folders(run, writes)
   for i, path in ipairs(writes) do
     if type(path) ~= "string" or path == "" or path:sub(1, 1) == "/" or path:find("\0", 1, true)
       or ("/" .. path .. "/"):find("/../", 1, true) or real_paths.is_reserved(path) then
-      refuse_folder(path, "is no folder of the repository", "write it relative to the top, without ..")
+      refuse_folder(path, "is not a folder of the repository", "write it relative to the top, without ..")
     end
     grants.check_write(run.grants, path)
     local own, why, real = real_paths.of_repository(run, path)
@@ -82,8 +82,10 @@ end
 ---@class moonlet.Workspace   workspace of an attempt and of its repair
 ---@field cwd string            absolute path
 ---@field writable string[]?   folders that the agent may write; nil means all of `cwd`
----@field tree string?          path of its worktree, if it is one
+---@field tree string?          path of the worktree, if the workspace is a worktree
+---@field worktree table?       moonlet.Worktree of `tree`
 ---@field anew boolean?         the worktree is new
+---@field kept string[]?        filled folders that stay in the worktree for later steps
 ---@field env table<string, string>?  variables for the agent's environment
 ---@field stored fun(): any     returns the baseline that a resumed host needs
 ---@field touched fun(): string[]  returns protected paths that were changed
@@ -98,7 +100,7 @@ end
 ---@field recorded (fun(): string[])?  lists all changed files for a cassette
 ---@field apply (fun(patch: string))?  applies a patch from a cassette
 ---@field allows (fun(path: string): boolean)?
----@field meanwhile fun()?       does what can wait until the agent runs
+---@field meanwhile fun()?       does work that can wait until the agent runs
 ---@field abandon fun(kept: boolean?, number: integer): string?  ends an attempt without a merge
 ---   With `kept`, a resumed run will use the work. Returns where the work is kept.
 
@@ -131,14 +133,15 @@ local function copy_inputs(run, dir, inputs)
 end
 
 local function only_inputs(run, dir, call, attempt)
-  -- A running attempt and a repair have their inputs already.
+  -- The inputs of a running attempt or a repair were copied before.
   local there = (attempt.state or attempt.repairs) and core.system.real_path(run.absolute(dir .. "/work"))
   return place_of { cwd = there or copy_inputs(run, dir, call.inputs) }
 end
 
 local function reading(run, call) return place_of { cwd = run.resolve_cwd(call.cwd) } end
 
---- Returns the baseline of the first attempt that shares a report, without what a person saw.
+--- Returns the journaled baseline, or takes a new one.
+--- Takes the protected paths again if a person has seen their changes.
 local function look_of(run, key, attempt, in_place, whole, declared)
   local known = baseline.kept(attempt.seen)
   if not known then
@@ -159,7 +162,7 @@ local function changed_since(run, key, seen)
   local paths, cut = baseline.changed(run, seen)
   if cut then
     run.emit("warning", { step = key,
-      text = ("too many files to look at: %d of the changed files are listed"):format(#paths) })
+      text = ("too many files to check: %d of the changed files are listed"):format(#paths) })
   end
   return paths
 end
@@ -232,7 +235,7 @@ local function patch_name(number) return ("attempt-%d-changes.patch"):format(num
 local function own_worktree(run, key, dir, call, attempt, from)
   if call.cwd then
     error(record.invalid("ctx:agent: cwd and a worktree of its own exclude each other",
-      "leave cwd out, declare writes, or say in_place = true"), 0)
+      "leave cwd out, declare writes, or set in_place = true"), 0)
   end
   -- A first attempt has no earlier attempt whose changes must be saved as a patch.
   local patch = attempt.number > 1 and patch_name(attempt.number - 1) or nil
@@ -242,7 +245,8 @@ local function own_worktree(run, key, dir, call, attempt, from)
   local tree, anew = worktree.open(run, key, dir, keeps, attempt.tree or from and from.path, patch, owner)
   if from and anew and not attempt.state then waiting.restore(run, key, tree, from) end
   return place_of {
-    cwd = tree.path, tree = tree.path, anew = anew, abandon = function(kept, number)
+    cwd = tree.path, tree = tree.path, worktree = tree, anew = anew, kept = tree.kept,
+    abandon = function(kept, number)
       if not kept then return worktree.drop(run, key, dir, tree, patch_name(number)) end
     end,
     meanwhile = function() worktree.sweep(run, key, tree) end,
@@ -279,7 +283,7 @@ function M.open(run, key, dir, call, mode, attempt, how)
   if call.in_place then return in_place(run, key, call, attempt) end
   if not run.home.git then
     error(record.invalid("a step that writes gets a git worktree of its own, and this is not a repository",
-      "declare the folders with writes = { … }, or say in_place = true"), 0)
+      "declare the folders with writes = { … }, or set in_place = true"), 0)
   end
   return own_worktree(run, key, dir, call, attempt, how.from)
 end

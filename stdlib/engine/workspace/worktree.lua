@@ -1,8 +1,13 @@
---- Manages git worktrees of steps that write: all changes of a step are merged, or none. A worktree
---- lies outside of the repository. The agent can rewrite its `.git` file, so git gets every path as
---- an option. Work that cannot be merged is kept and reported.
+--- Manages git worktrees of steps that write.
+--- Either all changes of a step are merged or none.
+--- A worktree is outside of the repository.
+--- The agent can rewrite its `.git` file, so git gets every path as an option.
+--- Work that cannot be merged is kept and reported.
 local admin_folder = require "moonlet.engine.workspace.admin_folder"
+local background = require "moonlet.engine.base.background"
+local caches = require "moonlet.engine.workspace.pool.caches"
 local pool = require "moonlet.engine.workspace.pool"
+local restore = require "moonlet.engine.workspace.pool.restore"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local merge_receipt = require "moonlet.engine.workspace.merge_receipt"
 local worktree_changes = require "moonlet.engine.workspace.worktree_changes"
@@ -59,12 +64,15 @@ local function raw_path(parent, name) return (parent:gsub("/worktrees/([^/]+)$",
 ---@class moonlet.Worktree
 ---@field path string      absolute path
 ---@field git_dir string
+---@field dir string?     folder of the step, below `.agent`
 ---@field base string      tree object that the worktree began with
 ---@field branch string?   user's branch at that time
 ---@field raw moonlet.RawGit
 ---@field result string?  tree object of changes that were held for a review
 ---@field folders string[]?  new empty folders of held changes
 ---@field reviewed boolean?  the changes were held for a review
+---@field kept string[]?  folders that were kept from an earlier step
+---@field differences table?  entries that differed from the host's list when the agent ended
 ---@field carried moonlet.Carried?  receipt of a merge that an earlier host did not report
 
 local function split(path) return path:match("^(.*)/([^/]+)$") end
@@ -76,10 +84,7 @@ local function last_name(root, name)
   return count == 1 and name or ("%d-%s"):format(count, name), ("%d-%s"):format(count + 1, name)
 end
 
-local function common_dir(run, key)
-  local exit = git(run, key, run.top, { "rev-parse", "--path-format=absolute", "--git-common-dir" })
-  return (exit.stdout:gsub("\n$", ""))
-end
+local function common_dir(run, key) return plumbing.facts(run, key).common end
 
 --- Reads the recorded seed of a worktree: its tree object and branch.
 local function read_base(root, name)
@@ -93,7 +98,7 @@ end
 local function forget_merge(run, key, dir)
   local root = files.root(run.absolute(dir))
   if not root then return end
-  -- A completed merge is not rolled back.
+  -- Do not roll back a completed merge.
   if merge_receipt.is_there(root) then
     merge_apply.forget(run, dir)
     merge_receipt.forget(root)
@@ -105,7 +110,7 @@ local function forget_merge(run, key, dir)
   if not ok then error(err, 0) end
 end
 
---- Removes git files of worktrees that somebody else has removed.
+--- Removes git files of worktrees that another program has removed.
 local function sweep_raw(parent)
   local folder = raw_path(parent, ".")
   local root, trees = core.file.root(folder), core.file.root(parent)
@@ -123,15 +128,18 @@ local function make(run, key, dir, root, parent, name, tree)
   write_lock.with_worktrees(run, key, function() pooled = pool.claim(run, tree.common, parent, name) end)
   tree.raw = plumbing.open(run, key, raw_path(parent, name))
   tree.branch = merge_report.branch(run, key)
-  local begun = worktree_seed.state(run, key, dir, tree.raw)
+  local is_proved, why, begun = background.both(function() return pooled and restore.prove(pooled, tree.raw) end,
+    worktree_seed.state, run, key, dir, tree.raw)
   tree.base = begun.tree
   write_lock.with_worktrees(run, key, git, run, key, run.top,
     { "worktree", "add", "--quiet", "--detach", "--force", "--no-checkout", tree.path, begun.commit })
   tree.git_dir = tree.common .. "/worktrees/" .. (admin_folder.find(tree.common, tree.path) or name)
-  if not (pooled and pool.fill(run, key, pooled, tree, begun)) then
+  local kept = caches.wanted(run, key, tree, begun)
+  if not (pooled and pool.fill(run, key, pooled, is_proved, why, tree, begun, kept)) then
     worktree_seed.fill(run, key, dir, tree.path, tree.raw, begun)
-    pool.note(run, key, tree, begun)
+    pool.note(run, tree, begun, kept)
   end
+  caches.prepare(run, key, dir, tree)
   worktree_seed.write_index(run, key, dir, tree.path, tree.git_dir .. "/index", tree.raw, begun)
   -- An unconfined agent can change HEAD and index, so the base is recorded elsewhere.
   files.write(root, name .. ".base", tree.base .. "\n" .. tree.branch .. "\n")
@@ -147,13 +155,13 @@ local function recorded_place(tree, parent, first, path)
   if ours then return folder, name, root end
 end
 
---- Raises an error if a kept worktree is missing but still on git's list.
+--- Raises an error if a kept worktree is missing but git still lists it.
 local function refuse_lost(tree)
   if not admin_folder.find(tree.common, tree.path) then return end
-  local way = ("bring it back; where it is merged by hand, or not wanted: %s, then resume"):format(
+  local way = ("restore it; if it is merged by hand, or not wanted: %s, then resume"):format(
     kept_worktrees.removal(tree.path))
   error({ kind = "failed", hint = way,
-    message = ("the agent's changes are gone: %s was kept for them, and is not there"):format(tree.path) }, 0)
+    message = ("the agent's changes are lost: %s, which was kept for them, is missing"):format(tree.path) }, 0)
 end
 
 --- Clears the path for a new worktree. Returns false if the old worktree must be kept.
@@ -164,23 +172,23 @@ local function clear(run, key, dir, root, tree, patch)
     M.remove(run, key, tree)
     return true
   end
-  local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, base = base,
+  local text = M.drop(run, key, dir, { path = tree.path, common = tree.common, dir = dir, base = base,
     raw = plumbing.open(run, key, raw_path(folder, name)) }, patch)
   if text then run.emit("warning", { step = key, text = text }) end
   return not files.is_there(root, name)
 end
 
---- Creates the worktree of a step. With `keep`, opens the one of an earlier attempt again.
+--- Creates the worktree of a step. With `keep`, opens the worktree of an earlier attempt again.
 ---@param dir string   folder of the step, below `.agent`
 ---@param path string?  worktree of the earlier attempt
 ---@param patch string?  name of a patch for discarded work
----@param owner string?  step that created the worktree, if not this one
+---@param owner string?  step that created the worktree, if it was another step
 ---@return moonlet.Worktree, boolean? anew
 function M.open(run, key, dir, keep, path, patch, owner)
   local parent, first = folder_of(run, owner or key)
   local root = files.make_root(parent)
   local name, another = last_name(root, first)
-  local tree = { common = common_dir(run, key) }
+  local tree = { common = common_dir(run, key), dir = dir }
   if keep then
     local folder, other, opened = recorded_place(tree, parent, first, path)
     if folder then parent, name, root = folder, other, opened end
@@ -221,8 +229,8 @@ local function forget_raw(tree)
   if root then core.file.remove(root, name) end
 end
 
---- Removes a worktree if it exists, or puts it into the pool. Removes git's record of it, but no
---- other record.
+--- Removes a worktree if it exists, or puts it into the pool.
+--- Removes git's record of it, but no other record.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
@@ -230,9 +238,9 @@ function M.remove(run, key, tree)
   local folder, name = split(tree.path)
   local root = files.root(folder)
   if root and files.is_there(root, name) then
-    local pooled
+    local cleaned, pooled = pool.clean(run, key, tree), false
     write_lock.with_worktrees(run, key, function()
-      pooled = pool.give(run, tree)
+      pooled = cleaned and pool.give(run, tree) or pool.throw_away(run, tree)
       if not pooled then
         git(run, key, run.top, { "worktree", "remove", "--force", "--force", tree.path }, { may_fail = true })
       end
@@ -244,8 +252,9 @@ function M.remove(run, key, tree)
     problem = problem or not removed and err or nil
   end
   forget_raw(tree)
-  local own, admin = admin_folder.find(tree.common, tree.path)
-  if own then write_lock.with_worktrees(run, key, core.file.remove, admin, own) end
+  if admin_folder.find(tree.common, tree.path) then
+    write_lock.with_worktrees(run, key, admin_folder.remove, tree.common, tree.path)
+  end
   if problem then files.fail(problem) end
 end
 
@@ -255,7 +264,8 @@ function M.remove_left(run, key, path)
   local folder, name = split(path)
   local root = files.root(folder)
   if not (root and files.is_there(root, name)) then return end
-  merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run, key) })
+  merge_apply.shielded(M.remove, run, key, { path = path, common = common_dir(run, key),
+    dir = run.directory_of(key) })
 end
 
 --- Marks a worktree as kept, so that no attempt uses or removes it.
@@ -265,7 +275,7 @@ local function keep(tree)
   if root then core.file.write(root, name .. ".kept", "") end
 end
 
---- Plans a file's merge again after somebody changed it during an interrupted merge.
+--- Plans a file's merge again, because the file has changed since the merge was interrupted.
 local function again(run, key, dir, tree, changes, entry)
   for _, change in ipairs(changes) do
     if change.path == entry.path then
@@ -274,7 +284,7 @@ local function again(run, key, dir, tree, changes, entry)
   end
 end
 
---- Plans and applies the merge. Repeats that if somebody saves a file in between.
+--- Plans and applies the merge. Repeats both if the user saves a file in between.
 local function apply(run, key, dir, tree, changes, done)
   local function once()
     local entries, left = merge_plan.of(run, key, dir, tree, changes, "")
@@ -288,7 +298,7 @@ local function apply(run, key, dir, tree, changes, done)
   for _ = 1, apply_tries do
     ok, err = pcall(once)
     if ok then return end
-    -- A failed rollback stays on record for a later host.
+    -- The rollback failed. Its record stays, so that a later host can repeat it.
     if merge_apply.pending(run, dir) then break end
     merge_apply.forget(run, dir)
     if not (type(err) == "table" and err.meanwhile) then break end
@@ -336,7 +346,7 @@ local function carry(run, key, dir, tree, confirm)
   end)
 end
 
---- Removes a discarded worktree after saving its patch; keeps it if there can be no patch.
+--- Removes a discarded worktree after saving its patch. Keeps it if no patch can be made.
 ---@param dir string    folder of the step, below `.agent`
 ---@param name string   name of the patch in that folder
 ---@return string? text  a note for a person
@@ -371,7 +381,7 @@ end
 --- Returns the commands that continue with unmerged work.
 local function ways_on(run, tree)
   if tree.reviewed then
-    return ("moonlet run replay %s does the task anew on your files; or merge them by hand, then "
+    return ("moonlet run replay %s repeats the task on your files; or merge them by hand, then "
       .. "moonlet review reject %s"):format(run.id, run.id)
   end
   return ("make your files fit, or merge it by hand and drop the worktree: %s; then moonlet resume %s"):format(
@@ -387,12 +397,12 @@ local function tell_kept(run, key, tree, err)
   err.hint = (err.hint and err.hint .. "; " or "") .. ways
 end
 
---- Merges a worktree into the repository's work tree and writes `changes.patch`. On a conflict the
---- work tree stays unchanged, the worktree is kept and an error is raised. A started merge cannot
---- be cancelled, and is resumed from its record if the host is killed.
+--- Merges a worktree into the repository's work tree and writes `changes.patch`.
+--- On a conflict the work tree stays unchanged, the worktree is kept and an error is raised.
+--- A started merge cannot be cancelled, and is resumed from its record if the host is killed.
 ---@param dir string   folder of the step, below `.agent`
 ---@param confirm (fun(run: table, key: string, deleted: string[], total: integer))?  asks a person
----   It asks about a change that deletes most files, and raises an error if the person refuses.
+---   Called for a change that deletes most files; raises an error if the person refuses.
 ---@return string[] paths, string? warning, string[]? held  files that wait for a person
 function M.merge(run, key, dir, tree, confirm)
   local ok, carried = true, tree.carried
@@ -421,7 +431,7 @@ end
 ---@field path string      path of the worktree
 ---@field result string    tree object of the agent's changes
 ---@field patch string     file with the changes, relative to `.agent`
----@field sha256 string    hash of that file
+---@field sha256 string    hash of the patch file
 ---@field files string[]
 ---@field folders string[]  new empty folders
 
@@ -434,7 +444,8 @@ function M.hold(run, key, dir, tree)
     local paths = core.json.array {}
     for i = 1, math.min(#changes, merge_report.listed) do paths[i] = changes[i].path end
     for _, folder in ipairs(left.folders) do paths[#paths + 1] = folder .. "/" end
-    local result = git(run, key, tree.path, { "write-tree" }, { env = env }).stdout:match "%x+"
+    local result = #changes == 0 and tree.base
+      or git(run, key, tree.path, { "write-tree" }, { env = env }).stdout:match "%x+"
     local folder = files.must(core.file.root(run.absolute(dir)))
     local text = files.read(folder, "changes.patch", patch_cap)
     return { path = tree.path, result = result, patch = patch, sha256 = core.text.sha256(text or ""), files = paths,
@@ -448,8 +459,8 @@ local function reopened(run, key, dir, held)
   local root = files.root(folder)
   local carried = merge_receipt.read(run, dir)
   if not carried and not (root and files.is_there(root, name)) then return nil end
-  local tree = { path = held.path, common = common_dir(run, key), result = held.result, folders = held.folders,
-    carried = carried, reviewed = true }
+  local tree = { path = held.path, common = common_dir(run, key), dir = dir, result = held.result,
+    folders = held.folders, carried = carried, reviewed = true }
   if carried then return tree end
   tree.base, tree.branch = read_base(root, name)
   if not tree.base then return nil end
@@ -485,11 +496,11 @@ end
 function M.end_merged(run, key, dir, path)
   local carried = merge_receipt.read(run, dir)
   if not carried then return nil end
-  return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), carried = carried }))
+  return (M.merge(run, key, dir, { path = path, common = common_dir(run, key), dir = dir, carried = carried }))
 end
 
---- Ends an attempt that is given up, and leaves its worktree to the user. Returns the files of a
---- merge that an earlier host completed but could not report.
+--- Ends an abandoned attempt, and leaves its worktree to the user.
+--- Returns the files of a merge that an earlier host completed but could not report.
 ---@param dir string    folder of the step, below `.agent`
 ---@param path string?  path of the worktree
 ---@param replaced boolean?  a later attempt replaces the worktree and reports its content
@@ -505,13 +516,13 @@ function M.give_up(run, key, dir, path, replaced)
   end
 end
 
---- Deletes worktrees that were thrown away.
+--- Deletes discarded worktrees.
 ---@param run table
 ---@param key string
 ---@param tree moonlet.Worktree
 function M.sweep(run, key, tree) pool.sweep(run, key, (split(tree.path))) end
 
---- Returns the number of a repository's worktrees that wait for the next step, and their bytes.
+--- Returns the number of a repository's pooled worktrees, and their size in bytes.
 ---@param home table
 ---@return integer count, integer bytes
 function M.waiting(home)
@@ -520,7 +531,7 @@ function M.waiting(home)
   return pool.size(parent)
 end
 
---- Removes a repository's worktrees that wait for the next step.
+--- Removes a repository's pooled worktrees.
 ---@param home table
 ---@return integer count
 function M.empty_pool(home)
@@ -536,7 +547,7 @@ end
 ---@return string[] paths  absolute paths
 function M.left(home, id)
   local paths, known = core.json.array {}, {}
-  -- If the folder cannot be read, the worktrees on git's list are still reported.
+  -- Report the worktrees that git lists even if the folder cannot be read.
   local looked, parent = pcall(parent_of, home)
   local function add(folder, name)
     local path = folder .. "/" .. name
@@ -548,7 +559,7 @@ function M.left(home, id)
   for _, entry in ipairs(root and core.file.list(root, ".") or {}) do
     if entry.type == "directory" then add(parent, entry.name) end
   end
-  -- Worktrees from before the repository was moved are only on git's list.
+  -- If the repository was moved, only git lists its earlier worktrees.
   local base, common = state_dir.path(), select(3, host_git.dirs(home.top))
   local admins = base and common and core.file.root(common .. "/worktrees")
   for _, entry in ipairs(admins and core.file.list(admins, ".") or {}) do

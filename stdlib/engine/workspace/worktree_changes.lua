@@ -1,6 +1,8 @@
---- Collects the changes in an agent's worktree as a patch, with the files that git refuses. Decides
---- which changes are merged without asking.
+--- Collects the changes in an agent's worktree as a patch, and the files that git refuses.
+--- Decides which changes are merged without approval.
 local startup_files = require "moonlet.engine.base.startup_files"
+local restore = require "moonlet.engine.workspace.pool.restore"
+local listed_changes = require "moonlet.engine.workspace.pool.listed_changes"
 local worktree_seed = require "moonlet.engine.workspace.worktree_seed"
 local host_file = require "moonlet.engine.base.files"
 local host_git = require "moonlet.engine.workspace.git"
@@ -16,7 +18,7 @@ local list_cap = core.process.largest_cap
 local many_deleted = 10
 
 local function diff(tree, ...)
-  -- Compression pays only for a file that stays, not for these short-lived objects.
+  -- Do not compress, because these objects are deleted soon.
   local command = { "-c", "core.looseCompression=-1", "diff", "--cached", "--ignore-submodules=all", ... }
   for _, option in ipairs(host_git.diff_options) do command[#command + 1] = option end
   command[#command + 1] = tree.base
@@ -44,7 +46,7 @@ end
 ---@class moonlet.LeftBehind
 ---@field histories string[]   folders with a git history of their own
 ---@field files string[]       files that git refuses
----@field ours string[]        files below .agent
+---@field ours string[]        files below .agent, which belong to moonlet
 ---@field submodules string[]  removed submodules
 ---@field held string[]         files that start programs
 ---@field folders string[]      new empty folders, which git does not see
@@ -53,11 +55,11 @@ end
 -- Reports whether a path is hidden, such as .codex or src/.vscode.
 local function is_hidden(path) return path:find("^%.") ~= nil or path:find("/.", 1, true) ~= nil end
 
---- Returns the new empty folders, without hidden ones, which sandboxes make as mount points.
+--- Returns the new empty folders. Skips hidden folders, which sandboxes make as mount points.
 local function new_folders(folders, entries)
   local known, list = {}, {}
   for _, entry in ipairs(#folders > 0 and entries or {}) do
-    -- A submodule's path is a folder itself, so it counts as known.
+    -- Add the path itself, too, because the path of a submodule is a folder.
     local path = entry.path
     while path and not known[path] do
       known[path] = true
@@ -73,6 +75,13 @@ end
 --- Adds everything in the worktree to a scratch index, even ignored files.
 ---@return moonlet.LeftBehind, table<string, true> unseen  tracked files that were not checked out
 local function gather(run, key, dir, tree, env)
+  local kept = restore.kept(tree.raw)
+  local function is_kept(path)
+    for _, folder in ipairs(kept) do
+      if path == folder or path:sub(1, #folder + 1) == folder .. "/" then return true end
+    end
+    return false
+  end
   local root = host_file.must(core.file.root(tree.path))
   local begun = scratch_index.copy(run, key, worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
   if not begun then git(run, key, tree.path, { "read-tree", tree.base }, { env = env }) end
@@ -95,7 +104,9 @@ local function gather(run, key, dir, tree, env)
   changed, gone = mine(changed), mine(gone)
   local others = git(run, key, tree.path, { "ls-files", "--others", "-z" }, { cap = list_cap, env = env, whole = true })
   for path in others.stdout:gmatch("([^%z]+)%z") do
-    if path:sub(-1) == "/" and not is_ours(path) then
+    if is_kept(path) then
+      known[path] = true
+    elseif path:sub(-1) == "/" and not is_ours(path) then
       nested_repos.files(root, path:sub(1, -2), changed)
     elseif not is_ours(path) then
       changed[#changed + 1] = path
@@ -105,7 +116,7 @@ local function gather(run, key, dir, tree, env)
   for _, entry in ipairs(scratch_index.entries(run, key, env)) do known[entry.path] = true end
   for _, path in ipairs(ours) do known[path] = false end
   local files
-  left.histories, files, left.folders = nested_repos.left_behind(root, known)
+  left.histories, files, left.folders = nested_repos.left_behind(root, known, is_kept)
   left.folders = new_folders(left.folders, entries)
   left.files = {}
   for _, path in ipairs(files) do
@@ -118,6 +129,33 @@ local function gather(run, key, dir, tree, env)
   return left, unseen
 end
 
+--- Adds the listed changes to a scratch index. Returns nil if only git can find the changes.
+---@return moonlet.LeftBehind?
+---@return table<string, true> unseen
+---@return boolean? is_unchanged  true if there is no change and thus no index
+local function gather_listed(run, key, dir, tree, env)
+  local found = listed_changes.find(tree)
+  if not found then return nil, {} end
+  local left = { histories = {}, files = {}, ours = {}, submodules = {}, held = {}, folders = {},
+    tracked = found.files }
+  for _, path in ipairs(found.folders) do
+    if not is_ours(path) and not is_hidden(path) then left.folders[#left.folders + 1] = path end
+  end
+  local function mine(paths)
+    local list = {}
+    for _, path in ipairs(paths) do
+      local own = is_ours(path) and left.ours or list
+      own[#own + 1] = path
+    end
+    return list
+  end
+  local changed, gone = mine(found.changed), mine(found.gone)
+  if #changed + #gone == 0 then return left, {}, true end
+  if not scratch_index.copy(run, key, worktree_seed.index(tree.raw), env.GIT_INDEX_FILE)
+    or not scratch_index.take(run, key, dir, tree.path, changed, gone, env) then return nil, {} end
+  return left, {}
+end
+
 --- Writes the changes between the seed and an index as a patch.
 local function write_diff(run, key, dir, tree, patch, env)
   git(run, key, run.top, diff(tree, "--binary", "--full-index"), { stdout_file = patch, env = env })
@@ -126,8 +164,8 @@ local function write_diff(run, key, dir, tree, patch, env)
   host_file.must(core.file.set_mode(folder, patch:match("[^/]+$"), 384))
 end
 
---- Reads the changes as they were held for a review: checks may have added files since.
-local function gather_held(run, key, tree, env)
+--- Reads the changes that are held for a review, without files that checks have added since.
+local function gather_held(run, key, _, tree, env)
   git(run, key, tree.path, { "read-tree", tree.base }, { env = env })
   local left = { ours = {}, held = {}, histories = {}, files = {}, submodules = {}, folders = tree.folders or {},
     tracked = #scratch_index.entries(run, key, env) }
@@ -136,17 +174,20 @@ local function gather_held(run, key, tree, env)
 end
 
 --- Calls fn(changes, left, env) with the agent's changes, and writes them to `patch`.
+--- The index of `env` exists only if there are changes.
 ---@param dir string    folder of the step, below `.agent`
 ---@param fn fun(changes: moonlet.Change[], left: moonlet.LeftBehind, env: table<string, string>): any
 function M.with(run, key, dir, tree, patch, fn)
   return scratch_index.with(tree.raw.path, "gathered", function(own)
     local env = plumbing.env(tree.raw, tree.path, own.GIT_INDEX_FILE)
-    local ok, left, unseen
-    if tree.result then
-      ok, left, unseen = true, gather_held(run, key, tree, env)
-    else
-      ok, left, unseen = pcall(gather, run, key, dir, tree, env)
+    local way = tree.result and gather_held or gather_listed
+    local ok, left, unseen, is_unchanged = pcall(way, run, key, dir, tree, env)
+    if not ok and tree.result then error(left, 0) end
+    if is_unchanged then
+      run.write_artifact(patch, "")
+      return fn({}, left, env)
     end
+    if not ok or not left then ok, left, unseen = pcall(gather, run, key, dir, tree, env) end
     if not ok then
       -- The agent may have made folders unreadable. Git does not track the modes of folders.
       nested_repos.open_folders(run, key, tree.path)

@@ -1,37 +1,37 @@
---- Prepares the content of a new worktree: the user's files byte for byte, without ignored ones, on
---- a commit that git considers equal. The user's index is only read.
+--- Fills a new worktree with the user's files byte for byte, without ignored files.
+--- The worktree is on a commit that git considers equal to these files.
+--- The preparation reads the user's index and never writes it.
+local conversions = require "moonlet.engine.workspace.seed.conversions"
 local files = require "moonlet.engine.base.files"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
 local plumbing = require "moonlet.engine.workspace.plumbing"
-local untracked = require "moonlet.engine.workspace.untracked"
+local status = require "moonlet.engine.workspace.seed.status"
+local untracked = require "moonlet.engine.workspace.seed.untracked"
 local write_lock = require "moonlet.engine.workspace.write_lock"
 
 local M = {}
 
 local git = scratch_index.git
 
-local function refuse_unmerged(run, key, env)
-  local exit = git(run, key, run.top,
-    { "diff-files", "--name-only", "-z", "--diff-filter=U", "--ignore-submodules=all" }, { env = env, may_cut = true })
-  local path = exit.stdout:match("^([^%z]+)")
-  if not path then return end
+local function refuse_unmerged(paths)
+  if not paths[1] then return end
   error({ kind = "failed", message = ("a worktree cannot begin in the middle of a merge: %s is unmerged"):format(
-    core.text.printable(path, 200)),
-    hint = "resolve it and git add it, or give the merge up (git merge --abort, git rebase --abort); or declare "
+    core.text.printable(paths[1], 200)),
+    hint = "resolve it and git add it, or abort the merge (git merge --abort, git rebase --abort); or declare "
       .. "writes = { … }" }, 0)
 end
 
+--- Returns the commit that is checked out, and its tree object.
 local function head_of(run, key)
-  local head = git(run, key, run.top, { "rev-parse", "--quiet", "--verify", "HEAD^{commit}" }, { may_fail = true })
-  if head.code == 0 then return head.stdout:match("%x+") end
+  local head = git(run, key, run.top, { "rev-parse", "--quiet", "HEAD^{commit}", "HEAD^{tree}" }, { may_fail = true })
+  if head.code == 0 then return head.stdout:match "^(%x+)\n(%x+)" end
   error({ kind = "failed", message = "a worktree needs a commit to begin with, and there is none",
-    hint = "commit something first, declare writes = { … }, or say in_place = true" }, 0)
+    hint = "commit something first, declare writes = { … }, or set in_place = true" }, 0)
 end
 
---- Returns a commit with that tree. No branch or tag points to it.
-local function commit_of(run, key, head, tree)
-  local same = git(run, key, run.top, { "rev-parse", head .. "^{tree}" }).stdout:match("%x+")
-  if tree == same then return head end
+--- Returns a commit with the given tree. No branch or tag points to the commit.
+local function commit_of(run, key, head, head_tree, tree)
+  if tree == head_tree then return head end
   return git(run, key, run.top, { "-c", "user.name=moonlet", "-c", "user.email=moonlet@localhost", "commit-tree",
     "-p", head, "-m", "The work tree as a step began", tree }).stdout:match("%x+")
 end
@@ -53,22 +53,45 @@ end
 ---@field tree string                        tree object of the user's exact files
 ---@field others moonlet.IndexEntry[]        entries of files whose bytes differ from git's
 ---@field unseen string[]                    tracked files that are not checked out
+---@field has_submodules boolean
+
+--- Returns the facts of an index, or nil if only git can read it.
+---@return moonlet.IndexFacts?
+local function facts_of(run, key, index)
+  local id_bytes = plumbing.facts(run, key).format == "sha256" and 32 or 20
+  local folder, name = index:match "^(.*)/([^/]+)$"
+  return (core.tree.facts_of_index(files.must(core.file.root(folder)), name, id_bytes))
+end
+
+--- Looks at the user's files with git commands that no setting of the repository reaches.
+---@return moonlet.Status  without `head`
+local function look_apart(run, key, index, shared)
+  local changed, gone, unmerged = scratch_index.tracked_changes(run, key, run.top,
+    { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=dirty" }, shared)
+  local listed, cut = untracked.list(run, key, index)
+  return { changed = changed, gone = gone, unmerged = unmerged, untracked = listed, cut = cut }
+end
 
 local function look(run, key, dir, raw)
-  local head = head_of(run, key)
   return scratch_index.with(raw.path, "begin", function(own)
-    local index = own.GIT_INDEX_FILE
+    local index, users = own.GIT_INDEX_FILE, plumbing.facts(run, key).index
     local shared = plumbing.env(raw, run.top, index, true)
-    scratch_index.copy_users(run, key, index)
-    refuse_unmerged(run, key, shared)
+    if not scratch_index.copy_users(run, key, users, index) then
+      git(run, key, run.top, { "read-tree", (head_of(run, key)) }, { env = own })
+    end
     local root = files.must(core.file.root(run.top))
-    local entries, others, unseen, again = scratch_index.entries(run, key, shared), {}, {}, {}
+    local facts, filters, line_ends = facts_of(run, key, index), true, true
+    if facts then filters, line_ends = conversions.possible(run, key, facts) end
+    local is_plain = facts and not (filters or line_ends or facts.has_flags)
+    local entries = is_plain and {} or scratch_index.entries(run, key, shared)
+    local others, unseen, again = {}, {}, {}
     scratch_index.see(run, key, dir, run.top, root, entries, shared)
-    local changed, gone = scratch_index.tracked_changes(run, key, run.top,
-      { "diff-files", "--name-status", "-z", "--no-renames", "--ignore-submodules=dirty" }, shared)
-    local missing = {}
+    local seen = is_plain and not facts.has_submodules and status.of(run, key, index)
+      or look_apart(run, key, index, shared)
+    refuse_unmerged(seen.unmerged)
+    local changed, gone, missing = seen.changed, seen.gone, {}
     for _, path in ipairs(gone) do missing[path] = true end
-    local converted = plumbing.converted(run, key, dir, entries, changed, shared)
+    local converted = is_plain and {} or plumbing.converted(run, key, dir, entries, changed, shared, filters)
     for _, entry in ipairs(entries) do
       if entry.tag == "S" then unseen[#unseen + 1] = entry.path end
       if converted[entry.path] and not missing[entry.path] then
@@ -76,19 +99,25 @@ local function look(run, key, dir, raw)
         again[#again + 1] = entry.path
       end
     end
-    scratch_index.take(run, key, dir, run.top, without(changed, converted), gone, shared)
-    scratch_index.take(run, key, dir, run.top, untracked.files(run, key, root, index), {}, shared)
-    local tree = write_tree(run, key, shared)
-    local commit = commit_of(run, key, head, tree)
+    changed = without(changed, converted)
+    local new = untracked.files(run, key, root, seen.untracked, seen.cut)
+    scratch_index.take(run, key, dir, run.top, changed, gone, shared)
+    scratch_index.take(run, key, dir, run.top, new, {}, shared)
+    local head, head_tree = head_of(run, key)
+    -- The user may have committed meanwhile.
+    local is_head = seen.is_head and seen.head == head and #changed + #gone + #new == 0
+    local tree = is_head and head_tree or write_tree(run, key, shared)
+    local commit = commit_of(run, key, head, head_tree, tree)
     if #others > 0 then
       local env = plumbing.env(raw, run.top, index)
-      -- Git compares an entry without times and flags with the file.
+      -- Write the entries without times and flags, so that git compares their files.
       scratch_index.feed(run, key, dir, run.top, { "update-index", "-z", "--index-info" },
         scratch_index.info_of(others), { env = env })
       scratch_index.take(run, key, dir, run.top, again, {}, env)
       tree = write_tree(run, key, env)
     end
-    return { commit = commit, tree = tree, others = others, unseen = unseen }
+    return { commit = commit, tree = tree, others = others, unseen = unseen,
+      has_submodules = not facts or facts.has_submodules }
   end)
 end
 
@@ -96,7 +125,7 @@ end
 ---@param dir string    folder of the step, below `.agent`
 ---@return moonlet.Beginning
 function M.state(run, key, dir, raw)
-  -- A half-finished merge is not a state of the user's files, so running merges are waited for.
+  -- A half-finished merge is not a state of the user's files, so wait for running merges.
   local release = write_lock.hold_merges(run, key)
   local ok, begun = pcall(look, run, key, dir, raw)
   release()

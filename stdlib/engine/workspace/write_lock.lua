@@ -1,7 +1,7 @@
---- Provides the locks that all runs of a repository share. A merge, or an agent that works in
---- place, holds the writer lock. A merge also holds the merge lock, so that nobody reads half of
---- it. The worktree lock is held while git creates or removes a worktree, because git then examines
---- all others.
+--- Provides the locks that all runs of a repository share.
+--- A merge, or an agent that works in place, holds the writer lock.
+--- A merge also holds the merge lock, so that no step reads a partly merged tree.
+--- The worktree lock is held while git creates or removes a worktree and examines all others.
 local duration = require "moonlet.duration"
 local infrastructure_error = require "moonlet.engine.base.infrastructure_error"
 local files = require "moonlet.engine.base.files"
@@ -10,13 +10,13 @@ local M = {}
 
 local short_ms, long_ms = 20, 200
 local told_after = 50 -- A wait is reported only after this many tries, because merges are short.
---- Limits the wait for another process that creates a worktree: git itself has ten minutes.
+--- Limits the wait for another process that creates a worktree, which may take git ten minutes.
 local longest_worktree_ms = 15 * 60 * 1000
 --- An earlier host of the run may be shutting down, so it gets this much time to release its lock.
 local predecessor_ms = 10 * 1000
 
 local id_cap = 400
---- The variable lists the locks held by the agents around this process, the outermost first.
+--- Names the variable that lists the locks of the agents around this process, outermost first.
 local variable = "MOONLET_WRITER"
 
 local function around() return core.system.env(variable) or "" end
@@ -28,7 +28,7 @@ local function take(root, name, id, who)
   local held, err, busy = core.file.lock(root, name, 0, id .. " " .. who)
   if held then return function() core.file.unlock(held) end end
   if not busy then error(infrastructure_error.mark(err), 0) end
-  -- An agent that holds the lock may start others. They share a nested lock and take turns.
+  -- An agent that holds the lock may start other agents, which share a nested lock and take turns.
   local outer, holder = (core.file.read(root, name, id_cap) or ""):match("^(%x*) ?(.*)$")
   -- The earlier host that started this step's agent still holds the lock for that agent.
   if outer == id and id ~= "" then return function() end end
@@ -47,7 +47,7 @@ local function what_of(name) return doings[name] or "another run makes or remove
 
 local function who_holds(run, key) return ("%s %s (process %d)"):format(run.id, key, core.system.pid) end
 
---- Returns the lock's holder if it is an earlier host of this run, which is stopped.
+--- Returns the pid of the lock's holder if it is an earlier host of this run.
 local function predecessor(run, holder)
   local id, pid = (holder or ""):match "^(%S+) .* %(process (%d+)%)$"
   return id == run.id and pid ~= tostring(core.system.pid) and pid or nil
@@ -57,7 +57,7 @@ local function predecessor_error(run, lock, pid)
   return infrastructure_error.mark { kind = "failed", at = run.absolute(lock),
     message = ("process %s, an earlier host of %s, still holds %s: it may be stopped"):format(pid, run.id,
       lock == "worktrees.lock" and "git's worktrees" or "the work tree"),
-    hint = ("let it go on (kill -CONT %s) or end it (kill -KILL %s), then resume the run"):format(pid, pid) }
+    hint = ("let it continue (kill -CONT %s) or end it (kill -KILL %s), then resume the run"):format(pid, pid) }
 end
 
 local function hold(run, key, name, id, patience, clock)
@@ -82,9 +82,8 @@ local function hold(run, key, name, id, patience, clock)
   end
 end
 
---- Stops the step's clock while it waits for the work tree, so that the wait does not count against
---- a clean-up's time limit. The clock keeps running after a cancellation, because the clean-up must
---- then end soon.
+--- Stops the step's clock while it waits for the work tree, to spare a clean-up's time limit.
+--- The clock keeps running after a cancellation, because the clean-up must then end soon.
 local function clock_of(run)
   local stopped = false
   return function(waits)
@@ -122,7 +121,7 @@ function M.hold(run, key, patience)
   end
 end
 
---- Takes the writer lock. The returned environment lets a moonlet of the agent share it.
+--- Takes the writer lock. The returned environment lets a moonlet that the agent starts share it.
 ---@return fun() release, table<string, string> env
 function M.hold_for_agent(run, key)
   -- A resumed host gets the same id, because the agent may have outlived the host that started it.

@@ -23,7 +23,7 @@ test("mutually exclusive modes are refused", function()
     raises(function() workspace.mode(run, call) end, part, part)
   end
   run.options.sandbox = "read-only"
-  local err = raises(function() workspace.mode(run, { in_place = true }) end, "--sandbox read-only was said", "the user's word")
+  local err = raises(function() workspace.mode(run, { in_place = true }) end, "--sandbox read-only was given", "the user's word")
   is(err.kind, "denied", "its kind")
 end)
 

@@ -53,7 +53,7 @@ test("a conflict changes nothing and keeps the worktree", function()
     { "the same line", "sed -i 's/^2$/two/' numbers", "sed -i 's/^2$/zwei/' numbers", "numbers" },
     { "removed by the agent", "rm a", "echo mine >a", "a was changed here, and the agent removed it" },
     { "removed by the user", "echo agent >a", "rm a", "a is not here any more, and the agent changed it" },
-    { "a new file", "echo agent >n", "echo mine >n", "n is here already, and the agent made another one" },
+    { "a new file", "echo agent >n", "echo mine >n", "n exists here already, and the agent made another file" },
     { "a folder in the way", "echo agent >n", "mkdir n; echo mine >n/m", "n is a folder here, which is not empty" },
     { "a file in the way", "mkdir n; echo agent >n/m", "echo mine >n", "n/m has n in its way" },
     { "a link", "rm a; ln -s b a", "echo mine >a", "a was changed here too" },

@@ -543,7 +543,8 @@ TEST_CASE("a journal of another version is refused by name, and stays as it is")
   JournalDriver driver;
   const auto refused = driver.open(run.dir());
   CHECK(refused.message.find("another version of moonlet began the journal") != std::string::npos);
-  CHECK(refused.hint.find("resume the run with the moonlet that began it") != std::string::npos);
+  CHECK(refused.hint.find("resume it with the version of moonlet that started it") !=
+        std::string::npos);
   CHECK(slurp(run.file()) == older);
 }
 

@@ -1,6 +1,6 @@
---- Selects untracked files of a work tree that git does not ignore, because they are the user's
---- work too. Skips nested repositories. If copying them would cost too much, leaves them out and
---- warns.
+--- Selects untracked files that git does not ignore, because they are part of the user's work.
+--- Skips nested repositories.
+--- If copying the files would take too long, leaves them out with a warning.
 local git = require "moonlet.engine.workspace.git"
 local kept_worktrees = require "moonlet.engine.workspace.kept_worktrees"
 local scratch_index = require "moonlet.engine.workspace.scratch_index"
@@ -13,17 +13,27 @@ local most_files = 20000
 local most_bytes = 256 << 20
 local largest = 32 << 20
 
-local function list_of(run, key, index)
+--- Lists untracked files, and reports whether the list was cut.
+---@param index string   absolute path of the index of tracked files
+---@return string[], boolean?
+function M.list(run, key, index)
   local case = "core.ignorecase=" .. tostring(not git.tells_case(run.top))
   local exit = scratch_index.git(run, key, run.top,
     { "-c", case, "ls-files", "--others", "--exclude-standard", "-z" },
     { env = { GIT_INDEX_FILE = index }, cap = list_cap, may_cut = true })
   local paths = {}
-  for path in exit.stdout:gmatch("([^%z]+)%z") do
+  for path in exit.stdout:gmatch("([^%z]+)%z") do paths[#paths + 1] = path end
+  return paths, exit.stdout_cut
+end
+
+--- Leaves out nested repositories and moonlet's own folder.
+local function users_own(listed)
+  local paths = {}
+  for _, path in ipairs(listed) do
     local is_nested, is_ours = path:sub(-1) == "/", path:sub(1, 7) == ".agent/"
     if not is_nested and not is_ours then paths[#paths + 1] = path end
   end
-  return paths, exit.stdout_cut
+  return paths
 end
 
 --- Reports whether a file can be copied, and its size.
@@ -40,10 +50,11 @@ local function tell(run, key, paths, why)
 end
 
 --- Returns the untracked files to copy into a new worktree.
----@param root any       opened work tree
----@param index string   absolute path of the index of tracked files
-function M.files(run, key, root, index)
-  local paths, cut = list_of(run, key, index)
+---@param root any          opened work tree
+---@param listed string[]   untracked files
+---@param cut boolean?      there are more
+function M.files(run, key, root, listed, cut)
+  local paths = users_own(listed)
   local taken, left, bytes, breathe = {}, {}, 0, cooperative.new()
   for _, path in ipairs(#paths <= most_files and not cut and paths or {}) do
     local fits, size = look_at(root, path)

@@ -1,0 +1,480 @@
+#include "host/artifact/file/tree_list.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <system_error>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+#include "host/artifact/file/dir_open.h"
+#include "host/artifact/file/swap_names.h"
+#include "host/base/digest.h"
+#include "host/base/fd.h"
+
+namespace moonlet {
+
+namespace {
+
+constexpr std::string_view kHead = "moonlet-tree 1 ";
+constexpr std::string_view kEnd = "end";
+constexpr std::size_t kLargestList = std::size_t{2} << 30;
+constexpr std::size_t kUsualFolder = 32;
+constexpr std::size_t kMostThreads = 4;
+constexpr std::size_t kFoldersForThread = 16;
+constexpr std::size_t kMostChanges = 1'000'000;
+/// Kernels update the clock of file times at least this often.
+constexpr std::int64_t kStepNs = 12'000'000;
+
+std::string join(const std::string& folder, const std::string& name) {
+  return folder.empty() ? name : folder + "/" + name;
+}
+
+std::int64_t wall_ns() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
+char type_of(mode_t mode) {
+  if (S_ISREG(mode)) return 'f';
+  if (S_ISDIR(mode)) return 'd';
+  return S_ISLNK(mode) ? 'l' : 'o';
+}
+
+}  // namespace
+
+Result<TreeList::Stat> TreeList::stat_of(int dir, const std::string& name) {
+  struct stat info;
+  const int failed =
+      name.empty() ? ::fstat(dir, &info) : ::fstatat(dir, name.c_str(), &info, AT_SYMLINK_NOFOLLOW);
+  Stat stat;
+  if (failed != 0) {
+    if (errno == ENOENT) return stat;
+    return Error::from_errno(errno, "inspect", name);
+  }
+#ifdef __APPLE__
+  const timespec modified = info.st_mtimespec, changed = info.st_ctimespec;
+#else
+  const timespec modified = info.st_mtim, changed = info.st_ctim;
+#endif
+  const auto ns = [](const timespec& time) {
+    return static_cast<std::int64_t>(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+  };
+  stat = {type_of(info.st_mode),
+          info.st_mode & 07777U,
+          info.st_uid,
+          info.st_gid,
+          info.st_nlink,
+          info.st_ino,
+          static_cast<std::uint64_t>(info.st_size),
+          ns(modified),
+          ns(changed)};
+  return stat;
+}
+
+// Brings a list up to date, folder by folder.
+class TreeList::Update {
+ public:
+  Update(TreeList& list, const Dir& top, const Options& options)
+      : list_(list), top_(top), options_(options) {}
+
+  Result<std::vector<TreeChange>> run() {
+    struct stat info;
+    if (::fstat(top_.fd(), &info) != 0) return Error::from_errno(errno, "inspect", top_.path());
+    device_ = info.st_dev;
+    for (const std::string& path : options_.only) want(path);
+    find_same();
+    std::vector<std::string> pending{""};
+    while (!pending.empty()) {
+      if (is_stopped()) {
+        return Error{ErrorKind::kCancelled, "the list of files was given up", {}, {}};
+      }
+      const std::string path = std::move(pending.back());
+      pending.pop_back();
+      if (auto done = folder(path, pending); !done) return done.error();
+      if (changes_.size() > kMostChanges) {
+        return Error{ErrorKind::kFailed, "too many files changed", {}, top_.path()};
+      }
+    }
+    // A replaced entry counts as a removal and an addition.
+    std::sort(changes_.begin(), changes_.end(), [](const TreeChange& a, const TreeChange& b) {
+      return a.path != b.path ? a.path < b.path : a.is < b.is;
+    });
+    return std::move(changes_);
+  }
+
+ private:
+  enum class Wanted { kHolder, kAll };  // contains a wanted path; is wanted or below
+
+  void want(const std::string& path) {
+    wanted_[path] = Wanted::kAll;
+    for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+         slash = path.rfind('/', slash - 1)) {
+      wanted_.emplace(path.substr(0, slash), Wanted::kHolder);
+    }
+  }
+
+  bool is_wanted(const std::string& path) const {
+    if (options_.only.empty() || path.empty() || wanted_.count(path) != 0) return true;
+    for (auto slash = path.rfind('/'); slash != std::string::npos && slash > 0;
+         slash = path.rfind('/', slash - 1)) {
+      const auto found = wanted_.find(path.substr(0, slash));
+      if (found != wanted_.end() && found->second == Wanted::kAll) return true;
+    }
+    return false;
+  }
+
+  // Finds unchanged folders. Uses threads, because system calls take most of the time.
+  void find_same() {
+    struct Known {
+      const std::string* path;
+      const Folder* folder;
+      bool is_same = false;
+    };
+    std::vector<Known> all;
+    for (const auto& [path, folder] : list_.folders_) {
+      if (is_wanted(path)) all.push_back({&path, &folder});
+    }
+    std::atomic<std::size_t> next = 0;
+    const auto look = [&] {
+      for (std::size_t i = next++; i < all.size() && !is_stopped(); i = next++) {
+        all[i].is_same = is_same(*all[i].path, *all[i].folder);
+      }
+    };
+    std::vector<std::thread> threads;
+    const std::size_t most =
+        std::min<std::size_t>(kMostThreads, std::thread::hardware_concurrency());
+    try {
+      while (threads.size() + 1 < std::min(most, all.size() / kFoldersForThread)) {
+        threads.emplace_back(look);
+      }
+    } catch (const std::system_error&) {
+      // Continue with the threads that could be started.
+    }
+    look();
+    for (std::thread& thread : threads) thread.join();
+    for (const Known& known : all) {
+      if (known.is_same) same_.insert(*known.path);
+    }
+  }
+
+  bool is_same(const std::string& path, const Folder& folder) const {
+    const Fd fd(open_folder(path));
+    struct stat info;
+    if (!fd || ::fstat(fd.get(), &info) != 0 || info.st_dev != device_) return false;
+    const auto now = stat_of(fd.get(), "");
+    const Entry* own = list_.entry(path);
+    if (!now || own == nullptr || !(*now == own->stat)) return false;
+    return std::all_of(folder.begin(), folder.end(), [&](const Entry& entry) {
+      if (entry.stat.type == 'd') return true;  // a subfolder is compared separately
+      if (!options_.only.empty() && !is_wanted(join(path, entry.name))) return true;
+      const auto stat = stat_of(fd.get(), entry.name);
+      return stat && *stat == entry.stat;
+    });
+  }
+
+  bool is_skipped(const std::string& path, const std::string& name) const {
+    const auto& skip = options_.skip;
+    return !skip.empty() && std::find(skip.begin(), skip.end(), join(path, name)) != skip.end();
+  }
+
+  bool is_stopped() const { return options_.stop != nullptr && options_.stop->load(); }
+
+  int open_folder(const std::string& path) const {
+    return open_beneath(top_.fd(), path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY, 0,
+                        Links::kNone);
+  }
+
+  void folder_is_same(const std::string& path, std::vector<std::string>& pending) const {
+    for (const Entry& entry : list_.folders_[path]) {
+      if (entry.stat.type != 'd') continue;
+      std::string below = join(path, entry.name);
+      if (is_wanted(below)) pending.push_back(std::move(below));
+    }
+  }
+
+  Result<void> folder(const std::string& path, std::vector<std::string>& pending) {
+    if (same_.count(path) != 0) {
+      folder_is_same(path, pending);
+      return {};
+    }
+    const auto fail = [&](int number) {
+      return Error::from_errno(number, "list", top_.path_of(path.empty() ? "." : path));
+    };
+    const Fd fd(open_folder(path));
+    if (!fd) return fail(errno);
+    struct stat info;
+    if (::fstat(fd.get(), &info) != 0) return fail(errno);
+    if (info.st_dev != device_) return fail(EXDEV);
+    auto now = stat_of(fd.get(), "");
+    if (!now) return now.error();
+    Entry* listed = list_.entry(path);
+    if (listed == nullptr) return fail(ENOENT);
+    Entry& own = *listed;
+    const bool is_same = own.stat == *now;
+    if (!is_same) {
+      const std::string attributes = digest_of_attributes(fd.get());
+      const Stat was = std::exchange(own.stat, *now);
+      const bool differs = was.type != 'd' || was.mode != now->mode || was.uid != now->uid ||
+                           was.gid != now->gid || own.attributes != attributes;
+      own.attributes = attributes;
+      if (differs) changes_.push_back({path, was.type, 'd'});
+    }
+    return children(path, fd.get(), is_same, pending);
+  }
+
+  Result<void> children(const std::string& path, int fd, bool is_same,
+                        std::vector<std::string>& pending) {
+    Folder was = std::move(list_.folders_[path]), now;
+    std::vector<std::string> names;
+    if (is_same) {
+      names.reserve(was.size());
+      for (const Entry& entry : was) names.push_back(entry.name);
+    } else if (auto read = read_names(fd, path, names); !read) {
+      return read;
+    }
+    now.reserve(names.size());
+    auto old = was.begin();
+    for (std::string& name : names) {
+      for (; old != was.end() && old->name < name; ++old) gone(join(path, old->name), old->stat);
+      const bool is_known = old != was.end() && old->name == name;
+      if (auto done = child(path, fd, name, is_known ? &*old : nullptr, now, pending); !done) {
+        return done;
+      }
+      if (is_known) ++old;
+    }
+    for (; old != was.end(); ++old) gone(join(path, old->name), old->stat);
+    list_.folders_[path] = std::move(now);
+    return {};
+  }
+
+  Result<void> child(const std::string& path, int fd, std::string& name, Entry* old, Folder& now,
+                     std::vector<std::string>& pending) {
+    const std::string full = join(path, name);
+    if (old != nullptr && !is_wanted(full)) {
+      now.push_back(std::move(*old));
+      return {};
+    }
+    auto stat = stat_of(fd, name);
+    if (!stat) return stat.error();
+    const bool was_folder = old != nullptr && old->stat.type == 'd';
+    if (stat->type == 'd') {
+      if (old != nullptr && !was_folder) changes_.push_back({full, old->stat.type, '-'});
+      // Keep the old stat here, because folder() compares the entry later.
+      now.push_back(was_folder ? std::move(*old) : Entry{std::move(name), Stat{}, {}});
+      pending.push_back(full);
+      return {};
+    }
+    if (old != nullptr && *stat == old->stat) {
+      now.push_back(std::move(*old));
+      return {};
+    }
+    if (was_folder) gone(full, old->stat);
+    changes_.push_back({full, old == nullptr || was_folder ? '-' : old->stat.type, stat->type});
+    if (stat->type != '-') now.push_back({std::move(name), *stat, {}});
+    return {};
+  }
+
+  void gone(const std::string& path, const Stat& was) {
+    changes_.push_back({path, was.type, '-'});
+    if (was.type != 'd') return;
+    const auto found = list_.folders_.find(path);
+    if (found == list_.folders_.end()) return;
+    const Folder held = std::move(found->second);
+    list_.folders_.erase(found);
+    for (const Entry& entry : held) gone(join(path, entry.name), entry.stat);
+  }
+
+  static std::string digest_of_attributes(int fd) {
+    const std::string text = attributes_text(fd);
+    return text.empty() ? "-" : sha256_hex(text).substr(0, 16);
+  }
+
+  Result<void> read_names(int fd, const std::string& path, std::vector<std::string>& names) {
+    Fd copy(::openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    DIR* stream = copy ? ::fdopendir(copy.get()) : nullptr;
+    if (stream == nullptr) return Error::from_errno(errno, "list", top_.path_of(path));
+    copy.release();
+    errno = 0;
+    while (const dirent* entry = ::readdir(stream)) {
+      const std::string_view name = entry->d_name;
+      const bool is_own = name == "." || name == ".." || (path.empty() && name == ".git");
+      if (!is_own && !is_skipped(path, entry->d_name)) names.emplace_back(name);
+      errno = 0;
+    }
+    const int number = errno;
+    ::closedir(stream);
+    if (number != 0) return Error::from_errno(number, "list", top_.path_of(path));
+    std::sort(names.begin(), names.end());
+    return {};
+  }
+
+  TreeList& list_;
+  const Dir& top_;
+  const Options& options_;
+  dev_t device_ = 0;
+  std::unordered_map<std::string, Wanted> wanted_;
+  std::unordered_set<std::string> same_;
+  std::vector<TreeChange> changes_;
+};
+
+TreeList::Entry* TreeList::entry(const std::string& path) {
+  if (path.empty()) return &top_;
+  const auto slash = path.rfind('/');
+  const bool is_at_top = slash == std::string::npos;
+  const auto folder = folders_.find(is_at_top ? std::string() : path.substr(0, slash));
+  if (folder == folders_.end()) return nullptr;
+  const std::string_view name = std::string_view(path).substr(is_at_top ? 0 : slash + 1);
+  const auto found =
+      std::lower_bound(folder->second.begin(), folder->second.end(), name,
+                       [](const Entry& a, std::string_view b) { return a.name < b; });
+  return found != folder->second.end() && found->name == name ? &*found : nullptr;
+}
+
+// Parses the text of a list.
+class TreeList::Reader {
+ public:
+  Reader(std::string_view text, TreeList& list) : rest_(text), list_(list) {}
+
+  bool read() {
+    std::string_view line;
+    if (!next(line) || line.substr(0, kHead.size()) != kHead) return false;
+    line.remove_prefix(kHead.size());
+    std::uint64_t count = 0, bytes = 0, seen = 0;
+    if (!number(line, count) || !number(line, bytes)) return false;
+    if (!next(line) || !entry(line, list_.top_)) return false;
+    Folder* folder = nullptr;
+    while (next(line)) {
+      if (line == kEnd) return rest_.empty() && seen == count;
+      if (!line.empty() && line.front() == '/') {
+        folder = &list_.folders_[std::string(line.substr(1))];
+        continue;
+      }
+      if (folder == nullptr) return false;
+      if (folder->empty()) folder->reserve(kUsualFolder);
+      if (!entry(line, folder->emplace_back())) return false;
+      ++seen;
+    }
+    return false;
+  }
+
+ private:
+  bool next(std::string_view& line) {
+    const auto end = rest_.find('\0');
+    if (end == std::string_view::npos) return false;
+    line = rest_.substr(0, end);
+    rest_.remove_prefix(end + 1);
+    return true;
+  }
+
+  template <typename T>
+  static bool number(std::string_view& line, T& value) {
+    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), value);
+    if (error != std::errc()) return false;
+    line.remove_prefix(static_cast<std::size_t>(end - line.data()));
+    if (!line.empty() && line.front() == ' ') line.remove_prefix(1);
+    return true;
+  }
+
+  static bool entry(std::string_view line, Entry& entry) {
+    Stat& stat = entry.stat;
+    if (line.size() < 2) return false;
+    stat.type = line.front();
+    line.remove_prefix(2);
+    const bool has_all = number(line, stat.mode) && number(line, stat.uid) &&
+                         number(line, stat.gid) && number(line, stat.links) &&
+                         number(line, stat.inode) && number(line, stat.size) &&
+                         number(line, stat.modified) && number(line, stat.changed);
+    const auto slash = line.find('/');
+    if (!has_all || slash == std::string_view::npos) return false;
+    entry.attributes = line.substr(0, slash);
+    entry.name = line.substr(slash + 1);
+    return true;
+  }
+
+  std::string_view rest_;
+  TreeList& list_;
+};
+
+void TreeList::append(std::string& text, const Entry& entry) {
+  const Stat& stat = entry.stat;
+  char buffer[24];
+  const auto add = [&](auto value) {
+    text += ' ';
+    text.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  };
+  text += stat.type;
+  add(stat.mode);
+  add(stat.uid);
+  add(stat.gid);
+  add(stat.links);
+  add(stat.inode);
+  add(stat.size);
+  add(stat.modified);
+  add(stat.changed);
+  text += ' ';
+  text += entry.attributes;
+  text += '/';
+  text += entry.name;
+  text += '\0';
+}
+
+std::size_t TreeList::files() const {
+  std::size_t count = 0;
+  for (const auto& [path, folder] : folders_) {
+    count += static_cast<std::size_t>(std::count_if(
+        folder.begin(), folder.end(), [](const Entry& entry) { return entry.stat.type != 'd'; }));
+  }
+  return count;
+}
+
+Result<TreeList> TreeList::load(const Dir& dir, std::string_view name) {
+  auto read = dir.read_file(name, kLargestList);
+  if (!read) return read.error();
+  TreeList list;
+  if (read->cut || !Reader(read->bytes, list).read()) {
+    return Error{ErrorKind::kFailed, "a list of files is incomplete", {}, dir.path_of(name)};
+  }
+  return list;
+}
+
+Result<void> TreeList::save(const Dir& dir, std::string_view name) const {
+  std::uint64_t count = 0, bytes = 0;
+  std::int64_t newest = top_.stat.changed;
+  std::string body;
+  append(body, top_);
+  for (const auto& [path, folder] : folders_) {
+    body += '/';
+    body += path;
+    body += '\0';
+    for (const Entry& entry : folder) {
+      append(body, entry);
+      ++count;
+      if (entry.stat.type != 'd') bytes += entry.stat.size;
+      newest = std::max(newest, entry.stat.changed);
+    }
+  }
+  std::string text(kHead);
+  text += std::to_string(count) + ' ' + std::to_string(bytes);
+  text += '\0';
+  text += body;
+  text += kEnd;
+  text += '\0';
+  const std::int64_t age = wall_ns() - newest;
+  if (age >= 0 && age < kStepNs)
+    std::this_thread::sleep_for(std::chrono::nanoseconds(kStepNs - age));
+  return dir.write_file(name, text, Durable::kNo);
+}
+
+Result<std::vector<TreeChange>> TreeList::update(const Dir& top, const Options& options) {
+  return Update(*this, top, options).run();
+}
+
+}  // namespace moonlet

@@ -1,0 +1,80 @@
+// TreeList records the type, mode, owner, inode, size and times of each entry of a folder tree.
+// A later comparison finds every changed entry, because no program can set the change time back.
+// Omits `.git` at the top. Refuses other file systems. Follows no link. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "host/artifact/file/dir.h"
+#include "host/base/result.h"
+
+namespace moonlet {
+
+struct TreeChange {
+  std::string path;  ///< relative to the top; "" is the top itself
+  /// The types before and after: f file, d folder, l link, o other, - nothing.
+  /// A folder counts as changed only if its mode, owner or attributes differ.
+  char was = '-';
+  char is = '-';
+};
+
+class TreeList {
+ public:
+  /// Makes an empty list.
+  TreeList() = default;
+
+  /// Reads a list that save() has written. Fails if the list is incomplete.
+  static Result<TreeList> load(const Dir& dir, std::string_view name);
+
+  /// Returns the number of entries except folders.
+  std::size_t files() const;
+
+  struct Options {
+    /// Compares only these paths and their parent folders. Empty: compares the whole tree.
+    std::vector<std::string> only;
+    /// Omits these paths and everything below. Each update of a list needs the same paths.
+    std::vector<std::string> skip;
+    const std::atomic<bool>* stop = nullptr;  ///< true: abort the update
+  };
+
+  /// Updates the list to the present tree, and returns the differences.
+  /// A removed or new folder is followed by everything below. Reads only changed folders.
+  /// After an error, the list is unusable.
+  Result<std::vector<TreeChange>> update(const Dir& top, const Options& options);
+
+  /// Writes the list, but does not wait for the disk. If an entry has just changed, first waits
+  /// some milliseconds, so that a later change gets another change time.
+  Result<void> save(const Dir& dir, std::string_view name) const;
+
+ private:
+  struct Stat {
+    char type = '-';
+    std::uint32_t mode = 0, uid = 0, gid = 0;
+    std::uint64_t links = 0, inode = 0, size = 0;
+    std::int64_t modified = 0, changed = 0;  // ns since 1970
+    bool operator==(const Stat&) const = default;
+  };
+  struct Entry {
+    std::string name;
+    Stat stat;
+    std::string attributes;  // a digest of a folder's extended attributes; "-" if it has none
+  };
+  using Folder = std::vector<Entry>;  // sorted by name
+
+  class Update;
+  class Reader;
+  static Result<Stat> stat_of(int dir, const std::string& name);
+  static void append(std::string& text, const Entry& entry);
+  /// Returns the entry of a path; null if there is none.
+  Entry* entry(const std::string& path);
+
+  Entry top_;
+  std::unordered_map<std::string, Folder> folders_;  // by path
+};
+
+}  // namespace moonlet
