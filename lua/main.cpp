@@ -1,11 +1,11 @@
-// The moonlet executable: the keeper command, the version, and everything else by the engine.
+// The moonlet executable: the keeper command, the version, and all other commands by the engine.
+// Includes only the public headers, as any program that embeds moonlet does.
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
-#include <uv.h>
 
+#include <moonlet/engine.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -13,53 +13,51 @@
 #include <cstring>
 #include <exception>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "host/base/json.h"
-#include "host/base/text.h"
-#include "host/process/keeper/keeper.h"
-#include "host/telemetry/live/echo.h"
-#include "moonlet/engine.h"
-
 namespace {
 
-moonlet::Engine* signalled = nullptr;
+/// Signalled has the objects that signal handlers use.
+struct Signalled {
+  moonlet::Engine* engine;
+  moonlet::Run* run;
+};
+Signalled* signalled = nullptr;
 
 void on_continue(int) {
-  if (signalled != nullptr) signalled->continued();
+  if (signalled != nullptr) signalled->engine->continued();
 }
 
 /// Prints a last message before an immediate exit. Without it, the live view would stay on the
 /// terminal and seem current.
 constexpr std::string_view kNotWaited =
     "\nmoonlet: ended at once: a run that it drove is interrupted, and not cleaned up\n"
-    "  moonlet list shows it; moonlet resume goes on, moonlet cancel puts it in "
-    "order\n";
+    "  moonlet list shows it; moonlet resume continues it, moonlet cancel cleans "
+    "it up\n";
 
-/// The first signal asks the run to end; a second one exits immediately. The keeper notices that
-/// its host is gone and kills the children.
+/// The first signal asks the run to end; the second signal exits immediately.
+/// The keeper notices that its host is gone, and kills the children.
 void on_signal(int signal) {
   static volatile sig_atomic_t seen = 0;
   if (seen != 0) {
-    moonlet::EchoOff::restore();
+    moonlet::Engine::restore_terminal();
     (void)!write(STDERR_FILENO, kNotWaited.data(), kNotWaited.size());
     _exit(128 + signal);
   }
   seen = 1;
-  if (signalled != nullptr) signalled->cancel();
+  if (signalled != nullptr) signalled->run->cancel();
 }
 
 /// Restores the terminal after a crash.
 void on_crash(int signal) {
-  moonlet::EchoOff::restore();
+  moonlet::Engine::restore_terminal();
   raise(signal);
 }
 
-void watch_signals(moonlet::Engine& engine) {
-  signalled = &engine;
+void watch_signals(Signalled& reached) {
+  signalled = &reached;
   struct sigaction action {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
@@ -81,7 +79,7 @@ void watch_signals(moonlet::Engine& engine) {
   action.sa_flags = SA_RESTART;
   sigaction(SIGCONT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);  // a file too large is an error of its write
+  signal(SIGXFSZ, SIG_IGN);  // a file above the size limit fails with EFBIG
 }
 
 /// Sanitizers delay signals while a thread makes no library call, as in a Lua loop.
@@ -140,9 +138,7 @@ void print_into(const std::string& log) {
   close(fd);
 }
 
-constexpr std::size_t kLongestLine = 2000;
-
-/// Printed if even the envelope cannot be made.
+/// Printed if there is no memory to build an envelope.
 constexpr std::string_view kNoMemoryEnvelope =
     R"({"ok":false,"command":"","run":null,"result":null,"error":{"kind":"failed",)"
     R"("message":"out of memory","hint":"raise `ulimit -v`, or end other programs","at":null}})"
@@ -157,28 +153,6 @@ bool wants_envelope(int argc, char** argv) {
   return false;
 }
 
-/// Makes the envelope for a command that could not print its own.
-std::string envelope_of(const char* command, const moonlet::Error& error) {
-  using nlohmann::json;
-  const auto some = [](const std::string& text) { return text.empty() ? json() : json(text); };
-  return moonlet::json_text({{"ok", false},
-                             {"command", command},
-                             {"run", nullptr},
-                             {"result", nullptr},
-                             {"error",
-                              {{"kind", to_string(error.kind)},
-                               {"message", error.message},
-                               {"hint", some(error.hint)},
-                               {"at", some(error.at)}}}}) +
-         "\n";
-}
-
-std::string text_of(const moonlet::Error& error) {
-  std::string text = "moonlet: " + moonlet::printable(error.message, kLongestLine) + "\n";
-  if (!error.hint.empty()) text += "  " + moonlet::printable(error.hint, kLongestLine) + "\n";
-  return text;
-}
-
 int report_no_memory(int argc, char** argv) {
   const bool envelope = wants_envelope(argc, argv);
   print(envelope ? 1 : 2, envelope ? kNoMemoryEnvelope : kNoMemory);
@@ -189,19 +163,19 @@ int report(int argc, char** argv, const moonlet::Error& error) {
   try {
     const bool envelope = wants_envelope(argc, argv);
     print(envelope ? 1 : 2,
-          envelope ? envelope_of(argc > 1 ? argv[1] : "", error) : text_of(error));
+          envelope ? envelope_of(argc > 1 ? argv[1] : "", error) + "\n" : text_of(error));
     return 1;
   } catch (const std::bad_alloc&) {
     return report_no_memory(argc, argv);
   }
 }
 
-/// The last resort. The keeper and the files have everything that matters.
+/// Exits if Lua cannot be stopped. The keeper continues, and the record is on disk.
 [[noreturn]] void end_stuck_host(int argc, char** argv, const std::string& why) {
   moonlet::Error error;
   error.kind = moonlet::ErrorKind::kLimit;
   error.message = why + ", and it could not be stopped: the host ends itself";
-  moonlet::EchoOff::restore();
+  moonlet::Engine::restore_terminal();
   (void)report(argc, argv, error);
   _exit(1);
 }
@@ -213,20 +187,26 @@ void fill_standard_descriptors() {
   }
 }
 
-/// The path of this executable. Empty if the file was replaced meanwhile, or if the system does not
-/// tell and argv[0] has no path.
-std::string own_program(const char* name) {
-  char path[PATH_MAX];
-  std::size_t size = sizeof path;
-  if (uv_exepath(path, &size) == 0) return access(path, X_OK) == 0 ? path : "";
-  const bool is_path = name != nullptr && std::strchr(name, '/') != nullptr;
-  return is_path && realpath(name, path) != nullptr ? path : "";
+/// Executes moonlet-web, the page's server, from this executable's folder. Returns if it is not
+/// installed; the command then reports that.
+void become_web(int argc, char** argv) {
+  for (int i = 2; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) return;
+  }
+  std::string program = moonlet::own_program();
+  if (program.empty()) return;
+  program.replace(program.rfind('/') + 1, std::string::npos, "moonlet-web");
+  std::string name = "moonlet-web";
+  std::vector<char*> words = {name.data()};
+  words.insert(words.end(), argv + 2, argv + argc);
+  words.push_back(nullptr);
+  execv(program.c_str(), words.data());
 }
 
 bool ends_with_envelope = false;
 
-/// Handles an exception that nobody can catch, such as no memory in a destructor or in a library's
-/// thread. The keeper and the files have everything that matters.
+/// Handles an uncatchable exception, such as bad_alloc in a destructor or a library's thread.
+/// The keeper continues, and the record is on disk.
 [[noreturn]] void end_without_memory() {
   try {
     throw;
@@ -247,7 +227,7 @@ constexpr std::string_view kNoLoop =
     "moonlet: cannot open an event loop: the system refused a pipe, EMFILE or ENFILE\n"
     "  too many open files: raise `ulimit -n`, or end other programs\n";
 
-/// libuv aborts when it cannot make the pipe of its signals for the first loop.
+/// libuv aborts if it cannot make its signal pipe for the first loop.
 void on_no_loop(int) {
   print(ends_with_envelope ? 1 : 2, ends_with_envelope ? kNoLoopEnvelope : kNoLoop);
   _exit(1);
@@ -267,7 +247,6 @@ moonlet::Result<moonlet::Engine> open_engine(moonlet::EngineOptions options) {
 int run_command(int argc, char** argv) {
   const std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   moonlet::EngineOptions options;
-  options.moonlet_program = own_program(argc > 0 ? argv[0] : nullptr);
   options.print = print;
   options.interactive = true;
   options.own_process = true;
@@ -277,9 +256,14 @@ int run_command(int argc, char** argv) {
   install_interrupt();
   auto engine = open_engine(std::move(options));
   if (!engine) return report(argc, argv, engine.error());
-  watch_signals(*engine);
-  auto outcome = engine->command(words);
+  auto run = engine->start(moonlet::Request::command(words));
+  if (!run) return report(argc, argv, run.error());
+  Signalled reached{&*engine, &*run};
+  watch_signals(reached);
+  const auto ended = run->wait();
   signalled = nullptr;
+  if (!ended) return report(argc, argv, ended.error());
+  const auto outcome = run->result();
   if (!outcome) return report(argc, argv, outcome.error());
   if (lost_output != 0) {
     std::fprintf(stderr,
@@ -293,15 +277,14 @@ int run_command(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const int status = moonlet_keeper(argc, argv); status >= 0) return status;
   const std::string_view word = argc == 2 ? argv[1] : "";
   if (word == "--version" || word == "-V" || word == "-v" || word == "version") {
-    std::printf("moonlet %s\n", MOONLET_VERSION);
+    std::printf("%s\n", moonlet::version_line().data());
     return 0;
   }
-  if (argc >= 2 && std::strcmp(argv[1], "keeper") == 0) {
-    return moonlet::keeper_main(argc - 2, argv + 2);
-  }
   fill_standard_descriptors();
+  if (argc >= 2 && std::strcmp(argv[1], "web") == 0) become_web(argc, argv);
   ends_with_envelope = wants_envelope(argc, argv);
   std::set_terminate(end_without_memory);
   try {

@@ -1,4 +1,4 @@
-// Letters and digits of ASCII, whatever the locale. Pure functions, any thread.
+// Classifies ASCII letters and digits independently of the locale. Pure functions, any thread.
 #pragma once
 
 #include <string>

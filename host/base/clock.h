@@ -1,6 +1,5 @@
-// The clock seam: everything that asks for the time asks a Clock, so that tests can hold it still.
-// SystemClock reads the kernel's clocks; FakeClock moves only by its own calls. Any thread may
-// read.
+// All code reads the time from a Clock, so that tests can replace the time.
+// SystemClock reads the kernel's clocks. FakeClock moves only by its own calls. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +12,9 @@ namespace moonlet {
 class Clock {
  public:
   virtual ~Clock() = default;
-  /// Milliseconds that never go back; only differences mean something.
+  /// Returns milliseconds that never decrease. Only differences have a meaning.
   virtual std::int64_t monotonic_ms() const = 0;
-  /// Milliseconds since 1970-01-01 UTC.
+  /// Returns milliseconds since 1970-01-01 UTC.
   virtual std::int64_t wall_ms() const = 0;
 };
 
@@ -25,7 +24,6 @@ class SystemClock final : public Clock {
   std::int64_t wall_ms() const override;
 };
 
-/// The default clock.
 const SystemClock& system_clock();
 
 class FakeClock final : public Clock {
@@ -40,11 +38,11 @@ class FakeClock final : public Clock {
   std::int64_t wall_;
 };
 
-/// "2026-11-21T03:12:00.123Z"
+/// Formats "2026-11-21T03:12:00.123Z".
 std::string iso8601_utc(std::int64_t wall_ms);
-/// Parses that form back into milliseconds; empty for any other form.
+/// Parses the format of iso8601_utc() into milliseconds. Returns no value for another format.
 std::optional<std::int64_t> parse_iso8601_utc(std::string_view text);
-/// "20261121T031200Z", for names of files
+/// Formats "20261121T031200Z", for file names.
 std::string compact_utc(std::int64_t wall_ms);
 
 }  // namespace moonlet

@@ -1,5 +1,5 @@
-// SHA-256, streamed, by nettle, which uses the processor's own instructions. One object, one
-// thread.
+// Digest computes SHA-256 in a stream with nettle, which uses the processor's SHA instructions.
+// Digest is not thread-safe.
 #pragma once
 
 #include <nettle/sha2.h>
@@ -13,14 +13,13 @@ class Sha256 {
  public:
   Sha256();
   void update(std::string_view bytes);
-  /// Ends the digest and returns 64 lower-case hex digits. No call may follow.
+  /// Returns 64 lower-case hex digits and ends the digest.
   std::string hex();
 
  private:
   sha256_ctx context_;
 };
 
-/// The digest of one text.
 std::string sha256_hex(std::string_view bytes);
 
 }  // namespace moonlet

@@ -29,7 +29,7 @@ Result<std::string> gzip(std::string_view text) {
   while (state == Z_OK) {
     if (stream.avail_in == 0 && at < text.size()) {
       const std::size_t size = std::min(kPart, text.size() - at);
-      // zlib's older interface takes the input without const; it does not write to it.
+      // zlib's older interface takes non-const input, but does not write to it.
       stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data() + at));
       stream.avail_in = static_cast<uInt>(size);
       at += size;

@@ -1,4 +1,4 @@
-// Encodings of a file that a page carries: gzip by zlib, and base64. Pure functions, any thread.
+// Encodes a page's files by gzip (zlib) and base64. Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace moonlet {
 
-/// The text as a gzip member without a name or a time, so that equal texts give equal bytes. kLimit
-/// where zlib gets no memory.
+/// Compresses without a name or time, so that equal texts give equal bytes.
+/// Fails with kLimit if zlib gets no memory.
 Result<std::string> gzip(std::string_view text);
 
-/// The bytes in base64, padded, on one line.
+/// Encodes in base64 with padding, on a single line.
 std::string base64(std::string_view bytes);
 
 }  // namespace moonlet

@@ -11,13 +11,13 @@ namespace moonlet {
 int Fd::close() {
   if (fd_ < 0) return 0;
   const int result = ::close(release());
-  // Interrupted or not, the descriptor is gone; closing again could hit another one.
+  // After EINTR the descriptor is closed. A retry could close another descriptor.
   return result == 0 || errno == EINTR ? 0 : errno;
 }
 
 int write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
-    // Some systems refuse a single write of 2 GB and more.
+    // Some systems refuse a single write of 2 GB or more.
     const ssize_t written =
         ::write(fd, bytes.data(), std::min<std::size_t>(bytes.size(), 1U << 30));
     if (written > 0) {
@@ -25,7 +25,7 @@ int write_all(int fd, std::string_view bytes) {
     } else if (written == 0) {
       return EIO;
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      // The other end of a shared pipe or terminal was made non-blocking.
+      // Another process may have made a shared pipe or terminal non-blocking.
       pollfd ready{fd, POLLOUT, 0};
       if (::poll(&ready, 1, -1) < 0 && errno != EINTR) return errno;
     } else if (errno != EINTR) {

@@ -44,7 +44,7 @@ std::uint64_t id_number(char letter, std::string_view text) {
 
 std::string random_hex(std::size_t bytes) {
   std::vector<unsigned char> raw(bytes);
-  // getentropy gives at most 256 bytes a call and cannot be interrupted.
+  // getentropy returns at most 256 bytes per call and cannot be interrupted.
   for (std::size_t at = 0; at < bytes; at += 256) {
     if (getentropy(raw.data() + at, std::min<std::size_t>(256, bytes - at)) != 0) break;
   }

@@ -1,5 +1,4 @@
-// Names that become file names: run ids, task ids, step directories; and the random part of new
-// ones. Pure functions, any thread.
+// Ids become file names: run ids, task ids, step directories. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +9,17 @@
 
 namespace moonlet {
 
-/// True for ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$, the form of every id a person may choose.
+/// Returns true for ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$, the format of user-chosen ids.
 bool is_valid_id(std::string_view text);
-/// The same as a Result, with a message that names the id and the rule.
+/// Like is_valid_id(), with an error that names the id and the rule.
 Result<void> check_id(std::string_view text, std::string_view what);
 
-/// "R-007": at least three digits.
+/// Formats "R-007", with at least three digits.
 std::string numbered_id(char letter, std::uint64_t number);
-/// The number of "R-007"; 0 when the text has another form (or more than 18 digits).
+/// Parses the number of "R-007". Returns 0 for another format or more than 18 digits.
 std::uint64_t id_number(char letter, std::string_view text);
 
-/// `bytes` random bytes of the kernel as lower-case hex (two digits a byte).
+/// Returns `bytes` random bytes of the kernel as lower-case hex.
 std::string random_hex(std::size_t bytes);
 
 }  // namespace moonlet

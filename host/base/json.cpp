@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-// Tracks the position of the parser, because its callbacks do not get it.
+// Tracks the position of the parser, because its callbacks do not get the position.
 class Cursor {
  public:
   using iterator_category = std::input_iterator_tag;
@@ -60,7 +60,7 @@ std::string place_of(std::string_view text, std::size_t offset) {
   return std::to_string(lines + 1) + ":" + std::to_string(column + 1);
 }
 
-// Common mistakes in JSON that a human or a model wrote.
+// Recognizes common mistakes of people and models in JSON.
 std::string hint_for(std::string_view text, std::size_t offset) {
   const auto trimmed = text.find_first_not_of(" \t\r\n");
   if (trimmed == std::string_view::npos) return "write one JSON value";
@@ -106,7 +106,7 @@ Error error_at(std::string_view text, std::size_t offset, std::string what, Erro
   return error;
 }
 
-// The library quotes the last token, which may be megabytes of control characters.
+// The library quotes the last token, which may contain megabytes of control characters.
 std::string reason_of(std::string_view what) {
   auto start = what.find("syntax error ");
   if (start != std::string_view::npos) {
@@ -161,7 +161,7 @@ class Builder {
   bool key(std::string& name) {
     auto [place, fresh] = open_.back()->get_ref<json::object_t&>().try_emplace(name);
     if (!fresh) {
-      return fail(key_start(), "the key " + short_quote(name) + " stands twice in one object",
+      return fail(key_start(), "the key " + short_quote(name) + " occurs twice in one object",
                   ErrorKind::kInvalid, "keep one of the two");
     }
     slot_ = &place->second;
@@ -180,7 +180,7 @@ class Builder {
  private:
   std::size_t offset() const { return static_cast<std::size_t>(*mark_ - text_.data()); }
 
-  // A number ends only when the next character is read.
+  // The parser has already read the character behind a number.
   std::size_t before(const std::string& literal) const {
     const auto end = offset();
     if (end > literal.size() && text_.substr(end - 1 - literal.size(), literal.size()) == literal) {
@@ -189,8 +189,7 @@ class Builder {
     return end - std::min(end, literal.size());
   }
 
-  // Inside a string every quote has an odd number of backslashes before it; the opening one has
-  // none.
+  // A quote inside a string has an odd number of backslashes before it.
   std::size_t key_start() const {
     std::size_t at = offset() - 1;
     while (at > 0) {
@@ -307,7 +306,7 @@ void escape_unsafe(std::string_view text, std::string& out) {
 
 constexpr std::size_t kPiece = std::size_t{64} << 10;
 
-/// The length of the first piece of a text. It ends between two characters.
+/// Returns the length of the first piece of a text, which ends between two characters.
 std::size_t piece_size(std::string_view text) {
   if (text.size() <= kPiece) return text.size();
   const auto continues = [&](std::size_t at) {
@@ -315,18 +314,17 @@ std::size_t piece_size(std::string_view text) {
   };
   std::size_t size = kPiece;
   while (kPiece - size < 4 && continues(size)) --size;
-  // Four continuation bytes in a row are not valid UTF-8.
+  // Four continuation bytes in a row are invalid UTF-8.
   return continues(size) ? kPiece : size;
 }
 
-/// Most text needs no further escapes: the library escapes what JSON requires. Works in pieces,
-/// because the library copies its input.
+/// The library escapes what JSON requires, which suffices for most text.
+/// write_string() works in pieces, because the library copies its input.
 void write_string(std::string_view text, std::string& out) {
   const auto is_plain = [](unsigned char c) {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
   };
-  // Reserve memory, because a buffer that doubles could hold a long text three times. Includes room
-  // for what follows.
+  // Reserve memory for the text and more, because a doubling buffer could need three times as much.
   if (text.size() > kPiece) out.reserve(out.size() + json_size(text) + kPiece);
   out += '"';
   for (; !text.empty(); text.remove_prefix(piece_size(text))) {

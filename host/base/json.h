@@ -1,6 +1,6 @@
-// JSON text to values and back, strictly: the text of an agent is read as RFC 8259 says or refused
-// with its line and column. Refuses duplicate keys, NaN, invalid UTF-8, integers that 64 bits do
-// not hold, and values beyond the limits. No recursion anywhere. Pure functions, any thread.
+// Parses and formats JSON strictly by RFC 8259. Errors have line and column.
+// Refuses duplicate keys, NaN, invalid UTF-8, integers beyond 64 bits, and passed limits.
+// Parsing and formatting never recurse. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -13,30 +13,29 @@
 
 namespace moonlet {
 
-/// The treatment of an integer literal that neither int64 nor uint64 holds.
+/// BigIntegers selects the treatment of integer literals beyond 64 bits.
 enum class BigIntegers {
-  kRefuse,  ///< an error with its place: a silent change of the number would be a lie
+  kRefuse,  ///< an error with its place, because a silent change would be wrong
   kDouble,  ///< the nearest double
 };
 
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{64} << 20;
   std::size_t max_depth = 64;          ///< nested arrays and objects; a scalar has depth 0
-  std::size_t max_values = 2'000'000;  ///< one takes at least 16 bytes, even if its text has two
+  std::size_t max_values = 2'000'000;  ///< each value takes at least 16 bytes of memory
   BigIntegers big_integers = BigIntegers::kRefuse;
 };
 
-/// For the host's own records, which hold values of other limits: they read all that they may
-/// write.
+/// Limits for the host's own records. The limits accept everything that the host writes.
 inline constexpr JsonLimits kRecordJsonLimits{std::size_t{512} << 20, 128, 16'000'000,
                                               BigIntegers::kRefuse};
 
-/// The value of `text`, which may start with a UTF-8 byte order mark. Errors are kInvalid (kLimit
-/// where a limit was passed), with "line:column" in `at`; columns count code points from 1.
+/// Parses `text`, which may start with a UTF-8 byte order mark.
+/// An error is kInvalid or kLimit. Its `at` is "line:column" from 1, in code points.
 Result<nlohmann::json> parse_json(std::string_view text, const JsonLimits& limits = {});
 
-/// The text of `value`, on one line or indented by `indent` spaces. Invalid UTF-8 becomes U+FFFD;
-/// values that JSON lacks (NaN, binary) become null. Works at any depth.
+/// Formats `value` on a single line or indented by `indent` spaces, at any depth.
+/// Invalid UTF-8 becomes U+FFFD; NaN and binary values become null.
 std::string json_text(const nlohmann::json& value, int indent = -1);
 
 }  // namespace moonlet

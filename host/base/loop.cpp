@@ -10,8 +10,8 @@ namespace moonlet {
 
 namespace {
 
-// libuv aborts the process if the first loop finds no free descriptor for itself or for its signal
-// pipe. Opens and closes the same descriptors before. Returns 0 or an errno.
+// Opens and closes the descriptors that libuv needs for the first loop and its signal pipe.
+// Without free descriptors, libuv aborts the process. Returns 0 or an errno.
 int try_descriptors() {
   uv_file ends[2];
   const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -43,7 +43,7 @@ Loop::~Loop() {
         reinterpret_cast<uv_handle_t*>(&after_poll_)}) {
     uv_close(handle, nullptr);
   }
-  // Owners close their handles before the loop goes; their close callbacks run here.
+  // Owners close their handles before the loop's end. The close callbacks run here.
   while (uv_run(&loop_, UV_RUN_NOWAIT) != 0) {
   }
   uv_loop_close(&loop_);
@@ -64,7 +64,7 @@ void Loop::arm() {
   const std::int64_t wait =
       timers_.empty() ? 0 : timers_.begin()->first.first - clock_.monotonic_ms();
   const bool due = !timers_.empty() && wait <= 0;
-  // A timer of libuv's that is due at once may be called again and again before it polls.
+  // libuv may call a due timer again and again before it polls.
   if (due) {
     uv_idle_start(&poll_at_once_, [](uv_idle_t*) {});
     uv_check_start(&after_poll_,
@@ -77,7 +77,7 @@ void Loop::arm() {
     uv_timer_stop(&wake_);
     return;
   }
-  // Without this libuv counts from its cached time, which lies in the past after a long callback.
+  // libuv would count from its cached time, which is in the past after a long callback.
   uv_update_time(&loop_);
   uv_timer_start(
       &wake_, [](uv_timer_t* timer) { static_cast<Loop*>(timer->data)->fire_due(); },
@@ -85,8 +85,7 @@ void Loop::arm() {
 }
 
 void Loop::fire_due() {
-  // Timers added by a callback wait until others were heard, so a chain of zero delays cannot
-  // starve I/O.
+  // Run timers that a callback adds only later, so that zero delays cannot starve I/O.
   const std::uint64_t last = next_;
   const std::int64_t now = clock_.monotonic_ms();
   bool fired = false;
@@ -99,9 +98,17 @@ void Loop::fire_due() {
     fired = true;
   }
   arm();
-  // Before it polls, uv_run(ONCE) calls timers that are due; it must not go on to wait for the next
-  // one, for whoever waited for this one has something to do.
+  // uv_run(ONCE) fires due timers before polling. Stop now, so that uv_run() does not wait.
   if (fired) uv_stop(&loop_);
+}
+
+int Loop::timeout() {
+  // libuv registers new descriptors with the kernel at its next poll, so do not wait before.
+  // They wait in a circular queue, which is empty if its head points to itself.
+  const void* queue = &loop_.watcher_queue;
+  if (*static_cast<void* const*>(queue) != queue) return 0;
+  uv_update_time(&loop_);
+  return uv_backend_timeout(&loop_);
 }
 
 bool Loop::run_once(bool wait) { return uv_run(&loop_, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0; }

@@ -1,6 +1,6 @@
-// Operation: one pending thing (a child, a timer, a join). It completes exactly once and can be
-// asked to cancel at most once. It ends only by completing, so every waiter hears of the end. The
-// starter and the waiter share it. Loop thread only.
+// Operation is something pending: a child, a timer, a join. It completes exactly once.
+// A cancelled operation also completes, so every waiter is notified of the end.
+// The starter and the waiter share an Operation. Loop thread only.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ class Operation {
 
   bool done() const { return done_; }
 
-  /// Sets the function for completion; it runs once, from the loop, or at once when already done.
+  /// Sets the function to call from the loop at completion. Calls it at once if already complete.
   void on_complete(std::function<void()> fn) {
     if (done_) {
       fn();
@@ -23,16 +23,16 @@ class Operation {
     }
   }
 
-  /// Asks it to end early. Completion still arrives, possibly much later (a child must first be
-  /// reaped). Further calls, and calls after completion, have no effect.
+  /// Asks the operation to end early. Completion may come much later (a child must be reaped).
+  /// Later calls of cancel() have no effect.
   void cancel() {
     if (done_ || cancelling_) return;
     cancelling_ = true;
     start_cancel();
   }
 
-  /// True for an operation that only another task can complete: when all tasks wait for such ones,
-  /// no event can wake them.
+  /// Returns true if only another task can complete this operation.
+  /// If all tasks wait for passive operations, no event can wake them.
   virtual bool is_passive() const { return false; }
 
  protected:

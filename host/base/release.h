@@ -1,4 +1,4 @@
-// release: frees the memory of a text now. Assigning {} or an empty text keeps the buffer.
+// Frees the memory of a text now. Assigning {} or an empty text keeps the buffer.
 #pragma once
 
 #include <string>

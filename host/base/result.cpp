@@ -78,7 +78,7 @@ Error Error::from_errno(int number, std::string_view doing, std::string at) {
   error.message = "cannot " + std::string(doing);
   if (!at.empty()) error.message += " " + at;
   error.message += ": ";
-  // The system's own words speak of too many links: most often there is one, where none may be.
+  // strerror(ELOOP) blames too many links, but usually no link is allowed at all.
   error.message += number == ELOOP ? "a symbolic link stands in the path" : std::strerror(number);
   for (const auto& advice : kAdvice) {
     if (advice.number != number) continue;

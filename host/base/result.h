@@ -1,6 +1,6 @@
-// Result<T>: a value or an Error. No function of host/ throws across its public interface; its
-// errors are in the return type. An Error is written for the person who reads it: the problem, the
-// place, and the next step. Plain values, no thread affinity.
+// Result<T> is a value or an Error. No function of host/ throws across its public interface.
+// An Error states the problem, the place and the next step for its reader.
+// Both types are plain values for any thread.
 #pragma once
 
 #include <cassert>
@@ -9,38 +9,43 @@
 #include <utility>
 #include <variant>
 
+/// MOONLET_API exports a symbol from moonlet's shared library. All other symbols are hidden.
+#ifndef MOONLET_API
+#define MOONLET_API __attribute__((visibility("default")))
+#endif
+
 namespace moonlet {
 
-/// The closed set of error kinds that presets, the envelope and the journal know by name.
+/// ErrorKind is the closed set of errors that presets, the envelope and the journal know.
 enum class ErrorKind {
   kInvalid,    ///< the request is wrong: argument, file, id, schema
   kDenied,     ///< not granted, or outside the permitted files
   kLimit,      ///< Lua time or memory; the message says which
   kTimeout,    ///< a deadline passed
-  kCancelled,  ///< the user or a scope ended it
+  kCancelled,  ///< ended by the user or a scope
   kBudget,     ///< a spending limit was reached
   kQuota,      ///< the provider refuses until a time
   kQuorum,     ///< fewer successes than needed
   kRejected,   ///< a person said no
-  kParked,     ///< it waits for a person; the run ends until there is an answer
+  kParked,     ///< waits for a person; the run ends until the answer
   kLost,       ///< the outcome can no longer be known
-  kFailed,     ///< it ran, or should have run, and failed
+  kFailed,     ///< ran, or should have run, and failed
 };
 
-/// The lower-case name of a kind, as Lua and JSON show it ("invalid", "denied", …).
-std::string_view to_string(ErrorKind kind);
+/// Returns the lower-case name of a kind, as in Lua and JSON ("invalid", "denied", …).
+MOONLET_API std::string_view to_string(ErrorKind kind);
 
 struct Error {
   ErrorKind kind = ErrorKind::kFailed;
-  std::string message;  ///< the problem, in one line
+  std::string message;  ///< the problem, on one line
   std::string hint;     ///< the next step; may be empty
   std::string at;       ///< the place: a path, file:line, or argument; may be empty
 
-  /// An Error from an errno value: "cannot <doing> <at>: <strerror> (ENAME)". Hints are added for
-  /// the common ones (ENOSPC, EROFS, EACCES, EMFILE, ENOENT …). Errors of the system are kFailed,
-  /// but EACCES, EPERM, EROFS and EXDEV are kDenied and ENOENT, ENOTDIR, EISDIR, ELOOP and
-  /// ENAMETOOLONG are kInvalid.
-  static Error from_errno(int number, std::string_view doing, std::string at = {});
+  /// Makes an Error from an errno: "cannot <doing> <at>: <strerror> (ENAME)".
+  /// Adds hints for common errors, such as ENOSPC, EROFS, EACCES, EMFILE and ENOENT.
+  /// EACCES, EPERM, EROFS and EXDEV are kDenied. Other errors of the system are kFailed.
+  /// ENOENT, ENOTDIR, EISDIR, ELOOP and ENAMETOOLONG are kInvalid.
+  MOONLET_API static Error from_errno(int number, std::string_view doing, std::string at = {});
 };
 
 template <typename T>

@@ -14,13 +14,13 @@ unsigned char byte_at(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
 }
 
-// The range of the second byte of a sequence, which excludes overlong forms and surrogates.
+// Returns the range of a sequence's second byte, which excludes overlong forms and surrogates.
 void second_byte_range(unsigned char lead, unsigned char& low, unsigned char& high) {
   low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
 }
 
-// Bytes at the start that belong together, and whether they are a whole sequence.
+// Returns the length of the first maximal subpart of UTF-8, and whether it is complete.
 std::size_t subpart(std::string_view text, bool& whole) {
   const unsigned char lead = byte_at(text, 0);
   whole = lead < 0x80;
@@ -47,21 +47,20 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// Invisible joiners and selectors, which other scripts and emoji need: a sign that they join stands
-// before them.
+// Matches invisible joiners and selectors, which other scripts and emoji need.
 bool is_joiner(std::uint32_t code) {
   return code == 0x200c || code == 0x200d || (code >= 0xfe00 && code <= 0xfe0f) ||
          (code >= 0xe0100 && code <= 0xe01ef);
 }
 
-// Marks that are not seen: blanks and joiners without a width, fillers, signs of layout.
+// Matches invisible characters: zero-width blanks and joiners, fillers, layout controls.
 bool is_invisible(std::uint32_t code) {
   return code == 0x200b || (code >= 0x2060 && code <= 0x206f) || code == 0xad || code == 0x34f ||
          code == 0x180e || code == 0x115f || code == 0x1160 || code == 0x3164 || code == 0xffa0 ||
          code == 0x17b4 || code == 0x17b5 || (code >= 0x1d173 && code <= 0x1d17a);
 }
 
-// Marks that reorder or hide text, and those that are not seen. Joiners carry meaning.
+// Matches characters that reorder or hide text, and invisible characters, but no joiners.
 bool deceives(std::uint32_t code) {
   if (is_invisible(code)) return true;
   return (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
@@ -70,7 +69,7 @@ bool deceives(std::uint32_t code) {
          (code >= 0xfff9 && code <= 0xfffb);
 }
 
-// True where a joiner has something to join: a keycap, a sign beyond ASCII, a picture of one.
+// Returns true if a joiner has something to join: a keycap, a character beyond ASCII, an emoji.
 bool may_join(std::uint32_t before, std::uint32_t joiner) {
   if (before < 0x80)
     return joiner == 0xfe0f && before != 0 &&
@@ -80,20 +79,20 @@ bool may_join(std::uint32_t before, std::uint32_t joiner) {
 
 bool is_control(std::uint32_t code) { return code < 0x20 || (code >= 0x7f && code <= 0x9f); }
 
-// Skips an escape sequence, so that "\x1b[31mred" leaves "red" and not "[31mred". `at` stands on
-// the introducer's last byte; returns the first position after the sequence.
+// Skips an escape sequence, so that "\x1b[31mred" becomes "red" instead of "[31mred".
+// `at` is the introducer's last byte. Returns the offset after the sequence.
 std::size_t after_escape(std::string_view text, std::size_t at, unsigned char kind) {
-  constexpr std::size_t kLongest = 4096;  // an unfinished one must not swallow the rest
+  constexpr std::size_t kLongest = 4096;  // an unfinished sequence must not absorb the rest
   const std::size_t end = std::min(text.size(), at + kLongest);
   std::size_t next = at + 1;
-  if (kind == '[') {  // CSI: parameters, then one final byte
+  if (kind == '[') {  // CSI: parameters, then a final byte
     while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x40) ++next;
     return next < text.size() && byte_at(text, next) >= 0x40 && byte_at(text, next) < 0x7f
                ? next + 1
                : next;
   }
   if (kind == ']' || kind == 'P' || kind == 'X' || kind == '^' || kind == '_') {
-    // A string up to BEL or ST; without an end on its line only the introducer goes.
+    // Skip a control string up to BEL or ST. If its line has no end, skip only the introducer.
     for (; next < end && text[next] != '\n'; ++next) {
       if (text[next] == '\a') return next + 1;
       if (text[next] == '\x1b' && next + 1 < text.size() && text[next + 1] == '\\') return next + 2;
@@ -102,14 +101,14 @@ std::size_t after_escape(std::string_view text, std::size_t at, unsigned char ki
     }
     return at + 1;
   }
-  // ESC, intermediate bytes, a final byte.
+  // An escape sequence has intermediate bytes and a final byte.
   next = at;
   while (next < end && byte_at(text, next) >= 0x20 && byte_at(text, next) < 0x30) ++next;
   return next < text.size() && byte_at(text, next) >= 0x30 && byte_at(text, next) < 0x7f ? next + 1
                                                                                          : next;
 }
 
-// The C1 forms of the introducers: U+009B is ESC [ and so on.
+// Maps the C1 forms of the introducers: U+009B is ESC [ and so on.
 unsigned char c1_kind(std::uint32_t code) {
   return code >= 0x80 && code <= 0x9f ? static_cast<unsigned char>(code - 0x40) : 0;
 }
@@ -125,7 +124,7 @@ std::size_t utf8_sequence(std::string_view text) {
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
-    // Eight ASCII bytes at a time: nearly all text is.
+    // Check eight ASCII bytes at a time, because nearly all text is ASCII.
     std::uint64_t eight = 0x80;
     if (text.size() >= 8) std::memcpy(&eight, text.data(), 8);
     if ((eight & 0x8080808080808080U) == 0) {
@@ -177,7 +176,7 @@ std::size_t json_size(std::string_view text) {
 }
 
 bool looks_binary(std::string_view text) {
-  // Cut on a boundary, or a sequence that the window splits would count as malformed.
+  // Cut on a boundary, because a split sequence would count as malformed.
   text = cut_end(text, 8192);
   if (text.find('\0') != std::string_view::npos) return true;
   std::size_t odd = 0;
@@ -188,14 +187,14 @@ bool looks_binary(std::string_view text) {
     if (size == 0 || (byte < 0x20 && !usual)) ++odd;
     at += std::max<std::size_t>(size, 1);
   }
-  // Latin-1 text has a few malformed bytes, compressed data half of them.
+  // Latin-1 text has a few malformed bytes; about half of compressed data is malformed.
   return odd * 10 > text.size() * 3;
 }
 
 std::string_view cut_end(std::string_view text, std::size_t cap) {
   if (text.size() <= cap) return text;
   std::size_t end = cap;
-  // Step back over a sequence that the cut would split; malformed bytes are cut anywhere.
+  // Step back over a sequence that the cut would split. Cut malformed bytes anywhere.
   for (std::size_t back = 0; back < 3 && end > 0 && (byte_at(text, end) & 0xc0) == 0x80; ++back)
     --end;
   const std::size_t size = utf8_sequence(text.substr(end));
@@ -220,7 +219,7 @@ void MiddleCut::feed(std::string_view chunk) {
 
 std::string_view MiddleCut::head() const {
   std::string_view head = head_;
-  // A sequence split at the end of the head has its other bytes in the part left out.
+  // The bytes that complete a split sequence are in the omitted part.
   for (std::size_t back = 1; cut() && back <= 3 && back <= head.size(); ++back) {
     const unsigned char byte = byte_at(head, head.size() - back);
     if ((byte & 0xc0) == 0x80) continue;
@@ -273,7 +272,7 @@ std::string strip_controls(std::string_view text) {
     const std::size_t size = subpart(text.substr(at), whole);
     const std::uint32_t code = whole ? code_point(text.substr(at, size)) : 0;
     if (!whole) {
-      // A lone byte 0x80-0x9f is a C1 control for a terminal that is not in UTF-8 mode.
+      // A lone byte 0x80-0x9f is a C1 control for a terminal without UTF-8 mode.
       out += kReplacement;
     } else if (code == 0x1b && at + 1 < text.size()) {
       const unsigned char kind = byte_at(text, at + 1);
@@ -309,7 +308,7 @@ std::string printable(std::string_view text, std::size_t cap) {
     } else if (is_control(code) || deceives(code) || (is_joiner(code) && !may_join(before, code))) {
       std::snprintf(escape, sizeof escape, "\\u{%x}", static_cast<unsigned>(code));
     }
-    // A malformed sequence is shown byte by byte: the next round sees the rest of it.
+    // A malformed sequence is printed byte by byte.
     const std::size_t step = whole ? size : 1;
     const std::string_view shown =
         escape[0] != 0 ? std::string_view(escape) : text.substr(at, step);

@@ -10,7 +10,7 @@ namespace moonlet {
 
 namespace {
 
-// A thread inherits the mask: signals are for the program's own threads.
+// A thread inherits its creator's signal mask. Signals are for the program's own threads.
 std::thread start_without_signals(std::function<void()> fn) {
   sigset_t all, before;
   sigfillset(&all);

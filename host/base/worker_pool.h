@@ -1,6 +1,6 @@
-// WorkerPool: a few threads that run functions in the order of their arrival. libuv's own pool ends
-// the process when the system refuses one of its threads; this one makes do with fewer, and without
-// any it runs the function in the caller's thread. One thread calls run().
+// WorkerPool runs functions on a few threads, in the order of their arrival.
+// libuv's pool aborts the process if the system refuses a thread. WorkerPool uses fewer threads.
+// Without any thread, WorkerPool runs the function in the caller. Only one thread may call run().
 #pragma once
 
 #include <condition_variable>
@@ -15,20 +15,19 @@ namespace moonlet {
 
 class WorkerPool {
  public:
-  /// Starts a thread; throws std::system_error when the system refuses it.
+  /// Starts a thread. Throws std::system_error if the system refuses.
   using StartThread = std::function<std::thread(std::function<void()>)>;
 
   explicit WorkerPool(std::size_t most_threads = 4, StartThread start = nullptr);
-  /// Runs what is queued, then ends the threads.
+  /// Runs the queued functions, then ends the threads.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// Runs `fn`, which must not throw.
   void run(std::function<void()> fn);
 
  private:
-  /// False when no thread could be started.
+  /// Returns false if no thread could be started.
   bool have_thread();
   void serve();
 

@@ -1,7 +1,7 @@
-// CancelRequest: a file in a run's folder by which another process asks its host to end it. The
-// removal of that folder asks the same, 20 seconds later. The host looks a few times a second,
-// which works in any program that embeds the engine. Owns a timer that does not keep the loop
-// alive. Loop thread only.
+// CancelRequest is a file in a run's folder by which another process asks to end the run.
+// Removing the folder is also a request, with a delay of 20 seconds.
+// CancelRequest polls a few times a second, which works in any embedding program.
+// Owns a timer that does not keep the loop alive. Loop thread only.
 #pragma once
 
 #include <uv.h>
@@ -15,14 +15,13 @@ namespace moonlet {
 
 class CancelRequest {
  public:
-  /// Makes the request. No host has to listen.
+  /// Makes a cancel request, even if no host reads it.
   static Result<void> make(const Dir& run_dir);
 
-  /// Forgets older requests, and calls `fn` once when there is a new one. `run_dir` is borrowed.
+  /// Ignores older requests, and calls `fn` once at the first new request. Borrows `run_dir`.
   CancelRequest(uv_loop_t* loop, const Dir& run_dir, std::function<void()> fn);
   ~CancelRequest();
-  /// Checks for a request now, for a host that does not turn its loop. Further calls within a tenth
-  /// of a second return at once.
+  /// Checks for a request now, for a host that blocks its loop. Works at most every 100 ms.
   void look();
   CancelRequest(const CancelRequest&) = delete;
   CancelRequest& operator=(const CancelRequest&) = delete;
@@ -34,7 +33,7 @@ class CancelRequest {
   std::function<void()> fn_;
   uv_timer_t* timer_;
   std::uint64_t looked_ms_ = 0;
-  std::uint64_t removed_ms_ = 0;  // when it was first seen to be removed; 0: it is there
+  std::uint64_t removed_ms_ = 0;  // when the folder was first missing; 0: the folder exists
 };
 
 }  // namespace moonlet

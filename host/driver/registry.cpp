@@ -22,7 +22,7 @@ Result<void> append_record(Loop& loop, const RunDir& run, const RunLock& lock, s
   return write->result();
 }
 
-// A keeper that was just killed may still have its lock, but it does not answer.
+// A killed keeper may still have its lock for a moment, but does not answer.
 bool keeper_answers(const RunDir& run) {
   const int dir = run.dir().fd();
   return keeper_is_alive(dir) && keeper_live(dir).ok();
@@ -87,7 +87,7 @@ void Sweep::go_on() {
     wait_ = std::make_shared<LockWait>(loop_, run->dir(), id, TakeOver::kNo, Hold::kPass);
     if (!wait_->done()) {
       return wait_->on_complete([this, id] {
-        const auto done = std::move(wait_);  // lives until its completion has been handled
+        const auto done = std::move(wait_);  // keep the operation alive during its callback
         sweep_locked(id, std::move(done->lock()));
         go_on();
       });
@@ -128,7 +128,7 @@ Result<void> RunRegistry::end_orphans(std::string_view id, const RunLock& lock) 
     for (const ChildRecord& child : *live) (void)keeper_cancel(dir, child.number);
     (void)keeper_shutdown(dir);
   }
-  // A keeper that does not answer may be about to end, so the sweep waits for it.
+  // A keeper that does not answer may be about to end, so the sweep waits for its end.
   if (auto swept = moonlet::sweep(dir, kKeeperEndMs); !swept) return swept.error();
   remove_temporary_folders(run->dir());
   return Runs(**home_.existing()).mark_finished(id);
@@ -145,15 +145,15 @@ Result<Amended> RunRegistry::amend(Loop& loop, std::string_view id, const RunLoc
   }
   Amended amended{true, {}};
   if (auto noted = append_record(loop, *run, lock, std::move(amendment.body)); !noted) {
-    // A damaged journal keeps nobody from a decision or from ending the run. Any other failure is
-    // an error: without the record, `verify` would report the file as forged.
+    // A damaged journal must not block a decision or the end of the run.
+    // Any other failure is an error: without the record, `verify` would report a forged file.
     const ErrorKind kind = noted.error().kind;
     const bool damaged = kind == ErrorKind::kInvalid || kind == ErrorKind::kLimit;
     if (amendment.path.empty() || !damaged) return noted.error();
     amended.unrecorded = noted.error();
   }
   if (amendment.path.empty()) return amended;
-  // This process may be stopped for a long time before it replaces the file.
+  // The lock may be lost while this process is stopped, so check the lock before the rename.
   auto written =
       (*home_.existing())->write_file(amendment.path, amendment.text, Durable::kYes, [&lock] {
         return lock.check();

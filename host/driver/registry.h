@@ -1,7 +1,6 @@
-// RunRegistry: the runs of a home that another process drives, or that no process drives any more,
-// and the user's index of live keepers. It never touches a run that another process drives: what
-// changes a run takes its lock, see lock(). Blocks as long as the disk or a keeper takes, but never
-// waits for a lock. Loop thread only.
+// RunRegistry handles the runs that other processes drive, or that no process drives.
+// RunRegistry also reads the user's index of live keepers. A change to a run needs its lock.
+// Blocks on the disk or a keeper, but never on a lock. Loop thread only.
 #pragma once
 
 #include <memory>
@@ -22,7 +21,7 @@ namespace moonlet {
 
 struct SweptRun {
   std::string id;
-  int killed = 0;  ///< how many of its processes were ended
+  int killed = 0;  ///< the number of killed processes
 };
 
 struct LiveRunProcess {
@@ -32,21 +31,21 @@ struct LiveRunProcess {
 
 struct Amendment {
   std::string body;             ///< the record, a JSON object on one line
-  std::string_view was;         ///< the hash of the run.json that it is about; empty: any
-  std::string_view path, text;  ///< a file of `.agent` that is written with it; no path: none
+  std::string_view was;         ///< the expected hash of run.json; empty: any hash
+  std::string_view path, text;  ///< a file of `.agent` to write with the record; empty path: none
 };
 
 struct Amended {
-  bool done = false;                ///< false: run.json was rewritten since, or the run is driven
+  bool done = false;                ///< false: run.json has changed, or the run is driven
   std::optional<Error> unrecorded;  ///< why the record is not in the journal
 };
 
-/// Sweeps the runs of a home one after the other, from the loop: a host that was just killed may
-/// hold its lock for some seconds. The home is borrowed. Loop thread only.
+/// Sweeps the runs of a home one after the other, from the loop. Borrows the home.
+/// A killed host may keep its lock for some seconds, so the sweep retries. Loop thread only.
 class Sweep final : public Operation {
  public:
   Sweep(Loop& loop, Home& home);
-  /// The runs that were swept, once it is done.
+  /// Returns the swept runs of a finished sweep.
   const std::vector<SweptRun>& swept() const { return swept_; }
 
  private:
@@ -56,40 +55,37 @@ class Sweep final : public Operation {
 
   Loop& loop_;
   Home& home_;
-  std::vector<std::string> ids_;  // still to be swept, the next one last
+  std::vector<std::string> ids_;  // runs to sweep, the next run last
   std::shared_ptr<LockWait> wait_;
   std::vector<SweptRun> swept_;
 };
 
 class RunRegistry {
  public:
-  /// `home` is borrowed.
   explicit RunRegistry(Home& home) : home_(home) {}
 
-  /// The run `id`; kInvalid when there is none.
+  /// Opens the run `id`. Fails with kInvalid if the run does not exist.
   Result<RunDir> open(std::string_view id) const;
-  /// The pid of the process that drives a run; 0 without one, 1 when it is unknown.
+  /// Returns the pid of the run's driver; 0 without a driver, 1 if unknown.
   std::int64_t holder(std::string_view id) const;
-  /// Every living process of the steps of unfinished runs.
+  /// Returns every living process of the steps of unfinished runs.
   std::vector<LiveRunProcess> live() const;
 
-  /// Ends what dead hosts left behind and marks their runs as finished. Skips a run that is driven,
-  /// and one whose keeper still answers: that run waits to be resumed.
+  /// Ends the orphans of dead hosts and marks their runs as finished.
+  /// A driven run is skipped, and a run whose keeper still answers, because it can be resumed.
   std::shared_ptr<Sweep> sweep(Loop& loop) const;
 
-  /// Takes the lock of a run for a moment, for the functions below.
+  /// Takes the lock of a run for end_orphans() or amend().
   Result<std::shared_ptr<LockWait>> lock(Loop& loop, std::string_view id) const;
-  /// Ends the children of a run and its keeper, and waits up to ten seconds for it. `lock` is held
-  /// until this returns.
+  /// Ends the children of a run and its keeper. Waits at most ten seconds. Needs the `lock`.
   Result<void> end_orphans(std::string_view id, const RunLock& lock) const;
-  /// Adds a record to the journal and writes the file that belongs to it, all under one lock. If
-  /// the journal is damaged (kInvalid, kLimit), the file is written nevertheless and `unrecorded`
-  /// says so.
+  /// Appends a record to the journal and writes its file under the same lock.
+  /// If the journal is damaged, writes only the file and sets `unrecorded`.
   Result<Amended> amend(Loop& loop, std::string_view id, const RunLock& lock,
                         Amendment amendment) const;
 
  private:
-  /// `.agent`; kInvalid when there is none.
+  /// Opens `.agent`. Fails with kInvalid if the folder does not exist.
   Result<const Dir*> agent() const;
 
   Home& home_;

@@ -14,10 +14,9 @@ namespace moonlet {
 namespace {
 
 constexpr int kMostDraws = 16;   // attempts to find a free task id
-constexpr int kMostUnheard = 4;  // records, before ends of children wait
+constexpr int kMostUnheard = 4;  // with more unread records, the ends of children are delayed
 
-/// Makes a sidecar. Runs that begin in the same second may get the same random name: tries again
-/// then.
+/// Makes a sidecar. Retries on a name collision between runs of the same second.
 Result<std::string> make_named_sidecar(const Dir& agent, const RunDriver::Request& request,
                                        const Clock& clock) {
   for (int draw = 0;; ++draw) {
@@ -40,13 +39,13 @@ Result<std::unique_ptr<RunDriver>> RunDriver::create(Host host, Home& home,
   const bool named_by_run = request.task_id.empty() && !request.packet.empty();
   std::string task_id;
   if (!named_by_run) {
-    // Make the sidecar first: if the user chose a name that is taken, no run may be left.
+    // Make the sidecar first: a name collision must not leave a run.
     auto made = make_named_sidecar(where, request, host.clock);
     if (!made) return made.error();
     task_id = std::move(*made);
   }
   std::optional<RunLock> lock;
-  // The run is locked before it is listed as live, so no sweep of another process takes its lock.
+  // Lock the run before listing it as live, so that no sweep of another process takes its lock.
   const auto take_lock = [&lock](const RunDir& made) -> Result<void> {
     auto tried = made.try_lock();
     if (!tried.lock) return tried.lock.error();
@@ -87,8 +86,7 @@ Result<std::unique_ptr<RunDriver>> RunDriver::resume(Host host, Home& home, std:
   if (auto marked = Runs(**agent).mark_live(dir->id()); !marked) return marked.error();
   std::unique_ptr<RunDriver> run(new RunDriver(std::move(host), **agent, std::move(*dir),
                                                std::move(lock), request.task_id, request, true));
-  // The keeper is taken over before anybody reads a value: a stopped host that continues is
-  // refused.
+  // Take over the keeper before reading any value, to fence a stopped host.
   if (auto taken = run->take_over(); !taken) return taken.error();
   return run;
 }
@@ -124,12 +122,10 @@ void RunDriver::mark_finished() {
   if (still_ours()) (void)Runs(*agent_).mark_finished(id());
 }
 
-// --- files ---------------------------------------------------------------------------------------
-
 Result<void> RunDriver::replace(const Dir& where, std::string_view path, std::string_view text,
                                 Durable durable) const {
   if (auto ours = still_ours(); !ours) return ours;
-  // Check again right before the rename, because this process may be stopped while it writes.
+  // Check the lock again before the rename, because this process may be stopped while writing.
   return where.write_file(path, text, durable, [this] { return still_ours(); });
 }
 
@@ -197,7 +193,7 @@ void RunDriver::begin_sync() {
                           [this, files = unsynced_] { return agent_->sync_files(files); });
     unsynced_.clear();
   } catch (const std::system_error&) {
-    // If no thread can be started, sync() does the work.
+    // Without a thread, sync() does the work.
   }
 }
 
@@ -212,7 +208,7 @@ Result<void> RunDriver::sync() {
 
 Result<void> RunDriver::sync_values() {
   if (unsynced_values_.empty()) return {};
-  // After a failed sync a later one may succeed without the lost pages, so it proves nothing.
+  // After a failed fsync, a later success proves nothing about the lost pages.
   if (values_failure_) return *values_failure_;
   auto synced = agent_->sync_files(unsynced_values_);
   if (synced) {
@@ -222,8 +218,6 @@ Result<void> RunDriver::sync_values() {
   }
   return synced;
 }
-
-// --- journal -------------------------------------------------------------------------------------
 
 Result<void> RunDriver::open_journal(const JournalVisitor& visit) {
   auto opened = Journal::open(dir_.dir(), lock_, host_.loop, visit);
@@ -250,8 +244,6 @@ void RunDriver::count_unheard(int more) {
   if (keeper_) keeper_->hold_ends(unheard_ >= kMostUnheard);
 }
 
-// --- children ------------------------------------------------------------------------------------
-
 KeeperOptions RunDriver::keeper_options() const {
   KeeperOptions options;
   options.program = host_.keeper_program;
@@ -274,12 +266,12 @@ Result<void> RunDriver::ensure_keeper() {
   if (keeper_) return {};
   if (auto taken = take_over(); !taken) return taken;
   if (keeper_) return {};
-  // The processes of a dead keeper are ended before a new keeper starts.
+  // End the processes of a dead keeper before a new keeper starts.
   if (resumed_) {
     if (auto swept = sweep(dir_.dir().fd()); !swept) return swept.error();
   }
   KeeperOptions options = keeper_options();
-  const auto live = host_.live_keepers.make();  // the run works without its entry in the index
+  const auto live = host_.live_keepers.make();  // a run works without its index entry
   if (live) options.live_dir_fd = live->fd();
   options.label = label_;
   auto started = Keeper::start(host_.loop, std::move(options));
@@ -351,8 +343,6 @@ bool RunDriver::has_running_children() const {
     return child.started_ms != 0 && !child.operation->done();
   });
 }
-
-// --- events --------------------------------------------------------------------------------------
 
 Result<void> RunDriver::open_events(std::string_view path, Bus& bus) {
   if (auto ours = still_ours(); !ours) return ours;

@@ -15,9 +15,9 @@ namespace moonlet::executor {
 namespace {
 
 using nlohmann::json;
-constexpr int kMostRooms = 6;            // how often room is made for one request
-constexpr int kMostEmpty = 5;            // answers in a row that hold nothing
-constexpr std::size_t kMostCalls = 128;  // calls of one answer that are run
+constexpr int kMostRooms = 6;            // how often output may be dropped to shrink a request
+constexpr int kMostEmpty = 5;            // empty answers in a row
+constexpr std::size_t kMostCalls = 128;  // the most calls that are run for an answer
 constexpr std::int64_t kLastLookMs = 10'000;
 
 bool is_type(const json& item, const char* type) { return text_of(item, "type") == type; }
@@ -61,7 +61,7 @@ std::optional<int> Agent::begin() {
     return fail(begun.error(), "failed", kExitFailed);
   }
   if (auto code = end_at_limit()) return code;
-  // No call was paid for yet, so it does not wait for the disk.
+  // Do not wait for the disk, because no call has been paid for yet.
   if (!save(Durable::kNo)) return kExitFailed;
   return std::nullopt;
 }
@@ -71,7 +71,7 @@ std::optional<int> Agent::end_at_limit() {
     return fail(Failure{Failure::Kind::kInterrupted, "ended by a signal"});
   }
   if (!options_.limit.over()) return std::nullopt;
-  return fail(Failure{Failure::Kind::kTimeout, "the wall limit is over"});
+  return fail(Failure{Failure::Kind::kTimeout, "the wall limit is reached"});
 }
 
 int Agent::run() {
@@ -88,7 +88,7 @@ int Agent::run() {
           Error{ErrorKind::kFailed,
                 std::to_string(empty_) + " answers of the model in a row were empty or cut off",
                 "use another model, or break the task into smaller ones; the same TASK-ID "
-                "goes on",
+                "continues",
                 {}},
           "invalid-output", kExitFailed);
     }
@@ -97,7 +97,7 @@ int Agent::run() {
                         "MAX_ITERS reached: the model has answered " + std::to_string(iterations_) +
                             " times",
                         "increase it (MAX_ITERS=" + std::to_string(2 * options_.max_iterations) +
-                            ") or break the task into smaller ones; the same TASK-ID goes on",
+                            ") or break the task into smaller ones; the same TASK-ID continues",
                         {}},
                   "failed", kExitLimit);
     }
@@ -105,7 +105,7 @@ int Agent::run() {
   }
 }
 
-/// The calls of the model that have no output yet, in their order.
+/// Returns the model's calls without an output, in their order.
 std::vector<Call> Agent::open_calls() const {
   const json& items = session_.data().items;
   std::set<std::string> answered;
@@ -122,7 +122,7 @@ std::vector<Call> Agent::open_calls() const {
   return calls;
 }
 
-/// The text that the conversation ends with, where it is the model's last word.
+/// Returns the text at the end of the conversation, if the model wrote it last.
 Agent::Said Agent::last_message() const {
   const json& items = session_.data().items;
   Said said;
@@ -157,7 +157,7 @@ std::optional<int> Agent::settle_calls() {
   SessionData& data = session_.data();
   const std::vector<Call> calls = open_calls();
   if (calls.empty()) return std::nullopt;
-  // The model's text beside its calls.
+  // Find the text that the model wrote in the same answer as its calls.
   Said beside;
   for (auto item = data.items.rbegin(); item != data.items.rend(); ++item) {
     if (is_type(*item, "function_call_output") || text_of(*item, "role") == "user") break;
@@ -246,7 +246,7 @@ std::optional<int> Agent::ask() {
   }
 }
 
-/// Drops old tool output; empty where there is none left to drop.
+/// Drops old tool output. Returns the number of dropped outputs, or no value if none is left.
 std::optional<int> Agent::make_room() {
   SessionData& data = session_.data();
   const std::size_t before = json_text(data.items).size();
@@ -275,7 +275,7 @@ void Agent::take(Turn turn) {
     if (is_type(item, "function_call")) known.insert(text_of(item, "call_id"));
   }
   for (json& item : turn.items) {
-    // Servers on one's own machine may number their calls anew in each answer.
+    // A local server may repeat the ids of calls in each answer.
     if (is_type(item, "function_call") && !known.insert(text_of(item, "call_id")).second) {
       item["call_id"] = "call_" + random_hex(8);
     }
@@ -298,7 +298,7 @@ void Agent::take(Turn turn) {
   if (!turn.calls.empty()) {
     report_.warning("the model's call arrived incomplete: it was not run");
   } else if (broken) {
-    report_.warning("the model's answer was cut off: it is asked to go on");
+    report_.warning("the model's answer was cut off: it is asked to continue");
     user("Your answer was cut off. Go on, in smaller steps.");
   } else if (turn.calls.empty() && turn.text.find_first_not_of(" \t\r\n") == std::string::npos) {
     user("Your answer was empty. Go on with the task, or say in a sentence that it is done.");
@@ -369,23 +369,23 @@ int Agent::fail(const Failure& failure) {
       error.hint = "check OPENAI_API_KEY and OPENAI_BASE_URL";
       break;
     case Kind::kQuota:
-      error.hint = "the account's limit is used up: wait, or raise it; the same TASK-ID goes on";
+      error.hint = "the account's limit is used up: wait, or raise it; the same TASK-ID continues";
       code = kExitQuota;
       break;
     case Kind::kContext:
       error.hint = "break the task into smaller ones, or use a model with a larger window";
       break;
     case Kind::kTimeout:
-      error.hint = "raise --wall; the same TASK-ID goes on";
+      error.hint = "raise --wall; the same TASK-ID continues";
       code = kExitLimit;
       break;
     case Kind::kInterrupted:
-      error.hint = "the same TASK-ID goes on";
+      error.hint = "the same TASK-ID continues";
       code = kExitInterrupted;
       break;
     case Kind::kNetwork:
     case Kind::kRate:
-      error.hint = "try again later; the same TASK-ID goes on";
+      error.hint = "try again later; the same TASK-ID continues";
       break;
     default:
       error.hint = "read the message; OPENAI_MODEL and OPENAI_BASE_URL say who is asked";
@@ -402,7 +402,7 @@ int Agent::fail(const Error& error, const char* what, int code, const Failure* f
   return code;
 }
 
-/// The differences on disk. The last look has a time of its own, as it comes after every limit.
+/// Returns the changed files. Has its own time limit, because it runs after every other limit.
 std::vector<Change> Agent::changes() {
   bool partial = false;
   auto files = changes_.now(partial, {&clock_, clock_.monotonic_ms() + kLastLookMs, -1});

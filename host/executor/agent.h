@@ -1,7 +1,7 @@
-// Agent is the loop: it asks the model, runs the tools that the model calls, and ends with a
-// question, an obstacle, a limit or the finished work. What it does next follows from the
-// conversation, so that a process that takes over after a kill continues with the next call.
-// It owns nothing that is passed in. One thread.
+// Agent asks the model and runs the tools that the model calls, until the work ends.
+// A turn ends with a question, an obstacle, a limit or the finished work.
+// The next step follows from the conversation, so a resumed process knows the next call.
+// Agent borrows everything that is passed in. Single-threaded.
 #pragma once
 
 #include <optional>
@@ -39,11 +39,11 @@ class Agent {
   Agent(AgentOptions options, const Clock& clock, Session& session, Client& client,
         Toolbox& toolbox, Changes& changes, Report& report);
 
-  /// Takes the baseline of the files and works until the turn ends; the exit code of the process.
+  /// Takes the baseline of the files and works until the turn ends. Returns the exit code.
   int run();
-  /// Prints the end of a task that is over already, without asking anybody.
+  /// Prints the end of a finished task without asking the model.
   int repeat();
-  /// Gives the calls that have no output yet one that says so: a new message comes before them.
+  /// Adds an output to each call without an output, because a new message follows the calls.
   void leave_calls();
 
  private:
@@ -81,8 +81,8 @@ class Agent {
   Toolbox& toolbox_;
   Changes& changes_;
   Report& report_;
-  int iterations_ = 0;  // in this process
-  int empty_ = 0;       // answers in a row with nothing in them
+  int iterations_ = 0;  // answers of the model in this process
+  int empty_ = 0;       // consecutive empty answers
 };
 
 }  // namespace moonlet::executor

@@ -1,7 +1,6 @@
 #include "host/executor/changes.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <set>
 #include <sstream>
 
@@ -14,9 +13,9 @@ namespace {
 constexpr std::size_t kMostFiles = 200'000;
 constexpr std::size_t kBaselineCap = 256 << 20;
 constexpr std::uint64_t kLargestHashed = 16 << 20, kMostHashed = 128 << 20;
-constexpr std::size_t kFoldedFrom = 20;  // so many new files in a new folder are one line
+constexpr std::size_t kFoldedFrom = 20;  // a new folder with this many files is a single line
 constexpr int kDeepest = 64;
-constexpr std::size_t kLimitEvery = 64;  // entries between two looks at the limit
+constexpr std::size_t kLimitEvery = 64;  // entries between two checks of the limit
 
 }  // namespace
 
@@ -27,7 +26,7 @@ struct Changes::Look {
   bool partial = false;
 };
 
-/// True where the folder holds something that counts.
+/// Returns true if the folder contains anything that counts as a change.
 bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
   const Dir& root = workspace_.root();
   auto listing = root.list(rel, kMostFiles);
@@ -38,7 +37,7 @@ bool Changes::look_into(const std::string& rel, Look& look, int depth) const {
     if (ends || look.files.size() >= kMostFiles || depth > kDeepest) look.partial = true;
     if (look.partial) return true;
     const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
-    // Records of git, of moonlet and of the executor itself are no work of a task.
+    // Skip records of git, moonlet and the executor, which are not the task's work.
     const bool records = path == ".git" || path == ".agent" || workspace_.holds_sessions(path) ||
                          (entry.name == "objects" && path.find("/.git/") != std::string::npos);
     if (Dir::is_temporary(entry.name) || records) continue;
@@ -141,7 +140,7 @@ std::vector<Change> Changes::now(bool& partial, const Limit& limit) const {
 
 void Changes::end() { (void)state_.remove_file(name_); }
 
-// One record for a file or an empty folder: size inode ctime sha256 path, and a NUL byte.
+// Writes a record for each file or empty folder: size inode ctime sha256 path NUL.
 Result<void> Changes::save() const {
   std::string text = partial_ ? "partial\n" : "whole\n";
   for (const auto& [path, stamp] : files_) {

@@ -1,6 +1,6 @@
-// Changes compares the files below a root with a baseline from the start of the work. It reports
-// what any process has created, modified or deleted. The baseline is stored in a file until the
-// work ends, so that a process that resumes after a kill uses it too. One thread.
+// Changes compares the files below a root with a baseline from the start of the work.
+// Reports the files that any process has created, modified or deleted. Single-threaded.
+// The baseline is stored in a file, for a process that resumes after a kill.
 #pragma once
 
 #include <map>
@@ -22,24 +22,24 @@ class Changes {
   Changes(const Workspace& workspace, Dir state, std::string baseline_name)
       : workspace_(workspace), state_(std::move(state)), name_(std::move(baseline_name)) {}
 
-  /// Takes the baseline, or loads the one that a killed process left. False if a limit was reached;
-  /// then nothing is compared.
+  /// Takes the baseline or loads the baseline of a killed process.
+  /// Returns false if a limit ended the baseline; now() then compares nothing.
   Result<bool> begin(const Limit& limit = {});
   /// Remembers the content of a file that a tool is about to replace.
   void touch(const std::string& rel);
-  /// Takes the baseline of all files that are cheap to read. Call it before the first command runs.
+  /// Takes the baseline of all files that are cheap to read, before the first command runs.
   void touch_all();
-  /// The differences from the baseline, sorted by path. If it sets `partial`, the list may be
-  /// incomplete: a limit was reached, or there are too many files.
+  /// Returns the differences from the baseline, sorted by path.
+  /// Sets `partial` if the list may be incomplete, because of a limit or too many files.
   std::vector<Change> now(bool& partial, const Limit& limit = {}) const;
-  /// Forgets the baseline, once its differences were reported.
+  /// Deletes the baseline after its differences were reported.
   void end();
 
  private:
   struct Stamp {
     std::uint64_t size = 0, inode = 0;
     std::int64_t ctime_ns = 0;
-    std::string sha256;  // the hash of the content, if it was read
+    std::string sha256;  // the hash of the content; empty if unread
   };
   using Files = std::map<std::string, Stamp>;
 

@@ -42,7 +42,7 @@ Markers: each stands at the start of a line of your text.
 When all is done, answer without a tool call: a short summary of what you made and how you checked it.
 )";
 
-/// True for text in another encoding: UTF-16 with its mark, or one byte a letter, as Latin-1.
+/// Recognizes text in other encodings: UTF-16 with a byte order mark, or Latin-1.
 bool looks_like_text(std::string_view bytes) {
   const auto mark = bytes.substr(0, 2);
   if (mark == "\xff\xfe" || mark == "\xfe\xff") return true;
@@ -62,7 +62,7 @@ std::string guidelines(const Workspace& workspace) {
     auto file = workspace.root().read_file(name, kGuidelinesCap);
     if (!file || looks_binary(file->bytes)) continue;
     std::string text = to_valid_utf8(file->bytes);
-    if (file->cut) text += "\n[the file goes on]\n";
+    if (file->cut) text += "\n[the file continues]\n";
     result += fenced(std::string(name) + " (guidelines of the project)", text);
   }
   return result;
@@ -100,7 +100,7 @@ Result<Plan> read_plan(const std::string& path) {
   if (!dir || name.empty() || !dir->exists(name)) return missing();
   auto file = dir->read_file(name, kPlanCap);
   if (!file) {
-    // A link out of its folder is the user's own word.
+    // The user may choose a link that leads out of its folder.
     char* real = ::realpath((folder + "/" + name).c_str(), nullptr);
     if (real == nullptr) return missing();
     const std::string target = real;
@@ -126,7 +126,7 @@ std::string instructions(const ContextOptions& options) {
   std::string text(kInstructions);
   if (options.read_only) text += "You change no file in this task: it is read-only.\n";
   if (options.bash && options.confined) {
-    text += "Bash writes beneath the root and in $TMPDIR alone";
+    text += "Bash writes only beneath the root and in $TMPDIR";
     text += options.network ? ".\n" : ", and has no network.\n";
   }
   if (options.keeps_folders) {
@@ -178,7 +178,7 @@ std::size_t drop_old_output(json& items, std::size_t bytes) {
     gone += size;
     ++dropped;
   }
-  // At last it also cuts what was read last, if that is long, to its head and tail.
+  // As a last resort, also truncate the newest long outputs to head and tail.
   for (std::size_t i = last; i < outputs.size() && gone < bytes; ++i) {
     const std::string text = text_of(*outputs[i], "output");
     if (text.size() < 8000) continue;

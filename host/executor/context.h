@@ -1,13 +1,12 @@
-// The texts that a conversation begins with: the instructions for the model, and the first message
-// with the task, the plan, the project's guidelines and the place. Reads files; keeps none.
+// Builds the first texts of a conversation: the instructions and the first message.
+// The first message has the task, the plan, the project's guidelines and the place.
+// The functions read files and keep no state.
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include <nlohmann/json.hpp>
 
-#include "host/artifact/file/dir.h"
 #include "host/base/result.h"
 #include "host/executor/tools/workspace.h"
 
@@ -27,17 +26,16 @@ struct ContextOptions {
 };
 std::string instructions(const ContextOptions& options);
 
-/// The first message: the description, the plan, CLAUDE.md, AGENTS.md and the repository root.
+/// Builds the first message: the description, the plan, CLAUDE.md, AGENTS.md and the root.
 std::string first_message(const std::string& task_id, const std::string& description,
                           const Plan& plan, const Workspace& workspace);
-/// A later message of the same conversation: an answer, or what to do next.
+/// Builds a later message of the conversation: an answer, or the next request.
 std::string next_message(const std::string& text, bool is_answer, const Plan* changed_plan,
                          const std::string* moved_root);
 
-/// Replaces the output of the oldest tool calls by a note until about `bytes` are saved. Keeps the
-/// last two outputs. Returns how many were replaced.
+/// Replaces outputs of the oldest tool calls by a note until about `bytes` are saved.
+/// Keeps the last two outputs. Returns the number of replaced outputs.
 std::size_t drop_old_output(nlohmann::json& items, std::size_t bytes);
-/// Estimates the tokens of the conversation.
 std::size_t estimate_tokens(const nlohmann::json& items);
 
 }  // namespace moonlet::executor

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
 #include "host/executor/agent.h"
@@ -23,7 +22,7 @@ nlohmann::json user_item(const std::string& text) {
           {"content", nlohmann::json::array({{{"type", "input_text"}, {"text", text}}})}};
 }
 
-/// The session of the task, or of its branch.
+/// Opens the session of the task, or of its branch.
 Result<Session> open_session(const Dir& state, const Options& options, const Redactor& redactor,
                              pid_t owner) {
   if (options.fork.empty()) return Session::open(state, options.task_id, redactor, owner);
@@ -49,8 +48,8 @@ Result<Session> open_session(const Dir& state, const Options& options, const Red
   return branch;
 }
 
-/// Adds what is asked now to the conversation. False when nothing is: the task is over, or waits
-/// for an answer, and the same was asked once more.
+/// Adds the new request to the conversation. Returns false if the request repeats the last one
+/// and the task is finished or waits for an answer.
 bool begin_turn(SessionData& data, Agent& agent, const Options& options, const Plan& plan,
                 const Workspace& workspace, bool is_new, bool forked) {
   const std::string& root = workspace.root().path();
@@ -173,23 +172,23 @@ int run(Work& work) {
   }
   if (!begin_turn(data, agent, options, plan, workspace, is_new, forked)) {
     std::fprintf(
-        stderr, "moonlet-executor: %s; give another DESCRIPTION to go on\n",
+        stderr, "moonlet-executor: %s; give another DESCRIPTION to continue\n",
         data.status == Status::kQuestion ? "the task waits for an answer" : "the task is complete");
     return agent.repeat();
   }
   return agent.run();
 }
 
-/// A file that is opened must not take the place of a standard descriptor that is closed.
+/// A new file must not get the number of a closed standard descriptor.
 void fill_standard_descriptors() {
   for (int fd = 0; fd <= 2; ++fd) {
-    // The lowest free number is taken: this one.
+    // open() returns the lowest free number, which is `fd` here.
     if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR);
   }
 }
 
 int work(int argc, char** argv) {
-  // The key is in this process's memory.
+  // The key is in this process's memory, which other processes must not read.
   hide_memory();
   const Worker worker = begin_worker(argc, argv);
   auto options = read_options(argc, argv, worker.stop_fd);
@@ -227,7 +226,7 @@ int main(int argc, char** argv) {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
   std::fputs(
       "moonlet-executor: error: standard output could not be written\n"
-      "  look at its disk or reader; the same TASK-ID prints the end again\n",
+      "  check its disk or reader; the same TASK-ID prints the end again\n",
       stderr);
   return code == kExitComplete || code == kExitQuestion ? kExitFailed : code;
 }

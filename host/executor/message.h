@@ -1,6 +1,6 @@
-// Message is a parsed text of the model: progress lines, other lines, and the question or obstacle
-// at its end. Control characters are removed before markers are searched, because they could hide
-// one. Pure functions, any thread.
+// Message is a parsed text of the model: rows, and the final question or obstacle.
+// Control characters are removed first, because they could hide a marker.
+// All functions are pure and may run on any thread.
 #pragma once
 
 #include <string>
@@ -16,17 +16,17 @@ struct Message {
     bool progress = false;  ///< `text` follows the marker
   };
 
-  std::vector<Row> rows;  ///< each line but those of the end; empty lines are left out
+  std::vector<Row> rows;  ///< all nonempty lines before the final question or obstacle
   End end = End::kNone;
-  std::string text;  ///< the text of the end
+  std::string text;  ///< the text of the final question or obstacle
   std::vector<std::string> options;
 };
 
-/// If `may_end` is false, a question or an obstacle is treated as ordinary text.
+/// If `may_end` is false, a question or an obstacle is ordinary text.
 Message read_message(std::string_view text, bool may_end = true);
 
-/// Prints a line as text: indents a marker that only the executor may print. The line must have no
-/// control characters.
+/// Formats a line without control characters as text.
+/// as_text() indents a marker that only the executor may print.
 std::string as_text(std::string_view line);
 
 }  // namespace moonlet::executor

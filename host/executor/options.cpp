@@ -21,7 +21,7 @@ constexpr const char* kHelp = R"(usage: moonlet-executor TASK-ID DESCRIPTION PLA
        moonlet-executor --plan-template
 
 Has a model implement one task in this repository, with tools of its own: Glob, Grep, Read, Write,
-Edit and Bash. The same TASK-ID goes on with the same conversation: DESCRIPTION is then the answer
+Edit and Bash. The same TASK-ID continues the same conversation: DESCRIPTION is then the answer
 to its question, or what to do next.
 
   TASK-ID       letters, digits, '.', '_' and '-', at most 64; make it unique (task-3-20260102-a3f9)
@@ -70,7 +70,7 @@ std::string environment(const char* name, const char* other) {
   return value != nullptr && *value != 0 ? value : other;
 }
 
-/// "90s", "30m", "2h", "500ms", or seconds. -1 for anything else.
+/// Parses "90s", "30m", "2h", "500ms" or seconds. Returns -1 for another format.
 std::int64_t duration_ms(const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);
@@ -121,7 +121,7 @@ Result<void> take_value(Options& options, const std::string& option, const std::
   } else if (option == "--api") {
     options.api = api_from(value);
     if (options.api == Api::kUnknown) {
-      return usage("--api is '" + printable(value, 60) + "'", "there are responses and chat");
+      return usage("--api is '" + printable(value, 60) + "'", "write responses or chat");
     }
   } else if (option == "--context") {
     auto number = positive(value, option);
@@ -167,7 +167,7 @@ Result<std::vector<std::string>> read_words(Words& words, Options& options) {
     } else if (word == "--plan-template") {
       options.action = Options::Action::kPlanTemplate;
     } else if (!take_flag(options, word)) {
-      // A description may well begin with a dash: "- add a button". An option holds no blank.
+      // A description may begin with a dash: "- add a button". No option contains a blank.
       if (word.find_first_of(" \n\t") != std::string::npos) {
         rest.push_back(word);
         continue;
@@ -176,7 +176,7 @@ Result<std::vector<std::string>> read_words(Words& words, Options& options) {
       const std::string option = word.substr(0, equals);
       bool known = false;
       for (const char* name : kWithValue) known = known || option == name;
-      if (!known) return usage("there is no option " + printable(option, 60));
+      if (!known) return usage("unknown option " + printable(option, 60));
       auto value = equals == std::string::npos ? value_of(words, option)
                                                : Result<std::string>(word.substr(equals + 1));
       if (!value) return value.error();
@@ -196,7 +196,7 @@ Result<std::string> read_input(const Limit& limit) {
     if (limit.stopped()) return Error{ErrorKind::kCancelled, "ended by a signal", {}, {}};
     if (limit.over()) {
       return Error{ErrorKind::kTimeout,
-                   "the wall limit is over: the DESCRIPTION on standard input has no end",
+                   "the wall limit is reached: the DESCRIPTION on standard input has no end",
                    "close standard input, or raise --wall",
                    {}};
     }

@@ -1,5 +1,5 @@
-// Options reads the command line and the environment: what is wrong there is said before anything
-// is started. It removes the key from the process's own environment and has no other effect.
+// Options parses the command line and the environment before the work starts.
+// read_options() only changes the environment, where it removes the key.
 #pragma once
 
 #include <string>
@@ -29,15 +29,15 @@ struct Options {
   int max_iterations = 50;
 };
 
-/// True when `--json` is among the words: errors are JSON lines then, too.
+/// Returns true if `--json` is given. Errors are JSON lines then, too.
 bool wants_json(int argc, char** argv);
-/// A byte at `stop_fd` ends the wait for a description on standard input (kCancelled), as the wall
-/// limit does (kTimeout).
+/// Parses the options. Two events end the wait for a description on standard input:
+/// A byte at `stop_fd` fails with kCancelled, and the wall limit with kTimeout.
 Result<Options> read_options(int argc, char** argv, int stop_fd);
 std::string help_text();
 
-/// Reads the key and wipes it from the environment, where children and other processes could see
-/// it. Empty when it is not set.
+/// Reads the key and wipes it from the environment, which other processes could read.
+/// Returns "" if the environment has no key.
 std::string take_key();
 
 }  // namespace moonlet::executor

@@ -11,7 +11,7 @@ namespace {
 struct Section {
   const char* name;
   std::vector<const char*>
-      words;  // a heading, or "word:" at the start of a line, with one of these
+      words;  // a heading or "word:" at the start of a line names the section by one of these
 };
 
 const std::vector<Section>& sections() {

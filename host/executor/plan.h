@@ -1,4 +1,4 @@
-// A template for the plan of a task, and a check for missing sections. Pure functions.
+// Provides a template for a task's plan, and a check for missing sections. Pure functions.
 #pragma once
 
 #include <string>
@@ -7,9 +7,8 @@
 
 namespace moonlet::executor {
 
-/// A plan template in Markdown.
 std::string_view plan_template();
-/// The sections of a good plan that are missing both in the plan and in the description.
+/// Returns the sections that both the plan and the description lack.
 std::vector<std::string> missing_sections(std::string_view plan, std::string_view description);
 
 }  // namespace moonlet::executor

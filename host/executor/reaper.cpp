@@ -37,7 +37,7 @@ bool make_pipe(int (&ends)[2]) {
   return true;
 }
 
-/// Keeps `killall` and `pkill -f` with the executor's name from ending both processes at once.
+/// The reaper's name differs, so that `killall` and `pkill -f` do not end both processes.
 void take_name(int argc, char** argv) {
   set_process_name(kReaperName);
   const std::size_t size = argv[argc - 1] + std::strlen(argv[argc - 1]) - argv[0];
@@ -55,20 +55,21 @@ void pass_on(pid_t worker, int signal) {
   ::kill(worker, SIGCONT);
 }
 
-/// Waits for the worker and ends the reaper as it ended.
+/// Waits for the worker and exits with its status.
 [[noreturn]] void reap(pid_t worker, const sigset_t& signals) {
   int status = 0;
   for (;;) {
     int signal = 0;
     sigwait(&signals, &signal);
     if (signal != SIGCHLD) pass_on(worker, signal);
-    // Orphans of a dead worker come here too, and their ends are end_all_descendants()'s to see.
+    // waitpid(-1) would also reap orphans, which end_all_descendants() must see.
     if (::waitpid(worker, &status, WNOHANG) != 0) break;
   }
   end_all_descendants(kEndMs);
   if (!WIFSIGNALED(status)) std::_Exit(WEXITSTATUS(status));
   const int signal = WTERMSIG(status);
-  std::fprintf(stderr, "moonlet-executor: error: ended by signal %d\n  the same TASK-ID goes on\n",
+  std::fprintf(stderr,
+               "moonlet-executor: error: ended by signal %d\n  the same TASK-ID continues\n",
                signal);
   const rlimit no_core{0, 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
@@ -113,7 +114,7 @@ Worker begin_worker(int argc, char** argv) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   sigprocmask(SIG_SETMASK, &before, nullptr);
-  // The pipe ends with the reaper.
+  // The pipe ends when the reaper ends.
   std::thread([fd = alive[0]] {
     char byte;
     while (::read(fd, &byte, 1) < 0 && errno == EINTR) {

@@ -1,7 +1,7 @@
-// The executor is two processes, so that kill -9 of either leaves nothing running. The one that was
-// started, the reaper, passes signals on to the worker and ends what a killed worker leaves. The
-// worker does all the work and ends it, as after a signal, when its reaper is gone. Where orphans
-// do not come to the reaper (no subreaper: any system but Linux), a killed worker's command stays.
+// The executor is two processes, so that kill -9 of either leaves no process running.
+// The reaper passes signals to the worker and ends a killed worker's orphans.
+// The worker does all the work, and ends it if the reaper is gone.
+// Without a subreaper (outside Linux), a killed worker's command survives.
 #pragma once
 
 #include <sys/types.h>
@@ -13,8 +13,8 @@ struct Worker {
   pid_t reaper;  ///< the process that the caller started
 };
 
-/// Forks. Returns in the worker, which leads a session of its own; the reaper exits as the worker
-/// does. For a process with one thread, before it opens anything.
+/// Forks before any thread or file exists. Returns in the worker, which leads a new session.
+/// The reaper exits with the worker's status.
 Worker begin_worker(int argc, char** argv);
 
 }  // namespace moonlet::executor

@@ -27,8 +27,7 @@ void Report::line(const std::string& text) {
   std::fflush(stdout);
 }
 
-/// Prints the marker and a text of the model. Only the first line gets the marker, so no later line
-/// can pass for one.
+/// Prints the marker only before the text's first line, so no later line looks like a marker.
 void Report::marked(const char* marker, const std::string& text) {
   std::istringstream rows(strip_controls(text));
   std::string row, all;

@@ -1,6 +1,6 @@
-// Report prints what happens: markers for people and main agents, one a line, or the same as JSON
-// lines. Only it makes the markers that state facts; text of the model cannot forge one. Warnings
-// and errors go to standard error, and in JSON to both. One thread.
+// Report prints markers for people and main agents, or JSON lines.
+// Text of the model cannot forge the markers, because only Report prints them.
+// Warnings and errors go to stderr, and in JSON mode also to stdout. Single-threaded.
 #pragma once
 
 #include <string>
@@ -19,13 +19,13 @@ namespace moonlet::executor {
 
 class Report {
  public:
-  /// `redactor` is borrowed.
+  /// Borrows `redactor`.
   Report(bool json, const Redactor& redactor) : json_(json), redactor_(redactor) {}
 
   void session(const std::string& id, const std::string& model);
-  /// A message of the model: its progress lines become markers, its other lines are text.
-  /// Omits the question or obstacle at its end, because question() and blocked() print it. If
-  /// `may_end` is false, the turn continues, and they count as text.
+  /// Prints a message of the model: progress lines become markers, other lines text.
+  /// Omits the final question or obstacle, which question() and blocked() print.
+  /// If `may_end` is false, the turn continues, and both are printed as text.
   void message(std::string_view text, bool may_end = true);
   void progress(std::string_view text);
   void tool_begins(const std::string& name, const std::string& detail);
@@ -38,7 +38,7 @@ class Report {
   void blocked(const std::string& text);
   void files(const std::vector<Change>& changes);
   void complete(int iterations);
-  /// Prints the last JSON line: how the run ended, and the model's last message.
+  /// Prints the last JSON line: the result of the run, and the model's last message.
   void done(bool ok, const std::string& text);
   void error(const Error& error, const char* what = "failed", const Failure* failure = nullptr);
 

@@ -1,7 +1,6 @@
 #include "host/executor/repository.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>

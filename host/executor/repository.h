@@ -1,4 +1,3 @@
-// Finds the root of the repository that a task works in. Runs no program.
 #pragma once
 
 #include <string>
@@ -8,8 +7,8 @@
 
 namespace moonlet::executor {
 
-/// `named` (REPO_ROOT), or the nearest folder from the working directory upwards that holds a .git,
-/// or else the working directory.
+/// Opens `named` (REPO_ROOT) or the nearest parent folder with a .git. Runs no program.
+/// Without a .git folder, opens the working directory.
 Result<Dir> find_repository(const std::string& named);
 
 }  // namespace moonlet::executor

@@ -94,7 +94,7 @@ json to_json(const SessionData& data) {
 Result<SessionData> from_json(json value, const std::string& path) {
   const auto damaged = [&](const std::string& why) {
     return Error{ErrorKind::kFailed, "the session " + path + " cannot be read: " + why,
-                 "move it away and start the task anew, or bring it back from a copy", path};
+                 "move it away and start the task again, or restore it from a backup", path};
   };
   if (!value.is_object() || !value.contains("items") || !value["items"].is_array()) {
     return damaged("it holds no conversation");
@@ -122,8 +122,7 @@ Result<SessionData> from_json(json value, const std::string& path) {
   return data;
 }
 
-/// The name of a file in a folder that the executor did not make: each session has a lock beside
-/// it.
+/// Returns a file that belongs to others. The executor's own files have a lock beside them.
 std::optional<std::string> foreign_name(const Dir& state) {
   std::optional<std::string> foreign;
   (void)state.each(".", [&](const Entry& entry) {
@@ -141,7 +140,7 @@ std::optional<std::string> foreign_name(const Dir& state) {
 
 }  // namespace
 
-/// Secrets stand in texts, so each text is looked through: not the JSON, whose form must stay.
+/// Redacts each text of the value, because redacting the JSON text could break its syntax.
 void redact(json& value, const Redactor& redactor) {
   if (value.is_string()) {
     const std::string& text = value.get_ref<const std::string&>();
@@ -176,7 +175,7 @@ Result<std::optional<SessionData>> Session::read(const Dir& state, const std::st
   if (!parsed) {
     return Error{ErrorKind::kFailed,
                  "the session " + path + " cannot be read: " + parsed.error().message,
-                 "move it away and start the task anew, or bring it back from a copy", path};
+                 "move it away and start the task again, or restore it from a backup", path};
   }
   auto data = from_json(std::move(*parsed), path);
   if (!data) return data.error();
@@ -199,7 +198,7 @@ Result<Session> Session::open(const Dir& state, const std::string& id, const Red
     const std::string path = state.path_of(file_of(id));
     return Error{ErrorKind::kInvalid,
                  "the session " + path + " is that of the task '" + printable(task, 100) + "'",
-                 "move it away; --fork NEW-ID begins a task with the conversation of another one",
+                 "move it away; --fork NEW-ID begins a task with the conversation of another task",
                  path};
   }
   session.data_.task_id = id;
@@ -226,7 +225,7 @@ Result<Dir> open_state_dir(const std::string& path, const Dir& root) {
   const bool ours = is_new || (here + "/").find("/.codex-sessions/") != std::string::npos;
   if (!ours) {
     if (auto name = foreign_name(*state)) {
-      return refuse("'" + printable(*name, 100) + "' in it is no session");
+      return refuse("'" + printable(*name, 100) + "' in it is not a session");
     }
   }
   if (ours && !state->exists(".gitignore")) {

@@ -1,13 +1,12 @@
-// Session is the conversation of one task, kept as one JSON file: written as a whole after each
-// step, so that a kill at any moment leaves the last completed one. It holds the task's lock while
-// it lives: a second process of the same id is refused. One thread.
+// Session is the conversation of a task in a JSON file, rewritten after each step.
+// A kill at any moment leaves the last complete step.
+// Session holds the task's lock, so a second process is refused. Single-threaded.
 #pragma once
 
 #include <unistd.h>
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -34,24 +33,24 @@ struct SessionData {
   int iterations = 0;  ///< answers of the model
   Usage usage;
   nlohmann::json items = nlohmann::json::array();  ///< the conversation
-  std::string started_call;  ///< the call that changes something and has not ended
-  nlohmann::json outcome;    ///< the facts of the last lines of a task that is over
+  std::string started_call;  ///< the id of a call with side effects that has started and not ended
+  nlohmann::json outcome;    ///< the final result of a finished task
 };
 
 class Session {
  public:
-  /// Takes the lock of `id` in `state`, for the process that a caller knows as `owner`. kFailed
-  /// with the holder's pid where it is held; a holder whose own owner was killed has some seconds
-  /// to end.
+  /// Takes the lock of the task `id` in `state`. A caller knows this process as `owner`.
+  /// Fails with kFailed and the holder's pid if the lock is taken.
+  /// If the holder's owner was killed, waits some seconds for the holder's end.
   static Result<Session> open(const Dir& state, const std::string& id, const Redactor& redactor,
                               pid_t owner = ::getpid());
-  /// The data of another task, as it is at the moment.
+  /// Returns the current data of another task.
   static Result<std::optional<SessionData>> read(const Dir& state, const std::string& id);
 
-  /// True when the task had begun before.
+  /// Returns true if the task had begun before.
   bool existed() const { return existed_; }
   SessionData& data() { return data_; }
-  /// Replaces the file by the data; with kYes it is on the disk on return. Secrets are taken out.
+  /// Replaces the file. Redacts secrets. Durable::kYes waits for the disk.
   Result<void> save(Durable durable = Durable::kYes);
 
  private:
@@ -65,11 +64,11 @@ class Session {
   SessionData data_;
 };
 
-/// Takes secrets out of all texts in `value`, however deep.
+/// Redacts all texts in `value`, at any depth.
 void redact(nlohmann::json& value, const Redactor& redactor);
 
-/// Makes the folder of the sessions, where git ignores all. kInvalid for the `root` of the
-/// repository, a folder above it, and a folder that holds files of others.
+/// Makes the folder of the sessions with a .gitignore.
+/// Fails with kInvalid for the `root`, a folder above, or a folder with foreign files.
 Result<Dir> open_state_dir(const std::string& path, const Dir& root);
 
 }  // namespace moonlet::executor

@@ -44,8 +44,7 @@ std::string shown(const nlohmann::json& value) {
   return json_text(value);
 }
 
-/// True for fields that only programs and the live view get, because a text line has no room for
-/// them.
+/// Returns true for fields that only programs and the live view get, not the text line.
 bool is_hidden(const Event& event, const std::string& key) {
   return kind_of(event.type).hidden.find(" " + key + " ") != std::string_view::npos;
 }
@@ -78,7 +77,7 @@ std::string to_line(const Event& event, std::size_t cap) {
     line.append(" ").append(event.run);
   }
   if (!event.fields.empty()) line += ":";
-  // The field `message`, `text` or `name` is printed first and without quotes.
+  // Print the field `message`, `text` or `name` first and without quotes.
   const char* head = nullptr;
   for (const char* key : {"message", "text", "name"}) {
     if (head == nullptr && !is_hidden(event, key) && event.fields.is_object() &&

@@ -1,6 +1,6 @@
-// Event: one thing that happened in a run, for people, programs and embedders to follow. A plain
-// value; the journal, not this, is the record. kinds.json declares the types and their fields. No
-// thread affinity.
+// Event reports something that happened in a run to people, programs and embedders.
+// kinds.json declares the types and their fields. Events are no record of a run; the journal is.
+// Event is a plain value for any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,30 +13,29 @@
 
 namespace moonlet {
 
-/// The name of a type in kinds.json: "run.started" and so on.
+/// Returns the name of a type in kinds.json, such as "run.started".
 std::string_view to_string(EventType type);
-/// The type with this name in kinds.json, if it has one.
+/// Returns the event type with this name in kinds.json.
 std::optional<EventType> event_type(std::string_view name);
 
 struct Event {
   EventType type = EventType::kLog;
-  std::int64_t wall_ms = 0;  ///< 0: the bus fills it in
-  std::string run;           ///< "R-007"; empty when it is of no run
-  std::string step;          ///< the step's key; empty when it is of no step
+  std::int64_t wall_ms = 0;  ///< 0: the bus sets the current time
+  std::string run;           ///< "R-007"; empty for an event outside of runs
+  std::string step;          ///< the step's key; empty for an event outside of steps
   nlohmann::json fields = nlohmann::json::object();
-  std::uint64_t number = 0;  ///< in the story of the run, from 1; the bus fills it in
+  std::uint64_t number = 0;  ///< numbers the events of a run from 1; the bus sets the number
 };
 
-/// {"number", "type", "ts", "run", "step", "data"}; a number 0, an empty run and step are left out.
+/// Formats {"number", "type", "ts", "run", "step", "data"} and omits empty members.
 nlohmann::json to_json(const Event& event);
 
-/// A step's key with the names that it was made from: "parallel/src/b.lua" for
-/// "parallel/src%2Fb.lua".
+/// Decodes a step's key: "parallel/src%2Fb.lua" becomes "parallel/src/b.lua".
 std::string plain_key(std::string_view key);
 
-/// One line for people, without a line end: "03:12:00Z step.started correctness: runner=codex". No
-/// control characters, at most `cap` bytes or a little more. Empty for the types that have no line
-/// in kinds.json, because they are for programs or another event has the line.
+/// Formats an event for people: "03:12:00Z step.started correctness: runner=codex".
+/// The line has no control characters, no line end and about `cap` bytes at most.
+/// Returns "" for types without a line in kinds.json.
 std::string to_line(const Event& event, std::size_t cap = 2000);
 
 }  // namespace moonlet

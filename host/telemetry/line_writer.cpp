@@ -16,7 +16,7 @@ namespace moonlet {
 
 namespace {
 
-// Keeps SIGPIPE from this thread while it writes, without touching the handlers of the process.
+// Blocks SIGPIPE on this thread during a write, without changing the process's handlers.
 class WithoutSigpipe {
  public:
   WithoutSigpipe() {
@@ -61,7 +61,7 @@ LineWriter::LineWriter(int fd, std::string name, std::size_t queue_cap)
 }
 
 bool LineWriter::write(std::string_view line) {
-  // The only line in the queue may be larger than the queue's limit.
+  // A single line in the queue may exceed the queue's limit.
   if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
     if (!failed_) pump();
     if (failed_ || (!queue_.empty() && queue_.size() + line.size() + 1 > queue_cap_)) {
@@ -76,7 +76,7 @@ bool LineWriter::write(std::string_view line) {
 
 bool LineWriter::ready(int timeout_ms) const {
   pollfd poll_fd{fd_, POLLOUT, 0};
-  // Errors count as ready: the write reports them.
+  // Errors count as ready, because the next write reports them.
   return ::poll(&poll_fd, 1, timeout_ms) > 0;
 }
 
@@ -86,8 +86,7 @@ void LineWriter::fail(int number) {
   queue_.clear();
 }
 
-// A file takes all or the disk is full; then the half line is taken back, so that readers find
-// whole lines only.
+// A write to a full disk may leave a partial line. Truncate the file, so that readers see no part.
 void LineWriter::write_file() {
   std::size_t done = 0;
   while (done < queue_.size()) {
@@ -115,8 +114,8 @@ void LineWriter::pump() {
   const WithoutSigpipe guard;
   std::size_t done = 0;
   while (done < queue_.size() && ready(0)) {
-    // A pipe that is ready takes PIPE_BUF bytes without waiting, and perhaps no more. (A terminal
-    // that its user stopped with ^S can still make the last write wait.)
+    // A ready pipe accepts PIPE_BUF bytes without blocking, but maybe no more.
+    // A terminal that was paused with ^S can still block the last write.
     const std::size_t size = std::min<std::size_t>(queue_.size() - done, PIPE_BUF);
     const ssize_t wrote = socket_ ? ::send(fd_, queue_.data() + done, size, MSG_DONTWAIT)
                                   : ::write(fd_, queue_.data() + done, size);

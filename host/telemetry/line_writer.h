@@ -1,8 +1,7 @@
-// LineWriter sends whole lines to a descriptor it does not own. It never waits for a slow reader
-// (it queues, then drops and counts), never raises SIGPIPE, and after a failure reports it once and
-// swallows the rest. It changes no flags of the descriptor: others share it. It syncs nothing,
-// unlike the journal and keeper.log: events are no truth, and no run waits for a reader of them.
-// One thread.
+// LineWriter writes whole lines to a borrowed descriptor and never blocks on a slow reader.
+// A full queue drops and counts lines. The first failure is reported; later lines are dropped.
+// LineWriter raises no SIGPIPE and changes no flags, because other processes share the descriptor.
+// Lines are not synced, because no run depends on its events. Single-threaded.
 #pragma once
 
 #include <cstddef>
@@ -17,22 +16,22 @@ namespace moonlet {
 
 class LineWriter {
  public:
-  /// `name` is for the error: "stdout". At most `queue_cap` bytes wait for the reader.
+  /// `name` appears in errors: "stdout". At most `queue_cap` bytes wait for the reader.
   LineWriter(int fd, std::string name, std::size_t queue_cap = std::size_t{4} << 20);
 
-  /// Queues `line` and a line end and writes as much as the reader takes at once. False when the
-  /// line was dropped: the queue is full, or writing failed earlier.
+  /// Queues `line` with a line end and writes as much as the reader accepts now.
+  /// Returns false if the line was dropped: the queue is full, or an earlier write failed.
   bool write(std::string_view line);
-  /// Writes as much as the reader takes at once; for a loop that polls fd() while pending().
+  /// Writes as much as the reader accepts now, for a loop that polls fd() while pending().
   void pump();
-  /// Writes the rest, waiting at most so long.
+  /// Writes the whole queue, but waits at most `timeout_ms`.
   void flush(int timeout_ms);
 
   int fd() const { return fd_; }
   bool pending() const { return !queue_.empty(); }
   bool failed() const { return failed_; }
   std::uint64_t dropped() const { return dropped_; }
-  /// The failure, the first time it is asked for.
+  /// Returns the first failure, but only once.
   std::optional<Error> take_failure();
 
  private:

@@ -19,7 +19,7 @@ constexpr int kDeepest = 100;
 nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, int depth) {
   if (value.is_string()) return redactor.apply(value.get_ref<const std::string&>());
   if (!value.is_structured()) return value;
-  // Writing JSON out later recurses as deep as it is.
+  // Limit the depth, because serializing JSON recurses.
   if (depth == kDeepest) return "[nested too deeply]";
   if (value.is_array()) {
     auto out = nlohmann::json::array();
@@ -36,7 +36,7 @@ nlohmann::json redacted(const Redactor& redactor, const nlohmann::json& value, i
 }  // namespace
 
 Result<std::uint64_t> last_event_number(int fd) {
-  // A line is at most the cap of a sink, or an empty one ends what a kill has cut off.
+  // A line is at most as long as a sink's cap, so the last line end is within this range.
   constexpr off_t kLook = off_t{2} << 20;
   const off_t size = ::lseek(fd, 0, SEEK_END);
   if (size < 0) return Error::from_errno(errno, "read", "events.jsonl");
@@ -150,10 +150,6 @@ void Bus::deliver(Event event) {
       waiting_.push_back(std::move(warning));
     }
   }
-}
-
-void Bus::flush(int timeout_ms) {
-  for (Sink* sink : sinks_) sink->flush(timeout_ms);
 }
 
 }  // namespace moonlet

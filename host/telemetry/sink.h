@@ -1,5 +1,5 @@
-// Sinks take events; the Bus redacts each event once and hands it to all of them. A sink that fails
-// is reported once to the others and never ends the host. Loop thread only.
+// Sinks receive events. The Bus redacts each event once and passes it to every sink.
+// The Bus reports a failed sink once to the other sinks. Loop thread only.
 #pragma once
 
 #include <deque>
@@ -20,25 +20,24 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void emit(const Event& event) = 0;
-  /// Waits up to `timeout_ms` until everything is written.
-  virtual void flush(int timeout_ms) { (void)timeout_ms; }
   /// Returns a failure once. After a failure the sink drops all events.
   virtual std::optional<Error> take_failure() { return std::nullopt; }
 };
 
-/// The number of the last event of a run in its file, from its last whole line; 0 for none. A host
-/// that was killed may have left a part of a line at the end: a newline is added to it.
+/// Returns the number of the last event in a run's file; 0 for none.
+/// A partial line of a killed host gets a newline.
 Result<std::uint64_t> last_event_number(int fd);
 
-/// A JSON object a line. A line above the cap has its data replaced by
-/// {"cut": true, "bytes", "head"}. If a slow reader forces it to drop lines, it adds a warning.
+/// Writes each event as a JSON line. {"cut": true, "bytes", "head"} replaces too long data.
+/// JsonlSink adds a warning if a slow reader forced dropped lines.
 class JsonlSink final : public Sink {
  public:
   JsonlSink(int fd, std::string name, std::size_t line_cap = std::size_t{1} << 20);
   void emit(const Event& event) override;
-  void flush(int timeout_ms) override;
+  /// Waits up to `timeout_ms` until everything is written.
+  void flush(int timeout_ms);
   std::optional<Error> take_failure() override { return writer_.take_failure(); }
-  /// The writer, for an event loop that polls its descriptor while lines wait.
+  /// Returns the writer, for a loop that polls its descriptor while lines wait.
   LineWriter& writer() { return writer_; }
 
  private:
@@ -50,7 +49,7 @@ class JsonlSink final : public Sink {
   std::int64_t last_ms_ = 0;
 };
 
-/// Hands events to a function. An exception counts as a failure: the function is not called again.
+/// Passes events to a function. An exception is a failure: the function is not called again.
 class CallbackSink final : public Sink {
  public:
   explicit CallbackSink(std::function<void(const Event&)> fn) : fn_(std::move(fn)) {}
@@ -64,18 +63,17 @@ class CallbackSink final : public Sink {
 
 class Bus {
  public:
-  /// Both are borrowed and outlive the bus.
+  /// Borrows both arguments, which must outlive the bus.
   Bus(const Redactor& redactor, const Clock& clock) : redactor_(redactor), clock_(clock) {}
 
-  /// The sink is borrowed; remove it before it is destroyed. Not to be called from within a sink.
+  /// Borrows the sink; remove it before its destruction. A sink must not call add().
   void add(Sink& sink) { sinks_.push_back(&sink); }
   void remove(Sink& sink);
 
-  /// Redacts all strings (keys too) and hands the event to each sink. Events that sinks emit
-  /// meanwhile follow afterwards. Data nested deeper than 100 is cut there.
+  /// Redacts all strings (keys too) and passes the event to each sink. Data below depth 100 is cut.
+  /// Events that a sink emits are delivered after the current event.
   void emit(const Event& event);
-  void flush(int timeout_ms);
-  /// The events of a run are numbered from here on; `last` is the number of its last one so far.
+  /// Numbers later events. `last` is the number of the run's last recorded event.
   void number_from(std::uint64_t last) { number_ = last; }
 
  private:

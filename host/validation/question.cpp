@@ -28,7 +28,7 @@ std::size_t indent_of(std::string_view text) {
   return first == std::string_view::npos ? text.size() : first;
 }
 
-// The length of "- ", "* ", "+ ", "12. ", "3) " at the start; 0 when there is no list marker.
+// Returns the length of a leading "- ", "* ", "+ ", "12. " or "3) "; 0 without a list marker.
 std::size_t list_marker(std::string_view text) {
   std::size_t size = 0;
   while (size < text.size() && size < 9 && is_digit(text[size])) ++size;
@@ -54,16 +54,16 @@ bool is_options_header(std::string_view text) {
                     [](char a, char b) { return (a | 0x20) == b; });
 }
 
-/// A code fence, until its end or the end of the list item around it.
+/// Fence is a code fence, up to its end or the end of the enclosing list item.
 class Fence {
  public:
-  /// True when the line belongs to the open fence.
+  /// Returns true if the line belongs to the open fence.
   bool takes(std::string_view text) {
     if (mark_ == 0) return false;
     const std::size_t indent = indent_of(text);
     const auto rest = text.substr(indent);
     if (indent < column_ && !trimmed_line(rest).empty()) {
-      mark_ = 0;  // the end of the list item also ends the fence in it
+      mark_ = 0;  // a fence ends with its list item
       return false;
     }
     const std::size_t size = run_of(rest, mark_);
@@ -73,7 +73,7 @@ class Fence {
     return true;
   }
 
-  /// True when the line opens a fence.
+  /// Returns true if the line opens a fence.
   bool opens(std::string_view text) {
     std::size_t column = 0;
     std::size_t indent = indent_of(text);
@@ -83,14 +83,14 @@ class Fence {
       rest = text.substr(column + indent);
       const std::size_t marker = list_marker(rest);
       if (marker == 0) break;
-      // Inside a list item the columns count from its text.
+      // In a list item, count columns from the item's text.
       column += indent + marker;
       indent = 0;
     }
     if (rest.empty() || (rest[0] != '`' && rest[0] != '~')) return false;
     const std::size_t size = run_of(rest, rest[0]);
     if (size < 3) return false;
-    // If more backticks follow, the line is inline code.
+    // Backticks later in the line make inline code instead of a fence.
     if (rest[0] == '`' && rest.find('`', size) != std::string_view::npos) return false;
     mark_ = rest[0];
     size_ = size;
@@ -99,7 +99,7 @@ class Fence {
   }
 
  private:
-  char mark_ = 0;  // 0: none is open
+  char mark_ = 0;  // 0: no fence is open
   std::size_t size_ = 0;
   std::size_t column_ = 0;  // the column of the enclosing list item; 0 outside lists
 };
@@ -108,9 +108,9 @@ class Finder {
  public:
   explicit Finder(std::string_view marker) : marker_(marker) {}
 
-  /// `begin` and `end` are the place of the line in the answer.
+  /// `begin` and `end` are the offsets of the line in the answer.
   void line(std::string_view text, std::size_t begin, std::size_t end) {
-    // The cap may cut a character in two.
+    // Limiting the line's length may cut a character in two, so cut between characters.
     if (text.size() > Question::kLineCap) text = cut_end(text, Question::kLineCap);
     if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
     if (fence_.takes(text)) return;
@@ -138,11 +138,11 @@ class Finder {
     return true;
   }
 
-  // Returns false if the line ends the open question.
+  // Returns false if the line ends the question.
   bool belongs(std::string_view text) {
     const auto content = trimmed_line(text);
     if (content.empty()) {
-      if (std::exchange(blank_, true)) block_ = Block::kNone;  // two blank lines end anything
+      if (std::exchange(blank_, true)) block_ = Block::kNone;  // two blank lines end the question
       return true;
     }
     const bool marks =
@@ -158,7 +158,7 @@ class Finder {
     return false;
   }
 
-  // More text of the question, or the head of its options. Options may also come without a head.
+  // Adds a line to the question's text. A header or a list marker begins the options.
   bool text_line(std::string_view content) {
     const bool header = is_options_header(content);
     if (header || list_marker(content) != 0) {
@@ -179,7 +179,7 @@ class Finder {
       }
       return true;
     }
-    // The next line of an option is indented.
+    // The continuation line of an option is indented.
     if (options.empty() || blank_ || indent_of(text) == 0) return false;
     append(options.back(), " ", content, kCap);
     return true;
@@ -196,7 +196,7 @@ class Finder {
   std::string_view marker_;
   Fence fence_;
   Block block_ = Block::kNone;  // the block that the next lines may belong to
-  bool blank_ = false;          // a blank line stood just before
+  bool blank_ = false;          // the previous line was blank
   std::optional<Question> question_;
 };
 

@@ -1,5 +1,5 @@
-// core.audit compares the record of a run with the files on the disk. Only record() writes: to the
-// journal of a run without a driver.
+// core.audit compares the record of a run with the files on disk.
+// Only record() writes, and only to the journal of a run without a driver.
 #include <atomic>
 #include <optional>
 #include <string>
@@ -24,9 +24,8 @@ namespace {
 
 using nlohmann::json;
 
-/// story(home, run, value?) -> { records, fenced, torn_bytes, line?, why?, marks, values, answers,
-/// keyed, unlogged, unbegun, played, acted }: what the journal says, checked against the files
-/// beside it; `value` is the name of a large value that run.json has
+/// story(home, run, value?) returns the journal's content, compared with the run's files
+/// The table has the fields of audit_run(). `value` names a large value of run.json.
 int audit_story(lua_State* L) {
   lua_settop(L, 3);
   Home& home = check_home(L, 1);
@@ -64,8 +63,8 @@ Result<json> tree(const Dir& root, std::string_view path, const TreeOptions& opt
   return result;
 }
 
-/// tree(dir, path, {name, …}, fold?) -> { files = { path -> { sha256, bytes, … } }, fold? }: every
-/// file beneath a folder by hash, but those that are named; large ones by their size
+/// tree(dir, path, {name, …}, fold?) hashes a folder and returns { files = { path = … }, fold? }
+/// The named files are skipped, and large files are listed by size.
 int audit_tree(lua_State* L) {
   const Dir& root = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -84,8 +83,8 @@ int audit_tree(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// beginning(dir, path, bytes?, durable?) -> { bytes, sha256 }: of all of a file, or of its first
-/// bytes; with `durable` they are on the disk
+/// beginning(dir, path, bytes?, durable?) hashes a file or its first bytes: { bytes, sha256 }
+/// With `durable`, waits until the bytes are on the disk.
 int audit_beginning(lua_State* L) {
   lua_settop(L, 4);
   const Dir& root = check_dir(L, 1);
@@ -121,7 +120,7 @@ int record_locked(lua_State* L, Operation& operation) {
     auto& wanted = push_box<Amendment>(L);
     wanted = {services.redactor.apply(check_text(L, 3)), optional(4), optional(5), optional(6)};
     amended = LuaState::host_work(L, [&] {
-      const RunLock held = std::move(*lock);  // the collector frees the operation late
+      const RunLock held = std::move(*lock);  // the garbage collector frees the operation later
       return registry.amend(services.loop, id, held, std::move(wanted));
     });
   } else if (registry.holder(id) != 0) {
@@ -136,10 +135,10 @@ int record_locked(lua_State* L, Operation& operation) {
   return 2;
 }
 
-/// record(home, run, body, was?, path?, text?) -> true | false | nil, and an error: adds a record
-/// to the journal of a run without a driver, and writes a file with it, durably. false: the run is
-/// driven, or its run.json no longer has the hash `was`. An error beside true: the journal is
-/// damaged and lacks the record.
+/// record(home, run, body, was?, path?, text?) adds a record to the journal of an undriven run
+/// record() also writes the file `path` durably. It returns true, false, or nil and an error.
+/// It returns false if the run is driven, or if the hash of run.json is not `was`.
+/// It returns an error beside true if the journal is damaged and lacks the record.
 int audit_record(lua_State* L) {
   lua_settop(L, 6);
   Home& home = check_home(L, 1);

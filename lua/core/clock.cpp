@@ -1,4 +1,4 @@
-// core.clock: the run's clock and the kernel's randomness.
+// core.clock reads the run's clock and the kernel's random generator.
 #include <string>
 
 #include "host/base/clock.h"
@@ -11,13 +11,11 @@ namespace moonlet {
 
 namespace {
 
-/// monotonic() -> ms
 int clock_monotonic(lua_State* L) {
   lua_pushinteger(L, Services::of(L).clock.monotonic_ms());
   return 1;
 }
 
-/// wall() -> ms since 1970
 int clock_wall(lua_State* L) {
   lua_pushinteger(L, Services::of(L).clock.wall_ms());
   return 1;
@@ -31,10 +29,10 @@ int push_text(lua_State* L, std::string (*format)(std::int64_t)) {
   return 1;
 }
 
-/// iso(ms) -> "2026-11-21T03:12:00.123Z"
+/// iso(ms since 1970) returns "2026-11-21T03:12:00.123Z"
 int clock_iso(lua_State* L) { return push_text(L, iso8601_utc); }
 
-/// parse(text) -> ms since 1970 of such a text; nil for any other
+/// parse("2026-11-21T03:12:00.123Z") returns ms since 1970; nil for another format
 int clock_parse(lua_State* L) {
   std::size_t size = 0;
   const char* text = luaL_checklstring(L, 1, &size);
@@ -44,7 +42,7 @@ int clock_parse(lua_State* L) {
   return 1;
 }
 
-/// random_hex(bytes) -> text
+/// random_hex(bytes) returns a text from the kernel's random generator
 int clock_random_hex(lua_State* L) {
   const lua_Integer bytes = luaL_checkinteger(L, 1);
   luaL_argcheck(L, bytes > 0 && bytes <= 1024, 1, "1 to 1024 bytes expected");

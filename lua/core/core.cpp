@@ -4,7 +4,7 @@ namespace moonlet {
 
 namespace {
 
-// script and coroutine are defined in the rooms above, engine and sandbox, which own their parts.
+// lua/engine defines "script" and "host", lua/sandbox defines "coroutine".
 constexpr luaL_Reg kLibraries[] = {
     {"task", luaopen_core_task},           {"json", luaopen_core_json},
     {"text", luaopen_core_text},           {"clock", luaopen_core_clock},
@@ -18,6 +18,7 @@ constexpr luaL_Reg kLibraries[] = {
     {"secret", luaopen_core_secret},       {"lost", luaopen_core_lost},
     {"frames", luaopen_core_frames},       {"line", luaopen_core_line},
     {"session", luaopen_core_session},     {"archive", luaopen_core_archive},
+    {"tree", luaopen_core_tree},           {"host", luaopen_core_host},
 };
 
 }  // namespace

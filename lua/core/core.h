@@ -1,5 +1,5 @@
-// The one list of the primitives that C++ gives to the standard library. They make up the table
-// `core`, which only stdlib modules see: presets reach them through ctx and m alone.
+// Lists the primitives that C++ gives to the standard library, in the table `core`.
+// Only modules of the standard library see `core`. Presets use ctx and m instead.
 #pragma once
 
 #include "lua/vm/lua_api.h"
@@ -14,6 +14,7 @@ int luaopen_core_text(lua_State* L);
 int luaopen_core_frames(lua_State* L);
 int luaopen_core_clock(lua_State* L);
 int luaopen_core_file(lua_State* L);
+int luaopen_core_host(lua_State* L);
 int luaopen_core_run(lua_State* L);
 int luaopen_core_runs(lua_State* L);
 int luaopen_core_line(lua_State* L);
@@ -21,6 +22,7 @@ int luaopen_core_lines(lua_State* L);
 int luaopen_core_journal(lua_State* L);
 int luaopen_core_ledger(lua_State* L);
 int luaopen_core_audit(lua_State* L);
+int luaopen_core_tree(lua_State* L);
 int luaopen_core_detach(lua_State* L);
 int luaopen_core_process(lua_State* L);
 int luaopen_core_secret(lua_State* L);

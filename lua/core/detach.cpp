@@ -1,4 +1,4 @@
-// core.detach: leaving a run to a process of its own, which drives it when this one is gone.
+// core.detach moves a run to a background process, which drives the run after this process's end.
 #include <atomic>
 #include <string>
 #include <utility>
@@ -14,8 +14,8 @@ namespace moonlet {
 
 namespace {
 
-/// start{word, …} -> the first line that `moonlet word…` prints, empty when it ended without one;
-/// or nil and an error
+/// start{word, …} returns the first line that `moonlet word…` prints, or nil and an error
+/// Returns "" if the program ended without output.
 int detach_start(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   Services& services = Services::of(L);
@@ -44,7 +44,7 @@ int detach_start(lua_State* L) {
   return await_work(L, &stop);
 }
 
-/// done(log): the run has its id; from now on what is printed goes to the file
+/// done(log): redirects all later output to the file `log`. Called once the run has an id.
 int detach_done(lua_State* L) {
   const char* log = luaL_checkstring(L, 1);
   Services& services = Services::of(L);

@@ -1,9 +1,6 @@
-// core.event: emits the events of a run to the user or program that follows it, and to
-// events.jsonl.
-#include <optional>
+// core.event emits the events of a run to the user or a program, and to events.jsonl.
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "host/base/json.h"
 #include "host/base/text.h"
@@ -20,14 +17,14 @@ namespace moonlet {
 
 namespace {
 
-/// True for events that are printed if there is no terminal: output of scripts, and warnings that
-/// no report repeats.
+/// Returns true for events that are printed without a terminal.
+/// Output of scripts is printed, and warnings that no report repeats.
 bool is_told_to_pipes(const Event& event) {
   const bool is_said = event.type == EventType::kLog || event.type == EventType::kWarning;
   return is_said && !event.fields.contains("reported");
 }
 
-/// Prints what a script logs, and warnings. True for an event of these kinds.
+/// Prints log lines of scripts and warnings. Returns false for other events.
 bool print_message(Services& services, const Event& event) {
   if (event.type != EventType::kLog && event.type != EventType::kWarning) return false;
   const auto text = event.fields.find("text");
@@ -41,10 +38,11 @@ bool print_message(Services& services, const Event& event) {
   return true;
 }
 
-/// display(mode). "live": a live view on a terminal, otherwise a few lines. "plain": one line per
-/// event. "events": JSON lines on stdout. "messages": what scripts log, and warnings. "prompt":
-/// messages, and the live view below. "watch": the live view of a run that another process drives.
-/// "none": nothing.
+/// display(mode): selects how events are printed.
+/// "live" draws a live view on a terminal. "plain" prints a line per event.
+/// "events" prints JSON lines. "messages" prints log lines of scripts, and warnings.
+/// "prompt" prints messages above a live view. "none" prints nothing.
+/// "watch" draws the live view of a run that another process drives.
 int event_display(lua_State* L) {
   const std::string_view mode = luaL_checkstring(L, 1);
   Services& services = Services::of(L);
@@ -72,8 +70,8 @@ int event_display(lua_State* L) {
   return 0;
 }
 
-/// Reads an event of a file from the arguments (type, ms since 1970, run, step or nil, data). Empty
-/// for an unknown type.
+/// Reads a recorded event from the arguments (type, ms since 1970, run, step or nil, data).
+/// Returns nullptr for an unknown type.
 Event* read_recorded(lua_State* L) {
   const auto type = event_type(luaL_checkstring(L, 1));
   if (!type) return nullptr;
@@ -92,7 +90,7 @@ Event* read_recorded(lua_State* L) {
   return &event;
 }
 
-/// line(type, ms, run, step or nil, data) -> the text line of an event of a file; "" if it has none
+/// line(type, ms, run, step or nil, data) formats a recorded event as a text line, maybe ""
 int event_line(lua_State* L) {
   const Event* event = read_recorded(L);
   auto& line = push_box<std::string>(L);
@@ -101,14 +99,14 @@ int event_line(lua_State* L) {
   return 1;
 }
 
-/// replay(type, ms, run, step or nil, data): prints an event of a file in the mode of display()
+/// replay(type, ms, run, step or nil, data): prints a recorded event in the mode of display()
 int event_replay(lua_State* L) {
   const Event* event = read_recorded(L);
   if (event != nullptr) Services::of(L).bus->emit(*event);
   return 0;
 }
 
-/// kinds() -> kinds.json as a table
+/// kinds() returns kinds.json as a table
 int event_kinds(lua_State* L) {
   auto& kinds = push_box<nlohmann::json>(L);
   kinds = nlohmann::json::parse(kEventKindsJson);
@@ -116,8 +114,7 @@ int event_kinds(lua_State* L) {
   return 1;
 }
 
-/// start(file): from now on events belong to the run and are appended to `file` below `.agent`,
-/// with continued numbers
+/// start(file): appends later events of the run to `file` below `.agent`, numbered on from there
 int event_start(lua_State* L) {
   std::size_t size = 0;
   const char* path = luaL_checklstring(L, 1, &size);
@@ -128,7 +125,7 @@ int event_start(lua_State* L) {
   return 0;
 }
 
-/// Until a script asks for `ctx`, there is no run, and so no log for its lines.
+/// Emits the lines that a script logged before the run existed.
 void tell_early(Services& services) {
   for (Event& event : std::exchange(services.early, {})) {
     event.run = services.run->id();
@@ -136,7 +133,7 @@ void tell_early(Services& services) {
   }
 }
 
-/// emit(type, step or nil, fields)
+/// emit(type, step or nil, fields): emits an event of the run
 int event_emit(lua_State* L) {
   const char* name = luaL_checkstring(L, 1);
   const auto type = event_type(name);

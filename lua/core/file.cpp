@@ -1,6 +1,5 @@
-// core.file: reading files beneath a directory that was opened once. A file that cannot be read is
-// no exception, because a user or a model chose its path: the functions return nil and an error
-// table.
+// core.file reads files below an open directory.
+// A user or a model chooses the path, so a failed read returns nil and an error table.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -35,7 +34,7 @@ constexpr lua_Integer kLargestRead = lua_Integer{256} << 20;
 constexpr std::size_t kMostEntries = 1'000'000;
 constexpr rlim_t kMostFolders = 128;
 
-/// A folder that Lua has open. The garbage collector sees only a few bytes, not the descriptor.
+/// DirBox is an open folder. The garbage collector sees a few bytes, but not the descriptor.
 struct DirBox {
   std::optional<Dir> dir;
   std::shared_ptr<std::size_t> open;
@@ -68,7 +67,7 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// Collects garbage when many folders are open, before the process runs out of descriptors.
+/// Collects garbage if many folders are open, before the process runs out of descriptors.
 void collect_folders(lua_State* L, Services& services) {
   if (services.most_open_folders == 0) {
     rlimit limit{};
@@ -95,18 +94,18 @@ int push_folder(lua_State* L, Result<Dir> (*open)(std::string)) {
   return 1;
 }
 
-/// root(path) -> dir, or nil and an error
+/// root(path) opens a folder and returns a dir, or nil and an error
 int file_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::open(std::move(path)); });
 }
 
-/// make_root(path) -> dir, or nil and an error: makes a missing directory with mode 0700
+/// make_root(path) returns a dir, or nil and an error. Makes a missing directory with mode 0700.
 int file_make_root(lua_State* L) {
   return push_folder(L, [](std::string path) { return Dir::make(std::move(path)); });
 }
 
-/// make_new(path) -> true; false if the name is taken; or nil and an error: makes a new directory
-/// with mode 0700
+/// make_new(path) makes a folder. Returns true, false if the name is taken, or nil and an error.
+/// A new folder has the mode 0700.
 int file_make_new(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   auto& made = push_box<std::optional<Result<bool>>>(L);
@@ -116,7 +115,7 @@ int file_make_new(lua_State* L) {
   return 1;
 }
 
-/// write(dir, path, text) -> true, or nil and an error: replaces the file atomically and durably
+/// write(dir, path, text) atomically and durably replaces a file. Returns true, or nil and an error
 int file_write(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -131,7 +130,7 @@ int file_write(lua_State* L) {
   return 1;
 }
 
-/// remove(dir, path) -> true, or nil and an error: removes a file or a folder tree, if it exists
+/// remove(dir, path) removes a file or folder tree. Returns true, or nil and an error.
 int file_remove(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -145,7 +144,7 @@ int file_remove(lua_State* L) {
   return 1;
 }
 
-/// rename(dir, from, to) -> true, or nil and an error: within the directory; replaces a file `to`
+/// rename(dir, from, to) returns true, or nil and an error. Replaces an existing file `to`.
 int file_rename(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view from = check_text(L, 2);
@@ -157,10 +156,10 @@ int file_rename(lua_State* L) {
   return 1;
 }
 
-/// lock(dir, name, ms?, holder?) -> handle, or nil, an error, and whether another process has the
-/// lock: an flock on a small file. Waits up to `ms` (default 2000, enough for others to read and
-/// write a file). unlock() or the end of the process releases it. `holder` is written into the file
-/// for those who find it locked, and is not removed.
+/// lock(dir, name, ms?, holder?) locks a small file and returns a handle, or nil and an error
+/// lock() waits up to `ms`, by default 2000. A third result tells if another process has the lock.
+/// unlock() or the end of the process releases the lock.
+/// `holder` stays in the file and names the owner to other processes.
 int file_lock(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -181,15 +180,14 @@ int file_lock(lua_State* L) {
     if (!held && errno != EINTR) why = errno;
   }
   if (!held) {
-    // Close the descriptor now. The garbage collector counts only a few bytes for it and could keep
-    // one open per failed call for a long time.
+    // Close the descriptor now. The garbage collector would keep failed locks open for a long time.
     handle = Fd();
     failure = Error::from_errno(why, "lock", dir.path() + "/" + std::string(name));
     push_failure(L, failure);
     lua_pushboolean(L, why == EWOULDBLOCK);
     return 3;
   }
-  // A waiter that cannot read the holder's name waits all the same.
+  // A waiter can wait without the holder's name, so ignore a failed write.
   if (holder != nullptr && ::ftruncate(handle.get(), 0) == 0) {
     (void)write_all(handle.get(), std::string_view(holder, size));
   }
@@ -197,14 +195,13 @@ int file_lock(lua_State* L) {
   return 1;
 }
 
-/// unlock(handle)
 int file_unlock(lua_State* L) {
   Fd* handle = to_box<Fd>(L, 1);
   if (handle != nullptr) *handle = Fd();
   return 0;
 }
 
-/// read(dir, path, cap) -> text, nil, cut, size; or nil and an error
+/// read(dir, path, cap) reads a file and returns text, nil, truncated, size; or nil and an error
 int file_read(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -221,7 +218,7 @@ int file_read(lua_State* L) {
   return 4;
 }
 
-/// part(dir, path, from, size) -> text (shorter at the end of the file), or nil and an error
+/// part(dir, path, from, size) reads a part of a file and returns a text, or nil and an error
 int file_part(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -243,15 +240,15 @@ int file_part(lua_State* L) {
     if (got == 0) break;
     had += static_cast<std::size_t>(got);
   }
-  // Free the text now: the garbage collector may run late.
+  // Free the text now, because the garbage collector may run late.
   file = Error{};
   lua_pushlstring(L, text.data(), had);
   release(text);
   return 1;
 }
 
-/// stat(dir, path) -> {type, size, mode, mtime_ns, ctime_ns, inode}, or nil and an error: like
-/// lstat(), does not follow a link at the end of the path
+/// stat(dir, path) reads {type, size, mode, mtime_ns, ctime_ns, inode}; nil and an error on failure
+/// Like lstat(), does not follow a link at the end of the path.
 int file_stat(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -269,7 +266,7 @@ int file_stat(lua_State* L) {
   return 1;
 }
 
-/// list(dir, path) -> { {name, type}, … } sorted bytewise, or nil and an error
+/// list(dir, path) returns { {name, type}, … } in bytewise order, or nil and an error
 int file_list(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -299,8 +296,8 @@ int push_input(lua_State* L, const InputEntry& entry, const std::string& text) {
   return 1;
 }
 
-/// load(dir, path, cap) -> {text, sha256, bytes, kept, cut, binary}, or nil and an error: reads a
-/// file as an input of an agent, in one pass
+/// load(dir, path, cap) returns {text, sha256, bytes, kept, cut, binary}, or nil and an error
+/// Reads a file as an agent's input in a single pass.
 int file_load(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -317,7 +314,7 @@ int file_load(lua_State* L) {
   return push_input(L, entry, text);
 }
 
-/// take(text, cap) -> the table of load() for a given text
+/// take(text, cap) returns the table of load() for a given text
 int file_take(lua_State* L) {
   const std::string_view given = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
@@ -327,7 +324,7 @@ int file_take(lua_State* L) {
   return push_input(L, entry, text);
 }
 
-/// is_startup(path, writes) -> boolean
+/// is_startup(path, writes) returns whether the path is a startup file, see is_startup_file()
 int file_is_startup(lua_State* L) {
   const std::string_view path = check_text(L, 1);
   lua_settop(L, 2);  // an absent list is nil, and not what is pushed next
@@ -342,8 +339,8 @@ int file_is_startup(lua_State* L) {
   return 1;
 }
 
-/// append(dir, path, lines) -> true, or nil and an error. If the file ends in a partial line (after
-/// a kill or a full disk), begins a new line first.
+/// append(dir, path, lines) appends to a file and returns true, or nil and an error
+/// Starts a new line first if the file ends in a partial line, as after a kill.
 int file_append(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);

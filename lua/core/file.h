@@ -6,10 +6,10 @@
 
 namespace moonlet {
 
-/// The directory handle at `index`; raises for anything else.
+/// Returns the directory handle at `index`. Raises an error for any other value.
 const Dir& check_dir(lua_State* L, int index);
 
-/// Adds to the table on top what puts files in place and keeps what was there.
+/// Adds the functions of file_swap.cpp to the table at the top of the stack.
 void add_file_swap(lua_State* L);
 
 }  // namespace moonlet

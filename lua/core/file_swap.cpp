@@ -1,5 +1,4 @@
-// The part of core.file that puts files in place and keeps what was there: a merge goes file by
-// file.
+// file_swap.cpp replaces files one by one for a merge, and keeps the old files.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +26,7 @@ int push_done(lua_State* L, const Result<void>& done) {
   return 1;
 }
 
-/// content(dir, path, durable?) -> what is there as a text ("" is nothing), or nil and an error
+/// content(dir, path, durable?) returns the content as a text ("" if missing), or nil and an error
 int file_content(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -43,8 +42,8 @@ int file_content(lua_State* L) {
   return 1;
 }
 
-/// swap(dir, path, other, name) -> true, or nil and an error: the two files change places, or one
-/// takes the other's, where there is but one
+/// swap(dir, path, other, name) exchanges two files and returns true, or nil and an error
+/// swap() moves a file to the other path if only one of the two exists.
 int file_swap(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -58,8 +57,7 @@ int file_swap(lua_State* L) {
   return push_done(L, done);
 }
 
-/// sync(dir, names) -> true, or nil and an error: these files have reached the disk, with one wait
-/// for all where the system can do that
+/// sync(dir, names) returns true, or nil and an error. Waits until the files are on the disk.
 int file_sync(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -76,8 +74,8 @@ int file_sync(lua_State* L) {
   return push_done(L, done);
 }
 
-/// inherit(dir, name, place, path) -> true, or nil and an error: the file gets the owner, the group
-/// and the attributes of the one at that place, or the group of what is made there
+/// inherit(dir, name, place, path) copies a file's attributes and returns true, or nil and an error
+/// The owner, group and attributes come from `path`, or the group from its folder.
 int file_inherit(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -88,7 +86,6 @@ int file_inherit(lua_State* L) {
   return push_done(L, done);
 }
 
-/// set_mode(dir, path, mode) -> true, or nil and an error
 int file_set_mode(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -98,7 +95,7 @@ int file_set_mode(lua_State* L) {
   return push_done(L, done);
 }
 
-/// make_dirs(dir, path) -> true, or nil and an error: the folder and those above it
+/// make_dirs(dir, path) returns true, or nil and an error. Makes the folder and its parents.
 int file_make_dirs(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -107,7 +104,7 @@ int file_make_dirs(lua_State* L) {
   return push_done(L, done);
 }
 
-/// remove_empty(dir, path) -> whether there was a folder with nothing in it, or nil and an error
+/// remove_empty(dir, path) returns whether an empty folder was removed, or nil and an error
 int file_remove_empty(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view path = check_text(L, 2);
@@ -118,7 +115,7 @@ int file_remove_empty(lua_State* L) {
   return 1;
 }
 
-/// link(dir, name, target) -> true, or nil and an error: a symbolic link in the folder itself
+/// link(dir, name, target) returns true, or nil and an error. Makes a symbolic link in the folder.
 int file_link(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);

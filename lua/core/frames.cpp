@@ -1,4 +1,4 @@
-// core.frames: stack frames of scripts, for error messages.
+// core.frames reads the stack frames of scripts, for error messages.
 #include <cstring>
 
 #include "lua/core/core.h"
@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kMostFrames = 12;
 
-/// True for a frame of a script: the library's chunks have no '@' in front of their names.
+/// Chunk names of scripts begin with '@'; those of the library do not.
 bool is_of_script(const lua_Debug& frame) {
   return frame.source[0] == '@' && frame.currentline > 0;
 }
@@ -27,7 +27,7 @@ void push_title(lua_State* L, const lua_Debug& frame) {
   }
 }
 
-/// stack() -> list of {at, name}, innermost first; nil after a kill, when nothing may run any more
+/// stack() returns a list of {at, name}, innermost first; nil after a kill
 int frames_stack(lua_State* L) {
   if (LuaState::of(L).is_killed()) return 0;
   lua_newtable(L);
@@ -46,7 +46,7 @@ int frames_stack(lua_State* L) {
   return 1;
 }
 
-/// locals() -> the names of the variables that the innermost script function sees
+/// locals() returns the names of the variables that the innermost script function sees
 int frames_locals(lua_State* L) {
   lua_newtable(L);
   lua_Debug frame;
@@ -78,8 +78,8 @@ int frames_locals(lua_State* L) {
 
 int kept_return(lua_State* L, int, lua_KContext) { return lua_gettop(L); }
 
-/// Calls upvalue 1 with all arguments. For `return f(x)` Lua drops the caller's frame if f is a Lua
-/// function, and keeps it if f is a C function.
+/// Calls upvalue 1 with all arguments. A tail call of a C function does not drop the caller's
+/// frame.
 int kept_call(lua_State* L) {
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_insert(L, 1);
@@ -87,8 +87,7 @@ int kept_call(lua_State* L) {
   return lua_gettop(L);
 }
 
-/// keep(fn) -> a function that calls fn. Its caller's frame stays on the stack, even in `return
-/// fn(…)`.
+/// keep(fn) returns a function that calls fn and keeps its caller's frame, even in a tail call
 int frames_keep(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -96,7 +95,7 @@ int frames_keep(lua_State* L) {
   return 1;
 }
 
-/// __index of closed(): upvalue 1 gives, or refuses, a field that the table does not have.
+/// Implements __index of closed(). Upvalue 1 returns or refuses a missing field.
 int closed_index(lua_State* L) {
   lua_Debug frame;
   if (lua_getstack(L, 1, &frame) == 0) return 0;
@@ -108,8 +107,8 @@ int closed_index(lua_State* L) {
   return 1;
 }
 
-/// closed(fn) -> an __index: calls fn(table, key) if a script reads a missing field, and returns
-/// nil to the library, which may test for any field
+/// closed(fn) returns an __index that calls fn(table, key) if a script reads a missing field
+/// The library gets nil, because it may test for any field.
 int frames_closed(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -117,7 +116,7 @@ int frames_closed(lua_State* L) {
   return 1;
 }
 
-/// lines(fn) -> file, first line, last line of a function of a script; nothing for others
+/// lines(fn) returns file, first and last line of a script's function; nothing for other functions
 int frames_lines(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_Debug frame;

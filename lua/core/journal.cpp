@@ -1,4 +1,4 @@
-// core.journal: the journal of the run that is being driven, and looking at those of others.
+// core.journal writes the journal of the current run and reads the journals of other runs.
 #include "host/artifact/journal/journal.h"
 
 #include <nlohmann/json.hpp>
@@ -21,21 +21,21 @@ namespace moonlet {
 
 namespace {
 
-/// The run with its journal open; raises otherwise.
+/// Returns the run with its open journal. Raises an error without a journal.
 RunDriver& check_journal(lua_State* L) {
   RunDriver& run = check_run(L);
   if (run.journal() == nullptr) luaL_error(L, "the journal is not open");
   return run;
 }
 
-/// The names of a record's fields as the library gives them to open().
+/// Names has the record field names that the library passes to open().
 struct Names {
   std::vector<std::string> large;  // of members that may stay in the file
   nlohmann::json late;             // the record of a scope that ran out of time, without:
   std::string late_key, late_error;
 };
 
-/// Records where a scope ran out of time, so that a replay ends it at the same place.
+/// Records where a scope timed out, so that a replay ends the scope at the same place.
 void record_deadlines(Scheduler& scheduler, RunDriver& run, const Names& names) {
   scheduler.on_deadline = [&run, names](std::string_view what, const Error& error) {
     if (error.kind == ErrorKind::kBudget || run.journal() == nullptr) return;
@@ -56,11 +56,11 @@ Names names_at(lua_State* L, int index) {
   return names;
 }
 
-/// The records as they are read: each is freed once it was given to Lua.
+/// RecordList frees each record after passing it to Lua.
 struct RecordList {
   struct Item {
     std::string body;
-    bool is_lazy;  // without its large members
+    bool is_lazy;  // true without the large members
   };
   Names names;
   std::vector<Item> items;
@@ -85,7 +85,7 @@ int push_unread(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// -> order, record, nil, lazy; or order, nil and what is wrong with it; nothing after the last
+/// next() returns order, record, nil, lazy; or order, nil and the damage; nothing at the end
 int journal_next(lua_State* L) {
   auto& records = *to_box<RecordList>(L, lua_upvalueindex(1));
   if (records.given == records.items.size()) return 0;
@@ -102,11 +102,11 @@ int journal_next(lua_State* L) {
   return 1 + push_unread(L, records.item.error());
 }
 
-/// open{ large, deadline = { record, key, error } } -> a function that gives the records of the
-/// run, in order: order, record, nil, lazy; or order, nil and what is wrong with it. A lazy record
-/// is without those of its members that `large` names: value() has them. When a scope runs out of
-/// time, the `record` of deadline is written, with the scope and the error in the fields that it
-/// names. From now on the journal can be appended to.
+/// open{ large, deadline = { record, key, error } } returns an iterator over the run's records
+/// The iterator returns order, record, nil, lazy; or order, nil and the damage.
+/// A lazy record lacks the members that `large` names. value() reads those members.
+/// When a scope times out, open() writes the `record` of `deadline` with scope and error.
+/// append() and note() need an open journal.
 int journal_open(lua_State* L) {
   RunDriver& run = check_run(L);
   auto& records = push_box<RecordList>(L);
@@ -122,7 +122,7 @@ int journal_open(lua_State* L) {
   return 1;
 }
 
-/// value(order, name) -> what the record has there, read from the file; or nil and what is wrong
+/// value(order, name) returns a member of the record, read from the file; or nil and the damage
 int journal_value(lua_State* L) {
   const auto order = static_cast<std::uint64_t>(luaL_checkinteger(L, 1));
   const std::string_view name = check_text(L, 2);
@@ -137,12 +137,11 @@ int journal_value(lua_State* L) {
   const auto found = item->find(name);
   if (found == item->end()) return 0;
   push_value(L, *found);
-  item = nlohmann::json();  // the collector may come late
+  item = nlohmann::json();  // the garbage collector may run late
   return 1;
 }
 
-/// collect(on): whether garbage is collected. What is read of a journal is kept, all of it: to look
-/// for garbage in it is a waste of time.
+/// collect(on): switches garbage collection. A resume keeps all records, so collecting is a waste.
 int journal_collect(lua_State* L) {
   lua_gc(L, lua_toboolean(L, 1) != 0 ? LUA_GCRESTART : LUA_GCSTOP);
   return 0;
@@ -155,9 +154,9 @@ int push_written(lua_State* L, Operation& operation) {
   return 0;
 }
 
-/// append(body, durable): waits until the record is on the disk. One that need not be durable waits
-/// only until the script has heard of those before it: it hears of things in the order of the
-/// journal. Before a durable one the large values of those before it are on the disk.
+/// append(body, durable): waits until the record is on the disk.
+/// A relaxed record waits only until the script has read all earlier records.
+/// Large values of earlier records reach the disk before a durable record.
 int journal_append(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   const bool durable = lua_toboolean(L, 2) != 0;
@@ -174,7 +173,7 @@ int journal_append(lua_State* L) {
     if (!synced) return raise_error(L, synced.error());
   }
   auto& write = push_box<Result<std::shared_ptr<JournalWrite>>>(L, Error{});
-  Pending& pending = scheduler.prepare(L, push_written, true);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, push_written, true);  // may raise an error
   write = run.append(Services::of(L).redactor.apply(body));
   if (!write) return raise_error(L, write.error());
   pending.operation = std::move(*write);
@@ -182,15 +181,15 @@ int journal_append(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// note(body): a record that reaches the disk with the next durable one; never waits. A failed
-/// write is reported by the next record, or by the start of the next child.
+/// note(body): appends a record that reaches the disk with the next durable record. Never waits.
+/// The next record or the start of the next child reports a failed write.
 int journal_note(lua_State* L) {
   const std::string_view body = check_text(L, 1);
   check_journal(L).append_relaxed(Services::of(L).redactor.apply(body));
   return 0;
 }
 
-/// verify(home, run) -> { records, fenced, torn_bytes, line?, why? }, or nil and an error
+/// verify(home, run) returns { records, fenced, torn_bytes, line?, why? }, or nil and an error
 int journal_verify(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);

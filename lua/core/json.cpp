@@ -1,4 +1,4 @@
-// core.json: JSON text to Lua values and back.
+// core.json converts JSON text to Lua values and back.
 #include <string>
 
 #include "host/base/json.h"
@@ -20,11 +20,11 @@ int decode(lua_State* L, const JsonLimits& limits) {
   parsed = parse_json({text, size}, limits);
   if (!parsed) return raise_error(L, parsed.error());
   push_value(L, *parsed);
-  parsed = Error{};  // the collector may come late
+  parsed = Error{};  // the garbage collector may run late
   return 1;
 }
 
-/// decode(text) -> value; raises `invalid` with line and column
+/// decode(text) returns a value. Raises `invalid` with line and column.
 int json_decode(lua_State* L) {
   constexpr ValueLimits kValue;
   JsonLimits limits;
@@ -33,7 +33,7 @@ int json_decode(lua_State* L) {
   return decode(L, limits);
 }
 
-/// decode_record(text) -> value: whatever encode_record() has written
+/// decode_record(text) returns the value that encode_record() has written
 int json_decode_record(lua_State* L) { return decode(L, kRecordJsonLimits); }
 
 int encode(lua_State* L, const ValueLimits& limits) {
@@ -44,21 +44,19 @@ int encode(lua_State* L, const ValueLimits& limits) {
   read_value(L, 1, value, limits);
   auto& text = push_box<std::string>(L);
   text = json_text(value, indent);
-  value = nullptr;  // the collector may come late
+  value = nullptr;  // the garbage collector may run late
   lua_pushlstring(L, text.data(), text.size());
   release(text);
   return 1;
 }
 
-/// encode(value [, indent]) -> text
 int json_encode(lua_State* L) { return encode(L, {}); }
 
-/// encode_record(value [, indent]) -> text: of what the host puts on record, with room around the
-/// values
+/// encode_record(value [, indent]) encodes a host record, which may be larger than a value
 int json_encode_record(lua_State* L) { return encode(L, kRecordLimits); }
 
-/// validate(schema, value) -> nothing when `value` is as the JSON Schema (draft-07) says, else a
-/// text that says what is not. A schema that is none itself raises.
+/// validate(schema, value) returns no value if `value` matches the JSON Schema (draft-07)
+/// A violation is returned as a text. An invalid schema raises an error.
 int json_validate(lua_State* L) {
   luaL_checkany(L, 2);
   auto& document = push_box<nlohmann::json>(L);
@@ -75,7 +73,7 @@ int json_validate(lua_State* L) {
   return 1;
 }
 
-/// array(table?) -> the table, marked as a JSON array even when empty
+/// array(table?) returns the table, marked as a JSON array even if empty
 int json_array(lua_State* L) {
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 0);
@@ -92,7 +90,6 @@ int json_array(lua_State* L) {
   return 1;
 }
 
-/// is_array(value) -> bool: marked as an array
 int json_is_array(lua_State* L) {
   lua_pushboolean(L, lua_istable(L, 1) && is_marked_array(L, 1));
   return 1;

@@ -1,7 +1,6 @@
-// core.ledger: the index of a repository's runs. The functions take the home's handle and return
-// nil and an error if the ledger cannot be used. The files of the runs are authoritative, so a
-// broken ledger must fail no command. Each call runs on another thread, because another process may
-// have locked the ledger.
+// core.ledger is the index of a repository's runs. The files of the runs are authoritative.
+// A function returns nil and an error if the ledger is unusable. No command may fail because of it.
+// Calls run on a worker thread, because another process may have locked the ledger.
 #include <algorithm>
 #include <initializer_list>
 #include <string>
@@ -41,8 +40,7 @@ bool holds(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-/// The columns of a row by name, with times as text. Omits those in `without`, which only the index
-/// needs.
+/// Returns the columns of a row by name, with times as text, except for the columns `without`.
 template <typename Row>
 json columns_of(const Row& row, const Names& without) {
   const Names always_text = {"task_id", "preset", "status", "dir", "key", "kind"};
@@ -104,11 +102,11 @@ json to_json(const std::vector<Row>& rows) {
 
 json to_json(const LedgerFill& fill) { return {{"runs", fill.runs}, {"skipped", fill.skipped}}; }
 
-/// A query waits only briefly for a locked index; an explicit rebuild waits longer.
+/// A query waits only briefly for a locked index. An explicit rebuild waits longer.
 constexpr std::int64_t kPatienceMs = 5'000;
 constexpr std::int64_t kPatienceOfRebuildMs = 30'000;
 
-/// The work of a function whose first argument is a home: `use` is called with its ledger.
+/// Returns work that calls `use` with the ledger of the home, the first argument.
 template <typename Fn>
 WorkFunction with_ledger(Home& home, Fn use) {
   return [&home, use = std::move(use)]() -> Result<json> {
@@ -130,11 +128,11 @@ Result<json> done(const Result<void>& result) {
   return json(true);
 }
 
-/// put(home, id, text of run.json) -> true
+/// put(home, id, text of run.json) writes the rows of a run and returns true
 int ledger_put(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
-  const std::string_view text = check_text(L, 3);  // the stack keeps both alive
+  const std::string_view text = check_text(L, 3);  // the stack keeps both texts alive
   push_work(L) = with_ledger(home, [id, text](Ledger& ledger, const Dir&) -> Result<json> {
     auto record = ledger_record(id, text);
     if (!record) return record.error();
@@ -143,7 +141,7 @@ int ledger_put(lua_State* L) {
   return await_work(L);
 }
 
-/// forget(home, id) -> true: deletes the rows of a removed run
+/// forget(home, id) returns true. Deletes the rows of a removed run.
 int ledger_forget(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -158,8 +156,8 @@ void set_filter(lua_State* L, const char* key, std::string& text) {
   lua_pop(L, 1);
 }
 
-/// list(home, {task?, preset?, verdict?, status?, parent?, before?}, limit) -> { run, … }, newest
-/// first
+/// list(home, {task?, preset?, verdict?, status?, parent?, before?}, limit) lists runs
+/// The newest runs come first.
 int ledger_list(lua_State* L) {
   Home& home = check_home(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -181,7 +179,7 @@ int ledger_list(lua_State* L) {
   return await_work(L);
 }
 
-/// get(home, id) -> run with its steps
+/// get(home, id) returns a run with its steps
 int ledger_get(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -195,8 +193,8 @@ int ledger_get(lua_State* L) {
   return await_work(L);
 }
 
-/// usage(home, {run?, runner?, model?, since?, until?}, by) -> { totals, … }: by is all, day,
-/// runner, model, run or preset
+/// usage(home, {run?, runner?, model?, since?, until?}, by) sums usage and returns { totals, … }
+/// `by` is all, day, runner, model, run or preset.
 int ledger_usage(lua_State* L) {
   static const char* const kGroups[] = {"all", "day", "runner", "model", "run", "preset", nullptr};
   Home& home = check_home(L, 1);
@@ -216,8 +214,8 @@ int ledger_usage(lua_State* L) {
   return await_work(L);
 }
 
-/// attempts(home, {run?, preset?, runner?, model?}, limit) -> { attempt, … }: each attempt of an
-/// agent with its tokens and its cost, of the newest runs first
+/// attempts(home, {run?, preset?, runner?, model?}, limit) lists the attempts of agents
+/// Each attempt has its tokens and cost. The newest runs come first.
 int ledger_attempts(lua_State* L) {
   Home& home = check_home(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -235,8 +233,7 @@ int ledger_attempts(lua_State* L) {
   return await_work(L);
 }
 
-/// differs(home, id, text of run.json) -> { place, … }: where the rows of the run differ from
-/// run.json
+/// differs(home, id, text of run.json) returns the places where the run's rows differ from run.json
 int ledger_differs(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -252,7 +249,7 @@ int ledger_differs(lua_State* L) {
   return await_work(L);
 }
 
-/// strays(home) -> { text, … }: rows that belong to no run
+/// strays(home) returns { text, … } for rows that belong to no run
 int ledger_strays(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir&) -> Result<json> {
@@ -263,7 +260,7 @@ int ledger_strays(lua_State* L) {
   return await_work(L);
 }
 
-/// present(home) -> whether there is a ledger, and whether it is stale
+/// present(home) returns whether the ledger exists, and whether it is stale
 int ledger_present(lua_State* L) {
   Home& home = check_home(L, 1);
   bool present = false;
@@ -277,7 +274,7 @@ int ledger_present(lua_State* L) {
   return 2;
 }
 
-/// mark_stale(home): a put() failed, so the ledger must be rebuilt before its next use
+/// mark_stale(home): makes the next use rebuild the ledger, after a failed put()
 int ledger_mark_stale(lua_State* L) {
   Home& home = check_home(L, 1);
   if (auto agent = home.existing(); agent.ok() && *agent != nullptr) {
@@ -286,7 +283,7 @@ int ledger_mark_stale(lua_State* L) {
   return 0;
 }
 
-/// rebuild(home) -> {runs, skipped}: rebuilds it from the files, also if it is damaged
+/// rebuild(home) returns {runs, skipped}. Rebuilds the ledger from the files, even if damaged.
 int ledger_rebuild(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {
@@ -301,7 +298,7 @@ int ledger_rebuild(lua_State* L) {
   return await_work(L);
 }
 
-/// complete(home) -> {runs, skipped}: adds runs that are on the disk but not in the ledger
+/// complete(home) returns {runs, skipped}. Adds runs that are on the disk but not in the ledger.
 int ledger_complete(lua_State* L) {
   Home& home = check_home(L, 1);
   push_work(L) = with_ledger(home, [](Ledger& ledger, const Dir& agent) -> Result<json> {

@@ -1,6 +1,5 @@
-// core.line: lines that the user types at a prompt, and the interrupts that the user sends
-// meanwhile. Needs EngineOptions::interactive: otherwise the engine may neither read standard input
-// nor handle SIGINT.
+// core.line reads lines at a prompt and handles interrupts of the user.
+// Without EngineOptions::interactive, the engine may neither read stdin nor handle SIGINT.
 #include <signal.h>
 #include <unistd.h>
 #include <uv.h>
@@ -10,7 +9,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "host/telemetry/live/line_editor.h"
 #include "lua/core/core.h"
@@ -23,7 +21,7 @@
 
 namespace moonlet {
 
-/// The prompt of one command: its editor, and the handles that wake the loop.
+/// LinePrompt is the prompt of a command: its editor, and the handles that wake the loop.
 class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
  public:
   LinePrompt(Services& services, LuaState& state, std::string history)
@@ -57,8 +55,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     prompts_ = options.prompts;
     editor_ = std::make_unique<LineEditor>(std::move(options));
 
-    // While a line computes, the event loop does not run, so no handle of the loop can receive the
-    // signal.
+    // While a line computes, the event loop does not run and cannot receive the signal.
     state_.interrupt_first(true);
     current.store(this);
     struct sigaction action {};
@@ -80,7 +77,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
 
   ~LinePrompt() { close(); }
 
-  /// Stops reading lines. The services call it too, because a Lua object may outlive them.
+  /// Stops reading lines. The services call close() too, because a Lua object may outlive them.
   void close() {
     if (!editor_) return;
     editor_.reset();
@@ -105,7 +102,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
   bool edits() const { return edits_; }
   bool prompts() const { return prompts_; }
 
-  /// Waits for the next event of the editor, or for an interrupt. One wait of each kind at a time.
+  /// Waits for the editor's next event or for an interrupt. Only one wait of each kind exists.
   class Wait final : public Operation {
    public:
     Wait(std::shared_ptr<LinePrompt> prompt, bool for_interrupt)
@@ -141,7 +138,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     std::optional<LineEvent> event_;
   };
 
-  /// Completes the wait if there is an event.
+  /// Completes the wait if the editor has an event.
   void hear_editor() {
     if (line_wait_ == nullptr) return;
     if (auto event = editor_->take()) line_wait_->end(std::move(event));
@@ -155,7 +152,7 @@ class LinePrompt : public std::enable_shared_from_this<LinePrompt> {
     uv_async_send(prompt->interrupt_);
   }
 
-  /// An interrupt that has stopped the line's computation needs no further handling.
+  /// An interrupt that stopped the line's computation needs no further handling.
   void hear_interrupt() {
     if (state_.take_interrupted()) return;
     if (interrupt_wait_ != nullptr) interrupt_wait_->end(LineEvent{});
@@ -186,8 +183,8 @@ PromptRef& check_prompt(lua_State* L) {
   return *box;
 }
 
-/// open(history) -> prompt, edits, prompts: begins to read lines and handles interrupts from now
-/// on. nil if the engine may not read standard input.
+/// open(history) begins to read lines and to handle interrupts, and returns a prompt.
+/// Returns nil if the engine may not read standard input.
 int line_open(lua_State* L) {
   const std::string_view history = check_text(L, 1);
   Services& services = Services::of(L);
@@ -226,7 +223,7 @@ int await_event(lua_State* L, bool for_interrupt) {
   return Scheduler::of(L).await(L);
 }
 
-/// read(prompt, text, initial) -> "line" | "end" | "cancelled" | "complete", text, cursor
+/// read(prompt, text, initial) reads "line" | "end" | "cancelled" | "complete", text, cursor
 int line_read(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const std::string_view text = check_text(L, 2);
@@ -235,8 +232,8 @@ int line_read(lua_State* L) {
   return await_event(L, false);
 }
 
-/// complete(prompt, from, words) -> as read(): answers the event "complete" and continues to read.
-/// The word that begins at byte `from` (0 is the first) may become one of `words`.
+/// complete(prompt, from, words) answers "complete" and continues to read like read()
+/// The completed word begins at byte `from` (0 is the first) and may become any of `words`.
 int line_complete(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const lua_Integer from = luaL_checkinteger(L, 2);
@@ -245,10 +242,9 @@ int line_complete(lua_State* L) {
   return await_event(L, false);
 }
 
-/// interrupted(prompt): waits until the user interrupts
 int line_interrupted(lua_State* L) { return await_event(L, true); }
 
-/// cancel(prompt [, mark]): ends the line that is being read; the mark is printed behind it
+/// cancel(prompt [, mark]): ends the current line and prints the mark behind the line
 int line_cancel(lua_State* L) {
   std::size_t size = 0;
   const char* mark = luaL_optlstring(L, 2, "", &size);
@@ -256,7 +252,6 @@ int line_cancel(lua_State* L) {
   return 0;
 }
 
-/// remember(prompt, line): adds a line to the history
 int line_remember(lua_State* L) {
   PromptRef& prompt = check_prompt(L);
   const std::string_view line = check_text(L, 2);
@@ -264,7 +259,7 @@ int line_remember(lua_State* L) {
   return 0;
 }
 
-/// close(prompt): stops reading, and restores the former handler of interrupts
+/// close(prompt): stops reading and restores the previous SIGINT handler
 int line_close(lua_State* L) {
   check_prompt(L)->close();
   return 0;

@@ -1,6 +1,5 @@
-// core.lines: what a child prints, line by line, from the file that the keeper writes it to.
+// core.lines reads a child's output line by line, from the keeper's file.
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "host/artifact/file/line_reader.h"
@@ -15,13 +14,13 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::size_t kLongestLine = 5 << 20;  // as stream.line_cap
-constexpr std::size_t kMostValues = 100'000;   // an object of so many takes some 30 MB for a moment
-constexpr std::size_t kCollectEvery = 2 << 20;  // bytes of lines
+constexpr std::size_t kLongestLine = 5 << 20;   // the same limit as stream.line_cap in the library
+constexpr std::size_t kMostValues = 100'000;    // an object with this many values takes 30 MB
+constexpr std::size_t kCollectEvery = 2 << 20;  // collect garbage after this many bytes of lines
 
 struct Reader {
   LineReader lines;
-  std::size_t given = 0;  // bytes, since garbage was collected last
+  std::size_t given = 0;  // bytes of lines since the last garbage collection
   std::uint64_t others_told = 0;
 };
 
@@ -33,8 +32,8 @@ Reader& check_reader(lua_State* L) {
   return **reader;
 }
 
-/// open(path, kind) -> reader of a file beneath `.agent`; nil when there is none yet. Raises if the
-/// file exists but cannot be read. `kind` selects the lines: "any" (the default), "object", "json".
+/// open(path, kind) returns a reader of a file below `.agent`; nil if the file does not exist
+/// open() raises an error for an unreadable file. `kind` is "any", "object" or "json".
 int lines_open(lua_State* L) {
   static const char* const kKinds[] = {"any", "object", "json", nullptr};
   std::size_t size = 0;
@@ -88,14 +87,14 @@ int push_lines(lua_State* L, Reader& reader, std::vector<Line>& lines) {
   return 4;
 }
 
-/// read(reader, at_end) -> { line, … }, { number, … }, others, last, or nil when there is nothing
-/// new. A line that is too long, or has too many values, is replaced by its size in bytes. `others`
-/// counts the skipped lines of other kinds; `last` is the end of the newest of them.
+/// read(reader, at_end) reads { line, … }, { number, … }, others, last; nil without new lines
+/// A line that is too long or has too many values is replaced by its size in bytes.
+/// `others` counts the skipped lines of other kinds; `last` is the number of the newest.
 int lines_read(lua_State* L) {
   Reader& reader = check_reader(L);
   const bool at_end = lua_toboolean(L, 2) != 0;
-  // Collect garbage now: the long lines read so far left many times their size. Lua's collector
-  // counts only the memory that Lua allocated.
+  // Collect garbage now, because earlier lines left many times their size.
+  // Lua's collector counts only the memory that Lua allocated.
   if (reader.given >= kCollectEvery) {
     lua_gc(L, LUA_GCCOLLECT);
     reader.given = 0;

@@ -1,5 +1,5 @@
-// core.lost: values that replace the results of lost branches. They are made in C++, so that the
-// JSON writer and the journal recognise them whatever a script does.
+// core.lost makes the values that replace the results of lost branches.
+// Lost values are made in C++, so that JSON and journal writers always recognise them.
 #include "lua/vm/lost.h"
 
 #include "lua/core/core.h"
@@ -9,7 +9,7 @@ namespace moonlet {
 
 namespace {
 
-/// new{branch = text, kind = text, message = text} -> lost value; it keeps a reference to the table
+/// new{branch = text, kind = text, message = text} returns a lost value, which references the table
 int lost_new(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -17,7 +17,7 @@ int lost_new(lua_State* L) {
   return 1;
 }
 
-/// record(value) -> the table that a lost value was made from; nothing for any other value
+/// record(value) returns the table of a lost value; no value otherwise
 int lost_record(lua_State* L) { return push_lost_record(L, 1) ? 1 : 0; }
 
 /// refuse(value): raises an error of kind `lost` if `value` is a lost value

@@ -1,5 +1,5 @@
-// core.process: runs the children of a run and waits for the end of their trees; also queries
-// programs before a run exists.
+// core.process runs the children of a run and waits for the end of their process trees.
+// query() runs programs before a run exists.
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,7 +7,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "host/artifact/run/home.h"
 #include "host/base/release.h"
@@ -33,14 +32,13 @@ namespace moonlet {
 
 namespace {
 
-/// The parts of a call. They live in a box, so that nothing leaks if Lua raises.
+/// Call lies in a box, so that nothing leaks if Lua raises an error.
 struct Call {
   ChildSpec spec;
   Fd input;
 };
 
-/// `cap` limits the files. If one stream goes to a file, the captured other one has the default
-/// cap.
+/// `cap` limits the output files. If only one stream has a file, the other has the default cap.
 OutputSpec output_of(std::string_view file, std::string_view other_file, std::uint64_t cap) {
   if (!file.empty()) return OutputSpec::to_file(std::string(file), cap);
   if (!other_file.empty()) return OutputSpec::to_inline();
@@ -71,7 +69,7 @@ Result<Fd> open_input(const RunDriver& run, const std::string_view* text, std::s
   return Fd();
 }
 
-/// Starts a keeper or adopts that of a dead host. Either may take seconds.
+/// Starts a keeper or adopts the keeper of a dead host. Either may take seconds.
 Result<void> ensure_keeper(lua_State* L, RunDriver& run) {
   if (run.has_keeper()) return {};
   return LuaState::host_work(L, [&] { return run.ensure_keeper(); });
@@ -161,25 +159,25 @@ int run_after_records(lua_State* L, Operation& operation) {
   return run_child(L);
 }
 
-/// run{step, attempt?, argv, env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap,
-/// wall_ms, idle_ms, durable, own_group, outlives, redact?, confine?} -> exit. Waits until the
-/// whole tree is gone. Files are beneath `.agent`; with redact no secret of the environment reaches
-/// them. confine = {writable?, readable?, restrict_reads?, network?, terminals?}, see Confinement;
-/// the lists hold absolute paths, network = false is no_network.
+/// run{step, attempt?, argv, …} runs a child, waits for its process tree and returns the exit
+/// run() also reads env, cwd, stdin | stdin_file, stdout_file?, stderr_file?, cap, wall_ms,
+/// idle_ms, durable, own_group, outlives, redact?, confine?. Files lie below `.agent`.
+/// With `redact`, no secret of the environment reaches the files.
+/// `confine` has the fields writable?, readable?, restrict_reads?, network?, terminals?
 int process_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   RunDriver& run = check_run(L);
-  // The child starts only once the values that the script has seen are in the journal's file.
+  // Start the child only after the values that the script has seen are in the journal.
   Scheduler& scheduler = Scheduler::of(L);
-  Pending& pending = scheduler.prepare(L, run_after_records);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, run_after_records);  // may raise an error
   pending.operation = run.written();
   if (pending.operation) return scheduler.await(L);
   lua_settop(L, 1);
   return run_child(L);
 }
 
-/// Reads the records about an attempt that an earlier host had begun.
+/// Reads the records about an attempt of an earlier host.
 Result<KeptAttempt> kept_attempt(lua_State* L, RunDriver& run, std::string_view step,
                                  std::string_view attempt) {
   if (run.is_resumed()) {
@@ -205,9 +203,10 @@ const char* state_name(const KeptAttempt& kept) {
   return kept.exit.why == Why::kCancelled ? "lost" : "exited";
 }
 
-/// attempt(step, name, present?) -> none (it never ran) | running | exited | lost (it was killed,
-/// or its end is unknown): the state of an attempt that an earlier host recorded. With `present`,
-/// reads the records again, so that attempts of this host count too.
+/// attempt(step, name, present?) returns the state "none" | "running" | "exited" | "lost"
+/// "none" means that the attempt never ran.
+/// "lost" means that the attempt was killed or its end is unknown.
+/// If `present` is true, the records are read again to include attempts of this host.
 int process_attempt(lua_State* L) {
   const std::string_view step = check_text(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -220,8 +219,8 @@ int process_attempt(lua_State* L) {
   return 1;
 }
 
-/// recorded(home, run, step, name) -> state[, exit]: like attempt(), for a run that this process
-/// does not drive. Takes no lock and changes nothing.
+/// recorded(home, run, step, name) returns the state and exit of another run's attempt
+/// recorded() takes no lock and changes nothing, unlike attempt().
 int process_recorded(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -249,26 +248,26 @@ int take_kept(lua_State* L, bool stop) {
   kept = kept_attempt(L, run, step, name);
   if (!kept) return raise_error(L, kept.error());
   if (!run.find_adopted(name)) return push_exit_table(L, kept->exit);
-  Pending& pending = scheduler.prepare(L, push_exit);  // may raise: nothing is owned yet
+  Pending& pending = scheduler.prepare(L, push_exit);  // may raise an error
   pending.operation = run.find_adopted(name);
   if (stop) pending.operation->cancel();
   return scheduler.await(L);
 }
 
-/// take(step, name) -> exit: waits for the end of an attempt that is running or exited
+/// take(step, name) waits for the end of a running or exited attempt and returns its exit
 int process_take(lua_State* L) { return take_kept(L, false); }
 
-/// stop(step, name) -> exit: like take(), but ends a running attempt first
+/// stop(step, name) ends a running attempt and returns its exit
 int process_stop(lua_State* L) { return take_kept(L, true); }
 
-/// end_finished(attempt): ends an attempt whose result has arrived; `why` of its exit is "finished"
+/// end_finished(attempt): ends an attempt whose result has arrived, with `why` = "finished"
 int process_end_finished(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   if (auto child = check_run(L).find_working(attempt)) child->end_finished();
   return 0;
 }
 
-/// hold_idle(attempt, held): pauses the idle limit of an attempt, or restarts it
+/// hold_idle(attempt, held): pauses or restarts the idle limit of an attempt
 int process_hold_idle(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   const bool held = lua_toboolean(L, 2) != 0;
@@ -276,8 +275,7 @@ int process_hold_idle(lua_State* L) {
   return 0;
 }
 
-/// newest_descendant(attempt) -> ms since 1970 at which the youngest living process below its main
-/// process was born; nil when there is none
+/// newest_descendant(attempt) returns the birth of the youngest descendant in ms since 1970, or nil
 int process_newest_descendant(lua_State* L) {
   const std::string_view attempt = check_text(L, 1);
   const int pid = check_run(L).pid_of(attempt);
@@ -294,15 +292,14 @@ int process_newest_descendant(lua_State* L) {
   return 1;
 }
 
-/// sees_processes() -> whether the system lets us list processes; otherwise some processes of a
-/// step may survive it
+/// sees_processes() returns whether the system lists processes. Otherwise some may survive.
 int process_sees_processes(lua_State* L) {
   ProcessInfo own;
   lua_pushboolean(L, read_process(getpid(), own) ? 1 : 0);
   return 1;
 }
 
-/// confinement() -> {abi = N} | nil, reason: whether `confine` can be had on this machine
+/// confinement() returns {abi = N} if this machine supports `confine`, else nil and a reason
 int process_confinement(lua_State* L) {
   auto& support = push_box<ConfinementSupport>(L, confinement_support());
   if (support.abi == 0) {
@@ -315,8 +312,9 @@ int process_confinement(lua_State* L) {
   return 1;
 }
 
-/// query{argv, env, cap} -> {code, out}, or nil and an error: runs a read-only program before a run
-/// exists and captures its output. `code` is -1 if the program was killed.
+/// query{argv, env, cap} runs a program and returns {code, out}, or nil and an error
+/// Captures the output of a read-only program before a run exists.
+/// `code` is -1 if the program was killed.
 int process_query(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   auto& spec = push_box<ChildSpec>(L);

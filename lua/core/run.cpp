@@ -1,4 +1,4 @@
-// core.run: the directories of the current run, and what earlier runs have left behind.
+// core.run manages the directories of the current run and cleans up after earlier runs.
 #include "lua/core/run.h"
 
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #include "host/artifact/run/sidecar.h"
 #include "host/base/id.h"
 #include "host/base/release.h"
-#include "host/driver/ask_git.h"
 #include "host/driver/run_driver.h"
+#include "host/process/client/ask_git.h"
 #include "lua/core/core.h"
 #include "lua/core/file.h"
 #include "lua/vm/child_spec.h"
@@ -27,8 +27,8 @@ namespace {
 
 using HomeBox = std::optional<Home>;
 
-/// home(folder) -> {handle, top, agent_path, git}: finds the home and writes nothing. Raises if the
-/// folder does not exist or the repository is damaged.
+/// home(folder) finds the home and returns {handle, top, agent_path, git}. Writes nothing.
+/// Raises an error if the folder does not exist or the repository is damaged.
 int run_home(lua_State* L) {
   const std::string_view folder = check_text(L, 1);
   HomeBox& home = push_box<HomeBox>(L);
@@ -51,7 +51,7 @@ int run_home(lua_State* L) {
   return 1;
 }
 
-// The registry key of the home of the current or last run.
+// The registry keeps the home of the last run under this key.
 const char kHomeOfRun = 0;
 
 RunDriver::Host host_of(Services& services) {
@@ -59,7 +59,7 @@ RunDriver::Host host_of(Services& services) {
           services.request_cancel};
 }
 
-/// make_home(home): makes `.agent` if it is missing
+/// make_home(home): makes a missing `.agent` folder
 int run_make_home(lua_State* L) {
   Home& home = check_home(L, 1);
   auto& made = push_box<Result<const Dir*>>(L, Error{});
@@ -110,8 +110,8 @@ int resume_locked(lua_State* L, Operation& operation) {
   return push_driver(L, driver);
 }
 
-/// create{home, task_id?, preset, packet?, run?} -> {id, task_id, sidecar}: makes a new run or
-/// resumes one. Without a task id, the sidecar of a packet's run is named `<packet>-<run>`.
+/// create{home, task_id?, preset, packet?, run?} makes a run and returns {id, task_id, sidecar}
+/// create() makes or resumes a run. A packet's sidecar without task id is `<packet>-<run>`.
 int run_create(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -136,7 +136,7 @@ int run_create(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// write_run(text): replaces run.json, durably
+/// write_run(text): replaces run.json durably
 int run_write_run(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view text = check_text(L, 1);
@@ -147,8 +147,8 @@ int run_write_run(lua_State* L) {
   return 0;
 }
 
-/// write(path, text, later): redacts the text and replaces a file below `.agent` atomically;
-/// durable now or, with `later`, after sync()
+/// write(path, text, later): redacts the text and replaces a file below `.agent` atomically
+/// Without `later`, the file is durable after the call, else after sync().
 int run_write(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -178,14 +178,14 @@ int run_sync(lua_State* L) {
   return 0;
 }
 
-/// is_ours() -> false if another process has taken the run over
+/// is_ours() returns false if another process has taken over the run
 int run_is_ours(lua_State* L) {
   lua_pushboolean(L, check_run(L).still_ours().ok() ? 1 : 0);
   return 1;
 }
 
-/// size(path) -> the size of a file below `.agent` in bytes, or nil if it does not exist. Raises if
-/// it cannot be accessed.
+/// size(path) returns the size in bytes of a file below `.agent`; nil if the file is missing
+/// Raises an error if the file cannot be accessed.
 int run_size(lua_State* L) {
   const RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -197,7 +197,7 @@ int run_size(lua_State* L) {
   return 1;
 }
 
-/// read(path, cap) -> text, nil, cut; or nil and an error
+/// read(path, cap) reads a file and returns text, nil, truncated; or nil and an error
 int run_read(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -216,7 +216,7 @@ int run_read(lua_State* L) {
   return 3;
 }
 
-/// read_tail(path, cap) -> the last bytes of a file, or nothing if it cannot be read
+/// read_tail(path, cap) returns the last bytes of a file; no value if it cannot be read
 int run_read_tail(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view path = check_text(L, 1);
@@ -253,8 +253,7 @@ int run_sweep(lua_State* L) {
   return 0;
 }
 
-/// remove_temporary(): removes the recorded folders for temporary files; only after all children
-/// have ended
+/// remove_temporary(): removes the folders for temporary files, after all children have ended
 int run_remove_temporary(lua_State* L) {
   check_run(L).remove_temporary_folders();
   return 0;
@@ -270,7 +269,7 @@ int run_remove(lua_State* L) {
   return 0;
 }
 
-/// rename(from, to): renames a file below `.agent`; false if it does not exist
+/// rename(from, to): renames a file below `.agent`; false if the file is missing
 int run_rename(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view from = check_text(L, 1);
@@ -282,8 +281,8 @@ int run_rename(lua_State* L) {
   return 1;
 }
 
-/// write_value(name, text, durable): stores a value that is too large for a journal line. It is
-/// durable now, or at the latest with the next durable record.
+/// write_value(name, text, durable): stores a value that is too large for a journal line
+/// Without `durable`, the value is on the disk before the next durable record.
 int run_write_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -295,7 +294,7 @@ int run_write_value(lua_State* L) {
   return 0;
 }
 
-/// read_value(name, cap) -> text, or nil if there is none. Raises if it cannot be read now.
+/// read_value(name, cap) returns a text, or nil if missing. Raises an error if unreadable.
 int run_read_value(lua_State* L) {
   RunDriver& run = check_run(L);
   const std::string_view name = check_text(L, 1);
@@ -309,7 +308,6 @@ int run_read_value(lua_State* L) {
   return 1;
 }
 
-/// redact(text) -> text
 int run_redact(lua_State* L) {
   check_run(L);
   const std::string_view text = check_text(L, 1);
@@ -324,7 +322,7 @@ int run_redact(lua_State* L) {
   return 1;
 }
 
-/// step_name(key) -> the folder name of a step
+/// step_name(key) returns the folder name of a step
 int run_step_name(lua_State* L) {
   const std::string_view key = check_text(L, 1);
   auto& name = push_box<std::string>(L);
@@ -339,7 +337,7 @@ int run_end_children(lua_State* L) {
   return 0;
 }
 
-/// still_runs() -> whether a child of an earlier host still runs under its keeper
+/// still_runs() returns whether a child of an earlier host still runs under its keeper
 int run_still_runs(lua_State* L) {
   lua_pushboolean(L, check_run(L).has_running_children());
   return 1;
@@ -352,8 +350,8 @@ int run_discard(lua_State* L) {
   return 0;
 }
 
-/// finish(unchanged): finishes the run and releases its lock. With `unchanged` it behaves like a
-/// host that dies: children that may outlive the host continue, and sweeps still find them.
+/// finish(unchanged): finishes the run and releases its lock
+/// If `unchanged` is true, children that may outlive the host continue, as after its death.
 int run_finish(lua_State* L) {
   Services& services = Services::of(L);
   if (!services.run) return 0;
@@ -386,7 +384,7 @@ void read_entry(lua_State* L, int entry, InputEntry& out) {
   lua_pop(L, 4);
 }
 
-/// manifest(list of inputs) -> the text of input-manifest.md
+/// manifest(inputs) returns the text of input-manifest.md
 int run_manifest(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -406,7 +404,7 @@ int run_manifest(lua_State* L) {
   return 1;
 }
 
-/// check_id(text, what): raises if the text does not have the form of an id
+/// check_id(text, what): raises an error if the text is not an id
 int run_check_id(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const std::string_view what = check_text(L, 2);

@@ -1,6 +1,4 @@
-// core.runs: runs that other processes drive, or that no process drives any more, and the live
-// keepers of this user.
-#include <string>
+// core.runs handles runs of other processes, runs without a driver, and the user's live keepers.
 #include <utility>
 #include <vector>
 
@@ -32,7 +30,7 @@ int push_swept(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// sweep(home) -> { {run, killed}, … }: ends the children that dead hosts have left running
+/// sweep(home) ends orphaned children of dead hosts and returns { {run, killed}, … }
 int runs_sweep(lua_State* L) {
   Home& home = check_home(L, 1);
   Pending& pending = Scheduler::of(L).prepare(L, push_swept);  // may raise
@@ -49,7 +47,7 @@ void push_child(lua_State* L, const LiveProcess& child) {
   if (child.record.deadline_ms > 0) set_number(L, "deadline_ms", child.record.deadline_ms);
 }
 
-/// live(home) -> { {run, step, pid, age_ms, main, deadline_ms?}, … }: every live process
+/// live(home) lists every live process: { {run, step, pid, age_ms, main, deadline_ms?}, … }
 int runs_live(lua_State* L) {
   Home& home = check_home(L, 1);
   lua_settop(L, 1);
@@ -66,7 +64,7 @@ int runs_live(lua_State* L) {
   return 1;
 }
 
-/// holder(home, run) -> the pid of the process that drives it, or nothing
+/// holder(home, run) returns the pid of the process that drives the run; no value without a driver
 int runs_holder(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -76,7 +74,7 @@ int runs_holder(lua_State* L) {
   return 1;
 }
 
-/// left(home, run) -> the number of live processes of its steps
+/// left(home, run) returns the number of live processes of the run's steps
 int runs_left(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -91,7 +89,7 @@ int runs_left(lua_State* L) {
   return 1;
 }
 
-/// request_cancel(home, run): asks whoever drives the run to end it
+/// request_cancel(home, run): asks the driver of the run to end it
 int runs_request_cancel(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -119,7 +117,7 @@ int end_locked(lua_State* L, Operation& operation) {
   return 0;
 }
 
-/// end_orphans(home, run): ends the processes and the keeper of a run that no process drives
+/// end_orphans(home, run): ends the processes and the keeper of a run without a driver
 int runs_end_orphans(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view id = check_text(L, 2);
@@ -131,7 +129,7 @@ int runs_end_orphans(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// index_error() -> error?: why keepers cannot add themselves to the index of live keepers
+/// index_error() returns why keepers cannot register in the index of live keepers
 int runs_index_error(lua_State* L) {
   const Services& services = Services::of(L);
   if (services.state_dir().empty()) return 0;
@@ -142,8 +140,7 @@ int runs_index_error(lua_State* L) {
   return 1;
 }
 
-/// keepers() -> { {id, place, removed, label, pid, age_ms, children?}, … }: the live keepers of
-/// this user
+/// keepers() lists this user's keepers: { {id, place, removed, label, pid, age_ms, children?}, … }
 int runs_keepers(lua_State* L) {
   using Found = std::vector<std::pair<LiveKeeper, std::vector<LiveProcess>>>;
   auto& found = push_box<Found>(L);
@@ -176,7 +173,7 @@ int runs_keepers(lua_State* L) {
   return 1;
 }
 
-/// end_keeper(place, grace): ends a run or session whose folder was removed, and waits for its end
+/// end_keeper(place, grace): ends a run or session whose folder was removed, and waits
 int runs_end_keeper(lua_State* L) {
   const std::string_view place = check_text(L, 1);
   const lua_Integer grace = luaL_checkinteger(L, 2);

@@ -1,8 +1,7 @@
-// core.secret: texts without the secrets of the environment, and with them again.
+// core.secret replaces the secrets of the environment in a text, and restores them.
 #include <string>
 #include <vector>
 
-#include "host/artifact/run/key.h"
 #include "host/driver/run_driver.h"
 #include "lua/core/core.h"
 #include "lua/vm/error.h"
@@ -13,8 +12,7 @@ namespace moonlet {
 
 namespace {
 
-/// hide(text) -> text, places: `places` is nil where nothing had to be hidden; else a list of
-/// numbers
+/// hide(text) redacts a text and returns the text and its places, or nil without a secret
 int secret_hide(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   if (Services::of(L).redactor.empty()) {
@@ -40,7 +38,7 @@ int secret_hide(lua_State* L) {
   return 2;
 }
 
-/// restore(text, places) -> text, or nil where a secret is not known any more
+/// restore(text, places) undoes hide() and returns the text; nil if a secret is unknown now
 int secret_restore(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -64,7 +62,7 @@ int secret_restore(lua_State* L) {
   return 1;
 }
 
-/// key() -> text: that of the run; made with the first call
+/// key() returns the run's key, which the first call makes
 int secret_key(lua_State* L) {
   const RunDriver& run = check_run(L);
   auto& key = push_box<Result<std::string>>(L, Error{});

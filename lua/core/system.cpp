@@ -1,4 +1,4 @@
-// core.system: what the standard library may know about the process of the engine.
+// core.system gives the standard library facts about the engine's process.
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
@@ -18,7 +18,6 @@ namespace moonlet {
 
 namespace {
 
-/// env(name) -> value or nil
 int system_env(lua_State* L) {
   const char* name = luaL_checkstring(L, 1);
   const char* value = Services::of(L).env(name);
@@ -27,7 +26,7 @@ int system_env(lua_State* L) {
   return 1;
 }
 
-/// env_matching(pattern) -> {name -> value}: the variables whose name matches the Lua pattern
+/// env_matching(pattern) returns {name -> value} of the variables that match the Lua pattern
 int system_env_matching(lua_State* L) {
   luaL_checkstring(L, 1);
   lua_newtable(L);
@@ -52,7 +51,7 @@ int system_env_matching(lua_State* L) {
   return 1;
 }
 
-/// state_dir() -> the user's state folder of moonlet, or nil
+/// state_dir() returns the user's state folder of moonlet, or nil
 int system_state_dir(lua_State* L) {
   auto& path = push_box<std::string>(L);
   path = Services::of(L).state_dir();
@@ -61,14 +60,13 @@ int system_state_dir(lua_State* L) {
   return 1;
 }
 
-/// cwd() -> absolute path
 int system_cwd(lua_State* L) {
   const std::string& path = Services::of(L).working_directory;
   lua_pushlstring(L, path.data(), path.size());
   return 1;
 }
 
-/// user() -> the name of the user that this process runs as, or nil
+/// user() returns the name of the process's user, or nil
 int system_user(lua_State* L) {
   uv_passwd_t user;
   if (uv_os_get_passwd(&user) != 0) return 0;
@@ -79,7 +77,7 @@ int system_user(lua_State* L) {
   return 1;
 }
 
-/// find_program(name) -> path or nil: searches PATH, skips its relative folders, starts nothing
+/// find_program(name) searches PATH without its relative folders and returns a path or nil
 int system_find_program(lua_State* L) {
   std::size_t size = 0;
   const char* name = luaL_checklstring(L, 1, &size);
@@ -106,7 +104,7 @@ int system_find_program(lua_State* L) {
   return 0;
 }
 
-/// real_path(path) -> the absolute path with every link followed, or nil. (Lua has no readlink.)
+/// real_path(path) returns the absolute path with every link resolved, or nil
 int system_real_path(lua_State* L) {
   const char* path = luaL_checkstring(L, 1);
   auto& full = push_box<std::string>(L);
@@ -128,21 +126,21 @@ int system_print(lua_State* L) {
     services.print(static_cast<int>(stream), {text, size});
     return 0;
   }
-  // The log keeps the text as a person would see it on a terminal.
+  // The log keeps the text as a terminal would show it.
   auto& redacted = push_box<std::string>(L);
   redacted = services.redactor.apply({text, size});
   services.print(static_cast<int>(stream), redacted);
   return 0;
 }
 
-/// reader_is_gone() -> true once stdout is a pipe that its reader has closed
+/// reader_is_gone() returns true once stdout is a pipe without a reader
 int system_reader_is_gone(lua_State* L) {
   pollfd out{STDOUT_FILENO, 0, 0};
   lua_pushboolean(L, poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0);
   return 1;
 }
 
-/// keeper_program() -> path, or nil and why it cannot be used
+/// keeper_program() returns a path, or nil and the reason why it is unusable
 int system_keeper_program(lua_State* L) {
   const std::string& path = Services::of(L).keeper_program;
   if (access(path.c_str(), X_OK) != 0) {
@@ -154,7 +152,7 @@ int system_keeper_program(lua_State* L) {
   return 1;
 }
 
-/// is_writable(path) -> true, or false and why. If the path does not exist, checks its folder.
+/// is_writable(path) returns true, or false and why. Checks the folder of a missing path.
 int system_is_writable(lua_State* L) {
   const char* path = luaL_checkstring(L, 1);
   auto& place = push_box<std::string>(L);

@@ -1,4 +1,4 @@
-// core.task: tasks, cancel scopes and waiting, the primitives under ctx:scope and ctx:parallel.
+// core.task has the primitives of ctx:scope and ctx:parallel: tasks, cancel scopes and waiting.
 #include <memory>
 
 #include "lua/core/core.h"
@@ -20,7 +20,7 @@ T& check_box(lua_State* L, int index, const char* what) {
   return *box;
 }
 
-/// open_scope{timeout = ms?, shield = bool?, what = text?, kind = "budget"?} -> scope
+/// open_scope{timeout = ms?, shield = bool?, what = text?, kind = "budget"?} opens a cancel scope
 int task_open_scope(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -42,20 +42,20 @@ int task_open_scope(lua_State* L) {
   return 1;
 }
 
-/// close_scope(scope): leaves it and all open scopes inside it
+/// close_scope(scope): leaves the scope and all open scopes inside
 int task_close_scope(lua_State* L) {
   Scheduler::of(L).close_scope(check_box<ScopeRef>(L, 1, "scope expected"));
   return 0;
 }
 
-/// cancel_scope(scope, error): every await inside raises `error` from now on
+/// cancel_scope(scope, error): makes every later await inside raise `error`
 int task_cancel_scope(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   Scheduler::of(L).cancel(*scope, read_error(L, 2));
   return 0;
 }
 
-/// scope_error(scope) -> error?: the error this scope itself was cancelled with
+/// scope_error(scope) returns the error that cancelled this scope itself, or no value
 int task_scope_error(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   if (!scope->own_error()) return 0;
@@ -63,8 +63,7 @@ int task_scope_error(lua_State* L) {
   return 1;
 }
 
-/// pending_error(scope?) -> error?: what the next await of the running task, or of a task in
-/// `scope`, would raise
+/// pending_error(scope?) returns the error of the next await of the running task, or in `scope`
 int task_pending_error(lua_State* L) {
   Task* task = Scheduler::of(L).running();
   const CancelScope* scope = task == nullptr ? nullptr : task->scope().get();
@@ -75,7 +74,7 @@ int task_pending_error(lua_State* L) {
   return 1;
 }
 
-/// as_error(table) -> the table, with a metatable that prints its message
+/// as_error(table) returns the table, with a metatable that prints its message
 int task_as_error(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -96,14 +95,13 @@ void turn_clocks(lua_State* L, void (Scheduler::*turn)(CancelScope&)) {
   }
 }
 
-/// stop_clock(scope?): pauses its time limit, or that of every shield around the running task,
-/// until start_clock(scope?) was called as often
+/// stop_clock(scope?): pauses the scope's time limit, or the limits of the running task's shields
+/// A clock that was stopped twice needs two calls of start_clock(scope?).
 int task_stop_clock(lua_State* L) {
   turn_clocks(L, &Scheduler::stop_clock);
   return 0;
 }
 
-/// start_clock(scope?)
 int task_start_clock(lua_State* L) {
   turn_clocks(L, &Scheduler::start_clock);
   return 0;
@@ -111,7 +109,7 @@ int task_start_clock(lua_State* L) {
 
 int push_nothing(lua_State*, Operation&) { return 0; }
 
-/// wait_scope(scope): waits until no task lives in it, even if the caller is cancelled
+/// wait_scope(scope): waits until no task lives in the scope, even if the caller is cancelled
 int task_wait_scope(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   Scheduler& scheduler = Scheduler::of(L);
@@ -120,7 +118,7 @@ int task_wait_scope(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// spawn(scope, fn, …) -> task
+/// spawn(scope, fn, …) starts `fn` as a task in the scope and returns the task
 int task_spawn(lua_State* L) {
   ScopeRef& scope = check_box<ScopeRef>(L, 1, "scope expected");
   luaL_checktype(L, 2, LUA_TFUNCTION);
@@ -152,12 +150,12 @@ int push_outcome(lua_State* L, Task& task) {
   return 1 + count;
 }
 
-/// outcome(task) -> nothing while it runs, true and its results, or false and what it raised
+/// outcome(task) returns no value while running; true and results; or false and the error
 int task_outcome(lua_State* L) {
   return push_outcome(L, *check_box<TaskRef>(L, 1, "task expected"));
 }
 
-/// join(task): waits for its end; outcome() returns the result
+/// join(task): waits for the task's end; outcome() returns the result
 int task_join(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   Scheduler& scheduler = Scheduler::of(L);
@@ -166,7 +164,7 @@ int task_join(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// watch(task, delta): changes the number of callers that will handle its outcome themselves
+/// watch(task, delta): changes the number of callers that handle the task's outcome
 int task_watch(lua_State* L) {
   TaskRef& task = check_box<TaskRef>(L, 1, "task expected");
   task->watchers += static_cast<int>(luaL_checkinteger(L, 2));
@@ -186,12 +184,12 @@ int sleep_for(lua_State* L, bool watches) {
 /// sleep(ms)
 int task_sleep(lua_State* L) { return sleep_for(L, false); }
 
-/// watch_sleep(ms): a sleep for a task that only observes others. No other task waits for its
-/// result, so it does not keep a run from parking.
+/// watch_sleep(ms): a sleep for a task that only observes others
+/// No task waits for this task, so its sleep does not keep a run from parking.
 int task_watch_sleep(lua_State* L) { return sleep_for(L, true); }
 
-/// wait_turn(order): waits until every task waits and `order` is the lowest awaited order. Without
-/// `order`, waits until all turns with an order are done.
+/// wait_turn(order): waits until every task waits and `order` is the lowest awaited order
+/// Without `order`, waits until all turns are done.
 int task_wait_turn(lua_State* L) {
   const lua_Integer order = luaL_optinteger(L, 1, -1);
   Scheduler& scheduler = Scheduler::of(L);
@@ -201,7 +199,7 @@ int task_wait_turn(lua_State* L) {
   return scheduler.await(L);
 }
 
-/// hold_turn(order): delays this turn and all later ones until release_turn(order)
+/// hold_turn(order): delays this turn and all later turns until release_turn(order)
 int task_hold_turn(lua_State* L) {
   const lua_Integer order = luaL_checkinteger(L, 1);
   Scheduler::of(L).hold_turn(static_cast<std::uint64_t>(order));
@@ -214,7 +212,7 @@ int task_release_turn(lua_State* L) {
   return 0;
 }
 
-/// park(): waits until nothing else can happen any more
+/// park(): waits until no other event can happen
 int task_park(lua_State* L) {
   Scheduler& scheduler = Scheduler::of(L);
   scheduler.prepare(L, push_nothing).operation = scheduler.wait_turn(Turns::kParked);
@@ -229,13 +227,13 @@ int task_expire_at_turn(lua_State* L) {
   return 0;
 }
 
-/// current() -> a value that identifies the running task as long as it lives
+/// current() returns a value that identifies the running task during its lifetime
 int task_current(lua_State* L) {
   lua_pushlightuserdata(L, Scheduler::of(L).running());
   return 1;
 }
 
-/// check(): raises if the running task is cancelled, or if a cancellation is due
+/// check(): raises an error if the running task is cancelled, or a cancellation is due
 int task_check(lua_State* L) {
   Scheduler::of(L).check_now(L);
   return 0;

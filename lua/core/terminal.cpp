@@ -1,7 +1,5 @@
-// core.terminal: asking the user at the terminal one question, the size of that terminal, and
-// standard input, whole or line by line.
-// Only a program that said so (EngineOptions::interactive) lets the engine use its standard
-// streams.
+// core.terminal asks the user questions, and reads the terminal's size and standard input.
+// The standard streams need EngineOptions::interactive.
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -32,11 +30,11 @@ namespace {
 
 constexpr std::size_t kLongestLine = 64 * 1024;
 
-/// Reads one line from the terminal on descriptor 0. The terminal edits the line, so the descriptor
-/// is readable only when a whole line is there.
+/// Reads a line from the terminal on descriptor 0.
+/// The terminal edits the line, so the descriptor is readable only after a whole line.
 class LineRead final : public Operation {
  public:
-  /// Hides `view` until the line is there.
+  /// Hides `view` until the line is complete.
   LineRead(Loop& loop, std::weak_ptr<LiveTerminal> view)
       : poll_(new uv_poll_t{}), view_(std::move(view)) {
     uv_poll_init(loop.raw(), poll_, STDIN_FILENO);
@@ -92,15 +90,15 @@ int push_line(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// can_ask() -> bool: whether a user at a terminal can be asked
+/// can_ask() returns whether a user at a terminal can be asked
 int terminal_can_ask(lua_State* L) {
   lua_pushboolean(L, Services::of(L).interactive && isatty(STDIN_FILENO) != 0 &&
                          isatty(STDERR_FILENO) != 0 && tcgetpgrp(STDIN_FILENO) == getpgrp());
   return 1;
 }
 
-/// ask(text) -> the line that was typed; nil at the end of the input. Call can_ask() first. Removes
-/// control characters from the text.
+/// ask(text) returns the typed line; nil at the end of the input. Call can_ask() first.
+/// Control characters are removed from the text.
 int terminal_ask(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   Services& services = Services::of(L);
@@ -111,8 +109,8 @@ int terminal_ask(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// Reads standard input to its end, or says why not. Also reads what exceeds `cap`, so that the
-/// writer does not fail.
+/// Reads standard input to its end, or sets `why`.
+/// Reads the bytes beyond `cap` too, so that the writer does not fail.
 std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, const char*& why) {
   const Clock& clock = system_clock();
   const std::int64_t deadline = clock.monotonic_ms() + limit_ms;
@@ -137,8 +135,8 @@ std::optional<std::string> read_input(std::size_t cap, std::int64_t limit_ms, co
   return total <= cap ? std::optional<std::string>(std::move(text)) : std::nullopt;
 }
 
-/// read(cap, ms) -> all of standard input; nil and "limit" if it is longer than `cap`; nil and
-/// "timeout" if it has not ended after `ms` milliseconds
+/// read(cap, ms) returns all of standard input; nil and "limit" if longer than `cap`
+/// Returns nil and "timeout" if the input does not end within `ms` milliseconds.
 int terminal_read(lua_State* L) {
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
   const lua_Integer limit = luaL_checkinteger(L, 2);
@@ -155,13 +153,13 @@ int terminal_read(lua_State* L) {
   return 1;
 }
 
-/// The lines of standard input that another program sends. Skips a line that is too long, so that
-/// memory is bounded by `cap` and one chunk.
+/// InputLines reads lines that another program sends to standard input.
+/// Too long lines are skipped, so that memory is limited to `cap` and a chunk.
 class InputLines {
  public:
   explicit InputLines(std::size_t cap) : cap_(cap) {}
 
-  /// Reads what is there. Returns true once a line, or the end of the input, can be taken.
+  /// Reads available input. Returns true once take() can return a line or the end.
   bool read_some() {
     char chunk[65536];
     const ssize_t got = ::read(STDIN_FILENO, chunk, sizeof chunk);
@@ -186,8 +184,8 @@ class InputLines {
     return end_ != std::string::npos || ended_;
   }
 
-  /// Takes the next line. Returns its size in `passed_over` if it was too long. Returns nothing at
-  /// the end of the input; a last part without a newline does not count as a line.
+  /// Returns the next line, or its size in `passed_over` if the line was too long.
+  /// At the end of the input, a final part without newline is dropped.
   std::optional<std::string> take(std::size_t& passed_over) {
     if (end_ == std::string::npos) return std::nullopt;
     std::string line = buffer_.substr(0, end_);
@@ -202,7 +200,7 @@ class InputLines {
  private:
   std::size_t cap_;
   std::string buffer_;
-  std::size_t scanned_ = 0;  // the bytes of it that hold no newline
+  std::size_t scanned_ = 0;  // bytes without a newline
   std::size_t end_ = std::string::npos;
   std::size_t passed_over_ = 0;
   bool ended_ = false;
@@ -262,7 +260,7 @@ class NextLine final : public Operation {
   std::size_t passed_over_ = 0;
 };
 
-/// input(cap) -> the lines of standard input, each of at most `cap` bytes
+/// input(cap) returns the lines of standard input, each of at most `cap` bytes
 int terminal_input(lua_State* L) {
   const auto cap = static_cast<std::size_t>(luaL_checkinteger(L, 1));
   if (!Services::of(L).interactive) return luaL_error(L, "standard input is not the engine's");
@@ -282,7 +280,7 @@ int push_next(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// next(lines) -> the next line; nil and its size where it is too long; nil at the end of the input
+/// next(lines) returns the next line, nil and the size of a too long line, or nil at the end
 int terminal_next(lua_State* L) {
   InputRef* input = to_box<InputRef>(L, 1);
   if (input == nullptr) luaL_argerror(L, 1, "lines expected");
@@ -291,8 +289,7 @@ int terminal_next(lua_State* L) {
   return Scheduler::of(L).await(L);
 }
 
-/// page([stream]) -> {columns, rows, colour, unicode} of the terminal on stdout, or on `stream`;
-/// nil if it is not a terminal
+/// page([stream]) returns {columns, rows, colour, unicode} of the terminal on stdout or `stream`
 int terminal_page(lua_State* L) {
   const int stream =
       luaL_optinteger(L, 1, STDOUT_FILENO) == STDERR_FILENO ? STDERR_FILENO : STDOUT_FILENO;
@@ -312,7 +309,7 @@ int terminal_page(lua_State* L) {
   return 1;
 }
 
-/// A program that the user controls, such as an editor. It has the terminal until it ends.
+/// TerminalProgram is a program that the user controls on the terminal, such as an editor.
 class TerminalProgram final : public Operation {
  public:
   TerminalProgram(Services& services, std::vector<std::string> argv)
@@ -349,12 +346,12 @@ class TerminalProgram final : public Operation {
   ~TerminalProgram() override { drop(); }
 
   int code() const { return code_; }
-  /// 0, or the errno of a failed start.
+  /// Returns 0, or the errno of a failed start.
   int failure() const { return failure_; }
   const std::string& name() const { return argv_[0]; }
 
  private:
-  void start_cancel() override {}  // only the user ends it
+  void start_cancel() override {}  // only the user can end the program
   void end() {
     drop();
     complete();
@@ -384,8 +381,8 @@ int push_code(lua_State* L, Operation& operation) {
   return 1;
 }
 
-/// run{word, …} -> exit code, or 128 + the signal: runs a program that the user controls, such as
-/// an editor, on the terminal and waits for it. Raises if it cannot be started.
+/// run{word, …} returns an exit code, or 128 + the signal
+/// Runs an interactive program on the terminal. Raises an error if it cannot start.
 int terminal_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argcheck(L, lua_rawlen(L, 1) > 0, 1, "a program expected");

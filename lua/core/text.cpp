@@ -1,4 +1,4 @@
-// core.text: functions that make foreign text safe to store, print or compare.
+// core.text makes foreign text safe to store, print or compare.
 #include <algorithm>
 #include <string>
 
@@ -22,20 +22,19 @@ int push_string(lua_State* L, const std::string& text) {
   return 1;
 }
 
-/// Free the text now: the garbage collector does not see the size of a box and may run late.
+/// Free the text now, because the garbage collector does not see the size of a box.
 int push_and_release(lua_State* L, std::string& text) {
   push_string(L, text);
   release(text);
   return 1;
 }
 
-/// is_utf8(text) -> bool
 int text_is_utf8(lua_State* L) {
   lua_pushboolean(L, is_valid_utf8(check_text(L, 1)));
   return 1;
 }
 
-/// clean(text) -> text: malformed UTF-8 replaced by U+FFFD
+/// clean(text) returns a text with malformed UTF-8 replaced by U+FFFD
 int text_clean(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   if (is_valid_utf8(text)) {
@@ -47,7 +46,7 @@ int text_clean(lua_State* L) {
   return push_and_release(L, cleaned);
 }
 
-/// cut(text, cap [, note]) -> text: head and tail, with a line that says what was left out
+/// cut(text, cap [, note]) returns head and tail of the text, with a line about the omitted part
 int text_cut(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const lua_Integer cap = luaL_checkinteger(L, 2);
@@ -59,7 +58,7 @@ int text_cut(lua_State* L) {
   return push_and_release(L, cut);
 }
 
-/// strip(text) -> text without control characters, safe to show on a terminal
+/// strip(text) returns a text without control characters, safe to print on a terminal
 int text_strip(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& stripped = push_box<std::string>(L);
@@ -67,7 +66,7 @@ int text_strip(lua_State* L) {
   return push_and_release(L, stripped);
 }
 
-/// printable(text [, cap]) -> one line for a message
+/// printable(text [, cap]) returns a single line for a message
 int text_printable(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const lua_Integer cap = luaL_optinteger(L, 2, 400);
@@ -76,14 +75,13 @@ int text_printable(lua_State* L) {
   return push_string(L, line);
 }
 
-/// width(text) -> the columns that it takes on a terminal
+/// width(text) returns the columns of the text on a terminal
 int text_width(lua_State* L) {
   lua_pushinteger(L, display_width(check_text(L, 1)));
   return 1;
 }
 
-/// fit(text, columns [, in_middle]) -> text that takes at most so many columns, with a mark where
-/// text was left out
+/// fit(text, columns [, in_middle]) truncates a text to `columns`, with a mark for omitted text
 int text_fit(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const auto columns = static_cast<int>(std::clamp<lua_Integer>(luaL_checkinteger(L, 2), 0, 10000));
@@ -93,7 +91,7 @@ int text_fit(lua_State* L) {
   return push_string(L, fitted);
 }
 
-/// json_size(text) -> about how many bytes it takes as a JSON string
+/// json_size(text) returns the approximate size in bytes as a JSON string
 int text_json_size(lua_State* L) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, 1, &size);
@@ -101,7 +99,6 @@ int text_json_size(lua_State* L) {
   return 1;
 }
 
-/// sha256(text) -> 64 hex digits
 int text_sha256(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& digest = push_box<std::string>(L);
@@ -109,7 +106,6 @@ int text_sha256(lua_State* L) {
   return push_string(L, digest);
 }
 
-/// gzip(text) -> the text compressed with gzip
 int text_gzip(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& packed = push_box<Result<std::string>>(L, Error{});
@@ -121,7 +117,7 @@ int text_gzip(lua_State* L) {
   return push_and_release(L, *packed);
 }
 
-/// base64(text) -> the text in base64, on one line
+/// base64(text) returns the text in base64, on a single line
 int text_base64(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& encoded = push_box<std::string>(L);
@@ -129,10 +125,9 @@ int text_base64(lua_State* L) {
   return push_and_release(L, encoded);
 }
 
-/// place() -> "file:line" of the innermost running script function, for error messages; nothing if
-/// only the standard library runs
-/// place(fn) -> "file:line" where a script function begins; for a function that a tail call has
-/// removed from the stack
+/// place() returns "file:line" of the innermost running script function, for error messages
+/// place() returns no value if only the standard library runs.
+/// place(fn) returns "file:line" of the start of a function, even after its tail call
 int text_place(lua_State* L) {
   if (lua_isfunction(L, 1)) {
     lua_Debug frame;
@@ -145,7 +140,7 @@ int text_place(lua_State* L) {
   return push_place(L) ? 1 : 0;
 }
 
-/// question(text) -> text, {option, …}: the last [QUESTION] of what an agent said; nil without one
+/// question(text) returns a text, {option, …} of the last [QUESTION] in an agent's text; or nil
 int text_question(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   auto& last = push_box<std::optional<Question>>(L);

@@ -1,5 +1,5 @@
-// The base functions of scripts that differ from Lua's own: texts of values without addresses, raw
-// access that stops before the host's objects, metatables without finalizers, print into the log.
+// Defines base functions that differ from Lua's: texts show no address, and print logs.
+// Raw access refuses the host's objects, and metatables cannot have finalizers.
 #include <algorithm>
 #include <cstring>
 #include <string>
@@ -24,12 +24,11 @@ const char kNumbersKey = 0;
 
 constexpr std::size_t kLongestLine = 16 << 10;
 
-/// Functions of the base library that a script may have as they are.
+/// Scripts get these functions of the base library unchanged.
 constexpr const char* kPlain[] = {"getmetatable", "ipairs",   "rawequal", "rawlen",
                                   "select",       "tonumber", "type"};
 
-/// error(message, level): Lua's own (upvalue 1) never raises nil, which a handler takes for "no
-/// error". Lua 5.5 does the same.
+/// error(message, level): like Lua's error (upvalue 1), but never raises nil, as in Lua 5.5.
 int script_error(lua_State* L) {
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 2);
@@ -39,15 +38,15 @@ int script_error(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// assert(value, message): Lua's own (upvalue 1), but a nil message counts as no message.
+/// assert(value, message): like Lua's assert (upvalue 1), but nil counts as no message.
 int script_assert(lua_State* L) {
   if (!lua_toboolean(L, 1) && lua_gettop(L) == 2 && lua_isnil(L, 2)) lua_settop(L, 1);
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// The message handler of an xpcall; upvalue 1 is the script's own handler. Skips that handler
-/// after a kill and during an interrupt: Lua would call it with hooks switched off, and nothing
-/// could stop it.
+/// Handles the message of an xpcall. Upvalue 1 is the script's handler.
+/// Skips the script's handler after a kill and during an interrupt.
+/// Lua calls a handler without hooks, so nothing could stop the handler.
 int handle_message(lua_State* L) {
   lua_settop(L, 1);
   if (LuaState::of(L).is_killed() || LuaState::of(L).is_interrupted()) return 1;
@@ -57,7 +56,7 @@ int handle_message(lua_State* L) {
   return 1;
 }
 
-/// xpcall(f, handler, …): Lua's own (upvalue 1), with `handler` wrapped in handle_message().
+/// xpcall(f, handler, …): Lua's xpcall (upvalue 1) with a handler wrapped in handle_message().
 int script_xpcall(lua_State* L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_pushvalue(L, 2);
@@ -66,7 +65,7 @@ int script_xpcall(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/// The message handler of a pcall: the tables that moonlet raises print as their messages.
+/// Makes the error tables of moonlet print as their messages after a pcall.
 int name_error(lua_State* L) {
   lua_settop(L, 1);
   if (!lua_istable(L, 1)) return 1;
@@ -78,7 +77,7 @@ int name_error(lua_State* L) {
   return 1;
 }
 
-/// pcall(f, …): Lua's xpcall (upvalue 1) with the handler above.
+/// pcall(f, …): Lua's xpcall (upvalue 1) with name_error() as its handler.
 int script_pcall(lua_State* L) {
   luaL_checkany(L, 1);
   lua_pushcfunction(L, name_error);
@@ -111,8 +110,8 @@ int script_rawset(lua_State* L) {
   return 1;
 }
 
-/// A script's finalizer would run at any moment and could not be stopped. Lua looks at __gc only
-/// when the metatable is set, so one that is filled in later has no effect.
+/// Refuses __gc, because a script's finalizer would run at any moment and could not be stopped.
+/// Lua reads __gc only in setmetatable, so a later assignment has no effect.
 int set_metatable(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argexpected(L, lua_isnil(L, 2) || lua_istable(L, 2), 2, "nil or table");
@@ -132,7 +131,7 @@ int set_metatable(lua_State* L) {
   return 1;
 }
 
-/// The standard library protects its metatables: a value with such a metatable is a host object.
+/// The standard library protects its metatables, which makes their tables host objects.
 int module_setmetatable(lua_State* L) {
   set_metatable(L);
   if (!lua_getmetatable(L, 1)) return 1;
@@ -142,7 +141,7 @@ int module_setmetatable(lua_State* L) {
   return 1;
 }
 
-/// Rounds the number, because the exact one differs from run to run.
+/// collectgarbage("count"): rounds the number, because the exact number differs in each run.
 int script_collectgarbage(lua_State* L) {
   const char* what = luaL_optstring(L, 1, "count");
   if (std::strcmp(what, "count") != 0) {
@@ -154,7 +153,7 @@ int script_collectgarbage(lua_State* L) {
   return 1;
 }
 
-/// The value at 1 as JSON text.
+/// Pushes the value at 1 as JSON text.
 int json_of(lua_State* L) {
   auto& value = push_box<nlohmann::json>(L);
   read_value(L, 1, value);
@@ -164,7 +163,7 @@ int json_of(lua_State* L) {
   return 1;
 }
 
-/// Pushes what print writes for the value at `index`: a plain table as JSON if possible.
+/// Pushes the printed form of the value at `index`: a plain table as JSON if possible.
 void push_printed(lua_State* L, int index) {
   if (lua_istable(L, index) && luaL_getmetafield(L, index, "__tostring") == LUA_TNIL) {
     lua_pushcfunction(L, guard<json_of>);
@@ -178,7 +177,7 @@ void push_printed(lua_State* L, int index) {
   push_text_of(L, index, nullptr);
 }
 
-/// print(…): a line of the run's log.
+/// print(…) writes a line to the run's log.
 int script_print(lua_State* L) {
   const int count = lua_gettop(L);
   luaL_Buffer buffer;

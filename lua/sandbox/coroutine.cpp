@@ -1,8 +1,6 @@
-// The coroutine library of scripts. A script may keep coroutines of its own, and may await inside
-// them: resume and wrap pass the wait on to the scheduler, and the coroutine continues when it is
-// over. The coroutines of tasks belong to the scheduler and are out of reach.
-#include <cstring>
-#include <string_view>
+// Defines the coroutine library of scripts. A script may await inside its own coroutines.
+// resume and wrap pass the wait to the scheduler; the coroutine continues after the wait.
+// Scripts cannot reach the coroutines of tasks.
 
 #include "lua/core/core.h"
 #include "lua/sandbox/sandbox.h"
@@ -28,15 +26,15 @@ lua_State* check_coroutine(lua_State* L, int index) {
 
 const char kOutsideMarker = 0;
 
-/// How a coroutine was resumed, so that the code after a wait inside it knows.
+/// Records how a coroutine was resumed, for the code after a wait inside the coroutine.
 enum Resumer : lua_KContext { kResume = 0, kWrap = 1, kDrive = 2 };
 
 bool waits_outside(lua_State* co, int nresults) {
   return nresults == 1 && lua_touserdata(co, -1) == &kOutsideMarker;
 }
 
-/// True while `co` awaits. Then only the wrapper that passed the wait on may resume it, even if
-/// others have a reference to it. The marker of the await stays on its stack until then.
+/// Returns true while `co` awaits. The marker of the await stays on its stack.
+/// Only the wrapper that passed on the wait may resume `co`.
 bool awaits(lua_State* co) {
   return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
          (Scheduler::is_await(co, 1) || waits_outside(co, 1));
@@ -74,7 +72,6 @@ const char* to_text(Status status) {
   return "dead";
 }
 
-/// Pushes false and the reason, as resume() returns them.
 int refuse(lua_State* L, const char* why) {
   lua_pushboolean(L, 0);
   lua_pushstring(L, why);
@@ -83,9 +80,8 @@ int refuse(lua_State* L, const char* why) {
 
 int continue_resume(lua_State* L, int status, lua_KContext context);
 
-/// Resumes `co` with `nargs` values on its stack. Pushes a boolean and the results and returns
-/// their count. Does not return if `co` awaits, because the wait is yielded to the scheduler, or if
-/// Lua was killed.
+/// Resumes `co` with `nargs` values on its stack. Pushes a boolean and the results.
+/// Does not return if `co` awaits, because the wait is yielded to the scheduler.
 int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resumer) {
   int nresults = 0;
   const int status = LuaState::of(L).resume(co, L, nargs, &nresults);
@@ -112,7 +108,7 @@ int resume_coroutine(lua_State* L, lua_State* co, int nargs, lua_KContext resume
   return nresults + 1;
 }
 
-/// Moves the arguments from `first` on to `co` and resumes it, if that is allowed.
+/// Moves the arguments from `first` to `co` and resumes `co`, if allowed.
 int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   LuaState::poll(L);
   const Status status = status_of(L, co);
@@ -124,8 +120,8 @@ int start_resume(lua_State* L, lua_State* co, int first, lua_KContext resumer) {
   return resume_coroutine(L, co, nargs, resumer);
 }
 
-/// Closes the variables that a failed coroutine left open; its error is at the top and may be
-/// replaced by an error of a close.
+/// Closes the open variables of a failed coroutine.
+/// An error of a close may replace the error at the top of the stack.
 void close_failed(lua_State* L, lua_State* co) {
   if (lua_status(co) == LUA_OK || lua_status(co) == LUA_YIELD) return;
   lua_xmove(L, co, 1);
@@ -134,7 +130,7 @@ void close_failed(lua_State* L, lua_State* co) {
   LuaState::poll(L);
 }
 
-/// Converts the results of a resume to those of wrap(): raises an error of the coroutine.
+/// Converts the results of a resume to those of wrap(): raises the coroutine's error.
 int finish_wrap(lua_State* L, lua_State* co, int count) {
   if (lua_toboolean(L, -count)) return count - 1;
   const int status = lua_status(co);
@@ -149,7 +145,7 @@ int finish_wrap(lua_State* L, lua_State* co, int count) {
 
 int finish_drive(lua_State* L, lua_State* co, int count);
 
-/// Continues after a wait inside a coroutine. The marker is still on its stack.
+/// Continues after a wait inside a coroutine, whose stack still has the marker.
 int continue_resume(lua_State* L, int, lua_KContext resumer) {
   lua_State* co = lua_tothread(L, resumer == kWrap ? lua_upvalueindex(1) : 1);
   lua_pop(co, 1);
@@ -235,8 +231,6 @@ int script_close(lua_State* L) {
   return 2;
 }
 
-// --- for the host's own coroutines around scripts
-
 int finish_drive(lua_State* L, lua_State* co, int count) {
   if (count == 0) {
     lua_pushliteral(L, "waits");
@@ -251,8 +245,8 @@ int finish_drive(lua_State* L, lua_State* co, int count) {
   return count;
 }
 
-/// drive(coroutine) -> "ended" and its results, "failed" and the error, "yielded" and the values,
-/// or "waits" if it, or a coroutine inside it, called wait_outside(). The next call continues it.
+/// drive(coroutine) returns "ended", results… | "failed", error | "yielded", values… | "waits"
+/// "waits" means that the coroutine called wait_outside(). The next drive() continues it.
 int drive(lua_State* L) {
   lua_State* co = check_coroutine(L, 1);
   lua_settop(L, 1);
@@ -262,11 +256,11 @@ int drive(lua_State* L) {
 
 int nothing(lua_State*, int, lua_KContext) { return 0; }
 
-/// wait_outside(): lets the drive() of this coroutine return; returns at the next drive().
+/// wait_outside(): lets the coroutine's drive() return; returns at the next drive().
 int wait_outside(lua_State* L) {
   LuaState::poll(L);
   if (!lua_isyieldable(L) || LuaState::of(L).is_task(L)) {
-    return raise(L, ErrorKind::kInvalid, "this place cannot wait for anything", kMayNotWait);
+    return raise(L, ErrorKind::kInvalid, "code at this place may not wait", kMayNotWait);
   }
   lua_pushlightuserdata(L, const_cast<char*>(&kOutsideMarker));
   return lua_yieldk(L, 1, 0, &nothing);

@@ -1,12 +1,12 @@
-// JSON's null as a Lua value: a light userdata of address 0, the only light userdata that scripts
-// see. It prints and compares; any other use is an error that says what it is. Loop thread only.
+// JSON's null is a light userdata with address 0, the only light userdata that scripts see.
+// null prints and compares; any other use raises an explanatory error. Loop thread only.
 #pragma once
 
 #include "lua/vm/lua_api.h"
 
 namespace moonlet {
 
-/// Sets the metatable of null; called once per state.
+/// Sets the metatable of null. Call it once for each Lua state.
 void open_null(lua_State* L);
 
 }  // namespace moonlet

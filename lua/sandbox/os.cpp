@@ -1,6 +1,5 @@
-// Small parts of libraries that scripts expect: os that reckons with times, in UTC, and never looks
-// at a clock, for a replay has to see the same; debug.traceback; utf8 with bounded texts. None of
-// them reaches the system.
+// Harmless parts of libraries: os in UTC and without a clock, debug.traceback, bounded utf8.
+// A replay could not repeat a clock. No function here reaches the system.
 #include <locale.h>
 #include <time.h>
 #if defined(__APPLE__)
@@ -14,7 +13,6 @@
 #include "lua/sandbox/sandbox.h"
 #include "lua/vm/error.h"
 #include "lua/vm/guard.h"
-#include "lua/vm/services.h"
 #include "lua/vm/state.h"
 #include "lua/vm/value.h"
 
@@ -22,9 +20,7 @@ namespace moonlet {
 
 namespace {
 
-// --- os
-
-// The years -9999 to 9999, or a little more.
+// Covers about the years -9999 to 9999.
 constexpr std::int64_t kFurthest = 253'402'300'799;
 
 int refuse_clock(lua_State* L, const char* message) {
@@ -46,7 +42,7 @@ int field(lua_State* L, const char* key, int otherwise) {
   return static_cast<int>(value);
 }
 
-/// time{year, month, day, hour = 12, min = 0, sec = 0} -> seconds since 1970; without it refused
+/// os.time{year, month, day, hour = 12, min = 0, sec = 0} returns seconds since 1970
 int os_time(lua_State* L) {
   if (lua_isnoneornil(L, 1))
     return refuse_clock(L, "os.time() is refused: a replay could not repeat it");
@@ -64,12 +60,11 @@ int os_time(lua_State* L) {
   return 1;
 }
 
-/// clock(): refused
 int os_clock(lua_State* L) {
   return refuse_clock(L, "os.clock is refused: a replay could not repeat it");
 }
 
-// The conversions that depend on neither a zone nor a locale, in the C locale.
+// These conversions of os.date depend on neither a time zone nor a locale.
 constexpr std::string_view kConversions = "%YymdHIMSjwpaAbBFTXDxc";
 
 int push_date_table(lua_State* L, const std::tm& date) {
@@ -86,7 +81,7 @@ int push_date_table(lua_State* L, const std::tm& date) {
   return 1;
 }
 
-/// date(format, time): always UTC, with or without "!"; without a time it is refused
+/// os.date(format, time): always UTC, with or without "!". Refused without a time.
 int os_date(lua_State* L) {
   std::size_t size = 0;
   const char* form = luaL_optlstring(L, 1, "%c", &size);
@@ -104,7 +99,7 @@ int os_date(lua_State* L) {
   if (std::string_view(form, static_cast<std::size_t>(end - form)) == "*t") {
     return push_date_table(L, date);
   }
-  // The texts are those of the C locale, whatever the program's locale is.
+  // Use the C locale's texts regardless of the program's locale.
   static const locale_t kPlain = newlocale(LC_ALL_MASK, "C", nullptr);
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
@@ -131,9 +126,6 @@ int os_date(lua_State* L) {
   return 1;
 }
 
-// --- debug
-
-/// traceback([coroutine,] [message [, level]])
 int debug_traceback(lua_State* L) {
   const bool other = lua_isthread(L, 1);
   lua_State* from = other ? lua_tothread(L, 1) : L;
@@ -148,11 +140,9 @@ int debug_traceback(lua_State* L) {
   return 1;
 }
 
-// --- utf8
-
 constexpr std::size_t kLongestText = std::size_t{16} << 20;
 
-/// Lua's own function (upvalue 1), for texts that it walks through in a moment.
+/// Calls Lua's function (upvalue 1) for texts short enough not to block.
 int utf8_bounded(lua_State* L) {
   std::size_t size = 0;
   luaL_checklstring(L, 1, &size);

@@ -1,7 +1,7 @@
-// pairs and next in a fixed order, so that a run can be replayed: numbers ascending, then texts
-// bytewise, then false, true, and all other keys by their numbers (the order in which they were
-// first asked for). A traversal goes over the keys that were there when it began and skips removed
-// ones. It may change the table as it likes.
+// pairs and next with a fixed order, so that a run can be replayed.
+// Numbers come first, then texts bytewise, then false and true, then others by first appearance.
+// A traversal visits the keys that existed at its begin and skips removed keys.
+// A script may change the table during its traversal.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -35,7 +35,7 @@ struct Key {
   };
 };
 
-/// A float that is a key is infinite, or no whole number, or beyond all integers.
+/// A float key is infinite, fractional, or outside of the integers.
 bool integer_below(lua_Integer i, lua_Number f) {
   if (f >= 9223372036854775808.0) return true;
   return f > -9223372036854775808.0 && i <= static_cast<lua_Integer>(std::floor(f));
@@ -56,7 +56,7 @@ bool less(const Key& a, const Key& b) {
   return b.rank == Rank::kInteger ? !integer_below(b.integer, a.number) : a.number < b.number;
 }
 
-/// Reads the key at the top of the stack, which keeps a text alive as long as it lies somewhere.
+/// Reads the key at the top of the stack. The text of the key lives as long as the key.
 Key read_key(lua_State* L, std::uint32_t place) {
   Key key;
   key.place = place;
@@ -85,7 +85,7 @@ Key read_key(lua_State* L, std::uint32_t place) {
   return key;
 }
 
-/// Sorts; looks at the kill, and leaves with everything in memory of Lua's.
+/// Sorts and polls for a kill. A kill leaves no memory outside of Lua.
 void sort_keys(lua_State* L, Key* keys, std::size_t count) {
   std::size_t compared = 0;
   std::sort(keys, keys + count, [&](const Key& a, const Key& b) {
@@ -138,8 +138,8 @@ void push_sorted_keys(lua_State* L, int table, std::size_t count) {
   lua_settop(L, found);
 }
 
-// The iterator is a closure: upvalue 1 is its place among the keys, 2 the table of the keys, and 3
-// the table that step_own reads.
+// The iterator's upvalue 1 is the position, and upvalue 2 the table of the keys.
+// Upvalue 3 is the table that step_own reads.
 
 int step_in(lua_State* L, int table) {
   lua_settop(L, 1);
@@ -161,8 +161,8 @@ int step_given(lua_State* L) {
   return step_in(L, 1);
 }
 
-/// The case of a small record, which a command of a script meets dozens of times: upvalue 1 is the
-/// place, the keys are the upvalues behind it.
+/// Handles small records, the common case in scripts, without a table of keys.
+/// Upvalue 1 is the position; the keys are the next upvalues.
 int step_record(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   int at = static_cast<int>(lua_tointeger(L, lua_upvalueindex(1)));
@@ -178,10 +178,10 @@ int step_record(lua_State* L) {
   return 2;
 }
 
-/// Reads the table in upvalue 3, whatever it is called with.
+/// Reads the table in upvalue 3 instead of the argument.
 int step_own(lua_State* L) { return step_in(L, lua_upvalueindex(3)); }
 
-/// The fast case: only a run, and the last key is all the place there is.
+/// Handles a plain sequence, the fast case. The last key is the position.
 int step_run(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const lua_Integer run = lua_tointeger(L, lua_upvalueindex(1));
@@ -198,7 +198,7 @@ int step_run(lua_State* L) {
   return 1;
 }
 
-/// Pushes the table with weak keys of the traversals by next.
+/// Pushes the weak-keyed table of next()'s traversals.
 void push_traversals(lua_State* L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &kTraversalsKey) == LUA_TTABLE) return;
   lua_pop(L, 1);
@@ -210,7 +210,7 @@ void push_traversals(lua_State* L) {
   lua_rawsetp(L, LUA_REGISTRYINDEX, &kTraversalsKey);
 }
 
-/// Sorts the keys of step_record on the stack. The nil behind the keys is its end.
+/// Sorts the keys of step_record on the stack. A nil marks their end.
 void push_record_iterator(lua_State* L, int table, std::size_t count) {
   luaL_checkstack(L, 2 * static_cast<int>(kFewKeys) + 8, "pairs");
   Key keys[kFewKeys];
@@ -221,7 +221,7 @@ void push_record_iterator(lua_State* L, int table, std::size_t count) {
     lua_pop(L, 1);
     keys[used] = read_key(L, static_cast<std::uint32_t>(lua_gettop(L)));
     ++used;
-    lua_pushvalue(L, -1);  // one stays, the other is for lua_next
+    lua_pushvalue(L, -1);  // a copy for lua_next
   }
   std::sort(keys, keys + count, less);
   lua_pushinteger(L, 0);
@@ -247,9 +247,7 @@ void push_iterator(lua_State* L, int table, bool own_table) {
 
 int return_three(lua_State*, int, lua_KContext) { return 3; }
 
-// --- next
-
-/// The least key; nil when the table is empty.
+/// Pushes the first key in the fixed order; nil for an empty table.
 int first_key(lua_State* L) {
   lua_settop(L, 1);
   lua_pushnil(L);
@@ -257,7 +255,7 @@ int first_key(lua_State* L) {
     lua_pushnil(L);
     return 1;
   }
-  lua_pop(L, 1);  // 2: the least so far, 3: the current one
+  lua_pop(L, 1);  // 2: the least key so far, 3: the current key
   Key least = read_key(L, 0);
   lua_pushvalue(L, 2);
   for (std::uint32_t seen = 1; lua_next(L, 1) != 0; ++seen) {
@@ -275,7 +273,7 @@ int first_key(lua_State* L) {
   return 2;
 }
 
-/// The place in the sorted keys at `keys` of the first one that is not below the key at 2.
+/// Returns the position of the first key in `keys` that is not below the key at 2.
 lua_Integer find_place(lua_State* L, int keys) {
   lua_pushvalue(L, 2);
   const Key wanted = read_key(L, 0);
@@ -302,11 +300,11 @@ bool key_is(lua_State* L, int keys, lua_Integer place) {
   return same;
 }
 
-/// Gives the first key behind `place` that is still there, with its value.
+/// Pushes the first existing key after `place` with its value.
 int next_from(lua_State* L, int traversals, int keys, lua_Integer place) {
   for (;;) {
     ++place;
-    if (lua_rawgeti(L, keys, place) == LUA_TNIL) {  // over: forget it
+    if (lua_rawgeti(L, keys, place) == LUA_TNIL) {  // the end: forget the traversal
       lua_pushvalue(L, 1);
       lua_pushnil(L);
       lua_rawset(L, traversals);
@@ -365,7 +363,7 @@ int ordered_next(lua_State* L) {
     lua_rawset(L, 3);
     return first_key(L);
   }
-  push_traversals(L);  // 3: table -> its keys in order, [0] = the place of the last one
+  push_traversals(L);  // 3: table -> its keys in order, [0] = the last position
   lua_pushvalue(L, 1);
   lua_Integer place = 0;
   int keys = 4;

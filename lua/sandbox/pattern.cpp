@@ -19,8 +19,8 @@ bool in_range(char c, char low, char high) {
   return byte >= static_cast<unsigned char>(low) && byte <= static_cast<unsigned char>(high);
 }
 
-/// The classes of the C locale, whatever the program's locale is. A name that is no class stands
-/// for itself.
+/// Classes follow the C locale regardless of the program's locale.
+/// An unknown class name in a pattern matches itself.
 bool in_class(char name, char c) {
   const bool upper = in_range(c, 'A', 'Z'), lower = in_range(c, 'a', 'z');
   const bool digit = in_range(c, '0', '9'), visible = c > ' ' && c < 0x7f;
@@ -65,7 +65,6 @@ bool in_class(char name, char c) {
   return in_range(name, 'A', 'Z') ? !has : has;
 }
 
-/// True if the set "[…]" from `p` to before `end` has the byte.
 bool in_set(const char* p, const char* end, char c) {
   const char* const last = end - 1;  // the closing bracket
   const bool negated = *++p == '^';
@@ -118,9 +117,7 @@ bool Match::find(const char* from) {
   return false;
 }
 
-// --- items
-
-/// The end of the item at `p`: of a byte, a class or a set, without its quantifier.
+/// Returns the end of the item at `p` (a byte, a class or a set), without its quantifier.
 const char* Match::item_end(const char* p) const {
   if (*p == '%') {
     if (p + 1 == pattern_end_) luaL_error(L_, "malformed pattern (ends with '%%')");
@@ -129,7 +126,7 @@ const char* Match::item_end(const char* p) const {
   if (*p != '[') return p + 1;
   ++p;
   if (p < pattern_end_ && *p == '^') ++p;
-  // The first byte of a set never closes it.
+  // A "]" as the first byte of a set does not close the set.
   for (const char* const first = p; p < pattern_end_; ++p) {
     if (*p == ']' && p != first) return p + 1;
     if (*p == '%') ++p;
@@ -152,7 +149,7 @@ bool Match::fits(const char* s, const char* p, const char* item_end) const {
   }
 }
 
-/// %b, %f and %1, with `p` at the "%": moves `p` behind the item. `p` stays for any other item.
+/// Matches %b, %f and %1 at `p` and moves `p` behind the item. Leaves `p` at any other item.
 const char* Match::match_special(const char* s, const char*& p) {
   const char kind = p + 1 < pattern_end_ ? p[1] : '\0';
   if (kind == 'b') {
@@ -197,8 +194,6 @@ const char* Match::match_backref(const char* s, char digit) {
   if (std::memcmp(capture.start, s, static_cast<std::size_t>(capture.size)) != 0) return nullptr;
   return s + capture.size;
 }
-
-// --- the rest of the pattern
 
 const char* Match::run(const char* s, const char* p) {
   if (++depth_ > kMostDepth) luaL_error(L_, "pattern too complex");
@@ -278,8 +273,6 @@ const char* Match::run_close(const char* s, const char* p) {
   if (end == nullptr) captures_[index].size = kOpen;
   return end;
 }
-
-// --- captures
 
 void Match::push_capture(int index) const {
   if (level_ == 0) {

@@ -1,7 +1,6 @@
-// Match: the search for a Lua pattern in a text, with Lua's own semantics in the C locale. It
-// counts its steps: every few thousand of them it polls for a kill, and it raises an error if a
-// pattern takes too many. It holds no memory of its own, so a Lua error may be raised anywhere in
-// it. Loop thread only.
+// Match searches a text for a Lua pattern, with Lua's semantics in the C locale.
+// Match polls for a kill every few thousand steps. Too many steps raise an error.
+// Match owns no memory, so a Lua error may leave it at any place. Loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -14,19 +13,18 @@ namespace moonlet {
 
 class Match {
  public:
-  /// Raises if the pattern is too long. Without `may_anchor` a leading ^ is a plain character, as
-  /// in gmatch. `text` and `pattern` must outlive the match.
+  /// Raises an error for a long pattern. `text` and `pattern` must outlive the match.
+  /// Without `may_anchor`, a leading ^ is a plain character, as in gmatch.
   Match(lua_State* L, std::string_view text, std::string_view pattern, bool may_anchor = true);
 
-  /// Finds the first match that begins at `from` or later. Raises if the pattern is malformed or
-  /// takes too many steps.
+  /// Finds the first match that begins at `from` or later.
+  /// Raises an error if the pattern is malformed or takes too many steps.
   bool find(const char* from);
   bool is_anchored() const { return anchored_; }
   const char* begin() const { return begin_; }
   const char* end() const { return end_; }
-  /// The number of values that push_captures() pushes.
   int count(bool whole_if_none) const { return level_ == 0 && whole_if_none ? 1 : level_; }
-  /// Pushes capture `index`, from 0; the whole match if the pattern has no captures.
+  /// Pushes capture `index`, from 0. Pushes the whole match if the pattern has no captures.
   void push_capture(int index) const;
   int push_captures(bool whole_if_none) const;
 
@@ -38,8 +36,8 @@ class Match {
   };
   static constexpr std::ptrdiff_t kPosition = -1, kOpen = -2;
 
-  // Each matches the rest of the pattern at `p` with the text at `s`, and returns the end of the
-  // match or nullptr.
+  // Each function matches the rest of the pattern at `p` with the text at `s`.
+  // Each function returns the end of the match or nullptr.
   const char* run(const char* s, const char* p);
   const char* walk(const char* s, const char* p);
   const char* run_greedy(const char* s, const char* p, const char* item_end);
@@ -47,7 +45,7 @@ class Match {
   const char* run_open(const char* s, const char* p);
   const char* run_close(const char* s, const char* p);
 
-  // Each matches one item and returns the end of its text or nullptr.
+  // Each function matches a single item and returns the end of the matched text or nullptr.
   const char* match_special(const char* s, const char*& p);
   const char* match_balance(const char* s, const char* p);
   const char* match_backref(const char* s, char digit);

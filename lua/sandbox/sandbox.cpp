@@ -23,8 +23,6 @@ const char kModuleEnvironmentKey[2] = {};
 
 constexpr std::size_t kLongestChunk = std::size_t{1} << 20;
 
-// --- load
-
 struct Source {
   const char* at;
   const char* end;
@@ -41,8 +39,8 @@ const char* read_piece(lua_State* L, void* data, std::size_t* size) {
   return piece;
 }
 
-/// Lua's parser resolves jumps in quadratic time and cannot be stopped meanwhile. No honest chunk
-/// has this many jumps.
+/// Lua's parser resolves jumps in quadratic time and cannot be interrupted.
+/// Real programs have fewer jumps.
 bool has_many_jumps(std::string_view text) {
   constexpr std::size_t kMost = 8000;
   std::size_t count = 0;
@@ -55,7 +53,7 @@ bool has_many_jumps(std::string_view text) {
   return false;
 }
 
-/// Pushes the output of the reader function at 1 as one text.
+/// Pushes the concatenated output of the reader function at 1.
 void push_pieces(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   std::size_t size = 0;
@@ -77,8 +75,8 @@ void push_pieces(lua_State* L) {
   luaL_pushresult(&buffer);
 }
 
-/// load(chunk [, name [, mode [, env]]]): accepts only text; `env` defaults to the environment of
-/// the script.
+/// load(chunk [, name [, mode [, env]]]): refuses bytecode.
+/// load() defaults `env` to the script's environment.
 int script_load(lua_State* L) {
   lua_settop(L, 4);
   const char* mode = luaL_optstring(L, 3, "t");
@@ -103,14 +101,12 @@ int script_load(lua_State* L) {
   return 2;
 }
 
-// --- views
-
 int refuse_write(lua_State* L) {
   return raise(L, ErrorKind::kDenied, "the libraries are read-only",
                "keep functions of your own in a table of your own");
 }
 
-/// __pairs of a view; upvalue 1 is the viewed table.
+/// Implements __pairs of a view. Upvalue 1 is the viewed table.
 int view_pairs(lua_State* L) {
   lua_settop(L, 1);
   lua_pushvalue(L, lua_upvalueindex(1));
@@ -120,7 +116,7 @@ int view_pairs(lua_State* L) {
   return 3;
 }
 
-/// Replaces a function that the libraries of scripts do not have: it raises an error.
+/// Returns the remedy for a function of Lua's that the sandbox does not have.
 const char* remedy(std::string_view library, std::string_view name) {
   struct Remedy {
     std::string_view library, name;
@@ -136,7 +132,7 @@ const char* remedy(std::string_view library, std::string_view name) {
       {"os", "rename",
        "a script changes no files: ctx:exec { \"mv\", A, B } does, where mv is declared"},
       {"os", "tmpname", "write a file of the run with ctx:write(name, text)"},
-      {"debug", "", "scripts have debug.traceback alone"},
+      {"debug", "", "scripts have only debug.traceback"},
       {"string", "split", "collect the parts of string.gmatch(text, \"[^,]+\")"},
       {"string", "trim", "write text:match \"^%s*(.-)%s*$\""},
       {"table", "keys", "collect them with pairs"},
@@ -148,7 +144,7 @@ const char* remedy(std::string_view library, std::string_view name) {
   return nullptr;
 }
 
-/// __index of the fields that a library does not have; upvalue 1 is its name.
+/// Implements __index for fields that a library lacks. Upvalue 1 is the library's name.
 int library_miss(lua_State* L) {
   const char* library = lua_tostring(L, lua_upvalueindex(1));
   if (lua_type(L, 2) != LUA_TSTRING) return 0;
@@ -167,8 +163,6 @@ int library_miss(lua_State* L) {
   }
   return raise(L, ErrorKind::kInvalid, lua_pushfstring(L, "%s has no '%s'", library, name), hint);
 }
-
-// --- environments
 
 void open_global(lua_State* L, const char* name, lua_CFunction open) {
   lua_pushcfunction(L, open);
@@ -202,7 +196,7 @@ void open_math(lua_State* L) {
   lua_setglobal(L, "math");
 }
 
-/// Scripts cannot reach the table of string methods, so it needs no view.
+/// Scripts cannot reach the table of string methods, so that table needs no view.
 void protect_strings(lua_State* L) {
   lua_pushliteral(L, "");
   lua_getmetatable(L, -1);

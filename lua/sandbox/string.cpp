@@ -1,5 +1,5 @@
-// The string library: the functions of Lua's own, written so that a kill can interrupt them and
-// that they never show an address. Bounded functions (byte, char, len, sub) are Lua's own.
+// Defines the string library with functions that a kill can interrupt and that show no address.
+// byte, char, len and sub are Lua's functions, because their time is bounded.
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -18,10 +18,10 @@ constexpr std::size_t kChunk = std::size_t{1} << 18;  // bytes between two polls
 constexpr std::size_t kLongestFormat = std::size_t{1} << 20;
 constexpr lua_Integer kMostPadding = 16 << 20;
 
-constexpr std::size_t kShortNeedle = 16;  // comparing it at each place costs little
+constexpr std::size_t kShortNeedle = 16;  // a direct comparison at each offset is cheap
 
-/// Reads an optional position argument as an offset: 1 is the first byte, -1 the last. The position
-/// just after the end is allowed; false beyond it.
+/// Reads an optional position as an offset: 1 is the first byte, -1 the last.
+/// The position just after the text is allowed. Returns false beyond it.
 bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset) {
   lua_Integer position = luaL_optinteger(L, index, 1);
   const auto length = static_cast<lua_Integer>(size);
@@ -32,19 +32,17 @@ bool start_offset(lua_State* L, int index, std::size_t size, std::size_t& offset
   return true;
 }
 
-// --- find, match, gmatch, gsub
-
 bool is_plain(std::string_view pattern) {
   return pattern.find_first_of("^$*+?.([%-") == std::string_view::npos;
 }
 
-/// The first place of `needle` in `text`, or npos. Never quadratic.
+/// Returns the first offset of `needle` in `text`, or npos, in linear time.
 std::size_t find_plain(lua_State* L, std::string_view text, std::string_view needle) {
   if (needle.empty()) return 0;
   if (needle.size() > text.size()) return std::string_view::npos;
   if (needle.size() <= kShortNeedle && text.size() <= kChunk) return text.find(needle);
-  // Search a long text in windows, and poll for a kill between them. The windows overlap, so that a
-  // match across their border is found.
+  // Search a long text in windows and poll for a kill between windows.
+  // Windows overlap, to find a match across a border.
   const std::size_t window = std::max(std::size_t{4} << 20, 4 * needle.size());
   for (std::size_t from = 0; from + needle.size() <= text.size(); from += window) {
     const std::string_view part = text.substr(from, window + needle.size() - 1);
@@ -58,7 +56,6 @@ std::size_t find_plain(lua_State* L, std::string_view text, std::string_view nee
   return std::string_view::npos;
 }
 
-/// find(text, pattern [, init [, plain]])
 int string_find(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const std::string_view wanted = check_text(L, 2);
@@ -87,7 +84,6 @@ int string_find(lua_State* L) {
   return 2 + match.push_captures(false);
 }
 
-/// match(text, pattern [, init])
 int string_match(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const std::string_view wanted = check_text(L, 2);
@@ -100,10 +96,10 @@ int string_match(lua_State* L) {
   return 1;
 }
 
-/// The position of a gmatch: in a userdata, upvalue 3 beside the text and the pattern.
+/// Walk is the state of a gmatch, a userdata in upvalue 3.
 struct Walk {
   std::size_t from;
-  std::size_t last_end;  // the end of the last match, so that an empty one is not found there again
+  std::size_t last_end;  // the end of the last match, to skip an empty match there
 };
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
@@ -125,7 +121,6 @@ int gmatch_step(lua_State* L) {
   return 0;
 }
 
-/// gmatch(text, pattern [, init])
 int string_gmatch(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   check_text(L, 2);
@@ -137,7 +132,7 @@ int string_gmatch(lua_State* L) {
   return 1;
 }
 
-/// Adds a replacement text to the buffer, with %0 to %9 filled in.
+/// Adds a replacement text to the buffer and expands %0 to %9.
 void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   const std::string_view text = check_text(L, 3);
   for (std::size_t at = 0;;) {
@@ -166,7 +161,7 @@ void add_template(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   }
 }
 
-/// Adds the replacement of the match; false when it stays as it is.
+/// Adds the replacement of the match. Returns false if the match stays unchanged.
 bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   switch (lua_type(L, 3)) {
     case LUA_TFUNCTION:
@@ -192,7 +187,6 @@ bool add_replacement(lua_State* L, luaL_Buffer& buffer, const Match& match) {
   return true;
 }
 
-/// gsub(text, pattern, replacement [, most])
 int string_gsub(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const std::string_view wanted = check_text(L, 2);
@@ -206,14 +200,14 @@ int string_gsub(lua_State* L) {
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
   const char* const end = text.data() + text.size();
-  const char* copied = text.data();  // the bytes before it are in the buffer
+  const char* copied = text.data();  // earlier bytes are in the buffer
   const char* from = copied;
   const char* last_end = nullptr;
   lua_Integer count = 0;
   bool changed = false;
   while (count < most && from <= end && match.find(from)) {
     LuaState::poll(L);
-    if (match.end() == last_end) {  // an empty match where the last one ended
+    if (match.end() == last_end) {  // an empty match at the end of the last match
       from = match.begin() + 1;
       continue;
     }
@@ -233,17 +227,15 @@ int string_gsub(lua_State* L) {
   return 2;
 }
 
-// --- format
-
-/// Replaces argument `index` by its text, because Lua's own %s would show addresses.
+/// Replaces argument `index` by its text, because Lua's %s would show addresses.
 void make_text(lua_State* L, int index) {
   if (lua_type(L, index) == LUA_TSTRING) return;
   push_text_of(L, index, nullptr);
   lua_replace(L, index);
 }
 
-/// format(template, …): checks the arguments and calls Lua's own (upvalue 1), which limits widths
-/// to 99.
+/// string.format(template, …): checks the arguments and calls Lua's format (upvalue 1).
+/// Lua limits widths to 99.
 int string_format(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat) return luaL_error(L, "format longer than 1 MB");
@@ -271,9 +263,6 @@ int string_format(lua_State* L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-// --- whole texts
-
-/// rep(text, count [, separator])
 int string_rep(lua_State* L) {
   const std::string_view text = check_text(L, 1);
   const lua_Integer count = luaL_checkinteger(L, 2);
@@ -295,7 +284,7 @@ int string_rep(lua_State* L) {
   std::memcpy(out, text.data(), text.size());
   if (count > 1) {
     std::memcpy(out + text.size(), separator.data(), separator.size());
-    // The finished part is copied behind itself, twice as much each time.
+    // Double the finished part of the result by copying.
     for (std::size_t done = unit; done < total;) {
       const std::size_t piece = std::min({done, total - done, 4 * kChunk});
       std::memcpy(out + done, out, piece);
@@ -339,10 +328,8 @@ int string_reverse(lua_State* L) {
   return convert(L, [](std::string_view text, std::size_t i) { return text[text.size() - 1 - i]; });
 }
 
-// --- pack
-
-/// pack, packsize and unpack check the format and call Lua's own (upvalue 1). A long format, or
-/// "c1000000000", which pads byte by byte, could block the host.
+/// pack, packsize and unpack check the format and call Lua's function (upvalue 1).
+/// A long format or "c1000000000", which pads bytewise, could block the host.
 int checked_pack(lua_State* L) {
   const std::string_view form = check_text(L, 1);
   if (form.size() > kLongestFormat / 16) return luaL_error(L, "format longer than 64 KB");
@@ -372,7 +359,7 @@ constexpr luaL_Reg kFunctions[] = {
     {nullptr, nullptr},
 };
 
-/// Wraps Lua's own function `name` in `function`, in the library at the top.
+/// Wraps Lua's function `name` in `function`, in the library at the top of the stack.
 void wrap(lua_State* L, const char* name, lua_CFunction function) {
   lua_getfield(L, -1, name);
   lua_pushcclosure(L, function, 1);

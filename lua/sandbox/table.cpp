@@ -1,14 +1,10 @@
-// The table library, on the tables themselves: it never calls __index, __newindex or __len, so that
-// no length can lie. Loops look at the kill; sort is stable and asks the script's function only
-// about values that it holds itself.
+// The table library uses raw access only: it never calls __index, __newindex or __len.
+// Loops poll for a kill. sort is stable, and the comparison function sees only copied values.
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <limits>
-#include <string_view>
 
 #include "lua/sandbox/sandbox.h"
-#include "lua/vm/error.h"
 #include "lua/vm/guard.h"
 #include "lua/vm/lost.h"
 #include "lua/vm/state.h"
@@ -17,8 +13,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr lua_Integer kMostElements = 1 << 24;  // the limit of one call; the memory holds no more
-                                                // anyway
+constexpr lua_Integer kMostElements = 1 << 24;  // of a call; usually memory runs out first
 constexpr lua_Integer kPollMask = 0xfff;
 
 void poll_at(lua_State* L, lua_Integer i) {
@@ -36,7 +31,6 @@ void check_writable(lua_State* L, int index) {
   check_not_host_object(L, index);
 }
 
-/// insert(list, [position,] value)
 int table_insert(lua_State* L) {
   check_writable(L, 1);
   const lua_Integer end = length_of(L, 1) + 1;
@@ -56,7 +50,6 @@ int table_insert(lua_State* L) {
   return 0;
 }
 
-/// remove(list [, position])
 int table_remove(lua_State* L) {
   check_writable(L, 1);
   const lua_Integer size = length_of(L, 1);
@@ -75,7 +68,6 @@ int table_remove(lua_State* L) {
   return 1;
 }
 
-/// move(from, first, last, to [, into])
 int table_move(lua_State* L) {
   const int into = lua_isnoneornil(L, 5) ? 1 : 5;
   check_table(L, 1);
@@ -91,7 +83,7 @@ int table_move(lua_State* L) {
     const auto number = static_cast<lua_Integer>(count);
     luaL_argcheck(L, to <= std::numeric_limits<lua_Integer>::max() - number + 1, 4,
                   "destination wrap around");
-    // Backwards where the places overlap and the front would be overwritten.
+    // Copy backwards if the ranges overlap and a forward copy would overwrite elements.
     const bool backwards = to > first && to <= last && (into == 1 || lua_rawequal(L, 1, into));
     for (lua_Integer i = 0; i < number; ++i) {
       poll_at(L, i);
@@ -104,7 +96,6 @@ int table_move(lua_State* L) {
   return 1;
 }
 
-/// concat(list [, separator [, first [, last]]])
 int table_concat(lua_State* L) {
   check_table(L, 1);
   std::size_t size = 0;
@@ -126,14 +117,13 @@ int table_concat(lua_State* L) {
                         luaL_typename(L, -1), static_cast<LUAI_UACINT>(i));
     }
     luaL_addvalue(&buffer);
-    if (i == last) break;  // the last one may be the greatest integer
+    if (i == last) break;  // the last index may be the greatest integer
     luaL_addlstring(&buffer, separator, size);
   }
   luaL_pushresult(&buffer);
   return 1;
 }
 
-/// unpack(list [, first [, last]])
 int table_unpack(lua_State* L) {
   check_table(L, 1);
   const lua_Integer first = luaL_optinteger(L, 2, 1);
@@ -149,10 +139,8 @@ int table_unpack(lua_State* L) {
   return number;
 }
 
-// --- sort
-
-/// Sorts `count` places by merging, with `less(a, b)` on places. Stable; safe with any answers, and
-/// `less` may leave by an error. `order` and `spare` are memory of Lua's.
+/// Merge sort of `count` positions with `less(a, b)`. Stable; inconsistent answers are harmless.
+/// `less` may raise a Lua error, because `order` and `spare` are Lua's memory.
 template <typename Less>
 void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count, Less less) {
   std::uint32_t* const result = order;
@@ -176,7 +164,7 @@ void merge_sort(std::uint32_t* order, std::uint32_t* spare, std::uint32_t count,
   if (order != result) std::copy(order, order + count, result);
 }
 
-/// Lua's `<`, but bytewise for texts, which Lua compares by the locale.
+/// Like Lua's `<`, but compares texts bytewise, because Lua's order depends on the locale.
 bool is_less(lua_State* L, int a, int b) {
   if (lua_type(L, a) != LUA_TSTRING || lua_type(L, b) != LUA_TSTRING) {
     return lua_compare(L, a, b, LUA_OPLT) != 0;
@@ -184,7 +172,6 @@ bool is_less(lua_State* L, int a, int b) {
   return check_text(L, a) < check_text(L, b);
 }
 
-/// sort(list [, less])
 int table_sort(lua_State* L) {
   check_writable(L, 1);
   const bool asks = !lua_isnoneornil(L, 2);
@@ -194,7 +181,7 @@ int table_sort(lua_State* L) {
   luaL_argcheck(L, count <= kMostElements, 1, "list too long");
   if (count < 2) return 0;
   luaL_checkstack(L, 8, "sort");
-  // 3: a copy of the list, which the script's function cannot change. 4: the order of its places.
+  // Stack slot 3 is a copy of the list, which `less` cannot change. Slot 4 is the order.
   lua_createtable(L, static_cast<int>(count), 0);
   for (lua_Integer i = 1; i <= count; ++i) {
     poll_at(L, i);

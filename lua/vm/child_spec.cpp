@@ -87,9 +87,8 @@ void read_confinement(lua_State* L, Confinement& confinement) {
   }
 }
 
-/// A script may hand a secret over as an argument or in a path: it does not go into the keeper's
-/// log.
-void tell_argv(ChildSpec& spec, const Redactor& redactor) {
+/// Keeps secrets in arguments and paths out of the keeper's log.
+void redact_argv(ChildSpec& spec, const Redactor& redactor) {
   bool other = redactor.apply(spec.cwd) != spec.cwd;
   for (const auto& word : spec.argv) {
     spec.redacted_argv.push_back(redactor.apply(word));
@@ -106,7 +105,7 @@ std::string_view field_text(lua_State* L, int index, const char* key) {
   if (type == LUA_TSTRING) {
     std::size_t size = 0;
     const char* data = lua_tolstring(L, -1, &size);
-    text = {data, size};  // the table keeps it alive
+    text = {data, size};  // the table keeps the text alive
   } else if (type != LUA_TNIL) {
     refuse_type(L, key, "a text");
   }
@@ -136,7 +135,7 @@ void read_child_spec(lua_State* L, int index, ChildSpec& spec,
   refuse_unknown(L, index, more);
   spec.cwd = field_text(L, index, "cwd");
   field_list(L, index, "argv", spec.argv);
-  tell_argv(spec, Services::of(L).redactor);
+  redact_argv(spec, Services::of(L).redactor);
   field_list(L, index, "env", spec.env);
   spec.wall_ms = field_integer(L, index, "wall_ms", 0);
   spec.idle_ms = field_integer(L, index, "idle_ms", 0);

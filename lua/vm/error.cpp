@@ -39,7 +39,7 @@ int error_tostring(lua_State* L) {
   return 1;
 }
 
-/// An error stands for its message where it is joined with a text.
+/// Joining an error with a text uses the error's message.
 int error_concat(lua_State* L) {
   lua_settop(L, 2);
   for (int operand = 1; operand <= 2; ++operand) {
@@ -54,7 +54,7 @@ int error_concat(lua_State* L) {
   return 1;
 }
 
-/// "preset.lua:12: what" gives "preset.lua:12" and leaves "what"; other texts stay whole.
+/// Splits "preset.lua:12: text" into the place "preset.lua:12" and the message "text".
 void split_place(Error& error) {
   const std::string& text = error.message;
   for (std::size_t colon = text.find(':'); colon != std::string::npos;

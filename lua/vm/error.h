@@ -1,5 +1,5 @@
-// Errors on the Lua side are tables {kind, message, hint, at, step, retryable, cause}. This file
-// makes them from host errors and reads them back, whatever a script raised. Loop thread only.
+// Converts host errors to Lua tables {kind, message, hint, at, step, retryable, cause} and back.
+// Any value that a script raises is accepted. Loop thread only.
 #pragma once
 
 #include "host/base/result.h"
@@ -7,25 +7,24 @@
 
 namespace moonlet {
 
-/// Pushes the error table of `error`.
 void push_error(lua_State* L, const Error& error);
 
-/// Makes the table at `index` an error table, which prints as its message; one with a metatable
-/// stays as it is.
+/// Makes the table at `index` an error table, which prints as its message.
+/// A table that has a metatable stays unchanged.
 void make_error(lua_State* L, int index);
 
-/// Raises `error`. The caller owns no C++ object beyond boxes; `error` itself lives in a box.
+/// Raises `error`, which lies in a box. The caller owns no other C++ object outside of boxes.
 int raise_error(lua_State* L, const Error& error);
 
-/// Raises {kind, message, hint} from plain text (static or on the Lua stack).
+/// Raises {kind, message, hint} from plain text, which is static or on the Lua stack.
 int raise(lua_State* L, ErrorKind kind, const char* message, const char* hint = "");
 
-/// Turns a raised value into an Error: error tables field by field (raw access, no metamethods),
-/// strings as kFailed with their "file:line" as the place, anything else by a fixed text.
+/// Turns a raised value into an Error. Reads error tables by raw access, without metamethods.
+/// A string becomes kFailed with its "file:line" as the place; any other value gets a fixed text.
 Error read_error(lua_State* L, int index);
 
-/// Pushes "file:line" of the script that is running, innermost first, and gives true; where only
-/// the standard library runs it pushes nothing.
+/// Pushes "file:line" of the innermost running script and returns true.
+/// Pushes nothing and returns false if only the standard library runs.
 bool push_place(lua_State* L);
 
 /// Registers the metatable of error tables. Call it once for each Lua state.

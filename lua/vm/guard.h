@@ -1,7 +1,6 @@
-// The trampoline between Lua and C++. lua_error may be a longjmp (Lua built as C), which skips
-// destructors, and a C++ exception must not cross a lua_pcall. So: every bound function runs in
-// guard<fn>, and whatever owns memory lives in a box, a userdata that was created first; arguments
-// are checked before. Loop thread only. The keeper's guard is another thing: a process.
+// guard<fn> is the trampoline between Lua and C++. Every bound function runs in guard<fn>.
+// lua_error may be a longjmp, which skips destructors; a C++ exception must not cross a lua_pcall.
+// A box is a userdata that owns memory. Create each box before any call that may raise.
 #pragma once
 
 #include <cstdio>
@@ -14,8 +13,8 @@
 
 namespace moonlet {
 
-/// A lua_CFunction that runs `fn` and turns a std::exception into a Lua error. Lua's own throw (of
-/// a Lua built as C++) is no std::exception and passes through.
+/// Runs `fn` and turns a std::exception into a Lua error.
+/// Lua built as C++ throws an exception of its own type, which passes through.
 template <int (*fn)(lua_State*)>
 int guard(lua_State* L) {
   char text[256];
@@ -27,8 +26,8 @@ int guard(lua_State* L) {
   return luaL_error(L, "%s", text);
 }
 
-/// The text at `index`, which the stack keeps alive; raises for a value that is neither text nor a
-/// number.
+/// Returns the text at `index`, which the stack keeps alive.
+/// Raises an error for a value that is neither text nor a number.
 inline std::string_view check_text(lua_State* L, int index) {
   std::size_t size = 0;
   const char* data = luaL_checklstring(L, index, &size);
@@ -40,7 +39,7 @@ namespace detail {
 template <typename T>
 int destroy_box(lua_State* L) {
   static_cast<T*>(lua_touserdata(L, 1))->~T();
-  // A second call, by whatever way, finds no finalizer.
+  // A second call of __gc must not find the finalizer.
   lua_pushnil(L);
   lua_setmetatable(L, 1);
   return 0;
@@ -51,12 +50,12 @@ inline const char box_key = 0;
 
 }  // namespace detail
 
-/// Pushes a userdata that owns a T and returns the T. It is destroyed by the garbage collector;
-/// scripts can neither reach its metatable nor call its finalizer.
+/// Pushes a userdata that owns a T and returns the T. The garbage collector destroys the T.
+/// Scripts can neither reach its metatable nor call its finalizer.
 template <typename T, typename... Args>
 T& push_box(lua_State* L, Args&&... args) {
   void* memory = lua_newuserdatauv(L, sizeof(T), 1);
-  // The metatable comes first: pushing it may raise, and then there is no T yet.
+  // Push the metatable before the T exists, because pushing may raise.
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &detail::box_key<T>) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_createtable(L, 0, 2);
@@ -72,7 +71,7 @@ T& push_box(lua_State* L, Args&&... args) {
   return *object;
 }
 
-/// The T of the box at `index`; nullptr when it is something else.
+/// Returns the T of the box at `index`; nullptr if the value is another type.
 template <typename T>
 T* to_box(lua_State* L, int index) {
   void* memory = lua_touserdata(L, index);

@@ -10,7 +10,7 @@ namespace {
 
 const char kLostMetatable[] = "moonlet.lost";
 
-/// Pushes a field of the record below the top as text.
+/// Pushes a field of the record below the top of the stack as text.
 const char* push_field(lua_State* L, int record, const char* name) {
   lua_getfield(L, record, name);
   if (lua_type(L, -1) == LUA_TSTRING) return lua_tostring(L, -1);
@@ -19,7 +19,7 @@ const char* push_field(lua_State* L, int record, const char* name) {
   return lua_tostring(L, -1);
 }
 
-/// The metamethods: whichever operand is the lost one, it cannot be used.
+/// Raises an error for a lost value in either operand of a metamethod.
 int lost_used(lua_State* L) {
   refuse_lost(L, 1);
   refuse_lost(L, 2);

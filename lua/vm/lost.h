@@ -1,22 +1,21 @@
-// A lost value stands in the results of a fan-out in the place of a branch that failed. It is
-// truthy, prints and compares; any other use raises the error `lost`, at the author's line. A
-// userdata, because a table could be read around its metatable. Loop thread only.
+// A lost value stands in for the result of a failed branch of a fan-out.
+// A lost value is truthy, prints and compares; any other use raises the error `lost`.
+// Lost values are userdata, because raw access would bypass a table's metatable. Loop thread only.
 #pragma once
 
 #include "lua/vm/lua_api.h"
 
 namespace moonlet {
 
-/// Registers the metatable of lost values; called once a state.
+/// Registers the metatable of lost values. Call it once for each Lua state.
 void open_lost(lua_State* L);
 
-/// Replaces the record {branch, kind, message} at the top of the stack by a lost value of it.
+/// Replaces the record {branch, kind, message} at the top of the stack by its lost value.
 void make_lost(lua_State* L);
 
-/// Pushes the record of the lost value at `index`; pushes nothing for any other value.
+/// Pushes the record of the lost value at `index`. Pushes nothing for any other value.
 bool push_lost_record(lua_State* L, int index);
 
-/// Raises the error `lost` when the value at `index` is a lost value.
 void refuse_lost(lua_State* L, int index);
 
 }  // namespace moonlet

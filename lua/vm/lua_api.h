@@ -1,5 +1,5 @@
-// The one place where Lua's headers come in. Lua's own headers declare C linkage for C++ programs,
-// so the same include is right for a Lua built as C and for one built as C++.
+// Includes Lua's headers, which suit a Lua built as C and a Lua built as C++.
+// Lua's headers declare C linkage themselves in C++ code.
 #pragma once
 
 #include <lauxlib.h>

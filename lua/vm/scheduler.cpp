@@ -45,7 +45,7 @@ class SleepOperation final : public Operation, public std::enable_shared_from_th
 }  // namespace
 
 const Error* CancelScope::pending_error() const {
-  // The outermost cancelled scope wins: the end of the whole matters more than the end of a part.
+  // The outermost cancelled scope wins: the whole's end matters more than a part's end.
   const Error* found = nullptr;
   for (const CancelScope* scope = this; scope != nullptr; scope = scope->parent_.get()) {
     if (scope->error_) found = &*scope->error_;
@@ -66,7 +66,7 @@ Scheduler::~Scheduler() {
       task->waiting_for_->on_complete([] {});
       task->waiting_for_->cancel();
     }
-    // Its coroutine is never resumed: objects that only it holds are garbage from now on.
+    // Free the coroutine's objects, because the coroutine is never resumed.
     luaL_unref(L_, LUA_REGISTRYINDEX, std::exchange(task->thread_ref_, LUA_NOREF));
   }
 }
@@ -105,7 +105,7 @@ void Scheduler::spawn(lua_State* L, int index, const std::shared_ptr<CancelScope
 void Scheduler::make_ready(const std::shared_ptr<Task>& task) {
   if (task->ready_ || task->done()) return;
   task->ready_ = true;
-  (resuming_ ? roused_ : ready_).push_back(task);
+  (resuming_ ? woken_ : ready_).push_back(task);
 }
 
 void Scheduler::pump() {
@@ -117,10 +117,10 @@ void Scheduler::pump() {
       resuming_ = true;
       resume(task);
       resuming_ = false;
-      // Tasks woken by one event run before the next event, as they will in a replay. The order
-      // that a script sees must not depend on the number of tasks between.
-      ready_.insert(ready_.begin(), roused_.begin(), roused_.end());
-      roused_.clear();
+      // Run tasks that one event woke before the next event, as a replay will run them.
+      // The order that a script sees must not depend on the number of tasks.
+      ready_.insert(ready_.begin(), woken_.begin(), woken_.end());
+      woken_.clear();
     }
   } while (!killed() && (turns_.advance() || (all_wait_for_each_other() && turns_.advance(true))));
 }
@@ -134,7 +134,7 @@ bool Scheduler::all_wait_for_each_other() const {
 void Scheduler::resume(const std::shared_ptr<Task>& task) {
   lua_rawgeti(L_, LUA_REGISTRYINDEX, task->thread_ref_);
   lua_State* thread = lua_tothread(L_, -1);
-  lua_pop(L_, 1);  // the registry holds it
+  lua_pop(L_, 1);  // the registry holds the thread
   if (const Error* error = task->scope_->pending_error(); error != nullptr && !task->started_) {
     lua_settop(thread, 0);
     push_error(thread, *error);
@@ -173,7 +173,7 @@ void Scheduler::finish(const std::shared_ptr<Task>& task, lua_State* thread, int
       lua_settop(thread, 0);
       lua_pushliteral(thread, "a task yielded: coroutine.yield belongs inside a coroutine");
     } else if (status != LUA_ERRMEM && lua_type(thread, -1) == LUA_TSTRING) {
-      // A traceback would need memory, and nothing here catches an error of Lua.
+      // No traceback on a memory error, because a traceback needs memory.
       luaL_traceback(L_, thread, lua_tostring(thread, -1), 0);
       last_traceback_ = lua_tostring(L_, -1);
       lua_pop(L_, 1);
@@ -231,7 +231,7 @@ bool Scheduler::hear_end() {
 
 Pending& Scheduler::prepare(lua_State* L, PushResults push, bool unchecked) {
   if (!running_ || !lua_isyieldable(L)) {
-    raise(L, ErrorKind::kInvalid, "this place cannot wait for anything", kMayNotWait);
+    raise(L, ErrorKind::kInvalid, "code at this place may not wait", kMayNotWait);
   }
   if (!unchecked) check(L);
   return push_box<Pending>(L, Pending{nullptr, push, unchecked});
@@ -414,7 +414,7 @@ std::shared_ptr<Operation> Scheduler::wait_idle(const std::shared_ptr<CancelScop
 }
 
 std::shared_ptr<Operation> Scheduler::wait_task(const std::shared_ptr<Task>& task) {
-  // Every join has an operation of its own, so that one cancelled join leaves the others alone.
+  // Each join has its own operation. Cancelling a join does not affect the other joins.
   class Join final : public Operation {
    public:
     using Operation::complete;

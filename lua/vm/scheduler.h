@@ -1,7 +1,6 @@
-// Scheduler owns the tasks (one coroutine each) and the cancel scopes of one Lua state. Its await
-// is the only place that yields to the loop and pump() the only one that resumes. Cancellation is
-// sticky: once a scope is cancelled, every await inside it raises the scope's error, until the
-// scope is left. Loop thread only.
+// Scheduler owns the tasks (one coroutine each) and the cancel scopes of one Lua state.
+// Only await() yields to the loop, and only pump() resumes tasks. Loop thread only.
+// Cancellation is sticky: every await in a cancelled scope raises the scope's error.
 #pragma once
 
 #include <cstdint>
@@ -24,16 +23,14 @@ namespace moonlet {
 
 class Task;
 
-/// A region that can be cancelled or time out as a whole. Scopes form a tree; a task runs in one.
+/// CancelScope is a region that can be cancelled or time out as a whole. Scopes form a tree.
 class CancelScope : public std::enable_shared_from_this<CancelScope> {
  public:
   CancelScope* parent() const { return parent_.get(); }
-  /// The error that a cancelled scope raises: its own, or an enclosing scope's up to the next
-  /// shield.
+  /// Returns the scope's own error, or the error of an enclosing scope up to the next shield.
   const Error* pending_error() const;
   const std::optional<Error>& own_error() const { return error_; }
   bool shielded() const { return shielded_; }
-  /// Live tasks whose scope is this one or one below it.
   bool open() const { return open_; }
 
  private:
@@ -43,30 +40,30 @@ class CancelScope : public std::enable_shared_from_this<CancelScope> {
   std::shared_ptr<CancelScope> parent_;
   std::optional<Error> error_;
   std::optional<Loop::TimerId> deadline_;
-  std::int64_t credit_ms_ = 0;                // the time with held turns that was already credited
-  std::function<void(CancelScope&)> expire_;  // the action at its deadline
-  std::int64_t deadline_ms_ = 0;              // the time of the deadline, while it is armed
-  std::int64_t left_ms_ = 0;                  // the time left when its clock was stopped
+  std::int64_t credit_ms_ = 0;                // held time that was already credited
+  std::function<void(CancelScope&)> expire_;  // the action at the deadline
+  std::int64_t deadline_ms_ = 0;              // the time of the armed deadline
+  std::int64_t left_ms_ = 0;                  // the remaining time of a stopped clock
   int clock_stops_ = 0;
-  bool stopped_ = false;  // its deadline is to be armed again
+  bool stopped_ = false;  // the deadline must be armed again
   bool shielded_ = false;
-  bool ends_budget_ = false;  // its deadline is the run's budget
+  bool ends_budget_ = false;  // the deadline ends the run's time budget
   bool open_ = true;
   int live_tasks_ = 0;
-  std::shared_ptr<Operation> expiry_;                // the turn at which it times out
+  std::shared_ptr<Operation> expiry_;                // the turn at which the scope times out
   std::vector<std::function<void()>> idle_waiters_;  // called when live_tasks_ falls to zero
 };
 
-/// One coroutine. It must not outlive the Lua state: its results live in the registry.
+/// Task is one coroutine. It must not outlive the Lua state: its results live in the registry.
 class Task : public Operation {
  public:
   enum class Outcome { kRunning, kReturned, kRaised };
   explicit Task(lua_State* main) : L_(main) {}
   ~Task() override { luaL_unref(L_, LUA_REGISTRYINDEX, result_ref_); }
   Outcome outcome() const { return outcome_; }
-  /// The number of pending joins. A failure without one is unobserved.
+  /// Counts the pending joins. A failure without a join is unobserved.
   int watchers = 0;
-  /// Registry reference of a table: {n = count, …results}, or {error}. LUA_NOREF before the end.
+  /// Returns the registry reference of {n = count, …results} or {error}; LUA_NOREF before the end.
   int result_ref() const { return result_ref_; }
   const std::shared_ptr<CancelScope>& scope() const { return scope_; }
 
@@ -81,100 +78,93 @@ class Task : public Operation {
   bool started_ = false;
   bool ready_ = false;
   int nargs_ = 0;
-  std::shared_ptr<CancelScope> scope_;       // the innermost one it is in now
-  std::shared_ptr<CancelScope> base_scope_;  // the one it was spawned in
+  std::shared_ptr<CancelScope> scope_;       // the innermost current scope
+  std::shared_ptr<CancelScope> base_scope_;  // the scope at the spawn
   std::shared_ptr<Operation> waiting_for_;
   std::vector<std::function<void()>> join_waiters_;
 };
 
-/// Pushes the results of a finished operation; may raise. Returns their count.
+/// Pushes the results of a finished operation and returns their count. May raise an error.
 using PushResults = int (*)(lua_State* L, Operation& operation);
 
-/// The data of an await, in a box on the Lua stack while it waits.
+/// Pending is the data of an await, in a box on the Lua stack.
 struct Pending {
   std::shared_ptr<Operation> operation;
   PushResults push = nullptr;
-  bool unchecked = false;  ///< returns its results even when the task was cancelled meanwhile
+  bool unchecked = false;  ///< return the results even if the task was cancelled
 };
 
-/// The hint for an await where Lua cannot yield.
 inline constexpr char kMayNotWait[] =
     "a module, a sort or gsub callback and a metamethod of tostring may not wait, nor what a "
-    "<close> variable does after an error: ctx:finally puts in order what there is";
+    "<close> variable does after an error: use ctx:finally to clean up";
 
 class Scheduler {
  public:
   Scheduler(LuaState& state, Loop& loop);
   ~Scheduler();
 
-  /// The scheduler of any coroutine of a state.
   static Scheduler& of(lua_State* L);
 
-  // --- from C++ ---
-  /// Starts the function below the top `nargs` values of the main stack (all popped) as a task in
-  /// the root scope.
+  /// Starts a task in the root scope. Pops `nargs` arguments and the function below them.
   std::shared_ptr<Task> start_main(int nargs);
-  /// Resumes every task that is ready, until none is and no turn can be given.
+  /// Resumes ready tasks until no task is ready and no turn can complete.
   void pump();
-  /// Called by the event loop when a scope's deadline passes, with the scope's `what` and the error
-  /// that will cancel it.
+  /// on_deadline is called by the event loop when a scope's deadline passes.
+  /// `what` names the scope; `error` is the error that cancels the scope.
   std::function<void(std::string_view what, const Error& error)> on_deadline;
-  /// Returns true once the whole run is asked to end; may be empty.
+  /// Returns true once the whole run is asked to end. The function may be empty.
   std::function<bool()> end_asked;
-  /// Cancels everything if the run is asked to end. True if so.
+  /// Cancels everything and returns true if the run is asked to end.
   bool hear_end();
   bool has_ready() const { return !ready_.empty(); }
   void cancel(CancelScope& scope, Error error);
-  /// The scope of the main task; cancel it to end everything.
+  /// Returns the scope of the main task. Cancelling the root scope ends everything.
   const std::shared_ptr<CancelScope>& root() const { return root_; }
   bool killed() const { return !state_.killed().empty(); }
   std::string kill_reason() const { return state_.killed(); }
-  /// The error of a failed task, with the traceback, for the run's log.
+  /// Returns the error of a failed task with its traceback, for the run's log.
   const std::string& last_traceback() const { return last_traceback_; }
 
-  // --- for functions that Lua calls, while their task runs ---
-  /// Raises when the running task is cancelled. Call before starting an operation.
+  /// Raises an error if the running task is cancelled. Call check() before starting an operation.
   void check(lua_State* L);
-  /// Like check(), but first handles a request to end and due deadlines, which the event loop would
-  /// handle only in its next turn. Call before an action. No other task runs meanwhile.
+  /// Like check(), but first handles due deadlines and a request to end. Resumes no other task.
+  /// Use check_now() before an action, because the event loop would handle both too late.
   void check_now(lua_State* L);
-  /// Pushes the box of an await, to be filled with a started operation. Raises when the running
-  /// task is cancelled (unless `unchecked`) or when this place cannot wait.
+  /// Pushes the box of an await. The caller fills the box with a started operation.
+  /// Raises an error if the task is cancelled (unless `unchecked`) or Lua cannot yield here.
   Pending& prepare(lua_State* L, PushResults push, bool unchecked = false);
-  /// Waits for the operation in the box at the top of the stack and returns its results. Use as
-  /// `return scheduler.await(L);` with no owning C++ object alive: it may leave by a longjmp.
+  /// Waits for the operation in the box at the top of the stack and returns its results.
+  /// Use `return scheduler.await(L);` without a live C++ object, because await() may longjmp.
   int await(lua_State* L);
-  /// Spawns the function at `index` with the values above it as arguments into `scope`, and puts
-  /// the task into `task`.
+  /// Spawns the function at `index` into `scope`. The values above `index` are its arguments.
   void spawn(lua_State* L, int index, const std::shared_ptr<CancelScope>& scope,
              std::shared_ptr<Task>& task);
-  /// Opens a scope inside the running task's. `what` names it in the error of a timeout, which is
-  /// of `kind`.
+  /// Opens a scope inside the running task's scope.
+  /// `what` names the scope in its timeout error, which has the kind `kind`.
   std::shared_ptr<CancelScope> open_scope(std::optional<std::int64_t> timeout_ms, bool shielded,
                                           std::string_view what, ErrorKind kind);
-  /// Pauses the scope's time limit until start_clock() was called as often.
+  /// Pauses the scope's time limit. Each stop_clock() needs its own start_clock().
   void stop_clock(CancelScope& scope);
   void start_clock(CancelScope& scope);
-  /// Leaves `scope` and all open scopes inside it. The caller must have waited for their tasks.
+  /// Leaves `scope` and its open child scopes. The caller must have waited for their tasks.
   void close_scope(const std::shared_ptr<CancelScope>& scope);
   /// Completes when no task lives in `scope`. Cannot be cancelled.
   std::shared_ptr<Operation> wait_idle(const std::shared_ptr<CancelScope>& scope);
-  /// Completes when `task` ended.
   std::shared_ptr<Operation> wait_task(const std::shared_ptr<Task>& task);
   /// Completes when every task waits and `order` is the lowest awaited order.
   std::shared_ptr<Operation> wait_turn(std::uint64_t order) { return turns_.wait(order); }
-  /// Delays this turn and all later ones until it is released as often as it was held. That time
-  /// counts for no timeout, because the original run did not spend it.
+  /// Delays this turn and all later turns until a release for each hold.
+  /// Held time counts for no timeout, because the original run did not spend it.
   void hold_turn(std::uint64_t order);
   void release_turn(std::uint64_t order);
   /// Lets the open scope time out at its turn instead of by the clock.
   void expire_at_turn(const std::shared_ptr<CancelScope>& scope, std::uint64_t order, Error error);
-  /// Completes after `ms`. `watches`: no other task depends on it.
+  /// Completes after `ms`. `watches` means that no other task depends on the timer.
   std::shared_ptr<Operation> sleep(std::int64_t ms, bool watches = false);
   Task* running() const { return running_.get(); }
 
-  /// The values that a coroutine yields when it awaits, so that wrappers of script coroutines pass
-  /// them on.
+  /// Recognizes the values that a coroutine yields when it awaits.
+  /// Wrappers of script coroutines pass an await to their caller.
   static bool is_await(lua_State* L, int nresults);
   static int yield_await(lua_State* L, lua_KContext context, lua_KFunction continuation);
 
@@ -197,14 +187,14 @@ class Scheduler {
   std::shared_ptr<CancelScope> root_;
   std::shared_ptr<Task> running_;
   std::deque<std::shared_ptr<Task>> ready_;
-  std::deque<std::shared_ptr<Task>> roused_;  ///< by the task that is resumed
+  std::deque<std::shared_ptr<Task>> woken_;  // tasks that the resumed task woke
   bool resuming_ = false;
   std::vector<std::shared_ptr<Task>> tasks_;
   std::string last_traceback_;
   Turns turns_;
   std::int64_t held_since_ms_ = 0;
-  std::int64_t held_before_ms_ = 0;  // in holds that are over
-  /// Deadlines of scopes that Lua still owns may pass after the scheduler is destroyed.
+  std::int64_t held_before_ms_ = 0;  // the length of all finished holds
+  /// A deadline of a scope that Lua still owns may pass after the scheduler's end.
   std::shared_ptr<char> life_ = std::make_shared<char>();
 };
 

@@ -36,14 +36,14 @@ struct SmallBlocks::Free {
   Free* next;
 };
 
-/// The header of a page, stored in the page. An empty page belongs only to its slab.
+/// A page begins with this header. An empty page is only in the list of its slab.
 struct alignas(std::max_align_t) SmallBlocks::Page {
   Page* next;
   Page* before;
   Slab* slab;
-  Free* free;          // blocks that were given back
-  char* fresh;         // blocks from here on were never used
-  std::uint32_t step;  // the size of its blocks, in kStep
+  Free* free;          // freed blocks
+  char* fresh;         // the blocks from here to the end were never used
+  std::uint32_t step;  // the block size in units of kStep
   std::uint32_t in_use;
 
   std::size_t block_bytes() const { return step * kStep; }
@@ -57,8 +57,8 @@ struct SmallBlocks::Slab {
   Slab* next;
   Slab* before;
   char* memory;
-  Page* empty;        // pages that were in use
-  std::size_t fresh;  // how many pages were, ever
+  Page* empty;        // empty pages that were used before
+  std::size_t fresh;  // the number of pages that were ever used
   std::size_t in_use;
 };
 
@@ -68,9 +68,9 @@ SmallBlocks::~SmallBlocks() {
     unlink(roomy_, slab);
     release(slab);
   }
-  while (taken_ != nullptr) {
-    Slab* slab = taken_;
-    unlink(taken_, slab);
+  while (full_ != nullptr) {
+    Slab* slab = full_;
+    unlink(full_, slab);
     release(slab);
   }
 }
@@ -94,7 +94,7 @@ bool SmallBlocks::add_slab() {
   return true;
 }
 
-/// Sets up an empty page for blocks of this size; nullptr if there is none.
+/// Sets up an empty page for blocks of this size; nullptr if no page is free.
 SmallBlocks::Page* SmallBlocks::open_page(std::size_t step) {
   Slab* slab = roomy_;
   if (slab == nullptr) return nullptr;
@@ -106,7 +106,7 @@ SmallBlocks::Page* SmallBlocks::open_page(std::size_t step) {
   }
   if (++slab->in_use == kPages) {
     unlink(roomy_, slab);
-    link(taken_, slab);
+    link(full_, slab);
   }
   char* fresh = reinterpret_cast<char*>(page) + sizeof(Page);
   *page = Page{nullptr, nullptr, slab, nullptr, fresh, static_cast<std::uint32_t>(step), 0};
@@ -121,7 +121,7 @@ void SmallBlocks::close_page(Page* page) {
   page->next = slab->empty;
   slab->empty = page;
   if (slab->in_use-- == kPages) {
-    unlink(taken_, slab);
+    unlink(full_, slab);
     link(roomy_, slab);
   }
   if (slab->in_use > 0 || (roomy_ == slab && slab->next == nullptr)) return;

@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
 #include <new>
 #include <utility>
 
@@ -20,17 +19,17 @@ namespace {
 constexpr int kHookCount = 1000;
 constexpr std::int64_t kTickNs = 20'000'000;
 constexpr int kStuckTicks = 50;
-/// If the watchdog slept longer than this, the whole process was stopped.
+/// A longer sleep of the watchdog means that the whole process was stopped.
 constexpr std::int64_t kStoppedNs = 1'000'000'000;
-/// The grace in which a script that must end may reach an await by itself.
+/// A script that must end may reach an await by itself within this time.
 constexpr std::int64_t kPatienceNs = 300'000'000;
 constexpr std::int64_t kExpired = -1;
 /// On a busy machine, elapsed time may exceed the CPU time limit by this factor.
 constexpr std::int64_t kFar = 6;
-// Beyond the cap, so that error messages and cleanup still find memory after a kill.
+// Error messages and cleanup after a kill need memory beyond the cap.
 constexpr std::size_t kReserve = std::size_t{1} << 20;
 
-// The state whose Lua runs on this thread, for the signal handler.
+// The signal handler finds the state of the Lua on this thread here.
 thread_local std::atomic<LuaState*> current_state{nullptr};
 
 std::int64_t steady_ns() {
@@ -39,7 +38,7 @@ std::int64_t steady_ns() {
       .count();
 }
 
-/// The CPU time of a thread; 0 if it has ended.
+/// Returns the CPU time of a thread; 0 if the thread has ended.
 std::int64_t thread_ns(clockid_t clock) {
   timespec time{};
   if (clock_gettime(clock, &time) != 0) return 0;
@@ -47,7 +46,7 @@ std::int64_t thread_ns(clockid_t clock) {
 }
 
 #if defined(__APPLE__)
-// On macOS a thread cannot read the CPU time of another thread, so use elapsed time.
+// A thread on macOS cannot read another thread's CPU time, so use elapsed time.
 clockid_t own_clock() { return CLOCK_MONOTONIC; }
 #else
 clockid_t own_clock() {
@@ -65,17 +64,17 @@ LuaState::LuaState(const LuaLimits& limits) : limits_(limits), cap_(limits.memor
   L_ = lua_newstate(&LuaState::allocate, this);
   if (L_ == nullptr) throw std::bad_alloc();
   *static_cast<LuaState**>(lua_getextraspace(L_)) = this;
-  // Hooks are per thread and copied to new ones, so this one reaches every coroutine.
+  // A new coroutine inherits its creator's hook, so this hook reaches every coroutine.
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L_, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
   }
 #if defined(__SANITIZE_ADDRESS__)
-  // Collect often, because use after free only shows once the value is collected.
+  // Collect often, because a use after free only shows after the collection.
   constexpr int kPause = 110, kStepMultiplier = 200, kStepSize = 12;
   lua_gc(L_, LUA_GCINC, kPause, kStepMultiplier, kStepSize);
 #else
-  // Modules leave hardly any garbage when they are loaded: the first collection waits until so many
-  // KiB are in use. That saves a tenth of the time in which all presets are loaded.
+  // Delay the first collection to 2 MiB, because loading modules leaves hardly any garbage.
+  // Delaying makes loading all presets 10 % faster.
   constexpr int kUncollected = 2048;
   lua_gc(L_, LUA_GCSTEP, -kUncollected);
 #endif
@@ -94,11 +93,9 @@ LuaState::~LuaState() {
   watchdog_.join();
 }
 
-// --- memory
-
 namespace {
 
-/// The memory that a large block really costs: allocators round up and add a header.
+/// Returns the real cost of a large block: allocators round up and add a header.
 constexpr std::size_t cost_of(std::size_t size) {
   constexpr std::size_t kWord = sizeof(std::size_t);
   constexpr std::size_t kLeast = 4 * kWord;
@@ -117,7 +114,7 @@ constexpr bool is_small([[maybe_unused]] std::size_t size) {
 
 }  // namespace
 
-/// Allocates a small block, from a new slab if none has room. Shrinking a block is never refused.
+/// Allocates a small block, from a new slab if needed. Shrinking a block never fails.
 void* LuaState::take_small(std::size_t size, bool growing) {
   void* block = small_.take(size);
   if (block != nullptr) return block;
@@ -162,16 +159,16 @@ void* LuaState::move(void* block, std::size_t old_size, std::size_t new_size) {
 
 void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::size_t new_size) {
   auto* state = static_cast<LuaState*>(self);
-  if (block == nullptr) old_size = 0;  // Lua passes the kind of the new object in it
+  if (block == nullptr) old_size = 0;  // Lua passes the kind of the new object in old_size
   if (new_size == 0) {
     state->give_back(block, old_size);
     return nullptr;
   }
   const bool growing = new_size > old_size;
   const Request request{block, new_size};
-  // After a refusal Lua collects all garbage and repeats the request; a second refusal means that
-  // memory is short. A string buffer of Lua's library does not repeat it: then the next request
-  // differs. Both end the script, because a script could catch a plain memory error.
+  // After a refusal Lua collects garbage and repeats its request; a second refusal is final.
+  // Lua's string buffers do not repeat a request, so their next request differs.
+  // End the script after a refusal, because a script could catch a plain memory error.
   const bool again = request == state->refused_;
   if (growing && !again && state->refused_ != Request{}) state->run_short();
   state->is_capped_ = false;
@@ -185,8 +182,8 @@ void* LuaState::allocate(void* self, void* block, std::size_t old_size, std::siz
 }
 
 bool LuaState::may_grow(std::size_t bytes) {
-  // Never refuse the host's own work between two tasks. It needs little memory and runs outside of
-  // any protected call, so a refusal would end the process.
+  // Never refuse the host's work between two tasks, which needs little memory.
+  // A refusal outside of a protected call would end the process.
   if (closing_ || armed_depth_ == 0) return true;
   const bool killed = is_killed();
   if (killed) hurry();
@@ -202,13 +199,10 @@ void LuaState::run_short() {
   hurry();
 }
 
-// --- the kill
-
-/// Makes the running coroutine check for a kill at its next instruction. lua_sethook may be called
-/// at any point of the thread that runs Lua, also from a signal handler. It walks the whole call
-/// stack: a call at every signal could use all the CPU time, so that a script in a deep recursion
-/// never reaches its next instruction. One call is not always enough: a function that is just being
-/// entered may miss it.
+/// Makes the running coroutine check for a kill at its next instruction.
+/// lua_sethook is safe at any point of the thread that runs Lua, also in a signal handler.
+/// lua_sethook walks the whole call stack. A deep recursion would spend all CPU time on such calls.
+/// A function that Lua is just entering may miss the hook, so repeat the call.
 void LuaState::hurry() {
   constexpr std::int64_t kRest = 10;  // multiples of the last call's time
   lua_State* running = running_.load(std::memory_order_relaxed);
@@ -229,7 +223,7 @@ void LuaState::on_signal(int) {
   if (state != nullptr && (state->is_killed() || state->is_interrupted())) state->hurry();
 }
 
-/// Sets the default hook: the count hook, or none if the limits name a signal.
+/// Sets the count hook, or no hook if the limits name a signal.
 void LuaState::rest_hook(lua_State* L) {
   if (limits_.interrupt_signal == 0) {
     lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, kHookCount);
@@ -240,7 +234,7 @@ void LuaState::rest_hook(lua_State* L) {
 
 namespace {
 
-/// Raises the error of an interrupt; its field `stopped` is true. The message lives on the stack.
+/// Raises the error of an interrupt with `stopped` = true. The message lives on the stack.
 int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char* message) {
   Error& error = push_box<Error>(L);
   error.kind = kind;
@@ -255,14 +249,14 @@ int raise_stop(lua_State* L, const lua_Debug& frame, ErrorKind kind, const char*
 
 }  // namespace
 
-/// Raises the error of an interrupt when the function at `level` is a script's. Library code
-/// continues, so that it can release its resources.
+/// Raises the error of an interrupt if the function at `level` belongs to a script.
+/// Library code is not interrupted, so that it can release its resources.
 void LuaState::raise_in_script(lua_State* L, int level) {
   lua_Debug frame;
   if (lua_getstack(L, level, &frame) == 0) return;
   lua_getinfo(L, "Sl", &frame);
   if (frame.source[0] != '@') return;
-  // Script code that catches the error gets it again at once.
+  // A script that catches the error gets the error again at once.
   lua_sethook(L, &LuaState::count_hook, LUA_MASKCOUNT, 1);
   if (interrupt_.load() == kInterrupt) {
     interrupt_asked_.store(false);
@@ -274,7 +268,7 @@ void LuaState::raise_in_script(lua_State* L, int level) {
                              static_cast<int>(limits_.run_ms)));
 }
 
-/// Records the innermost line that belongs to a script (its source name begins with "@").
+/// Records the innermost line of a script, whose source name begins with "@".
 void LuaState::note_place(lua_State* L) {
   if (killed_at_[0] != '\0') return;
   constexpr int kDeepest = 100;
@@ -297,8 +291,7 @@ void LuaState::count_hook(lua_State* L, lua_Debug*) {
     return;
   }
   of(L).note_place(L);
-  // A yield cannot be caught by pcall. In code that cannot yield the error comes back at every
-  // instruction until the code has unwound.
+  // A pcall cannot catch a yield. Code that cannot yield gets the error at every instruction.
   if (lua_isyieldable(L)) {
     lua_yield(L, 0);
     return;
@@ -341,9 +334,10 @@ std::string LuaState::killed() const {
 }
 
 std::string LuaState::kill_hint() const {
-  if (kill_.load(std::memory_order_relaxed) == kMemory) return "let the script hold less at once";
+  if (kill_.load(std::memory_order_relaxed) == kMemory)
+    return "let the script keep less in memory at once";
   if (kill_.load(std::memory_order_relaxed) == kBudget) return "--budget wall=… gives it more time";
-  return "is this an endless loop? ctx:yield() lets a long one go on";
+  return "is this an endless loop? call ctx:yield() in a long one";
 }
 
 void LuaState::end_in(std::int64_t ms) { budget_end_.store(now_ns() + ms * 1'000'000); }
@@ -367,8 +361,6 @@ void LuaState::revive() {
   kill_.store(kNone, std::memory_order_relaxed);
   rest_hook(L_);
 }
-
-// --- running
 
 int LuaState::run(lua_State* task, int nargs, int* nresults) {
   arm();
@@ -402,8 +394,6 @@ int LuaState::close(lua_State* co) {
   return status;
 }
 
-// --- the watchdog
-
 void LuaState::arm() {
   if (armed_depth_ > 0) {
     ++armed_depth_;
@@ -436,7 +426,7 @@ LuaState::HostWork::HostWork(lua_State* L) : state_(LuaState::of(L)), since_ns_(
 
 LuaState::HostWork::~HostWork() {
   std::int64_t deadline = state_.deadline_.load();
-  // A new deadline means a new stretch of Lua: restart the wait for its end.
+  // A new deadline means a new stretch of Lua, so restart the wait for its end.
   if (deadline != 0 && deadline != kExpired) {
     state_.deadline_.compare_exchange_strong(deadline, deadline + (own_thread_ns() - since_ns_));
   }
@@ -445,14 +435,14 @@ LuaState::HostWork::~HostWork() {
 
 void LuaState::watch() {
   std::unique_lock<std::mutex> lock(mutex_);
-  looked_ns_ = now_ns();
+  checked_ns_ = now_ns();
   while (!stop_) {
     const std::int64_t deadline = deadline_.load();
     if (deadline == 0) {
       overdue_ticks_ = 0;
       watching_ = false;
       changed_.wait(lock, [this] { return stop_ || watching_; });
-      looked_ns_ = now_ns();
+      checked_ns_ = now_ns();
       continue;
     }
     tick(deadline, now_ns());
@@ -460,8 +450,8 @@ void LuaState::watch() {
   }
 }
 
-/// The reason to kill the stretch of Lua with this deadline: its time is up, or a cancel or the
-/// budget has waited too long for its end.
+/// Returns the reason to kill the stretch of Lua with this deadline.
+/// A stretch of Lua is killed if its time is up, or if a cancel or the budget waits too long.
 LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
                                        std::int64_t passed) {
   if (stretch_ != deadline) {
@@ -485,20 +475,20 @@ LuaState::Kill LuaState::reason_to_end(std::int64_t deadline, std::int64_t now,
   return impatient_ns_ > kPatienceNs ? reason : kNone;
 }
 
-/// Begins to raise an error in the script. The script then has its time limit again before it is
-/// killed. False if an error would not help.
+/// Begins to raise an error in the script, which then gets its time limit again before a kill.
+/// Returns false if an error would not end the script.
 bool LuaState::interrupt(Kill reason, std::int64_t deadline) {
   if (!interrupts_.load() || is_interrupted()) return false;
   if (reason != kTime && reason != kInterrupt) return false;
   const std::int64_t until = thread_ns(lua_clock_) + limits_.run_ms * 1'000'000;
-  interrupt_.store(reason);  // store first: the end of this stretch resets it
+  interrupt_.store(reason);  // store first: the end of this stretch resets `interrupt_`
   if (!deadline_.compare_exchange_strong(deadline, until)) interrupt_.store(kNone);
   return true;
 }
 
 void LuaState::tick(std::int64_t deadline, std::int64_t now) {
-  // Time for which the process was stopped is not Lua's.
-  const std::int64_t since = now - std::exchange(looked_ns_, now);
+  // Lua does not pay for time in which the process was stopped.
+  const std::int64_t since = now - std::exchange(checked_ns_, now);
   const std::int64_t passed = since > kStoppedNs ? 0 : since;
   if (host_works_.load()) return;
   if (deadline != kExpired && !is_killed()) {

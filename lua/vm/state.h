@@ -1,13 +1,13 @@
-// LuaState owns one lua_State with its bounds: a capped allocator, and a watchdog that ends Lua
-// code which runs on without awaiting. A kill is sticky: after it, no Lua code of this state runs
-// any more, even with pcall. Loop thread only, except for the watchdog thread, which sets one flag.
+// LuaState owns one lua_State with a capped allocator and a watchdog.
+// The watchdog kills Lua code that computes too long without an await.
+// After a kill no Lua code of this state runs again, even with pcall.
+// Only the watchdog runs on another thread, where it sets one flag.
 #pragma once
 
 #include <pthread.h>
 #include <time.h>
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -25,18 +25,17 @@ namespace moonlet {
 
 struct LuaLimits {
   std::size_t memory_bytes = std::size_t{256} << 20;
-  /// The CPU time of Lua between two awaits; 0 = no limit. Elapsed time counts only from six times
-  /// as much, so that a busy machine kills no script.
+  /// Limits the CPU time of Lua between two awaits; 0 = no limit.
+  /// Elapsed time counts only beyond six times the limit, so that a busy machine kills no script.
   std::int64_t run_ms = 10'000;
-  /// A signal that the program handles with LuaState::on_signal, so that Lua runs at full speed
-  /// until its time is up. 0 = none: a count hook checks the clock, and tight loops take twice as
-  /// long.
+  /// The program handles this signal with LuaState::on_signal, so that Lua runs at full speed.
+  /// With 0 a count hook checks the clock, and tight loops take twice as long.
   int interrupt_signal = 0;
-  /// Set from outside to end the script. Lua that does not await soon after that is killed.
+  /// Another thread sets this flag to end the script. Lua that does not await soon is killed.
   const std::atomic<bool>* cancel_asked = nullptr;
-  /// Called once, on the watchdog's thread, when Lua still runs a second after it was killed.
+  /// The watchdog's thread calls this once if Lua still runs a second after a kill.
   std::function<void(const std::string& why)> on_stuck;
-  /// The clock; used by two threads, and must outlive the state.
+  /// Two threads use the clock. The clock must outlive the state.
   const Clock* clock = &system_clock();
 };
 
@@ -47,55 +46,52 @@ class LuaState {
   LuaState(const LuaState&) = delete;
   LuaState& operator=(const LuaState&) = delete;
 
-  /// The LuaState of any of its coroutines.
   static LuaState& of(lua_State* L) { return **static_cast<LuaState**>(lua_getextraspace(L)); }
 
   lua_State* main() { return L_; }
 
-  /// lua_resume of a task, with the watchdog armed. Called outside of Lua.
+  /// Resumes a task with the watchdog armed. Called outside of Lua.
   int run(lua_State* task, int nargs, int* nresults);
-  /// lua_resume of a coroutine from inside a bound function of `from`. Call poll() afterwards: it
-  /// checks for a kill.
+  /// Resumes a coroutine inside a bound function of `from`. Call poll() next to notice a kill.
   int resume(lua_State* co, lua_State* from, int nargs, int* nresults);
   /// Closes a coroutine and its to-be-closed variables, with the watchdog armed.
   int close(lua_State* co);
 
-  /// True for the coroutine of the running task, which the script did not create.
+  /// Returns true for the coroutine of the running task, which the script did not create.
   bool is_task(const lua_State* co) const { return co == task_; }
 
-  /// For loops and entries of bound functions: does not return when Lua was killed, or the script
-  /// is interrupted. The caller owns no C++ object.
+  /// Does not return if Lua was killed or the script is interrupted. For loops in bound functions.
+  /// The caller of poll() owns no C++ object.
   static void poll(lua_State* L) {
     if (of(L).is_killed()) die(L);
     if (of(L).is_interrupted()) of(L).raise_in_script(L, 1);
   }
   bool is_killed() const { return kill_.load(std::memory_order_relaxed) != kNone; }
-  /// While this is on, a script that runs too long gets an error before it is killed: `limit`, or
-  /// `cancelled` after ask_interrupt(). A pcall of the script cannot stop it; the library around
-  /// the script unwinds as for any error. Lua is killed if the script still does not end.
+  /// Makes a script that runs too long get an error before a kill.
+  /// The error is `limit`, or `cancelled` after ask_interrupt(). A pcall cannot stop the error.
+  /// The library around the script unwinds as after any error. A script that continues is killed.
   void interrupt_first(bool on) { interrupts_.store(on); }
   /// Asks to stop the computing script, for the user. Safe in a signal handler.
   void ask_interrupt() { interrupt_asked_.store(true); }
-  /// Withdraws ask_interrupt(). True if a script has received its error.
+  /// Withdraws ask_interrupt(). Returns true if a script has received its error.
   bool take_interrupted() {
     interrupt_asked_.store(false);
     return interrupt_done_.exchange(false);
   }
-  /// True while the error of an interrupt is raised in a script.
+  /// Returns true while the error of an interrupt unwinds a script.
   bool is_interrupted() const { return interrupt_.load(std::memory_order_relaxed) != kNone; }
-  /// Why Lua was killed; empty if it was not.
+  /// Returns why Lua was killed; empty if it was not killed.
   std::string killed() const;
-  /// A remedy for the user.
+  /// Returns a remedy for the user after a kill.
   std::string kill_hint() const;
-  /// kLimit, kCancelled or kBudget.
+  /// Returns kLimit, kCancelled or kBudget after a kill.
   ErrorKind kill_kind() const;
-  /// Sets the run's time budget to end in `ms`. If Lua does not reach an await soon after that, it
-  /// is killed.
+  /// Ends the run's time budget in `ms`. Lua that does not await soon afterwards is killed.
   void end_in(std::int64_t ms);
   void never_end() { budget_end_.store(0); }
 
-  /// Marks slow work of the host itself, such as on a slow disk. That time does not count for Lua,
-  /// and neither a cancel nor the budget interrupts it. No Lua may be called meanwhile.
+  /// HostWork marks slow work of the host, such as disk access, which counts for no limit of Lua.
+  /// Neither a cancel nor the budget interrupts HostWork. No Lua may run during HostWork.
   class HostWork {
    public:
     explicit HostWork(lua_State* L);
@@ -108,31 +104,31 @@ class LuaState {
     const std::int64_t since_ns_;
   };
 
-  /// Calls `work()` as work of the host.
+  /// Calls `work()` inside a HostWork.
   template <typename Work>
   static auto host_work(lua_State* L, Work work) {
     const HostWork scope(L);
     return work();
   }
 
-  /// The line of the script that ran at the kill, as "file:line"; empty if unknown.
+  /// Returns the script's "file:line" at the kill; empty if unknown.
   const char* killed_at() const { return killed_at_; }
 
-  /// After a kill: lets Lua run again, for the host's final output. All earlier tasks must be
-  /// dropped, because a killed coroutine cannot be resumed.
+  /// Lets Lua run again after a kill, for the host's final output.
+  /// Drop all earlier tasks first, because a killed coroutine cannot be resumed.
   void revive();
 
   std::size_t memory_used() const { return large_ + small_.bytes(); }
   std::size_t memory_peak() const { return peak_; }
   std::size_t memory_cap() const { return limits_.memory_bytes; }
 
-  /// The handler of LuaLimits::interrupt_signal.
+  /// Handles LuaLimits::interrupt_signal.
   static void on_signal(int signal);
 
  private:
   enum Kill : int { kNone = 0, kTime = 1, kMemory = 2, kCancel = 3, kBudget = 4, kInterrupt = 5 };
 
-  /// A block that Lua asks for, or asks to grow.
+  /// Request is a block that Lua asks to allocate or grow.
   struct Request {
     const void* block = nullptr;
     std::size_t size = 0;
@@ -169,37 +165,37 @@ class LuaState {
   std::size_t large_ = 0;  // the bytes in large blocks
   SmallBlocks small_;
   std::size_t peak_ = 0;
-  Request refused_;         // the last one, when the cap refused it
-  bool is_capped_ = false;  // the cap refused the request that is being served
+  Request refused_;         // the last request that the cap refused
+  bool is_capped_ = false;  // true if the cap refused the current request
   bool closing_ = false;
   int armed_depth_ = 0;
   char killed_at_[LUA_IDSIZE + 16] = "";
   const lua_State* task_ = nullptr;
   std::atomic<int> kill_{kNone};
-  // See interrupt_first(). `interrupt_` is the reason while the error is raised in script code.
+  // `interrupt_` is the reason while an error unwinds the script. See interrupt_first().
   std::atomic<bool> interrupts_{false}, interrupt_asked_{false}, interrupt_done_{false};
   std::atomic<int> interrupt_{kNone};
-  // The coroutine that runs at the moment. The signal handler reads it, on the same thread.
+  // The signal handler reads the running coroutine on the thread that runs Lua.
   std::atomic<lua_State*> running_{nullptr};
-  // State of hurry(): the last coroutine, the time of the next call, and whether a call runs now.
+  // hurry() stores its last coroutine, the time of its next call, and whether a call runs now.
   std::atomic<lua_State*> hurried_{nullptr};
   std::atomic<std::int64_t> hurry_again_ns_{0};
   std::atomic<bool> hurrying_{false};
-  // The thread time (ns) at which Lua is killed; 0 while no Lua runs; kExpired after the kill.
+  // Lua is killed at this thread time in ns; 0 while no Lua runs, kExpired after the kill.
   std::atomic<std::int64_t> deadline_{0};
   std::atomic<std::int64_t> budget_end_{0};
   std::atomic<bool> host_works_{false};
   pthread_t lua_thread_{};         // guarded by mutex_
   clockid_t lua_clock_{};          // the time of that thread; guarded by mutex_
   int overdue_ticks_ = 0;          // used only by the watchdog, like the next four
-  std::int64_t looked_ns_ = 0;     // the time of its last check
-  std::int64_t stretch_ = 0;       // the deadline of the stretch of Lua that it watches
-  std::int64_t stretch_ns_ = 0;    // the time since that began
-  std::int64_t impatient_ns_ = 0;  // the time since a cancel or the budget wants it to end
+  std::int64_t checked_ns_ = 0;    // the time of the last check
+  std::int64_t stretch_ = 0;       // the deadline of the watched stretch of Lua code
+  std::int64_t stretch_ns_ = 0;    // elapsed time since this stretch began
+  std::int64_t impatient_ns_ = 0;  // the time since a cancel or the budget asked for the end
   std::thread watchdog_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool watching_ = false;  // guarded by mutex_: the watchdog looks at deadline_ by itself
+  bool watching_ = false;  // guarded by mutex_: the watchdog reads deadline_ by itself
   bool stop_ = false;      // guarded by mutex_
 };
 

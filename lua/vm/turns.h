@@ -1,5 +1,5 @@
-// Turns: waits that end in a given order, regardless of the order in which they began. A resumed
-// run uses them to replay its record in the order in which it happened. Loop thread only.
+// Turns completes waits by their order numbers, regardless of the order of their calls.
+// A resumed run replays its record in the original order with Turns. Loop thread only.
 #pragma once
 
 #include <cstdint>
@@ -14,34 +14,35 @@ namespace moonlet {
 
 class Turns {
  public:
-  /// The order after all recorded ones.
+  /// Sorts after all recorded orders.
   static constexpr std::uint64_t kLast = UINT64_MAX - 1;
-  /// The order after all other waits, when no other event can happen.
+  /// Sorts after all other waits. Its turn comes only if no other event can happen.
   static constexpr std::uint64_t kParked = UINT64_MAX;
 
-  /// Completes at its turn: lower orders come first, equal orders in the order of these calls.
+  /// Returns a wait that completes at its turn. A lower order comes first.
+  /// Equal orders complete in the order of the wait() calls.
   std::shared_ptr<Operation> wait(std::uint64_t order) {
     auto turn = std::make_shared<Turn>();
     waiting_.emplace(std::pair(order, ++count_), turn);
     return turn;
   }
 
-  /// Holds back turns of this order or a later one until it is released.
+  /// Blocks the turns of this order and of all later orders until release().
   void hold(std::uint64_t order) { held_.insert(order); }
   bool held() const { return !held_.empty(); }
-  /// Undoes one hold(); without one it has no effect.
+  /// Undoes one hold(). Has no effect without an earlier hold().
   void release(std::uint64_t order) {
     if (const auto at = held_.find(order); at != held_.end()) held_.erase(at);
   }
 
-  /// Completes the first turn; a parked one only on request. False if no turn can complete.
+  /// Completes the first turn; a parked turn only on request. False if no turn can complete.
   bool advance(bool parked = false) {
     while (!waiting_.empty()) {
       if (!held_.empty() && *held_.begin() <= waiting_.begin()->first.first) return false;
       if (waiting_.begin()->first.first == kParked && !parked) return false;
       auto turn = waiting_.begin()->second;
       waiting_.erase(waiting_.begin());
-      if (turn->done()) continue;  // it was cancelled
+      if (turn->done()) continue;  // the turn was cancelled
       turn->complete();
       return true;
     }

@@ -3,9 +3,9 @@
 #include <uv.h>
 
 #include <exception>
+#include <latch>
 #include <memory>
 #include <new>
-#include <semaphore>
 #include <utility>
 
 #include "host/base/operation.h"
@@ -32,7 +32,7 @@ class Work final : public Operation {
       complete();
       return;
     }
-    // The loop frees it.
+    // The loop frees this request.
     services.workers.run([request = request.release()] {
       request->shared->run();
       uv_async_send(&request->done);
@@ -42,7 +42,7 @@ class Work final : public Operation {
   ~Work() override {
     shared_->owner = nullptr;
     start_cancel();
-    shared_->ended.acquire();  // the Lua state may free the borrowed values next
+    shared_->ended.wait();  // wait, because the caller frees the borrowed values next
   }
 
   Result<nlohmann::json>& result() { return shared_->result; }
@@ -52,7 +52,7 @@ class Work final : public Operation {
     Work* owner = nullptr;  // used on the loop thread
     WorkFunction fn;
     Result<nlohmann::json> result = Error{};
-    std::binary_semaphore ended{0};
+    std::latch ended{1};
 
     void run() {
       try {
@@ -65,7 +65,7 @@ class Work final : public Operation {
         result = error;
       }
       fn = nullptr;
-      ended.release();
+      ended.count_down();
     }
   };
   struct Request {
@@ -74,7 +74,9 @@ class Work final : public Operation {
   };
 
   static void on_done(uv_async_t* done) {
-    Work* owner = static_cast<Request*>(done->data)->shared->owner;
+    Shared& shared = *static_cast<Request*>(done->data)->shared;
+    shared.ended.wait();  // ended already; the latch, not libuv, orders `result` before its readers
+    Work* owner = shared.owner;
     uv_close(reinterpret_cast<uv_handle_t*>(done),
              [](uv_handle_t* closed) { delete static_cast<Request*>(closed->data); });
     if (owner != nullptr) owner->complete();

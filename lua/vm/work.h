@@ -1,7 +1,6 @@
-// Work: a slow C++ function (hashing, a database) on a thread of its own. The event loop keeps
-// running, and the time does not count against the script's limit on computing. Borrowed values
-// must outlive the await: values on the Lua stack do. The function touches no Lua. Loop thread
-// only, but for the function.
+// Runs a slow C++ function, such as a hash, on a worker thread while the event loop continues.
+// The function's time does not count for the script's limit. The function must not touch Lua.
+// Borrowed values must outlive the await; values on the Lua stack do. Loop thread only.
 #pragma once
 
 #include <atomic>
@@ -15,13 +14,13 @@ namespace moonlet {
 
 using WorkFunction = std::function<Result<nlohmann::json>()>;
 
-/// Pushes an empty function in a box, to be filled.
+/// Pushes a box with an empty function. The caller fills the box.
 WorkFunction& push_work(lua_State* L);
 
-/// Runs the function in the box at the top of the stack and waits for it: returns its value, or nil
-/// and an error. Use as `return await_work(L);` with no owning C++ object alive. A cancelled task
-/// does not interrupt it, but then `stop`, which lives as long as the function's borrowed values,
-/// becomes true; also when the scheduler ends.
+/// Runs the function in the box at the top of the stack and waits for its end.
+/// Returns the value, or nil and an error. Use `return await_work(L);` without a live C++ object.
+/// A cancel does not interrupt the function, but sets `stop`; so does the scheduler's end.
+/// `stop` must live as long as the values that the function borrows.
 int await_work(lua_State* L, std::atomic<bool>* stop = nullptr);
 
 }  // namespace moonlet

@@ -25,7 +25,7 @@ std::string message_text(const json& item) {
   return text;
 }
 
-/// One turn of the model, its calls included, is one message here.
+/// Combines a turn of the model and its calls in a single message.
 json& assistant(json& messages) {
   if (messages.empty() || messages.back()["role"] != "assistant") {
     messages.push_back({{"role", "assistant"}, {"content", nullptr}});
@@ -139,7 +139,7 @@ void ChatReader::take_chunk(const json& chunk) {
   take_delta(object_of(choice, choice.contains("delta") ? "delta" : "message"));
   const std::string reason = text_of(choice, "finish_reason");
   if (reason.empty()) return;
-  finished_ = true;  // the usage may follow, and [DONE]; both may be missing
+  finished_ = true;  // the usage and [DONE] may follow or be missing
   turn_.cut = reason == "length";
   filtered_ = reason == "content_filter";
 }
@@ -172,7 +172,7 @@ void ChatReader::take_call(const json& delta) {
     if (part == nullptr) part = &parts_.emplace_back(Part{index, {}});
   } else if (parts_.empty() || (!id.empty() && id != parts_.back().call.id) ||
              (id.empty() && !name.empty())) {
-    // Without an index a call begins where an id or a name does.
+    // Without an index, a new id or a new name begins a call.
     part = &parts_.emplace_back();
   } else {
     part = &parts_.back();

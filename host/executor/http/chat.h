@@ -1,5 +1,5 @@
-// The Chat Completions API, for servers that have nothing else: the conversation translated into
-// messages, and the stream of chunks back into items.
+// Speaks the Chat Completions API for servers without the Responses API.
+// Translates the conversation to messages, and the stream of chunks back to items.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,6 @@
 
 namespace moonlet::executor {
 
-/// The body of POST /chat/completions.
 nlohmann::json chat_body(const Request& request, const std::set<std::string>& dropped);
 
 class ChatReader final : public TurnReader {
@@ -22,7 +21,7 @@ class ChatReader final : public TurnReader {
 
  private:
   struct Part {
-    std::optional<std::int64_t> index;  // some servers send none
+    std::optional<std::int64_t> index;  // missing for some servers
     Call call;
   };
 
@@ -33,7 +32,7 @@ class ChatReader final : public TurnReader {
 
   std::vector<Part> parts_;
   bool finished_ = false;  // a finish_reason was seen
-  bool filtered_ = false;  // its reason is the provider's filter
+  bool filtered_ = false;  // the provider's filter ended the answer
 };
 
 }  // namespace moonlet::executor

@@ -16,8 +16,8 @@ namespace moonlet::executor {
 
 namespace {
 
-constexpr std::size_t kAnswerCap = 64 << 20;  // bytes of one answer
-constexpr std::size_t kHeadBytes = 200;       // of an answer that is not JSON
+constexpr std::size_t kAnswerCap = 64 << 20;  // the most bytes of an answer
+constexpr std::size_t kHeadBytes = 200;       // the quoted bytes of an answer that is not JSON
 
 std::unique_ptr<TurnReader> reader_for(Api api) {
   if (api == Api::kChat) return std::make_unique<ChatReader>();
@@ -29,14 +29,14 @@ double jitter() {
   return std::uniform_real_distribution<double>{0, 1}(random);
 }
 
-/// The failure of an exchange that gave no answer; `reader` saw the part that came.
+/// Describes the failure of an exchange that gave no answer.
 Failure no_answer(const HttpReply& reply) {
   using End = HttpReply::End;
   switch (reply.end) {
     case End::kInterrupted:
       return {Failure::Kind::kInterrupted, "ended by a signal"};
     case End::kDeadline:
-      return {Failure::Kind::kTimeout, "the wall limit is over"};
+      return {Failure::Kind::kTimeout, "the wall limit is reached"};
     case End::kIdle:
       return {Failure::Kind::kNetwork, "the server sent nothing for too long"};
     case End::kBroken:
@@ -110,8 +110,7 @@ std::variant<Turn, Failure> Client::ask_either(const Request& request) {
   }
 }
 
-// Servers differ in the optional fields that they know. One that names such a field in its refusal
-// is asked again without it.
+// Servers support different optional fields. Retry without the field that a refusal names.
 bool Client::drop_field(const Failure& failure, Api api) {
   if (failure.status != 400 && failure.status != 422) return false;
   static constexpr const char* kOptional[] = {
@@ -153,7 +152,7 @@ std::variant<Turn, Failure> Client::ask_once(const Request& request, Api api) {
     if (!decided) {
       const auto first = bytes.find_first_not_of(" \t\r\n");
       if (first == std::string_view::npos) return true;
-      // A server that does not stream answers with one object.
+      // A server that does not stream answers with a single object.
       streams = bytes[first] != '{';
       decided = true;
     }

@@ -1,6 +1,6 @@
-// Client asks a model for one turn: by the Responses API, or by Chat Completions where the server
-// has nothing else; it tries again after failures that pass, within the wall limit. It prints
-// nothing and keeps no conversation. One thread.
+// Client requests a turn from a model by the Responses API or Chat Completions.
+// Client retries temporary failures within the wall limit.
+// Client prints nothing and keeps no conversation. Single-threaded.
 #pragma once
 
 #include <functional>
@@ -21,13 +21,13 @@ Api api_from(std::string_view name);
 struct ClientOptions {
   std::string base_url;
   std::string key;
-  Api api = Api::kUnknown;  ///< unknown: it is probed by the first request
+  Api api = Api::kUnknown;  ///< kUnknown: the first request determines the API
   std::int64_t idle_ms = 300'000;
   std::int64_t deadline_ms = 0;  ///< on the monotonic clock
   int tries = 6;
 };
 
-/// Called between the tries, for the reader of the output.
+/// ClientEvents.retry is called before each retry, for the user's output.
 struct ClientEvents {
   std::function<void(const Failure&, int attempt, std::int64_t pause_ms)> retry;
   std::function<void(const std::string&)> warning;
@@ -38,7 +38,7 @@ class Client {
   Client(Http& http, const Clock& clock, int stop_fd, ClientOptions options, ClientEvents events);
 
   std::variant<Turn, Failure> ask(const Request& request);
-  /// The API that answered.
+  /// Returns the API that the server supports.
   Api api() const { return options_.api; }
 
  private:

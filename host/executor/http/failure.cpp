@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <cstdlib>
 
@@ -53,7 +52,7 @@ Kind kind_of(int status, const std::string& said) {
   return Kind::kRefused;
 }
 
-/// Seconds as a decimal number ("1.5"), or as a span ("1m30s", "500ms"). -1 for another form.
+/// Parses seconds ("1.5") or a span ("1m30s", "500ms"). Returns -1 for another format.
 std::int64_t span_ms(const std::string& text) {
   double total = 0;
   const char* at = text.c_str();
@@ -124,7 +123,7 @@ std::int64_t count_of(const nlohmann::json& object, const char* name) {
   if (!object.is_object()) return 0;
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number_integer()) return 0;
-  // Sums of such counts must not overflow, whatever a server sends.
+  // The sum of token counts must not overflow, whatever a server sends.
   if (found->is_number_unsigned()) {
     return static_cast<std::int64_t>(
         std::min<std::uint64_t>(kLargestCount, found->get<std::uint64_t>()));
@@ -148,7 +147,7 @@ std::int64_t retry_after(const Headers& headers, std::int64_t now_ms) {
       return std::max<std::int64_t>(0, static_cast<std::int64_t>(moment) * 1000 - now_ms);
     }
   }
-  // These name when a limit is full again; only one that is used up says how long to wait.
+  // These headers tell when a limit resets. Only an exhausted limit determines the wait.
   std::int64_t longest = -1;
   for (const char* what : {"requests", "tokens"}) {
     const auto* left = find(headers, ("x-ratelimit-remaining-" + std::string(what)).c_str());
@@ -168,7 +167,7 @@ Failure failure_of_error(const nlohmann::json& error, std::string_view what) {
   std::string message = text_of(error, "message");
   if (message.empty() && error.is_string()) message = error.get<std::string>();
   failure.message = std::string(what) + ": " +
-                    (message.empty() ? "it names no reason" : printable(message, kMessageCap));
+                    (message.empty() ? "it gives no reason" : printable(message, kMessageCap));
   const std::string said = lower(failure.code + " " + type + " " + message);
   int status = 0;
   if (error.is_object() && error.contains("code") && error["code"].is_number_integer()) {

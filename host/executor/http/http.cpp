@@ -1,7 +1,6 @@
 #include "host/executor/http/http.h"
 
 #include <curl/curl.h>
-#include <poll.h>
 
 #include <algorithm>
 
@@ -12,7 +11,7 @@ namespace moonlet::executor {
 namespace {
 
 constexpr std::size_t kErrorBodyCap = 64 * 1024;
-constexpr int kSlice = 1000;  // ms of one wait; limits are looked at in between
+constexpr int kSlice = 1000;  // ms between two checks of the limits
 constexpr long kConnectMs = 30'000;
 
 struct UrlParts {
@@ -29,7 +28,7 @@ struct UrlParts {
 
 bool loopback_host(const std::string& host) {
   if (host == "localhost" || host == "[::1]" || host == "::1") return true;
-  // Only digits and dots count: 127.0.0.1.example.org is a host name.
+  // Accept only digits and dots, because 127.0.0.1.example.org is a host name.
   return host.rfind("127.", 0) == 0 && host.find_first_not_of("0123456789.") == std::string::npos;
 }
 
@@ -87,7 +86,7 @@ Result<bool> is_loopback(const std::string& url) {
   const std::string scheme = parts.get(CURLUPART_SCHEME);
   if (scheme != "http" && scheme != "https") {
     return Error{ErrorKind::kInvalid, "OPENAI_BASE_URL has the scheme '" + scheme + "'",
-                 "http and https are known"};
+                 "write http or https"};
   }
   return loopback_host(parts.get(CURLUPART_HOST));
 }
@@ -134,7 +133,7 @@ HttpReply Http::post(const HttpRequest& request) {
   curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
   transfer.reply.status = static_cast<int>(status);
   if (transfer.result == CURLE_OUT_OF_MEMORY) {
-    // libcurl says so of a header line beyond its own limit.
+    // libcurl reports CURLE_OUT_OF_MEMORY for a header line beyond its limit.
     transfer.reply.error = "a line of the answer's head is too long";
   } else if (transfer.reply.end == HttpReply::End::kBroken) {
     transfer.reply.error = why[0] != 0 ? why : curl_easy_strerror(transfer.result);

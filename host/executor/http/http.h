@@ -1,10 +1,9 @@
-// Http sends one request at a time and hands over the answer as it arrives. It owns a libcurl
-// handle, which keeps its connection between requests. It follows no redirect, so that a key goes
-// to the server that it was given for and to no other. One thread.
+// Http sends one request at a time and passes on the answer as it arrives.
+// Owns a libcurl handle, which keeps its connection between requests. Single-threaded.
+// Follows no redirect, so that a key reaches only its own server.
 #pragma once
 
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,17 +18,17 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  ///< "Name: value"
   std::string body;
-  std::int64_t idle_ms = 0;      ///< without a byte; then it is given up
+  std::int64_t idle_ms = 0;      ///< the longest time without a byte
   std::int64_t deadline_ms = 0;  ///< on the monotonic clock; 0: none
-  /// Takes a piece of the body of an answer with status 200. False ends the transfer.
+  /// Receives a piece of the body of an answer with status 200. Returning false aborts.
   std::function<bool(std::string_view)> on_bytes;
 };
 
 struct HttpReply {
   enum class End {
-    kWhole,        ///< the answer came to its end
+    kWhole,        ///< the answer is complete
     kStopped,      ///< on_bytes returned false, or the body of an error is too long
-    kBroken,       ///< not reached, or broken off; `error` says why
+    kBroken,       ///< the connection failed or broke; `error` has the reason
     kIdle,         ///< no byte came for idle_ms
     kDeadline,     ///< the deadline passed
     kInterrupted,  ///< a signal asked for the end
@@ -38,18 +37,18 @@ struct HttpReply {
   int status = 0;
   Headers headers;
   std::string body;  ///< the body of a status other than 200, up to 64 KiB
-  /// True when the server answered, as far as somebody wanted to read it.
+  /// Returns true if the server answered completely or up to an abort by on_bytes.
   bool answered() const { return end == End::kWhole || end == End::kStopped; }
   std::string error;
   bool reached = false;  ///< the request was sent
 };
 
-/// True when the host of `url` is this machine: localhost, 127.0.0.0/8 or ::1.
+/// Returns true if the URL's host is this machine: localhost, 127.0.0.0/8 or ::1.
 Result<bool> is_loopback(const std::string& url);
 
 class Http {
  public:
-  /// `clock` is borrowed. A byte at `stop_fd` ends a request.
+  /// Borrows `clock`. A byte at `stop_fd` ends a request.
   Http(const Clock& clock, int stop_fd);
   ~Http();
   Http(const Http&) = delete;

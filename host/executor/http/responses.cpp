@@ -10,8 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-/// Reasoning that holds nothing to carry is only a reference, which a server without memory does
-/// not find.
+/// Reasoning without content is only a reference, which a stateless server cannot resolve.
 bool carries_nothing(const json& item) {
   return text_of(item, "type") == "reasoning" && text_of(item, "encrypted_content").empty() &&
          (!item.contains("content") || item["content"].empty());
@@ -73,7 +72,7 @@ void ResponsesReader::take_whole(const json& body) {
 
 void ResponsesReader::take_item(const json& item) {
   const std::string type = text_of(item, "type");
-  // Only the executor writes the output of a call.
+  // Only the executor adds outputs of calls, so ignore those of the server.
   if (type.empty() || type == "function_call_output" || carries_nothing(item)) return;
   json kept = item;
   if (type == "function_call") {
@@ -110,7 +109,7 @@ void ResponsesReader::take_message(const json& item) {
 }
 
 void ResponsesReader::end(const json& response) {
-  // Some servers send no items on their own, only the whole at the end.
+  // Some servers send the items only in the final object.
   if (turn_.items.empty() && response.contains("output") && response["output"].is_array()) {
     for (const json& item : response["output"]) take_item(item);
   }

@@ -1,4 +1,4 @@
-// The Responses API: a request without memory at the server (store: false), and its stream.
+// Speaks the Responses API without state on the server (store: false), and parses its stream.
 #pragma once
 
 #include <set>
@@ -8,8 +8,7 @@
 
 namespace moonlet::executor {
 
-/// The body of POST /responses. Optional fields named in `dropped` are left out: some servers
-/// refuse them.
+/// Builds the body of POST /responses without the optional fields in `dropped`.
 nlohmann::json responses_body(const Request& request, const std::set<std::string>& dropped);
 
 class ResponsesReader final : public TurnReader {

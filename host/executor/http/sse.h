@@ -1,5 +1,5 @@
-// SseParser parses server-sent events from bytes that arrive in pieces of any size. It buffers one
-// unfinished event, and refuses an event that is too large. One thread.
+// SseParser parses server-sent events from bytes that arrive in pieces of any size.
+// Buffers a single unfinished event and refuses a too large event. Single-threaded.
 #pragma once
 
 #include <cstddef>
@@ -21,13 +21,12 @@ class SseParser {
 
   explicit SseParser(Sink sink) : sink_(std::move(sink)) {}
 
-  /// Takes the next bytes and hands over each event that they complete. False once an event is
-  /// larger than kEventCap: nothing after it is read.
+  /// Parses the next bytes and passes on each completed event.
+  /// Returns false after an event above kEventCap, which ends parsing.
   bool feed(std::string_view bytes);
-  /// The end of the stream: an event without an empty line after it still counts, because several
-  /// servers omit that line.
+  /// Ends the stream. Accepts a final event without an empty line, as some servers send it.
   void finish();
-  /// True once an event was larger than kEventCap.
+  /// Returns true after an event above kEventCap.
   bool overflow() const { return overflow_; }
 
  private:

@@ -1,6 +1,5 @@
-// The vocabulary of one request to a model: the conversation that goes out, the turn that comes
-// back, and the failure in its place. Plain values. A conversation is kept in the item format of
-// the Responses API; chat.cpp translates.
+// Declares the conversation, the returned turn and the failure of a request to a model.
+// Conversations use the item format of the Responses API; chat.cpp translates.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@
 
 namespace moonlet::executor {
 
-/// The limits of an answer. A session holds it some levels deeper, and must stay readable.
+/// kWireJson limits an answer. A session nests the answer deeper and must stay readable.
 inline constexpr JsonLimits kWireJson{std::size_t{64} << 20, 64, 2'000'000, BigIntegers::kDouble};
 
 struct Usage {
@@ -33,44 +32,44 @@ struct Usage {
 struct Call {
   std::string id;  ///< unique within the conversation
   std::string name;
-  std::string arguments;  ///< JSON text, as the model wrote it
-  bool whole = true;      ///< false: the server broke the call off
+  std::string arguments;  ///< JSON text by the model, unchecked
+  bool whole = true;      ///< false: the answer ended within the call
 };
 
 struct Turn {
   nlohmann::json items = nlohmann::json::array();  ///< items of the model, to be sent back
-  std::string text;                                ///< text of its messages
-  std::string refusal;                             ///< the model, or its provider, refuses the task
+  std::string text;                                ///< the text of the turn's messages
+  std::string refusal;  ///< set if the model or its provider refuses the task
   std::vector<Call> calls;
   Usage usage;
-  bool cut = false;  ///< the answer ends where the model's room ends
+  bool cut = false;  ///< the answer ends at the limit of output tokens
 };
 
-/// The refusal in the place of an answer that the provider's filter withheld.
+/// kFiltered is the refusal for an answer that the provider's filter withheld.
 inline constexpr const char* kFiltered = "the provider's content filter withheld the answer";
 
 struct Failure {
   enum class Kind {
-    kNetwork,      ///< not reached, broken off, or a fault of the server: again after a while
-    kRate,         ///< too many requests: again after a while
+    kNetwork,      ///< the connection failed or broke, or the server has a fault; retry later
+    kRate,         ///< too many requests; retry later
     kQuota,        ///< the account's limit is used up
-    kAuth,         ///< no credential, or one that is not accepted
+    kAuth,         ///< a missing or refused credential
     kContext,      ///< the conversation does not fit into the model's window
     kNoSuchApi,    ///< the server does not have this path
     kRefused,      ///< the server refuses this request
     kInvalid,      ///< the answer cannot be used
-    kTimeout,      ///< the wall limit is over
+    kTimeout,      ///< the wall limit is reached
     kInterrupted,  ///< a signal asked for the end
   };
 
   Kind kind = Kind::kNetwork;
   std::string message;
-  int status = 0;                    ///< status of HTTP; 0: there was none
-  std::string code;                  ///< the provider's own word
-  std::int64_t retry_after_ms = -1;  ///< the wait that the server asks for; -1: it does not say
+  int status = 0;                    ///< the HTTP status; 0: no answer
+  std::string code;                  ///< the provider's error code
+  std::int64_t retry_after_ms = -1;  ///< the wait that the server asks for; -1: none
 };
 
-/// The class names of events, as the runners of moonlet know them.
+/// Returns the kind's name in the JSON events, which moonlet's runners know.
 const char* to_string(Failure::Kind kind);
 
 struct Request {
@@ -82,24 +81,24 @@ struct Request {
   nlohmann::json tools;  ///< in the flat form of the Responses API
 };
 
-/// Collects one streamed answer. The two APIs differ; see responses.h and chat.h.
+/// TurnReader collects a streamed answer. See responses.h and chat.h.
 class TurnReader {
  public:
   virtual ~TurnReader() = default;
-  /// Takes one event of the stream. False at the end: the stream is complete or has failed.
+  /// Handles an event of the stream. Returns false after the last event.
   virtual bool take(const std::string& name, const std::string& data) = 0;
-  /// Takes the answer of a server that does not stream.
+  /// Handles the answer of a server that does not stream.
   virtual void take_whole(const nlohmann::json& body) = 0;
-  /// The stream is over. Its end may stand for the event that says so.
+  /// Handles the end of the stream, which some servers use instead of a final event.
   virtual void ended() {}
-  /// True once the answer was seen to its end.
+  /// Returns true once the answer is complete.
   bool done() const { return done_; }
   const std::optional<Failure>& failure() const { return failure_; }
   Turn& turn() { return turn_; }
 
  protected:
   void fail(Failure failure) { failure_ = std::move(failure); }
-  /// Adds a refusal to the turn, in the form that the Responses API gives it.
+  /// Adds a refusal to the turn, in the format of the Responses API.
   void refuse(const std::string& text) {
     turn_.refusal = text;
     turn_.items.push_back(

@@ -42,14 +42,14 @@ Error no_confinement(const std::string& why) {
           {}};
 }
 
-/// The lock of a folder says that its owner lives; empty where another holds it.
+/// Locks a folder to mark its owner as alive. Returns an invalid Fd if already locked.
 Fd lock_folder(const std::string& path) {
   Fd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (folder && ::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) folder.close();
   return folder;
 }
 
-/// Removes the folders of executors that were killed.
+/// Removes the folders of killed executors.
 void sweep_temporaries(const std::string& base) {
   auto parent = Dir::open(base);
   if (!parent) return;
@@ -79,7 +79,7 @@ struct Bash::Child {
   int status = 0;
   bool timed_out = false, interrupted = false;
 
-  /// False at the end of the output. A flood is read in portions, so that limits are looked at.
+  /// Reads a portion of the output, so that limits are checked. Returns false at the end.
   bool read() {
     char buffer[16 * 1024];
     for (int i = 0; i < 64; ++i) {
@@ -108,7 +108,7 @@ Result<std::unique_ptr<Bash>> Bash::make(const Workspace& workspace, BashOptions
       std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/" + kTemporary + "XXXXXX";
   sweep_temporaries(folder.substr(0, folder.rfind('/')));
   const std::string pattern = folder;
-  // Another executor may sweep the folder away before it is locked.
+  // Another executor may sweep the folder before this process locks it.
   for (int tries = 0; tries < 5 && !bash->temporary_lock_; ++tries) {
     folder = pattern;
     if (::mkdtemp(folder.data()) == nullptr) {
@@ -147,8 +147,8 @@ std::vector<std::string> Bash::environment() const {
   return list;
 }
 
-/// Landlock keeps git's folder in its place where no mount holds it. It knows no exceptions within
-/// a folder, so it keeps every folder at the top.
+/// Landlock protects git's folder if no mount can.
+/// Landlock cannot exempt a subfolder, so it protects every top-level folder.
 Result<Fd> Bash::make_rules() const {
   const Dir& root = workspace_.root();
   Confinement rules;
@@ -168,8 +168,8 @@ Result<Fd> Bash::make_rules() const {
   return make_ruleset(rules, {program_, std::getenv("PATH"), std::getenv("HOME"), {}});
 }
 
-/// The read-only places that a mount can hold. The folder around a place below the top could be
-/// moved away together with the mount.
+/// Returns the read-only places that a mount can protect.
+/// A mount protects only top-level places: a command could move a parent folder with the mount.
 std::vector<std::string> Bash::places_to_hold() const {
   std::vector<std::string> places;
   if (!can_mount_) return places;
@@ -210,7 +210,7 @@ Result<int> Bash::start(const std::string& command, int output_fd,
   return static_cast<int>(std::get<Spawned>(result).pid);
 }
 
-/// Finds out, by a command that does nothing, what the kernel lets a command hold.
+/// Tests with a trivial command whether the kernel allows read-only mounts.
 void Bash::try_mounts() {
   if (!options_.confined || options_.read_only) return;
   const Fd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
@@ -256,7 +256,7 @@ ToolResult Bash::run(const Arguments& arguments, std::int64_t until_ms) {
   auto command = arguments.text("command");
   if (!command) return ToolResult::of(command.error());
   if (command->find('\0') != std::string::npos) {
-    return ToolResult::of({ErrorKind::kInvalid, "the command holds a NUL byte", {}, {}});
+    return ToolResult::of({ErrorKind::kInvalid, "the command contains a NUL byte", {}, {}});
   }
   auto asked = arguments.integer_or("timeout_ms", kDefaultMs);
   if (!asked) return ToolResult::of(asked.error());

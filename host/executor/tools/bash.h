@@ -1,7 +1,7 @@
-// Bash runs one command of the model at a time: in a session of its own, confined by the kernel to
-// the root and a temporary folder, without sockets unless they are granted, within a time. It ends
-// all that the command left running. It needs a process that is a subreaper and has no other
-// children. Owns the temporary folder. One thread.
+// Bash runs a command of the model, confined by the kernel to the root and a temporary folder.
+// A command gets its own session, a time limit, and no sockets unless granted.
+// Bash ends everything that the command left running. Needs a subreaper without other children.
+// Bash owns the temporary folder. Single-threaded.
 #pragma once
 
 #include <memory>
@@ -19,26 +19,26 @@ namespace moonlet::executor {
 struct BashOptions {
   bool confined = true;
   bool network = false;
-  bool read_only = false;              ///< only the temporary folder can be written
-  std::vector<std::string> env_names;  ///< passed on beside the usual ones
+  bool read_only = false;              ///< only the temporary folder is writable
+  std::vector<std::string> env_names;  ///< variables to pass on beside the usual variables
 };
 
 class Bash {
  public:
   static constexpr std::int64_t kDefaultMs = 120'000, kLongestMs = 600'000;
 
-  /// A byte at `stop_fd` ends the command. kDenied where commands cannot be confined.
+  /// A byte at `stop_fd` ends the command. Fails with kDenied if commands cannot be confined.
   static Result<std::unique_ptr<Bash>> make(const Workspace& workspace, BashOptions options,
                                             const Clock& clock, int stop_fd);
   ~Bash();
   Bash(const Bash&) = delete;
   Bash& operator=(const Bash&) = delete;
 
-  /// True where the kernel mounts nothing for a command: no folder at the top can be removed or
-  /// renamed then, and changes in git's are undone when the command has ended.
+  /// Returns true if the kernel refuses read-only mounts for a command.
+  /// Without mounts, top-level folders cannot be renamed, and Guard undoes changes in git's folder.
   bool keeps_folders() const { return keeps_folders_; }
 
-  /// `until_ms` on the monotonic clock: the wall limit of all work; 0: none.
+  /// `until_ms` is the wall limit of all work on the monotonic clock; 0: none.
   ToolResult run(const Arguments& arguments, std::int64_t until_ms);
 
  private:

@@ -19,13 +19,13 @@ Error invalid(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// A file that is to be replaced, as it is before.
+/// Before is the state of a file before its replacement.
 struct Before {
   FileInfo info;
   std::string text;
 };
 
-/// The folder of a file, held open, so that all steps of one change reach the same one.
+/// Place is the open folder of a file, so that all steps of a change use the same folder.
 struct Place {
   Dir folder;
   std::string name;
@@ -53,7 +53,7 @@ Result<Before> read_before(const Dir& root, const std::string& rel) {
   return Before{*info, std::move(*text)};
 }
 
-/// Replaces a file unless it was changed since it was read.
+/// Replaces a file unless it has changed since it was read.
 Result<void> replace(const Dir& root, const std::string& rel, const Before& before,
                      const std::string& text) {
   const auto unchanged = [&]() -> Result<void> {
@@ -134,7 +134,7 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments) {
       if (shown >= *limit || output.size() >= kReadCap) break;
       output += std::to_string(number) + "\t";
       output += cut_end(line, kLineCap);
-      if (line.size() > kLineCap) output += "… [the line goes on]";
+      if (line.size() > kLineCap) output += "… [the line continues]";
       output += '\n';
       ++shown;
     }
@@ -142,7 +142,7 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments) {
   }
   if (shown == 0) return {"(the file has " + std::to_string(number) + " lines)"};
   if (at < text->size()) {
-    output += "[the file goes on; continue with offset " + std::to_string(number) + "]\n";
+    output += "[the file continues; read on with offset " + std::to_string(number) + "]\n";
   }
   return {output};
 }

@@ -1,5 +1,5 @@
-// Read, Write and Edit: whole text files beneath the root. They follow no link when they write, and
-// replace a file as one step. Any thread.
+// The tools Read, Write and Edit handle whole text files below the root. Any thread.
+// Writing follows no link and replaces a file atomically.
 #pragma once
 
 #include <unistd.h>
@@ -13,7 +13,7 @@ ToolResult read_tool(const Workspace& workspace, const Arguments& arguments);
 ToolResult write_tool(const Workspace& workspace, const Arguments& arguments);
 ToolResult edit_tool(const Workspace& workspace, const Arguments& arguments);
 
-/// Tries again for some milliseconds: a path that others replace at the moment is whole soon after.
+/// Retries for some milliseconds while another process replaces the path.
 template <typename Open>
 auto patiently(Open open) {
   for (int tries = 0;; ++tries) {
@@ -23,7 +23,7 @@ auto patiently(Open open) {
   }
 }
 
-/// The text of a regular file that is neither huge nor binary.
+/// Reads a regular text file. Refuses huge and binary files.
 Result<std::string> read_text(const Dir& root, const std::string& rel);
 
 }  // namespace moonlet::executor

@@ -12,7 +12,7 @@ namespace {
 constexpr std::uint64_t kLargest = 1 << 20;
 constexpr std::uint64_t kMostBytes = 16 << 20;
 constexpr std::size_t kMostFiles = 20'000;
-constexpr std::size_t kMostEntries = 200'000;  // that are looked at to find the places
+constexpr std::size_t kMostEntries = 200'000;  // the most entries in a scan
 constexpr std::size_t kMostObjects = 100'000;
 constexpr int kDeepest = 16;
 constexpr const char* kRunRecords = ".agent";
@@ -23,14 +23,14 @@ bool same(const FileInfo& a, const FileInfo& b) {
 
 }  // namespace
 
-/// The read-only places, at the top and below. Folders near the top come first, so that a heap of
-/// packages hides none of the project's own.
+/// Returns the files of read-only places, at the top and in subfolders.
+/// Folders near the top come first, so that many packages cannot hide the project's places.
 Guard::Files Guard::places() {
   Files found;
   const Dir& root = workspace_.root();
   const auto add = [&](const std::string& rel) {
-    // Keepers and hosts write in moonlet's records meanwhile: to put an earlier text back would
-    // destroy their work. Landlock or a mount keeps commands from writing there.
+    // Keepers and hosts write moonlet's records, so restoring old records would destroy their work.
+    // Landlock or a mount keeps commands from writing records.
     if (held_.count(rel) > 0 || rel == kRunRecords) return;
     if (auto info = root.stat(rel)) found[rel] = *info;
   };
@@ -80,7 +80,7 @@ void Guard::look_into(const std::string& rel, Files& files, int depth) const {
   }
 }
 
-/// The files that hold git's objects, at the top. Empty where there are too many to look at.
+/// Returns the names of git's object files at the top; empty if too many.
 std::set<std::string> Guard::objects() const {
   std::set<std::string> names;
   std::deque<std::string> folders;
@@ -129,8 +129,7 @@ void Guard::remember(const std::vector<std::string>& held) {
   }
 }
 
-/// Brings back the folders of places that were moved elsewhere, which may hold more than is
-/// remembered: git's holds the objects.
+/// Moves a moved protected folder back, because it may contain more than Guard remembers.
 void Guard::move_back(std::vector<std::string>& changed) {
   const Dir& root = workspace_.root();
   std::map<std::uint64_t, std::string> moved;  // by inode
@@ -158,7 +157,8 @@ void Guard::move_back(std::vector<std::string>& changed) {
       return ++entries < kMostEntries;
     });
     for (const auto& [path, place] : found) {
-      // It may lie in the folder that took its place.
+      // The moved folder may be inside the folder that replaced it, so rename it before the
+      // removal.
       const std::string aside = "moved-" + random_hex(8);
       const auto slash = place.rfind('/');
       const bool done = root.rename(path, aside) &&
@@ -176,7 +176,7 @@ std::vector<std::string> Guard::put_back() {
   move_back(changed);
   const bool was_partial = partial_;
   for (const auto& [place, info] : places()) {
-    // A place beyond the bounds may have been there before.
+    // Keep a place that the limits of the scan may have hidden before.
     if (places_.count(place) > 0) continue;
     const bool undone = !was_partial && root.remove_tree(place).ok();
     changed.push_back(undone ? place : "!" + place);
@@ -205,7 +205,7 @@ std::vector<std::string> Guard::put_back() {
 bool Guard::restore(const std::string& path, const Saved& saved) {
   if (!saved.kept) return false;
   const Dir& root = workspace_.root();
-  // A folder on the way may be a link by now, or gone.
+  // A parent folder may have become a link, or be missing.
   for (std::size_t at = path.find('/'); at != std::string::npos; at = path.find('/', at + 1)) {
     const std::string parent = path.substr(0, at);
     auto info = root.stat(parent);

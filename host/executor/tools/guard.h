@@ -1,7 +1,7 @@
-// Guard keeps the read-only places of a workspace as they are where no kernel does, at its top and
-// in the folders below: it remembers their files before a command runs and puts back what the
-// command changed. Git's objects are content, and nothing that runs: of them it only tells when
-// some are gone. It owns the remembered bytes. One thread.
+// Guard restores the read-only places of a workspace where the kernel does not protect them.
+// Guard remembers their files before a command, and undoes the command's changes.
+// Git's objects are never executed, so Guard only reports missing objects.
+// Owns the remembered bytes. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +18,10 @@ class Guard {
  public:
   explicit Guard(const Workspace& workspace) : workspace_(workspace) {}
 
-  /// Remembers the places as they are, except those in `held`, which the kernel protects.
+  /// Remembers the current places, except for those in `held`, which the kernel protects.
   void remember(const std::vector<std::string>& held = {});
-  /// Puts back what differs, and returns its paths. A path that could not be put back, as it was
-  /// too large to remember, begins with "!". A place that was moved is moved back. What changed in
-  /// a held place is the work of others, and stays.
+  /// Undoes a command's changes and moves, and returns the changed paths. Ignores held places.
+  /// "!" marks a path that was too large to remember and cannot be restored.
   std::vector<std::string> put_back();
 
  private:
@@ -41,8 +40,8 @@ class Guard {
   bool restore(const std::string& path, const Saved& saved);
 
   const Workspace& workspace_;
-  Files places_;                   // the watched ones
-  std::set<std::string> held_;     // held by the kernel
+  Files places_;                   // the watched files
+  std::set<std::string> held_;     // places that the kernel protects
   std::set<std::string> objects_;  // names of git objects
   std::map<std::string, Saved> saved_;
   std::uint64_t kept_bytes_ = 0;

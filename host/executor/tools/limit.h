@@ -1,5 +1,5 @@
-// Limit is the end of all work of this process: a moment, or a signal that asks for it. Borrows the
-// clock and the descriptor. Any thread.
+// Limit is a deadline or a signal that ends all work of this process.
+// Borrows the clock and the descriptor. Any thread.
 #pragma once
 
 #include <poll.h>

@@ -24,23 +24,23 @@ Error invalid(std::string message, std::string hint) {
   return {ErrorKind::kInvalid, std::move(message), std::move(hint), {}};
 }
 
-/// Visits the files beneath `rel` in the order of their names. `visit` returns false to stop.
+/// Visits the files below `rel` in the order of their names. `visit` returns false to stop.
 class Walk {
  public:
   using Visit = std::function<bool(const std::string& rel)>;
   Walk(const Workspace& workspace, const Limit& limit, Visit visit)
       : workspace_(workspace), root_(workspace.root()), limit_(limit), visit_(std::move(visit)) {}
 
-  /// False if the walk was stopped or has visited too many files.
+  /// Returns false if the walk was stopped or has visited too many files.
   bool run(const std::string& rel, int depth = 0) {
     auto listing = root_.list(rel, kMostEntries);
-    if (!listing) return true;  // it was removed meanwhile, or cannot be read
+    if (!listing) return true;  // removed or unreadable
     for (const Entry& entry : listing->entries) {
       if (++entries_ > kMostEntries || (entries_ % 64 == 0 && limit_.reached())) return false;
       const std::string path = rel == "." ? entry.name : rel + "/" + entry.name;
       if (entry.kind == EntryKind::kDir) {
         if (entry.name == ".git" || depth >= kDeepest) continue;
-        // The conversation contains the pattern already.
+        // Skip the sessions, because the conversation contains the pattern already.
         if (workspace_.holds_sessions(path)) continue;
         if (!run(path, depth + 1)) return false;
       } else if (entry.kind != EntryKind::kOther && !visit_(path)) {
@@ -70,7 +70,7 @@ struct GrepJob {
   std::uint64_t bytes = 0;
 };
 
-/// The matching lines of one text, with their neighbours.
+/// Prints the matching lines of a text with their neighbours.
 void grep_text(GrepJob& job, const std::string& name, const std::string& text) {
   std::vector<std::string_view> lines;
   for (std::size_t at = 0; at < text.size();) {
@@ -97,7 +97,7 @@ void grep_text(GrepJob& job, const std::string& name, const std::string& text) {
   if (any) ++job.files;
 }
 
-/// Returns true to continue with the next file.
+/// Prints a file's matches. Returns true to continue with the next file.
 bool grep_file(const Dir& root, GrepJob& job, const std::string& rel) {
   auto text = read_text(root, rel);
   if (!text) {

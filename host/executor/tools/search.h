@@ -1,8 +1,7 @@
-// Glob and Grep: names and lines beneath the root. They follow no link to a folder, and stop at a
-// number of results and of files looked at, or at the limit. Any thread.
+// The tools Glob and Grep find names and lines below the root. Any thread.
+// Both tools follow no link to a folder, and limit results, visited files and time.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,8 +16,8 @@ ToolResult glob_tool(const Workspace& workspace, const Arguments& arguments,
 ToolResult grep_tool(const Workspace& workspace, const Arguments& arguments,
                      const Limit& limit = {});
 
-/// The regular expression of a glob: `*` and `?` stay within a name, `**` does not, and there are
-/// [a-z], [!a-z] and {a,b}. A pattern without a slash means names in any folder.
+/// Converts a glob to a regular expression: `*`, `?`, `**` (across folders), [a-z], [!a-z], {a,b}.
+/// A pattern without a slash matches names in any folder.
 std::string regex_of_glob(std::string_view glob);
 
 }  // namespace moonlet::executor

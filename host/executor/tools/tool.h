@@ -1,4 +1,3 @@
-// The input and the result of a tool. Plain values.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +22,7 @@ struct ToolResult {
   }
 };
 
-/// The arguments of one call. A wrong type gives an error that names the argument.
+/// Arguments are a call's arguments. A value of a wrong type gives an error with its name.
 class Arguments {
  public:
   explicit Arguments(const nlohmann::json& values) : values_(values) {}
@@ -40,7 +39,7 @@ class Arguments {
   Result<std::int64_t> integer_or(const char* name, std::int64_t other) const {
     if (!has(name)) return other;
     const auto& value = values_[name];
-    // Clamps numbers that are larger than any useful value.
+    // Clamp numbers that are larger than any useful value.
     if (value.is_number()) {
       return static_cast<std::int64_t>(std::clamp(value.get<double>(), -kLargest, kLargest));
     }

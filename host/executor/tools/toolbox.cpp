@@ -2,7 +2,6 @@
 
 #include <initializer_list>
 #include <new>
-#include <utility>
 
 #include "host/base/json.h"
 #include "host/base/text.h"
@@ -73,7 +72,7 @@ json Toolbox::specs() const {
   if (bash_ != nullptr) {
     list.push_back(spec("Bash",
                         "Runs a shell command in the repository root and gives its output and exit "
-                        "code. It can write beneath the root and in $TMPDIR alone; what it leaves "
+                        "code. It can write only beneath the root and in $TMPDIR; what it leaves "
                         "running is ended.",
                         {{"command", "string", "the command", true},
                          {"timeout_ms", "integer", "120000 by default, at most 600000"}}));

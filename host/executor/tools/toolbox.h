@@ -1,6 +1,5 @@
-// Toolbox has the tools that a model may call. It describes them, parses the arguments of a call
-// and makes the output safe (valid UTF-8, redacted, bounded). It does not own the state of a tool.
-// One thread.
+// Toolbox describes the model's tools, parses their arguments and runs them.
+// Tool output is valid UTF-8, redacted and bounded. Single-threaded.
 #pragma once
 
 #include <string>
@@ -16,15 +15,14 @@ namespace moonlet::executor {
 
 class Toolbox {
  public:
-  /// All are borrowed. A null `bash` removes the tool Bash.
+  /// Borrows all arguments. A null `bash` removes the tool Bash.
   Toolbox(const Workspace& workspace, Bash* bash, const Redactor& redactor, bool read_only)
       : workspace_(workspace), bash_(bash), redactor_(redactor), read_only_(read_only) {}
 
-  /// Returns the tools in the flat form of the Responses API.
   nlohmann::json specs() const;
-  /// A one-line summary for users: the path, pattern or command of a call.
+  /// Summarizes a call in a line for users: its path, pattern or command.
   std::string detail(const Call& call) const;
-  /// True for calls that are not idempotent, because they change something.
+  /// Returns true for calls that are not idempotent.
   static bool has_effect(const std::string& name);
   ToolResult run(const Call& call, const Limit& limit);
 

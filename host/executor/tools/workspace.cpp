@@ -1,7 +1,6 @@
 #include "host/executor/tools/workspace.h"
 
 #include <algorithm>
-#include <cctype>
 #include <climits>
 #include <cstdlib>
 
@@ -15,7 +14,6 @@ namespace {
 
 constexpr std::size_t kMostAtTop = 10'000;
 
-/// The names of records: git's, moonlet's and the executor's own.
 constexpr const char* kRecords[] = {".git", ".agent", ".codex-sessions"};
 
 }  // namespace
@@ -45,7 +43,7 @@ Result<std::string> Workspace::relative(std::string_view path) const {
                  "name a path beneath the repository root",
                  {}};
   };
-  if (path.find('\0') != std::string_view::npos) return refuse("holds a NUL byte");
+  if (path.find('\0') != std::string_view::npos) return refuse("contains a NUL byte");
   if (path.size() >= PATH_MAX) return refuse("is too long to be a path");
   std::string text(path);
   if (!text.empty() && text[0] == '/') {

@@ -1,6 +1,5 @@
-// Workspace is the repository as the tools of the model see it: one folder, reached through its
-// descriptor, in which some places are read-only. It resolves the paths that a model writes; it
-// refuses those that lead out. Any thread.
+// Workspace is the repository folder as the model's tools see it, with read-only places.
+// Resolves the model's paths and refuses paths out of the folder. Any thread.
 #pragma once
 
 #include <string>
@@ -12,29 +11,28 @@
 
 namespace moonlet::executor {
 
-/// The path without links; itself where it does not exist.
+/// Resolves all links of a path. Returns a missing path unchanged.
 std::string real_path(const std::string& path);
-/// True for `folder` and what lies in it. Both are absolute and without links.
+/// Returns true for `folder` and everything below. Both paths are absolute and without links.
 bool is_beneath(const std::string& path, const std::string& folder);
 
 class Workspace {
  public:
-  /// `state_dir` is read-only to tools where it lies beneath the root; with `startup_files` the
-  /// files that make programs start are not.
+  /// Protects `state_dir` from tools if it lies below the root.
+  /// If `startup_files` is true, tools may write files that programs execute at their start.
   Workspace(Dir root, const std::string& state_dir, bool startup_files = false);
 
   const Dir& root() const { return root_; }
-  /// The path beneath the root, "." for the root itself: without "..", also of an absolute path
-  /// beneath it. kDenied for a path that leads out.
+  /// Returns the path relative to the root, without ".."; "." for the root itself.
+  /// Fails with kDenied for a path out of the root.
   Result<std::string> relative(std::string_view path) const;
-  /// kDenied for a place that is read-only to tools: git's own files, records of moonlet, startup
-  /// files, the sessions.
+  /// Fails with kDenied for git's files, moonlet's records, startup files and the sessions.
   Result<void> check_writable(std::string_view rel) const;
-  /// True for the folder of the sessions and what lies in it.
+  /// Returns true for the folder of the sessions and everything below.
   bool holds_sessions(std::string_view rel) const;
-  /// True for such a place, at the top or below.
+  /// Returns true for a read-only place, at the top or in a subfolder.
   bool is_read_only(std::string_view rel, bool folder) const;
-  /// Such places that are there: those at the top of the root, and the sessions.
+  /// Returns the existing read-only places at the top of the root, and the sessions folder.
   std::vector<std::string> read_only() const;
 
  private:
@@ -42,7 +40,7 @@ class Workspace {
 
   Dir root_;
   std::string real_root_;
-  std::string state_rel_;  // empty: it lies elsewhere
+  std::string state_rel_;  // empty if the folder lies elsewhere
   bool startup_files_;
 };
 

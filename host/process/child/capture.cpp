@@ -15,14 +15,14 @@ namespace moonlet {
 namespace {
 
 constexpr std::uint64_t kTailLimit = 64 * 1024;
-// The most bytes of one stream that wait in memory while the disk is full.
+// While the disk is full, this many bytes of a stream wait in memory.
 constexpr std::size_t kWaitingLimit = 256 * 1024;
 
 std::string note_of(std::uint64_t bytes) {
   return "\n[moonlet: " + std::to_string(bytes) + " bytes cut here]\n";
 }
 
-// 0 or an errno.
+// Writes all bytes at the offset `at`. Returns 0 or an errno.
 int write_at(int fd, std::string_view bytes, std::uint64_t at) {
   while (!bytes.empty()) {
     ssize_t written = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
@@ -51,8 +51,8 @@ Result<void> Capture::open(int dir_fd, const OutputSpec& spec) {
     return Error{ErrorKind::kInvalid, "an output file must be a path beneath the run's directory",
                  "name it relative and without '..'", spec.path};
   }
-  // Truncate it only after checking that it is a regular file of this user. Opening a FIFO must not
-  // block.
+  // Truncate only after checking that the file is a regular file of this user.
+  // open() of a FIFO must not block.
   file_ = Fd(open_beneath(dir_fd, spec.path.c_str(), O_RDWR | O_CREAT | O_NONBLOCK | O_NOCTTY, 0666,
                           Links::kNone));
   struct stat info {};
@@ -89,8 +89,8 @@ void Capture::feed(std::string_view bytes) {
 
 void Capture::keep(std::string_view bytes) {
   if (target_ == OutputSpec::Target::kNull) return;
-  // Bytes within the cap are stored at once, so that they survive a kill -9; only later bytes go
-  // through the ring.
+  // Store bytes within the cap immediately, so that they survive a kill -9.
+  // Only bytes beyond the head's share go through the ring buffer.
   std::size_t room =
       static_cast<std::size_t>(std::min<std::uint64_t>(cap_ - std::min(cap_, seen_), bytes.size()));
   if (room > 0) store(bytes.substr(0, room));
@@ -115,7 +115,7 @@ void Capture::store(std::string_view bytes) {
   if (bytes.size() > room) write_failed(trouble_);
 }
 
-// Returns how many of the bytes the file has now.
+// Returns the number of stored bytes.
 std::size_t Capture::write_some(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -136,7 +136,7 @@ void Capture::write_waiting() { waiting_.erase(0, write_some(waiting_)); }
 void Capture::settle_waiting(const MakeRoom& make_room) {
   if (waiting_.empty()) return;
   write_waiting();
-  // A partial answer is useless, so free no disk space for it.
+  // An incomplete answer is useless, so do not free disk space for it.
   const bool whole = write_errno_ == 0 && (trouble_ == ENOSPC || trouble_ == EDQUOT);
   if (!waiting_.empty() && whole && make_room && make_room(waiting_.size())) write_waiting();
   if (!waiting_.empty()) write_failed(trouble_);
@@ -151,7 +151,7 @@ void Capture::start_tail() {
   tail_size_ = tail_of(cap_);
   tail_ = std::make_unique<char[]>(std::max<std::uint64_t>(tail_size_, 1));
   if (write_errno_ != 0) return;
-  // The tail may be shorter than the ring. Then the bytes before it belong to it too.
+  // A tail that is shorter than the ring also includes the bytes before.
   std::string last(tail_size_, '\0');
   if (target_ == OutputSpec::Target::kInline) {
     last = text_.substr(text_.size() - tail_size_);
@@ -191,7 +191,7 @@ void Capture::replace_end() {
     text_ += end;
     return;
   }
-  // If the disk is full by now, keep the head of the stream instead of a partly written tail.
+  // If the disk is full by now, keep the head instead of a partial tail.
   if (write_errno_ != 0) return;
   if (int number = write_at(file_.get(), end, head); number != 0) {
     write_failed(number);

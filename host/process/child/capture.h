@@ -1,7 +1,6 @@
-// Capture keeps one output stream of a child within a cap: its head and its tail, in a file or in
-// memory, with a note of the cut between. It takes every byte whatever happens to the disk, so that
-// a flood or a full disk never blocks the child. Bytes that the disk refuses wait in memory, up to
-// a limit, for the next try. Owns its file. One thread.
+// Capture keeps the head and tail of a child's output stream, in a file or in memory.
+// A note marks the omitted middle. Every byte is read, so a flood or full disk blocks no child.
+// Bytes that the disk refuses wait in memory, up to a limit. Owns its file. Single-threaded.
 #pragma once
 
 #include <cstdint>
@@ -19,23 +18,22 @@ namespace moonlet {
 
 class Capture {
  public:
-  /// Opens the file of a kFile target beneath `dir_fd`, creating or emptying it; refuses links, and
-  /// files with other names. kNull keeps and counts nothing.
+  /// Opens the file of a kFile target below `dir_fd` and empties it. kNull stores nothing.
+  /// Opening refuses symbolic links and files with other hard links.
   Result<void> open(int dir_fd, const OutputSpec& spec);
-  /// Secrets are replaced before a byte is kept. Before the first feed().
+  /// Redacts secrets before storing bytes. Call it before the first feed().
   void redact(std::shared_ptr<const Redactor> redactor);
 
-  /// Takes the next bytes. Errors of writing are kept for finish().
+  /// Stores the next bytes. finish() reports errors of writing.
   void feed(std::string_view bytes);
-  /// Bytes fed so far.
   std::uint64_t total() const { return total_; }
-  /// Frees so many bytes of a disk that is full; false when it cannot.
+  /// MakeRoom frees `bytes` on a full disk. Returns false if it cannot.
   using MakeRoom = std::function<bool(std::uint64_t bytes)>;
-  /// Brings the stream to its end and closes the file. Once. `make_room` is asked, at most once,
-  /// for the bytes that a full disk still refuses, when they would make the stream complete.
+  /// Ends the stream and closes the file. Call finish() once.
+  /// Calls `make_room` at most once, for the rest of an otherwise complete stream on a full disk.
   Captured finish(const MakeRoom& make_room = nullptr);
 
-  /// The share of `cap` that is kept for the end of the stream.
+  /// Returns the share of `cap` for the end of the stream.
   static std::uint64_t tail_of(std::uint64_t cap);
 
  private:
@@ -57,9 +55,9 @@ class Capture {
   std::uint64_t total_ = 0;
   std::uint64_t seen_ = 0;    // bytes after redaction
   std::uint64_t stored_ = 0;  // the part of seen_ in file_ or text_
-  std::string waiting_;       // the bytes after those, not yet on the disk
-  int trouble_ = 0;           // the errno that holds them back
-  int write_errno_ = 0;       // not 0: bytes were lost, and none after them is stored
+  std::string waiting_;       // received bytes that are not on the disk yet
+  int trouble_ = 0;           // the errno that blocks the waiting bytes
+  int write_errno_ = 0;       // not 0: bytes were lost, and no later bytes are stored
   std::unique_ptr<char[]> tail_;
   std::uint64_t tail_size_ = 0, tail_used_ = 0, tail_at_ = 0;
   std::shared_ptr<const Redactor> redactor_;

@@ -1,7 +1,6 @@
-// The control group of a run, where the machine permits one (cgroup v2, a writable group of its
-// own). No process can leave it by setsid, a cleared environment or a fork bomb, and one write
-// kills all of it. Moonlet works without it, too. Owns no descriptor; the paths outlive processes,
-// so that a later sweep can use them. Any thread.
+// A run gets a cgroup (v2) on machines with a writable cgroup. Any thread.
+// No process can leave its cgroup, not by setsid, `env -i` or a fork bomb.
+// One write kills the whole cgroup. Its path outlives processes, for a later sweep.
 #pragma once
 
 #include <sys/types.h>
@@ -11,29 +10,26 @@
 
 namespace moonlet {
 
-/// Makes moonlet-<token> below the cgroup of this process. Returns its path, or "" on failure. Also
-/// removes old empty ones whose runs were killed and deleted.
+/// Makes moonlet-<token> below this process's cgroup. Returns the path, or "" on failure.
+/// Also removes old, empty cgroups of killed and deleted runs.
 std::string make_run_cgroup(std::string_view token);
-/// Makes a cgroup for one step below the run's. Returns its path, or "" on failure.
+/// Makes a cgroup for a step below the run's cgroup. Returns the path, or "" on failure.
 std::string make_step_cgroup(const std::string& run_cgroup, unsigned step);
-/// Opens the folder of a cgroup, so that a child can start in it; -1 on failure. The caller closes
-/// it.
+/// Opens the folder of a cgroup, in which a child can start; -1 on failure. The caller closes it.
 int open_cgroup(const std::string& cgroup);
-/// Like fork(), but the child starts in `cgroup`; -1 if that is not possible. Only for a process
-/// with one thread.
+/// Like fork(), but starts the child in `cgroup`; -1 on failure. The caller has one thread.
 pid_t fork_into_cgroup(const std::string& cgroup);
 /// Moves the calling process into `cgroup`.
 bool join_cgroup(const std::string& cgroup);
-/// The path of the cgroup of this process; "" if it is not writable.
+/// Returns the path of this process's cgroup; "" if it is not writable.
 std::string own_cgroup();
-/// Kills all processes in `cgroup` and below it. False if it does not exist or permission is
-/// missing.
+/// Kills all processes in `cgroup` and below. Returns false without permission or a cgroup.
 bool kill_cgroup(const std::string& cgroup);
-/// Removes `cgroup` and the groups beneath it. False if a process is still in one of them. A
-/// process that was just reaped may count as left for a moment, so the call waits up to `wait_ms`.
+/// Removes `cgroup` and the cgroups below. Returns false while a process is inside.
+/// A reaped process may still count for a moment, so wait at most `wait_ms`.
 bool remove_cgroup(const std::string& cgroup, int wait_ms = 0);
-/// True when `cgroup` has the name that make_run_cgroup() gives for `token`, and lies in the cgroup
-/// file system: a group named by a log is checked before it is killed.
+/// Returns true if `cgroup` is the cgroup that make_run_cgroup() makes for `token`.
+/// Check the name of a cgroup from a log before killing it.
 bool is_run_cgroup(const std::string& cgroup, std::string_view token);
 
 }  // namespace moonlet

@@ -37,7 +37,7 @@ bool is_cgroup2(const std::string& path) {
   return statfs(path.c_str(), &info) == 0 && static_cast<long>(info.f_type) == kCgroup2Magic;
 }
 
-// The mount's folder, and the part of the hierarchy that it shows.
+// Finds the mount point, and the root of the hierarchy that the mount shows.
 bool find_mount(std::string& mount, std::string& root) {
   std::ifstream file("/proc/self/mountinfo");
   for (std::string line; std::getline(file, line);) {
@@ -78,7 +78,7 @@ std::vector<std::string> groups_in(const std::string& cgroup) {
   return names;
 }
 
-// A keeper puts its worker into the group at once, so an empty group that is not new has no owner.
+// A keeper moves its worker into a new cgroup immediately, so an old empty cgroup has no owner.
 void remove_old_groups(const std::string& parent) {
   for (const auto& name : groups_in(parent)) {
     std::string path = parent + "/" + name;
@@ -94,7 +94,7 @@ void remove_old_groups(const std::string& parent) {
   }
 }
 
-// For kernels before 5.14, which have no cgroup.kill.
+// Kernels before 5.14 have no cgroup.kill.
 bool kill_members(const std::string& cgroup) {
   std::ifstream file(cgroup + "/cgroup.procs");
   if (!file) return false;
@@ -110,7 +110,7 @@ std::string own_cgroup() {
   std::string mount, root, group = group_of_self();
   if (group.empty() || !find_mount(mount, root)) return {};
   if (root != "/") {
-    // A container's mount shows only a part; a group outside of it cannot be reached by path.
+    // A container's mount shows only a part of the hierarchy, so other cgroups have no path.
     if (group.compare(0, root.size(), root) != 0) return {};
     group.erase(0, root.size());
   }
@@ -138,13 +138,13 @@ int open_cgroup(const std::string& cgroup) {
 
 pid_t fork_into_cgroup(const std::string& cgroup) {
 #ifdef MOONLET_TSAN
-  // A fork behind its back leaves the runtime with a thread that it believes in and that is gone.
+  // Under a sanitizer do not fork here, because its runtime would miss the fork.
   (void)cgroup;
   return -1;
 #else
   int fd = open_cgroup(cgroup);
   if (fd < 0) return -1;
-  // Joining later costs up to 10 ms, for the kernel then has to wait for all processors.
+  // Joining a cgroup later costs up to 10 ms, because the kernel waits for all processors.
   clone_args args{};
   args.flags = std::uint64_t{1} << 33;  // CLONE_INTO_CGROUP
   args.exit_signal = SIGCHLD;

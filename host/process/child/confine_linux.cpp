@@ -1,6 +1,5 @@
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,8 +13,7 @@ namespace moonlet {
 
 namespace {
 
-// The kernel's interface, spelled out: the headers of most distributions are years behind the
-// kernels that they run on.
+// Declares the kernel's interface, because most distributions' headers are years older.
 constexpr long kCreateRuleset = 444, kAddRule = 445;
 constexpr std::uint32_t kAskVersion = 1;
 constexpr int kPathBeneath = 1;
@@ -43,7 +41,7 @@ enum : std::uint64_t {
 
   kReading = kExecute | kReadFile | kReadDir,
   kOfFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice,
-  // Refused even beneath writable folders: root could make a node of the disk itself there.
+  // Refuse device nodes even below writable folders: root could make a node of the disk.
   kNeverBeneath = kMakeChar | kMakeBlock | kIoctlDevice,
 
   kBindTcp = 1u << 0,
@@ -52,21 +50,21 @@ enum : std::uint64_t {
   kScopeSignals = 1u << 1,
 };
 
-/// Devices that store no data. /dev/tty is the terminal of the child's own session, which has none.
+/// Writing to these devices stores no data. /dev/tty is the session's own terminal.
 constexpr const char* kDevices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/tty"};
-/// Writing to these is harmless, but their ioctls would let root set the entropy pool.
+/// Writing to random devices is harmless, but their ioctls would let root set the entropy pool.
 constexpr const char* kRandom[] = {"/dev/random", "/dev/urandom"};
 constexpr const char* kTerminals[] = {"/dev/ptmx", "/dev/pts"};
 
-/// Files that programs of every kind read: themselves, their libraries, settings, certificates,
-/// names. /dev only by name (below): a disk or the user's terminal could be read there.
+/// Most programs read these files: programs, libraries, settings, certificates, name lookup.
+/// /dev is allowed only by name, because it also contains disks and the user's terminal.
 constexpr const char* kSystem[] = {"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin",
                                    "/etc", "/opt", "/proc", "/sys",
-                                   // the programs of some distributions
+                                   // Some distributions keep programs here.
                                    "/nix/store", "/gnu/store", "/run/current-system", "/snap",
-                                   // name lookup, wherever the link leads
+                                   // Name lookup needs these targets of links in /etc.
                                    "/etc/resolv.conf", "/run/systemd/resolve", "/run/nscd",
-                                   // certificates, where /etc/ssl leads there
+                                   // On some distributions, /etc/ssl links to this folder.
                                    "/var/lib/ca-certificates"};
 
 std::uint64_t rights_of(int abi) {
@@ -83,7 +81,7 @@ class Ruleset {
  public:
   Ruleset(Fd fd, std::uint64_t handled) : fd_(std::move(fd)), handled_(handled) {}
 
-  /// Allows `rights` at `path` and beneath, as far as they are handled and fit the kind of file.
+  /// Allows `rights` at `path` and below, except for rights that do not fit the kind of file.
   Result<void> allow(const std::string& path, std::uint64_t rights, Missing missing) {
     Fd place(open(path.c_str(), O_PATH | O_CLOEXEC));
     struct stat st {};
@@ -111,7 +109,7 @@ Result<Ruleset> create(const Confinement& confinement, int abi) {
   if (!confinement.restrict_reads) attr.handled_fs &= ~std::uint64_t{kReading};
   if (confinement.no_network) attr.handled_net = kBindTcp | kConnectTcp;
   if (abi >= 6) attr.scoped = kScopeAbstractSockets | kScopeSignals;
-  // An older kernel takes the longer structure as long as the fields it does not know are zero.
+  // An older kernel accepts a longer structure if the unknown fields are zero.
   Fd fd(static_cast<int>(syscall(kCreateRuleset, &attr, sizeof attr, 0)));
   if (!fd) return Error::from_errno(errno, "make the rules of the step's confinement");
   return Ruleset(std::move(fd), attr.handled_fs);
@@ -138,10 +136,10 @@ Result<void> allow_writes(Ruleset& rules, const std::vector<std::string>& paths,
   for (const std::string& path : paths) {
     if (path.empty() || path[0] != '/') {
       return Error{ErrorKind::kInvalid, "the writable path '" + path + "' is not absolute",
-                   "name it from the root", path};
+                   "write an absolute path", path};
     }
     struct stat st {};
-    // A device that is named on its own is wanted with all that it can do.
+    // A device gets all rights if the caller lists it by name.
     const bool device = stat(path.c_str(), &st) == 0 && S_ISCHR(st.st_mode);
     const std::uint64_t rights = device ? kOfFiles : ~never;
     if (auto done = rules.allow(path, rights, Missing::kRefuse); !done) return done;
@@ -162,7 +160,7 @@ Result<void> allow_reads(Ruleset& rules, const Confinement& confinement,
   for (const std::string& path : confinement.readable) {
     if (path.empty() || path[0] != '/') {
       return Error{ErrorKind::kInvalid, "the readable path '" + path + "' is not absolute",
-                   "name it from the root", path};
+                   "write an absolute path", path};
     }
     places.push_back(path);
   }

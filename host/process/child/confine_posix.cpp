@@ -3,7 +3,7 @@
 namespace moonlet {
 
 ConfinementSupport confinement_support() {
-  return {0, "this system has no Landlock; moonlet confines processes on Linux alone"};
+  return {0, "this system has no Landlock; moonlet confines processes only on Linux"};
 }
 
 Result<Fd> make_ruleset(const Confinement&, const ConfinedProgram&,

@@ -12,13 +12,13 @@ namespace {
 
 constexpr const char* kNoPath = "/usr/local/bin:/usr/bin:/bin";
 
-// 0 when a child could execute it, else the errno to report.
+// Returns 0 if a child could execute the file, else the errno to report.
 int check_program(const std::string& path) {
   struct stat st {};
   if (stat(path.c_str(), &st) != 0) return errno;
   if (S_ISDIR(st.st_mode)) return EISDIR;
   if (!S_ISREG(st.st_mode)) return EACCES;
-  // access() checks the real user; moonlet is never set-user-id, so the child runs as that user.
+  // access() checks the real user, who is the child's user: moonlet is never set-user-id.
   return access(path.c_str(), X_OK) == 0 ? 0 : errno;
 }
 
@@ -70,12 +70,12 @@ Result<std::string> find_program(std::string_view name, const char* path, const 
   while (true) {
     std::size_t colon = rest.find(':');
     std::string_view folder = rest.substr(0, colon);
-    // A relative folder is one of the repository, which may hold anything under the name of git.
+    // A relative PATH folder belongs to the repository, which may contain a file named git.
     if (!folder.empty() && folder[0] == '/') {
       std::string file = in_folder(folder, name);
       int number = check_program(file);
       if (number == 0) return file;
-      // The first file of that name that cannot be run explains more than "not found".
+      // Report the first file of that name that cannot run, instead of "not found".
       if (worst == 0 && (number == EACCES || number == EISDIR)) {
         worst = number;
         where = file;

@@ -1,4 +1,4 @@
-// The program that a command names, and what hinders it from running. Runs nothing. Any thread.
+// Finds the program that a command names, and explains why it cannot run. Runs nothing. Any thread.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace moonlet {
 
-/// The absolute or cwd-relative path that `name` means to a child with this PATH (null: it has
-/// none) in `cwd` (empty: the caller's). Errors: not found (which PATH), not executable, a folder.
+/// Resolves `name` for a child with the PATH `path` (null: none) in `cwd` (empty: the caller's).
+/// Fails if the program is missing (names the PATH), not executable, or a folder.
 Result<std::string> find_program(std::string_view name, const char* path, const std::string& cwd);
 
-/// Explains a failed exec of `path` to the person who asked for it.
+/// Explains a failed exec of `path` to the user.
 Error exec_error(int number, const std::string& path);
 
 }  // namespace moonlet

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <climits>
@@ -15,7 +14,7 @@ namespace moonlet {
 
 namespace {
 
-// A script may be the interpreter of a script, but the kernel follows only so far.
+// A #! interpreter may itself be a #! script; Linux gives up after five of them.
 constexpr int kMostInterpreters = 5;
 
 std::string real_path(const std::string& path) {
@@ -40,9 +39,9 @@ bool is_private_to_the_program(const std::string& folder, const std::vector<std:
                       [&](const std::string& home) { return holds(folder, home); });
 }
 
-/// The words of a #! line: interpreter and rest; empty where there is none.
+/// Splits a #! line into the interpreter and its argument; empty without a #! line.
 std::vector<std::string> interpreter_of(const std::string& path) {
-  // Without waiting: it may have become a pipe since it was found.
+  // Open without blocking, because the file may have become a pipe.
   Fd file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   char head[256];
   const long got = file ? read_some(file.get(), head, sizeof head) : 0;
@@ -60,7 +59,7 @@ std::vector<std::string> interpreter_of(const std::string& path) {
   }
 }
 
-/// The program that `env ARG…` would run; empty when it cannot be found.
+/// Returns the program that `env ARG…` would run; "" if not found.
 std::string program_of_env(const std::vector<std::string>& words, const char* search_path,
                            const std::string& cwd) {
   const auto name = std::find_if(words.begin() + 1, words.end(), [](const std::string& word) {

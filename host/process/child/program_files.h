@@ -3,16 +3,13 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace moonlet {
 
-/// Absolute paths: the program with its links followed, the folder that it lies in (its libraries,
-/// the modules of a script), the lib beside a bin, and the same for the interpreter that its #!
-/// line names, also through env. A folder that holds a home directory or that anybody may write to
-/// is left out, because most files there do not belong to the program. `homes` are home
-/// directories.
+/// Returns the program with its links followed, its folder, and the folder lib beside bin.
+/// Includes the paths of a #! interpreter, also through env.
+/// Omits home directories and world-writable folders, which contain foreign files.
 std::vector<std::string> program_files(const std::string& program, const char* search_path,
                                        const std::string& cwd,
                                        const std::vector<std::string>& homes);

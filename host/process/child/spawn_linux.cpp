@@ -20,14 +20,14 @@
 #include "host/process/child/spawn.h"
 
 #ifdef __GLIBC__
-// The name that no sanitizer intercepts: its wrapper expects a child that uses the runtime.
+// __clone is not intercepted. The sanitizers' clone() expects a child that uses the runtime.
 extern "C" int __clone(int (*)(void*), void*, int, void*, ...) noexcept;
 #define MOONLET_CLONE __clone
 #else
 #define MOONLET_CLONE clone
 #endif
 
-// Between clone and exec the child runs in our memory: it makes system calls and nothing else.
+// Between clone and exec the child shares the parent's memory and makes only system calls.
 #define MOONLET_BARE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
 
 namespace moonlet {
@@ -56,24 +56,24 @@ struct Shared {
   const std::pair<int, rlimit>* limits;
   int limit_count;
   pid_t parent;
-  bool joins;      // move it into its cgroup: clone could not
-  int namespaces;  // clone flags
+  bool joins;      // move the child into its cgroup, because clone could not
+  int namespaces;  // flags for clone
   const char* const* read_only;
   int read_only_count;
-  const char* uid_map;  // maps of a new user namespace; null: there is none
+  const char* uid_map;  // the maps of a new user namespace; null: no namespace
   const char* gid_map;
   std::size_t record_size;
-  // Written by the child, read by the parent, which sleeps until the child has execed or ended.
+  // The child writes `stage` and `error` while the parent sleeps until the exec or the child's end.
   volatile Stage stage;
   volatile int error;
   volatile std::size_t recorded;
 };
 
-constexpr int kMostTries = 50;       // a millisecond apart, of a log that says "try again"
+constexpr int kMostTries = 50;       // of a log write with EAGAIN, a millisecond apart
 constexpr long kRestrictSelf = 446;  // landlock_restrict_self, unknown to older headers
 
-// Arguments of capset. The child keeps the capabilities that most root programs expect: none of
-// them reaches beyond the files and processes that the confinement allows.
+// Root's child keeps the capabilities that most root programs expect (linux/capability.h).
+// None of them reaches beyond what the confinement allows.
 constexpr std::uint32_t kCapabilityVersion = 0x20080522;
 struct CapabilityHeader {
   std::uint32_t version;
@@ -82,22 +82,22 @@ struct CapabilityHeader {
 struct CapabilitySet {
   std::uint32_t effective, permitted, inheritable;
 };
-constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // chown
-                                                    | 1u << 1    // dac_override
-                                                    | 1u << 3    // fowner
-                                                    | 1u << 4    // fsetid
-                                                    | 1u << 5    // kill
-                                                    | 1u << 6    // setgid
-                                                    | 1u << 7    // setuid
-                                                    | 1u << 8    // setpcap
-                                                    | 1u << 10   // net_bind_service
-                                                    | 1u << 13   // net_raw
-                                                    | 1u << 18   // sys_chroot
-                                                    | 1u << 29   // audit_write
-                                                    | 1u << 31,  // setfcap
+constexpr std::uint32_t kKeptCapabilities[2] = {1u << 0          // CAP_CHOWN
+                                                    | 1u << 1    // CAP_DAC_OVERRIDE
+                                                    | 1u << 3    // CAP_FOWNER
+                                                    | 1u << 4    // CAP_FSETID
+                                                    | 1u << 5    // CAP_KILL
+                                                    | 1u << 6    // CAP_SETGID
+                                                    | 1u << 7    // CAP_SETUID
+                                                    | 1u << 8    // CAP_SETPCAP
+                                                    | 1u << 10   // CAP_NET_BIND_SERVICE
+                                                    | 1u << 13   // CAP_NET_RAW
+                                                    | 1u << 18   // CAP_SYS_CHROOT
+                                                    | 1u << 29   // CAP_AUDIT_WRITE
+                                                    | 1u << 31,  // CAP_SETFCAP
                                                 0};
 
-// System call numbers that the headers of older distributions lack.
+// Headers of older distributions lack these system call numbers.
 constexpr long kOpenTree = 428, kMoveMount = 429, kMountSetattr = 442, kCloseRange = 436;
 constexpr unsigned kMostClosed = 4096;  // for kernels without close_range
 constexpr long kIoUringSetup = 425;
@@ -113,11 +113,11 @@ constexpr std::uint32_t kArch = AUDIT_ARCH_X86_64;
 #elif defined(__aarch64__)
 constexpr std::uint32_t kArch = AUDIT_ARCH_AARCH64;
 #else
-constexpr std::uint32_t kArch = 0;  // no filter is known for it
+constexpr std::uint32_t kArch = 0;  // no filter is known for this architecture
 #endif
 
-// Refuses socket(), and io_uring, which can make sockets too. Calls of another architecture (32-bit
-// programs) get ENOSYS, because their numbers differ.
+// Refuses socket() and io_uring, which can also create sockets.
+// A system call of another architecture (32-bit programs) gets ENOSYS, because its number differs.
 constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO;
 constexpr sock_filter kNoSockets[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)),
@@ -147,9 +147,9 @@ MOONLET_BARE int give_up(Shared* shared, Stage stage) {
   return 127;
 }
 
-// Landlock confines access to files only. Root may also read any process's environment, load a
-// module, and change the resource limits that mark a process. No exec brings these rights back,
-// because the process may gain none.
+// Drops root's rights beyond files, which Landlock does not limit.
+// Root could otherwise read environments, load modules and change resource limits.
+// No exec restores dropped capabilities, because of no_new_privs.
 MOONLET_BARE bool drop_capabilities() {
   CapabilityHeader header{kCapabilityVersion, 0};
   CapabilitySet sets[2];
@@ -201,7 +201,7 @@ MOONLET_BARE bool write_record(Shared* shared) {
   shared->record_size = size;
   shared->recorded = done;
   if (done == size) return true;
-  // The file size limit also raised SIGXFSZ, which is pending behind the signal mask: discard it.
+  // Discard the pending SIGXFSZ that the file size limit raised.
   KernelSigaction ignore{reinterpret_cast<void*>(SIG_IGN), 0, nullptr, 0}, standard{};
   syscall(SYS_rt_sigaction, SIGXFSZ, &ignore, nullptr, sizeof ignore.mask);
   syscall(SYS_rt_sigaction, SIGXFSZ, &standard, nullptr, sizeof standard.mask);
@@ -227,9 +227,8 @@ MOONLET_BARE bool write_text(const char* path, const char* text) {
   return written;
 }
 
-// Writes who the child is in its user namespace. The files of a process that may not be dumped
-// belong to root, and the child shares the memory of its parent: a parent that hides a key is open
-// until the three files are written.
+// Writes the child's user id maps, which only a dumpable process can do.
+// The child shares the parent's memory, so a hidden key of the parent is readable for a moment.
 MOONLET_BARE bool map_users(const Shared* shared) {
   const bool hidden = syscall(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
   if (hidden) syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -261,7 +260,7 @@ MOONLET_BARE bool mount_read_only(const Shared* shared) {
   return true;
 }
 
-// Some libraries open descriptors without close-on-exec, such as the wake-up pair of libcurl.
+// Some libraries open descriptors without close-on-exec, such as libcurl's wake-up pair.
 MOONLET_BARE void close_from(unsigned first) {
   if (syscall(kCloseRange, first, ~0u, 0u) == 0) return;
   for (unsigned fd = first; fd < kMostClosed; ++fd) syscall(SYS_close, fd);
@@ -282,7 +281,7 @@ MOONLET_BARE int child_main(void* arg) {
   const SpawnRequest& request = *shared->request;
   if (request.die_with_parent) {
     syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    // If the parent died before the call above, no death signal comes.
+    // If the parent died before PR_SET_PDEATHSIG, no death signal comes.
     if (syscall(SYS_getppid) != shared->parent) return give_up(shared, Stage::kOrphaned);
   }
   syscall(SYS_setsid);
@@ -320,7 +319,7 @@ MOONLET_BARE int child_main(void* arg) {
       return give_up(shared, Stage::kSockets);
     }
   }
-  // Write the record before the descriptors move, because its own may be replaced.
+  // Write the record before moving descriptors, because a target may replace the log's.
   if (request.record.fd >= 0 && !write_record(shared) && request.record.required) {
     return give_up(shared, Stage::kRecord);
   }
@@ -337,10 +336,9 @@ MOONLET_BARE int child_main(void* arg) {
   return give_up(shared, Stage::kExec);
 }
 
-// Starts the child in its cgroup. To join later costs up to 15 ms, because the kernel then waits
-// for all processors. Calls clone3 in assembly: the C library has no function for it, and its
-// syscall() cannot return on the child's new stack. -1 if the kernel or the processor does not
-// support it.
+// Starts the child in its cgroup, because joining a cgroup later costs up to 15 ms.
+// Uses assembly: the C library has no clone3(), and syscall() cannot return on a new stack.
+// Returns -1 if the kernel or the processor does not support clone3().
 MOONLET_BARE pid_t clone_into_cgroup(Shared& shared, char* stack, std::size_t stack_size) {
 #ifdef __x86_64__
   constexpr std::uint64_t kIntoCgroup = std::uint64_t{1} << 33;
@@ -375,7 +373,7 @@ MOONLET_BARE pid_t clone_into_cgroup(Shared& shared, char* stack, std::size_t st
 #endif
 }
 
-// A source that is also a target would be overwritten before it is copied: move it away first.
+// Moves sources away that are also targets, so that no copy overwrites them.
 class Sources {
  public:
   explicit Sources(const std::vector<int>& fds) : fds_(fds) {
@@ -456,10 +454,10 @@ Error describe(const Shared& shared) {
 bool make_output_pipe(int& read_end, int& write_end) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return false;
-  // The other end stays blocking: it becomes the child's stdout.
+  // The writing end stays blocking, because it becomes the child's stdout.
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
-  // Gemini CLI exits with unwritten output if the pipe is full, so make the pipe larger. If the
-  // system refuses, it keeps 64 KiB.
+  // Gemini CLI exits with unwritten output if the pipe is full, so enlarge the pipe.
+  // The pipe keeps 64 KiB if the system refuses.
   fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);
   read_end = ends[0];
   write_end = ends[1];
@@ -468,8 +466,8 @@ bool make_output_pipe(int& read_end, int& write_end) {
 
 namespace {
 
-// The namespaces of a child that sees folders read-only. Root keeps its users; everybody else needs
-// a user namespace to mount in. Owns the texts that the child reads.
+// Namespaces prepares the namespaces and maps of a child with read-only mounts.
+// A user other than root needs a user namespace to mount.
 struct Namespaces {
   Namespaces(const SpawnRequest& request, bool own_users) {
     if (request.read_only.empty()) return;

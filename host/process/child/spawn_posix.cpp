@@ -79,8 +79,8 @@ int spawn_plain(const SpawnRequest& request, pid_t& pid) {
                      request.argv, request.envp);
 }
 
-// The child of a fork, until the exec: calls that are safe after a fork, and no others.
-// Returns the error that kept it from the exec.
+// Runs in the forked child until the exec, with async-signal-safe calls only.
+// Returns the error that prevented the exec.
 int become_program(const SpawnRequest& request, const std::vector<int>& fds) {
   if (setsid() < 0) return errno;
   if (request.cwd != nullptr && chdir(request.cwd) != 0) return errno;
@@ -100,8 +100,8 @@ int become_program(const SpawnRequest& request, const std::vector<int>& fds) {
   return errno;
 }
 
-// posix_spawn has no way to give a session its terminal: this forks. The keeper, which calls it, is
-// small and has one thread. Returns 0 or the error.
+// posix_spawn cannot set a session's terminal, so fork. Returns 0 or an errno.
+// Only the keeper forks here, which is small and single-threaded.
 int fork_on_terminal(const SpawnRequest& request, pid_t& pid) {
   const int count = static_cast<int>(request.fds.size());
   int ends[2];
@@ -124,7 +124,7 @@ int fork_on_terminal(const SpawnRequest& request, pid_t& pid) {
   if (failure == 0 && pid < 0) failure = errno;
   for (const int fd : moved) close(fd);
   ssize_t got = 0;
-  // The pipe closes with the exec; else it says why there was none.
+  // The pipe closes at the exec, or delivers the errno of a failed exec.
   while (failure == 0 && (got = read(ends[0], &failure, sizeof failure)) < 0 && errno == EINTR) {
   }
   close(ends[0]);
@@ -149,8 +149,7 @@ SpawnResult spawn(const SpawnRequest& request) {
     return SpawnFailure{
         Error{ErrorKind::kDenied, "a process cannot be confined on this system", {}, {}}};
   }
-  // posix_spawn reports every failure by one number. Look for the likely causes first, so that the
-  // message names the right one.
+  // posix_spawn reports every failure by one errno. Check the likely causes for a better message.
   struct stat st {};
   if (request.cwd != nullptr && stat(request.cwd, &st) != 0) {
     Error error = Error::from_errno(errno, "enter the working directory", request.cwd);

@@ -18,8 +18,8 @@ namespace moonlet {
 
 namespace {
 
-// If this process has its own pid namespace but /proc is the outer one, the pids in /proc mean
-// other processes. Then the tree counts as empty, and nothing is signalled.
+// If /proc belongs to an outer pid namespace, its pids mean other processes.
+// With a foreign /proc the tree counts as empty, and nothing is signalled.
 bool proc_is_ours() {
   static const bool ours = [] {
     char link[32] = {};
@@ -31,7 +31,7 @@ bool proc_is_ours() {
 constexpr int kListRounds = 5;
 constexpr std::size_t kMostAncestors = 1000;
 
-// Returns the size read, or -1. Bytes beyond the buffer are left out.
+// Reads a small file. Returns the number of bytes, or -1. Omits bytes beyond the buffer.
 ssize_t read_small(const char* path, char* buffer, std::size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return -1;
@@ -85,7 +85,7 @@ bool read_limits(pid_t pid, std::uint64_t& soft, std::uint64_t& hard) {
   return true;
 }
 
-// Also true if the system does not tell.
+// Returns true if the process has no_new_privs, or if unknown.
 bool gains_no_rights(pid_t pid) {
   char path[48], text[8192];
   if (read_small(proc_path(path, sizeof path, pid, "status"), text, sizeof text) <= 0) return true;
@@ -100,8 +100,8 @@ bool is_worker(pid_t pid) {
   return std::strcmp(text, kWorkerName) == 0;
 }
 
-// Reads the ancestors of `pid`, from its parent up. False when one of them was gone before its
-// parent was known.
+// Reads the ancestors of `pid` from its parent up.
+// Returns false if an ancestor exited before its parent was known.
 bool read_ancestors(pid_t pid, std::vector<pid_t>& ancestors) {
   ProcessInfo info;
   while (ancestors.size() < kMostAncestors && read_process(pid, info)) {
@@ -116,7 +116,7 @@ bool read_brand(pid_t pid, std::string_view token, std::uint32_t& step) {
   if (!read_limits(pid, soft, hard)) return false;
   const std::uint64_t step_bits = 0xffffff;
   Brand ours = brand_for(token, 0);
-  // Check the hard limit first: a nested moonlet puts its own mark on the soft limit.
+  // Check the hard limit first, because a nested moonlet changes the soft limit.
   if ((hard & ~step_bits) == ours.hard) {
     step = static_cast<std::uint32_t>(hard & step_bits);
     return true;
@@ -167,7 +167,7 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   char path[48], text[1024];
   ssize_t size = read_small(proc_path(path, sizeof path, pid, "stat"), text, sizeof text);
   if (size <= 0) return false;
-  // The name in brackets may contain any character, also brackets and spaces.
+  // The process name in brackets may contain any character, also brackets and spaces.
   const char* at = static_cast<const char*>(memrchr(text, ')', static_cast<std::size_t>(size)));
   if (at == nullptr || at[1] == '\0') return false;
   char state = at[2];
@@ -188,8 +188,7 @@ bool read_process(pid_t pid, ProcessInfo& info) {
   return true;
 }
 
-// The brand survives the keeper. The ancestors help if an outer resource limit left no room for a
-// brand.
+// The brand survives its keeper. Ancestors help if an outer limit left no room for a brand.
 bool may_be_confined_elsewhere(pid_t pid) {
   if (pid <= 0) return false;
   if (!gains_no_rights(pid)) return false;
@@ -212,8 +211,8 @@ std::vector<ProcessInfo> list_processes() {
   for (int round = 0; round < kListRounds; ++round) {
     processes.clear();
     if (!list_proc(processes)) break;
-    // The kernel lists pids in large batches. Before a pid is read, its process may exit, and a
-    // child of it may be missing in the list. So repeat until there are no new processes.
+    // The kernel lists pids in large batches, so a new child may be missing in the list.
+    // Scan again until there are no new processes.
     pid_t before = newest;
     while ((newest = newest_pid()) > before) {
       for (ProcessInfo info; before < newest;) {
@@ -222,7 +221,7 @@ std::vector<ProcessInfo> list_processes() {
     }
     if (newest == before) break;  // otherwise the pids have wrapped around: read all again
   }
-  // A later reading replaces an earlier one of the same process.
+  // A later reading of a process replaces an earlier reading.
   std::reverse(processes.begin(), processes.end());
   std::stable_sort(processes.begin(), processes.end(),
                    [](const ProcessInfo& a, const ProcessInfo& b) { return a.pid < b.pid; });
@@ -262,7 +261,7 @@ bool list_own_children(std::vector<pid_t>& pids) {
 }
 
 bool signal_process(const ProcessInfo& info, int signal) {
-  // A descriptor keeps the process's identity between the check and the signal.
+  // A pidfd keeps the process's identity between the check and the signal.
   int fd = static_cast<int>(syscall(SYS_pidfd_open, info.pid, 0u));
   if (fd < 0) return errno == ENOSYS && same_process(info) && kill(info.pid, signal) == 0;
   bool sent = same_process(info) && syscall(SYS_pidfd_send_signal, fd, signal, nullptr, 0u) == 0;

@@ -1,5 +1,4 @@
-// Without /proc a step's tree consists of its process group, which kill() reaches by a negative
-// pid, and of the descendants that `ps` lists where it is installed.
+// Without /proc, a step's tree is its process group plus the descendants that `ps` lists.
 
 #include <unistd.h>
 
@@ -21,7 +20,7 @@ std::string boot_id() { return {}; }
 
 std::vector<ProcessInfo> list_processes() {
   std::vector<ProcessInfo> processes;
-  // etime counts whole seconds, so born_ms only distinguishes processes that are seconds apart.
+  // etime counts whole seconds, so born_ms distinguishes only processes that are seconds apart.
   FILE* ps = popen("ps -A -o pid= -o ppid= -o pgid= -o state= -o etime=", "r");
   if (ps == nullptr) return processes;
   std::int64_t now = boot_clock_ms();

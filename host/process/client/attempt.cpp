@@ -20,7 +20,7 @@ Error lost(const LoggedChild& child) {
   } else if (!child.exit.error.message.empty()) {
     message += " (" + child.exit.error.message + ")";
   }
-  return {ErrorKind::kLost, std::move(message), "look at what it left behind", kKeeperLogName};
+  return {ErrorKind::kLost, std::move(message), "check what it left behind", kKeeperLogName};
 }
 
 KeptAttempt judge(const LoggedKeeper& keeper, const LoggedChild& child, bool alive,
@@ -52,7 +52,7 @@ KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_v
       const LoggedChild& logged = child->second;
       if (logged.step != logged_step || logged.attempt != logged_attempt) continue;
       KeptAttempt found = judge(*keeper, logged, works, boot_id);
-      // A start that failed does not rule out an earlier one.
+      // A failed start does not rule out an earlier start.
       if (found.state != State::kNotStarted) return found;
       if (newest.number == 0) newest = std::move(found);
     }

@@ -1,6 +1,6 @@
-// Reads the state of one attempt of a step from keeper.log: it never ran, it runs, or how it ended.
-// A host that resumes the run of a dead host needs this state: it must neither run a paid attempt
-// twice nor lose its result. Plain functions, any thread.
+// Reads the state of an attempt from keeper.log: never started, running, or ended.
+// A host that resumes a dead host's run must neither repeat a paid attempt nor lose its result.
+// The functions may run on any thread.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,28 @@
 
 namespace moonlet {
 
-/// Its number is 0 if the log has no intent record.
+/// A KeptAttempt has the number 0 if the log has no intent record.
 struct KeptAttempt : ChildRecord {
   enum class State {
-    kNotStarted,  ///< its program never ran, and will not
-    kRunning,     ///< under a live keeper
-    kExited,      ///< `exit` holds, without captured text
-    kLost,        ///< it may have run; its end is unknown
+    kNotStarted,  ///< the program never ran and will not run
+    kRunning,     ///< a live keeper runs the program
+    kExited,      ///< the program has ended; `exit` has no captured text
+    kLost,        ///< the program may have run; its end is unknown
   };
 
   State state = State::kNotStarted;
-  std::string token;  ///< the token of its keeper
-  /// kLost: `why` is kLost, with the known facts and an error that says so. kNotStarted: the error,
-  /// where a start was tried.
+  std::string token;  ///< the keeper's token
+  /// For kLost, `exit` has the known facts and an error. For kNotStarted, the start's error.
   ChildExit exit;
 };
 
-/// The newest run of `attempt` of `step`, else the newest that did not start. `alive` says that
-/// the last of the keepers is at work, and was found out before its log was read; see
-/// keeper_is_alive(). `boot_id` is the present one.
+/// Returns the newest run of `attempt` of `step`, or its newest failed start.
+/// `alive` says that the newest keeper works, as checked before reading its log.
+/// `boot_id` is the current boot. See keeper_is_alive().
 KeptAttempt find_attempt(const std::vector<LoggedKeeper>& keepers, std::string_view step,
                          std::string_view attempt, bool alive, std::string_view boot_id);
 
-/// The same for the keepers of a directory; reads the whole log.
+/// Like find_attempt() above, for the keepers of a directory. Reads the whole log.
 Result<KeptAttempt> find_attempt(int run_dir_fd, std::string_view step, std::string_view attempt);
 
 }  // namespace moonlet

@@ -19,10 +19,11 @@ using nlohmann::json;
 
 namespace {
 
-// The fields of a record that the audit reads, as stdlib/engine/journal/records.lua writes them. No
-// other code of the host knows any field.
+// The audit reads these fields, which stdlib/engine/journal/records.lua writes.
+// No other code of the host knows a field of a record.
 constexpr const char* kType = "type";
 constexpr const char* kKey = "key";
+constexpr const char* kId = "id";
 constexpr const char* kAttempt = "attempt";
 constexpr const char* kStatus = "status";
 constexpr const char* kResult = "result";
@@ -37,7 +38,7 @@ std::string text_in(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-/// Collects what the journal says about a run, so that the other files can be compared with it.
+/// JournalFacts collects the journal's facts about a run, to compare other files with them.
 class JournalFacts {
  public:
   void add(const JournalRecord& record) {
@@ -55,10 +56,13 @@ class JournalFacts {
       const std::string key = text_in(*body, kKey);
       begun_[key] = attempt;
       answers_.erase(key);  // the answer's file may now belong to this attempt
-      // An attempt that was begun twice counts as replayed only if both records say so.
+      // An attempt that began twice counts as replayed only if both records say so.
       const bool played = text_in(*body, kRunner) == kCassette;
       const auto [known, is_new] = attempts_.emplace(as_logged(key, attempt), played);
       if (!is_new) known->second = known->second && played;
+    }
+    if (type == "remote") {
+      remotes_.insert({logged_name(text_in(*body, kKey)), logged_name(text_in(*body, kId))});
     }
     if (type == "end" && text_in(*body, kStatus) == "ok") finish(text_in(*body, kKey), *body);
     if (type == "end" && text_in(*body, kVerb) == "agent") answer(text_in(*body, kKey), *body);
@@ -69,15 +73,15 @@ class JournalFacts {
     }
   }
 
-  /// Adds a large value that is named by a file other than the journal.
+  /// Adds a large value that a file other than the journal names.
   void expect_value(const std::string& name) { values_.insert(name); }
 
   json marks() { return std::move(marks_); }
 
-  /// True if the journal holds a keyed hash.
+  /// Returns true if the journal contains a keyed hash.
   bool keyed() const { return keyed_; }
 
-  /// The answers of agents: { key, sha256 }, or { key, result } if the answer is not plain text.
+  /// Returns the answers of agents: { key, sha256 }, or { key, result } if not plain text.
   json answers() const {
     json list = json::array();
     for (const auto& [key, answer] : answers_) {
@@ -100,7 +104,7 @@ class JournalFacts {
           not_started.insert(attempt);
           continue;
         }
-        // Only numbered attempts have a `begin` record: they cost money, or must run only once.
+        // Only numbered attempts have a `begin` record: they cost money or must run only once.
         const bool numbered = child.attempt.find('@') != std::string::npos;
         if (!logged.insert(attempt).second || !numbered) continue;
         const auto begun = attempts_.find(attempt);
@@ -114,8 +118,9 @@ class JournalFacts {
     json unlogged = json::array(), played = json::array();
     for (const auto& [key, end] : finished_) {
       const Attempt attempt = as_logged(key, end.attempt);
-      if (logged.count(attempt) != 0) continue;
-      // A missing command fails its validation, and a failed validation is a result too.
+      // The keeper of a remote attempt logs it on the other machine.
+      if (logged.count(attempt) != 0 || remotes_.count(attempt) != 0) continue;
+      // A validation with a missing command has failed, so its attempt is not lost.
       if (end.no_success && not_started.count(attempt) != 0) continue;
       (attempts_.at(attempt) ? played : unlogged)
           .push_back({{"key", key}, {"attempt", end.attempt}});
@@ -123,8 +128,8 @@ class JournalFacts {
     return {{"unlogged", unlogged}, {"unbegun", unbegun}, {"played", played}, {"acted", acted}};
   }
 
-  /// Checks the files of large values. Lists the missing ones and those whose content does not
-  /// match their name, and counts those that nothing refers to.
+  /// Checks the files of large values. Lists missing and damaged files.
+  /// Counts the value files that nothing refers to.
   json values(const Dir& run_dir, const std::atomic<bool>* stop) const {
     json missing = json::array(), damaged = json::array();
     std::set<std::string> found;
@@ -132,7 +137,7 @@ class JournalFacts {
     if (auto dir = run_dir.dir("values")) {
       TreeOptions all;
       all.most = SIZE_MAX;
-      all.largest = all.most_bytes = UINT64_MAX;  // the host wrote them
+      all.largest = all.most_bytes = UINT64_MAX;  // no limits, because the host wrote the files
       all.stop = stop;
       if (auto digest = digest_tree(*dir, all)) {
         for (const TreeEntry& entry : digest->entries) {
@@ -156,7 +161,7 @@ class JournalFacts {
 
   struct End {
     int attempt;
-    bool no_success;  // a later host does the step again
+    bool no_success;  // the step has not succeeded, so a later host repeats it
   };
 
   static constexpr const char* kCassette = "cassette";
@@ -176,7 +181,7 @@ class JournalFacts {
     const auto value = end.find(kResult);
     if (text_in(end, kStatus) != "ok" || value == end.end() || !value->is_object()) return;
     if (const auto text = value->find("text"); text == value->end()) {
-      answers_[key] = *value;  // a file of its own
+      answers_[key] = *value;  // an answer in its own file
     } else if (text->is_string()) {
       answers_[key] = sha256_hex(text->get_ref<const std::string&>());
     } else {
@@ -186,10 +191,11 @@ class JournalFacts {
 
   json marks_ = json::array();
   bool keyed_ = false;
-  std::map<std::string, json> answers_;  // by steps whose last record has one
+  std::map<std::string, json> answers_;  // answers by step, from each step's last record
   std::map<std::string, int> begun_;
   std::map<std::string, End> finished_;
-  std::map<Attempt, bool> attempts_;  // the begun ones; true: a cassette played it
+  std::map<Attempt, bool> attempts_;  // attempts with a begin record; true: by a cassette
+  std::set<Attempt> remotes_;         // attempts that went to another machine
   std::set<std::string> values_;
 };
 

@@ -1,5 +1,5 @@
-// The audit of a run: what its journal says, held against the keeper's log and the files of large
-// values. It reads runs that others made, as they are, and changes nothing. Blocking, any thread.
+// Compares a run's journal with the keeper's log and the files of large values.
+// Reads foreign runs and changes nothing. Blocking, any thread.
 #pragma once
 
 #include <atomic>
@@ -12,13 +12,16 @@
 
 namespace moonlet {
 
-/// { records, fenced, torn_bytes, line?, why?, other_format?, marks, values = { missing, damaged,
-/// extra }, answers, keyed, unlogged, unbegun, played, acted }. `unlogged` are attempts of finished
-/// steps that left no trace in the keeper's log, `unbegun` the attempts in it that nobody had
-/// begun. A cassette starts no process: `played` are the unlogged ones that say they are of one,
-/// `acted` those that say so and were started all the same. `value` is the name of a large value
-/// that another file than the journal has, or empty. When `stop` becomes true, the values are not
-/// hashed to their end.
+/// Returns { records, fenced, torn_bytes, line?, why?, other_format?, marks, values, … }.
+/// The result also has answers, keyed, unlogged, unbegun, played and acted.
+/// `values` has the lists { missing, damaged, extra } of value files.
+/// `unlogged` are attempts of finished steps without a trace in the keeper's log, unless they went
+/// to another machine.
+/// `unbegun` are attempts in the keeper's log that no journal record began.
+/// `played` are unlogged attempts of a cassette, which starts no process.
+/// `acted` are attempts of a cassette that did start a process.
+/// `value` names a large value that a file other than the journal refers to, or is empty.
+/// When `stop` becomes true, the remaining values are not hashed.
 Result<nlohmann::json> audit_run(const Dir& run_dir, const std::string& value,
                                  const std::atomic<bool>* stop);
 

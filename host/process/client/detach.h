@@ -1,5 +1,5 @@
-// Leaving work to another process that outlives this one: it leads a session of its own, has no
-// input, and answers with one line. It is reaped only where it is ended here. Blocking, any thread.
+// Starts a background process that outlives this process and answers with a line.
+// The background process leads a session and has no input. Blocking, any thread.
 #pragma once
 
 #include <atomic>
@@ -14,15 +14,15 @@ namespace moonlet {
 
 struct DetachRequest {
   std::vector<std::string> argv;            ///< argv[0] is the program's path
-  std::vector<std::string> environment;     ///< complete, NAME=value
-  std::int64_t patience_ms = 60'000;        ///< until it has answered
-  std::size_t longest = 1 << 20;            ///< bytes of the answer
-  const std::atomic<bool>* stop = nullptr;  ///< when it becomes true the answer is given up
+  std::vector<std::string> environment;     ///< the whole environment, as "NAME=value"
+  std::int64_t patience_ms = 60'000;        ///< the longest time to wait for the answer
+  std::size_t longest = 1 << 20;            ///< the most bytes of the answer
+  const std::atomic<bool>* stop = nullptr;  ///< true: stop waiting
 };
 
-/// Starts the program and returns the first line that it prints; empty when it ended without one.
-/// It prints its messages where the caller does. kTimeout and kLimit when there is no answer within
-/// the limits, kCancelled when it was stopped: the process has been asked to end (SIGTERM) then.
+/// Starts the program and returns the first line of its output; "" if it printed none.
+/// The background process shares the caller's stderr.
+/// On kTimeout, kLimit or kCancelled the process was asked to end by SIGTERM.
 Result<std::string> start_detached(DetachRequest request);
 
 }  // namespace moonlet

@@ -21,13 +21,13 @@ constexpr int kLookMs = 20;
 
 bool is_stopped(const HookRequest& request) { return request.stop != nullptr && *request.stop; }
 
-// Waits for the end of `pid`, at most so long; true when it has ended.
+// Waits for the end of `pid`, at most `limit_ms`. Returns true if it has ended.
 bool await_end(pid_t pid, std::int64_t limit_ms, const HookRequest& request, int& status) {
   const Clock& clock = system_clock();
   const std::int64_t deadline = clock.monotonic_ms() + limit_ms;
   while (true) {
     const pid_t ended = waitpid(pid, &status, WNOHANG);
-    // ECHILD: the program around us reaps every child.
+    // waitpid() fails with ECHILD if the embedding program reaps every child.
     if (ended == pid || (ended < 0 && errno != EINTR)) return true;
     if (is_stopped(request) || clock.monotonic_ms() >= deadline) return false;
     poll(nullptr, 0, kLookMs);

@@ -25,14 +25,14 @@ namespace moonlet {
 
 namespace {
 
-// The time between two looks whether a keeper still does something.
+// Check for a silent keeper at this interval.
 constexpr std::uint64_t kSilenceCheckMs = 5000;
 constexpr std::int64_t kGoodbyeMs = 3000;
 constexpr std::int64_t kReapPauseMs = 2;
-// A keeper hangs when a child is overdue by the first and the keeper was silent for the second.
+// A keeper hangs if a child is 30 s overdue and the keeper has been silent for 10 s.
 constexpr std::int64_t kBeyondMs = 30000;
 constexpr std::int64_t kSilenceMs = 10000;
-// A guard takes at most this long to end the processes that its worker left.
+// A guard needs at most this long to end the processes that its worker left.
 constexpr std::int64_t kGuardMs = 60000;
 constexpr std::int64_t kGuardPauseMs = 1000;
 
@@ -81,8 +81,8 @@ Keeper::~Keeper() {
   reap_left_guards();
 }
 
-// The owner's pointer closes the keeper at once when it goes, also while a frame is being handled.
-// The object itself lives until the frame is done with.
+// Closes the keeper as soon as its last owner is gone, even while a frame is handled.
+// The object itself lives until the frame is handled.
 std::shared_ptr<Keeper> Keeper::owned(std::shared_ptr<Keeper> keeper) {
   Keeper* raw = keeper.get();
   return {raw, [keeper = std::move(keeper)](Keeper*) mutable {
@@ -136,20 +136,20 @@ void Keeper::take_over(HelloFrame hello, AdoptedFrame adopted) {
     adopted_.push_back({std::move(child), std::move(operation)});
   }
   hold_loop();
-  // Frames that came with the answer are in the channel already, where no poll sees them.
+  // Frames that arrived with the greeting are already in the channel, where no poll sees them.
   loop_.after(0, [weak = weak_from_this()] {
     if (auto keeper = weak.lock(); keeper && keeper->connected()) keeper->receive();
   });
 }
 
-// Sends the gathered frames, and polls for the events that are needed now.
+// Sends the collected frames, and polls only for the events that are needed now.
 void Keeper::before_waiting() {
   if (!connected()) return;
   if (channel_->pending() && !channel_->flush()) {
-    // The keeper's last frames may still be there to be read. Its end of file follows them.
+    // The keeper's last frames may still be unread. End of file follows them.
     channel_->discard();
   }
-  // Unread bytes in the socket would wake the loop again and again.
+  // Poll for input only if it is read, because unread bytes would wake the loop repeatedly.
   const int events =
       (reading_ == Reading::kStalled ? 0 : UV_READABLE) | (channel_->pending() ? UV_WRITABLE : 0);
   if (events == 0) {
@@ -160,8 +160,8 @@ void Keeper::before_waiting() {
     uv_poll_start(poll_, events, [](uv_poll_t* poll, int status, int) {
       auto* keeper = static_cast<Keeper*>(poll->data);
       if (status >= 0) return keeper->receive();
-      // libuv has stopped the poll. Reading says why, after the frames that were sent before. In
-      // between nothing else may keep the loop going.
+      // libuv has stopped the poll after an error. Reading delivers earlier frames and the error.
+      // Until the next read, this handle must not keep the loop alive.
       auto self = keeper->shared_from_this();
       keeper->polled_ = 0;
       keeper->receive();
@@ -171,7 +171,7 @@ void Keeper::before_waiting() {
   hold_loop();
 }
 
-// An idle keeper does not keep the loop running.
+// An idle keeper does not keep the loop alive.
 void Keeper::hold_loop() {
   if (!connected()) return;
   auto* handle = reinterpret_cast<uv_handle_t*>(poll_);
@@ -188,8 +188,6 @@ void Keeper::disconnect(Phase next) {
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(silence_, nullptr)),
            [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
-
-// --- requests
 
 std::shared_ptr<ChildOperation> Keeper::spawn(ChildSpec spec) {
   auto operation = std::make_shared<ChildOperation>();
@@ -270,8 +268,6 @@ void Keeper::fail_soon(std::uint32_t number, Error error) {
   });
 }
 
-// --- frames
-
 void Keeper::receive() {
   heard_ms_ = loop_.clock().monotonic_ms();
   woken_ = false;
@@ -280,11 +276,10 @@ void Keeper::receive() {
   handle_frames();
 }
 
-// Each turn of the loop handles one end of a child: the task that waited for it continues, and may
-// have its next child under way, before the next end is handled. Children that ended together would
-// else start together again, all of them after the last one's records.
+// Handles one ended child per loop turn, so that its task can start the next child first.
+// Otherwise children that ended together would wait for all records and start together again.
 void Keeper::handle_frames() {
-  // A completed operation may drop the last owner of this.
+  // A completed operation may drop the last owner of this object.
   auto self = shared_from_this();
   reading_ = Reading::kPolled;
   while (connected()) {
@@ -313,7 +308,7 @@ void Keeper::hold_ends(bool held) {
   if (!held && reading_ == Reading::kStalled) handle_soon();
 }
 
-// False when the keeper cannot be understood, or does not serve this host.
+// Handles a frame. Returns false if it is unintelligible or refuses this host.
 bool Keeper::handle(const Frame& frame) {
   switch (frame.type) {
     case FrameType::kHello: {
@@ -335,7 +330,7 @@ bool Keeper::handle(const Frame& frame) {
     case FrameType::kSuperseded: {
       auto error = decode_refused(frame.body);
       if (error) supersede(std::move(*error));
-      return false;  // it has hung up
+      return false;  // the keeper has hung up
     }
     case FrameType::kStarted: {
       auto started = decode_number(frame.body);
@@ -363,8 +358,6 @@ void Keeper::finish(std::uint32_t number, ChildExit exit) {
   operation->finish(std::move(exit));
 }
 
-// --- operations
-
 void ChildOperation::start_cancel() {
   if (auto keeper = keeper_.lock()) keeper->cancel(number_);
 }
@@ -385,9 +378,7 @@ void ChildOperation::finish(ChildExit exit) {
   complete();
 }
 
-// --- the end
-
-// The connection has ended, or is of no further use.
+// Handles a connection that is closed or useless.
 void Keeper::disconnected() {
   if (connected()) disconnect(Phase::kGone);
   if (overtaken()) {
@@ -397,8 +388,8 @@ void Keeper::disconnected() {
   }
 }
 
-// A silent keeper is stopped or frozen, or its disk is. The check needs two looks: it may be this
-// host that was stopped, so that the keeper's frames are not read yet.
+// A silent keeper is stopped or frozen, or waits for its disk. The check needs two rounds.
+// After a stop of this host itself, the keeper's frames may still be unread in the first round.
 void Keeper::check_silence() {
   if (!connected() || held_) return;
   const std::int64_t now = loop_.clock().monotonic_ms();
@@ -414,11 +405,11 @@ void Keeper::check_silence() {
 void Keeper::let_go() {
   leave({ErrorKind::kLost,
          "this host has let go of the keeper",
-         "the next one takes over what still runs",
+         "the next host takes over what still runs",
          {}});
 }
 
-// The keeper is left to itself, as by a host that died. The next host sees to its end.
+// Leaves the keeper running, like a dying host does. The next host handles its end.
 void Keeper::leave(Error why) {
   if (phase_ > Phase::kGone) return;
   auto self = shared_from_this();
@@ -433,24 +424,24 @@ void Keeper::supersede(Error why) {
   refusal_ = std::move(why);
 }
 
-// True when another host drives the keeper now. The keeper says so where its socket has room for
-// it; the log says so in any case.
+// Returns true if another host drives the keeper.
+// A superseding is always in the log, and in a frame if the socket has room.
 bool Keeper::overtaken() {
   if (phase_ != Phase::kGone || refusal_) return phase_ == Phase::kSuperseded;
   const KeeperGlance newest = glance_at_keeper_log(run_dir_.get());
   if (newest.generation <= generation_) return false;
-  // A host that counts no generations can have lost only this very keeper.
+  // A host without a generation can have lost only this keeper.
   if (generation_ == 0 && newest.token != token_) return false;
   supersede(
       {ErrorKind::kDenied,
        "another host has taken over the run (generation " + std::to_string(newest.generation) + ")",
-       "leave the run to it; what was under way is on its record",
+       "let that host continue; what was under way is on its record",
        {}});
   return true;
 }
 
-// The guard may still be ending the processes that its worker left. Operations complete after that,
-// so that "lost" also means "gone".
+// The guard may still be ending the processes that its worker left.
+// Operations complete after the guard's end, so that "lost" also means "gone".
 void Keeper::await_end() {
   if (phase_ != Phase::kGone) return;
   if (has_ended()) return settle_losses();
@@ -476,14 +467,14 @@ bool Keeper::reap_guard() {
     kill(guard_, SIGCONT);
     return false;
   }
-  // ECHILD: the program around us reaps every child; then how the guard ended is not known.
+  // ECHILD: the embedding program reaps every child, so the guard's status is unknown.
   guard_status_ = reaped < 0 ? SIGKILL : status;
   return true;
 }
 
 void Keeper::settle_losses() {
   phase_ = Phase::kEnded;
-  // A guard that was killed may have left processes behind.
+  // A killed guard may have left processes running.
   const bool orderly =
       guard_status_ ? WIFEXITED(*guard_status_) : glance_at_keeper_log(run_dir_.get()).ended;
   if (!orderly) (void)sweep(run_dir_.get());
@@ -497,7 +488,7 @@ void Keeper::finish_all() {
   }
 }
 
-// The end of a child whose keeper said nothing about it.
+// Returns the end of a child that the keeper did not report.
 ChildExit Keeper::last_exit(const ChildOperation& operation) const {
   ChildExit exit;
   exit.pid = operation.pid_;
@@ -507,7 +498,7 @@ ChildExit Keeper::last_exit(const ChildOperation& operation) const {
   } else if (refusal_ && exit.pid == 0) {
     exit.error = *refusal_;
   } else if (token_.empty()) {
-    // The keeper greets before it starts a child.
+    // A keeper without greeting has started no child.
     exit.error = Error{ErrorKind::kFailed,
                        "the keeper process ended before it was ready",
                        "run `moonlet doctor`; is " + program_ + " the right program?",
@@ -522,7 +513,7 @@ ChildExit Keeper::last_exit(const ChildOperation& operation) const {
   return exit;
 }
 
-// The keeper ends every child, and still reports how each ended.
+// Asks the keeper to end every child and still report each end.
 void Keeper::say_goodbye(std::int64_t give_up) {
   encode_number(channel_->out(), FrameType::kEnd, 0);
   bool half_closed = false;
@@ -542,7 +533,7 @@ void Keeper::say_goodbye(std::int64_t give_up) {
     if (!open && connected()) disconnect(Phase::kGone);
   }
   if (!connected()) return;
-  // A worker that does not even read learns of our wish by the end of its guard.
+  // A worker that does not read still notices the end of its guard.
   if (!half_closed && has_guard()) kill(guard_, SIGTERM);
   disconnect(Phase::kGone);
 }
@@ -561,7 +552,7 @@ void Keeper::close() {
   if (has_guard()) (void)reap_guard();
   finish_all();
   if (phase_ != Phase::kGone) return;
-  // Its processes outlast the patience of this host.
+  // Give up on processes that outlast this host's patience.
   phase_ = Phase::kLeft;
   refusal_ = silent();
 }

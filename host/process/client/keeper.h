@@ -1,7 +1,6 @@
-// Keeper is the host's end of a keeper: it starts the second process that owns the children, or
-// takes over the one that a dead host left; asks it for children, and completes one ChildOperation
-// each. Owns the socket and the guard's pid; installs no signal handler and never becomes a
-// subreaper. Loop thread only.
+// Keeper is the host's end of a keeper, a process that owns the host's children.
+// Starts a keeper or adopts a dead host's keeper. Each child completes a ChildOperation.
+// Owns the socket and the guard's pid. Installs no signal handler and never becomes a subreaper.
 #pragma once
 
 #include <sys/types.h>
@@ -28,22 +27,22 @@ struct AdoptedFrame;
 struct Frame;
 struct HelloFrame;
 
-/// One child. It completes when its process, its streams and its whole tree have ended.
+/// ChildOperation is a child. It completes after the end of its process, streams and tree.
 class ChildOperation final : public Operation {
  public:
-  /// How it ended; meaningful once done().
+  /// Returns the end of a finished child.
   const ChildExit& exit() const { return exit_; }
   ChildExit& exit() { return exit_; }
-  /// The child's number in keeper.log.
+  /// Returns the child's number in keeper.log.
   std::uint32_t number() const { return number_; }
-  /// 0 until the keeper reported the start, and for a child that never ran.
+  /// Returns 0 until the keeper reported the start, and for a child that never ran.
   int pid() const { return pid_; }
 
-  /// Ends the child because its result has arrived: like cancel(), but it completes as kFinished,
-  /// unless it ended before.
+  /// Ends the child because its result has arrived.
+  /// Like cancel(), but the child completes as kFinished unless it has ended before.
   void end_finished();
-  /// While `held`, the idle limit of a running child is paused, because it is known to work without
-  /// output. If the host dies, this stays for the next host.
+  /// Pauses the idle limit of a running child that is known to work without output.
+  /// The pause survives the host's death.
   void hold_idle(bool held);
 
  private:
@@ -55,89 +54,86 @@ class ChildOperation final : public Operation {
   ChildExit exit_;
   std::uint32_t number_ = 0;
   int pid_ = 0;
-  std::int64_t ending_ms_ = 0;  ///< its end takes at most this long, once it is asked to end
-  std::int64_t deadline_ms_ =
-      0;  ///< on the loop's clock: when it has ended for certain; 0: unknown
+  std::int64_t ending_ms_ = 0;    ///< the longest time that a cancelled child may need to end
+  std::int64_t deadline_ms_ = 0;  ///< the latest end, on the loop's clock; 0: unknown
 };
 
 struct KeeperOptions {
   std::string program;  ///< the executable that calls keeper_main(); absolute
   std::vector<std::string> prefix_args{"keeper"};
-  int run_dir_fd = -1;     ///< the run's (or session's) directory; duplicated
-  int output_dir_fd = -1;  ///< OutputSpec::path begins here; borrowed by start(); -1: the run's
+  int run_dir_fd = -1;     ///< the directory of the run or session; duplicated
+  int output_dir_fd = -1;  ///< base of OutputSpec::path; borrowed by start(); -1: the run's
   std::string run_id;      ///< for keeper.log and `moonlet ps`
   int live_dir_fd = -1;    ///< from LiveIndex::make(), borrowed by start(); -1: not in the index
   std::string label;       ///< the name of the run in the index; without secrets
-  bool cgroups = true;     ///< false: never make a cgroup, even where it could be done
-  /// The generation of the host's lock. A keeper obeys the host with the highest generation that it
-  /// has seen; 0 means that the host has none.
+  bool cgroups = true;     ///< false: never make a cgroup
+  bool publishes = false;  ///< publish the end of the only child in exit.json
+  /// The generation of the host's lock; 0 for a host without a lock.
+  /// A keeper obeys the highest generation that it has seen.
   std::uint64_t generation = 0;
 };
 
-/// A child that another host had started.
+/// AdoptedChild is a child that another host started.
 struct AdoptedChild : ChildRecord {
   std::shared_ptr<ChildOperation> operation;
 };
 
 class Keeper final : public std::enable_shared_from_this<Keeper> {
  public:
-  /// Starts the keeper process. `loop` is borrowed and outlives the keeper. A later failure (the
-  /// log cannot be written, another keeper holds the directory) fails each child as kNotStarted.
-  /// Destroying the last copy of the pointer closes the keeper. It ends every child that still runs
-  /// (SIGTERM, a grace, SIGKILL), even those that may outlive their host; their operations complete
-  /// as cancelled or lost. It waits for the keeper, at most about three seconds; a few milliseconds
-  /// when no child was left. A keeper that another host has taken over continues;
-  /// when it was started here, its guard is a child of ours that reap_left_guards() reaps.
+  /// Starts the keeper process. Borrows `loop`, which must outlive the keeper.
+  /// If the start fails later (the directory may have a keeper already), each child fails as
+  /// kNotStarted.
+  /// Destroying the last pointer ends every running child by SIGTERM, a grace and SIGKILL.
+  /// It ends even children that may outlive their host, and completes them as cancelled or lost.
+  /// The destructor waits for the keeper, at most about three seconds.
+  /// A keeper that another host has taken over continues; reap_left_guards() reaps its guard.
   static Result<std::shared_ptr<Keeper>> start(Loop& loop, KeeperOptions options);
-  /// Adopts the live keeper in the run's directory from a host that died or is stopped. Null if
-  /// there is none: then keeper.log has all known facts about its children, and sweep() may run.
-  /// Uses run_dir_fd and generation of the options; kDenied when the generation is not higher than
-  /// that of the host before. Children that were not to outlive their host end now. Blocks for a
-  /// few milliseconds, and up to ten seconds where a keeper is just ending or does not answer
-  /// (kTimeout). The keeper's output directory stays as it was.
+  /// Adopts the live keeper in the run's directory from a dead or stopped host.
+  /// Returns null without a live keeper: keeper.log then has all facts, and sweep() may run.
+  /// Fails with kDenied unless `generation` is higher than the previous host's.
+  /// adopt() ends children that may not outlive their host, and keeps the output directory.
+  /// adopt() blocks for milliseconds, or up to ten seconds for a hung keeper (kTimeout).
   static Result<std::shared_ptr<Keeper>> adopt(Loop& loop, KeeperOptions options);
   ~Keeper();
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;
 
-  /// Never fails by itself: a child that cannot be started completes as kNotStarted, from the loop.
-  /// When the keeper stays silent until half a minute after a child must have ended, by its own
-  /// limits or by cancel(), all children complete as kLost; adopt() finds those that still run.
+  /// Never fails directly: a child that cannot start completes later as kNotStarted.
+  /// If a child is overdue by half a minute and the keeper silent, all children complete as kLost.
+  /// adopt() finds lost children that still run.
   std::shared_ptr<ChildOperation> spawn(ChildSpec spec);
-  /// Children that have not completed.
+  /// Returns the number of children that have not completed.
   std::size_t live() const { return operations_.size(); }
-  /// While `held`, no frame of the keeper is handled and no child completes. For a short time,
-  /// while the host handles children that have completed.
+  /// While `held` is true, no frame is handled and no child completes.
+  /// Keep this time short. The host needs it to handle completed children.
   void hold_ends(bool held);
-  /// Leaves the keeper like a dying host: children that may outlive their host continue, and the
-  /// next host adopts them; all others are ended. Operations under way complete here as kLost, and
-  /// nothing can be started any more. It does not wait.
+  /// Leaves the keeper like a dying host: children that may outlive a host continue.
+  /// Pending operations complete as kLost; later starts fail. Does not wait.
   void let_go();
-  /// Asks the keeper to end once its last child has completed; spawn() then only gives kNotStarted.
+  /// Asks the keeper to end after its last child. spawn() then completes as kNotStarted.
   void shutdown();
-  /// The run token that every child carries in MOONLET_STEP; empty until the keeper said hello.
+  /// Returns the run token that every child carries in MOONLET_STEP; "" before the greeting.
   const std::string& token() const { return token_; }
-  /// The children of an adopted keeper: the live ones, and those that ended while there was no
-  /// host. Operations of ended children complete in the next turns of the loop, with the text that
-  /// was captured in memory, unless it was too much. For ends that were sent to an earlier host,
-  /// read keeper.log.
+  /// Returns the children of an adopted keeper: live ones, and those that ended without a host.
+  /// Ended children complete in the next loop turns, with a limited captured text.
+  /// keeper.log has the ends that an earlier host received.
   const std::vector<AdoptedChild>& adopted() const { return adopted_; }
-  /// Another host has taken over: operations under way here have completed as kLost with an error
-  /// of kind kDenied, and nothing can be started any more.
+  /// Returns true if another host has taken over.
+  /// Pending operations have completed as kLost with kDenied; later starts fail.
   bool superseded() const { return phase_ == Phase::kSuperseded; }
 
  private:
   friend class ChildOperation;
-  /// In this order; the first three are connected. No phase is entered twice, and kEnded, kLeft and
-  /// kSuperseded are final.
+  /// Phases follow this order and never repeat. The first three are connected.
+  /// kEnded, kLeft and kSuperseded are final phases.
   enum class Phase {
-    kGreeting,    ///< its hello has not come yet
-    kOpen,        ///< it takes children
-    kEnding,      ///< shutdown() was asked: it takes no children, and completes those it has
-    kGone,        ///< the connection is closed; the end of the keeper's processes is awaited
-    kEnded,       ///< the keeper has ended, and the processes that it left were swept
-    kLeft,        ///< it was left to the next host
-    kSuperseded,  ///< another host drives it
+    kGreeting,    ///< before the keeper's hello
+    kOpen,        ///< accepts new children
+    kEnding,      ///< after shutdown(): completes its children but accepts none
+    kGone,        ///< the connection is closed, but the keeper's processes may still be ending
+    kEnded,       ///< the keeper has ended, and its orphans were swept
+    kLeft,        ///< the next host will handle this keeper
+    kSuperseded,  ///< another host drives this keeper
   };
   enum class Reading {
     kPolled,   ///< the poll reports bytes
@@ -145,7 +141,7 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
     kStalled,  ///< hold_ends() keeps frames back that were read already
   };
 
-  /// `guard` is a child of ours that must be reaped, or 0 for an adopted keeper.
+  /// `guard` is a child that must be reaped, or 0 for an adopted keeper.
   Keeper(Loop& loop, std::unique_ptr<Channel> channel, pid_t guard, Fd run_dir,
          const KeeperOptions& options);
   static std::shared_ptr<Keeper> owned(std::shared_ptr<Keeper> keeper);
@@ -190,15 +186,15 @@ class Keeper final : public std::enable_shared_from_this<Keeper> {
   Phase phase_ = Phase::kGreeting;
   Reading reading_ = Reading::kPolled;
   bool held_ = false;   ///< by hold_ends()
-  bool woken_ = false;  ///< it was sent SIGCONT, in case it was stopped
-  uv_poll_t* poll_;     ///< the handles are there while connected()
+  bool woken_ = false;  ///< SIGCONT was sent, because the keeper may be stopped
+  uv_poll_t* poll_;     ///< the handles exist while connected()
   uv_prepare_t* prepare_;
   uv_timer_t* silence_;
   int polled_ = 0;            ///< the events that poll_ waits for
-  std::int64_t heard_ms_;     ///< when it last sent something
-  std::int64_t gone_ms_ = 0;  ///< since when its end is awaited
+  std::int64_t heard_ms_;     ///< the time of the keeper's last frame
+  std::int64_t gone_ms_ = 0;  ///< the start of the wait for the keeper's end
   std::string token_;
-  std::optional<Error> refusal_;  ///< why it takes no children
+  std::optional<Error> refusal_;  ///< why the keeper accepts no children
   std::uint32_t next_ = 1;
   std::unordered_map<std::uint32_t, std::shared_ptr<ChildOperation>> operations_;
   std::vector<AdoptedChild> adopted_;

@@ -22,7 +22,7 @@ namespace moonlet {
 
 namespace {
 
-// The environment of the keeper itself; its children get theirs with each spawn.
+// Returns the keeper's own environment. Each child gets its environment with its spawn.
 std::vector<char*> keeper_environment() {
   std::vector<char*> list;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
@@ -44,7 +44,7 @@ bool cgroups_wanted(const KeeperOptions& options) {
   return options.cgroups && (wish == nullptr || std::string_view(wish) != "0");
 }
 
-// A process has its children in common, whichever engine started them.
+// All engines of a process share the guards to reap.
 std::mutex left_guards_mutex;
 std::vector<pid_t> left_guards;
 
@@ -82,6 +82,7 @@ Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options) {
   if (options.live_dir_fd >= 0) {
     words.insert(words.end(), {"--live", "6", "--label", options.label});
   }
+  if (options.publishes) words.emplace_back("--publish");
   if (!cgroups_wanted(options)) words.emplace_back("--no-cgroups");
   const std::vector<char*> argv = pointers(words);
   std::vector<char*> env = keeper_environment();

@@ -1,5 +1,5 @@
-// Starting the keeper's process: its command line, its few descriptors, its small environment. The
-// caller owns what comes back and reaps the process. Any thread.
+// Starts the keeper's process with its command line, few descriptors and small environment.
+// The caller owns the result and reaps the guard. Any thread.
 #pragma once
 
 #include <sys/types.h>
@@ -13,18 +13,17 @@
 namespace moonlet {
 
 struct LaunchedKeeper {
-  Fd socket;        ///< to its worker
-  pid_t guard = 0;  ///< a child of ours
+  Fd socket;        ///< the connection to the worker
+  pid_t guard = 0;  ///< the pid of the guard, a child of this process
 };
 
-/// `options.output_dir_fd` must be set. A keeper that cannot work reports so itself, later.
+/// `options.output_dir_fd` must be set. A keeper reports its own failures later.
 Result<LaunchedKeeper> launch_keeper(const KeeperOptions& options);
 
-/// Takes charge of a guard that runs on after its host has left it, so that it does not stay a
-/// zombie of a program that embeds the host.
+/// Registers the guard of a keeper that this host has left, to avoid a zombie.
 void leave_guard(pid_t guard);
-/// Reaps the left guards that have ended; every start and every end of a keeper does so. Returns
-/// the number of those that still run.
+/// Reaps registered guards that have ended, and returns the number of running guards.
+/// Every start and end of a keeper calls reap_left_guards().
 std::size_t reap_left_guards();
 
 }  // namespace moonlet

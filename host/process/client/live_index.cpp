@@ -19,7 +19,7 @@ namespace moonlet {
 namespace {
 
 constexpr const char* kFolder = "live";
-// A keeper completes its entry within milliseconds.
+// A keeper completes its entry within milliseconds, so an older hidden entry is dead.
 constexpr std::int64_t kUnfinishedMs = 60'000;
 constexpr std::int64_t kPatienceMs = 10'000;
 constexpr int kPauseMs = 10;
@@ -30,8 +30,8 @@ std::string place_of(int entry_fd) {
   return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
 }
 
-// True if the entry's link does not lead to the run's folder any more. A folder that cannot be
-// accessed counts as present.
+// Returns true if the entry's link does not lead to the run's folder any more.
+// A folder that cannot be accessed counts as present.
 bool is_removed(int entry_fd, const KeeperRecord& record) {
   struct stat info;
   if (fstatat(entry_fd, kPlaceName, &info, 0) != 0) return errno == ENOENT || errno == ENOTDIR;
@@ -45,8 +45,8 @@ void drop_unfinished(const Dir& live, const std::string& name) {
   if (info && now - info->mtime_ns / 1'000'000 > kUnfinishedMs) (void)live.remove_tree(name);
 }
 
-// Handles the entry of a dead keeper. Kills its children here if the run's folder is gone, because
-// nobody else can find them.
+// Removes the entry of a dead keeper.
+// Kills its children if the run's folder is gone, because no other command can find them.
 void drop(const Dir& live, const std::string& name, const Dir& entry, const KeeperRecord& record) {
   if (!record.token.empty() && is_removed(entry.fd(), record)) {
     const auto swept = sweep(entry.fd());
@@ -88,7 +88,7 @@ std::vector<LiveKeeper> LiveIndex::list() const {
     }
     auto entry = live->dir(name);
     if (!entry) continue;
-    // Check the lock first: a keeper that exits removes its entry before it releases the lock.
+    // Check the lock first: an exiting keeper removes its entry before it releases the lock.
     const bool alive = keeper_is_alive(entry->fd());
     auto logged = read_keeper_log(entry->fd(), true);
     if (!logged) continue;
@@ -145,7 +145,7 @@ std::vector<LiveProcess> list_live(const LiveKeeper& keeper) {
 
 Result<void> end_keeper(const LiveKeeper& keeper, std::int64_t grace_ms) {
   const int dir = keeper.dir.fd();
-  // Use the grace of a session: a run's children have no grace of their own here.
+  // Give a run's children the grace of a session, because theirs is unknown here.
   auto asked = end_session(dir, grace_ms);
   if (!asked) asked = keeper_shutdown(dir);
   const std::int64_t give_up = boot_clock_ms() + grace_ms + kPatienceMs;

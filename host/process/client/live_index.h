@@ -1,7 +1,7 @@
-// LiveIndex lists the live keepers of this user, in the user's state folder: all runs and sessions
-// that run now, wherever their folders are. So a run can be found and ended even if its folder was
-// removed. Keepers write their own entries; readers remove those of dead keepers. It signals only
-// processes that a keeper has recorded. Blocking, any thread.
+// LiveIndex lists the user's live keepers of all runs and sessions, wherever their folders are.
+// A run can be found and ended even if its folder was removed.
+// Keepers write their own entries; readers remove those of dead keepers.
+// Only processes that a keeper has recorded are signalled. Blocking, any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,32 +17,30 @@
 
 namespace moonlet {
 
-/// A live keeper.
 struct LiveKeeper {
   KeeperRecord record;
-  std::string run_dir;   ///< the absolute path of the folder of its run or session
+  std::string run_dir;   ///< the absolute path of the run's or session's folder
   bool removed = false;  ///< that folder does not exist any more
   std::int64_t age_ms = 0;
-  /// The folder of the entry. Functions that contact a run's keeper accept it instead of the run's
-  /// folder.
+  /// The folder of the entry. Functions that contact a keeper accept it as the run's folder.
   Dir dir;
 };
 
 class LiveIndex {
  public:
-  /// `state_dir` is the user's state folder of moonlet; empty where the user has none.
+  /// `state_dir` is the user's state folder of moonlet; empty without one.
   explicit LiveIndex(std::string state_dir);
 
-  /// Opens the folder of the index, or makes it; for KeeperOptions::live_dir_fd. kInvalid if the
-  /// user has no state folder.
+  /// Opens or makes the folder of the index, for KeeperOptions::live_dir_fd.
+  /// Fails with kInvalid if the user has no state folder.
   Result<Dir> make() const;
-  /// The keepers of this machine, oldest first. Removes the entries of dead keepers, and kills
-  /// their children if the run's folder was removed.
+  /// Returns the keepers of this machine, oldest first. Removes the entries of dead keepers.
+  /// Kills a dead keeper's children if the run's folder was removed.
   std::vector<LiveKeeper> list() const;
-  /// The keeper of a folder that was removed, by the path that the folder had.
+  /// Returns the keeper of a removed folder by the folder's former path.
   std::optional<LiveKeeper> find_removed(std::string_view run_dir) const;
-  /// The highest n among the ids LETTER-n of live keepers whose run folders lie directly in
-  /// `folder`; 0 if there is none. Such an id stays taken even if its folder was removed.
+  /// Returns the highest n among the ids LETTER-n of live keepers' folders in `folder`; 0 for none.
+  /// An id stays taken even if its folder was removed.
   std::uint64_t highest(const std::string& folder, char letter) const;
 
  private:
@@ -51,8 +49,8 @@ class LiveIndex {
 
 /// Like list_live(), but the keeper names the steps.
 std::vector<LiveProcess> list_live(const LiveKeeper& keeper);
-/// Ends a keeper and its children, and waits for their end. kTimeout after `grace_ms` plus ten
-/// seconds.
+/// Ends a keeper and its children, and waits for their end.
+/// Fails with kTimeout after `grace_ms` plus ten seconds.
 Result<void> end_keeper(const LiveKeeper& keeper, std::int64_t grace_ms);
 
 }  // namespace moonlet

@@ -21,7 +21,7 @@ namespace moonlet {
 
 namespace {
 
-constexpr std::int64_t kLookMs = 50;  // how often `stop` and the end of the process are looked at
+constexpr std::int64_t kLookMs = 50;  // the interval for checking `stop` and the process
 
 const char* path_of(const std::vector<std::string>& environment) {
   for (const std::string& entry : environment) {

@@ -1,6 +1,6 @@
-// A query to another program, such as git, before there is a run and so a keeper: it reads, prints
-// a little and ends. It has no input, and its process group does not outlive the query. Blocking,
-// any thread.
+// Runs another program, such as git, for a short answer before a run and its keeper exist.
+// The program has no input, and its process group does not outlive the query.
+// The function blocks, and may run on any thread.
 #pragma once
 
 #include <atomic>
@@ -15,18 +15,18 @@ namespace moonlet {
 
 struct Query {
   std::vector<std::string> argv;            ///< argv[0] is looked up in the PATH of `environment`
-  std::vector<std::string> environment;     ///< complete, NAME=value
-  std::int64_t patience_ms = 20'000;        ///< until its end
+  std::vector<std::string> environment;     ///< the whole environment, as "NAME=value"
+  std::int64_t patience_ms = 20'000;        ///< the longest time to wait for the end
   std::size_t longest = 1 << 16;            ///< bytes of output; the rest is not read
-  const std::atomic<bool>* stop = nullptr;  ///< when it becomes true the query is given up
+  const std::atomic<bool>* stop = nullptr;  ///< true: abort the query
 };
 
 struct QueryAnswer {
-  int code = -1;    ///< its exit code; -1 after a signal, or where it was ended at `longest`
-  std::string out;  ///< its standard output; standard error is dropped
+  int code = -1;    ///< the exit code; -1 after a signal or too much output
+  std::string out;  ///< the standard output; standard error is dropped
 };
 
-/// Asks it. kTimeout and kCancelled when it was ended before it had answered.
+/// Runs the query. Fails with kTimeout or kCancelled if the program was ended before its answer.
 Result<QueryAnswer> ask(Query query);
 
 }  // namespace moonlet

@@ -34,9 +34,9 @@ Error silent() {
 
 class ControlClient {
  public:
-  /// Null when nobody listens there.
+  /// Returns null if no keeper listens.
   static Result<std::unique_ptr<ControlClient>> dial(int run_dir_fd) {
-    // An address has 108 bytes at most, and the path of a run may be longer.
+    // An address has at most 108 bytes, but a run's path may be longer.
     const std::string folder = path_of_open(run_dir_fd);
     const std::string path = folder + "/" + kKeeperSocketName;
     sockaddr_un address{};
@@ -48,7 +48,7 @@ class ControlClient {
     Fd fd(socket(AF_UNIX, SOCK_STREAM, 0));
     if (!fd) return Error::from_errno(errno, "connect to", kKeeperSocketName);
     fcntl(fd.get(), F_SETFD, FD_CLOEXEC);
-    // With many peers in the queue, connecting waits, too.
+    // connect() also waits if many peers are queued.
     timeval patience{kPatienceMs / 1000, 0};
     setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
@@ -75,30 +75,30 @@ class ControlClient {
     return {};
   }
 
-  /// A keeper that has been greeted; kInvalid when no keeper listens there.
+  /// Connects to a keeper and greets. Fails with kInvalid if no keeper listens.
   static Result<std::unique_ptr<ControlClient>> connect_to(int run_dir_fd) {
     auto client = dial(run_dir_fd);
     if (!client) return client;
     if (*client == nullptr) {
       return Error{ErrorKind::kInvalid, "no keeper is at work in this run's directory",
-                   "the run has ended; `moonlet ps` shows what lives", kKeeperSocketName};
+                   "the run has ended; `moonlet ps` shows the live processes", kKeeperSocketName};
     }
     if (auto greeted = (*client)->greet(run_dir_fd); !greeted) return greeted.error();
     return client;
   }
 
-  /// A process that may write the run's folder can put a socket of its own there, and a host sends
-  /// its secrets to the keeper.
+  /// Refuses a socket that a confined step put in the run's folder.
+  /// A host would send its secrets to such a socket.
   Result<void> check_keeper() const {
     if (!may_be_confined_elsewhere(peer_process(channel_->fd()))) return {};
     return Error{ErrorKind::kDenied,
                  "the process that answers in this run's directory belongs to a confined step of "
                  "another run",
-                 "wait until that step has ended, or end it; `moonlet ps` shows what lives",
+                 "wait until that step has ended, or end it; `moonlet ps` shows the live processes",
                  kKeeperSocketName};
   }
 
-  /// The process at the other end has ended: a check of it says nothing.
+  /// Returns true if the peer process has ended, so that its check means nothing.
   bool peer_has_ended() const {
     const pid_t pid = peer_process(channel_->fd());
     ProcessInfo info;
@@ -107,7 +107,7 @@ class ControlClient {
   }
 
   std::string& out() { return channel_->out(); }
-  /// Asks for an action that needs the right to write the run's record.
+  /// Requests an action that needs the right to write the run's record.
   Result<Frame> command(int run_dir_fd, FrameType type, std::uint32_t number, std::int64_t value) {
     std::string frame;
     encode_number(frame, type, number, value);
@@ -125,7 +125,7 @@ class ControlClient {
     return ask();
   }
   const HelloFrame& hello() const { return hello_; }
-  /// It has gone without a word.
+  /// Returns true if the peer hung up without an answer.
   bool hung_up() const { return closed_ && !refused_; }
   std::unique_ptr<Channel> release() { return std::move(channel_); }
 
@@ -145,7 +145,7 @@ class ControlClient {
       int count = poll(&ready, 1, kPatienceMs);
       if (count == 0 || (count < 0 && errno != EINTR)) return silent();
       if (count > 0 && !channel_->pending()) {
-        // Its last frames can still be read.
+        // Read the peer's last frames before reporting the hang-up.
         closed_ = channel_->fill() != Channel::Read::kOk;
       }
     }
@@ -230,11 +230,12 @@ Result<std::optional<AdoptedKeeper>> adopt_keeper(int run_dir_fd, std::uint64_t 
         }
       }
     }
-    // It may be ending, or have been started by a host that died at once, and not listen yet.
+    // The keeper may be ending, or may not listen yet because its host died at once.
     if (!keeper_is_alive(run_dir_fd)) return std::optional<AdoptedKeeper>();
     if (boot_clock_ms() >= give_up) {
       return Error{ErrorKind::kTimeout, "the keeper of this run does not respond",
-                   "try again in a moment; `moonlet ps` shows what lives", kKeeperSocketName};
+                   "try again in a moment; `moonlet ps` shows the live processes",
+                   kKeeperSocketName};
     }
     poll(nullptr, 0, kAdoptPauseMs);
   }

@@ -24,7 +24,7 @@ constexpr std::int64_t kStartMs = 30000;
 Error unexpected() {
   return Error{ErrorKind::kFailed,
                "the session's keeper gave another answer than was asked for",
-               "use the moonlet that started the session",
+               "use the version of moonlet that started the session",
                {}};
 }
 
@@ -33,7 +33,7 @@ Result<void> done_of(const Result<std::string>& answer) {
   return {};
 }
 
-/// The person's terminal, in raw mode while this lives.
+/// RawTerminal keeps the user's terminal in raw mode during its life.
 class RawTerminal {
  public:
   RawTerminal() {
@@ -44,7 +44,7 @@ class RawTerminal {
   }
   ~RawTerminal() {
     if (!raw_) return;
-    // Leaves what a program may have switched on: other screen, mouse, paste marks, focus, keys.
+    // Reset modes that a program may have enabled: screen, mouse, paste marks, focus, keys.
     static constexpr char kReset[] =
         "\x1b[0m\x1b[?1049l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?1004l"
         "\x1b[<u\x1b[>4m\x1b[?1l\x1b>\x1b[?25h\r\n";
@@ -62,7 +62,7 @@ class RawTerminal {
 
 volatile sig_atomic_t resized = 0;
 
-/// The handler of SIGWINCH while this lives.
+/// ResizeWatch handles SIGWINCH during its life.
 class ResizeWatch {
  public:
   ResizeWatch() {
@@ -88,7 +88,7 @@ std::int64_t present_size() {
   return packed(window.ws_row, window.ws_col);
 }
 
-/// False when the session has ended or hung up.
+/// Returns false if the session has ended or hung up.
 bool show_output(Channel& channel) {
   const bool open = channel.fill() == Channel::Read::kOk;
   while (true) {

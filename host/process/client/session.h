@@ -1,6 +1,6 @@
-// Sessions from outside: starting a program on a terminal under a keeper that outlives the caller,
-// asking for its screen, typing, and taking it over. Blocking, a few seconds at most each, but for
-// attach_session(). Any thread.
+// Starts, views, types into and attaches to sessions: programs on a terminal under a keeper.
+// The keeper outlives the caller. Any thread.
+// Each function blocks for at most a few seconds, except for attach_session().
 #pragma once
 
 #include <cstdint>
@@ -13,30 +13,30 @@
 
 namespace moonlet {
 
-/// The step and the attempt that a session's program is in keeper.log.
+/// keeper.log names a session's program by this step and attempt.
 inline constexpr const char* kSessionStep = "session";
 inline constexpr const char* kSessionAttempt = "1";
 
 struct StartedSession {
   int pid = 0;
-  ChildExit exit;  ///< meaningful where the pid is 0: it did not start
+  ChildExit exit;  ///< valid if the pid is 0: the program did not start
 };
-/// Starts `spec` on a terminal and returns as soon as it runs or could not be started. The keeper
-/// is a child of this process that is reaped by the next start, or by init.
+/// Starts `spec` on a terminal. Returns when it runs or could not be started.
+/// The next start, or init, reaps the session's keeper.
 Result<StartedSession> start_session(const KeeperOptions& options, ChildSpec spec);
 
-/// The screen and the facts of a session that runs, as JSON, with `history` lines above it.
+/// Returns the screen and facts of a live session as JSON, with `history` lines above the screen.
 Result<std::string> look_at_session(int dir_fd, std::int64_t history);
 Result<void> type_into_session(int dir_fd, const TypeFrame& typed);
 Result<void> resize_session(int dir_fd, int rows, int cols);
-/// Asks its tree to end, and kills it after `grace_ms`.
+/// Asks the tree to end, and kills it after `grace_ms`.
 Result<void> end_session(int dir_fd, std::int64_t grace_ms);
 
-/// How attach_session() ended.
+/// Detached is the reason for the end of attach_session().
 enum class Detached { kByKey, kSessionEnded, kTerminalGone };
-/// Connects the terminal on descriptors 0 and 1 with the session until the person presses `key` (a
-/// control character), the session ends, or the terminal is gone. The terminal gets its settings
-/// back. Blocks for as long as that takes; SIGWINCH is handled meanwhile.
+/// Connects the terminal on descriptors 0 and 1 with the session. Handles SIGWINCH.
+/// Blocks until the user presses `key` (a control character), or either side ends.
+/// attach_session() restores the terminal's settings.
 Result<Detached> attach_session(int dir_fd, char key);
 
 }  // namespace moonlet

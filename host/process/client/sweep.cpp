@@ -35,7 +35,7 @@ bool is_process(const ProcessInfo& process, pid_t pid, std::int64_t born_ms) {
   return process.pid == pid && std::abs(process.born_ms - born_ms) <= birth_tolerance_ms();
 }
 
-// The processes of one keeper's children among `processes`.
+// Finder selects the processes of a keeper's children from `processes`.
 class Finder {
  public:
   Finder(const LoggedKeeper& keeper, const std::vector<ProcessInfo>& processes)
@@ -58,7 +58,7 @@ class Finder {
       std::uint32_t number = 0;
       const bool main = is_main(process, number);
       const bool marked = main || read_mark(process.pid, keeper_.record.token, number);
-      // No mark to be read may also mean that it has just ended.
+      // A process without a readable mark may have just ended.
       const bool fenced = !marked && in_cgroup_.count(process.pid) != 0 && same_process(process);
       if (marked || fenced) add(process, number, main);
     }
@@ -79,7 +79,7 @@ class Finder {
     return true;
   }
 
-  // The process and, because they may have shed every mark, all that descends from it.
+  // Adds the process and all its descendants, which may have removed every mark.
   void add(const ProcessInfo& process, std::uint32_t number, bool main) {
     std::vector<const ProcessInfo*> waiting{&process};
     while (!waiting.empty()) {
@@ -129,10 +129,9 @@ std::vector<LiveProcess> find_all(const std::vector<LoggedKeeper>& keepers) {
   std::vector<LiveProcess> all;
   std::unordered_set<pid_t> seen;
   for (const auto& keeper : keepers) {
-    // No process outlives a boot, and pids and start times mean other processes after it.
+    // Pids and start times of an earlier boot mean other processes now.
     if (keeper.record.token.empty() || keeper.record.boot_id != boot) continue;
-    // In a copied repository a run looks as one that its host has left, while it is driven where it
-    // is.
+    // In a copied repository, a run looks orphaned although the original still has a driver.
     if (keeper.copied) continue;
     for (auto& live : Finder(keeper, processes).find()) {
       if (seen.insert(live.info.pid).second) all.push_back(std::move(live));
@@ -187,7 +186,7 @@ void continue_keeper(int run_dir_fd) {
 }
 
 Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
-  // A directory that never had a keeper stays as it is.
+  // Do not create a log in a directory that never had a keeper.
   auto keepers = read_keeper_log(run_dir_fd, true);
   if (!keepers) return keepers.error();
   if (keepers->empty()) return Swept{};
@@ -214,7 +213,7 @@ Result<Swept> sweep(int run_dir_fd, std::int64_t wait_ms) {
       swept.killed.push_back(std::move(process));
       fresh = true;
     }
-    // A pause would let processes get ahead that keep starting new ones.
+    // A pause would help processes that keep starting new processes.
     if (!fresh) poll(nullptr, 0, kPauseMs);
   }
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kPrefix = "moonlet-";
 constexpr std::size_t kDigits = 16, kLongestPath = 4096, kMostRecords = 100'000;
 
-/// True when it is gone, or never was.
+/// Removes a recorded folder. Returns true if the folder is gone.
 bool remove_recorded(const Dir& run_dir, const std::string& name) {
   auto text = run_dir.read_file(std::string(kTemporaryRecords) + "/" + name, kLongestPath);
   if (!text || text->cut) return false;
@@ -39,7 +39,7 @@ bool is_temporary_folder_name(std::string_view name) {
 }
 
 void remove_temporary_folders(const Dir& run_dir) {
-  // A copied run names the folders of its original.
+  // A copied run records the folders of its original, so remove nothing.
   if (keeper_log_is_copy(run_dir.fd())) return;
   auto records = run_dir.list(kTemporaryRecords, kMostRecords);
   if (!records) return;

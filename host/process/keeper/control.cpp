@@ -28,9 +28,9 @@ void close_fd_on_exec(int fd) { fcntl(fd, F_SETFD, fcntl(fd, F_GETFD) | FD_CLOEX
 
 constexpr int kBlockingUs = 20000;
 
-// BlockingLimit interrupts every call that blocks for long, while it lives. A peer may send the
-// last descriptor of a TCP connection that lingers. Closing that descriptor waits for as long as
-// the peer has asked for; the kernel closes it, too, when we hang up without having read.
+// BlockingLimit interrupts every call that blocks for long.
+// A peer may send the last descriptor of a lingering TCP connection, whose close() then blocks.
+// The kernel also closes such a descriptor when the worker hangs up without reading.
 class BlockingLimit {
  public:
   BlockingLimit() {
@@ -52,7 +52,7 @@ class BlockingLimit {
   }
 };
 
-// Refuses a process that may never command this keeper, even one that can write keeper.log.
+// Refuses a process that may never command this keeper, even if it can write keeper.log.
 std::optional<Error> refusal_of(pid_t peer) {
   if (may_descend_from_us(peer)) {
     return Error{ErrorKind::kDenied,
@@ -94,7 +94,7 @@ void ControlServer::listen() {
   (void)!fchdir(sockets_[0].folder.dir_fd);
 }
 
-// In the current directory, by its bare name: the path may be longer than an address can be.
+// Binds by a bare name in the current directory, because the path may be too long.
 void ControlServer::listen_in(Socket& socket) {
   Fd fd(::socket(AF_UNIX, SOCK_STREAM, 0));
   if (!fd) return;
@@ -136,7 +136,7 @@ void ControlServer::accept_all(int socket_fd) {
   while (true) {
     int fd = accept(socket_fd, nullptr, nullptr);
     if (fd < 0 && (errno == EMFILE || errno == ENFILE) && spare_fd_ >= 0) {
-      // Otherwise the loop would report these connections for ever.
+      // Without a free descriptor, accept and close, or the loop reports the connection forever.
       ::close(spare_fd_);
       if (int refused = accept(socket_fd, nullptr, nullptr); refused >= 0) ::close(refused);
       spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -144,7 +144,7 @@ void ControlServer::accept_all(int socket_fd) {
     }
     if (fd < 0) return;
     close_fd_on_exec(fd);
-    // A crowd of silent peers must not keep the one away that has something to ask.
+    // Many silent peers must not keep out a peer with a request.
     if (open_.size() >= kMostPeers) hang_up(*open_.front());
     auto* peer = new Peer;
     peer->server = this;
@@ -185,7 +185,7 @@ void ControlServer::serve(Peer& peer) {
     if (peer.channel->pending_bytes() > kPeerBacklog) return hang_up(peer);
   }
   if (!peer.channel->flush() || !alive) return hang_up(peer);
-  // A peer that does not read its answers is not read from either.
+  // Read nothing from a peer that does not read its answers.
   uv_poll_start(&peer.poll, peer.channel->pending() ? UV_WRITABLE : UV_READABLE,
                 [](uv_poll_t* poll, int, int) {
                   auto* ready = static_cast<Peer*>(poll->data);
@@ -240,7 +240,7 @@ std::optional<Error> ControlServer::refuse_command(Peer& peer) {
   }
   return Error{ErrorKind::kDenied,
                "this user cannot write the run's record, and so cannot control its keeper",
-               "do it with the same rights as who started the run", kKeeperLogName};
+               "do it as the user who started the run", kKeeperLogName};
 }
 
 void ControlServer::hang_up(Peer& peer) {
@@ -250,7 +250,7 @@ void ControlServer::hang_up(Peer& peer) {
 
 std::unique_ptr<Channel> ControlServer::release(Peer& peer) {
   open_.remove(&peer);
-  // Before the channel goes: libuv has to forget the descriptor before its number can mean another.
+  // Close the poll first: libuv must forget the descriptor before its number is reused.
   uv_close(reinterpret_cast<uv_handle_t*>(&peer.poll),
            [](uv_handle_t* handle) { delete static_cast<Peer*>(handle->data); });
   return std::move(peer.channel);

@@ -1,10 +1,9 @@
-// Serves keeper.sock. Later commands list and end the keeper's children through it, and a new host
-// adopts the keeper. Any process of the same user may connect. No peer can block the worker:
-// requests are small, answers are bounded, and a peer that does not read is disconnected. Some
-// peers may only list the children: a step of this keeper, a confined step of another keeper, and a
-// peer that does not send a descriptor to write keeper.log as a proof. A confined process could
-// otherwise act as the host and start an unconfined child. Owns the socket files and the worker's
-// SIGALRM. Worker thread.
+// ControlServer serves keeper.sock, through which commands list and end the keeper's children.
+// A new host adopts the keeper through the socket. Any process of the same user may connect.
+// No peer can block the worker: sizes are limited, and a peer that does not read is disconnected.
+// Steps, and peers without a writable descriptor of keeper.log, may only list children.
+// Otherwise a confined process could act as the host and start an unconfined child.
+// ControlServer owns the socket files and the worker's SIGALRM. Worker thread.
 #pragma once
 
 #include <uv.h>
@@ -30,29 +29,28 @@ class ControlServer {
     std::function<std::vector<ChildRecord>()> live;
     std::function<void(std::uint32_t)> cancel;
     std::function<void()> shutdown;
-    /// Called for a peer that wants to be the host, after the greeting. Dropping its channel
-    /// disconnects it.
+    /// Called for a peer that wants to be the host, after the greeting.
+    /// Dropping its channel disconnects the peer.
     std::function<void(std::uint64_t generation, std::unique_ptr<Channel>)> adopt;
-    /// Answers frames about a terminal; false for other frames.
+    /// Answers frames about a terminal. Returns false for other frames.
     std::function<bool(const Frame&, std::string& out)> terminal;
-    /// Called for a peer that attaches to the terminal, with its pid.
+    /// Called for a peer that attaches to the terminal, with the peer's pid.
     std::function<void(NumberFrame, std::unique_ptr<Channel>, std::int32_t)> attach;
   };
-  /// A folder for a socket, and its keeper.log; both borrowed.
+  /// Folder is a place for a socket, with its keeper.log. Both descriptors are borrowed.
   struct Folder {
     int dir_fd = -1, log_fd = -1;
   };
-  /// The first folder is that of the run.
+  /// The first folder belongs to the run.
   ControlServer(uv_loop_t* loop, const std::vector<Folder>& folders, Handlers handlers);
   ~ControlServer();
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  /// Makes keeper.sock in each folder where it does not listen yet, and replaces that of a dead
-  /// keeper. If this fails, only those commands do not work. Changes the current directory, and
-  /// returns to the run's.
+  /// Makes keeper.sock in each folder without one, and replaces a dead keeper's socket.
+  /// A failure of listen() disables only the commands. The current directory changes temporarily.
   void listen();
-  /// True when it listens in the folder of the run.
+  /// Returns true if the socket in the run's folder exists.
   bool listening() const { return sockets_[0].fd >= 0; }
   /// Removes the socket files and disconnects all peers.
   void close();

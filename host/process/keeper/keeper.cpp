@@ -22,6 +22,7 @@
 #include "host/process/keeper/control.h"
 #include "host/process/keeper/worker.h"
 #include "host/process/wire/channel.h"
+#include "host/process/wire/exit_file.h"
 
 namespace moonlet {
 
@@ -37,7 +38,7 @@ struct Arguments {
   int run_dir_fd = -1, host_fd = -1, output_dir_fd = -1, live_dir_fd = -1;
   std::string run_id, label;
   std::uint64_t generation = 0;
-  bool cgroups = true;
+  bool cgroups = true, publishes = false;
 };
 
 bool parse_fd(const char* text, int& fd) {
@@ -58,6 +59,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     const char* value = i + 1 < argc ? argv[i + 1] : nullptr;
     if (name == "--no-cgroups") {
       arguments.cgroups = false;
+      continue;
+    }
+    if (name == "--publish") {
+      arguments.publishes = true;
       continue;
     }
     if (value == nullptr) return false;
@@ -91,8 +96,8 @@ int refuse(int host_fd, const Error& error) {
   return 1;
 }
 
-// A process that asks whether a keeper lives holds the lock for an instant, and an ending keeper
-// for somewhat longer. A keeper whose host was overtaken meanwhile must not start anything.
+// A check whether a keeper lives holds the lock briefly, an ending keeper somewhat longer.
+// A keeper whose host was fenced must not start a child.
 Result<int> lock_log(const Arguments& arguments) {
   const std::int64_t give_up = boot_clock_ms() + kLockWaitMs;
   auto fd = open_keeper_log(arguments.run_dir_fd, true);
@@ -106,10 +111,10 @@ Result<int> lock_log(const Arguments& arguments) {
   close(*fd);
   return Error{ErrorKind::kDenied,
                "another host has taken over the run (generation " + std::to_string(newest) + ")",
-               "leave the run to it; what was under way is on its record", kKeeperLogName};
+               "let that host continue; what was under way is on its record", kKeeperLogName};
 }
 
-// Records the children that the worker could not record as ended.
+// Records as lost the children whose end the worker could not record.
 void record_losses(int run_dir_fd, int log_fd) {
   auto keepers = read_keeper_log(run_dir_fd, true);
   KeeperLogWriter log(log_fd);
@@ -124,10 +129,9 @@ void record_losses(int run_dir_fd, int log_fd) {
   (void)log.flush(true);
 }
 
-// Continues a stopped worker: a person or a child of its own can stop it, and meanwhile it keeps no
-// limit and answers no request. After many stops it continues once a second, so that the fight does
-// not take a processor. The guard does not see a debugger's stops: the kernel reports them to the
-// tracer, not to the parent.
+// Continues a stopped worker, because a stopped worker enforces no limit and answers nobody.
+// A user or a child may have stopped it. After many stops, continues only once a second.
+// Stops by a debugger go to the tracer, so the guard does not see them.
 void let_go_on(pid_t worker, int stops) {
   if (stops > kFreeStops) poll(nullptr, 0, kStopPauseMs);
   kill(worker, SIGCONT);
@@ -155,6 +159,8 @@ int guard(pid_t worker, const Arguments& arguments, WorkerSetup& setup) {
     if (setup.entry) setup.entry->remove();
   }
   remove_cgroup(cgroup, kGroupWaitMs);
+  // On a full disk, publishing fails. A later query then publishes the end from keeper.log.
+  if (arguments.publishes) (void)publish_logged_exit(arguments.run_dir_fd, SystemClock().wall_ms());
   return died ? 1 : WEXITSTATUS(status);
 }
 
@@ -231,7 +237,7 @@ int keeper_main(int argc, char** argv) {
     setup.record.worker_born_ms = born_of(getpid());
     _exit(run_worker(std::move(setup)));
   }
-  // The host must see the end of the worker, so no other process may hold its socket.
+  // The host must see the worker's end, so no other process may hold the worker's socket.
   close(arguments.host_fd);
   close(alive[0]);
   return guard(worker, arguments, setup);

@@ -1,8 +1,8 @@
-// LiveEntry is a keeper's entry in the index of live keepers in the user's state folder. By it a
-// run or session is found and ended when its own folder was removed. The entry is a folder with a
-// keeper.sock and a keeper.log of its own, so that commands use it as they use the folder of a run.
-// It counts as live while a process of the keeper holds the lock of that log; guard and worker
-// share it by the fork. Owns the descriptors. Keeper process.
+// LiveEntry is a keeper's entry in the index of live keepers in the user's state folder.
+// The entry finds and ends a run or session even if its own folder was removed.
+// An entry is a folder with a keeper.sock and a keeper.log, so commands use it like a run's folder.
+// An entry is live while a keeper's process holds the lock of the entry's keeper.log.
+// LiveEntry owns its descriptors. Keeper process.
 #pragma once
 
 #include <string>
@@ -16,14 +16,14 @@ namespace moonlet {
 
 class LiveEntry {
  public:
-  /// Makes the entry in the folder of the index. `live_dir_fd` is borrowed. No reader sees it yet.
+  /// Makes a hidden entry in the index's folder. Borrows `live_dir_fd`.
   static Result<LiveEntry> make(int live_dir_fd, const std::string& token);
 
-  /// Shows it to readers, with the keeper's record and a link to `run_dir`, an absolute path.
+  /// Publishes the entry with the keeper's record and a link to the absolute path `run_dir`.
   Result<void> publish(KeeperRecord record, const std::string& run_dir);
-  /// The folder of the run has another path by now.
+  /// Updates the link after the run's folder was moved.
   void follow(const std::string& run_dir);
-  /// Adds a record of keeper.log. One that cannot be written is dropped.
+  /// Adds a record of keeper.log. Drops a record that cannot be written.
   void add(std::string_view line);
   void remove();
 

@@ -1,7 +1,6 @@
-// Reports that one of many pipes can be read, or that a child has ended. Owns its libuv handles,
-// not the descriptors. Worker thread; one per process, because of SIGCHLD. It uses libuv: a
-// separate epoll set saved only 2 of 12 microseconds of CPU per pipe, less than 1 % of the start of
-// a child.
+// Poller reports readable pipes and ended children. Owns its libuv handles, not the descriptors.
+// Only one Poller per process may exist, because it handles SIGCHLD. Worker thread.
+// A separate epoll set instead of libuv would save less than 1 % of a child's start.
 #pragma once
 
 #include <uv.h>
@@ -15,9 +14,9 @@ namespace moonlet {
 class Poller {
  public:
   struct Handlers {
-    /// The descriptor is readable or at its end. A key may be reported once more after remove().
+    /// Called when a descriptor is readable or at its end, maybe once more after remove().
     std::function<void(std::uint64_t key)> readable;
-    /// At least one child has ended since this was last called.
+    /// Called when at least one child has ended since the last call.
     std::function<void()> child_ended;
   };
   Poller(uv_loop_t* loop, Handlers handlers);
@@ -25,9 +24,9 @@ class Poller {
   Poller(const Poller&) = delete;
   Poller& operator=(const Poller&) = delete;
 
-  /// Watches `fd` until remove(). False with errno.
+  /// Watches `fd` until remove(). Returns false with errno on failure.
   bool add(int fd, std::uint64_t key);
-  /// Call it before closing `fd`: a child between clone and exec may keep it open.
+  /// Call remove() before closing `fd`: a child between clone and exec may keep it open.
   void remove(int fd);
 
  private:

@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kSampleMs = 1000;
 constexpr std::int64_t kFlushMs = 5;
 constexpr std::size_t kMostHistory = 4000;
-// A person whose connection takes less than the program prints sees the newest screen instead.
+// A slow connection beyond this backlog gets the newest screen instead of all output.
 constexpr std::size_t kPersonBacklog = 1u << 20;
 
 ScreenSize size_of(std::int64_t value) {
@@ -23,7 +23,7 @@ Error no_session() {
       ErrorKind::kInvalid, "the session has ended", "moonlet session log shows its output", {}};
 }
 
-// The system may not say which process a person's connection is from.
+// The system may not report the pid of an attached process.
 constexpr std::int32_t kUnknownProcess = -1;
 
 std::string named(std::int32_t pid) {
@@ -44,7 +44,7 @@ struct Sessions::Person {
   uv_poll_t poll{};
   std::uint32_t number = 0;
   int polled = 0;
-  bool behind = false;  // output was left out: the screen is drawn anew
+  bool behind = false;  // output was dropped: redraw the screen
 };
 
 Sessions::Sessions(Loop& loop, Supervisor& supervisor) : loop_(loop), supervisor_(supervisor) {}
@@ -126,8 +126,6 @@ Result<void> Sessions::resize(NumberFrame wish, bool is_person) {
   found.terminal->resize(size_of(wish.value), loop_.clock().monotonic_ms());
   return {};
 }
-
-// --- the person
 
 void Sessions::attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid) {
   const auto found = find(wish.number);

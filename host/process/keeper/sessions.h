@@ -1,6 +1,5 @@
-// Sessions answers what commands ask about the children that run on a terminal: it types, shows,
-// resizes, and gives a terminal to a person who takes it over, one at a time. Borrows the
-// supervisor; owns the connection to that person. Worker thread.
+// Sessions answers commands about children on a terminal: type, look, resize, attach.
+// Only one user at a time may attach. Borrows the supervisor; owns the attached connection.
 #pragma once
 
 #include <uv.h>
@@ -18,18 +17,18 @@ namespace moonlet {
 
 class Sessions {
  public:
-  /// Both are borrowed.
+  /// Borrows both arguments.
   Sessions(Loop& loop, Supervisor& supervisor);
   ~Sessions();
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  /// Appends the answer to kType, kLook, kResize or kEndTerminal; false for another frame, or a
-  /// malformed one.
+  /// Appends the answer to kType, kLook, kResize or kEndTerminal.
+  /// Returns false for a malformed frame or a frame of another type.
   bool answer(const Frame& frame, std::string& out);
-  /// Gives a terminal to the peer of `channel`, the process `pid`, or refuses and hangs up.
+  /// Attaches the peer of `channel`, the process `pid`, to a terminal, or refuses and hangs up.
   void attach(NumberFrame wish, std::unique_ptr<Channel> channel, std::int32_t pid);
-  /// Hangs up, where the terminal's child has ended, and sends what is to be sent.
+  /// Hangs up if the terminal's child has ended, and sends pending output.
   void before_waiting();
 
  private:

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kBufferSize = 256 * 1024;
 
-// One buffer for all streams: each read is taken care of before the next.
+// All streams share a buffer, because each read is handled before the next.
 char* shared_buffer() {
   static thread_local std::unique_ptr<char[]> buffer =
       std::make_unique_for_overwrite<char[]>(kBufferSize);

@@ -1,6 +1,5 @@
-// Step is one child as its keeper sees it: where it stands between start and completion, its two
-// streams and their capture. Owned by the Supervisor, which makes every decision; this only holds
-// and reads. Worker thread.
+// Step is the keeper's state of a child: its phase, its two streams and their capture.
+// The Supervisor owns the steps and makes every decision. Worker thread.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +16,6 @@
 
 namespace moonlet {
 
-/// The reading end of one pipe.
 class Stream {
  public:
   Stream() = default;
@@ -25,11 +23,11 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Takes over `fd` and has it watched under `key`. False with errno; then it is closed.
+  /// Takes ownership of `fd` and watches it under `key`. On failure closes it, false with errno.
   bool start(Poller& poller, int fd, std::uint64_t key);
   bool is_open() const { return fd_ >= 0; }
-  /// Feeds the waiting bytes, up to about `limit`, to `sink`; closes at the end. Returns the bytes
-  /// read.
+  /// Feeds the available bytes, up to about `limit`, to `sink`. Closes at the end.
+  /// Returns the number of bytes read.
   std::size_t drain(std::size_t limit, const std::function<void(std::string_view)>& sink);
   void close();
 
@@ -40,23 +38,23 @@ class Stream {
 
 struct Step : ChildRecord {
   enum class Phase {
-    kRunning,   ///< until its main process has ended, or a limit or a cancel came
-    kDraining,  ///< the main process has ended; waiting for the end of its streams
-    kTerm,      ///< its tree was asked to end
-    kKill,      ///< its tree is being killed, until it is empty
+    kRunning,   ///< the main process runs, and no limit or cancel has come
+    kDraining,  ///< the main process has ended, but not its streams
+    kTerm,      ///< the tree was asked to end
+    kKill,      ///< the tree is being killed
   };
 
-  std::uint64_t spawned_as = 0;  ///< how many processes the worker had made by then
+  std::uint64_t spawned_as = 0;  ///< processes started by the worker before
   std::string cgroup;
   Phase phase = Phase::kRunning;
   bool ended = false;       ///< the main process was reaped
-  bool tree_empty = false;  ///< and the rest of its tree is gone
+  bool tree_empty = false;  ///< the whole tree is gone
   bool durable = false;
   bool outlives_host = false;
   bool reaped_logged = false;
 
   std::int64_t wall_ms = 0, idle_ms = 0, grace_ms = 0, drain_ms = 0;
-  std::int64_t started = 0, born_ms = 0;  ///< monotonic, after boot
+  std::int64_t started = 0, born_ms = 0;  ///< on the monotonic clock, and since the boot
   std::int64_t last_output = 0;
   std::int64_t phase_deadline_ms = 0;  ///< the end of kDraining and kTerm
   std::int64_t kill_since = 0;
@@ -64,14 +62,13 @@ struct Step : ChildRecord {
 
   Stream out, err;
   Capture out_capture, err_capture;
-  std::unique_ptr<Terminal> terminal;  ///< gets its output, where it has one
-  Fd held;                             ///< with a terminal: closed with the step
-  bool idle_held = false;              ///< its idle limit stands still
-  bool settling = false;               ///< its streams are closed, its last processes may be ending
-  bool left_behind = false;            ///< its tree is being ended after it ended by itself
-  bool group_asked = false;            ///< the process group got its TERM
-  std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< the processes of the tree that got a
-                                                     ///< signal
+  std::unique_ptr<Terminal> terminal;  ///< gets the output of a child on a terminal
+  Fd held;                             ///< kept open while a child has a terminal
+  bool idle_held = false;              ///< the idle limit is paused
+  bool settling = false;               ///< the streams are closed; the last processes may be ending
+  bool left_behind = false;            ///< the child has ended, but its tree must still be ended
+  bool group_asked = false;            ///< the process group got SIGTERM
+  std::unique_ptr<std::unordered_set<pid_t>> asked;  ///< processes that got SIGTERM
   ChildExit exit;
 
   bool idles() const { return idle_ms > 0 && !idle_held; }

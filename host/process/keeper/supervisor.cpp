@@ -8,14 +8,13 @@ namespace moonlet {
 
 namespace {
 
-// The bytes read from one stream in one turn of the loop; the rest waits until the others had
-// theirs.
+// Limits the bytes of a stream per loop turn, so that all streams get a turn.
 constexpr std::size_t kReadTurn = 512 * 1024;
-// A screen takes longer for each byte, and others ask for it meanwhile.
+// A screen needs more time per byte, and commands may wait for the screen.
 constexpr std::size_t kTerminalTurn = 64 * 1024;
-// The time from the end of a step to the search for processes that only it could explain.
+// After a step's end, wait this long before the search for strays that the step may have started.
 constexpr std::int64_t kStrayMs = 20;
-// The part of the reserve that only keeper.log may use.
+// Only keeper.log may use this part of the reserve.
 constexpr std::uint64_t kLogShare = Reserve::kSize / 4;
 
 }  // namespace
@@ -105,8 +104,6 @@ void Supervisor::children_ended() {
   look(false);
 }
 
-// --- streams and limits
-
 void Supervisor::drain(Step& step) {
   std::size_t bytes = 0;
   if (step.terminal) {
@@ -166,7 +163,7 @@ void Supervisor::on_timer(std::uint32_t number) {
       } else if (step.idles() && time >= step.last_output + step.idle_ms) {
         begin_end(step, Reason::kIdle, step.grace_ms);
       } else {
-        arm(step);  // output came since the timer was set
+        arm(step);  // output arrived after the timer was set
       }
       break;
     case Step::Phase::kDraining:
@@ -186,15 +183,13 @@ void Supervisor::on_timer(std::uint32_t number) {
   }
 }
 
-// --- completion
-
 void Supervisor::try_complete(Step& step) {
   if (!step.ended || !step.tree_empty) return;
   drain(step);
   if (!step.streams_open()) return complete(step);
   switch (step.phase) {
     case Step::Phase::kRunning:
-      // A process outside of the tree holds its pipes; its output may still be wanted.
+      // A process outside of the tree still holds the pipes, so wait for more output.
       drain_for(step, step.drain_ms);
       break;
     case Step::Phase::kDraining:
@@ -211,7 +206,7 @@ void Supervisor::complete(Step& step) {
   loop_.cancel(step.timer);
   step.out.close();
   step.err.close();
-  // The record of its end goes before its output.
+  // The record of the end has priority over output.
   const auto make_room = [this](std::uint64_t bytes) {
     return identity_.reserve->give(bytes, kLogShare);
   };
@@ -227,8 +222,7 @@ void Supervisor::complete(Step& step) {
     kill_cgroup(step.cgroup);
     empty_cgroups_.push_back(std::move(step.cgroup));
   }
-  // A process that is just leaving keeps the group busy; it is then removed with the next, or with
-  // the run's.
+  // An exiting process may keep the cgroup busy. A later step or the run's end then removes it.
   std::erase_if(empty_cgroups_, [](const std::string& cgroup) { return remove_cgroup(cgroup); });
   log_.add(exit_line(step.number, step.exit, loop_.clock().wall_ms()));
 
@@ -239,7 +233,7 @@ void Supervisor::complete(Step& step) {
   if (!step.ended) mains_.erase(step.pid);
   ChildRecord& record = step;
   listener_.exited({std::move(record), std::move(step.exit), step.durable});
-  // Processes that this step could have started may now be strays.
+  // Processes that this step has started may now be strays.
   if (strays_) schedule_tick(kStrayMs);
 }
 

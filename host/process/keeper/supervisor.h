@@ -1,9 +1,8 @@
-// Supervisor starts steps, watches over them and completes each exactly once, when its main
-// process, its streams and its whole tree are done with. Owns the steps; is the parent of all of
-// their processes and reaps every child that the kernel gives it. Knows no socket: it reports to a
-// SupervisorListener. Worker thread of a process in which every child is its own to reap.
-// The life of a step is in three files: supervisor_start.cpp, supervisor.cpp (it runs) and
-// supervisor_end.cpp.
+// Supervisor starts and watches steps, and completes each step exactly once.
+// A step ends with its main process, its streams and its whole tree.
+// Owns the steps, and reaps every child that the kernel assigns to the process.
+// Reports to a SupervisorListener. Worker thread of a process without other children.
+// supervisor_start.cpp starts steps, supervisor.cpp runs and supervisor_end.cpp ends steps.
 #pragma once
 
 #include <deque>
@@ -25,13 +24,12 @@
 
 namespace moonlet {
 
-/// A child that has completed.
 struct EndedChild : ChildRecord {
   ChildExit exit;
   bool durable = false;
-  bool sent = false;  ///< the present host has its exit
+  bool sent = false;  ///< the current host has the exit
 
-  /// A child that never ran.
+  /// Makes the end of a child that never ran.
   static EndedChild unstarted(StartFrame& frame, ChildExit::Why why, Error error);
 };
 
@@ -39,7 +37,7 @@ class SupervisorListener {
  public:
   virtual ~SupervisorListener() = default;
   virtual void started(std::uint32_t number, pid_t pid) = 0;
-  /// Its exit record waits in the log until the next flush; report it only after that.
+  /// Called once a child has ended. Report the exit only after the log's next flush.
   virtual void exited(EndedChild child) = 0;
 };
 
@@ -49,43 +47,43 @@ class Supervisor {
     int output_dir_fd = -1;  ///< the folder of output files; borrowed
     std::string token;       ///< the run's token
     std::string outer_mark;  ///< the MOONLET_STEP that the keeper itself carries
-    std::string cgroup;      ///< the run's cgroup; "" where there is none
-    int run_dir_fd = -1;     ///< the run's folder, with `reserve` on its disk; both borrowed
+    std::string cgroup;      ///< the run's cgroup; "" without one
+    int run_dir_fd = -1;     ///< the run's folder, on the same disk as `reserve`; both borrowed
     Reserve* reserve = nullptr;
   };
-  /// All that is passed by reference is borrowed and outlives the supervisor.
+  /// Borrows all references, which must outlive the supervisor.
   Supervisor(Loop& loop, KeeperLogWriter& log, SupervisorListener& listener, Identity identity);
   ~Supervisor();
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
-  /// Queues a child. A number that is in use is refused.
+  /// Queues a child. Refuses a number that is in use.
   void start(StartFrame frame);
-  /// Starts some of the queue: first the intents go to the log, then the programs run. True when
-  /// more is queued.
+  /// Starts a batch of the queue: records the intents, then runs the programs.
+  /// commit() returns true while the queue is not empty.
   bool commit();
-  /// `finished`: the host has its result from the child, so the child need not run again.
+  /// With `finished`, the host has the result, so the child need not run again.
   void cancel(std::uint32_t number, bool finished = false);
-  /// The idle limit of a child stands still while it is held, and begins anew after that.
+  /// Pauses the idle limit of a child. The limit starts again after a release.
   void hold_idle(std::uint32_t number, bool held);
-  /// Asks everything to end: TERM, at most `grace_ms`, KILL. `because` goes into their exits.
+  /// Ends all children by TERM, and KILL after `grace_ms`. Their exits contain `because`.
   void end_all(std::int64_t grace_ms, std::string_view because);
-  /// The host is gone: ends, as end_all() does, the children that may not outlive it. Queued
-  /// children are forgotten, as if they had never been asked for.
+  /// After the host's death, ends the children that may not outlive it, like end_all().
+  /// Drops queued children.
   void end_hosted(std::int64_t grace_ms);
 
   struct OnTerminal {
-    Terminal* terminal = nullptr;  ///< none: no such child, or it has no terminal
+    Terminal* terminal = nullptr;  ///< null: unknown child, or a child without a terminal
     pid_t pid = 0;
   };
-  /// The terminal of a child; 0 is the only child.
+  /// Returns the terminal of a child; 0 is the only child.
   OnTerminal on_terminal(std::uint32_t number) const;
   bool has_terminals() const { return !terminals_.empty(); }
-  /// Writes what was typed; true while some of it waits for its program.
+  /// Writes typed bytes. Returns true while some typed bytes still wait for their program.
   bool flush_terminals();
-  /// Ends the child of a terminal as cancel() does, with this grace; false where there is none.
+  /// Ends the child of a terminal like cancel(), with `grace_ms`. Returns false for no such child.
   bool end_on_terminal(std::uint32_t number, std::int64_t grace_ms);
-  /// Has every terminal look for what is new on its screen.
+  /// Checks every terminal's screen for new lines.
   void sample_terminals();
 
   std::size_t live() const { return steps_.size() + queue_.size(); }
@@ -99,11 +97,11 @@ class Supervisor {
   using Members = std::vector<const TreeMember*>;
   enum class Reason { kWall, kIdle, kCancel, kFinish, kStraggler, kDrain };
 
-  // starting: supervisor_start.cpp
+  // supervisor_start.cpp implements:
   void launch(StartFrame& frame);
   void not_started(StartFrame& frame, Error error);
   Result<void> record_intents(std::size_t count);
-  /// The ends of a program's output that the program gets: pipes, or a terminal for all three.
+  /// ProgramEnds are the child's ends of its output: pipes, or a terminal for all three.
   struct ProgramEnds {
     Fd outputs[2], terminal;
   };
@@ -112,13 +110,13 @@ class Supervisor {
   void supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t pid);
   std::shared_ptr<const Redactor> redactor_for(const std::vector<Secret>& secrets);
 
-  // watching
+  // supervisor.cpp implements:
   void readable(std::uint64_t key);
   void drain(Step& step);
   void arm(Step& step);
   void on_timer(std::uint32_t number);
 
-  // ending: supervisor_end.cpp
+  // supervisor_end.cpp implements:
   void children_ended();
   bool reap();
   void main_ended(Step& step, int status, const struct rusage& usage);
@@ -155,10 +153,10 @@ class Supervisor {
   Poller poller_;
   std::deque<StartFrame> queue_;
   std::unordered_map<std::uint32_t, std::unique_ptr<Step>> steps_;
-  std::vector<Step*> terminals_;            // the steps that run on one
+  std::vector<Step*> terminals_;            // the steps with a terminal
   std::unordered_map<pid_t, Step*> mains_;  // the steps whose main process was not reaped
   std::unordered_map<pid_t, Orphan> orphans_;
-  std::unordered_set<std::uint32_t> unsettled_;  // their tree must be looked at
+  std::unordered_set<std::uint32_t> unsettled_;  // steps whose tree must be scanned
   std::vector<std::string> empty_cgroups_;
   bool strays_ = false;  // a search found processes that no running step explains
   bool ticking_ = false;

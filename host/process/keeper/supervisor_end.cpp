@@ -13,22 +13,20 @@ namespace moonlet {
 
 namespace {
 
-// A process that has closed its streams is often about to exit. Wait this long before it counts as
-// left behind.
+// A process that has closed its streams is often about to exit, so wait this long.
 constexpr std::int64_t kSettleMs = 20;
-// The longest grace for processes that a finished step left behind.
+// Limits the grace of processes that a finished step left running.
 constexpr std::int64_t kStragglerGraceMs = 500;
-// The longest wait for a tree that resists SIGKILL, by a broken disk or a foreign user. After it,
-// the keeper stops trying.
+// Gives up after this time on a tree that resists SIGKILL, due to a broken disk or another user.
 constexpr std::int64_t kKillLimitMs = 10000;
-// The most scans in one turn of the event loop. Scans without a pause catch a chain of forks; the
-// limit leaves time for the other steps.
+// Limits the scans in a turn of the event loop, to leave time for other steps.
+// Scanning without a pause catches a chain of forks.
 constexpr int kLooks = 12;
 constexpr std::int64_t kTickMs = 1;
 constexpr std::int64_t kSlowTickMs = 50;
-// Up to this many pids are checked one by one. With more, scan the whole of /proc.
+// Up to this many pids are checked singly. With more, scan the whole of /proc.
 constexpr pid_t kFewPids = 48;
-// In a step younger than this, the pids have almost certainly not wrapped around.
+// The pids of a step younger than this have almost certainly not wrapped around.
 constexpr std::int64_t kYoungMs = 10000;
 
 std::int64_t milliseconds(const timeval& time) {
@@ -45,9 +43,7 @@ std::int64_t kilobytes(long max_rss) {
 
 }  // namespace
 
-// --- reaping
-
-// True when a process ended that was no step's main process: a snapshot before this is out of date.
+// Returns true if an orphan ended, which makes an earlier snapshot outdated.
 bool Supervisor::reap() {
   bool orphan_gone = false;
   int status = 0;
@@ -79,7 +75,7 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
   } else {
     exit.code = WEXITSTATUS(status);
   }
-  // If a limit or a cancel came first, it stays the reason.
+  // The reason of an earlier limit or cancel stays.
   if (exit.why == ChildExit::Why::kNotStarted) {
     exit.why = exit.signal != 0 ? ChildExit::Why::kSignalled : ChildExit::Why::kExited;
   }
@@ -90,16 +86,14 @@ void Supervisor::main_ended(Step& step, int status, const rusage& usage) {
   unsettled_.insert(step.number);
 }
 
-// --- processes that a step left behind
-
-// True if no other process on the machine has forked since this step began.
+// Returns true if no other process on the machine has forked since this step began.
 bool Supervisor::alone_since(const Step& step, pid_t newest) const {
   return newest >= step.pid && now() - step.started < kYoungMs &&
          static_cast<std::uint64_t>(newest - step.pid) == spawned_ - step.spawned_as;
 }
 
-// True when every child of ours is the main process of a step. Reads one file if the kernel lists
-// our children, otherwise scans all processes.
+// Returns true if every child of the worker is the main process of a step.
+// Reads one file if the kernel lists children, otherwise scans all processes.
 bool Supervisor::no_orphans() {
   std::vector<pid_t> children;
   if (!list_own_children(children)) {
@@ -112,8 +106,8 @@ bool Supervisor::no_orphans() {
                      [&](pid_t pid) { return mains_.count(pid) != 0; });
 }
 
-// Completes the ended steps that clearly left no process behind. Whatever remains of a tree
-// descends from an orphan, and orphans become children of the worker.
+// Completes ended steps that certainly left no process running.
+// A remaining tree descends from an orphan, which is a child of the worker.
 void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
   const pid_t newest = newest_pid();
   const pid_t self = getpid();
@@ -138,7 +132,7 @@ void Supervisor::settle_clean(std::vector<std::uint32_t>& numbers) {
     const Step& step = *steps_.at(number);
     if (step.ended && clean(step)) candidates.push_back(number);
   }
-  // An orphan may have exited during the scan and left a child. Then the scan proves nothing.
+  // A scan proves nothing if an orphan exited during the scan and left a child.
   if (candidates.empty() || reap()) return;
   for (std::uint32_t number : candidates) {
     numbers.erase(std::find(numbers.begin(), numbers.end(), number));
@@ -159,17 +153,15 @@ std::vector<TreeMember> Supervisor::snapshot() {
   TreeOwners owners;
   for (const auto& [number, step] : steps_) {
     if (!step->ended) owners.mains.emplace(step->pid, number);
-    // A session keeps its number from being given away, so it still means this step.
+    // A living session keeps its number from being reused, so the number still means this step.
     if (!step->ended || mains_.count(step->pid) == 0) owners.groups[step->pid] = number;
   }
   owners.attribute = [this](const ProcessInfo& info) { return attribute(info); };
   return find_tree(list_processes(), getpid(), owners);
 }
 
-// --- scanning and signalling
-
-// Completes the steps that may have ended. With `strays_too` it also searches for processes that no
-// running step explains.
+// Completes the steps that may have ended.
+// With `strays_too`, also searches for processes that no running step explains.
 void Supervisor::look(bool strays_too) {
   bool must_search = strays_too && strays_;
   for (int round = 0; round < kLooks && (must_search || !unsettled_.empty()); ++round) {
@@ -182,8 +174,8 @@ void Supervisor::look(bool strays_too) {
   if (!unsettled_.empty()) schedule_tick(next_look_ms());
 }
 
-// Takes a snapshot of all processes and decides which of these steps have ended. False if processes
-// exited meanwhile, so that another scan may find more.
+// Takes a snapshot of all processes and decides which of these steps have ended.
+// Returns false if processes exited during the snapshot, so that another scan may find more.
 bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
   std::unordered_set<std::uint32_t> ended_before;
   for (std::uint32_t number : numbers) {
@@ -201,7 +193,7 @@ bool Supervisor::search(const std::vector<std::uint32_t>& numbers) {
     const auto found = steps_.find(number);
     if (found == steps_.end()) continue;
     Step& step = *found->second;
-    // The snapshot shows a main process that has ended since.
+    // The snapshot is outdated, because its main process has ended since.
     if (step.ended && ended_before.count(number) == 0) {
       outdated = true;
     } else {
@@ -222,7 +214,7 @@ std::int64_t Supervisor::next_look_ms() const {
   return std::clamp<std::int64_t>(longest / 20, kTickMs, kSlowTickMs);
 }
 
-// `members` are the living processes of the step. With `complete` there are no others.
+// `members` are the living processes of the step. With `complete`, the list has all of them.
 void Supervisor::judge(Step& step, const Members& members, bool complete) {
   const bool killing = step.phase == Step::Phase::kKill;
   if (killing) kill_tree(step, members);
@@ -263,8 +255,8 @@ void Supervisor::log_reaped(Step& step) {
   log_.add(reaped_line(step.number, step.exit.code, step.exit.signal));
 }
 
-// The main process of the step has ended, but others of its tree may remain. Gives them a moment to
-// exit, or time to close the streams if those are still open.
+// The main process of the step has ended, but its tree may remain.
+// The tree gets time to exit or to close its streams.
 void Supervisor::wait_for_rest(Step& step) {
   if (!step.streams_open()) {
     if (!std::exchange(step.settling, true)) drain_for(step, kSettleMs);
@@ -306,7 +298,7 @@ void Supervisor::begin_end(Step& step, Reason reason, std::int64_t grace_ms) {
       drain(step);
       step.exit.out_in_time = step.out_capture.total();
     }
-    // SIGTERM goes to the step's process group now. The next scan finds the processes outside it.
+    // Signal the step's process group now. The next scan finds processes outside of the group.
     step.group_asked = true;
     kill(-step.pid, SIGTERM);
     kill(-step.pid, SIGCONT);
@@ -339,8 +331,8 @@ void Supervisor::kill_tree(Step& step, const Members& members) {
     if (!step.asked) step.asked = std::make_unique<std::unordered_set<pid_t>>();
     step.asked->insert(member->info.pid);
     if (!signal_process(member->info, SIGKILL)) continue;
-    // It is alive, so the group is still the step's: one signal ends processes that fork faster
-    // than we can scan.
+    // A living member proves that the group still belongs to the step.
+    // A single signal to the group ends processes that fork faster than a scan.
     if (step.ended && member->info.pgid == step.pid) kill(-step.pid, SIGKILL);
   }
 }

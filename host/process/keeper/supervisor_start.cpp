@@ -14,12 +14,11 @@ namespace moonlet {
 
 namespace {
 
-// Enough to share one write and one sync, few enough that exits are not kept waiting.
+// A batch shares a write and a sync, but is small enough not to delay exits.
 constexpr std::size_t kBatch = 16;
 
 constexpr std::uint64_t bit(int signal) { return std::uint64_t{1} << (signal - 1); }
-// Signals that the worker handles or ignores; keeper_main() has put all others back to their
-// default.
+// The worker handles or ignores these signals. keeper_main() has reset all others.
 constexpr std::uint64_t kOurSignals = bit(SIGCHLD) | bit(SIGTERM) | bit(SIGINT) | bit(SIGHUP) |
                                       bit(SIGPIPE) | bit(SIGXFSZ) | bit(SIGALRM);
 
@@ -45,8 +44,7 @@ const char* value_of(const std::vector<char*>& env, std::string_view name) {
   return nullptr;
 }
 
-// The environment of a child: that of its frame with the mark of this keeper. The texts stay where
-// they are.
+// Returns the environment of the frame with the mark of this keeper. Does not copy the texts.
 std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
   std::vector<char*> env = pointers(frame.env, frame.envc, 1);
   env.erase(std::remove_if(env.begin(), env.end(),
@@ -57,7 +55,7 @@ std::vector<char*> marked_environment(StartFrame& frame, std::string& mark) {
   return env;
 }
 
-// The descriptor limit that we were started with, for programs that cannot bear a greater one.
+// Returns the initial descriptor limit, for programs that cannot bear a greater limit.
 const rlimit& inherited_file_limit() {
   static const rlimit limit = [] {
     rlimit before{};
@@ -80,7 +78,7 @@ std::vector<std::pair<int, rlimit>> child_limits(const std::string& token, std::
     return inherited;
   }();
   Brand brand = brand_for(token, number);
-  // Inside a step of another moonlet the hard limit is that one's mark, and stays.
+  // Inside an outer moonlet's step, keep the hard limit, because it is the outer mark.
   const bool nested = time.rlim_max != RLIM_INFINITY;
   if (nested && time.rlim_max < brand.soft) return limits;
   limits.emplace_back(brand_resource(), rlimit{brand.soft, nested ? time.rlim_max : brand.hard});
@@ -117,12 +115,12 @@ void Supervisor::start(StartFrame frame) {
   bool taken = number == 0 || steps_.count(number) != 0 ||
                std::any_of(queue_.begin(), queue_.end(),
                            [&](const StartFrame& other) { return other.number == number; });
-  // A taken number gets no answer: it would complete the child that rightly has the number.
+  // A duplicate number gets no answer, because the answer would complete the other child.
   if (!taken) queue_.push_back(std::move(frame));
 }
 
-// Records the intents of the next `count` in the queue. A disk without room for the record of an
-// end is reported now, before anything was paid.
+// Records the intents of the next `count` queued children.
+// A full disk is reported now, before anything was paid.
 Result<void> Supervisor::record_intents(std::size_t count) {
   std::string intents;
   bool durable = false;
@@ -160,7 +158,7 @@ void Supervisor::not_started(StartFrame& frame, Error error) {
   EndedChild child = EndedChild::unstarted(frame, ChildExit::Why::kNotStarted, std::move(error));
   ChildExit logged = child.exit;
   if (frame.redacted) {
-    // The error may name the program or the folder.
+    // Do not log the error, because it may name the program or the folder.
     logged.error.message =
         "it could not be started; the reason is not logged, because it may hold a secret";
     logged.error.hint.clear();
@@ -281,7 +279,7 @@ void Supervisor::launch(StartFrame& frame) {
   request.ruleset_fd = ruleset.get();
   request.record = {log_.fd(), line.prefix, line.suffix, step.durable};
   request.reset_signals = kOurSignals;
-  // A torn line must not swallow the record that the child itself writes.
+  // A torn line must not absorb the record that the child itself writes.
   if (auto flushed = log_.flush(false); !flushed && step.durable) {
     remove_cgroup(step.cgroup);
     return not_started(frame, flushed.error());
@@ -300,7 +298,7 @@ void Supervisor::launch(StartFrame& frame) {
   supervise(std::move(owned), spec, spawned.pid);
 }
 
-// Takes a step whose program runs among those that are watched.
+// Watches a step whose program runs.
 void Supervisor::supervise(std::unique_ptr<Step> owned, ChildSpec& spec, pid_t pid) {
   Step& step = *owned;
   step.pid = pid;

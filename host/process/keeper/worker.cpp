@@ -31,17 +31,17 @@ constexpr std::int64_t kHostGoneGraceMs = 300;
 constexpr std::int64_t kEndLimitMs = 3000;
 constexpr std::int64_t kLastWordsMs = 2000;
 constexpr int kGroupWaitMs = 500;
-// The host may be slow to read; beyond this backlog it must read before it can ask for more.
+// Beyond this backlog, the host must read before it can send requests.
 constexpr std::size_t kHostBacklog = 32u << 20;
-// Captured text that is kept for the next host; the log has everything else.
+// The worker keeps this much captured text for the next host. The log has everything else.
 constexpr std::size_t kEndedTextLimit = 16u << 20;
 constexpr std::ptrdiff_t kMostEnded = 4096;
-// How often a failed write is retried, and for how long once there is no other work.
+// A failed write is retried at this interval, for at most kLingerMs without other work.
 constexpr std::int64_t kRetryMs = 1000;
 constexpr std::int64_t kLingerMs = 60000;
-// How often to check that the run's folder still exists, and the grace for the children if not.
+// The worker checks at this interval whether the run's folder exists.
 constexpr std::int64_t kFolderMs = 10000;
-// After a child starts, further starts are likely within this time.
+// After a child's start, further starts are likely within this time.
 constexpr std::int64_t kTrimMs = 1000;
 constexpr std::int64_t kFolderGoneGraceMs = 3000;
 
@@ -51,7 +51,7 @@ std::vector<ControlServer::Folder> folders_of(const WorkerSetup& setup) {
   return folders;
 }
 
-// The current directory; empty when it has no path.
+// Returns the current directory; "" if it has no path.
 std::string current_folder() {
   char path[PATH_MAX];
   return getcwd(path, sizeof path) != nullptr ? path : "";
@@ -70,12 +70,12 @@ class Worker final : public SupervisorListener {
   enum class Phase {
     kWorking,
     kFinishing,  ///< the host asked to end after the last child
-    kEnding,     ///< every child was asked to end, and none is started any more
+    kEnding,     ///< every child was asked to end; no child is started
   };
   enum class HostPhase {
-    kGreeting,  ///< its hello has not come yet
+    kGreeting,  ///< before the host's hello
     kDriving,
-    kListening,  ///< it sends nothing more, but may still read
+    kListening,  ///< the host sends no more frames, but may still read
   };
 
   template <typename Handle>
@@ -122,21 +122,21 @@ class Worker final : public SupervisorListener {
   uv_prepare_t prepare_{};
   uv_idle_t more_{};
 
-  std::unique_ptr<Channel> host_;   // none: nobody drives us
+  std::unique_ptr<Channel> host_;   // null: no host drives the keeper
   uv_poll_t* host_poll_ = nullptr;  // the poll of host_
   int polled_ = 0;
   HostPhase host_phase_ = HostPhase::kGreeting;
   std::string frames_;             // frames that wait for the log
-  std::vector<EndedChild> ended_;  // until the host and the log have them
-  std::size_t ended_text_ = 0;     // bytes of captured text in there
-  std::uint32_t highest_ = 0;      // number of a child
+  std::vector<EndedChild> ended_;  // kept until the host and the log have the ends
+  std::size_t ended_text_ = 0;     // bytes of captured text in ended_
+  std::uint32_t highest_ = 0;      // the highest child number
   Phase phase_ = Phase::kWorking;
-  std::string end_reason_;  // for the log
-  bool must_sync_ = false;  // the log waits with a record that has to be durable
-  bool recorded_ = true;    // the log took everything at the last try
+  std::string end_reason_;  // the reason that the log records
+  bool must_sync_ = false;  // the log has an unwritten durable record
+  bool recorded_ = true;    // the last write of the log succeeded
   std::optional<Loop::TimerId> retry_;
-  bool trimming_ = false;        // a timer for trim_process() runs
-  bool folder_removed_ = false;  // the last look found the folder of the run removed
+  bool trimming_ = false;        // the timer for trim_process() is active
+  bool folder_removed_ = false;  // the last check found no run folder
   std::int64_t linger_until_ = 0;
 };
 
@@ -184,7 +184,7 @@ Worker::~Worker() {
   for (auto& signal : end_signals_) close_handle(signal);
   close_handle(prepare_);
   close_handle(more_);
-  loop_.run_once(false);  // libuv lets go of them
+  loop_.run_once(false);  // libuv releases the closed handles
 }
 
 void Worker::watch(uv_poll_t& poll, int fd, void (*ready)(uv_poll_t*, int, int)) {
@@ -207,7 +207,7 @@ HelloFrame Worker::hello() const {
 
 int Worker::run() {
   log_.add(keeper_line(setup_.record));
-  // Without the socket, later commands cannot reach the keeper. Try again after a host is lost.
+  // Without the socket, later commands cannot reach the keeper. Retry after a lost host.
   control_.listen();
   publish_entry();
   check_folder();
@@ -223,7 +223,7 @@ int Worker::run() {
   return 0;
 }
 
-// Without an entry the run is found only through its own folder.
+// Without an entry, a run is found only through its own folder.
 void Worker::publish_entry() {
   if (!setup_.entry) return;
   KeeperRecord record = setup_.record;
@@ -234,9 +234,8 @@ void Worker::publish_entry() {
   }
 }
 
-// A run whose folder was removed cannot be recorded any more. It ends at the second check that
-// misses the folder, which gives the user time to undo a mistake. A session continues, because the
-// user at its terminal can still use it.
+// A run whose folder was removed ends at the second check without a folder.
+// The user has this delay to undo a mistake. A session continues, because it has a user.
 void Worker::check_folder() {
   struct stat info;
   const bool removed = fstat(setup_.run_dir_fd, &info) == 0 && info.st_nlink == 0;
@@ -249,8 +248,7 @@ void Worker::check_folder() {
   loop_.after(kFolderMs, [this] { check_folder(); });
 }
 
-// Gives memory back once the children are started: most of the program is not needed until one
-// ends.
+// Returns memory once the children are started, because most code is idle until an end.
 void Worker::trim_later() {
   if (trimming_) return;
   trimming_ = true;
@@ -289,13 +287,11 @@ bool Worker::over() {
   const bool owing = std::any_of(ended_.begin(), ended_.end(),
                                  [](const EndedChild& child) { return child.durable; });
   if (recorded_ || !owing) return true;
-  // A record that a full disk refuses can still reach a host that takes over.
+  // A record that a full disk refuses can still reach the next host.
   const std::int64_t now = clock_.monotonic_ms();
   if (linger_until_ == 0) linger_until_ = now + kLingerMs;
   return now >= linger_until_;
 }
-
-// --- the host
 
 void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_ = std::move(channel);
@@ -308,7 +304,7 @@ void Worker::take_host(std::unique_ptr<Channel> channel) {
   host_poll();
 }
 
-// The host has died, or another one has come: the children that may outlive it live on.
+// The host has died or was superseded. Children that may outlive a host continue.
 void Worker::lose_host() {
   if (!host_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(host_poll_, nullptr)),
@@ -316,7 +312,7 @@ void Worker::lose_host() {
   // Close after uv_close(): libuv must drop the descriptor before its number can be reused.
   host_.reset();
   frames_.clear();
-  // Every child was already asked to end; only the grace period becomes shorter.
+  // Every child was already asked to end. Only shorten the grace period.
   if (phase_ == Phase::kEnding) return supervisor_.end_all(kHostGoneGraceMs, "its host was gone");
   supervisor_.end_hosted(kHostGoneGraceMs);
   if (!control_.listening()) control_.listen();
@@ -337,7 +333,7 @@ void Worker::host_poll() {
   uv_poll_start(host_poll_, events, [](uv_poll_t* poll, int status, int ready) {
     Worker& worker = of(poll->data);
     if (status < 0) worker.polled_ = 0;  // libuv stopped: reading shows the reason
-    // Output is written before the next wait.
+    // before_waiting() writes the output later.
     if (status < 0 || (ready & UV_READABLE) != 0) worker.receive();
   });
 }
@@ -351,8 +347,8 @@ void Worker::receive() {
   if (!host_ || host_phase_ == HostPhase::kListening) return;
   bool open = true, dead = false;
   do {
-    // Asked before reading: a start that a dead host left in the socket is no longer wanted, and
-    // the answer must not depend on how much the host had sent.
+    // Check before reading: a start that a dead host left in the socket is no longer wanted.
+    // The result must not depend on how much the host has sent.
     dead = hung_up();
     open = host_->fill() == Channel::Read::kOk;
     while (true) {
@@ -363,7 +359,7 @@ void Worker::receive() {
     }
   } while (open && dead);
   if (open) return;
-  // A host that exits normally announces it, shuts down only its sending side and still reads.
+  // A host that exits normally announces its exit, and still reads after a half-close.
   host_phase_ = HostPhase::kListening;
   if (phase_ != Phase::kEnding || dead) lose_host();
 }
@@ -371,7 +367,7 @@ void Worker::receive() {
 bool Worker::handle(const Frame& frame) {
   Error malformed{ErrorKind::kInvalid,
                   "the keeper cannot read what the host sent",
-                  "host and keeper must be the same moonlet",
+                  "host and keeper must be the same version of moonlet",
                   {}};
   if (host_phase_ == HostPhase::kGreeting) {
     auto greeting = frame.type == FrameType::kHello ? decode_hello(frame.body) : std::nullopt;
@@ -419,7 +415,7 @@ bool Worker::handle(const Frame& frame) {
   return false;
 }
 
-// Every child was already asked to end, so a new one would never be asked.
+// Refuses a start, because every child was already asked to end.
 void Worker::turn_away(StartFrame& start) {
   exited(EndedChild::unstarted(start, ChildExit::Why::kNotStarted,
                                {ErrorKind::kCancelled,
@@ -428,7 +424,7 @@ void Worker::turn_away(StartFrame& start) {
                                 {}}));
 }
 
-// Drop this host after its protocol error, but keep its children: another host may adopt them.
+// Drop this host after its protocol error, but keep its children for the next host.
 void Worker::refuse(const Error& error) {
   host_phase_ = HostPhase::kListening;
   encode_refused(frames_, error);
@@ -437,7 +433,7 @@ void Worker::refuse(const Error& error) {
 }
 
 void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
-  // Hang up on the new host: the keeper is about to exit, and the host can read the log.
+  // Hang up on a new host, because the keeper is about to exit. The host can read the log.
   if (phase_ == Phase::kEnding) return;
   std::uint64_t& present = setup_.record.generation;
   if (generation <= present) {
@@ -445,7 +441,7 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
                                     "another host has taken over the run (its generation is " +
                                         std::to_string(present) + ", this one's " +
                                         std::to_string(generation) + ")",
-                                    "leave the run to it, or end it first",
+                                    "let that host continue, or end it first",
                                     {}});
     channel->flush();
     return;
@@ -457,10 +453,10 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
         host_->out(),
         {ErrorKind::kDenied,
          "another host has taken over the run (generation " + std::to_string(generation) + ")",
-         "leave the run to it; what was under way is on its record",
+         "let that host continue; what was under way is on its record",
          {}},
         FrameType::kSuperseded);
-    // Discard the requests that it sent meanwhile, so that the hang-up does not look like an error.
+    // Discard requests that the host sent in the meantime, so that the hang-up is no error.
     (void)host_->flush();
     (void)host_->fill();
     lose_host();
@@ -475,8 +471,6 @@ void Worker::adopt(std::uint64_t generation, std::unique_ptr<Channel> channel) {
   }
   encode(frames_, adopted);
 }
-
-// --- reports
 
 void Worker::exited(EndedChild child) {
   must_sync_ = must_sync_ || child.durable;
@@ -511,7 +505,7 @@ void Worker::before_waiting() {
   }
 }
 
-// False while the disk refuses the write; it is retried later.
+// Returns false if the disk refused the write, which is retried later.
 bool Worker::record() {
   if (log_.waiting() || must_sync_) {
     recorded_ = log_.flush(must_sync_).ok();
@@ -530,8 +524,8 @@ void Worker::retry_later() {
   });
 }
 
-// The log comes first: a host that receives an end finds it on record. A full disk must not keep
-// the host waiting, though; the record is tried again.
+// Write the log first, so that a reported end is already on record.
+// The host need not wait for a full disk, because the record is retried.
 void Worker::send() {
   const bool recorded = record();
   if (host_) {
@@ -549,7 +543,7 @@ void Worker::send() {
   }
   frames_.clear();
   if (!host_ || !host_->pending() || host_->flush()) return;
-  // It may have said something last.
+  // The host may have sent a last frame.
   host_->discard();
   receive();
   lose_host();
@@ -579,7 +573,7 @@ int run_worker(WorkerSetup setup) {
     Worker worker(std::move(setup));
     code = worker.run();
   }
-  // The guard removes the group; without the guard, the worker leaves the group and removes it.
+  // The guard removes the cgroup. Without a guard, the worker leaves and removes the cgroup.
   if (!cgroup.empty() && getppid() != guard) {
     join_cgroup(cgroup.substr(0, cgroup.rfind('/')));
     remove_cgroup(cgroup, kGroupWaitMs);

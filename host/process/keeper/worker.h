@@ -1,7 +1,7 @@
-// The worker: the half of the keeper that does the work. Speaks with one host at a time (the one
-// that started it, over the inherited socket, then each that takes over) and with commands over
-// keeper.sock. Hands children to the Supervisor, and commits the log before it answers. Outlives
-// its host for as long as children that may do so. One thread, in the keeper process.
+// The worker is the half of the keeper that owns the children. Single-threaded.
+// Serves one host at a time over a socket, and commands over keeper.sock.
+// Passes children to the Supervisor, and writes the log before it answers.
+// The worker outlives its host as long as any child that may outlive the host.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ namespace moonlet {
 struct WorkerSetup {
   int run_dir_fd = -1;
   int output_dir_fd = -1;
-  int host_fd = -1;   ///< the socket to the host; taken over
+  int host_fd = -1;   ///< the socket to the host; owned
   int log_fd = -1;    ///< from open_keeper_log(), locked
   int guard_fd = -1;  ///< reads end of file when the guard is gone
   KeeperRecord record;
@@ -24,7 +24,6 @@ struct WorkerSetup {
   std::string outer_mark;
 };
 
-/// Returns the exit status of the worker's process.
 int run_worker(WorkerSetup setup);
 
 }  // namespace moonlet

@@ -43,7 +43,7 @@ Stat read_stat(pid_t pid) {
   Stat stat;
   if (end == std::string::npos) return stat;
   unsigned long long user = 0, system = 0;
-  // state ppid pgrp session tty tpgid flags minflt cminflt majflt cmajflt utime stime
+  // Fields of /proc/PID/stat: state ppid pgrp session tty tpgid flags minflt … utime stime
   std::sscanf(text.c_str() + end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
               &stat.state, &user, &system);
   static const long ticks = std::max(sysconf(_SC_CLK_TCK), 1L);
@@ -71,7 +71,7 @@ bool reads_terminal(pid_t pid) {
   return name == "/dev/tty" || name.rfind("/dev/pts/", 0) == 0;
 }
 
-// Adds the children of all threads of `pid`; none when it has ended.
+// Adds the children of all threads of `pid`.
 void add_children(pid_t pid, std::vector<pid_t>& pids) {
   const std::string folder = "/proc/" + std::to_string(pid) + "/task";
   DIR* threads = opendir(folder.c_str());
@@ -79,7 +79,7 @@ void add_children(pid_t pid, std::vector<pid_t>& pids) {
   while (const dirent* thread = readdir(threads)) {
     if (thread->d_name[0] == '.') continue;
     std::FILE* file = std::fopen((folder + "/" + thread->d_name + "/children").c_str(), "re");
-    if (file == nullptr) continue;  // the thread has ended meanwhile
+    if (file == nullptr) continue;  // the thread has ended
     for (long child = 0; std::fscanf(file, "%ld", &child) == 1;) {
       pids.push_back(static_cast<pid_t>(child));
     }
@@ -88,9 +88,10 @@ void add_children(pid_t pid, std::vector<pid_t>& pids) {
   closedir(threads);
 }
 
-// The processes below `main` and the orphans of its session, which are children of this process or
-// of its parent, the guard. Reads only these, because a scan of all processes costs milliseconds if
-// many sessions run. False if the kernel does not list children.
+// Finds the processes below `main` and the orphans of its session.
+// Orphans are children of this process or of its parent, the guard.
+// A scan of all processes would cost milliseconds if many sessions run.
+// Returns false if the kernel does not list children.
 bool find_members(pid_t main, std::vector<ProcessInfo>& members) {
   std::vector<pid_t> orphans, pids{main};
   if (!list_own_children(orphans)) return false;

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::uint64_t kSmallestPiece = 4096;
 constexpr std::size_t kPieces = 8;
-// Bytes that come within this time share a note: a replay shows them at once.
+// Output within this time shares a time note, so a replay prints it at once.
 constexpr std::int64_t kNoteMs = 10;
-// Room for a note about lost bytes.
+// Reserves room for a note about lost bytes.
 constexpr std::uint64_t kNoteSize = 256;
 
 }  // namespace
@@ -39,7 +39,7 @@ Result<void> SessionLog::open(int dir_fd, std::uint64_t cap, std::int64_t starte
   return open_piece();
 }
 
-// The new piece begins with the present size: what came before it may be gone.
+// A new piece begins with the screen size, because earlier pieces may be deleted.
 Result<void> SessionLog::open_piece() {
   const auto make = [&](std::string_view ending, Fd& fd) {
     const std::string name = piece_name(end_, ending);
@@ -70,8 +70,8 @@ Result<void> SessionLog::open_piece() {
 void SessionLog::next_piece() {
   note(noted_ms_);
   auto opened = open_piece();
-  // Without a new piece the present one grows: a cap is worth less than the bytes. In a folder that
-  // was removed nobody can read them, and they would fill the disk.
+  // If no new piece can be opened, the current piece grows beyond the cap, to lose no bytes.
+  // If the folder was removed, drop the bytes, because no process can read them.
   if (opened || opened.error().kind != ErrorKind::kInvalid) return;
   if (ftruncate(piece_.get(), 0) == 0) pieces_.assign(1, end_);
 }
@@ -86,7 +86,7 @@ void SessionLog::append(std::string_view bytes, std::int64_t now_ms) {
   retry();
 }
 
-// Returns how many of the bytes are in the log now.
+// Returns the number of stored bytes.
 std::size_t SessionLog::write_some(std::string_view bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
@@ -106,8 +106,7 @@ std::size_t SessionLog::write_some(std::string_view bytes) {
   return done;
 }
 
-// The newest bytes stay, from the end of a line on if there is one: the rest of a line must not
-// pass for a line.
+// Keeps the newest bytes, from a line end if possible, so that no partial line looks whole.
 void SessionLog::wait(std::string_view bytes) {
   waiting_ += bytes;
   if (waiting_.size() <= kMostWaiting) return;
@@ -122,7 +121,7 @@ void SessionLog::retry() {
   if (write_note()) waiting_.erase(0, write_some(waiting_));
 }
 
-// Writes the note about the bytes that were lost, whole or not at all.
+// Writes a note about the lost bytes, completely or not at all.
 bool SessionLog::write_note() {
   if (gap_ == 0) return true;
   const std::string text = "\r\n[moonlet: " + std::to_string(gap_) +
@@ -152,7 +151,7 @@ void SessionLog::note(std::int64_t now_ms) {
   write_time(line, size);
 }
 
-// A line that the disk takes in part stays on a line of its own.
+// A partially written time note stays on its own line.
 void SessionLog::write_time(const char* line, int size) {
   if (times_torn_ && write(times_.get(), "\n", 1) != 1) return;
   times_torn_ = write(times_.get(), line, static_cast<std::size_t>(size)) != size;

@@ -16,14 +16,14 @@ constexpr std::size_t kLongestTitle = 200;
 constexpr std::uint32_t kFirstWide = 0x1100;
 constexpr std::size_t kFeedPart = 4096;
 
-/// Bytes after a control character within which a sequence that it begins has surely ended.
+/// A sequence after a control character certainly ends within this many bytes.
 constexpr std::size_t kSettled = 4096;
 
-// True for a byte that draws a character or ends a line, and changes nothing else.
+// Returns true for a byte that only draws a character or ends a line.
 bool is_plain(std::string_view bytes, std::size_t at) {
   const auto byte = static_cast<unsigned char>(bytes[at]);
-  // A line feed without a carriage return keeps the column, and 0xc2 begins the control characters
-  // above 0x7f.
+  // A line feed without a carriage return keeps the column.
+  // 0xc2 begins the control characters above 0x7f.
   if (byte == '\n') return at > 0 && bytes[at - 1] == '\r';
   return byte == '\r' || byte == '\t' || (byte >= 0x20 && byte != 0x7f && byte != 0xc2);
 }
@@ -50,9 +50,9 @@ void put_utf8(std::string& out, std::uint32_t code) {
   }
 }
 
-// Appends the text of a cell; returns how many columns it takes.
+// Appends the text of a cell and returns its width in columns.
 int put_cell(std::string& out, const VTermScreenCell& cell) {
-  // The second half of a wide character is met alone where the first was overwritten.
+  // A lone second half of a wide character stands where the first half was overwritten.
   if (cell.chars[0] == 0 || cell.chars[0] == static_cast<std::uint32_t>(-1)) {
     out += ' ';
   } else {
@@ -60,7 +60,7 @@ int put_cell(std::string& out, const VTermScreenCell& cell) {
       put_utf8(out, cell.chars[i]);
     }
   }
-  // Libvterm calls what stands before a second half wide.
+  // libvterm reports a wide cell before any second half.
   return cell.chars[0] < kFirstWide ? 1 : std::max<int>(cell.width, 1);
 }
 
@@ -153,7 +153,7 @@ struct Screen::Callbacks {
     return 1;
   }
 
-  // A screen that grows takes its upper lines back from the history, as terminals do.
+  // A growing screen takes lines back from the history, as terminals do.
   static int popline(int cols, VTermScreenCell* cells, void* user) {
     Screen& screen = of(user);
     if (screen.history_.empty()) return 0;
@@ -275,8 +275,8 @@ void Screen::feed(std::string_view bytes) {
   parse(bytes);
 }
 
-// The part of plain lines that those behind it push off the screen: twice the rows bring the cursor
-// to the last one, and all that was there out of sight. Libvterm need not see it.
+// Returns the part of plain lines that later lines push off the screen.
+// libvterm need not draw lines that twice as many later rows scroll away.
 std::pair<std::size_t, std::size_t> Screen::superfluous(std::string_view bytes) {
   const int wanted = 2 * size_.rows + 1;
   std::size_t begin = bytes.size(), to = 0;
@@ -304,7 +304,7 @@ void Screen::parse(std::string_view bytes) {
 void Screen::resize(ScreenSize size) {
   size = within(size);
   if (size == size_) return;
-  // Margins beyond a smaller screen would take the cursor there.
+  // Reset margins beyond a smaller screen, because they would trap the cursor.
   if (input_.has_margins()) {
     const Cursor at = cursor();
     parse("\x1b[r\x1b[s\x1b[" + std::to_string(at.row + 1) + ";" + std::to_string(at.col + 1) +
@@ -350,7 +350,7 @@ Screen::Cursor Screen::cursor() const {
   return {at.row, at.col, cursor_visible_};
 }
 
-/// libvterm does not say which modes are on; the keys that it would send do.
+/// libvterm does not report the active modes. The keys that it sends reveal them.
 std::string Screen::modes() {
   std::string sent, out;
   auto answer = std::exchange(handlers_.answer, [&](std::string_view bytes) { sent += bytes; });
@@ -378,7 +378,7 @@ std::string Screen::redraw() {
   for (int row = 0; row < size_.rows; ++row) {
     out += "\x1b[" + std::to_string(row + 1) + ";1H";
     std::string pen, line;
-    std::size_t used = 0;  // of `line`: what follows are blanks
+    std::size_t used = 0;  // the length of `line` without trailing blanks
     for (int col = 0; col < size_.cols;) {
       VTermScreenCell cell;
       if (!vterm_screen_get_cell(screen_, {row, col}, &cell)) break;

@@ -1,12 +1,11 @@
-// Screen is the terminal that a session's program draws on: it keeps what a user would see, and
-// answers the queries that programs send to a terminal. It accepts hostile bytes. Owns a libvterm;
-// knows no descriptor. One thread.
+// Screen is the terminal of a session's program. It stores what a user would see.
+// Screen answers the queries of programs to a terminal. Accepts hostile bytes.
+// Screen owns a libvterm and knows no descriptor. Single-threaded.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,34 +26,33 @@ struct ScreenSize {
 
 class Screen {
  public:
-  /// How many lines are kept after they have scrolled off the screen.
+  /// The history keeps this many lines that have scrolled off the screen.
   static constexpr std::size_t kMostHistory = 2000;
 
   struct Handlers {
     std::function<void(std::string_view)> answer;  ///< bytes that the program is to read
-    std::function<void(std::string_view)> line;    ///< the text of a line that left at the top
+    std::function<void(std::string_view)> line;    ///< receives a line that scrolls off the top
   };
-  /// Clamps a size to the limits.
+  /// Clamps the size to the limits.
   Screen(ScreenSize size, Handlers handlers);
   ~Screen();
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
   void feed(std::string_view bytes);
-  /// Under heavy output, lines that scroll off the screen are not kept: that would take a third of
-  /// libvterm's time, and the history would hold only the last moments. Plain lines that scroll off
-  /// within one feed() are not even drawn.
+  /// Under heavy output, lines that scroll off the screen are not stored.
+  /// Storing these lines would take a third of libvterm's time.
   void set_flooded(bool flooded);
   bool flooded() const { return flooded_; }
-  /// True if the history misses lines that the log has.
+  /// Returns true if the history misses lines that the log has.
   bool history_has_gap() const { return has_gap_; }
   void resize(ScreenSize size);
   ScreenSize size() const { return size_; }
 
-  /// The text of a row without the blanks at its end: valid UTF-8 without control characters.
+  /// Returns the text of a row without trailing blanks: valid UTF-8 without control characters.
   std::string row(int index) const;
   std::vector<std::string> rows() const;
-  /// The newest `count` lines that have left the screen, oldest first.
+  /// Returns the newest `count` lines that have left the screen, oldest first.
   std::vector<std::string> history(std::size_t count) const;
   std::uint64_t lines_gone() const { return lines_gone_; }
 
@@ -65,18 +63,18 @@ class Screen {
   Cursor cursor() const;
   bool alternate() const { return alternate_; }
   const std::string& title() const { return title_; }
-  /// Changes with each feed() and each resize.
+  /// The version changes with each feed() and each resize().
   std::uint64_t version() const { return version_; }
 
-  /// Returns escape sequences that draw the current screen on another, cleared terminal, and that
-  /// switch on the program's modes: application cursor keys, bracketed paste, the mouse.
+  /// Returns escape sequences that draw the screen on another, cleared terminal.
+  /// redraw() also enables the program's modes: application cursor keys, bracketed paste, mouse.
   std::string redraw();
 
-  // --- input from the user, encoded as this terminal sends it; the answer handler gets the bytes
+  // Input from the user goes to the answer handler, encoded as this terminal sends it.
 
   /// Marks text of several lines as pasted if the program has enabled bracketed paste.
   void type(std::string_view text);
-  /// "enter", "ctrl-c", "up", "f5", "alt-x", "shift-tab", …; false for an unknown name.
+  /// Presses a key: "enter", "ctrl-c", "up", "f5", "alt-x", "shift-tab", … False if unknown.
   bool press(std::string_view key);
 
   struct Callbacks;  ///< libvterm calls these
@@ -100,7 +98,7 @@ class Screen {
   bool flooded_ = false, has_gap_ = false;
   std::string title_, coming_title_;
   VtermInput input_;
-  std::size_t plain_bytes_ = 0;  // since the last control character, while flooded
+  std::size_t plain_bytes_ = 0;  // bytes since the last control character, during a flood
 };
 
 }  // namespace moonlet

@@ -20,21 +20,21 @@ namespace moonlet {
 
 namespace {
 
-// Lines that are remembered to recognise one that comes again.
+// Remember this many lines to recognise repeated lines.
 constexpr std::size_t kSeen = 512;
 constexpr std::size_t kMostTags = 65536;
-// So many bytes in so short a time are a flood.
+// This many bytes in this time are a flood.
 constexpr std::int64_t kRateMs = 250;
 constexpr std::size_t kFlood = 512 * 1024;
-// A flood of plain lines is drawn in pieces as large as this, or as long: most lines of one need no
-// drawing. Escape sequences are drawn as they come: the program prints the next ones meanwhile.
+// Plain lines of a flood are drawn in pieces of at most this size or delay.
+// Escape sequences are drawn immediately, while the program prints more.
 constexpr std::size_t kMostUndrawn = 256 * 1024;
 constexpr std::int64_t kUndrawnMs = 20;
 
 Error system_error(std::string_view doing) { return Error::from_errno(errno, doing); }
 
-// A hash of the line without spinners, clocks and amounts, which change by themselves. Numbers that
-// show progress stay: "17/90", "case_17". 0 when nothing is left.
+// Hashes a line without spinners, clocks and amounts, which change by themselves.
+// Progress numbers such as "17/90" and "case_17" count. Returns 0 for an empty rest.
 std::uint64_t hash_of_line(std::string_view text) {
   std::uint64_t hash = 1469598103934665603u;
   std::size_t letters = 0;
@@ -107,7 +107,7 @@ Result<Terminal::Opened> Terminal::open(Options options) {
   std::unique_ptr<Terminal> terminal(new Terminal(std::move(options)));
   terminal->dir_ = Fd(fcntl(dir_fd, F_DUPFD_CLOEXEC, 3));
   if (!terminal->dir_) return system_error("use the session's folder");
-  // Other flags are not everywhere taken here.
+  // Other flags of posix_openpt() are not portable.
   Fd master(posix_openpt(O_RDWR | O_NOCTTY));
   if (!master || grantpt(master.get()) != 0 || unlockpt(master.get()) != 0 ||
       fcntl(master.get(), F_SETFD, FD_CLOEXEC) != 0 ||
@@ -170,7 +170,7 @@ void Terminal::settle() {
   flush();
 }
 
-// A flood is over as soon as a quarter of a second had little.
+// A flood ends after a quarter of a second with little output.
 void Terminal::watch_rate(std::size_t bytes, std::int64_t now_ms) {
   rate_bytes_ += bytes;
   const bool over = now_ms - rate_since_ms_ >= kRateMs;
@@ -202,7 +202,7 @@ Captured Terminal::finish(std::int64_t now_ms, const Capture::MakeRoom& make_roo
   return captured;
 }
 
-// The event of a loss that the disk refuses is tried again.
+// Retries the event of a loss that the disk refused.
 void Terminal::record_holes(const Capture::MakeRoom& make_room) {
   for (const SessionLog::Hole& hole : log_.take_holes()) {
     const nlohmann::json event = {{"type", "output-missing"},
@@ -223,7 +223,7 @@ void Terminal::record_holes(const Capture::MakeRoom& make_room) {
   if (number == 0) events_.clear();
 }
 
-// On a full disk the lines above the screen are left out.
+// On a full disk, the lines above the screen are omitted.
 void Terminal::save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_room) {
   const auto save = [&](const std::string& text) {
     Fd file(openat(dir_.get(), kScreenName, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
@@ -232,7 +232,7 @@ void Terminal::save_screen(std::int64_t now_ms, const Capture::MakeRoom& make_ro
   };
   if (save(describe(0, Screen::kMostHistory, now_ms) + "\n")) return;
   const std::string text = describe(0, 0, now_ms) + "\n";
-  // Empty before room is made: the part that was written above needs none any more.
+  // Empty the file before making room, because its old part needs no room.
   if (save("") && make_room) (void)make_room(text.size());
   if (!save(text)) unlinkat(dir_.get(), kScreenName, 0);
 }
@@ -298,7 +298,7 @@ void Terminal::resize(ScreenSize size, std::int64_t now_ms) {
   screen_.resize(size);
   log_.resized(screen_.size(), now_ms);
   const winsize window = window_of(screen_.size());
-  // The kernel notifies the program by SIGWINCH.
+  // TIOCSWINSZ makes the kernel send SIGWINCH to the program.
   if (master_) (void)ioctl(master_.get(), TIOCSWINSZ, &window);
 }
 
@@ -324,7 +324,7 @@ void Terminal::sample(std::int64_t now_ms) {
   if (screen_.version() == sampled_version_) return;
   sampled_version_ = screen_.version();
   now_ms_ = now_ms;
-  // Rows that stand still are no repetition: only the lines that leave the screen are counted.
+  // Only lines that leave the screen count as repeated, not static rows.
   const std::uint64_t repeats = repeats_;
   const std::int64_t novel = novel_ms_;
   for (int row = 0; row < screen_.size().rows; ++row) saw_line(screen_.row(row));

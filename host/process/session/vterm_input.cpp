@@ -13,7 +13,7 @@ namespace {
 constexpr char kEscape = '\x1b', kCancel = '\x18', kSubstitute = '\x1a';
 constexpr std::string_view kSaveCursor = "\x1b\x37", kRestoreCursor = "\x1b\x38";
 constexpr std::string_view kStringEnds = "\x1b\x18\x1a";
-constexpr std::size_t kMostParameters = 256;  // bytes
+constexpr std::size_t kMostParameters = 256;  // the most bytes of parameters
 constexpr std::size_t kMostNumbers = 16, kMostDigits = 5, kMostBetween = 3;
 constexpr int kMostRepeats = 500;
 
@@ -75,7 +75,7 @@ std::string_view VtermInput::clean(std::string_view bytes) {
   if (!is_valid_utf8(bytes)) bytes = joined_ = to_valid_utf8(bytes);
   const bool has_upper = bytes.find('\xc2') != std::string_view::npos;
   out_.clear();
-  // Most input passes unchanged. It is copied only if another part of it was changed.
+  // Copy input only if a part changed, because most input passes unchanged.
   const char* stretch = bytes.data();
   const auto put_stretch = [&] { out_.append(stretch, bytes.data()); };
   while (!bytes.empty()) {
@@ -110,15 +110,15 @@ std::string_view VtermInput::clean(std::string_view bytes) {
   return out_;
 }
 
-// Consumes bytes that continue an open escape sequence, control sequence or control string. Returns
-// how many bytes it consumed.
+// Consumes bytes that continue an open escape sequence or control string.
+// Returns the number of consumed bytes.
 std::size_t VtermInput::take(std::string_view bytes) {
   if (state_ == State::kString) {
     const std::size_t end = std::min(bytes.find_first_of(kStringEnds), bytes.size());
     if (end < bytes.size()) state_ = State::kText;
     return end;
   }
-  // A non-ASCII character is not allowed in an escape or control sequence: drop the sequence.
+  // A non-ASCII character is invalid in a control sequence: drop the sequence.
   if (static_cast<unsigned char>(bytes[0]) >= 0x80) {
     state_ = State::kText;
     return 0;
@@ -141,7 +141,7 @@ void VtermInput::put_text(std::string_view text) {
   }
 }
 
-// Handles the byte after ESC. The ESC itself is not in the output yet.
+// Handles the byte after ESC, which is not in the output yet.
 void VtermInput::put_escape(char byte) {
   if (byte == '[') {
     state_ = State::kSequence;
@@ -205,7 +205,7 @@ void VtermInput::end_sequence(char final) {
     out_.append(kRestoreCursor).append(kComeInside);
     return;
   }
-  // libvterm keeps its margins after a soft reset.
+  // Reset the margins too, because libvterm keeps them after a soft reset.
   if (all == "!" && final == 'p') {
     out_.append(kSaveCursor).append("\x1b[?6l\x1b[r").append(kRestoreCursor);
   }

@@ -1,5 +1,5 @@
-// The output of a program on its way to libvterm. Version 0.1 of it, which Debian 12 has, writes
-// beyond its buffers, crashes or never comes back for some input: none of that reaches it.
+// VtermInput filters a program's output for libvterm.
+// libvterm 0.1 of Debian 12 overflows buffers, crashes or hangs on some input.
 #pragma once
 
 #include <string>
@@ -7,20 +7,20 @@
 
 namespace moonlet {
 
-/// Keeps the unfinished end of what it has seen. One for each terminal; one thread.
+/// VtermInput keeps the unfinished end of the input. Each terminal needs its own. Single-threaded.
 class VtermInput {
  public:
-  /// Changes nothing but brings a cursor inside of the screen, as any control sequence does. After
-  /// a resize, and where it is restored on a smaller screen, libvterm may leave it outside.
+  /// This sequence only moves the cursor inside the screen.
+  /// libvterm may leave the cursor outside after a resize or a restore on a smaller screen.
   static constexpr std::string_view kComeInside = "\x1b[0h";
 
-  /// The bytes to parse in place of `bytes`, valid as long as those and until the next call. Broken
-  /// UTF-8 is replaced, control characters above 0x7f and strings for an application are left out,
-  /// a control sequence comes whole, with few and small numbers, and one that libvterm does not
-  /// know as others that it does: a repeated character (CSI … b), a saved cursor (CSI s).
+  /// Returns `bytes` in a form that libvterm can parse safely. Valid until the next call.
+  /// Replaces malformed UTF-8. Drops C1 controls and strings for applications.
+  /// Passes only complete control sequences, with few and small parameters.
+  /// Translates sequences that libvterm lacks, such as CSI b (repeat) and CSI s (save the cursor).
   std::string_view clean(std::string_view bytes);
 
-  /// True when the program may have set margins: by CSI … r, or left and right ones by mode 69.
+  /// Returns true if the program may have set margins, by CSI … r or mode 69.
   bool has_margins() const { return has_margins_; }
 
  private:
@@ -36,10 +36,10 @@ class VtermInput {
   void repeat(std::string_view count);
 
   State state_ = State::kText;
-  std::string unfinished_;  // the start of a UTF-8 sequence whose rest has not come yet
+  std::string unfinished_;  // the incomplete UTF-8 sequence at the end of the last call
   std::string joined_, out_;
-  std::string parameters_;  // of the escape or control sequence that has begun
-  char last_ = 0;           // the character before it, when it is of ASCII
+  std::string parameters_;  // of the open escape or control sequence
+  char last_ = 0;           // the previous character, if ASCII
   bool has_margins_ = false;
 };
 

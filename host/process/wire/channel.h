@@ -1,13 +1,12 @@
-// Channel is one end of a socket that carries frames. It buffers input and output, never blocks,
-// and passes descriptors along. Owns the socket and the received descriptors that were not taken.
-// It uses no event loop: the caller polls fd() and calls when it is ready. One thread.
+// Channel is an end of a socket that carries frames and descriptors. It never blocks.
+// Channel owns the socket, and received descriptors until take_fd(). Single-threaded.
+// Channel uses no event loop: the caller polls fd().
 #pragma once
 
 #include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "host/process/wire/protocol.h"
 
@@ -15,9 +14,9 @@ namespace moonlet {
 
 class Channel {
  public:
-  /// Which descriptors that the peer sends are kept: none, one at a time, or all of them.
+  /// Selects the received descriptors to keep: none, one at a time, or all.
   enum class Fds { kNone, kOne, kAll };
-  /// Takes over `fd`, a connected stream socket, and makes it non-blocking.
+  /// Takes ownership of `fd`, a connected stream socket, and makes it non-blocking.
   Channel(int fd, std::size_t read_limit, Fds fds);
   ~Channel();
   Channel(const Channel&) = delete;
@@ -25,28 +24,28 @@ class Channel {
 
   int fd() const { return fd_; }
 
-  /// From now on accepts frames up to `read_limit`, and these descriptors.
+  /// Changes the limits for later frames and descriptors.
   void set_limits(std::size_t read_limit, Fds fds);
 
   enum class Read { kOk, kClosed };
-  /// Reads the waiting bytes, up to about a megabyte; kClosed at end of file or on an error.
+  /// Reads about a megabyte of available bytes. Returns kClosed at the end or on an error.
   Read fill();
-  /// True once fill() has returned kClosed: no more bytes will come.
+  /// Returns true after the end of the input.
   bool ended() const { return ended_; }
-  /// The next whole frame; its body lives until the next call of fill(). An error means that the
-  /// peer is not a moonlet, and the channel is unusable.
+  /// Returns the next whole frame, whose body is valid until the next fill().
+  /// An error means that the peer is not a moonlet; the channel is then unusable.
   Result<std::optional<Frame>> next();
-  /// Returns the oldest received descriptor that was not taken yet, or -1. The caller owns it.
+  /// Returns the oldest received descriptor, or -1. The caller owns it.
   int take_fd();
 
-  /// The buffer to append frames to; flush() sends it.
+  /// Returns the buffer to append frames to. flush() sends the buffer.
   std::string& out() { return out_; }
-  /// Sends a duplicate of `fd` with the bytes that were appended to out() since `frame_at`. False
-  /// if it cannot be duplicated.
+  /// Sends a duplicate of `fd` with the frame at `frame_at` in out().
+  /// Returns false if the descriptor cannot be duplicated.
   bool attach(std::size_t frame_at, int fd);
-  /// Sends as much as it can without blocking. False when the peer is gone.
+  /// Sends as much as possible without blocking. Returns false if the peer is gone.
   bool flush();
-  /// Forgets unsent bytes: the peer is gone.
+  /// Drops unsent bytes, because the peer is gone.
   void discard();
   bool pending() const { return sent_ < out_.size(); }
   std::size_t pending_bytes() const { return out_.size() - sent_; }

@@ -29,9 +29,9 @@ constexpr std::size_t kArgvLimit = 4096;
 constexpr std::size_t kLineLimit = 256 * 1024;
 constexpr std::string_view kNoCharacter = "\xef\xbf\xbd";
 constexpr std::size_t kBacklogLimit = 1024 * 1024;
-constexpr int kMostTries = 50;  // a millisecond apart, of a file that says "try again"
+constexpr int kMostTries = 50;  // of a log write with EAGAIN, a millisecond apart
 
-// Field names of a stream: bytes read, bytes kept (if different), cut, errno of a failed write.
+// Lists a stream's fields: bytes read, bytes kept (if different), cut, errno of a failed write.
 constexpr const char* kOutNames[4] = {"out", "out_kept", "out_cut", "out_errno"};
 constexpr const char* kErrNames[4] = {"err", "err_kept", "err_cut", "err_errno"};
 
@@ -58,8 +58,7 @@ void add_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-// Builds text instead of a JSON tree, because the child writes its own pid into its start record
-// (StartRecord).
+// Line builds text instead of a JSON tree, because the child inserts its own pid (StartRecord).
 class Line {
  public:
   explicit Line(std::string_view record) {
@@ -77,7 +76,7 @@ class Line {
     text_ += std::to_string(value);
     return *this;
   }
-  // Empty values are left out.
+  // Adds a field unless its value is empty.
   Line& add_some(const char* name, std::string_view value) {
     return value.empty() ? *this : add(name, value.substr(0, kArgvLimit));
   }
@@ -96,12 +95,10 @@ class Line {
   std::string text_;
 };
 
-// 0 or an errno.
+// Syncs the log. Returns 0 or an errno.
 int sync_log(int fd) { return sync_data(fd) == 0 ? 0 : errno; }
 
 }  // namespace
-
-// --- records
 
 std::string keeper_line(const KeeperRecord& record) {
   return Line("keeper")
@@ -211,8 +208,6 @@ std::string logged_name(std::string_view name) {
   return logged;
 }
 
-// --- writing
-
 Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   int fd;
   do {
@@ -230,7 +225,7 @@ Result<int> open_keeper_log(int run_dir_fd, bool lock) {
   return fd;
 }
 
-// write(), but retried on temporary errors.
+// Like write(), but retries on temporary errors.
 ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
   for (int tries = 0;; ++tries) {
     const ssize_t wrote = write(fd, bytes, size);
@@ -244,7 +239,7 @@ ssize_t write_patiently(int fd, const char* bytes, std::size_t size) {
 KeeperLogWriter::KeeperLogWriter(int fd, Reserve* reserve)
     : fd_(fd), reserve_(reserve), torn_(ends_within_line(fd)) {}
 
-// 0 or an errno; `written` counts the bytes of whole lines.
+// Returns 0 or an errno. `written` counts the bytes of whole lines.
 int KeeperLogWriter::write_lines(std::string_view lines, std::size_t& written) {
   written = 0;
   if (torn_) {
@@ -298,8 +293,6 @@ Result<void> KeeperLogWriter::append(std::string_view lines, bool durable) {
   return {};
 }
 
-// --- reading
-
 namespace {
 
 std::string text_of(const json& record, const char* name) {
@@ -313,8 +306,7 @@ std::int64_t number_of(const json& record, const char* name, std::int64_t fallba
                                                              : fallback;
 }
 
-// pids come from a file. A number that is not a pid must never reach kill(), where 0 and -1 mean
-// everybody.
+// The log's pids are untrusted. Refuse 0 and -1, which kill() treats as many processes.
 pid_t pid_of(const json& record, const char* name) {
   std::int64_t pid = number_of(record, name);
   return pid > 1 && pid <= INT32_MAX ? static_cast<pid_t>(pid) : 0;
@@ -336,7 +328,7 @@ Captured stream_of(const json& record, const char* const (&names)[4]) {
   stream.total = count_of(record, names[0]);
   stream.kept = count_of(record, names[1], stream.total);
   stream.write_errno = small_of(record, names[3]);
-  // Older records have only the number of kept bytes if a stream was cut.
+  // Older records have no "cut": a different number of kept bytes means a cut stream.
   stream.cut = small_of(record, names[2], stream.kept != stream.total && stream.write_errno == 0);
   return stream;
 }
@@ -361,8 +353,8 @@ ChildExit exit_of(const json& record) {
     exit.why = *known;
   } else {
     exit.why = ChildExit::Why::kLost;
-    exit.error = Error{ErrorKind::kLost, "its exit is on record in a way that is not known: " + why,
-                       "use the moonlet that started the run", kKeeperLogName};
+    exit.error = Error{ErrorKind::kLost, "its exit is recorded in an unknown form: " + why,
+                       "use the version of moonlet that started the run", kKeeperLogName};
   }
   exit.code = small_of(record, "code", -1);
   exit.signal = small_of(record, "signal");
@@ -470,7 +462,7 @@ class LogReader {
   bool live_only_;
 };
 
-// Gives each whole line of keeper.log, without its newline and no longer than kLineLimit.
+// Passes on each whole line of keeper.log, without newline, up to kLineLimit.
 Result<void> read_lines(int run_dir_fd, const std::function<void(std::string_view)>& take) {
   Fd fd(openat(run_dir_fd, kKeeperLogName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!fd && errno == ENOENT) return {};
@@ -534,7 +526,7 @@ Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only
   if (keepers.empty()) return keepers;
   const std::string file = identify_log_in(run_dir_fd);
   for (auto& keeper : keepers) {
-    // Older records do not say which file they belong to.
+    // Older records do not name their log file.
     keeper.copied = !keeper.record.log_file.empty() && keeper.record.log_file != file;
   }
   return keepers;
@@ -547,7 +539,7 @@ bool keeper_log_is_copy(int run_dir_fd) {
 
 KeeperGlance glance_at_keeper_log(int run_dir_fd) {
   KeeperGlance glance;
-  // Parse only the needed lines: there may be many others.
+  // Parse only the needed lines, because a log may be long.
   (void)read_lines(run_dir_fd, [&](std::string_view line) {
     const auto is = [&](std::string_view start) { return line.substr(0, start.size()) == start; };
     const bool keeper = is("{\"record\":\"keeper\""), host = is("{\"record\":\"host\"");

@@ -1,10 +1,10 @@
-// keeper.log records the actions of a keeper, one JSON record per line, written before the action
-// or its report. The keeper's worker writes it. Readers must accept torn lines, invalid bytes and
-// records of other versions, because the writer may have been killed. It never contains an
-// environment. It is separate from the journal because the keeper must record starts and ends also
-// while no host lives, so that no attempt is paid twice. It does not use the journal's writer: the
-// worker has one thread, a child writes its own pid into a line before its exec, and lines are
-// retried on a full disk, where the journal would fail the step.
+// keeper.log records a keeper's actions as JSON lines, before the action or its report.
+// The worker may be killed, so readers accept torn lines, invalid bytes and other versions.
+// keeper.log never contains an environment.
+// Unlike the journal, keeper.log records starts and ends while no host lives.
+// Without these records, a resumed run would pay for an attempt twice.
+// A child writes its pid into a line before its exec; the journal's writer cannot do so.
+// Lines are retried on a full disk, while the journal would fail the step.
 #pragma once
 
 #include <sys/types.h>
@@ -25,63 +25,56 @@ inline constexpr const char* kKeeperLogName = "keeper.log";
 
 struct KeeperRecord {
   std::string version, run_id, token, boot_id, cgroup;
-  std::string log_file;  ///< identify_file() of the log that it was written into
+  std::string log_file;  ///< identify_file() of the log
   pid_t guard_pid = 0, worker_pid = 0;
   std::int64_t guard_born_ms = 0, worker_born_ms = 0;  ///< after boot
   std::uint64_t generation = 0;                        ///< the host that drives, or drove last
-  /// Set only in the index of live keepers: the run's folder as identify_file() names it, what runs
-  /// there, and the name of the machine.
+  /// Only the index of live keepers sets the run's folder, its label, and the machine.
   std::string run_dir, label, machine;
 };
 
-// --- records, each a line with its newline
-
 std::string keeper_line(const KeeperRecord& record);
-/// Another host drives the keeper from now on.
+/// Records that another host drives the keeper.
 std::string host_line(std::uint64_t generation, std::int64_t now_ms);
-/// Announces a start, before the exec. `argv` consists of NUL-terminated strings; it is truncated
-/// and made valid UTF-8.
+/// Announces a start before the exec. Truncates `argv` (NUL-terminated strings) to valid UTF-8.
 std::string intent_line(std::uint32_t number, std::string_view step, std::string_view attempt,
                         std::string_view argv);
-/// The start record in two parts; the pid goes between them, see StartRecord in spawn.h. `born_ms`
-/// counts from boot, the other times from 1970. A deadline of 0 means none.
+/// StartLine has the two parts of a start record around the pid, see StartRecord in spawn.h.
+/// `born_ms` counts from boot, the other times from 1970. A deadline of 0 means none.
 struct StartLine {
   std::string prefix, suffix;
 };
 StartLine start_line(std::uint32_t number, std::string_view step, std::string_view attempt,
                      std::int64_t born_ms, std::int64_t started_ms, std::int64_t deadline_ms);
-/// The main process has ended, but its streams are open or its tree still runs.
+/// Records that the main process has ended while its streams or its tree continue.
 std::string reaped_line(std::uint32_t number, int code, int signal);
-/// The record of an exit: all of `exit` except the captured text.
+/// Records an exit without the captured text.
 std::string exit_line(std::uint32_t number, const ChildExit& exit, std::int64_t now_ms);
 std::string lost_line(std::uint32_t number, std::string_view why, std::int64_t now_ms);
 std::string swept_line(pid_t pid, std::uint32_t number, std::int64_t now_ms);
 std::string end_line(std::string_view why, std::int64_t now_ms);
-/// A name as the log stores it: valid UTF-8, truncated to what a record may hold.
+/// Formats a name as the log stores it: truncated valid UTF-8.
 std::string logged_name(std::string_view name);
 
-// --- writing
-
-/// Opens or makes keeper.log for appending. The lock says that a keeper or a sweep is at work here:
-/// kDenied when another holds it.
+/// Opens or makes keeper.log for appending. `lock` marks an active keeper or sweep.
+/// Fails with kDenied if another process holds the lock.
 Result<int> open_keeper_log(int run_dir_fd, bool lock);
 
-/// Collects lines and appends them together. On a full disk, unwritten lines are kept and retried
-/// by the next flush().
+/// Collects lines and appends them together. flush() retries lines that a full disk refused.
 class KeeperLogWriter {
  public:
-  /// `fd`, from open_keeper_log(), is borrowed. So is `reserve`, disk space for durable records. If
-  /// a killed keeper left a partial line, the next record begins on a new line.
+  /// Borrows `fd`, from open_keeper_log(), and `reserve`, disk space for durable records.
+  /// After a killed keeper's partial line, the next record begins on a new line.
   explicit KeeperLogWriter(int fd, Reserve* reserve = nullptr);
 
   void add(std::string_view line) { waiting_ += line; }
   bool waiting() const { return !waiting_.empty(); }
-  /// Writes the waiting lines, and syncs them if `durable`. After an error it keeps the last
-  /// megabyte of unwritten lines.
+  /// Writes the pending lines and syncs them if `durable`.
+  /// After an error, keeps the last megabyte of unwritten lines.
   Result<void> flush(bool durable);
-  /// Writes the waiting lines and then `lines`, which are forgotten when they cannot be written.
+  /// Writes the pending lines and then `lines`, which are dropped after a failure.
   Result<void> append(std::string_view lines, bool durable);
-  /// Another writer left a partial line: begin the next record on a new line.
+  /// Begins the next record on a new line, because another writer left a partial line.
   void mark_torn() { torn_ = true; }
   int fd() const { return fd_; }
 
@@ -94,56 +87,53 @@ class KeeperLogWriter {
   bool torn_;
 };
 
-// --- reading
-
-/// Its names are the results of logged_name().
+/// The names of a LoggedChild are results of logged_name().
 struct LoggedChild : ChildRecord {
   enum class State { kIntent, kStarted, kReaped, kExited, kLost };
 
   State state = State::kIntent;
   std::vector<std::string> argv;
   std::int64_t born_ms = 0;  ///< after boot
-  /// kExited: all but the captured text; kReaped: code and signal; kLost: the known parts.
+  /// kExited has everything except captured text, kReaped code and signal, kLost the known parts.
   ChildExit exit;
 };
 
 struct LoggedKeeper {
   KeeperRecord record;
-  bool copied = false;  ///< this log is a copy of the file the keeper wrote; ignore it
+  bool copied = false;  ///< this log is a copy of the keeper's log; ignore it
   std::map<std::uint32_t, LoggedChild> children;
-  bool ended = false;  ///< it recorded its end; else it was killed or still runs
+  bool ended = false;  ///< the keeper recorded its end; else killed or running
 
-  /// True when the program may have run, as seen from the boot `boot_id`. A start is recorded
-  /// before its program runs, but only the intent is synced. So after a crash of the machine, an
-  /// intent without a start does not mean "not started".
+  /// Returns true if the program may have run, seen from the boot `boot_id`.
+  /// A start is recorded before its program runs, but only the intent is synced.
+  /// After a machine crash, an intent without a start therefore proves nothing.
   bool may_have_started(const LoggedChild& child, std::string_view boot_id) const;
 };
 
-/// Identifies a file or folder; a copy gets another id. Empty if it cannot be accessed.
+/// Identifies a file or folder. A copy gets another id. Returns "" without access.
 std::string identify_file(int fd);
 
-/// The entry of a keeper in the index of live keepers is a folder, named by the keeper's token. It
-/// has a keeper.log and a keeper.sock, as the folder of the run has, and a link to that folder. It
-/// is hidden by a dot before its name until it is complete.
+/// A keeper's entry in the index of live keepers is a folder, named by the keeper's token.
+/// The entry has a keeper.log, a keeper.sock, and a link to the run's folder.
+/// A leading dot hides an incomplete entry.
 inline constexpr const char* kPlaceName = "place";
-/// The name of this machine.
+/// Returns the name of this machine.
 std::string machine_name();
 
-/// All keepers that wrote this log, oldest first; empty when there is no log. Records that cannot
-/// be read are skipped. `live_only` omits children that exited, which helps with long logs.
+/// Returns all keepers that wrote this log, oldest first. Skips unreadable records.
+/// `live_only` omits exited children, which helps with long logs.
 Result<std::vector<LoggedKeeper>> read_keeper_log(int run_dir_fd, bool live_only = false);
 
-/// Quickly reads the newest keeper in the log: which host drives it, and whether it exited
-/// normally.
+/// Quickly reads the newest keeper in the log: its host, and whether it exited normally.
 struct KeeperGlance {
-  std::string token;  ///< empty: there is no record of a keeper
+  std::string token;  ///< empty without a record of a keeper
   std::uint64_t generation = 0;
   bool ended = false;
 };
-/// True when the log is a copy of the one that its newest keeper wrote, as in a copied repository.
+/// Returns true if the log is a copy, as in a copied repository.
 bool keeper_log_is_copy(int run_dir_fd);
 
-/// False if the log cannot be read.
+/// Returns an empty result if the log cannot be read.
 KeeperGlance glance_at_keeper_log(int run_dir_fd);
 
 }  // namespace moonlet

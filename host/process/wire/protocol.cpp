@@ -8,8 +8,6 @@ namespace moonlet {
 
 namespace {
 
-// --- fields
-
 template <typename T>
 void put(std::string& out, T value) {
   static_assert(std::is_integral_v<T>);
@@ -62,7 +60,7 @@ class Fields {
   bool failed_ = false;
 };
 
-// Reserves the length, which end() fills in.
+// Reserves the length, which end() sets.
 class Opened {
  public:
   Opened(std::string& out, FrameType type) : out_(out), at_(out.size()) {
@@ -222,7 +220,7 @@ Result<void> check_spec(const ChildSpec& spec) {
     for (const auto& text : *list) {
       size += text.size() + 1;
       if (text.find('\0') == std::string::npos) continue;
-      return unfit("an argument or environment value of '" + spec.argv[0] + "' holds a NUL byte",
+      return unfit("an argument or environment value of '" + spec.argv[0] + "' contains a NUL byte",
                    "no program can be given one; pass it by a file or on stdin");
     }
   }
@@ -231,12 +229,12 @@ Result<void> check_spec(const ChildSpec& spec) {
       for (const auto& path : *list) {
         size += path.size() + 4;
         if (path.find('\0') == std::string::npos) continue;
-        return unfit("a path that '" + spec.argv[0] + "' is confined to holds a NUL byte", "");
+        return unfit("a path that '" + spec.argv[0] + "' is confined to contains a NUL byte", "");
       }
     }
   }
   if (spec.cwd.find('\0') != std::string::npos) {
-    return unfit("the working directory's name holds a NUL byte", "");
+    return unfit("the working directory's name contains a NUL byte", "");
   }
   if (spec.attempt.size() > ChildSpec::kAttemptLimit) {
     return unfit(
@@ -253,8 +251,6 @@ Result<void> check_spec(const ChildSpec& spec) {
 }
 
 }  // namespace
-
-// --- encoding
 
 void encode(std::string& out, const HelloFrame& hello) {
   Opened frame(out, FrameType::kHello);
@@ -352,8 +348,6 @@ void encode_refused(std::string& out, const Error& error, FrameType type) {
   put(out, error);
 }
 
-// --- decoding
-
 Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit) {
   if (bytes.size() < 4) return std::optional<Frame>();
   Fields header(bytes);
@@ -375,7 +369,7 @@ std::optional<HelloFrame> decode_hello(std::string_view body) {
   Fields in(body);
   HelloFrame hello;
   hello.protocol = in.take<std::uint32_t>();
-  // In another version only this field is known to have its meaning.
+  // Only the version field has the same meaning in all versions.
   if (in.good() && hello.protocol != kKeeperProtocol) return hello;
   hello.version = in.text();
   hello.token = in.text();
@@ -496,7 +490,7 @@ std::optional<Error> check_protocol(const HelloFrame& hello) {
   return Error{ErrorKind::kInvalid,
                "the keeper and this moonlet speak different protocols (" +
                    std::to_string(hello.protocol) + " and " + std::to_string(kKeeperProtocol) + ")",
-               "use the moonlet that started the run, or wait until it has ended",
+               "use the version of moonlet that started the run, or wait until it has ended",
                {}};
 }
 

@@ -1,8 +1,9 @@
-// The protocol between the host (or a later command) and the keeper's worker: frames of a length, a
-// type and fields in a fixed order, little-endian, of one version that both ends check first. The
-// decoder takes hostile bytes: it never nests, and checks each length before it allocates. Fields
-// are encoded by hand: with nlohmann/json's CBOR, a start and its exit took 45 µs instead of 3, a
-// third of the time budget of a child. Pure functions, any thread.
+// The protocol between a keeper's worker and a host or command.
+// A frame has a length, a type and little-endian fields in a fixed order.
+// Both ends check the protocol version first.
+// The decoder accepts hostile bytes: no nesting, and each length is checked before an allocation.
+// Hand-written: CBOR of nlohmann/json took 45 µs for a start and its exit instead of 3.
+// All functions are pure and may run on any thread.
 #pragma once
 
 #include <cstdint>
@@ -17,45 +18,44 @@
 
 namespace moonlet {
 
-/// The socket in the run's folder where a keeper listens.
+/// A keeper listens on this socket in the run's folder.
 inline constexpr const char* kKeeperSocketName = "keeper.sock";
 
-/// Increase it with every change of a field or its meaning.
+/// Increase kKeeperProtocol with every change of a field or its meaning.
 inline constexpr std::uint32_t kKeeperProtocol = 8;
-/// Longest frame: from the host (arguments and environment), from the worker (captured text), and
-/// from a command.
+/// Longest frame from the host (arguments and environment), and from a command.
 inline constexpr std::size_t kHostFrameLimit = 8u << 20;
-inline constexpr std::size_t kWorkerFrameLimit = 80u << 20;
 inline constexpr std::size_t kControlFrameLimit = 80u << 10;
-/// Greatest cap of a captured inline stream; two of them fit a frame.
+/// Greatest cap of a captured inline stream.
 inline constexpr std::uint64_t kInlineLimit = 32u << 20;
+/// A frame from the worker holds both captured streams of a step.
+inline constexpr std::size_t kWorkerFrameLimit = 2 * kInlineLimit + (16u << 20);
 
 enum class FrameType : std::uint8_t {
-  kHello = 1,  ///< both ways, first
-  kStart,      ///< host: a child; may carry a descriptor for its stdin
-  kCancel,     ///< ends one child; with value 1 from its own host: the child counts as finished
-  kStatus,     ///< asks for the live children
-  kShutdown,   ///< end when the last child has completed
+  kHello = 1,  ///< each side sends this first
+  kStart,      ///< host: starts a child, optionally with a descriptor as stdin
+  kCancel,     ///< ends a child; value 1 from the host: the child counts as finished
+  kStatus,     ///< requests the list of live children
+  kShutdown,   ///< ends the keeper when the last child has completed
   kStarted,    ///< worker: a child runs
   kExit,       ///< worker: a child has completed
   kLive,       ///< worker: the answer to kStatus
-  kRefused,    ///< worker: it cannot work, or not for this peer; then it disconnects
+  kRefused,    ///< worker: refuses to work, or refuses this peer; then disconnects
   kDone,       ///< worker: accepted kCancel or kShutdown; sent to commands, not to the host
-  kEnd,        ///< host: it exits normally; end every child now
-  kAdopt,      ///< a new host, over keeper.sock: its value is the host's generation. As with a
-               ///< command's kCancel and kShutdown a descriptor to write keeper.log comes along.
-  kAdopted,  ///< worker: it is the host now; the live children, and those that ended without a host
-  kSuperseded,  ///< worker: another host has taken over; then it disconnects
-  kHoldIdle,    ///< host: the idle limit of a child stands still (1), or begins anew (0)
-  // Sent by a command to a keeper whose child runs on a terminal, with the proof that kCancel
-  // needs.
-  kType,    ///< types into the terminal; kDone
-  kLook,    ///< asks for its screen and facts, with so many lines of history; kText
-  kResize,  ///< gives it a size, rows << 16 | columns; kDone
-  kAttach,  ///< the same, and the peer takes the terminal over: its kType and kResize are obeyed
-            ///< from now on without an answer, and all output comes as kText
-  kEndTerminal,  ///< ends its child as kCancel does, with so many milliseconds of grace; kDone
-  kText,         ///< worker: one text
+  kEnd,        ///< host: exits normally, so the keeper ends every child now
+  // A descriptor to write keeper.log comes with kAdopt, and with kCancel or kShutdown of a command.
+  kAdopt,       ///< a new host takes over; the value is the host's generation
+  kAdopted,     ///< worker: accepts the host; lists live children and unreported ends
+  kSuperseded,  ///< worker: another host has taken over; then disconnects
+  kHoldIdle,    ///< host: pauses (1) or restarts (0) a child's idle limit
+  // Commands send these to a keeper with a terminal, with the same proof as kCancel.
+  kType,    ///< types into the terminal; answered by kDone
+  kLook,    ///< requests the screen with some lines of history; answered by kText
+  kResize,  ///< sets the size to rows << 16 | columns; answered by kDone
+  // A peer that attaches gets all output as kText. Its kType and kResize are obeyed without answer.
+  kAttach,       ///< like kResize, and the peer takes over the terminal
+  kEndTerminal,  ///< ends the child like kCancel, with a grace in ms; answered by kDone
+  kText,         ///< worker: carries a text
 };
 
 struct HelloFrame {
@@ -64,58 +64,56 @@ struct HelloFrame {
   std::int32_t guard_pid = 0, worker_pid = 0;
 };
 
-/// A ChildSpec on its way to the supervisor; argv and env are NUL-ended strings one after the
-/// other, because exec only needs pointers into them.
+/// StartFrame carries a ChildSpec to the supervisor.
+/// argv and env are NUL-terminated strings, because exec needs pointers into them.
 struct StartFrame {
   std::uint32_t number = 0;
   bool has_stdin = false;
-  Fd stdin_fd;  ///< the descriptor that came along; not part of the frame
+  Fd stdin_fd;  ///< received with the frame, as a descriptor
   std::uint32_t argc = 0, envc = 0;
   std::string argv, env;
-  std::string logged_argv;  ///< argv, or its redacted form
+  std::string logged_argv;  ///< argv or its redacted form
   bool redacted = false;    ///< argv or the folder holds a secret
   ChildSpec spec;           ///< argv, redacted_argv, env and stdin_fd unused
 };
 
-/// Input to type; each part has a kind of TypedPart.
+/// TypeFrame is input to type. Each part has a kind of TypedPart.
 struct TypeFrame {
   std::uint32_t number = 0;
-  std::string tag;  ///< typed only once under this name; empty: always
+  std::string tag;  ///< input with the same tag is typed only once; empty: always
   std::vector<std::pair<std::uint8_t, std::string>> parts;
 };
 
-/// The answer to kAdopt. A child that has ended already has no start time, and a kExit follows.
+/// AdoptedFrame answers kAdopt. An ended child has no start time; its kExit follows.
 struct AdoptedFrame {
-  std::uint32_t highest = 0;  ///< number that any host has used
+  std::uint32_t highest = 0;  ///< the highest child number that any host has used
   std::vector<ChildRecord> children;
 };
 
-/// Each of these appends one whole frame to `out`.
+/// Each function appends a whole frame to `out`.
 void encode(std::string& out, const HelloFrame& hello);
-/// Fails for arguments that exec cannot accept: a NUL byte, an empty argv, or more than a frame
-/// holds.
+/// Fails for arguments that exec cannot accept: a NUL byte, an empty argv, or too many bytes.
 Result<void> encode_start(std::string& out, std::uint32_t number, const ChildSpec& spec);
 void encode_number(std::string& out, FrameType type, std::uint32_t number, std::int64_t value = 0);
 void encode(std::string& out, const TypeFrame& typed);
-/// Appends a frame of type kText.
 void encode_text(std::string& out, std::string_view text);
 void encode_exit(std::string& out, std::uint32_t number, const ChildExit& exit);
 void encode(std::string& out, const std::vector<ChildRecord>& live);
 void encode(std::string& out, const AdoptedFrame& adopted);
-/// Appends a frame of `type` kRefused or kSuperseded.
+/// Appends a frame of type kRefused or kSuperseded.
 void encode_refused(std::string& out, const Error& error, FrameType type = FrameType::kRefused);
 
-/// One received frame; the views live as long as the buffer it was cut from.
+/// Frame is a received frame. Its views point into the input buffer.
 struct Frame {
   FrameType type{};
   std::string_view body;
 };
 
-/// Removes the next frame from the front of `bytes`. Empty: more bytes are needed. Error: longer
-/// than `limit`, so the peer is not a moonlet.
+/// Removes the next frame from the front of `bytes`. Returns no value for an incomplete frame.
+/// Fails if the frame exceeds `limit`, because the peer is then not a moonlet.
 Result<std::optional<Frame>> next_frame(std::string_view& bytes, std::size_t limit);
 
-/// These return nothing if the body does not match the type.
+/// Each function returns no value if the body does not match the type.
 std::optional<HelloFrame> decode_hello(std::string_view body);
 std::optional<StartFrame> decode_start(std::string_view body);
 struct NumberFrame {
@@ -134,7 +132,7 @@ std::optional<std::vector<ChildRecord>> decode_live(std::string_view body);
 std::optional<AdoptedFrame> decode_adopted(std::string_view body);
 std::optional<Error> decode_refused(std::string_view body);
 
-/// "the keeper speaks protocol 2 …": the message when the versions differ; empty when they agree.
+/// Returns an error if the versions differ.
 std::optional<Error> check_protocol(const HelloFrame& hello);
 
 }  // namespace moonlet

@@ -11,11 +11,11 @@ namespace moonlet {
 
 namespace {
 
-/// The terminal without echo; -1 while there is none.
+/// quiet_fd is the terminal whose echo is off, or -1.
 std::atomic<int> quiet_fd{-1};
 
-/// Sets or clears the echo. A process in the background leaves the terminal to its shell, and is
-/// not stopped for asking.
+/// Sets or clears the echo. Fails in the background, where the terminal belongs to the shell.
+/// SIGTTOU would stop a background process, so block the signal.
 bool set_echo(int fd, bool on) {
   const int kept_errno = errno;
   sigset_t stop, before;
@@ -30,7 +30,7 @@ bool set_echo(int fd, bool on) {
         on ? settings.c_lflag | ECHO : settings.c_lflag & ~static_cast<tcflag_t>(ECHO);
     done = tcsetattr(fd, TCSANOW, &settings) == 0;
   } else if (!on) {
-    done = false;  // it was off before, and stays so
+    done = false;  // the echo was off before and stays off
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = kept_errno;

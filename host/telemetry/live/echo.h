@@ -1,22 +1,20 @@
-// EchoOff switches the terminal's echo off while a view is drawn; typed text stays for the next
-// reader. Its destructor restores the terminal. One at a time per process.
+// EchoOff switches the terminal's echo off while a live view is drawn.
+// Typed text stays for the next reader. Only one EchoOff may exist per process.
 #pragma once
 
 namespace moonlet {
 
 class EchoOff {
  public:
-  /// `fd` is borrowed. Changes nothing if it is not a terminal, or if this process is in the
-  /// background.
+  /// Borrows `fd`. Has no effect in the background or without a terminal.
   explicit EchoOff(int fd);
   ~EchoOff() { restore(); }
   EchoOff(const EchoOff&) = delete;
   EchoOff& operator=(const EchoOff&) = delete;
 
-  /// Turns the echo off again after a shell or another program has used the terminal.
+  /// Switches the echo off again after another program has used the terminal.
   void again();
-  /// Turns the echo on where an EchoOff of this process has turned it off. Safe in a signal
-  /// handler.
+  /// Switches the echo on if an EchoOff switched it off. Safe in a signal handler.
   static void restore();
 
  private:

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
@@ -27,7 +26,7 @@ namespace moonlet {
 namespace {
 
 constexpr int kMostHistory = 1000;
-constexpr int kCompletionMs = 2000;  // an answer that takes longer is not waited for
+constexpr int kCompletionMs = 2000;  // wait at most this long for a completion
 constexpr std::size_t kLongestLine = 1 << 20;
 
 int columns_of(int fd) {
@@ -45,7 +44,7 @@ std::string common_start(const std::vector<std::string>& words) {
   return start;
 }
 
-/// The words in columns, as a shell lists them.
+/// Formats the words in columns, as a shell does.
 std::string listed(std::vector<std::string> words, int columns) {
   std::sort(words.begin(), words.end());
   constexpr std::size_t kMost = 200;
@@ -167,7 +166,7 @@ class LineEditor::Impl {
       const std::lock_guard lock(mutex_);
       if (event.kind != LineEvent::Kind::kComplete) {
         reading_ = false;
-        // Output that came with the end of the line is printed beneath it.
+        // Print output that arrived at the end of the line below the line.
         (void)write_all(options_.out, above_);
         above_.clear();
       }
@@ -176,7 +175,7 @@ class LineEditor::Impl {
     options_.on_event();
   }
 
-  /// Waits until a line is wanted. False at the end.
+  /// Waits until a line is wanted. Returns false at the end.
   bool wanted() {
     for (;;) {
       {
@@ -189,7 +188,7 @@ class LineEditor::Impl {
     }
   }
 
-  /// Waits for a byte of input. 1: there is one; 0: the reading is cancelled.
+  /// Waits for a byte of input. Returns 1 if a byte is ready, 0 if reading is cancelled.
   int wait_for_input() {
     for (;;) {
       {
@@ -204,7 +203,7 @@ class LineEditor::Impl {
     }
   }
 
-  /// Prints what is to stand above the line, and follows the size of the terminal.
+  /// Prints the pending text above the line and adapts to the terminal's size.
   void serve() {
     std::string text;
     {
@@ -227,7 +226,6 @@ class LineEditor::Impl {
     el_set(editor_, EL_REFRESH);
   }
 
-  // --- a pipe, or a dumb terminal ---
   void read_plain() {
     if (options_.prompts) (void)write_all(options_.out, shown_prompt_);
     for (;;) {
@@ -251,7 +249,6 @@ class LineEditor::Impl {
     }
   }
 
-  // --- libedit ---
   static Impl* of(EditLine* editor) {
     Impl* self = nullptr;
     el_get(editor, EL_CLIENTDATA, &self);
@@ -319,7 +316,7 @@ class LineEditor::Impl {
     el_set(editor_, EL_GETCFN, &next_character);
     el_set(editor_, EL_EDITOR, "emacs");
     el_set(editor_, EL_SIGNAL, 0);
-    // el_set would leave copies of both texts behind.
+    // el_set would leak copies of both texts.
     el_wset(editor_, EL_ADDFN, L"moonlet-complete", L"completes the word", &complete_word);
     el_set(editor_, EL_BIND, "^I", "moonlet-complete", nullptr);
     el_set(editor_, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -364,7 +361,7 @@ class LineEditor::Impl {
       if (!initial_.empty()) el_push(editor_, initial_.c_str());
     }
     int count = 0;
-    // Before the prompt is shown: a key that is typed at once must reach the editor as it is.
+    // Prepare the terminal before printing the prompt, so that the editor gets each early key.
     el_set(editor_, EL_PREP_TERM, 1);
     const char* line = el_gets(editor_, &count);
     if (line != nullptr && count > 0) {
@@ -385,7 +382,7 @@ class LineEditor::Impl {
   }
 
   void run() {
-    // libedit reads and writes text of the thread's own locale; the process keeps its own.
+    // libedit uses the thread's locale. The process keeps its own locale.
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", static_cast<locale_t>(nullptr));
     if (utf8 == nullptr) utf8 = newlocale(LC_CTYPE_MASK, "UTF-8", static_cast<locale_t>(nullptr));
     if (utf8 != nullptr) uselocale(utf8);
@@ -426,7 +423,7 @@ class LineEditor::Impl {
   std::optional<Answer> answer_;
   std::vector<std::string> new_history_;
   std::atomic<bool> resized_{false};
-  // The editor's thread alone uses these.
+  // Only the editor's thread uses the next members.
   EditLine* editor_ = nullptr;
   History* history_ = nullptr;
   FILE* in_ = nullptr;

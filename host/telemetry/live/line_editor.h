@@ -1,7 +1,6 @@
-// LineEditor reads what a person types, line by line: with libedit on a terminal, plainly from a
-// pipe or a dumb terminal. It works on a thread of its own, so that the event loop continues while
-// the user types, and prints other output above the line. One thread uses it; `on_event` runs on
-// its own.
+// LineEditor reads lines of a user: with libedit on a terminal, without from a pipe.
+// A separate thread reads, so that the event loop continues while the user types.
+// Prints other output above the line. Single-threaded; `on_event` runs on the editor's thread.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +15,7 @@ namespace moonlet {
 
 struct LineEvent {
   enum class Kind {
-    kLine,       ///< `text` is a whole line, without its end
+    kLine,       ///< `text` is a whole line, without its line end
     kEnd,        ///< the input has ended
     kCancelled,  ///< cancel() was called; `text` is what had been typed
     kComplete,   ///< a completion is wanted at byte `cursor` of `text`; answer with complete()
@@ -35,27 +34,26 @@ class LineEditor {
     bool prompts = false;            ///< the prompt is printed: `in` is a terminal
     std::string terminal;            ///< TERM
     std::string history;             ///< a file of lines in JSON; empty keeps none
-    std::function<void()> on_event;  ///< take() has something; called on the editor's thread
+    std::function<void()> on_event;  ///< called on the editor's thread if take() has an event
   };
 
   explicit LineEditor(Options options);
-  /// Stops reading and restores the terminal.
+  /// The destructor stops reading and restores the terminal.
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
 
-  /// Begins to read a line, with `initial` as if it had been typed. One at a time.
+  /// Begins to read a line. `initial` is pre-typed. Only one line at a time.
   void read(std::string prompt, std::string initial);
-  /// Returns the next event, if any. After kLine, kEnd or kCancelled no line is being read.
+  /// Returns the next event, if any. No line is being read after kLine, kEnd and kCancelled.
   std::optional<LineEvent> take();
-  /// Answers kComplete: the word that begins at byte `from` may become one of `words`.
+  /// Answers kComplete: the word from byte `from` may become any of `words`.
   void complete(std::size_t from, std::vector<std::string> words);
-  /// Prints text above the line that is being typed. Returns false and prints nothing if no line is
-  /// being read.
+  /// Prints text above the current line. Returns false and prints nothing without a line.
   bool print(std::string_view text);
-  /// Ends the reading of the current line with kCancelled; `mark` is printed behind what is typed.
+  /// Ends the current line with kCancelled and prints `mark` behind the typed text.
   void cancel(std::string_view mark = {});
-  /// Call it when the size of the terminal has changed.
+  /// Adapts to a new size of the terminal.
   void resize();
   /// Adds a line to the history, in memory and in the file.
   void remember(const std::string& line);

@@ -10,7 +10,7 @@ namespace moonlet {
 namespace {
 
 constexpr std::size_t kLongestText = 400;
-constexpr std::size_t kKept = 64;  // ended steps of one state in a phase
+constexpr std::size_t kKept = 64;  // the most ended steps of a state that a phase keeps
 constexpr std::size_t kMostPhases = 100;
 
 std::string text_of(const nlohmann::json& fields, const char* key) {
@@ -63,7 +63,7 @@ std::size_t LivePhase::begun() const {
 }
 
 bool LiveModel::apply(const Event& event) {
-  // A view of a part of a run, such as a line of the prompt, begins with its first step.
+  // A view of a part of a run, such as a prompt's line, begins with its first step.
   if (started_ms == 0 && event.type == EventType::kStepStarted) begin_run(event);
   switch (event.type) {
     case EventType::kRunStarted:
@@ -110,7 +110,7 @@ void LiveModel::begin_phase(const Event& event) {
   auto name = text_of(event.fields, "name");
   const auto known = std::find_if(phases.begin(), phases.end(),
                                   [&](const LivePhase& phase) { return phase.name == name; });
-  // Branches that each go through the same phases name them again and again.
+  // Parallel branches name the same phases repeatedly.
   if (known != phases.end()) {
     known->planned = std::max(known->planned, integer_of(event.fields, "planned"));
     current = static_cast<std::size_t>(known - phases.begin());
@@ -189,6 +189,7 @@ LiveStep& LiveModel::step_of(const Event& event) {
   step.started_ms = event.wall_ms;
   step.kind = text_of(event.fields, "kind");
   step.runner = text_of(event.fields, "runner");
+  step.on = text_of(event.fields, "on");
   step.is_asked = flag_of(event.fields, "asked");
   if (step.is_asked) ++agents[index(LiveState::kRunning)];
   phase.steps.push_back(std::move(step));

@@ -1,6 +1,5 @@
-// LiveModel: the state of a run from its events so far, for a person who watches. Entirely passive;
-// it knows no terminal. Bounded: it keeps the newest ended steps and counts the others. Loop thread
-// only.
+// LiveModel computes the state of a run from its events, for a live view.
+// LiveModel is passive, and keeps only the newest ended steps. Older steps are counted.
 #pragma once
 
 #include <array>
@@ -18,27 +17,28 @@ namespace moonlet {
 enum class LiveState { kRunning, kOk, kFailed, kParked, kCancelled };
 constexpr std::size_t kLiveStates = 5;
 
-/// A step that runs or has ended. Texts are without control characters.
+/// LiveStep is a running or ended step. Its texts have no control characters.
 struct LiveStep {
   std::string key;
   std::string kind;    ///< agent, exec, gate, …
   std::string runner;  ///< the runner of an agent
+  std::string on;      ///< another machine that it runs on
   LiveState state = LiveState::kRunning;
-  std::int64_t started_ms = 0;  ///< wall clock
+  std::int64_t started_ms = 0;  ///< milliseconds since 1970
   std::int64_t duration_ms = 0;
-  std::int64_t attempts = 0;  ///< 0: not known
-  /// All attempts; while it runs, the present one so far. Empty when none is reported.
+  std::int64_t attempts = 0;  ///< 0: unknown
+  /// Sums the tokens of all attempts. Empty if none was reported.
   std::optional<std::int64_t> tokens;
-  std::string doing;          ///< the tool it uses at the moment, while it runs
-  std::int64_t limit_ms = 0;  ///< the time that its attempt may take; 0: not known
+  std::string doing;          ///< the tool that a running agent uses
+  std::int64_t limit_ms = 0;  ///< the time limit of the attempt; 0: unknown
   std::optional<double> usd;
   bool is_estimate = false;
-  bool cached = false;              ///< from the record of the run: no agent was started
-  bool taken_over = false;          ///< an earlier host had started it
-  std::int64_t waits_until_ms = 0;  ///< the time of its next try
-  std::string note;                 ///< the reason that it failed
+  bool cached = false;              ///< the result is from the record; no agent was started
+  bool taken_over = false;          ///< an earlier host started the step
+  std::int64_t waits_until_ms = 0;  ///< the time of the next try
+  std::string note;                 ///< why the step failed
 
-  bool is_asked = false;  ///< a model is or was asked
+  bool is_asked = false;  ///< a model is asked now, or was asked
   bool is_paid = false;   ///< this host asked a model that costs money
 
   bool is_agent() const { return kind == "agent"; }
@@ -48,7 +48,7 @@ struct LivePhase {
   std::string name;  ///< empty: the steps before the first phase
   std::int64_t planned = 0;
   std::vector<LiveStep> steps;                     ///< in the order in which they began
-  std::array<std::size_t, kLiveStates> counts{};   ///< all its steps, kept or not
+  std::array<std::size_t, kLiveStates> counts{};   ///< all steps, kept or dropped
   std::array<std::size_t, kLiveStates> dropped{};  ///< steps that are only counted
 
   std::size_t count(LiveState state) const { return counts[static_cast<std::size_t>(state)]; }
@@ -56,9 +56,9 @@ struct LivePhase {
   std::size_t ended() const { return begun() - count(LiveState::kRunning); }
 };
 
-/// The spending of the run's agents that were paid for by now.
+/// LiveSpend sums the cost of the run's paid agents.
 struct LiveSpend {
-  std::size_t agents = 0;  ///< paid and ended
+  std::size_t agents = 0;  ///< paid agents that have ended
   std::int64_t tokens = 0;
   std::size_t without_tokens = 0;  ///< agents that reported no tokens
   double usd = 0;
@@ -69,30 +69,30 @@ struct LiveSpend {
 
 class LiveModel {
  public:
-  /// Takes in one event. True when something is to be seen of it.
+  /// Applies an event. Returns true if the view must change.
   bool apply(const Event& event);
 
   std::string preset;
   std::string run;
   std::string runner;
-  bool confined = true;                           ///< a kernel sandbox confines its agents
+  bool confined = true;                           ///< a kernel sandbox confines the agents
   std::int64_t started_ms = 0;                    ///< 0: the run has not begun
   std::optional<std::int64_t> ended_ms;           ///< the run has ended
-  std::string verdict;                            ///< once it has ended
+  std::string verdict;                            ///< empty until the run has ended
   std::vector<LivePhase> phases;                  ///< in the order in which they were first named
   std::size_t current = 0;                        ///< the phase that new steps belong to
-  std::array<std::size_t, kLiveStates> agents{};  ///< those that were asked, over all phases
+  std::array<std::size_t, kLiveStates> agents{};  ///< the agents that asked a model, in all phases
   LiveSpend spend;
   std::vector<std::pair<std::string, double>> left;  ///< limited budgets: kind and the amount left
-  std::optional<std::int64_t> wall_left_ms;          ///< the time left of a limit, at left_at_ms
+  std::optional<std::int64_t> wall_left_ms;          ///< the time left at left_at_ms
   std::int64_t left_at_ms = 0;
 
   bool any_agent() const;
-  /// Branches of the phase that have not begun.
+  /// Counts the branches of the phase that have not begun.
   std::size_t waiting(std::size_t phase) const;
 
  private:
-  /// Branches that run side by side, or will.
+  /// Group is a set of branches that run in parallel.
   struct Group {
     std::size_t phase;
     std::int64_t planned;

@@ -16,7 +16,7 @@ constexpr std::int64_t kClockStep = 1000;
 constexpr std::uint64_t kIdleTick = 250;  // how late a resize may be noticed
 constexpr std::size_t kMostWaiting = 256 * 1024;
 
-// While the view is drawn, a line that is too long must be cut and not wrapped.
+// Truncate long lines instead of wrapping while the view is drawn.
 constexpr std::string_view kFrameBegin = "\x1b[?25l\x1b[?7l";
 constexpr std::string_view kFrameEnd = "\x1b[?7h\x1b[?25h";
 constexpr std::string_view kBreakLines = "\x1b[?7h";
@@ -31,8 +31,7 @@ bool is_foreground(int fd) {
   return group == -1 || group == ::getpgrp();
 }
 
-/// True if the terminal accepts output. False while the user has paused it with ^S; the run
-/// continues.
+/// Returns true if the terminal accepts output; false after ^S.
 bool is_ready(int fd) {
   pollfd poll_fd{fd, POLLOUT, 0};
   return ::poll(&poll_fd, 1, 0) != 0;
@@ -76,7 +75,7 @@ LiveTerminal::LiveTerminal(Loop& loop, Options options)
   uv_timer_start(
       timer_, [](uv_timer_t* timer) { static_cast<LiveTerminal*>(timer->data)->draw_due(); },
       kIdleTick, kIdleTick);
-  // A script that waits for something impossible must get its error, with or without a live view.
+  // The timer must not keep the loop alive: a deadlocked script must get its error.
   uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
 }
 
@@ -89,7 +88,7 @@ LiveTerminal::~LiveTerminal() {
 
 void LiveTerminal::emit(const Event& event) {
   const bool seen = model_.apply(event);
-  // These events stay readable after the view is removed.
+  // Print these events above the view, where they stay readable.
   if (event.type == EventType::kLog || event.type == EventType::kWarning) add_message(event);
   if (event.type == EventType::kRunFinished) return finish();
   if (!seen && waiting_.empty()) return;
@@ -98,7 +97,7 @@ void LiveTerminal::emit(const Event& event) {
   dirty_ = true;
 }
 
-/// Prints the lines with the next frame, so that many messages cost only ten writes a second.
+/// Prints the lines with the next frame, to limit messages to ten writes a second.
 void LiveTerminal::add_message(const Event& event) {
   const auto lines = render_message(event, style(size()));
   if (lines.empty()) return;
@@ -115,7 +114,7 @@ void LiveTerminal::add_message(const Event& event) {
   if (coloured) waiting_ += "\x1b[0m";
 }
 
-/// Brings the timer forward, so that a change is seen as soon as the last frame is old enough.
+/// Moves the timer forward, so that a change appears as soon as the last frame is old enough.
 void LiveTerminal::draw_when_due() {
   const std::int64_t since = loop_.clock().monotonic_ms() - drawn_at_ms_;
   const auto wait = static_cast<std::uint64_t>(
@@ -142,25 +141,25 @@ LiveTerminal::Size LiveTerminal::size() const {
   return {size.ws_col != 0 ? size.ws_col : 80, size.ws_row != 0 ? size.ws_row : 24};
 }
 
-/// True if this process is in the foreground of the terminal. If another job was, forget the drawn
-/// view: it is mixed with that job's output.
+/// Returns true if this process is in the foreground of the terminal.
+/// Output of another foreground job is mixed with the view, so forget the drawn view.
 bool LiveTerminal::is_ours() {
   if (is_foreground(options_.fd)) return true;
   drawn_.clear();
   return false;
 }
 
-/// Returns the escape sequence that erases the view and moves the cursor to where it began.
+/// Returns the escape sequence that erases the view and moves the cursor to its start.
 std::string LiveTerminal::erased(const Size& now) {
   if (!is_ours() || drawn_.empty()) return {};
-  // A terminal that became narrower has wrapped the lines that are now too long.
+  // A terminal that became narrower has wrapped long lines.
   int rows = 0;
   for (const auto& line : drawn_) {
     const bool broken = now.width < drawn_size_.width && line.columns > now.width;
     rows += broken ? (line.columns + now.width - 1) / now.width : 1;
   }
   drawn_.clear();
-  // Erase line by line: if the whole screen is cleared at once, tmux keeps it in its history.
+  // Erase line by line, because tmux stores a cleared screen in its history.
   const std::string up = "\x1b[" + std::to_string(rows) + "A\r";
   std::string out = up;
   for (int i = 0; i < rows; ++i) out.append(kClearLine).append("\x1b[1B");
@@ -168,13 +167,13 @@ std::string LiveTerminal::erased(const Size& now) {
 }
 
 LiveStyle LiveTerminal::style(const Size& now) const {
-  // The last column stays free, for terminals break a line that fills it each in its own way; so do
-  // the cursor's line and one above the view.
+  // Leave the last column free, because terminals wrap full lines differently.
+  // Leave two lines free for the cursor and a line above the view.
   return {std::max(now.width - 1, 1), std::max(now.height - 2, 1), options_.colour,
           options_.unicode, options_.help};
 }
 
-/// Returns the waiting lines and clears them.
+/// Returns the pending lines and clears them.
 std::string LiveTerminal::waiting_lines() {
   if (waiting_.empty()) return {};
   std::string out = std::string(kBreakLines) + waiting_;
@@ -202,19 +201,19 @@ void LiveTerminal::draw() {
   out += waiting_lines();
   for (std::size_t i = 0; i < lines.size(); ++i) {
     if (i >= drawn_.size() || lines[i].text != drawn_[i].text) {
-      // Clear the line first: tmux remembers its old length when it wraps it.
+      // Clear the line first: tmux remembers the old length when it wraps a line.
       out.append(kClearLine).append(lines[i].text);
     }
     out += "\r\n";
   }
-  // Text that the person typed meanwhile stands on the cursor's line.
+  // Text that the user typed stands on the cursor's line.
   out.append(kClearLine).append(kFrameEnd);
   drawn_ = std::move(lines);
   drawn_size_ = now;
   options_.write(out);
 }
 
-/// Replaces the view and all waiting lines by `last`.
+/// Replaces the view and all pending lines by `last`.
 void LiveTerminal::replace(const std::vector<LiveLine>& last) {
   std::string out;
   if (mid_line_) out += "\r\n";

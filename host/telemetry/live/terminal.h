@@ -1,8 +1,7 @@
-// LiveTerminal draws the live view at the foot of a terminal and prints lines above it. It uses no
-// alternate screen, no raw mode and no signal handler; it only switches the echo off. Each frame is
-// one write that hides the cursor at its start and shows it at its end, so that the terminal stays
-// usable even after kill -9. It is in C++ because it must outlive a killed script. Loop thread
-// only.
+// LiveTerminal draws the live view at the foot of a terminal and prints lines above.
+// LiveTerminal uses no alternate screen, raw mode or signal handler; it only disables the echo.
+// Each frame is a single write that restores the cursor, so kill -9 leaves a usable terminal.
+// LiveTerminal is C++, because the view must outlive a killed script. Loop thread only.
 #pragma once
 
 #include <uv.h>
@@ -21,48 +20,46 @@
 
 namespace moonlet {
 
-/// Looks up an environment variable; nullptr if it is not set.
+/// Returns an environment variable; nullptr if unset.
 using EnvironmentLookup = std::function<const char*(std::string_view name)>;
 
-/// True when `fd` is a terminal on which a live view makes sense: in the foreground, not "dumb",
-/// and not that of a CI job, whose log keeps every frame.
+/// Returns true if `fd` is a foreground terminal that supports a live view.
+/// Refuses "dumb" terminals and CI jobs, whose logs keep every frame.
 bool can_show_live(int fd, const EnvironmentLookup& env);
 
 class LiveTerminal {
  public:
   struct Options {
     int fd = 2;     ///< the terminal; borrowed, never closed
-    int keys = -1;  ///< the descriptor whose keys are not echoed meanwhile; -1 is none
-    std::function<void(std::string_view)> write;  ///< takes the drawn text
+    int keys = -1;  ///< the descriptor whose keys are not echoed; -1: none
+    std::function<void(std::string_view)> write;  ///< writes the drawn text
     bool colour = true;
     bool unicode = true;
-    std::string_view help = LiveStyle{}.help;  ///< what the keys do; a text that stays
-    std::string_view help_stopping = "it stops: what is done is kept";  ///< likewise, at the end
-    /// Returns true once after the process was stopped and continued: others may have written
-    /// since.
+    std::string_view help = LiveStyle{}.help;  ///< explains the keys; must outlive the view
+    std::string_view help_stopping = "it stops: what is done is kept";  ///< while the run stops
+    /// Returns true once after SIGCONT, when other programs may have written to the terminal.
     std::function<bool()> take_continued;
   };
-  /// Chooses colour and Unicode marks by the environment (NO_COLOR, LC_ALL, LC_CTYPE, LANG).
+  /// Chooses colour and Unicode marks by NO_COLOR, LC_ALL, LC_CTYPE and LANG.
   static Options options_from(const EnvironmentLookup& env);
 
-  /// `loop` is borrowed. The timer does not keep it alive.
+  /// Borrows `loop`. The timer does not keep the loop alive.
   LiveTerminal(Loop& loop, Options options);
-  /// Ends the view as finish() does.
   ~LiveTerminal();
   LiveTerminal(const LiveTerminal&) = delete;
   LiveTerminal& operator=(const LiveTerminal&) = delete;
 
-  /// Handles an event; the view shows it within a tenth of a second.
+  /// Handles an event. The view changes within a tenth of a second.
   void emit(const Event& event);
-  /// Erases the view, lets `print` write `text` there, and draws the view again below.
+  /// Erases the view, lets `print` write `text`, and draws the view below the text.
   void print_above(std::string_view text, const std::function<void(std::string_view)>& print);
-  /// From now on the last line of the view says that the run is stopping.
+  /// Makes the last line of the view say that the run is stopping.
   void say_stopping();
   /// Erases the view and delays lines until resume(), while the user answers a question.
   void suspend();
-  /// Shows the view again. `at_line_start`: the cursor is at the start of a line.
+  /// Draws the view again. `at_line_start` means that the cursor is at the start of a line.
   void resume(bool at_line_start);
-  /// Draws if something has changed and the last frame is old enough. A timer calls it.
+  /// Draws if the view has changed and the last frame is old enough. A timer calls draw_due().
   void draw_due();
   /// Replaces the view by its final form. Later events are printed as lines. Idempotent.
   void finish();
@@ -91,11 +88,11 @@ class LiveTerminal {
   uv_timer_t* timer_;
   std::vector<LiveLine> drawn_;  // the view above the cursor's line
   Size drawn_size_;              // the terminal's size at that time
-  std::string waiting_;          // lines for above the view
+  std::string waiting_;          // lines to print above the view
   std::size_t left_out_ = 0;
   std::int64_t drawn_at_ms_ = -1'000'000;  // monotonic
   bool dirty_ = false;
-  bool mid_line_ = false;  // something was printed that did not end its line
+  bool mid_line_ = false;  // the last print did not end its line
   bool suspended_ = false;
   bool finished_ = false;
 };

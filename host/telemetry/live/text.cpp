@@ -81,7 +81,7 @@ std::string time_text(std::int64_t ms, bool running) {
 
 std::string count_text(std::int64_t count) {
   if (count < 1000) return std::to_string(count);
-  // Rounded down, so that 999,999 does not become "1000.0k".
+  // Round down, so that 999,999 does not become "1000.0k".
   const auto tenth = [count](std::int64_t unit) { return count / (unit / 10); };
   if (count < 1'000'000) {
     return formatted("%lld.%lldk", static_cast<long long>(tenth(1000) / 10),
@@ -92,7 +92,7 @@ std::string count_text(std::int64_t count) {
 }
 
 std::string money_text(double usd, bool is_estimate) {
-  // A cent is much for one call: small sums keep their distinctive digits.
+  // A cent is a high price for a call, so small sums get four digits.
   const char* format = usd > 0 && usd < 0.1 ? "%s$%.4f" : "%s$%.2f";
   return formatted(format, is_estimate ? "~" : "", usd);
 }
@@ -116,7 +116,7 @@ std::string spend_text(const LiveSpend& spend) {
 
 std::string left_text(const LiveModel& model, std::int64_t now_ms) {
   std::string text;
-  // Without agents nothing but time is spent.
+  // A run without agents spends only time.
   for (const auto& [kind, amount] : model.left) {
     if (model.any_agent()) append(text, left_of(kind, amount));
   }
@@ -135,6 +135,7 @@ std::string tail_text(const LiveStep& step, std::int64_t now_ms) {
   if (step.state == LiveState::kRunning && step.limit_ms > 0) {
     append(text, "of " + time_text(step.limit_ms, true));
   }
+  if (step.state == LiveState::kRunning && !step.on.empty()) append(text, "on " + step.on);
   if (step.state == LiveState::kRunning && step.tokens) {
     append(text, count_text(*step.tokens) + " tokens so far");
   }

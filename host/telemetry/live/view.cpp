@@ -16,7 +16,7 @@ constexpr int kShortestLabel = 8;
 constexpr std::size_t kLongestMessage = 4000;
 constexpr int kHeightWithHelp = 12;
 
-/// The rank of a state when lines are scarce: the lowest rank gets a line first.
+/// Returns a state's rank for scarce lines: the lowest rank is printed first.
 int rank_of(LiveState state) {
   switch (state) {
     case LiveState::kRunning:
@@ -85,8 +85,8 @@ std::string decoded(std::string_view key) {
   return printable(name, name.size());
 }
 
-/// Shortens a step's name for users: "parallel/3/agent" becomes "3". Drops the default name of a
-/// call, and the name of a branch that repeats its only step.
+/// Shortens a step's name for users: "parallel/3/agent" becomes "3".
+/// A call's default name is dropped, and a branch's name that repeats its only step.
 std::string label_of(const LiveStep& step) {
   std::string_view key = step.key;
   if (key.substr(0, 8) == "parallel") {
@@ -122,12 +122,12 @@ class View {
   std::vector<LiveLine> final();
 
  private:
-  /// The lines of one phase.
+  /// Shown selects the steps of a phase that get a line of their own.
   struct Shown {
     std::size_t phase = 0;
     std::vector<const LiveStep*> steps;
     std::array<std::size_t, kLiveStates> hidden{};
-    bool counted = false;  // a line counts the hidden steps
+    bool counted = false;  // an extra line counts the hidden steps
   };
 
   std::string agents_text() const;
@@ -219,7 +219,7 @@ void View::add_phase(std::size_t index) {
                                                               : LiveState::kOk;
   const std::size_t waiting = model_.waiting(index);
   const auto planned = static_cast<std::size_t>(std::max<std::int64_t>(phase.planned, 0));
-  // A finished phase has completed its planned steps, unless it was ended early.
+  // A finished phase has completed its planned steps, unless the run was ended early.
   const bool cut_short = model_.ended_ms && model_.verdict != "ok" && phase.begun() > 0;
   const std::size_t total =
       is_active(index) || cut_short ? std::max(planned, phase.begun() + waiting) : phase.begun();
@@ -251,7 +251,7 @@ void View::measure(const std::vector<Shown>& list) {
     }
   }
   if (style_.width < 60) runner_width_ = 0;
-  // After the label come the runner, six columns of time and a message.
+  // The rest of the line needs the runner, six columns of time and a message.
   const int beside = 4 + (runner_width_ > 0 ? runner_width_ + 2 : 0) + 8 + style_.width / 3;
   label_width_ = std::clamp(label, kShortestLabel, std::max(style_.width - beside, kShortestLabel));
 }
@@ -288,7 +288,7 @@ void View::add_shown(const Shown& shown) {
   lines_.push_back(row.take());
 }
 
-/// Adds a line to each phase that hides steps its own line does not count.
+/// Counts the hidden steps of each phase. Sets `counted` unless the phase's title covers them.
 void View::hide_where_counted(std::vector<Shown>& list) const {
   for (auto& shown : list) {
     const LivePhase& phase = model_.phases[shown.phase];
@@ -328,8 +328,7 @@ std::size_t View::lines_left() const {
   return height - std::min(height, lines_.size());
 }
 
-/// Chooses what to print in `room` lines: first the phases (active ones, then the newest), then
-/// steps by rank.
+/// Chooses the content of `room` lines: phases first, then steps by rank.
 std::vector<View::Shown> View::chosen(std::size_t room) {
   std::vector<std::size_t> order(model_.phases.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -351,7 +350,7 @@ std::vector<View::Shown> View::chosen(std::size_t room) {
       candidates.push_back({&step, place, candidates.size()});
     }
   }
-  // Of the ended steps, list the newest first.
+  // List the newest ended steps first.
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
     const int rank = rank_of(a.step->state);
     if (rank != rank_of(b.step->state)) return rank < rank_of(b.step->state);

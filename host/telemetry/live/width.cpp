@@ -20,12 +20,11 @@ std::uint32_t code_point(std::string_view sequence) {
   return code;
 }
 
-// Asks for the picture instead of the sign: some terminals then draw two columns, some one.
-// Counting two never writes beyond the end of a line.
+// Selects the emoji form of a character, for which some terminals draw two columns.
+// Counting such a character as two columns never exceeds the line.
 constexpr std::uint32_t kPicture = 0xfe0f;
 
-/// Walks over `text` until more than `columns` would be taken; gives where it stopped, and how many
-/// columns lie before.
+/// Walks over `text` up to a width of `columns`. Counts the bytes and columns before.
 struct Walk {
   std::size_t bytes = 0;
   int columns = 0;
@@ -57,7 +56,7 @@ int code_point_width(std::uint32_t code) {
   // Hangul vowels and finals join the initial before them.
   if ((code >= 0x1160 && code <= 0x11ff) || (code >= 0xd7b0 && code <= 0xd7fb)) return 0;
   const auto point = static_cast<utf8proc_int32_t>(code);
-  // Marks with a place of their own take a column on most terminals.
+  // Spacing marks take a column on most terminals.
   if (utf8proc_category(point) == UTF8PROC_CATEGORY_MC) return 1;
   return utf8proc_charwidth(point);
 }
@@ -79,7 +78,7 @@ std::string cut_middle_to_width(std::string_view text, int columns, std::string_
   const int room = columns - display_width(sign);
   if (room < 2) return cut_to_width(text, columns, sign);
   const std::string_view head = text.substr(0, walk(text, room / 3).bytes);
-  // Counted from the front, because a mark goes with the character before it.
+  // Count from the front, because a combining mark belongs to the character before.
   const int before = total - (room - display_width(head));
   Walk skipped = walk(text, before);
   if (skipped.columns < before) skipped = walk(text, before + 1);  // half of a wide character
@@ -92,7 +91,7 @@ std::vector<std::string> wrap_to_width(std::string_view text, int columns) {
   while (true) {
     std::size_t end = walk(text, columns).bytes;
     if (end >= text.size()) break;
-    // A character that is wider than a line must not hold up the rest.
+    // Wrap a character that is wider than the line into a line of its own.
     end = std::max(end, std::max<std::size_t>(utf8_sequence(text), 1));
     const std::size_t blank = text[end] == ' ' ? end : text.rfind(' ', end);
     const bool in_words = blank != std::string_view::npos &&

@@ -1,5 +1,5 @@
-// Credentials in command lines: a guess by the shape of an argument, before it goes on record. It
-// owns no state, refuses no input and errs towards hiding; any thread.
+// Guesses credentials in command lines by the shape of an argument, before arguments are recorded.
+// The guess hides too much rather than too little. Stateless, any thread.
 #pragma once
 
 #include <string>
@@ -7,10 +7,9 @@
 
 namespace moonlet {
 
-/// The argument with likely credentials hidden: after "Bearer ", after a name that ends in key,
-/// token, secret, password or the like ("x.api_key=…", "--token=…"), or all of it where `before`,
-/// the argument in front of it, is an option of such a name. Names of variables, numbers and paths
-/// stay.
+/// Masks likely credentials in an argument: after "Bearer ", "x.api_key=", "--token=" and the like.
+/// Masks the whole argument if `before`, the previous argument, is an option for a secret.
+/// Names of variables, numbers and paths are not masked.
 std::string mask_credentials(std::string_view word, std::string_view before);
 
 }  // namespace moonlet

@@ -17,7 +17,7 @@ bool one_of(std::string_view text, std::initializer_list<std::string_view> list)
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
-// "githubApi_Key2" gives GITHUB, API, KEY: letters only, upper case, split at case changes.
+// Splits "githubApi_Key2" into GITHUB, API, KEY: letters only, in upper case.
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
   for (std::size_t i = 0; i < name.size(); ++i) {
@@ -33,15 +33,15 @@ std::vector<std::string> words_of(std::string_view name) {
 enum class NameClass {
   kPlain,
   kMaybe,   // KEY, AUTH …: often a setting about a secret
-  kSecret,  // PASSWORD, SECRET …: hardly ever anything else
+  kSecret,  // PASSWORD, SECRET …: hardly ever a setting
 };
 
 NameClass classify(std::string_view name) {
   const auto words = words_of(name);
   if (words.empty()) return NameClass::kPlain;
-  // The address of a web hook lets anybody post to it.
+  // Anybody can post to a web hook's address, so the address is a secret.
   if (std::find(words.begin(), words.end(), "WEBHOOK") != words.end()) return NameClass::kSecret;
-  // The last word may turn it into a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
+  // The last word may make the name a setting: KEY_FILE, TOKEN_URL, AUTH_METHOD.
   if (one_of(words.back(), {"FILE", "PATH", "DIR", "URL", "URI", "ENDPOINT", "HOST", "SOCK", "TTL",
                             "TIMEOUT", "METHOD", "MODE", "TYPE", "COMMAND", "CMD", "HELPER"})) {
     return NameClass::kPlain;
@@ -54,8 +54,7 @@ NameClass classify(std::string_view name) {
     }
     if (one_of(word, {"PASS", "CRED", "CREDS", "BEARER", "PAT", "PSK", "JWT", "UNSEAL"}))
       return NameClass::kSecret;
-    // `PWD` as the first word is the working directory. After another word (DB_PWD) it is a
-    // password.
+    // PWD as the first word is the working directory. DB_PWD is a password.
     if (word == "PWD" && i > 0) return NameClass::kSecret;
     if (one_of(word, {"KEY", "KEYS", "AUTH", "AUTHORIZATION", "PRIVATE", "COOKIE", "COOKIES", "SK",
                       "DSN"})) {
@@ -80,7 +79,7 @@ bool looks_random(std::string_view text) {
   return text.size() >= 16 && upper && lower && digit;
 }
 
-// base64 may begin with "/" as well, so a random-looking part outside the known roots counts.
+// base64 may begin with "/", so random-looking text outside of known roots is no path.
 bool is_path(std::string_view value) {
   for (std::string_view head : {"~/", "./", "../", "/home/", "/Users/", "/tmp/", "/var/", "/usr/",
                                 "/etc/", "/opt/", "/run/", "/root/", "/private/", "/dev/", "/mnt/",
@@ -100,7 +99,7 @@ bool is_number(std::string_view value) {
   return value.find_first_not_of("0123456789.,:_+-eExX ") == std::string_view::npos;
 }
 
-// One or a few plain words in one case: "disabled", "publickey", "gnome-keyring", "Required".
+// Matches a few plain words in one case: "disabled", "publickey", "gnome-keyring", "Required".
 bool is_words(std::string_view value) {
   bool inner_upper = false, lower = false;
   for (std::size_t i = 0; i < value.size(); ++i) {
@@ -124,7 +123,7 @@ void append_utf16_escape(std::string& out, std::uint32_t unit, bool upper) {
   out += text;
 }
 
-// Decodes one well-formed UTF-8 sequence of at least two bytes; 0 if it is malformed.
+// Decodes a UTF-8 sequence of at least two bytes; 0 if malformed.
 std::size_t decode(std::string_view text, std::uint32_t& code) {
   const auto lead = static_cast<unsigned char>(text[0]);
   const std::size_t size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
@@ -138,7 +137,7 @@ std::size_t decode(std::string_view text, std::uint32_t& code) {
   return size;
 }
 
-// The letter after the backslash in JSON's short escapes; 0 for all others.
+// Returns the letter of JSON's short escape, such as "n" for a line feed; 0 if it has none.
 char json_short_escape(char c) {
   switch (c) {
     case '"':
@@ -160,12 +159,12 @@ char json_short_escape(char c) {
   }
 }
 
-// The escapes that a JSON encoder uses although JSON does not require them.
+// JsonStyle selects the optional characters that a JSON encoder escapes.
 struct JsonStyle {
-  bool ascii = false;              // everything beyond ASCII
-  bool upper = false;              // \u00E4 rather than \u00e4
-  bool slashes = false;            // "/" as "\/"
-  std::string_view as_units = {};  // these as \u00XX, and DEL and the line separators
+  bool ascii = false;              // escape everything beyond ASCII
+  bool upper = false;              // upper-case hex digits, \u00E4
+  bool slashes = false;            // escape "/" as "\/"
+  std::string_view as_units = {};  // escape these as \u00XX; also DEL and line separators
 };
 
 // The line separators U+2028 and U+2029 end a line in old JavaScript.
@@ -237,8 +236,8 @@ std::string base64(std::string_view value, bool url_safe) {
   return out;
 }
 
-// The characters that depend only on the value when `before` bytes stand in front of it, as in
-// base64("user:" + token).
+// Returns the base64 characters that depend only on `value`, for `before` unknown bytes in front.
+// Finds a token in base64("user:" + token).
 std::string base64_core(std::string_view value, std::size_t before, bool url_safe) {
   const std::string whole = base64(std::string(before, '\0') + std::string(value), url_safe);
   const std::size_t first = (before * 8 + 5) / 6;
@@ -249,7 +248,7 @@ std::string base64_core(std::string_view value, std::size_t before, bool url_saf
 // Adds the spellings of `value` in JSON text, and in JSON text inside a JSON string.
 void add_json_forms(std::string_view value, const std::function<void(std::string)>& add) {
   std::set<std::string> once;
-  // Sets of escaped characters: none; Go; Rails; HTML-safe; PHP flags; .NET, without and with DEL.
+  // Known encoders are Go, Rails, HTML-safe, PHP and .NET; each escapes another set.
   for (std::string_view units : {"", "&<>", "&<>'", "&<>'\"", "&<>'\"+`", "&<>'\"+`\x7f"}) {
     for (unsigned bits = 0; bits < 8; ++bits) {
       once.insert(json_escaped(value, {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, units}));
@@ -257,8 +256,7 @@ void add_json_forms(std::string_view value, const std::function<void(std::string
   }
   for (const std::string& form : once) {
     add(form);
-    // The second encoder meets mostly backslashes and quotes. The first one has escaped the other
-    // special characters already, or both encoders leave them as they are.
+    // The second encoder meets mostly backslashes and quotes.
     add(json_escaped(form, {}));
     add(json_escaped(form, {true, false, true, {}}));
     add(json_escaped(form, {true, false, false, "&<>"}));
@@ -308,8 +306,7 @@ std::vector<std::string> forms_of_secret(std::string_view value) {
     add(base64(value, url_safe));
     for (std::size_t before = 0; before < 3; ++before) add(base64_core(value, before, url_safe));
   }
-  // A key of several lines is often quoted, indented or cut, so each long line is a form of its
-  // own.
+  // A multi-line key is often quoted, indented or cut, so each long line is a form.
   if (value.find('\n') != std::string_view::npos) {
     for (auto rest = value; !rest.empty();) {
       const auto line = trimmed(rest.substr(0, rest.find('\n')));

@@ -1,5 +1,5 @@
-// The forms of a secret: the environment variables that hold one, and the spellings of its value in
-// text. Pure functions, any thread; they keep no state.
+// Finds the environment variables that contain secrets, and the spellings of a secret in text.
+// All functions are pure and may run on any thread.
 #pragma once
 
 #include <string>
@@ -8,18 +8,17 @@
 
 namespace moonlet {
 
-/// Without blanks and line ends at both ends.
 std::string_view trimmed(std::string_view text);
 
-/// True when the name of the variable says "secret" and the value, at least `least` bytes, is not
-/// plainly something else: a path, a common word, a number, an address.
+/// Returns true if the variable's name announces a secret and the value has `least` bytes.
+/// The value must not be a path, common word, number or address.
 bool presumed_secret(std::string_view name, std::string_view value, std::size_t least);
 
-/// The password of "scheme://user:password@host…", or empty.
+/// Returns the password of "scheme://user:password@host…", or "".
 std::string_view url_password(std::string_view value);
 
-/// The value itself and the other ways in which programs print it, each at least 8 bytes (but the
-/// value itself of any length). Not sorted, may hold doubles.
+/// Returns the value and the spellings that programs print, each at least 8 bytes long.
+/// The result is unsorted, and only the unchanged first value may be shorter than 8 bytes.
 std::vector<std::string> forms_of_secret(std::string_view value);
 
 }  // namespace moonlet

@@ -49,7 +49,7 @@ std::vector<Secret> Redactor::secrets_of_environment(const std::vector<std::stri
     if (equals == std::string::npos) continue;
     const auto name = std::string_view(entry).substr(0, equals);
     const auto value = trimmed(std::string_view(entry).substr(equals + 1));
-    // A variable often names another one that holds the secret (env_key = "OPENAI_API_KEY").
+    // A variable may name another variable, as in env_key = "OPENAI_API_KEY".
     if (names.count(value) != 0) continue;
     if (presumed_secret(name, value, kMinPresumed))
       found.push_back({std::string(name), std::string(value)});
@@ -122,7 +122,7 @@ bool Redactor::next(std::string_view text, std::size_t from, Hit& hit) const {
   return false;
 }
 
-// The first place from where on the text is the beginning of a needle, and no more of it is there.
+// Returns the first offset from which the text may be the truncated beginning of a needle.
 std::size_t Redactor::open_end(std::string_view text, std::size_t from) const {
   const Table& table = *table_;
   const std::size_t reach = table.longest - 1;
@@ -148,7 +148,7 @@ std::size_t Redactor::settle(std::string_view text, bool last, std::string& out,
     if (places != nullptr) places->push_back({out.size(), hit.form});
     out += labels_[hit.label];
     from = hit.at + hit.size;
-    // This hit may have used up the part that seemed open.
+    // A longer match may cover the part that seemed truncated.
     if (from > open) open = open_end(text, from);
   }
   out.append(text, from, open - from);
@@ -163,8 +163,8 @@ std::string Redactor::apply(std::string_view text, std::vector<RedactedPlace>* p
   return out;
 }
 
-// A variable may hold two secrets: its value and a password inside the value. Their forms are
-// numbered in one sequence.
+// A variable may have two secrets: its value and a password inside the value.
+// One sequence numbers the forms of both secrets.
 std::vector<std::string> Redactor::forms_of_label(std::string_view label) const {
   std::vector<std::string> forms;
   for (std::size_t i = 0; i < labels_.size(); ++i) {

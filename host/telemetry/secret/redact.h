@@ -1,7 +1,7 @@
-// Redactor replaces secret values by "[redacted:NAME]" before anything is written or shown. It owns
-// copies of the values and never prints them; it finds a secret only by its name, its length and
-// the known encodings of its value. Immutable once built: any thread may use one; a StreamRedactor
-// belongs to one.
+// Redactor replaces secret values by "[redacted:NAME]" before text is written or printed.
+// Redactor owns copies of the values and never prints them.
+// Secrets are found by variable name, length and the known encodings of their values.
+// Immutable, so any thread may share a Redactor. A StreamRedactor belongs to a single thread.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ struct Secret {
   std::string value;
 };
 
-/// The position of a label that replaces a secret. restore() needs it to put the secret back.
+/// RedactedPlace is the position of a label. restore() needs the position.
 struct RedactedPlace {
   std::size_t at = 0;      ///< offset of the label in the redacted text
   std::uint32_t form = 0;  ///< the index of the secret's spelling at this place
@@ -27,31 +27,29 @@ struct RedactedPlace {
 
 class Redactor {
  public:
-  /// A declared value shorter than this is not redacted, because it would match ordinary text.
+  /// Redact declared values from this length in bytes. Shorter values match ordinary text.
   static constexpr std::size_t kMinDeclared = 4;
-  /// The shortest value that is redacted only because its variable's name looks secret.
+  /// Redact values of variables with a secret-looking name from this length in bytes.
   static constexpr std::size_t kMinPresumed = 8;
 
-  /// Makes a redactor without secrets.
   Redactor() = default;
-  /// Redacts the declared secrets and, of `environment` ("NAME=VALUE" each), the values that
-  /// secrets_of_environment() picks. Each value is also found in its usual encodings: JSON-escaped
-  /// (once and twice), URL-encoded, base64 at any alignment, and line by line.
+  /// Redacts declared secrets, and those that secrets_of_environment() finds in `environment`.
+  /// Finds each value also in its encodings: JSON, URL, base64 at any alignment, and line by line.
   Redactor(const std::vector<Secret>& declared, const std::vector<std::string>& environment);
 
-  /// Variables of an environment whose name says "secret" (KEY, TOKEN, PASSWORD … as a word) and
-  /// whose value can be one (not a path, plain word, number or place), and passwords inside URLs.
+  /// Returns variables whose name announces a secret and whose value can be a secret.
+  /// Passwords inside URLs are included.
   static std::vector<Secret> secrets_of_environment(const std::vector<std::string>& environment);
 
-  /// True when it has no secrets: apply() copies, a StreamRedactor appends.
+  /// Returns true without secrets. apply() then copies the text.
   bool empty() const { return !table_; }
 
-  /// The text with every occurrence replaced: leftmost first; of several at one place, the longest.
-  /// Adds to `places` what restore() needs.
+  /// Replaces every occurrence of a secret, leftmost and longest first.
+  /// apply() adds the places that restore() needs to `places`.
   std::string apply(std::string_view text, std::vector<RedactedPlace>* places = nullptr) const;
 
-  /// Undoes apply() for its `text` and `places`, with the current secrets. Empty if one of the
-  /// secrets is no longer known. A caller that must be sure compares a hash.
+  /// Undoes apply() with the current secrets. Returns no value if a secret is unknown now.
+  /// Callers compare a hash to be sure of the restored text.
   std::optional<std::string> restore(std::string_view text,
                                      const std::vector<RedactedPlace>& places) const;
 
@@ -63,7 +61,7 @@ class Redactor {
     std::uint32_t label;
     std::uint32_t form;
   };
-  // A Wu-Manber table: how far the window may move when it ends in these two bytes.
+  // Table is a Wu-Manber table: the last two bytes of the window select its shift.
   struct Table {
     std::array<std::uint8_t, 65536> shift;
     std::vector<Needle> needles;                      // longest first
@@ -84,7 +82,7 @@ class Redactor {
   void build(std::vector<Needle> needles);
   bool next(std::string_view text, std::size_t from, Hit& hit) const;
   std::size_t open_end(std::string_view text, std::size_t from) const;
-  // Appends the settled part of text[from…] and returns where the unsettled rest begins.
+  // Appends the settled part of text[from…] and returns the start of the unsettled rest.
   std::size_t settle(std::string_view text, bool last, std::string& out,
                      std::vector<RedactedPlace>* places = nullptr) const;
   std::vector<std::string> forms_of_label(std::string_view label) const;
@@ -94,16 +92,16 @@ class Redactor {
   std::vector<std::string> values_;  // the values of labels_
 };
 
-/// Redacts a text that arrives in pieces, with the same outcome as apply() on the whole. Holds back
-/// only a possible beginning of a secret.
+/// Redacts a text that arrives in pieces, with the same result as apply() on the whole text.
+/// Only a possible beginning of a secret is delayed.
 class StreamRedactor {
  public:
-  /// `redactor` is borrowed and outlives this.
+  /// Borrows `redactor`, which must outlive the StreamRedactor.
   explicit StreamRedactor(const Redactor& redactor) : redactor_(&redactor) {}
 
   /// Appends the settled text to `out`.
   void feed(std::string_view chunk, std::string& out);
-  /// Appends the held-back text; the next feed() begins a new text.
+  /// Appends the delayed text. The next feed() begins a new text.
   void finish(std::string& out);
 
  private:

@@ -8,7 +8,7 @@
 namespace moonlet::schema {
 namespace {
 
-// The nodes that are applied to the very same value.
+// Returns the nodes that are applied to the same value.
 std::vector<const Node*> same_value(const Node& node) {
   std::vector<const Node*> out;
   const auto add = [&](const Node* next) {

@@ -1,4 +1,3 @@
-// Schemas that refer to themselves without going deeper into the value would be applied for ever.
 #pragma once
 
 #include "host/base/result.h"
@@ -6,7 +5,7 @@
 
 namespace moonlet::schema {
 
-/// An error when a schema applies itself to the value it is applied to, without going deeper.
+/// Returns an error if a schema applies itself to the same value, which would never end.
 Result<void> check_circles(const Program& program);
 
 }  // namespace moonlet::schema

@@ -12,11 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-// Memory of all regular expressions together, in RE2 instructions of 16 bytes.
+// Limits the memory of all regular expressions, in RE2 instructions of 16 bytes.
 constexpr std::size_t kMaxProgramSize = 400'000;
 
-// Keywords of later drafts are an error: if they were ignored, values would pass that the author
-// wants to refuse.
+// Keywords of later drafts are errors. Ignoring them would accept values that the author refuses.
 constexpr const char* kLaterKeywords[] = {
     "$anchor",       "$dynamicAnchor",    "$dynamicRef",      "$recursiveAnchor",
     "$recursiveRef", "dependentRequired", "dependentSchemas", "maxContains",
@@ -40,7 +39,7 @@ class Compiler {
     if (!root) return root.error();
     find_draft();
     program_.root = node_of(**root);
-    // Nodes are made at their first mention and filled in here, which avoids recursion.
+    // Create nodes at their first mention and fill them here, to avoid recursion.
     for (std::size_t i = 0; i < open_.size() && !error_; ++i) fill(*open_[i]);
     if (error_) return *error_;
     if (auto checked = check_circles(program_); !checked) return checked;
@@ -78,7 +77,7 @@ class Compiler {
     return node;
   }
 
-  // The node of a schema that stands in `parent`; the index has seen every one.
+  // Returns the node of a subschema in `parent`. The index contains every subschema.
   const Node* child(const Node& parent, std::string_view keyword, const json& value) {
     const Place* place = index_.place_of(value);
     if (place != nullptr) return node_of(*place);
@@ -115,7 +114,7 @@ class Compiler {
     }
   }
 
-  // Compile unused definitions too, so that an error in one is found now.
+  // Compile unused definitions too, to find their errors now.
   void definitions(const Node& node, const json& schema) {
     const auto found = schema.find("definitions");
     if (found == schema.end()) return;

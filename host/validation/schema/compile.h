@@ -1,6 +1,6 @@
-// Turns the JSON of a schema into the graph of a Program. Checks everything: a keyword of the wrong
-// type, a pattern, a reference without a target or in a circle is an error with its place. Owns no
-// state; one thread for a Program.
+// Compiles the JSON of a schema into the graph of a Program.
+// Wrong types, bad patterns, and dangling or circular references are errors with their place.
+// compile_program() is stateless. A Program needs one thread.
 #pragma once
 
 #include "host/base/result.h"

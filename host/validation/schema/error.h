@@ -1,5 +1,5 @@
-// The words of validation errors: values shown shortly and safely, lists, near names. Pure
-// functions, any thread; all results are bounded in length whatever the input.
+// Formats values, lists and similar names in validation errors.
+// All texts are short whatever the input. Pure functions, any thread.
 #pragma once
 
 #include <string>
@@ -10,22 +10,22 @@
 
 namespace moonlet::schema {
 
-/// A text as a JSON string of at most some eighty characters, control characters escaped.
+/// Formats a text as a JSON string of at most about eighty characters.
 std::string show_text(std::string_view text);
 
-/// A value in a few words: "hgih" in quotes, 12, an array of 3 items.
+/// Describes a value in a few words: "hgih", 12, an array of 3 items.
 std::string show(const nlohmann::json& value);
 
-/// "a", "b", "c" and 4 more.
+/// Formats the list: "a", "b", "c" and 4 more.
 std::string list_texts(const std::vector<std::string_view>& texts, std::string_view last_word);
 
-/// The candidate that differs from `word` by a slip of the hand; "" when none does.
+/// Returns the candidate that `word` probably misspells; "" without a similar name.
 std::string_view near_name(std::string_view word, const std::vector<std::string_view>& candidates);
 
-/// One step of a JSON pointer, with "~" and "/" escaped and long keys shortened.
+/// Escapes "~" and "/" in a step of a JSON pointer, and shortens long keys.
 std::string pointer_step(std::string_view key);
 
-/// "1 item", "3 items".
+/// Formats "1 item" or "3 items".
 std::string count_of(std::uint64_t number, std::string_view noun);
 
 }  // namespace moonlet::schema

@@ -1,6 +1,6 @@
-// Validates a value against a compiled schema. The first pass only decides and stops at the first
-// fault; a second one, with half the budget, explains a value that does not fit. It keeps its state
-// on the stack and only reads the Program: any thread. The second pass is in explain.cpp.
+// Validates a value against a compiled schema. The first pass stops at the first fault.
+// A second pass in explain.cpp, with half of the budget, explains an invalid value.
+// The evaluator keeps its state on the stack and only reads the Program: any thread.
 #pragma once
 
 #include <map>
@@ -12,19 +12,17 @@
 
 namespace moonlet::schema {
 
-/// Validates `instance` against `program.root`, within `program.limits`.
 ValidationReport evaluate(const Program& program, const nlohmann::json& instance);
 
-/// The path to the current value, as a linked list on the call stack.
+/// Path is the path to the current value, a linked list on the call stack.
 struct Path {
   const Path* parent = nullptr;
   const std::string* key = nullptr;  ///< null for an element of an array
   std::size_t index = 0;
 };
-/// Formats a path as a JSON pointer with long keys shortened.
+/// Formats a path as a JSON pointer with shortened keys.
 std::string path_text(const Path& path);
 
-/// Collects faults up to a maximum.
 class ErrorList {
  public:
   explicit ErrorList(std::size_t most) : most_(most) {}
@@ -43,16 +41,15 @@ class Evaluator {
  public:
   Evaluator(const SchemaLimits& limits, std::uint64_t steps) : limits_(limits), budget_(steps) {}
 
-  /// True when `value` fits. Without a sink it stops at the first fault. Ignore the result if
-  /// stopped() is true afterwards.
+  /// Returns true if `value` matches. Without a sink, stops at the first fault.
+  /// The result is invalid if stopped() is true afterwards.
   bool check(const Node& node, const nlohmann::json& value, const Path& path, ErrorList* sink);
 
-  /// A limit was passed.
   bool stopped() const { return budget_.exhausted(); }
   bool too_deep() const { return too_deep_; }
 
  private:
-  /// Something that is evaluated: passed on as one.
+  /// Subject groups the parameters of an evaluation.
   struct Subject {
     const Node& node;
     const nlohmann::json& value;
@@ -85,13 +82,13 @@ class Evaluator {
   bool fits(const Node& node, const Subject& subject) {
     return check(node, subject.value, subject.path, nullptr);
   }
-  /// False if evaluation should stop, because the result is known.
+  /// Returns false if the result is known, so that evaluation can stop.
   bool goes_on(bool ok, const Subject& subject) const {
     if (budget_.exhausted()) return false;
     return subject.sink != nullptr ? !subject.sink->full() : ok;
   }
 
-  // Each reports a sentence and returns false, which the caller can return.
+  // Each function reports a sentence and returns false.
   bool fault(const Subject& subject, std::string_view keyword, const std::string& rest);
   bool type_fault(const Subject& subject);
   bool enum_fault(const Subject& subject);
@@ -120,13 +117,13 @@ class Evaluator {
 
   const SchemaLimits& limits_;
   Budget budget_;
-  /// Caches which values match which schemas with alternatives. Without it, nested alternatives
-  /// take exponential time.
+  /// Caches which values match which schemas with alternatives.
+  /// Without the cache, nested alternatives take exponential time.
   std::map<std::pair<const Node*, const nlohmann::json*>, bool> choices_;
   std::size_t temporaries_ = 0;  ///< not 0: the current value is not part of the instance
   std::size_t depth_ = 0;
   bool too_deep_ = false;
-  std::size_t told_branches_ = 0;  ///< the enclosing alternatives that are being explained
+  std::size_t nested_branches_ = 0;  ///< the enclosing alternatives that are being explained
 };
 
 }  // namespace moonlet::schema

@@ -1,4 +1,3 @@
-// Explains why a value does not match its schema.
 #include <algorithm>
 #include <tuple>
 
@@ -11,10 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::uint64_t kSentence = 60;   // steps that writing one takes
-constexpr std::size_t kBranchErrors = 6;  // the most that a branch reports
-constexpr std::size_t kToldBranches = 3;  // the most alternatives reported within alternatives
-constexpr std::size_t kCandidates = 200;  // names that a wrong one is compared with
+constexpr std::uint64_t kSentence = 60;     // the cost of a sentence in steps
+constexpr std::size_t kBranchErrors = 6;    // the most errors of a branch
+constexpr std::size_t kNestedBranches = 3;  // the most alternatives reported within alternatives
+constexpr std::size_t kCandidates = 200;    // the most names that a wrong name is compared with
 
 const Node& target_of(const Node& node) {
   const Node* at = &node;
@@ -26,8 +25,8 @@ std::size_t depth_of(const SchemaError& error) {
   return static_cast<std::size_t>(std::count(error.instance.begin(), error.instance.end(), '/'));
 }
 
-// How far a branch is from a match. A mismatch of a "const" or "enum" counts more than the number
-// of faults, and a fault deep inside means that everything around it matches.
+// Distance measures how far a branch is from a match. A wrong "const" or "enum" counts most.
+// A deep fault means that everything around it matches.
 struct Distance {
   std::size_t wrong_kind = 0, wrong_shape = 0, shallowness = 0, faults = 0;
 
@@ -60,7 +59,7 @@ std::string show_expected(const json& value) {
   return text.size() <= 80 ? text : show(value);
 }
 
-// Suggests the value without its quotes when that would have an allowed type.
+// Suggests the value without quotes if the unquoted value has an allowed type.
 std::string unquoted_hint(const json& value, TypeSet types) {
   if (!value.is_string()) return {};
   const auto& text = value.get_ref<const std::string&>();
@@ -89,7 +88,7 @@ std::string path_text(const Path& path) {
   return out;
 }
 
-// Also tells the caller, before it builds a sentence, whether the sentence is needed.
+// Returns whether a sentence is needed, before the caller builds the sentence.
 bool Evaluator::costs(const Subject& subject, std::uint64_t steps) {
   return subject.sink != nullptr && budget_.spend(steps);
 }
@@ -106,7 +105,7 @@ bool Evaluator::fault(const Subject& subject, std::string_view keyword, const st
   error.schema = pointer_text(*subject.node.place);
   if (!keyword.empty()) error.schema += "/" + std::string(keyword);
   error.message = where(subject) + " ";
-  // "has 3 items …" already says what was found.
+  // A fault such as "has 3 items …" already names the value.
   const bool says_value =
       rest.starts_with("has ") || rest.starts_with("lacks ") || rest.starts_with("is ");
   if (!says_value) error.message += "is " + show(subject.value) + "; ";
@@ -178,7 +177,7 @@ bool Evaluator::missing_fault(const Subject& subject,
   std::string rest = std::string("lacks the ") +
                      (missing.size() == 1 ? "property " : "properties ") +
                      list_texts(missing, "and");
-  // An unknown property may be a misspelling of the missing one.
+  // An unknown property may be a misspelling of the missing property.
   const auto& known = subject.node.object->properties;
   std::vector<std::string_view> unknown;
   for (const auto name : names_of(subject.value)) {
@@ -204,7 +203,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
                            std::vector<SchemaError> causes) {
   if (!costs(subject, 2)) return false;
   std::string rest = "has a property of the wrong name " + show_text(key);
-  // The causes describe the name as a value of its own: take only what was expected.
+  // A cause describes the property's name as a value. Keep only its expectation.
   if (!causes.empty()) {
     const auto& message = causes.front().message;
     const auto expected = message.rfind("; expected ");
@@ -213,7 +212,7 @@ bool Evaluator::name_fault(const Subject& subject, const std::string& key,
   return fault(subject, "propertyNames", rest);
 }
 
-// When a property tells branches apart, only the branch that it names is worth explaining.
+// If a property distinguishes the branches, only the branch that it names needs an explanation.
 void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const Node*>& branches,
                                 std::vector<std::size_t>& candidates) {
   std::vector<std::size_t> right;
@@ -223,7 +222,7 @@ void Evaluator::keep_right_kind(const Subject& subject, const std::vector<const 
   if (!right.empty()) candidates = std::move(right);
 }
 
-// The search may take half of the remaining steps. The other half is for the explanation.
+// The search may use half of the remaining steps; the explanation gets the other half.
 Evaluator::Branch Evaluator::closest_branch(const Subject& subject,
                                             const std::vector<const Node*>& branches,
                                             const std::vector<std::size_t>& candidates) {
@@ -266,12 +265,12 @@ bool Evaluator::branch_fault(const Subject& subject, const std::vector<const Nod
   }
   Branch closest{candidates.front(), {}};
   const std::size_t choices = candidates.size() > 1 ? 1 : 0;
-  if (told_branches_ + choices <= kToldBranches) {
-    told_branches_ += choices;
+  if (nested_branches_ + choices <= kNestedBranches) {
+    nested_branches_ += choices;
     closest = closest_branch(subject, branches, candidates);
-    told_branches_ -= choices;
+    nested_branches_ -= choices;
   }
-  // With one branch of the right type and kind there is no choice.
+  // If only one branch has the right type and kind, report its errors directly.
   if (choices == 0 && !closest.errors.empty()) {
     for (auto& error : closest.errors) subject.sink->add(std::move(error));
     return false;
@@ -318,8 +317,8 @@ std::string reason_of(const Evaluator& evaluator, const SchemaLimits& limits) {
          " steps; use a smaller value, or a schema with fewer alternatives";
 }
 
-// Says why a value cannot be validated at all: it is nested too deeply, too large, or not JSON.
-// Empty if it can be validated.
+// Returns why a value cannot be validated: too deep, too large, or not JSON.
+// Returns "" for a valid JSON value.
 std::string refusal(const Program& program, const json& instance) {
   const auto extent =
       measure(instance, program.limits.max_instance_depth, program.limits.max_steps, SIZE_MAX);
@@ -354,7 +353,7 @@ ValidationReport evaluate(const Program& program, const json& instance) {
     report.errors.push_back(limit_error(reason_of(judge, program.limits)));
   }
   if (report.ok || report.limit_hit) return report;
-  // One error more than is reported shows whether there are more.
+  // An extra error shows whether more errors exist than are reported.
   const auto most = std::max<std::size_t>(program.limits.max_errors, 1);
   Evaluator explainer(program.limits, program.limits.max_steps / 2);
   ErrorList sink(most + 1);

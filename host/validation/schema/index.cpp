@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// A URI is a name here. Long ones would multiply by the number of subschemas that inherit them.
+// Limits a URI's length, because all inheriting subschemas copy the URI.
 constexpr std::size_t kMaxUri = 2000;
 
 enum class Shape { kOne, kList, kMap, kOneOrList, kMapOfOneOrNames };
@@ -101,7 +101,7 @@ std::string near_key(const std::string& token, const json& object) {
 void for_each_subschema(const json& object, const Visitor& visit) {
   const bool reference = is_reference(object);
   for (const auto& keyword : kKeywords) {
-    // Draft-07 ignores the siblings of a $ref, except definitions that others may point to.
+    // Draft-07 ignores the siblings of a $ref, except for definitions that references may target.
     if (reference && std::string_view(keyword.name) != "definitions") continue;
     const auto found = object.find(keyword.name);
     if (found != object.end()) visit_keyword(keyword, *found, visit);
@@ -274,7 +274,7 @@ Result<const Place*> Index::follow(Place& resource, const std::string& pointer,
   if (!is_schema(*place->value)) {
     return schema_error(
         from, "$ref",
-        show_text(reference) + " points to " + show(*place->value) + ", which is no schema");
+        show_text(reference) + " points to " + show(*place->value) + ", which is not a schema");
   }
   if (place_of(*place->value) == nullptr) {
     if (auto walked = walk(*place, /*with_ids=*/false); !walked) return walked.error();

@@ -1,5 +1,5 @@
-// Index: the places of a document's subschemas, their URIs, and the targets of references. Owns no
-// place: places live in the Program. Used while compiling only, by the compiler's thread.
+// Index maps a document's subschemas, their URIs, and the targets of references.
+// The Program owns the places. Only the compiler's thread uses an Index.
 #pragma once
 
 #include <functional>
@@ -13,13 +13,13 @@
 
 namespace moonlet::schema {
 
-/// Calls `visit(keyword, key, index, child)` for each subschema directly in `object`; `key` is null
-/// unless the keyword holds a map, `index` is kNoIndex unless it holds an array.
+/// Visits each direct subschema of `object`.
+/// `key` is null unless the keyword has a map; `index` is kNoIndex unless it has an array.
 using Visitor = std::function<void(std::string_view keyword, const std::string* key,
                                    std::size_t index, const nlohmann::json& child)>;
 void for_each_subschema(const nlohmann::json& object, const Visitor& visit);
 
-/// Makes an error about the schema at `place`, and about its `keyword` unless that is empty.
+/// Makes an error about the schema at `place`. `keyword` may be empty.
 Error schema_error(const Place& place, std::string_view keyword, const std::string& what,
                    ErrorKind kind = ErrorKind::kInvalid, std::string hint = {});
 
@@ -27,14 +27,13 @@ class Index {
  public:
   explicit Index(Program& program) : program_(program) {}
 
-  /// Indexes the user's document.
   Result<const Place*> add_root(const nlohmann::json& document);
 
-  /// Resolves `reference`, which was found at `from`. Loads the meta-schema if it is named; refuses
-  /// every other document by name.
+  /// Resolves `reference`, which is part of the schema at `from`. Loads the meta-schema on demand.
+  /// Refuses every other document, with an error that names the document.
   Result<const Place*> resolve(const std::string& reference, const Place& from);
 
-  /// Finds the place of a subschema; null if it is in no known document.
+  /// Returns the place of the subschema `value`; null if it is in no known document.
   const Place* place_of(const nlohmann::json& value) const;
 
  private:
@@ -48,8 +47,8 @@ class Index {
   Place* known_or_new(Place place);
 
   Program& program_;
-  std::unordered_map<const nlohmann::json*, Place*> places_;  // each subschema
-  std::unordered_map<const nlohmann::json*, Place*> steps_;   // each value on the path of a pointer
+  std::unordered_map<const nlohmann::json*, Place*> places_;  // by subschema
+  std::unordered_map<const nlohmann::json*, Place*> steps_;   // by value on the path of a pointer
   std::map<std::string, Place*, std::less<>> resources_;      // by URI without fragment
   std::map<std::string, Place*, std::less<>> anchors_;        // by URI with "#name"
 };

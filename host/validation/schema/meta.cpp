@@ -1,4 +1,4 @@
-// The text of http://json-schema.org/draft-07/schema, as its authors publish it.
+// Returns the unchanged text of http://json-schema.org/draft-07/schema.
 #include "host/validation/schema/meta.h"
 
 namespace moonlet::schema {

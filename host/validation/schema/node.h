@@ -1,13 +1,12 @@
-// The compiled form of a schema: a graph of nodes, one for each subschema that can be reached.
-// Built by the compiler, only read afterwards, then by any thread. Nodes point into the documents
-// that the Program owns.
+// A compiled schema is a graph of nodes, a node for each reachable subschema.
+// Only the compiler writes the graph; then any thread reads it.
+// Nodes point into the documents that the Program owns.
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,25 +21,25 @@
 
 namespace moonlet::schema {
 
-// Bits of a set of types; an integer is also a number.
+// TypeSet is a bit set of types. An integer is also a number.
 using TypeSet = std::uint8_t;
 constexpr TypeSet kNull = 1, kBoolean = 2, kInteger = 4, kNumber = 8, kString = 16, kArray = 32,
                   kObject = 64, kAnyType = 127;
 
 constexpr std::size_t kNoIndex = SIZE_MAX;
 
-/// The position of a subschema. A chain, since the texts of ten thousand pointers with long keys
-/// would not fit in memory. The steps from the parent are `keyword`, then `key` or `index`.
+/// Place is the position of a subschema: `keyword`, then `key` or `index`, below its parent.
+/// A chain of places needs less memory than ten thousand long pointer texts.
 struct Place {
   const Place* parent = nullptr;
-  std::string_view document;         ///< URI before the '#' when it is not the user's schema
+  std::string_view document;         ///< URI before the '#'; empty for the user's schema
   std::string_view keyword;          ///< empty when `index` is the only step
   const std::string* key = nullptr;  ///< "name" in "properties"
   std::size_t index = kNoIndex;
   const nlohmann::json* value = nullptr;
   std::shared_ptr<const std::string> base;  ///< URI that references resolve against
 };
-/// "#/properties/name"; long keys are shortened.
+/// Formats "#/properties/name" and shortens long keys.
 std::string pointer_text(const Place& place);
 
 struct Node;
@@ -65,8 +64,8 @@ struct StringRules {
 struct ArrayRules {
   std::uint64_t min_items = 0, max_items = UINT64_MAX;
   bool unique = false;
-  const Node* items = nullptr;     ///< for every element
-  std::vector<const Node*> tuple;  ///< one by one
+  const Node* items = nullptr;     ///< the schema of every element
+  std::vector<const Node*> tuple;  ///< the schemas of elements by position
   bool is_tuple = false;
   const Node* additional = nullptr;  ///< the schema of values after the tuple
   const Node* contains = nullptr;
@@ -74,14 +73,14 @@ struct ArrayRules {
 
 struct Dependency {
   std::string_view key;
-  const Node* schema = nullptr;         ///< either this
-  std::vector<std::string_view> names;  ///< or these
+  const Node* schema = nullptr;         ///< the whole object must match this schema, …
+  std::vector<std::string_view> names;  ///< … or have these properties
 };
 
 struct ObjectRules {
   std::uint64_t min_properties = 0, max_properties = UINT64_MAX;
   std::map<std::string_view, const Node*> properties;
-  /// The properties with a "const" or "enum": they tell alternatives apart, cheaply.
+  /// Properties with a "const" or "enum" cheaply distinguish alternatives.
   std::vector<std::pair<std::string, const Node*>> kinds;
   std::vector<std::pair<const Pattern*, const Node*>> patterns;
   const Node* additional = nullptr;
@@ -99,15 +98,15 @@ struct Combinators {
 };
 
 struct Enumeration {
-  const nlohmann::json* values = nullptr;                      ///< the array
-  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< sorted; indexes into values
+  const nlohmann::json* values = nullptr;                      ///< the array of the schema
+  std::vector<std::pair<std::uint64_t, std::size_t>> by_hash;  ///< sorted pairs of hash and index
   TypeSet types = 0;
 };
 
 struct Node {
   const Place* place = nullptr;
   bool rejects = false;       ///< the schema `false`
-  const Node* ref = nullptr;  ///< stands for this one; its other rules do not count
+  const Node* ref = nullptr;  ///< replaces this node, whose other rules do not count
   TypeSet types = kAnyType;
   const nlohmann::json* constant = nullptr;
   std::unique_ptr<Enumeration> enumeration;
@@ -120,7 +119,7 @@ struct Node {
 
 struct Program {
   nlohmann::json document;
-  std::unique_ptr<nlohmann::json> meta_document;  ///< only when it is referred to
+  std::unique_ptr<nlohmann::json> meta_document;  ///< loaded only if referenced
   std::deque<Place> places;
   std::deque<Node> nodes;
   std::map<std::string, Pattern, std::less<>> patterns;  ///< by their source
@@ -128,9 +127,9 @@ struct Program {
   SchemaLimits limits;
 };
 
-/// The type of a value as one bit; kInteger for numbers without a fraction.
+/// Returns the type of a value as a bit; kInteger for numbers without a fraction.
 TypeSet type_of(const nlohmann::json& value);
-/// "string", "integer"; a list for more than one: "string or null".
+/// Formats "string" or "string or null".
 std::string type_names(TypeSet types);
 
 }  // namespace moonlet::schema

@@ -1,5 +1,5 @@
-// URI references of schemas ($id and $ref): resolving one against a base, RFC 3986 section 5. Pure
-// functions on text, any thread; they never fetch.
+// Resolves URI references of schemas ($id and $ref) by RFC 3986 section 5.
+// URIs are never fetched. Pure functions, any thread.
 #pragma once
 
 #include <optional>
@@ -8,17 +8,17 @@
 
 namespace moonlet::schema {
 
-/// `reference` resolved against `base`; either may be relative. The fragment is the reference's.
+/// Resolves `reference` against `base`. Either may be relative. Keeps the reference's fragment.
 std::string resolve_uri(std::string_view base, std::string_view reference);
 
 struct SplitUri {
   std::string_view document;  ///< without the fragment
   std::string_view fragment;  ///< without the '#'
 };
-/// The two halves of a reference; both look into `uri`.
+/// Splits off the fragment. Both halves point into `uri`.
 SplitUri split_fragment(std::string_view uri);
 
-/// Percent-decoding; empty where a triplet is malformed.
+/// Decodes percent-encoding. Returns no value for a malformed triplet.
 std::optional<std::string> decode_percent(std::string_view text);
 
 }  // namespace moonlet::schema

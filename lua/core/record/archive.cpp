@@ -1,5 +1,5 @@
-// core.archive: packs the record of a run into one file, and unpacks it. Functions return nil and
-// an error table if a file cannot be read or is refused.
+// core.archive packs the record of a run into a file, and extracts it.
+// The functions return nil and an error table if a file is unreadable or refused.
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +29,7 @@ int push_failure(lua_State* L, const Error& error) {
   return 2;
 }
 
-/// The text of field `name` of the table on top; empty if it is missing.
+/// Returns the text of field `name` of the table at the top of the stack; "" if missing.
 std::string_view field_text(lua_State* L, const char* name) {
   lua_getfield(L, -1, name);
   const std::string_view text = lua_isnil(L, -1) ? std::string_view() : check_text(L, -1);
@@ -37,7 +37,6 @@ std::string_view field_text(lua_State* L, const char* name) {
   return text;
 }
 
-/// Reads { { name, from?, bytes, sha256 }, … } into a box.
 Files& check_files(lua_State* L, int index) {
   luaL_checktype(L, index, LUA_TTABLE);
   auto& files = push_box<Files>(L);
@@ -63,13 +62,12 @@ Result<json> as_json(const Result<void>& done) {
   return json(true);
 }
 
-/// fits(name) -> whether an archive can hold a file of that name
 int archive_fits(lua_State* L) {
   lua_pushboolean(L, is_archivable(check_text(L, 1)));
   return 1;
 }
 
-/// header(name, bytes) -> the block that precedes a file in an archive
+/// header(name, bytes) returns the block that precedes a file of an archive
 int archive_header_of(lua_State* L) {
   const std::string_view name = check_text(L, 1);
   const lua_Integer bytes = luaL_checkinteger(L, 2);
@@ -81,8 +79,7 @@ int archive_header_of(lua_State* L) {
   return 1;
 }
 
-/// write(from, manifest, { { name, from, bytes, sha256 }, … }, dir, name) -> true, or nil and an
-/// error
+/// write(from, manifest, { { name, from, bytes, sha256 }, … }, dir, name) writes an archive
 int archive_write(lua_State* L) {
   const Dir& from = check_dir(L, 1);
   const std::string_view manifest = check_text(L, 2);
@@ -95,7 +92,7 @@ int archive_write(lua_State* L) {
   return await_work(L);
 }
 
-/// manifest(dir, name) -> text, or nil and an error
+/// manifest(dir, name) reads an archive's manifest and returns a text, or nil and an error
 int archive_manifest(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -106,7 +103,7 @@ int archive_manifest(lua_State* L) {
   return 1;
 }
 
-/// extract(dir, name, manifest, { { name, bytes, sha256 }, … }, into) -> true, or nil and an error
+/// extract(dir, name, manifest, { { name, bytes, sha256 }, … }, into) extracts an archive
 int archive_extract(lua_State* L) {
   const Dir& dir = check_dir(L, 1);
   const std::string_view name = check_text(L, 2);
@@ -119,8 +116,7 @@ int archive_extract(lua_State* L) {
   return await_work(L);
 }
 
-/// adopt(home, staged, id, record, body) -> true, or false where the id is taken; or nil and an
-/// error
+/// adopt(home, staged, id, record, body) makes a checked folder a run. False if the id is taken.
 int archive_adopt(lua_State* L) {
   Home& home = check_home(L, 1);
   const std::string_view staged = check_text(L, 2);

@@ -1,7 +1,6 @@
-// The formats that are asserted: date-time, date, time, email, ipv4, ipv6, uri, regex and uuid.
-// Each is a predicate on a text, linear in its length. All other names are annotations. Pure
-// functions, any thread. A family of formats has a .cpp of its own. uri takes 96 lines
-// there, less than a library would.
+// Checks the formats date-time, date, time, email, ipv4, ipv6, uri, regex and uuid.
+// All other formats are annotations. Each check is linear in its text's length.
+// All checks are pure functions for any thread. A library for uri would take more code.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +16,10 @@ struct Format {
   std::size_t max_bytes;     ///< longer texts are not of this format
 };
 
-/// The format of that name, or null. The result lives for ever.
+/// Returns the format with this name; null if unknown. The result lives forever.
 const Format* find_format(std::string_view name);
 
-// The predicates by family; each file states its RFC.
+// The predicates are grouped by family. Each file names its RFC.
 bool is_date(std::string_view text);
 bool is_time(std::string_view text);
 bool is_date_time(std::string_view text);

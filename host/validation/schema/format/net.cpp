@@ -1,5 +1,4 @@
-// Names and addresses of the net: RFC 5321 mailboxes at RFC 1123 host names, RFC 2673 and 4291
-// addresses.
+// Checks RFC 5321 mailboxes at RFC 1123 host names, and RFC 2673 and 4291 addresses.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -36,7 +35,7 @@ bool is_domain(std::string_view text) {
   }
 }
 
-// Length of a quoted local part, its quotes included; 0 when there is none.
+// Returns the length of a quoted local part with its quotes; 0 without quotes.
 std::size_t quoted_part(std::string_view text) {
   if (!text.starts_with('"')) return 0;
   for (std::size_t i = 1; i < text.size(); ++i) {

@@ -1,5 +1,5 @@
-// A regular expression of a schema, compiled and run by RE2 in linear time: its syntax is that of
-// RE2, which knows no lookaround and no back-references. Immutable, any thread.
+// Pattern is a regular expression of a schema, which RE2 runs in linear time.
+// RE2's syntax has neither lookaround nor back-references. Immutable, any thread.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,15 @@ namespace moonlet::schema {
 
 class Pattern {
  public:
-  /// Compiles `source`, of at most `max_bytes`; the error has RE2's message.
+  /// Compiles `source`, of at most `max_bytes`. The error contains RE2's message.
   static Result<Pattern> compile(std::string_view source, std::size_t max_bytes);
 
-  /// True when the expression matches anywhere in `text`.
+  /// Returns true if the expression matches anywhere in `text`.
   bool matches(std::string_view text) const;
 
-  /// Steps of the budget that matching `bytes` of text may cost at worst.
+  /// Returns the worst-case cost of matching `bytes` of text, in steps of the budget.
   std::uint64_t cost(std::size_t bytes) const;
-  /// Instructions of the compiled program, a measure of its memory.
+  /// Returns the number of instructions, which measures the program's memory.
   std::size_t size() const;
 
   const std::string& source() const { return source_; }
@@ -36,7 +36,7 @@ class Pattern {
   std::shared_ptr<const re2::RE2> program_;
 };
 
-/// True when `source` compiles (format "regex").
+/// Returns true if `source` compiles (format "regex").
 bool is_pattern(std::string_view source);
 
 }  // namespace moonlet::schema

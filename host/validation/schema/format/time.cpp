@@ -1,4 +1,4 @@
-// RFC 3339: full-date, full-time, date-time, with leap seconds where UTC can have them.
+// Checks RFC 3339 dates and times, with leap seconds where UTC allows them.
 #include <chrono>
 #include <optional>
 
@@ -17,14 +17,14 @@ std::optional<int> number(std::string_view text) {
   return value;
 }
 
-// Two digits at `at`, at most `most`.
+// Parses two digits at `at`, of a value up to `most`.
 std::optional<int> pair_at(std::string_view text, std::size_t at, int most) {
   if (text.size() < at + 2) return std::nullopt;
   const auto value = number(text.substr(at, 2));
   return value && *value <= most ? value : std::nullopt;
 }
 
-// Minutes to subtract for UTC, of "Z" or "+hh:mm".
+// Parses "Z" or "+hh:mm" into the minutes to subtract for UTC.
 std::optional<int> offset_of(std::string_view text) {
   if (text == "Z" || text == "z") return 0;
   if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;

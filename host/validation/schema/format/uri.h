@@ -1,4 +1,4 @@
-// The parts of a URI reference, RFC 3986 section 3. Pure functions on text, any thread.
+// Splits a URI reference into its parts, RFC 3986 section 3. Pure functions, any thread.
 #pragma once
 
 #include <string_view>
@@ -10,7 +10,7 @@ struct UriParts {
   bool has_scheme = false, has_authority = false, has_query = false, has_fragment = false;
 };
 
-/// Splits a reference without checking its characters; the parts look into `uri`.
+/// Splits a reference without checking its characters. The parts point into `uri`.
 UriParts split_uri(std::string_view uri);
 
 }  // namespace moonlet::schema
